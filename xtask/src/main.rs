@@ -1,0 +1,48 @@
+//! The project's own chores, so that a fresh machine needs nothing but Rust to run every check.
+//!
+//! This crate builds, starts and stops other programs. It must not know what the service does.
+
+#![expect(clippy::print_stdout, reason = "a chore reports to the person or the CI that runs it")]
+
+mod postgres;
+mod process;
+mod test;
+mod tools;
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A chore stops at the first failure and says which command failed; nobody matches on it.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const HELP: &str = "\
+cargo xtask test                  every gate and every test, as CI runs them
+cargo xtask test --only FILTER    only the tests whose name contains FILTER, and no gates
+cargo xtask postgres              a PostgreSQL for `cargo test`, until Ctrl-C";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+
+    let done = prepare().and_then(|()| match arguments[..] {
+        ["test"] => test::run(None),
+        ["test", "--only", filter] => test::run(Some(filter)),
+        ["postgres"] => postgres::serve(),
+        [] | ["help" | "--help"] => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(format!("no such chore\n\n{HELP}").into()),
+    });
+    done.unwrap_or_else(|error| {
+        println!("{error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Every command runs in the root of the repository, and ends when this program is told to.
+fn prepare() -> Result<()> {
+    env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
+    process::stop_on_signals()
+}

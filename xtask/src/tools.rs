@@ -1,0 +1,74 @@
+//! The programs that the checks need besides Rust: where they are, and how they get there.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::process::geteuid;
+
+use crate::{Result, process};
+
+struct Package {
+    name: &'static str,
+    binary: &'static str,
+    /// One `*` stands for a version.
+    directory: &'static str,
+}
+
+const PACKAGES: [Package; 2] = [
+    Package { name: "postgresql", binary: "postgres", directory: "/usr/lib/postgresql/*/bin" },
+    Package { name: "nginx", binary: "nginx", directory: "/usr/sbin" },
+];
+
+const CARGO_DENY: &str = "cargo-deny@0.20.2";
+
+/// Installs the Debian packages that are missing; only then needs root, or a `sudo` that asks nothing.
+/// Where the machine lets a package start its service, that service runs and nobody uses it.
+pub(crate) fn install_packages() -> Result<()> {
+    let missing = |package: &&Package| newest(package.directory, package.binary).is_none();
+    let missing: Vec<&str> = PACKAGES.iter().filter(missing).map(|package| package.name).collect();
+    if !missing.is_empty() {
+        process::run(apt_get().arg("update"))?;
+        process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(missing))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn install_cargo_deny() -> Result<()> {
+    if !cargo().args(["deny", "--version"]).output()?.status.success() {
+        process::run(cargo().args(["install", "--locked", CARGO_DENY]))?;
+    }
+    Ok(())
+}
+
+/// The directory that a package installed its `binary` into, of its newest version.
+pub(crate) fn directory_of(binary: &str) -> Result<PathBuf> {
+    let package = PACKAGES.iter().find(|package| package.binary == binary);
+    let found = package.and_then(|package| newest(package.directory, binary));
+    found.ok_or_else(|| format!("no `{binary}` on this machine: run `cargo xtask test` once").into())
+}
+
+/// The cargo that runs this program.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new(if geteuid().is_root() { "env" } else { "sudo" });
+    if !geteuid().is_root() {
+        command.args(["--non-interactive", "env"]);
+    }
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "--option=DPkg::Lock::Timeout=300"]);
+    command
+}
+
+fn newest(directory: &str, binary: &str) -> Option<PathBuf> {
+    let has_binary = |directory: &PathBuf| directory.join(binary).exists();
+    let Some((before, after)) = directory.split_once('*') else {
+        return Some(PathBuf::from(directory)).filter(has_binary);
+    };
+    let entries = fs::read_dir(before).ok()?.flatten();
+    let versions = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let candidates = versions.map(|version| (version, PathBuf::from(format!("{before}{version}{after}"))));
+    candidates.filter(|(_, directory)| has_binary(directory)).max().map(|(_, newest)| newest)
+}

@@ -1,0 +1,33 @@
+//! What both sides of the wire agree on: credential format, permissions, facts, and the one decision.
+//!
+//! Everything here is a value or a pure function of values. The crate does no I/O, reads no clock and
+//! owns no random generator: time and randomness are arguments. It must not know where facts are
+//! stored or how a request arrived.
+
+mod decide;
+mod facts;
+mod id;
+mod network;
+mod object;
+mod permission;
+mod secret;
+mod text;
+mod wire;
+
+pub use decide::{Allowance, Context, Presented, Proof, Refusal, Required, Verdict, decide, state};
+pub use facts::{
+    Confirmation, CredentialFacts, CredentialKind, Environment, Found, Generation, OrganizationFacts, PrincipalFacts,
+    Rights, SecretFacts, UnknownEnvironment,
+};
+pub use id::{
+    ApiId, ApiKeyId, AssignmentId, CredentialId, EventId, IdError, OrganizationId, PersonalAccessTokenId, PrincipalId,
+    PrincipalType, RoleId, ServiceAccountId, TypedId, UserId,
+};
+pub use network::{NetworkError, NetworkSet};
+pub use object::{Object, ObjectError, ObjectPattern, ObjectSet};
+pub use permission::{Permission, PermissionError, PermissionMask, PermissionSet};
+pub use secret::{Brand, BrandError, Malformed, Opaque, Secret, SecretKind, TokenHash};
+pub use wire::{
+    CacheView, CredentialView, LimitView, NetworksView, OneOrMany, OrganizationView, PermissionsView, Presentation,
+    PrincipalView, ProofRequest, VerifyAnswer, VerifyRequest,
+};

@@ -1,0 +1,64 @@
+//! Who made a change and from where: what every audit event says about its author.
+
+use std::net::IpAddr;
+
+use claviger_token::{CredentialId, PrincipalId};
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// A principal, through one of its credentials.
+    Principal {
+        /// Who.
+        id: PrincipalId,
+        /// With what.
+        credential: CredentialId,
+    },
+    /// Somebody with the database and the master key in hand, on the command line.
+    Operator,
+    /// Claviger itself: jobs, and events that come from use.
+    System,
+}
+
+impl Actor {
+    /// The word for it in audit events and filters.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Principal { id: PrincipalId::User(_), .. } => "user",
+            Self::Principal { id: PrincipalId::ServiceAccount(_), .. } => "service_account",
+            Self::Operator => "operator",
+            Self::System => "system",
+        }
+    }
+
+    /// The principal's id, or the word for who has none.
+    pub fn id(&self) -> String {
+        match self {
+            Self::Principal { id, .. } => id.to_string(),
+            Self::Operator | Self::System => self.kind().to_owned(),
+        }
+    }
+}
+
+/// An actor in one request.
+#[derive(Debug, Clone)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// From where; personal data, kept outside the hashed part of the audit event.
+    pub address: Option<IpAddr>,
+    /// The request's id, to find it in the log.
+    pub request_id: Option<String>,
+}
+
+impl By {
+    /// The operator, on the command line.
+    pub fn operator() -> Self {
+        Self { actor: Actor::Operator, address: None, request_id: None }
+    }
+
+    /// Claviger itself.
+    pub fn system() -> Self {
+        Self { actor: Actor::System, address: None, request_id: None }
+    }
+}

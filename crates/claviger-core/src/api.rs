@@ -1,0 +1,297 @@
+//! APIs: the protected resource servers, and the permissions that each declares.
+
+use std::collections::BTreeSet;
+
+use claviger_token::{ApiId, Permission, PermissionSet, ServiceAccountId, TypedId as _};
+use jiff::Timestamp;
+use rand::CryptoRng;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use url::Url;
+
+use crate::{
+    audit::{Action, Chain, Event, Touched},
+    builtin,
+    invalid::{FieldErrors, Rejection},
+    name::Name,
+};
+
+const MAX_PERMISSIONS: usize = 1000;
+const MAX_DESCRIPTION: usize = 500;
+
+/// A protected resource server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Api {
+    /// Its id.
+    pub id: ApiId,
+    /// Its audience URI (RFC 8707 `resource`), compared as a string.
+    pub identifier: String,
+    /// Its name.
+    pub name: Name,
+    /// What can be permitted on it; unique in the instance.
+    pub permissions: Vec<DeclaredPermission>,
+    /// The service accounts that serve it, and may therefore see credentials presented to it.
+    pub resource_servers: Vec<ServiceAccountId>,
+    /// Whether it is Claviger's own.
+    pub builtin: bool,
+    /// When it was declared.
+    pub created_at: Timestamp,
+}
+
+/// A permission as its API declares it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeclaredPermission {
+    /// Unique in the instance; OAuth calls it a scope.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "invoices:read"))]
+    pub name: Permission,
+    /// What it allows, for whoever picks it from a list.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// Body of `POST /v1/apis`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewApi {
+    /// An absolute URI without a fragment.
+    #[cfg_attr(feature = "openapi", schema(example = "https://api.acme.test"))]
+    pub identifier: String,
+    /// 1 to 100 characters.
+    #[cfg_attr(feature = "openapi", schema(example = "Invoices"))]
+    pub name: String,
+    /// What can be permitted on it.
+    pub permissions: Vec<DeclaredPermission>,
+    /// The service accounts that serve it.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub resource_servers: Vec<ServiceAccountId>,
+}
+
+/// Body of `PATCH /v1/apis/{id}`: absent members stay, lists replace.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ApiChanges {
+    /// New name.
+    pub name: Option<String>,
+    /// All its permissions from now on; one that is left out stops working everywhere.
+    pub permissions: Option<Vec<DeclaredPermission>>,
+    /// All the service accounts that serve it from now on.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
+    pub resource_servers: Option<Vec<ServiceAccountId>>,
+}
+
+impl Api {
+    /// Declares one. `taken` are the permissions that other APIs declare.
+    pub fn create(
+        new: NewApi,
+        taken: &PermissionSet,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, Event), Rejection> {
+        let mut errors = FieldErrors::default();
+        let identifier = errors.keep("/identifier", "invalid_identifier", parse_identifier(&new.identifier));
+        let name = errors.keep("/name", "invalid_name", Name::parse(&new.name));
+        check_permissions(&new.permissions, taken, &mut errors);
+        errors.finish()?;
+        let (Some(identifier), Some(name)) = (identifier, name) else { return Err(Rejection::Invalid(Vec::new())) };
+        let api = Self {
+            id: ApiId::generate(now, rng),
+            identifier,
+            name,
+            permissions: new.permissions,
+            resource_servers: new.resource_servers,
+            builtin: false,
+            created_at: now,
+        };
+        let event = api.event(Action::ApiCreated, api.told());
+        Ok((api, event))
+    }
+
+    /// Claviger's own, known by the public URL.
+    pub fn builtin(public_url: &str, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Self, Rejection> {
+        let name =
+            Name::parse("Claviger").map_err(|error| Rejection::field("/name", "invalid_name", error.to_string()))?;
+        Ok(Self {
+            id: ApiId::generate(now, rng),
+            identifier: public_url.to_owned(),
+            name,
+            permissions: Self::builtin_permissions(),
+            resource_servers: Vec::new(),
+            builtin: true,
+            created_at: now,
+        })
+    }
+
+    /// What Claviger's own API declares in this version.
+    pub fn builtin_permissions() -> Vec<DeclaredPermission> {
+        builtin::PERMISSIONS
+            .iter()
+            .filter_map(|permission| {
+                let description = Some(permission.description.to_owned());
+                permission.name.parse().ok().map(|name| DeclaredPermission { name, description })
+            })
+            .collect()
+    }
+
+    /// The event of Claviger bringing its own, or a new version of it.
+    pub fn installed(&self) -> Event {
+        self.event(Action::ApiUpdated, self.told())
+    }
+
+    /// Changes what `changes` names.
+    pub fn update(self, changes: ApiChanges, taken: &PermissionSet) -> Result<(Self, Event), Rejection> {
+        self.must_not_be_builtin()?;
+        let mut errors = FieldErrors::default();
+        let mut new = self.clone();
+        if let Some(name) = changes.name {
+            new.name = errors.keep("/name", "invalid_name", Name::parse(&name)).unwrap_or(new.name);
+        }
+        if let Some(permissions) = changes.permissions {
+            check_permissions(&permissions, taken, &mut errors);
+            new.permissions = permissions;
+        }
+        if let Some(resource_servers) = changes.resource_servers {
+            new.resource_servers = resource_servers;
+        }
+        errors.finish()?;
+        let event = new.event(Action::ApiUpdated, json!({ "before": self.told(), "after": new.told() }));
+        Ok((new, event))
+    }
+
+    /// Takes it away; what it declared is refused from then on.
+    pub fn delete(&self) -> Result<Event, Rejection> {
+        self.must_not_be_builtin()?;
+        Ok(self.event(Action::ApiDeleted, self.told()))
+    }
+
+    fn must_not_be_builtin(&self) -> Result<(), Rejection> {
+        if self.builtin {
+            return Err(Rejection::conflict("builtin", "Claviger's own API changes only with Claviger's version"));
+        }
+        Ok(())
+    }
+
+    fn event(&self, action: Action, details: serde_json::Value) -> Event {
+        Event { chain: Chain::Instance, action, target: self.id.to_string(), details, touched: vec![Touched::Catalog] }
+    }
+
+    fn told(&self) -> serde_json::Value {
+        json!({
+            "identifier": self.identifier, "name": self.name.as_str(),
+            "permissions": self.permissions.iter().map(|permission| permission.name.as_str()).collect::<Vec<_>>(),
+            "resource_servers": self.resource_servers,
+        })
+    }
+}
+
+/// RFC 8707, section 2: an absolute URI without a fragment. Kept as written, for it is compared as a string.
+fn parse_identifier(text: &str) -> Result<String, &'static str> {
+    const WANTED: &str = "an absolute URI without a fragment, at most 255 characters, such as https://api.acme.test";
+    let sound = text.len() <= 255
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'<' | b'>'))
+        && Url::parse(text).is_ok_and(|url| url.fragment().is_none() && !text.contains('#'));
+    if sound { Ok(text.to_owned()) } else { Err(WANTED) }
+}
+
+fn check_permissions(permissions: &[DeclaredPermission], taken: &PermissionSet, errors: &mut FieldErrors) {
+    if permissions.len() > MAX_PERMISSIONS {
+        errors.add("/permissions", "too_many", format!("an API declares at most {MAX_PERMISSIONS} permissions"));
+    }
+    let mut seen = BTreeSet::new();
+    for (index, permission) in permissions.iter().enumerate() {
+        let at = format!("/permissions/{index}");
+        let name = permission.name.as_str();
+        if permission.name.is_builtin() {
+            errors.add(format!("{at}/name"), "reserved", "claviger: is reserved for Claviger's own API");
+        } else if taken.contains(name) {
+            errors.add(format!("{at}/name"), "taken", format!("another API declares {name} already"));
+        } else if !seen.insert(name) {
+            errors.add(format!("{at}/name"), "duplicate", format!("{name} is listed twice"));
+        }
+        let description = permission.description.as_deref().unwrap_or_default();
+        if description.chars().count() > MAX_DESCRIPTION || description.chars().any(char::is_control) {
+            errors.add(
+                format!("{at}/description"),
+                "invalid_description",
+                format!("one line of at most {MAX_DESCRIPTION} characters"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{now, rng, said, set};
+
+    fn create(members: serde_json::Value) -> Result<(Api, Event), Rejection> {
+        let mut body = json!({ "identifier": "https://api.acme.test", "name": "Acme", "permissions": [{ "name": "invoices:read" }] });
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        Api::create(serde_json::from_value(body).unwrap(), &set("taken:read claviger:verify"), now(), &mut rng())
+    }
+
+    fn update(api: Api, body: serde_json::Value) -> Result<(Api, Event), Rejection> {
+        api.update(serde_json::from_value(body).unwrap(), &set("taken:read"))
+    }
+
+    #[test]
+    fn an_identifier_is_an_absolute_uri_without_a_fragment() {
+        for good in ["https://api.acme.test", "https://api.acme.test/v1?tenant=a", "urn:acme:invoices"] {
+            assert!(parse_identifier(good).is_ok(), "{good}");
+        }
+        for bad in ["", "/v1", "api.acme.test", "https://a#b", "https://a#", "https://a b", "https://a\u{e9}"] {
+            assert!(parse_identifier(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_member_is_named() {
+        let check = |members, expected: &str| assert_eq!(said(&create(members)), expected);
+        check(json!({}), "ok");
+        check(json!({ "permissions": [] }), "ok");
+        check(json!({ "identifier": "/v1", "name": "" }), "/identifier invalid_identifier, /name invalid_name");
+        check(json!({ "permissions": [{ "name": "claviger:mine" }] }), "/permissions/0/name reserved");
+        check(json!({ "permissions": [{ "name": "a" }, { "name": "taken:read" }] }), "/permissions/1/name taken");
+        check(json!({ "permissions": [{ "name": "a" }, { "name": "a" }] }), "/permissions/1/name duplicate");
+        let described = |text: &str| json!({ "permissions": [{ "name": "a", "description": text }] });
+        check(described(&"é".repeat(500)), "ok");
+        check(described(&"é".repeat(501)), "/permissions/0/description invalid_description");
+        check(described("two\nlines"), "/permissions/0/description invalid_description");
+        let many = |count: usize| json!({ "permissions": (0..count).map(|n| json!({ "name": format!("p{n}") })).collect::<Vec<_>>() });
+        check(many(1000), "ok");
+        check(many(1001), "/permissions too_many");
+    }
+
+    #[test]
+    fn lists_replace_and_absent_members_stay() {
+        let (api, event) = create(json!({})).unwrap();
+        assert_eq!(
+            (event.action, event.chain, event.touched),
+            (Action::ApiCreated, Chain::Instance, vec![Touched::Catalog])
+        );
+        assert_eq!(update(api.clone(), json!({})).unwrap().0, api);
+        let server = api.id.to_string().replace("api_", "sa_");
+        let body = json!({ "name": "B", "permissions": [{ "name": "b" }], "resource_servers": [server] });
+        let (new, event) = update(api.clone(), body).unwrap();
+        assert_eq!((new.name.as_str(), new.permissions[0].name.as_str()), ("B", "b"));
+        assert_eq!((new.permissions.len(), new.resource_servers.len()), (1, 1));
+        assert_eq!((new.id, &new.identifier, event.action), (api.id, &api.identifier, Action::ApiUpdated));
+        assert_eq!(
+            said(&update(api.clone(), json!({ "permissions": [{ "name": "taken:read" }] }))),
+            "/permissions/0/name taken"
+        );
+        assert_eq!(api.delete().unwrap().action, Action::ApiDeleted);
+    }
+
+    #[test]
+    fn its_own_api_declares_every_builtin_permission_and_nobody_changes_it() {
+        let api = Api::builtin("https://keys.acme.test", now(), &mut rng()).unwrap();
+        assert_eq!((api.permissions.len(), api.builtin), (builtin::PERMISSIONS.len(), true));
+        assert_eq!(said(&api.delete()), "conflict builtin");
+        assert_eq!(said(&update(api, json!({}))), "conflict builtin");
+    }
+}

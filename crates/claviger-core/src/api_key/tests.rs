@@ -1,0 +1,379 @@
+//! Each rule of an API key as a table.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    fixtures::{World, at, lets_through, mask, now, rng, said, set, uses},
+    policy::Policy,
+};
+
+fn issue(world: &World, members: serde_json::Value) -> Result<Issued, Rejection> {
+    let context = world.asked_by(Grantor::Operator);
+    ApiKey::issue(world.new_key(members), &context, "operator".to_owned(), now(), &mut rng())
+}
+
+fn changes(members: serde_json::Value) -> ApiKeyChanges {
+    serde_json::from_value(members).unwrap()
+}
+
+fn update(world: &World, key: &ApiKey, members: serde_json::Value) -> Result<(ApiKey, Event), Rejection> {
+    key.clone().update(changes(members), &world.asked_by(Grantor::Operator), now())
+}
+
+fn roll(key: ApiKey, overlap_seconds: u32, seconds: i64) -> Result<Issued, Rejection> {
+    let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(seconds.unsigned_abs() + 2);
+    key.roll(overlap_seconds, &World::new().asked_by(Grantor::Operator), at(seconds), &mut rng)
+}
+
+#[test]
+fn every_wrong_member_is_named_with_its_rule() {
+    let world = World::new();
+    let check = |members, expected: &str| assert_eq!(said(&issue(&world, members)), expected);
+    check(json!({}), "ok");
+    check(json!({ "permissions": [] }), "ok");
+    check(json!({ "permissions": ["*", "claviger:*"] }), "ok");
+    check(json!({ "name": "" }), "/name invalid_name");
+    check(json!({ "permissions": ["invoices:read", "in voices"] }), "/permissions/1 invalid_permission");
+    check(json!({ "permissions": ["invoices:read", "invoices:*"] }), "/permissions/1 invalid_permission");
+    check(json!({ "permissions": ["nobody:declares"] }), "/permissions/0 unknown_permission");
+    check(json!({ "permissions": ["invoices:read", "bases:read"] }), "/permissions/1 permission_not_held");
+    check(json!({ "permissions": ["claviger:apis:write"] }), "/permissions/0 permission_not_held"); // above the ceiling
+    check(json!({ "objects": ["base:app7", "base"] }), "/objects/1 invalid_object");
+    check(json!({ "objects": [] }), "/objects/0 invalid_object");
+    check(json!({ "allowed_networks": ["10.0.0.0/8", "x"] }), "/allowed_networks/1 invalid_network");
+    check(json!({ "metadata": [] }), "/metadata invalid_metadata");
+    check(json!({ "expires_at": now() }), "/expires_at in_the_past");
+    check(json!({ "expires_at": at(1) }), "ok");
+    check(json!({ "expires_at": at(9), "not_before": at(9) }), "/not_before after_expiry");
+    check(json!({ "expires_at": at(9), "not_before": at(8) }), "ok");
+    check(
+        json!({ "name": " ", "objects": ["*"], "metadata": 1, "expires_at": at(-1) }),
+        "/name invalid_name, /objects/0 invalid_object, /metadata invalid_metadata, /expires_at in_the_past",
+    );
+}
+
+#[test]
+fn a_body_without_permissions_or_with_an_unknown_member_is_no_request() {
+    let check = |members: serde_json::Value, expected: bool| {
+        let id = World::new().service_account.id;
+        let mut body = json!({ "service_account_id": id, "name": "production" });
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        assert_eq!(serde_json::from_value::<NewApiKey>(body).is_ok(), expected, "{members}");
+    };
+    check(json!({ "permissions": [] }), true);
+    check(json!({}), false);
+    check(json!({ "permissions": null }), false);
+    check(json!({ "permissions": [], "epoch": 9 }), false);
+    check(json!({ "permissions": [], "environment": "production" }), false);
+}
+
+#[test]
+fn policy_bounds_what_is_issued() {
+    let mut world = World::new();
+    let mut check = |policy: Policy, members, expected: &str| {
+        world.organization.policy = policy;
+        assert_eq!(said(&issue(&world, members)), expected);
+    };
+    let day = 24 * 60 * 60;
+    let bounded = || Policy { api_key_max_lifetime_days: Some(2), ..Policy::default() };
+    check(bounded(), json!({}), "/expires_at expiry_required");
+    check(bounded(), json!({ "expires_at": at(2 * day) }), "ok");
+    check(bounded(), json!({ "expires_at": at(2 * day + 1) }), "/expires_at lifetime_too_long");
+    let required = || Policy { expiry_required: true, ..Policy::default() };
+    check(required(), json!({}), "/expires_at expiry_required");
+    check(required(), json!({ "expires_at": at(9999 * day) }), "ok");
+    let by_name = || Policy { wildcard_allowed: false, ..Policy::default() };
+    check(by_name(), json!({ "permissions": ["invoices:read", "*"] }), "/permissions/1 wildcard_forbidden");
+    check(by_name(), json!({ "permissions": ["claviger:*"] }), "/permissions/0 wildcard_forbidden");
+    let of_kinds = |kinds: &[Kind]| Policy { allowed_kinds: Some(kinds.to_vec()), ..Policy::default() };
+    check(of_kinds(&[]), json!({}), "conflict kind_not_allowed");
+    check(of_kinds(&[Kind::ClientSecret]), json!({ "name": "" }), "conflict kind_not_allowed");
+    check(of_kinds(&[Kind::ApiKey]), json!({}), "ok");
+}
+
+#[test]
+fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
+    let world = World::new();
+    let members = json!({
+        "permissions": ["invoices:read", "*"], "objects": ["base:app7"], "environment": "test", "not_before": at(1),
+        "expires_at": at(9), "allowed_networks": ["10.0.0.0/8"], "metadata": { "team": "a" },
+    });
+    let Issued { key, secret, event } = issue(&world, members).unwrap();
+    let hint = secret.hint();
+    let first =
+        SecretRecord { number: 1, hint, created_at: now(), ends_at: None, last_used_at: None, last_used_from: None };
+    let expected = ApiKey {
+        id: key.id,
+        organization: world.organization.id,
+        service_account: world.service_account.id,
+        name: Name::parse("production").unwrap(),
+        environment: Environment::Test,
+        permissions: mask("* invoices:read"),
+        objects: Some(ObjectSet::parse(["base:app7"]).unwrap()),
+        networks: Some(NetworkSet::parse(["10.0.0.0/8"]).unwrap()),
+        not_before: Some(at(1)),
+        expires_at: Some(at(9)),
+        disabled_at: None,
+        revocation: None,
+        confirmation: None,
+        epoch: 1,
+        metadata: Metadata::parse(&json!({ "team": "a" })).unwrap(),
+        created_at: now(),
+        created_by: "operator".to_owned(),
+        deleted_at: None,
+        secrets: vec![first],
+    };
+    assert_eq!(key, expected);
+    assert!(secret.expose().starts_with("clv_testkey_"));
+    assert_eq!((event.action, event.chain), (Action::ApiKeyCreated, Chain::Organization(world.organization.id)));
+    assert_eq!((event.target, event.touched), (key.id.to_string(), vec![Touched::Credential(key.id.into())]));
+    assert!(!event.details.to_string().contains(secret.expose()));
+    assert!(issue(&world, json!({})).unwrap().secret.expose().starts_with("clv_key_"));
+}
+
+#[test]
+fn a_roll_with_overlap_keeps_the_old_secret_for_that_long() {
+    let Issued { key, secret, event } = roll(World::new().key(json!({})), 60, 100).unwrap();
+    let told: Vec<_> = key.secrets.iter().map(|secret| (secret.number, secret.ends_at)).collect();
+    assert_eq!(told, [(2, None), (1, Some(at(160)))]);
+    assert_eq!((key.secrets[0].hint.as_str(), key.secrets[0].created_at), (secret.hint().as_str(), at(100)));
+    assert_eq!((key.epoch, event.action), (1, Action::ApiKeyRolled));
+}
+
+#[test]
+fn a_roll_during_an_overlap_ends_the_older_secret_at_once() {
+    let key = roll(World::new().key(json!({})), 60, 100).unwrap().key;
+    let key = roll(key, 60, 110).unwrap().key;
+    let ends: Vec<_> = key.secrets.iter().map(|secret| (secret.number, secret.ends_at)).collect();
+    assert_eq!(ends, [(3, None), (2, Some(at(170))), (1, Some(at(110)))]);
+    // An overlap that is over is not opened again.
+    let key = roll(key, 60, 500).unwrap().key;
+    let ends: Vec<_> = key.secrets.iter().map(|secret| secret.ends_at).collect();
+    assert_eq!(ends, [None, Some(at(560)), Some(at(170)), Some(at(110))]);
+}
+
+#[test]
+fn a_roll_without_overlap_raises_the_epoch() {
+    let key = roll(World::new().key(json!({})), 0, 100).unwrap().key;
+    assert_eq!((key.epoch, key.secrets[1].ends_at), (2, Some(at(100))));
+}
+
+#[test]
+fn what_cannot_be_rolled_says_why() {
+    let world = World::new();
+    let check = |key: ApiKey, overlap, expected: &str| assert_eq!(said(&roll(key, overlap, 10)), expected);
+    let key = || world.key(json!({}));
+    check(key(), 30 * 24 * 60 * 60, "ok");
+    check(key(), 30 * 24 * 60 * 60 + 1, "/overlap_seconds out_of_range");
+    check(key().revoke(RevokeReason::Compromised, at(1)).unwrap().0, 0, "conflict revoked");
+    check(key().delete(at(1)).0, 0, "conflict revoked");
+    check(world.key(json!({ "expires_at": at(10) })), 0, "conflict expired");
+    check(world.key(json!({ "expires_at": at(11) })), 0, "ok");
+    let powerless = world.powerless();
+    let rolled = key().roll(0, &world.asked_by(Grantor::Credential(&powerless)), at(1), &mut rng());
+    assert_eq!(said(&rolled), "forbidden invoices:read");
+}
+
+#[test]
+fn taking_something_away_raises_the_epoch_and_nothing_else_does() {
+    let world = World::new();
+    let key = world.key(json!({
+        "permissions": ["invoices:read", "invoices:write"], "objects": ["base:*"], "allowed_networks": ["10.0.0.0/8"],
+        "not_before": at(10), "expires_at": at(100),
+    }));
+    let check = |members: serde_json::Value, raised: bool| {
+        let (new, _) = update(&world, &key, members.clone()).unwrap();
+        assert_eq!(new.epoch - key.epoch, u64::from(raised), "{members}");
+    };
+    check(json!({}), false);
+    check(json!({ "name": "staging", "metadata": {} }), false);
+    check(json!({ "permissions": ["invoices:read"] }), true);
+    check(json!({ "permissions": ["*"] }), false);
+    check(json!({ "objects": ["base:app7"] }), true);
+    check(json!({ "objects": null }), false);
+    check(json!({ "allowed_networks": ["10.1.0.0/16"] }), true);
+    check(json!({ "allowed_networks": ["10.0.0.0/8", "192.0.2.0/24"] }), false);
+    check(json!({ "allowed_networks": null }), false);
+    check(json!({ "expires_at": at(99) }), true);
+    check(json!({ "expires_at": null }), false);
+    check(json!({ "not_before": at(11) }), true);
+    check(json!({ "not_before": null }), false);
+    check(json!({ "disabled": true }), true);
+    check(json!({ "disabled": false }), false);
+    check(json!({ "permissions": ["*"], "objects": ["base:app7"] }), true); // wider and narrower at once
+}
+
+#[test]
+fn null_lifts_a_limit_and_absence_leaves_it() {
+    let world = World::new();
+    let key = world.key(json!({
+        "objects": ["base:*"], "allowed_networks": ["10.0.0.0/8"], "not_before": at(10), "expires_at": at(100),
+    }));
+    assert_eq!(update(&world, &key, json!({})).unwrap().0, key);
+    let lifted = json!({ "objects": null, "allowed_networks": null, "not_before": null, "expires_at": null });
+    let (lifted, _) = update(&world, &key, lifted).unwrap();
+    assert_eq!(lifted, ApiKey { objects: None, networks: None, not_before: None, expires_at: None, ..key });
+}
+
+#[test]
+fn an_update_is_checked_like_an_issue() {
+    let mut world = World::new();
+    let key = world.key(json!({ "expires_at": at(100) }));
+    world.organization.policy.api_key_max_lifetime_days = Some(1);
+    let check = |members, expected: &str| assert_eq!(said(&update(&world, &key, members)), expected);
+    check(json!({ "name": "" }), "/name invalid_name");
+    check(json!({ "permissions": ["bases:read"] }), "/permissions/0 permission_not_held");
+    check(json!({ "objects": ["x"] }), "/objects/0 invalid_object");
+    check(json!({ "allowed_networks": ["x"] }), "/allowed_networks/0 invalid_network");
+    check(json!({ "metadata": "x" }), "/metadata invalid_metadata");
+    check(json!({ "expires_at": now() }), "/expires_at in_the_past");
+    check(json!({ "expires_at": null }), "/expires_at expiry_required");
+    check(json!({ "expires_at": at(90_000) }), "/expires_at lifetime_too_long");
+    check(json!({ "not_before": at(100) }), "/not_before after_expiry");
+    check(json!({ "name": "staging" }), "ok"); // a policy that became stricter does not hold up other changes
+    let revoked = key.clone().revoke(RevokeReason::Unused, now()).unwrap().0;
+    assert_eq!(said(&update(&world, &revoked, json!({ "name": "x" }))), "conflict revoked");
+    for unknown in [json!({ "epoch": 1 }), json!({ "environment": "live" }), json!({ "service_account_id": "x" })] {
+        assert!(serde_json::from_value::<ApiKeyChanges>(unknown).is_err());
+    }
+}
+
+#[test]
+fn a_key_is_stopped_and_restarted_with_an_event_of_its_own() {
+    let world = World::new();
+    let (stopped, event) = update(&world, &world.key(json!({})), json!({ "disabled": true })).unwrap();
+    assert_eq!((stopped.disabled_at, event.action), (Some(now()), Action::ApiKeyDisabled));
+    let (same, event) = update(&world, &stopped, json!({ "disabled": true })).unwrap();
+    assert_eq!((&same, event.action), (&stopped, Action::ApiKeyUpdated));
+    let (restarted, event) = update(&world, &stopped, json!({ "disabled": false })).unwrap();
+    assert_eq!((restarted.disabled_at, event.action), (None, Action::ApiKeyEnabled));
+}
+
+#[test]
+fn whoever_cannot_do_it_may_narrow_but_neither_widen_nor_restart() {
+    let world = World::new();
+    let powerless = world.powerless();
+    let key = world.key(json!({ "permissions": ["invoices:read"], "objects": ["base:a"], "expires_at": at(100) }));
+    let check = |key: &ApiKey, members: serde_json::Value, expected: &str| {
+        let context = world.asked_by(Grantor::Credential(&powerless));
+        assert_eq!(said(&key.clone().update(changes(members), &context, now())), expected);
+    };
+    check(&key, json!({ "name": "x", "permissions": [], "expires_at": at(50), "disabled": true }), "ok");
+    check(&key, json!({ "permissions": ["invoices:write"] }), "forbidden invoices:write");
+    check(&key, json!({ "objects": null }), "forbidden invoices:read");
+    check(&key, json!({ "expires_at": null }), "forbidden invoices:read");
+    let stopped = update(&world, &key, json!({ "disabled": true })).unwrap().0;
+    check(&stopped, json!({ "disabled": false }), "forbidden invoices:read");
+}
+
+#[test]
+fn a_key_ends_once_and_its_reason_stays() {
+    let world = World::new();
+    let (revoked, event) = world.key(json!({})).revoke(RevokeReason::Compromised, at(5)).unwrap();
+    let ended = Some(Revocation { at: at(5), reason: RevokeReason::Compromised });
+    assert_eq!((revoked.revocation, revoked.epoch, event.action), (ended, 2, Action::ApiKeyRevoked));
+    assert_eq!(said(&revoked.clone().revoke(RevokeReason::Unused, at(6))), "conflict revoked");
+    let (deleted, event) = revoked.delete(at(7));
+    assert_eq!((deleted.revocation, deleted.deleted_at), (ended, Some(at(7))));
+    assert_eq!(event.action, Action::ApiKeyDeleted);
+    let (deleted, _) = world.key(json!({})).delete(at(7));
+    assert_eq!(deleted.revocation, Some(Revocation { at: at(7), reason: RevokeReason::Unspecified }));
+    assert_eq!((deleted.deleted_at, deleted.epoch), (Some(at(7)), 2));
+}
+
+#[test]
+fn reasons_read_back_from_storage() {
+    for reason in RevokeReason::ALL {
+        assert_eq!(RevokeReason::from_word(reason.as_str()), Some(reason));
+        assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+    }
+    assert_eq!(RevokeReason::from_word("whatever"), None);
+}
+
+#[test]
+fn a_list_shows_the_state_that_weighs_most() {
+    let world = World::new();
+    let check = |key: &ApiKey, seconds, expected| assert_eq!(key.status(at(seconds)), expected, "{seconds}");
+    let key = world.key(json!({ "not_before": at(10), "expires_at": at(20) }));
+    check(&key, 9, KeyStatus::NotYetValid);
+    check(&key, 10, KeyStatus::Active);
+    check(&key, 19, KeyStatus::Active);
+    check(&key, 20, KeyStatus::Expired);
+    let stopped = update(&world, &key, json!({ "disabled": true })).unwrap().0;
+    check(&stopped, 9, KeyStatus::Disabled);
+    check(&stopped, 20, KeyStatus::Disabled);
+    check(&stopped.revoke(RevokeReason::Policy, now()).unwrap().0, 9, KeyStatus::Revoked);
+}
+
+/// Members of a body out of a world in which every combination can be tried.
+fn some_limits() -> impl Strategy<Value = serde_json::Value> {
+    let permissions = prop::sample::subsequence(
+        vec!["invoices:read", "invoices:write", "claviger:api_keys:write", "*", "claviger:*"],
+        0..=3,
+    );
+    let objects = prop::sample::select(vec![json!(null), json!(["base:*"]), json!(["base:a"]), json!(["base:b"])]);
+    let networks = prop::sample::select(vec![json!(null), json!(["10.0.0.0/8"]), json!(["10.0.0.0/8", "192.0.2.1"])]);
+    let start = prop::sample::select(vec![None, Some(at(10)), Some(at(100))]);
+    let end = prop::sample::select(vec![None, Some(at(200)), Some(at(300))]);
+    (permissions, objects, networks, start, end).prop_map(|(permissions, objects, networks, start, end)| {
+        json!({
+            "permissions": permissions, "objects": objects, "allowed_networks": networks,
+            "not_before": start, "expires_at": end,
+        })
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_update_gains_a_use_without_the_grantor_or_loses_one_without_a_higher_epoch(
+        old in some_limits(), new in some_limits(), was_stopped: bool, will_be_stopped: bool,
+    ) {
+        let mut world = World::new();
+        world.held = set("invoices:read invoices:write claviger:api_keys:write");
+        let powerless = world.powerless();
+        let key = update(&world, &world.key(old), json!({ "disabled": was_stopped })).unwrap().0;
+        let mut members = new;
+        members["disabled"] = json!(will_be_stopped);
+
+        let (wide, _) = update(&world, &key, members.clone()).unwrap();
+        let (before, after) = (key.clone().facts(), wide.facts());
+        let gained = uses().iter().any(|one| lets_through(&after, one) && !lets_through(&before, one));
+        let lost = uses().iter().any(|one| lets_through(&before, one) && !lets_through(&after, one));
+        prop_assert!(!lost || after.epoch > before.epoch);
+
+        let context = world.asked_by(Grantor::Credential(&powerless));
+        let without = key.update(changes(members), &context, now());
+        prop_assert!(!gained || matches!(without, Err(Rejection::Forbidden { .. })), "{}", said(&without));
+    }
+
+    #[test]
+    fn no_credential_issues_another_that_can_do_what_it_cannot(
+        own in some_limits(), wanted in some_limits(), own_is_test: bool, same_account: bool,
+    ) {
+        let world = World::new();
+        let mut found = world.caller("invoices:read invoices:write claviger:api_keys:write", "");
+        found.credential = world.key(own).facts();
+        found.credential.environment = if own_is_test { Environment::Test } else { Environment::Live };
+        found.rights =
+            claviger_token::Rights::effective(&found.organization, &found.principal, &found.credential.permissions);
+        if !same_account {
+            let mut other = claviger_token::PrincipalFacts::clone(&found.principal);
+            other.id = ServiceAccountId::generate(at(1), &mut rng()).into();
+            found.principal = other.into();
+        }
+        let context = world.asked_by(Grantor::Credential(&found));
+        let issued = ApiKey::issue(world.new_key(wanted), &context, "somebody".to_owned(), now(), &mut rng());
+        if let Ok(Issued { key, .. }) = issued {
+            prop_assert!(!own_is_test || key.permissions.is_empty() || key.environment == Environment::Test);
+            let new = key.facts();
+            // Uses before now are over, and a start is not a right: both keys may wait for theirs.
+            let beyond = |one: &&crate::fixtures::Use| {
+                let own = CredentialFacts { not_before: None, ..found.credential.clone() };
+                lets_through(&new, one) && world.held.contains(one.permission) && !lets_through(&own, one)
+            };
+            prop_assert!(uses().iter().find(beyond).is_none());
+        }
+    }
+}

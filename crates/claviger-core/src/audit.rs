@@ -1,0 +1,255 @@
+//! The audit trail: what happened, written so that nobody can change it afterwards unnoticed.
+//!
+//! Events form one HMAC chain per organization and one for the instance. Each link covers the one before,
+//! so a changed, removed or inserted event breaks every later link. Personal data (addresses) is kept
+//! beside the record, outside the hash, so that it can be erased.
+
+use std::{fmt, str::FromStr};
+
+use aws_lc_rs::hmac;
+use claviger_token::{CredentialId, EventId, IdError, OrganizationId, PrincipalId, RoleId};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::{
+    actor::{Actor, By},
+    pepper::into_array,
+};
+
+/// Which chain an event belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Chain {
+    /// APIs, users, roles and assignments of the instance, organizations made and deleted.
+    Instance,
+    /// Everything inside one organization.
+    Organization(OrganizationId),
+}
+
+impl Chain {
+    /// The organization whose people may read it.
+    pub fn organization(&self) -> Option<OrganizationId> {
+        match self {
+            Self::Instance => None,
+            Self::Organization(id) => Some(*id),
+        }
+    }
+}
+
+impl From<Option<OrganizationId>> for Chain {
+    fn from(organization: Option<OrganizationId>) -> Self {
+        organization.map_or(Self::Instance, Self::Organization)
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instance => f.write_str("instance"),
+            Self::Organization(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Chain {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        if text == "instance" { Ok(Self::Instance) } else { text.parse().map(Self::Organization) }
+    }
+}
+
+macro_rules! actions {
+    ($($variant:ident $text:literal $doc:literal,)*) => {
+        /// What happened. The text form is the stable `action` of audit events.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Action { $(#[doc = $doc] $variant,)* }
+
+        impl Action {
+            /// Every action there is.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// `noun.verb`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    InstanceBootstrapped "instance.bootstrapped" "The operator made a first, or another, administrator's key.",
+    OrganizationCreated "organization.created" "A customer was added.",
+    OrganizationUpdated "organization.updated" "Its name, ceiling, external id or metadata changed.",
+    OrganizationDisabled "organization.disabled" "Every credential in it stopped working.",
+    OrganizationEnabled "organization.enabled" "They work again.",
+    OrganizationDeleted "organization.deleted" "It ended, and every credential in it.",
+    PolicyUpdated "organization.policy_updated" "The rules for its credentials changed.",
+    ServiceAccountCreated "service_account.created" "A non-person principal was added.",
+    ServiceAccountUpdated "service_account.updated" "Its name, external id, metadata or rights changed.",
+    ServiceAccountDisabled "service_account.disabled" "Every credential of it stopped working.",
+    ServiceAccountEnabled "service_account.enabled" "They work again.",
+    ServiceAccountDeleted "service_account.deleted" "It ended, and every credential of it.",
+    ApiCreated "api.created" "A protected API was declared.",
+    ApiUpdated "api.updated" "Its name or its permissions changed.",
+    ApiDeleted "api.deleted" "It and its permissions are gone.",
+    RoleCreated "role.created" "A named set of permissions was made.",
+    RoleUpdated "role.updated" "What it holds changed, for everybody who has it.",
+    RoleDeleted "role.deleted" "Nobody has it any more.",
+    AssignmentCreated "assignment.created" "A principal was given a role or a permission.",
+    AssignmentDeleted "assignment.deleted" "It was taken away.",
+    ApiKeyCreated "api_key.created" "An API key was issued.",
+    ApiKeyUpdated "api_key.updated" "What it may do, or how it is called, changed.",
+    ApiKeyDisabled "api_key.disabled" "It stopped working, for now.",
+    ApiKeyEnabled "api_key.enabled" "It works again.",
+    ApiKeyRolled "api_key.rolled" "It has a new secret.",
+    ApiKeyRevoked "api_key.revoked" "It ended.",
+    ApiKeyDeleted "api_key.deleted" "It ended and is no longer listed.",
+    ApiKeyRetiredSecretUsed "api_key.retired_secret_used" "Somebody still uses a secret that was rolled away.",
+}
+
+/// An id whose facts changed: what every node must forget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Touched {
+    /// One credential.
+    Credential(CredentialId),
+    /// All credentials of a principal.
+    Principal(PrincipalId),
+    /// All credentials in an organization.
+    Organization(OrganizationId),
+    /// All credentials of everybody who has the role.
+    Role(RoleId),
+    /// Which API declares which permission.
+    Catalog,
+}
+
+/// One thing that happened, before it has a place in its chain.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Where it is told.
+    pub chain: Chain,
+    /// What happened.
+    pub action: Action,
+    /// The id of what it happened to.
+    pub target: String,
+    /// Both sides of the change; nothing secret, nothing personal.
+    pub details: Value,
+    /// What every node must forget.
+    pub touched: Vec<Touched>,
+}
+
+/// Where an event stands in its chain.
+#[derive(Debug, Clone, Copy)]
+pub struct ChainLink {
+    /// Place, from 1, without gaps.
+    pub seq: i64,
+    /// The link before, all zero for the first.
+    pub previous: [u8; 32],
+}
+
+impl Event {
+    /// The exact text that is hashed and stored.
+    pub fn record(&self, link: &ChainLink, id: EventId, by: &By, at: Timestamp) -> String {
+        let mut actor = json!({ "type": by.actor.kind() });
+        if let Actor::Principal { id, credential } = by.actor {
+            actor["id"] = json!(id);
+            actor["credential"] = json!(credential);
+        }
+        json!({
+            "id": id,
+            "chain": self.chain.to_string(),
+            "seq": link.seq,
+            "at": at,
+            "action": self.action.as_str(),
+            "actor": actor,
+            "target": self.target,
+            "request_id": by.request_id,
+            "details": self.details,
+        })
+        .to_string()
+    }
+}
+
+/// The sealed key of the chains.
+#[derive(Debug, Clone)]
+pub struct ChainKey(hmac::Key);
+
+impl ChainKey {
+    /// From the 32 bytes that were sealed.
+    pub fn new(key: &Zeroizing<[u8; 32]>) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()))
+    }
+
+    /// The hash of a link: over the link before it, and the record.
+    pub fn hash(&self, previous: &[u8; 32], record: &str) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(previous);
+        context.update(record.as_bytes());
+        into_array(&context.sign())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_token::TypedId as _;
+
+    use super::*;
+    use crate::fixtures::{World, at, elsewhere, rng};
+
+    #[test]
+    fn a_record_tells_who_did_what_to_what_and_nothing_personal() {
+        let key = World::new().key(json!({}));
+        let id = EventId::generate(at(0), &mut rng());
+        let event = Event {
+            chain: Chain::Organization(key.organization),
+            action: Action::ApiKeyRevoked,
+            target: "key_1".to_owned(),
+            details: json!({ "reason": "unused" }),
+            touched: Vec::new(),
+        };
+        let address = Some("203.0.113.9".parse().unwrap());
+        let check = |actor, told: Value| {
+            let by = By { actor, address, request_id: Some("r1".to_owned()) };
+            let record = event.record(&ChainLink { seq: 7, previous: [0; 32] }, id, &by, at(0));
+            let expected = json!({
+                "id": id, "chain": key.organization, "seq": 7, "at": "2027-01-15T08:00:00Z",
+                "action": "api_key.revoked", "actor": told, "target": "key_1", "request_id": "r1",
+                "details": { "reason": "unused" },
+            });
+            assert_eq!(serde_json::from_str::<Value>(&record).unwrap(), expected);
+        };
+        check(Actor::Operator, json!({ "type": "operator" }));
+        check(Actor::System, json!({ "type": "system" }));
+        check(
+            Actor::Principal { id: key.service_account.into(), credential: key.id.into() },
+            json!({ "type": "service_account", "id": key.service_account, "credential": key.id }),
+        );
+    }
+
+    #[test]
+    fn the_name_of_a_chain_reads_back() {
+        for chain in [Chain::Instance, Chain::Organization(elsewhere())] {
+            assert_eq!(chain.to_string().parse(), Ok(chain));
+            assert_eq!(Chain::from(chain.organization()), chain);
+        }
+        assert!("acme".parse::<Chain>().is_err());
+    }
+
+    #[test]
+    fn every_action_has_a_noun_and_a_verb_of_its_own() {
+        let mut seen = std::collections::BTreeSet::new();
+        for action in Action::ALL {
+            let (noun, verb) = action.as_str().split_once('.').unwrap();
+            assert!(!noun.is_empty() && !verb.is_empty());
+            assert!(seen.insert(action.as_str()), "{} twice", action.as_str());
+        }
+    }
+
+    #[test]
+    fn a_link_depends_on_its_record_and_on_the_link_before() {
+        let key = ChainKey::new(&Zeroizing::new([3; 32]));
+        let first = key.hash(&[0; 32], "a");
+        assert_ne!(first, key.hash(&[0; 32], "b"));
+        assert_ne!(key.hash(&first, "b"), key.hash(&[0; 32], "b"));
+    }
+}

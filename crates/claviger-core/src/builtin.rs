@@ -1,0 +1,151 @@
+//! Claviger's own API as one of its APIs: its permissions, its roles, and what an organization may use by default.
+
+use claviger_token::PermissionMask;
+
+/// The names of the built-in permissions that code refers to.
+pub mod permission {
+    /// Read organizations and their policy.
+    pub const ORGANIZATIONS_READ: &str = "claviger:organizations:read";
+    /// Change them; with instance scope also make, delete and set the ceiling.
+    pub const ORGANIZATIONS_WRITE: &str = "claviger:organizations:write";
+    /// Read service accounts.
+    pub const SERVICE_ACCOUNTS_READ: &str = "claviger:service_accounts:read";
+    /// Make, change and delete them.
+    pub const SERVICE_ACCOUNTS_WRITE: &str = "claviger:service_accounts:write";
+    /// Read APIs and their permissions.
+    pub const APIS_READ: &str = "claviger:apis:read";
+    /// Declare, change and delete them.
+    pub const APIS_WRITE: &str = "claviger:apis:write";
+    /// Read roles.
+    pub const ROLES_READ: &str = "claviger:roles:read";
+    /// Make, change and delete them.
+    pub const ROLES_WRITE: &str = "claviger:roles:write";
+    /// Read who holds what.
+    pub const ASSIGNMENTS_READ: &str = "claviger:assignments:read";
+    /// Give and take roles and permissions.
+    pub const ASSIGNMENTS_WRITE: &str = "claviger:assignments:write";
+    /// Read API keys.
+    pub const API_KEYS_READ: &str = "claviger:api_keys:read";
+    /// Issue, change, roll, revoke and delete them.
+    pub const API_KEYS_WRITE: &str = "claviger:api_keys:write";
+    /// Read the audit trail.
+    pub const AUDIT_EVENTS_READ: &str = "claviger:audit_events:read";
+    /// Ask for the verdict on a credential.
+    pub const VERIFY: &str = "claviger:verify";
+    /// Give what one does not hold oneself.
+    pub const GRANTS_WRITE: &str = "claviger:grants:write";
+}
+use permission as p;
+
+/// A permission of Claviger's own API.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltinPermission {
+    /// The permission.
+    pub name: &'static str,
+    /// What it allows.
+    pub description: &'static str,
+    /// Whether it means something inside one organization; the others count only with instance scope.
+    pub organization_level: bool,
+}
+
+const fn both(name: &'static str, description: &'static str) -> BuiltinPermission {
+    BuiltinPermission { name, description, organization_level: true }
+}
+
+/// Every permission of Claviger's own API.
+pub const PERMISSIONS: &[BuiltinPermission] = &[
+    both(p::ORGANIZATIONS_READ, "Read organizations and their policy"),
+    both(
+        p::ORGANIZATIONS_WRITE,
+        "Change organizations and their policy; with instance scope also make and delete them",
+    ),
+    both(p::SERVICE_ACCOUNTS_READ, "Read service accounts"),
+    both(p::SERVICE_ACCOUNTS_WRITE, "Make, change and delete service accounts"),
+    both(p::APIS_READ, "Read APIs and their permissions"),
+    BuiltinPermission {
+        name: p::APIS_WRITE,
+        description: "Declare, change and delete APIs",
+        organization_level: false,
+    },
+    both(p::ROLES_READ, "Read roles"),
+    both(p::ROLES_WRITE, "Make, change and delete roles"),
+    both(p::ASSIGNMENTS_READ, "Read who holds which role or permission"),
+    both(p::ASSIGNMENTS_WRITE, "Give and take roles and permissions"),
+    both(p::API_KEYS_READ, "Read API keys"),
+    both(p::API_KEYS_WRITE, "Issue, change, roll, revoke and delete API keys"),
+    both(p::AUDIT_EVENTS_READ, "Read the audit trail"),
+    both(p::VERIFY, "Ask for the verdict on a credential"),
+    both(p::GRANTS_WRITE, "Give roles and permissions that one does not hold oneself"),
+];
+
+/// A role that every instance has and nobody can change.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltinRole {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub description: &'static str,
+    holds: fn(&BuiltinPermission) -> bool,
+}
+
+impl BuiltinRole {
+    /// The permissions that it holds.
+    pub fn permissions(&self) -> impl Iterator<Item = &'static str> {
+        let holds = self.holds;
+        PERMISSIONS.iter().filter(move |permission| holds(permission)).map(|permission| permission.name)
+    }
+}
+
+/// The built-in roles.
+pub const BUILTIN_ROLES: &[BuiltinRole] = &[
+    BuiltinRole {
+        name: "instance-admin",
+        description: "Everything, in every organization when given with instance scope",
+        holds: |_| true,
+    },
+    BuiltinRole {
+        name: "organization-admin",
+        description: "Everything inside one organization",
+        holds: |permission| permission.organization_level,
+    },
+    BuiltinRole {
+        name: "member",
+        description: "See the organization, its roles and the APIs it can use",
+        holds: |permission| matches!(permission.name, p::ORGANIZATIONS_READ | p::APIS_READ | p::ROLES_READ),
+    },
+    BuiltinRole {
+        name: "auditor",
+        description: "Read everything, change nothing",
+        holds: |permission| permission.name.ends_with(":read"),
+    },
+];
+
+/// What an organization without a ceiling of its own may use: everything that is not `claviger:`, and
+/// the permissions of Claviger's own API that mean something inside one organization.
+pub fn default_ceiling() -> PermissionMask {
+    let builtin =
+        PERMISSIONS.iter().filter(|permission| permission.organization_level).map(|permission| permission.name);
+    PermissionMask::parse(std::iter::once("*").chain(builtin)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_ceiling_admits_all_but_the_instance_level() {
+        let ceiling = default_ceiling();
+        assert!(ceiling.admits("invoices:read"));
+        for permission in PERMISSIONS {
+            assert_eq!(ceiling.admits(permission.name), permission.organization_level, "{}", permission.name);
+        }
+    }
+
+    #[test]
+    fn an_auditor_cannot_write_and_an_organization_admin_cannot_declare_apis() {
+        let of = |name| BUILTIN_ROLES.iter().find(|role| role.name == name).unwrap().permissions().collect::<Vec<_>>();
+        assert!(of("auditor").iter().all(|permission| !permission.ends_with(":write")));
+        assert!(!of("organization-admin").contains(&p::APIS_WRITE));
+        assert!(of("instance-admin").contains(&p::APIS_WRITE));
+    }
+}

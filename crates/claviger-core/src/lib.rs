@@ -1,0 +1,43 @@
+//! Every decision that is not the verdict: issue, roll, revoke, grant, limit by policy, chain the audit trail.
+//!
+//! Values in and values out. Nothing here reads a clock, rolls dice, opens a file or knows SQL or HTTP:
+//! time and randomness are arguments, so every rule can be tested as a table. One module per noun; a
+//! change is a transition `old -> (new, Event)` that the store runs inside its transaction.
+
+mod actor;
+mod api;
+mod api_key;
+mod assignment;
+mod audit;
+mod builtin;
+#[cfg(test)]
+mod fixtures;
+mod invalid;
+mod metadata;
+mod name;
+mod organization;
+mod pepper;
+mod policy;
+mod rights;
+mod role;
+mod seal;
+mod service_account;
+
+pub use actor::{Actor, By};
+pub use api::{Api, ApiChanges, DeclaredPermission, NewApi};
+pub use api_key::{
+    ApiKey, ApiKeyChanges, Issued, IssuingContext, KeyStatus, NewApiKey, Revocation, RevokeReason, SecretRecord,
+};
+pub use assignment::{Assignment, Granted, NewAssignment, Scope, ScopeName};
+pub use audit::{Action, Chain, ChainKey, ChainLink, Event, Touched};
+pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, default_ceiling, permission};
+pub use invalid::{FieldError, FieldErrors, Rejection, present};
+pub use metadata::Metadata;
+pub use name::Name;
+pub use organization::{NewOrganization, Organization, OrganizationChanges, Slug};
+pub use pepper::{Digest, Pepper, Peppers};
+pub use policy::{Policy, PolicyChanges};
+pub use rights::{Grantor, Reach, Widening};
+pub use role::{NewRole, Role, RoleChanges};
+pub use seal::{MasterKey, Sealed, UnsealError};
+pub use service_account::{NewServiceAccount, ServiceAccount, ServiceAccountChanges};

@@ -1,0 +1,229 @@
+//! An organization's rules for the credentials inside it (DESIGN: `GET/PATCH /v1/organizations/{id}/policy`).
+
+use claviger_token::NetworkSet;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::invalid::{FieldErrors, Rejection, present};
+
+const MAX_DAYS: u32 = 36_500;
+
+/// The rules. Their defaults are those of an organization that never set any.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Policy {
+    /// The longest life of a personal access token, in days.
+    pub pat_max_lifetime_days: Option<u32>,
+    /// The life of a personal access token whose maker names none, in days.
+    pub pat_default_lifetime_days: Option<u32>,
+    /// The longest life of an API key, in days; `null`: no bound.
+    pub api_key_max_lifetime_days: Option<u32>,
+    /// Whether every credential must name its end.
+    pub expiry_required: bool,
+    /// The kinds of credential that may be made; `null`: all.
+    pub allowed_kinds: Option<Vec<Kind>>,
+    /// Whether new personal access tokens wait for an approval.
+    pub approval_required: bool,
+    /// The networks from which credentials may be used; `null`: all.
+    pub allowed_networks: Option<NetworkSet>,
+    /// After how many days without use a credential ends; `null`: never.
+    pub revoke_after_unused_days: Option<u32>,
+    /// Whether a credential may follow its principal with `"*"`.
+    pub wildcard_allowed: bool,
+    /// Whether members must name objects on their personal access tokens.
+    pub members_must_name_objects: bool,
+}
+
+/// A kind of credential, as policy speaks of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Kind {
+    /// API keys of service accounts.
+    ApiKey,
+    /// Personal access tokens of users.
+    PersonalAccessToken,
+    /// OAuth client secrets.
+    ClientSecret,
+    /// OAuth client public keys.
+    PublicKey,
+    /// Client certificates.
+    Certificate,
+    /// Federated workload identities.
+    Federation,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            pat_max_lifetime_days: Some(366),
+            pat_default_lifetime_days: Some(90),
+            api_key_max_lifetime_days: None,
+            expiry_required: false,
+            allowed_kinds: None,
+            approval_required: false,
+            allowed_networks: None,
+            revoke_after_unused_days: None,
+            wildcard_allowed: true,
+            members_must_name_objects: false,
+        }
+    }
+}
+
+/// Body of `PATCH /v1/organizations/{id}/policy`: absent members stay, `null` lifts a bound.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PolicyChanges {
+    /// See [`Policy`].
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    pub pat_max_lifetime_days: Option<Option<u32>>,
+    /// See [`Policy`].
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    pub pat_default_lifetime_days: Option<Option<u32>>,
+    /// See [`Policy`].
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    pub api_key_max_lifetime_days: Option<Option<u32>>,
+    /// See [`Policy`].
+    pub expiry_required: Option<bool>,
+    /// See [`Policy`].
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Kind>>))]
+    pub allowed_kinds: Option<Option<Vec<Kind>>>,
+    /// See [`Policy`].
+    pub approval_required: Option<bool>,
+    /// See [`Policy`].
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
+    pub allowed_networks: Option<Option<Vec<String>>>,
+    /// See [`Policy`].
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    pub revoke_after_unused_days: Option<Option<u32>>,
+    /// See [`Policy`].
+    pub wildcard_allowed: Option<bool>,
+    /// See [`Policy`].
+    pub members_must_name_objects: Option<bool>,
+}
+
+impl Policy {
+    /// The policy after `changes`.
+    pub fn update(&self, changes: PolicyChanges) -> Result<Self, Rejection> {
+        let mut errors = FieldErrors::default();
+        let mut days = |pointer: &str, new: Option<Option<u32>>, old: Option<u32>| {
+            if new.flatten().is_some_and(|days| days == 0 || days > MAX_DAYS) {
+                errors.add(
+                    pointer,
+                    "out_of_range",
+                    format!("a number of days from 1 to {MAX_DAYS}, or null for no bound"),
+                );
+            }
+            new.unwrap_or(old)
+        };
+        let mut policy = Self {
+            pat_max_lifetime_days: days(
+                "/pat_max_lifetime_days",
+                changes.pat_max_lifetime_days,
+                self.pat_max_lifetime_days,
+            ),
+            pat_default_lifetime_days: days(
+                "/pat_default_lifetime_days",
+                changes.pat_default_lifetime_days,
+                self.pat_default_lifetime_days,
+            ),
+            api_key_max_lifetime_days: days(
+                "/api_key_max_lifetime_days",
+                changes.api_key_max_lifetime_days,
+                self.api_key_max_lifetime_days,
+            ),
+            revoke_after_unused_days: days(
+                "/revoke_after_unused_days",
+                changes.revoke_after_unused_days,
+                self.revoke_after_unused_days,
+            ),
+            expiry_required: changes.expiry_required.unwrap_or(self.expiry_required),
+            allowed_kinds: changes.allowed_kinds.unwrap_or_else(|| self.allowed_kinds.clone()),
+            approval_required: changes.approval_required.unwrap_or(self.approval_required),
+            allowed_networks: self.allowed_networks.clone(),
+            wildcard_allowed: changes.wildcard_allowed.unwrap_or(self.wildcard_allowed),
+            members_must_name_objects: changes.members_must_name_objects.unwrap_or(self.members_must_name_objects),
+        };
+        match changes.allowed_networks {
+            None => {}
+            Some(None) => policy.allowed_networks = None,
+            Some(Some(networks)) => {
+                policy.allowed_networks =
+                    errors.keep_list("/allowed_networks", "invalid_network", NetworkSet::parse(&networks));
+            }
+        }
+        if let (Some(default), Some(max)) = (policy.pat_default_lifetime_days, policy.pat_max_lifetime_days)
+            && default > max
+        {
+            errors.add(
+                "/pat_default_lifetime_days",
+                "out_of_range",
+                format!("at most pat_max_lifetime_days, which is {max}"),
+            );
+        }
+        errors.finish()?;
+        Ok(policy)
+    }
+
+    /// Whether this kind of credential may be made.
+    pub fn allows(&self, kind: Kind) -> bool {
+        self.allowed_kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
+    }
+
+    /// Notes what is wrong with the end of an API key made or changed at `now`.
+    pub(crate) fn check_api_key_expiry(&self, expires_at: Option<Timestamp>, now: Timestamp, errors: &mut FieldErrors) {
+        let bound = self.api_key_max_lifetime_days;
+        match (expires_at, bound) {
+            (None, None) if !self.expiry_required => {}
+            (None, _) => {
+                let hint = bound.map(|days| format!(", at most {days} days from now")).unwrap_or_default();
+                errors.add(
+                    "/expires_at",
+                    "expiry_required",
+                    format!("the organization's policy asks for an end{hint}"),
+                );
+            }
+            (Some(end), Some(days)) if end > now + SignedDuration::from_hours(24 * i64::from(days)) => {
+                errors.add(
+                    "/expires_at",
+                    "lifetime_too_long",
+                    format!("the organization's policy allows {days} days at most"),
+                );
+            }
+            (Some(_), _) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_member_stays_and_null_lifts_the_bound() {
+        let policy = Policy { api_key_max_lifetime_days: Some(30), ..Policy::default() };
+        let same = policy.update(serde_json::from_str("{}").unwrap()).unwrap();
+        assert_eq!(same, policy);
+        let lifted = policy.update(serde_json::from_str(r#"{"api_key_max_lifetime_days":null}"#).unwrap()).unwrap();
+        assert_eq!(lifted.api_key_max_lifetime_days, None);
+    }
+
+    #[test]
+    fn every_wrong_member_is_named() {
+        let body =
+            r#"{"api_key_max_lifetime_days":0,"pat_default_lifetime_days":400,"allowed_networks":["10.0.0.0/8","x"]}"#;
+        let Err(Rejection::Invalid(errors)) = Policy::default().update(serde_json::from_str(body).unwrap()) else {
+            panic!("accepted")
+        };
+        let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/api_key_max_lifetime_days", "/allowed_networks/1", "/pat_default_lifetime_days"]);
+    }
+}

@@ -1,0 +1,347 @@
+//! Who may reach what, and who may give what to whom. The formula of effective rights itself is
+//! [`claviger_token::Rights`]; here are the two rules around it: reach, and granting.
+
+use claviger_token::{
+    CredentialFacts, Environment, Found, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet,
+    PrincipalId,
+};
+use jiff::Timestamp;
+
+use crate::{builtin::permission::GRANTS_WRITE, invalid::Rejection};
+
+/// The organizations that a caller sees. A mandatory argument of every read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// One organization; ids of others look absent.
+    Organization(OrganizationId),
+    /// All of them, by an assignment of instance scope.
+    Instance,
+}
+
+impl Reach {
+    /// How far a permission reaches for this caller, or `None` if it does not hold it at all.
+    pub fn of(found: &Found, permission: &str) -> Option<Self> {
+        if found.rights.instance_permissions.contains(permission) {
+            Some(Self::Instance)
+        } else if found.rights.permissions.contains(permission) {
+            Some(Self::Organization(found.organization.id))
+        } else {
+            None
+        }
+    }
+
+    /// Whether this organization is inside.
+    pub fn covers(self, organization: OrganizationId) -> bool {
+        match self {
+            Self::Organization(own) => own == organization,
+            Self::Instance => true,
+        }
+    }
+}
+
+/// Whoever makes or widens a credential, or gives a role or permission.
+#[derive(Debug, Clone, Copy)]
+pub enum Grantor<'a> {
+    /// The operator, who could change the database as well.
+    Operator,
+    /// A credential that asks about itself: what it gets is what it has.
+    Itself,
+    /// A principal through a credential, and bounded by both.
+    Credential(&'a Found),
+}
+
+/// What a credential would be able to do after a change; the grantor must be able to do as much.
+#[derive(Debug, Clone, Copy)]
+pub struct Widening<'a> {
+    /// Whose credential it is.
+    pub principal: PrincipalId,
+    /// Where it acts.
+    pub organization: OrganizationId,
+    /// Its list.
+    pub permissions: &'a PermissionMask,
+    /// What its principal holds with instance scope, and the credential could therefore use everywhere.
+    pub held_everywhere: &'a PermissionSet,
+    /// Its objects.
+    pub objects: Option<&'a ObjectSet>,
+    /// Its networks.
+    pub networks: Option<&'a NetworkSet>,
+    /// Its end.
+    pub expires_at: Option<Timestamp>,
+    /// Live or test.
+    pub environment: Environment,
+}
+
+impl Grantor<'_> {
+    /// Whether the grantor may give anything there: `claviger:grants:write` in that scope.
+    fn may_give_anything(&self, organization: Option<OrganizationId>) -> bool {
+        match self {
+            Self::Operator | Self::Itself => true,
+            Self::Credential(found) => match (Reach::of(found, GRANTS_WRITE), organization) {
+                (Some(Reach::Instance), _) => true,
+                (Some(reach), Some(organization)) => reach.covers(organization),
+                (Some(_) | None, None) | (None, Some(_)) => false,
+            },
+        }
+    }
+
+    /// Giving `permissions` to a principal, in one organization or (`None`) with instance scope.
+    pub fn may_give(&self, permissions: &PermissionSet, organization: Option<OrganizationId>) -> Result<(), Rejection> {
+        let Self::Credential(found) = self else { return Ok(()) };
+        if self.may_give_anything(organization) {
+            return Ok(());
+        }
+        let held = match organization {
+            None => &found.rights.instance_permissions,
+            Some(organization) if organization == found.organization.id => &found.rights.permissions,
+            Some(_) => &found.rights.instance_permissions,
+        };
+        match permissions.iter().find(|permission| !held.contains(permission.as_str())) {
+            None => Ok(()),
+            Some(missing) => Err(Rejection::Forbidden {
+                permission: missing.to_string(),
+                message: format!("you can give only what you hold; you lack {missing} (or {GRANTS_WRITE}) there"),
+            }),
+        }
+    }
+
+    /// Making a credential, or handing out a new secret for one: it must not be able to do more than the
+    /// credential that asks, unless that one may give anything there.
+    pub fn may_issue(&self, wanted: &Widening<'_>) -> Result<(), Rejection> {
+        let Self::Credential(found) = self else { return Ok(()) };
+        // Somebody who administers one organization must not get hold of a principal that reaches all of them.
+        self.may_give(&wanted.held_everywhere.masked_by(wanted.permissions), None)?;
+        if self.may_give_anything(Some(wanted.organization)) {
+            return Ok(());
+        }
+        self.may_give(wanted.permissions.named(), Some(wanted.organization))?;
+        let own = &found.credential;
+        let beyond = if wanted.permissions.follows_principal() && !may_follow(found, wanted) {
+            Some("follows another principal, or follows it further than yours does")
+        } else {
+            beyond_limits(own, wanted)
+        };
+        match beyond {
+            None => Ok(()),
+            Some(how) => Err(Rejection::Forbidden {
+                permission: GRANTS_WRITE.to_owned(),
+                message: format!(
+                    "the credential would reach beyond the one you use: it {how}; {GRANTS_WRITE} would allow it"
+                ),
+            }),
+        }
+    }
+}
+
+fn may_follow(found: &Found, wanted: &Widening<'_>) -> bool {
+    let own = &found.credential.permissions;
+    wanted.principal == found.principal.id
+        && (own.has_wildcard_api() || !wanted.permissions.has_wildcard_api())
+        && (own.has_wildcard_builtin() || !wanted.permissions.has_wildcard_builtin())
+}
+
+fn beyond_limits(own: &CredentialFacts, wanted: &Widening<'_>) -> Option<&'static str> {
+    let outlives = own.expires_at.is_some_and(|own_end| wanted.expires_at.is_none_or(|end| end > own_end));
+    let other_objects =
+        own.objects.as_ref().is_some_and(|own| !wanted.objects.is_some_and(|objects| objects.is_within(own)));
+    let other_networks =
+        own.networks.as_ref().is_some_and(|own| !wanted.networks.is_some_and(|networks| networks.is_within(own)));
+    if outlives {
+        Some("outlives it")
+    } else if other_objects {
+        Some("is not limited to its objects")
+    } else if other_networks {
+        Some("is not limited to its networks")
+    } else if own.environment == Environment::Test && wanted.environment == Environment::Live {
+        Some("is live and yours is for tests")
+    } else if own.confirmation.is_some() {
+        Some("is not bound to its key")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_token::{Confirmation, ServiceAccountId, TypedId as _};
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{World, at, elsewhere, mask, rng, said, set};
+
+    #[test]
+    fn a_permission_reaches_as_far_as_the_assignment_that_gave_it() {
+        let world = World::new();
+        let home = world.organization.id;
+        let found = world.caller("a", "b");
+        let check = |permission, expected| assert_eq!(Reach::of(&found, permission), expected, "{permission}");
+        check("a", Some(Reach::Organization(home)));
+        check("b", Some(Reach::Instance));
+        check("c", None);
+        assert!(Reach::Organization(home).covers(home) && !Reach::Organization(home).covers(elsewhere()));
+        assert!(Reach::Instance.covers(elsewhere()));
+    }
+
+    #[test]
+    fn whoever_gives_holds_it_there_or_may_give_anything_there() {
+        let world = World::new();
+        let home = Some(world.organization.id);
+        let check = |(held, everywhere): (&str, &str), given: &str, organization, expected: &str| {
+            let found = world.caller(held, everywhere);
+            let given = Grantor::Credential(&found).may_give(&set(given), organization);
+            assert_eq!(said(&given), expected, "{held} {everywhere}");
+        };
+        check(("a b", ""), "", home, "ok");
+        check(("a b", ""), "a b", home, "ok");
+        check(("a b", ""), "a c", home, "forbidden c");
+        check(("a", ""), "a", Some(elsewhere()), "forbidden a");
+        check(("a", ""), "a", None, "forbidden a");
+        check(("", "a"), "a", home, "ok");
+        check(("", "a"), "a", Some(elsewhere()), "ok");
+        check(("", "a"), "a", None, "ok");
+        check((GRANTS_WRITE, ""), "c", home, "ok");
+        check((GRANTS_WRITE, ""), "c", Some(elsewhere()), "forbidden c");
+        check((GRANTS_WRITE, ""), "c", None, "forbidden c");
+        check(("", GRANTS_WRITE), "c", Some(elsewhere()), "ok");
+        check(("", GRANTS_WRITE), "c", None, "ok");
+        assert_eq!(said(&Grantor::Operator.may_give(&set("c"), None)), "ok");
+    }
+
+    /// What is asked for: a [`Widening`] that owns its limits.
+    struct Wanted {
+        principal: PrincipalId,
+        organization: OrganizationId,
+        held_everywhere: PermissionSet,
+        objects: Option<ObjectSet>,
+        networks: Option<NetworkSet>,
+        expires_at: Option<Timestamp>,
+        environment: Environment,
+    }
+
+    /// Asks for a key that may do `wanted`, after the caller's own facts and the request were adjusted.
+    fn check(
+        (held, everywhere): (&str, &str),
+        permissions: &str,
+        adjust: impl FnOnce(&mut CredentialFacts, &mut Wanted),
+        expected: &str,
+    ) {
+        let world = World::new();
+        let mut found = world.caller(held, everywhere);
+        let mut wanted = Wanted {
+            principal: found.principal.id,
+            organization: world.organization.id,
+            held_everywhere: PermissionSet::default(),
+            objects: None,
+            networks: None,
+            expires_at: None,
+            environment: Environment::Live,
+        };
+        adjust(&mut found.credential, &mut wanted);
+        let widening = Widening {
+            principal: wanted.principal,
+            organization: wanted.organization,
+            permissions: &mask(permissions),
+            held_everywhere: &wanted.held_everywhere,
+            objects: wanted.objects.as_ref(),
+            networks: wanted.networks.as_ref(),
+            expires_at: wanted.expires_at,
+            environment: wanted.environment,
+        };
+        assert_eq!(said(&Grantor::Credential(&found).may_issue(&widening)), expected);
+        assert_eq!(said(&Grantor::Operator.may_issue(&widening)), "ok");
+    }
+
+    const BEYOND: &str = "forbidden claviger:grants:write";
+
+    #[test]
+    fn a_credential_never_mints_one_that_holds_more() {
+        check(("a b", ""), "a", |_, _| {}, "ok");
+        check(("a b", ""), "a c", |_, _| {}, "forbidden c");
+        check(("a b", ""), "a", |_, wanted| wanted.organization = elsewhere(), "forbidden a");
+        check(("", "a"), "a", |_, wanted| wanted.organization = elsewhere(), "ok");
+    }
+
+    #[test]
+    fn a_credential_never_mints_one_that_follows_further() {
+        let other = |wanted: &mut Wanted| {
+            wanted.principal = ServiceAccountId::generate(at(1), &mut rng()).into();
+        };
+        check(("a", ""), "* claviger:*", |_, _| {}, "ok");
+        check(("a", ""), "*", |own, _| own.permissions = mask("a"), BEYOND);
+        check(("a", ""), "claviger:*", |own, _| own.permissions = mask("* a"), BEYOND);
+        check(("a", ""), "* claviger:*", |own, _| own.permissions = mask("claviger:*"), BEYOND);
+        check(("a", ""), "*", |_, wanted| other(wanted), BEYOND);
+        check(("a", ""), "a", |_, wanted| other(wanted), "ok");
+    }
+
+    #[test]
+    fn a_credential_never_mints_one_with_wider_limits() {
+        let objects = |own: &[&str], wanted: &[&str], expected| {
+            let set = |own_facts: &mut CredentialFacts, asked: &mut Wanted| {
+                (own_facts.objects, asked.objects) = (ObjectSet::parse(own).ok(), ObjectSet::parse(wanted).ok());
+            };
+            check(("a", ""), "a", set, expected);
+        };
+        objects(&[], &["base:app7"], "ok");
+        objects(&["base:*"], &[], BEYOND);
+        objects(&["base:*"], &["base:app7"], "ok");
+        objects(&["base:*"], &["base:app7", "repo:acme"], BEYOND);
+        let networks = |own: &[&str], wanted: &[&str], expected| {
+            let set = |own_facts: &mut CredentialFacts, asked: &mut Wanted| {
+                (own_facts.networks, asked.networks) = (NetworkSet::parse(own).ok(), NetworkSet::parse(wanted).ok());
+            };
+            check(("a", ""), "a", set, expected);
+        };
+        networks(&[], &["10.1.2.3"], "ok");
+        networks(&["10.0.0.0/8"], &[], BEYOND);
+        networks(&["10.0.0.0/8"], &["10.1.2.3"], "ok");
+        networks(&["10.1.2.3"], &["10.0.0.0/8"], BEYOND);
+        let ends = |own: Option<i64>, wanted: Option<i64>, expected| {
+            let set = |own_facts: &mut CredentialFacts, asked: &mut Wanted| {
+                (own_facts.expires_at, asked.expires_at) = (own.map(at), wanted.map(at));
+            };
+            check(("a", ""), "a", set, expected);
+        };
+        ends(Some(9), Some(9), "ok");
+        ends(Some(9), Some(10), BEYOND);
+        ends(Some(9), None, BEYOND);
+        ends(None, Some(9), "ok");
+        check(("a", ""), "a", |own, _| own.environment = Environment::Test, BEYOND);
+        check(("a", ""), "a", |_, wanted| wanted.environment = Environment::Test, "ok");
+        let bound = Some(Confirmation::JwkThumbprint("x".to_owned()));
+        check(("a", ""), "a", |own, _| own.confirmation = bound, BEYOND);
+    }
+
+    #[test]
+    fn whoever_may_give_anything_there_is_not_bounded_there() {
+        let limited = |own: &mut CredentialFacts| {
+            own.expires_at = Some(at(9));
+            own.objects = ObjectSet::parse(["base:*"]).ok();
+        };
+        let wanted = "a * claviger:*";
+        check((GRANTS_WRITE, ""), wanted, |own, _| limited(own), "ok");
+        check((GRANTS_WRITE, ""), wanted, |_, wanted| wanted.organization = elsewhere(), "forbidden a");
+        check(("", GRANTS_WRITE), wanted, |_, wanted| wanted.organization = elsewhere(), "ok");
+    }
+
+    #[test]
+    fn nobody_without_instance_scope_gets_a_credential_that_has_it() {
+        let everywhere = |wanted: &mut Wanted| wanted.held_everywhere = set("a b");
+        check(("a b", ""), "a", |_, wanted| everywhere(wanted), "forbidden a");
+        check((GRANTS_WRITE, ""), "a", |_, wanted| everywhere(wanted), "forbidden a");
+        check((GRANTS_WRITE, ""), "*", |_, wanted| everywhere(wanted), "forbidden a");
+        check((GRANTS_WRITE, ""), "c", |_, wanted| everywhere(wanted), "ok");
+        check(("a", "a"), "a", |_, wanted| everywhere(wanted), "ok");
+        check(("", GRANTS_WRITE), "*", |_, wanted| everywhere(wanted), "ok");
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_be_allowed() {
+        let world = World::new();
+        let mut found = world.caller("invoices:read", "");
+        found.credential.expires_at = Some(at(9));
+        let key = world.key(json!({}));
+        let rolled = key.roll(0, &world.asked_by(Grantor::Credential(&found)), at(1), &mut rng());
+        let Err(Rejection::Forbidden { message, .. }) = rolled else { panic!("rolled") };
+        assert!(message.contains("outlives it") && message.contains(GRANTS_WRITE), "{message}");
+    }
+}

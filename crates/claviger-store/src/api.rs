@@ -1,0 +1,144 @@
+//! APIs and the permissions that they declare, in storage. APIs belong to the instance; everybody sees them.
+
+use std::collections::HashMap;
+
+use claviger_core::{Api, DeclaredPermission, Name};
+use claviger_token::{ApiId, PermissionSet, ServiceAccountId};
+
+use crate::{
+    error::StoreError,
+    sql::{Row, sql, text},
+    tx::Tx,
+    view::{Page, View, contains},
+};
+
+const COLUMNS: &str = "SELECT id, identifier, name, resource_servers, builtin, created_at FROM api";
+
+impl View<'_> {
+    /// One.
+    pub async fn api(&mut self, id: ApiId) -> Result<Option<Api>, StoreError> {
+        let row = self.executor.optional(sql(COLUMNS).and_bind(" WHERE id = ?", text(id))).await?;
+        Ok(self.with_permissions(row.as_slice()).await?.pop())
+    }
+
+    /// Claviger's own.
+    pub async fn builtin_api(&mut self) -> Result<Option<Api>, StoreError> {
+        let row = self.executor.optional(sql(COLUMNS).and(" WHERE builtin = 1")).await?;
+        Ok(self.with_permissions(row.as_slice()).await?.pop())
+    }
+
+    /// Those whose name or identifier contains `q`.
+    pub async fn apis(&mut self, q: Option<&str>, page: &Page<ApiId>) -> Result<Vec<Api>, StoreError> {
+        let found = " AND (LOWER(name) LIKE LOWER(?) ESCAPE '\\' OR LOWER(identifier) LIKE LOWER(?) ESCAPE '\\')";
+        let query = sql(COLUMNS)
+            .and(" WHERE 1 = 1")
+            .and_if(found, q.map(contains))
+            .and_if(" AND id < ?", page.after.map(text))
+            .and(" ORDER BY id DESC")
+            .and_bind(" LIMIT ?", i64::from(page.limit));
+        let rows = self.executor.all(query).await?;
+        self.with_permissions(&rows).await
+    }
+
+    /// All of them: what the verifying side keeps in memory.
+    pub async fn catalog(&mut self) -> Result<Vec<Api>, StoreError> {
+        let rows = self.executor.all(sql(COLUMNS).and(" ORDER BY id")).await?;
+        self.with_permissions(&rows).await
+    }
+
+    /// Every permission that an API declares.
+    pub async fn declared_permissions(&mut self) -> Result<PermissionSet, StoreError> {
+        let rows = self.executor.all(sql("SELECT name FROM permission")).await?;
+        rows.iter().map(|row| row.parse("name")).collect()
+    }
+
+    /// Every permission that an API other than this one declares.
+    pub async fn permissions_of_others(&mut self, api: Option<ApiId>) -> Result<PermissionSet, StoreError> {
+        let query = sql("SELECT name FROM permission WHERE 1 = 1").and_if(" AND api <> ?", api.map(text));
+        self.executor.all(query).await?.iter().map(|row| row.parse("name")).collect()
+    }
+
+    async fn with_permissions(&mut self, rows: &[Row]) -> Result<Vec<Api>, StoreError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
+        let query = sql("SELECT api, name, description FROM permission WHERE api IN ");
+        let query = query.and_list(ids.iter().map(text)).and(" ORDER BY api, position");
+        let mut declared: HashMap<String, Vec<DeclaredPermission>> = HashMap::new();
+        for row in self.executor.all(query).await? {
+            let permission =
+                DeclaredPermission { name: row.parse("name")?, description: row.text_or_null("description")? };
+            declared.entry(row.text("api")?).or_default().push(permission);
+        }
+        rows.iter().zip(ids).map(|(row, id)| read(row, declared.remove(&id).unwrap_or_default())).collect()
+    }
+}
+
+impl Tx<'_> {
+    /// Adds one with its permissions.
+    pub async fn insert_api(&mut self, new: &Api) -> Result<(), StoreError> {
+        let insert = sql("INSERT INTO api (id, identifier, name, resource_servers, builtin, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6)");
+        let insert = insert
+            .bind(text(new.id))
+            .bind(new.identifier.as_str())
+            .bind(text(&new.name))
+            .bind(servers_text(new))
+            .bind(new.builtin)
+            .bind(new.created_at);
+        self.execute(insert).await?;
+        self.insert_permissions(new).await
+    }
+
+    /// Replaces what can change of one.
+    pub async fn save_api(&mut self, new: &Api) -> Result<(), StoreError> {
+        let update = sql("UPDATE api SET identifier = $2, name = $3, resource_servers = $4 WHERE id = $1");
+        let update =
+            update.bind(text(new.id)).bind(new.identifier.as_str()).bind(text(&new.name)).bind(servers_text(new));
+        self.execute(update).await?;
+        self.execute(sql("DELETE FROM permission WHERE api = $1").bind(text(new.id))).await?;
+        self.insert_permissions(new).await
+    }
+
+    /// Removes one with its permissions.
+    pub async fn delete_api(&mut self, id: ApiId) -> Result<(), StoreError> {
+        self.execute(sql("DELETE FROM permission WHERE api = $1").bind(text(id))).await?;
+        self.execute(sql("DELETE FROM api WHERE id = $1").bind(text(id))).await?;
+        Ok(())
+    }
+
+    async fn insert_permissions(&mut self, api: &Api) -> Result<(), StoreError> {
+        for (position, permission) in (0i64..).zip(&api.permissions) {
+            let insert = sql("INSERT INTO permission (name, api, position, description) VALUES ($1, $2, $3, $4)");
+            let insert = insert
+                .bind(text(&permission.name))
+                .bind(text(api.id))
+                .bind(position)
+                .bind(permission.description.clone());
+            self.execute(insert).await?;
+        }
+        Ok(())
+    }
+}
+
+fn servers_text(api: &Api) -> String {
+    api.resource_servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreError> {
+    let servers = row.text("resource_servers")?;
+    Ok(Api {
+        id: row.parse("id")?,
+        identifier: row.text("identifier")?,
+        name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
+        permissions,
+        resource_servers: servers
+            .split_whitespace()
+            .map(str::parse::<ServiceAccountId>)
+            .collect::<Result<_, _>>()
+            .map_err(StoreError::damaged)?,
+        builtin: row.flag("builtin")?,
+        created_at: row.time("created_at")?,
+    })
+}

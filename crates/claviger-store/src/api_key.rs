@@ -1,0 +1,214 @@
+//! API keys and their secrets in storage. How a key is found by its digest stands in `found.rs`.
+
+use std::collections::HashMap;
+
+use claviger_core::{ApiKey, Digest, KeyStatus, Metadata, Name, Revocation, RevokeReason, SecretRecord};
+use claviger_token::{ApiKeyId, NetworkSet, ObjectSet, OrganizationId, ServiceAccountId};
+use jiff::Timestamp;
+
+use crate::{
+    error::StoreError,
+    sql::{Query, Row, sql, text, text_or_null},
+    tx::Tx,
+    view::{Page, View, contains},
+};
+
+/// The key's own columns, under the alias `k`.
+pub(crate) const KEY_COLUMNS: &str =
+    "k.id, k.organization, k.service_account, k.name, k.environment, k.permissions, k.objects, k.networks, k.not_before,
+     k.expires_at, k.disabled_at, k.revoked_at, k.revoke_reason, k.confirmation, k.epoch, k.metadata, k.created_at,
+     k.created_by, k.deleted_at";
+
+/// Which keys a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct ApiKeyFilter {
+    /// Of one organization.
+    pub organization: Option<OrganizationId>,
+    /// Of one service account.
+    pub service_account: Option<ServiceAccountId>,
+    /// In this state, at this moment.
+    pub status: Option<KeyStatusFilter>,
+    /// Whose name contains this.
+    pub q: Option<String>,
+}
+
+/// A state at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyStatusFilter {
+    /// The state.
+    pub status: KeyStatus,
+    /// The moment.
+    pub at: Timestamp,
+}
+
+impl View<'_> {
+    /// One with its secrets, unless it is deleted or out of reach.
+    pub async fn api_key(&mut self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+        let query = sql("SELECT ").and(KEY_COLUMNS).and(" FROM api_key k WHERE k.deleted_at IS NULL");
+        let query = self.bound(query.and_bind(" AND k.id = ?", text(id)), "k.organization");
+        let row = self.executor.optional(query).await?;
+        Ok(self.with_secrets(row.as_slice()).await?.pop())
+    }
+
+    /// A page of them with their secrets.
+    pub async fn api_keys(&mut self, filter: &ApiKeyFilter, page: &Page<ApiKeyId>) -> Result<Vec<ApiKey>, StoreError> {
+        let query = sql("SELECT ").and(KEY_COLUMNS).and(" FROM api_key k WHERE k.deleted_at IS NULL");
+        let query = query.and_if(" AND k.service_account = ?", filter.service_account.map(text));
+        let query = query.and_if(" AND LOWER(k.name) LIKE LOWER(?) ESCAPE '\\'", filter.q.as_deref().map(contains));
+        let query = with_status(query, filter.status);
+        let rows = self.page(query, "k.organization", filter.organization, page, "k.id").await?;
+        self.with_secrets(&rows).await
+    }
+
+    async fn with_secrets(&mut self, rows: &[Row]) -> Result<Vec<ApiKey>, StoreError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
+        let query = sql("SELECT credential, number, hint, created_at, ends_at, last_used_at, last_used_from
+                         FROM secret WHERE credential IN ");
+        // Also the order of their locks: that of `flush_usage`, so that the two never wait for each other in a circle.
+        let query = query.and_list(ids.iter().map(text)).and(" ORDER BY digest");
+        let mut secrets: HashMap<String, Vec<SecretRecord>> = HashMap::new();
+        for row in self.executor.all(query).await? {
+            let secret = SecretRecord {
+                number: row.count("number")?,
+                hint: row.text("hint")?,
+                created_at: row.time("created_at")?,
+                ends_at: row.time_or_null("ends_at")?,
+                last_used_at: row.time_or_null("last_used_at")?,
+                last_used_from: row.text_or_null("last_used_from")?,
+            };
+            secrets.entry(row.text("credential")?).or_default().push(secret);
+        }
+        secrets.values_mut().for_each(|secrets| secrets.sort_by_key(|secret| std::cmp::Reverse(secret.number)));
+        rows.iter().zip(ids).map(|(row, id)| read_key(row, secrets.remove(&id).unwrap_or_default())).collect()
+    }
+}
+
+fn with_status(query: Query, filter: Option<KeyStatusFilter>) -> Query {
+    let Some(KeyStatusFilter { status, at }) = filter else { return query };
+    const LIVE: &str = " AND k.revoked_at IS NULL AND k.disabled_at IS NULL";
+    const UNEXPIRED: &str = " AND (k.expires_at IS NULL OR k.expires_at > ?)";
+    match status {
+        KeyStatus::Revoked => query.and(" AND k.revoked_at IS NOT NULL"),
+        KeyStatus::Disabled => query.and(" AND k.revoked_at IS NULL AND k.disabled_at IS NOT NULL"),
+        KeyStatus::Expired => query.and(LIVE).and_bind(" AND k.expires_at <= ?", at),
+        KeyStatus::NotYetValid => query.and(LIVE).and_bind(UNEXPIRED, at).and_bind(" AND k.not_before > ?", at),
+        KeyStatus::Active => {
+            let started = " AND (k.not_before IS NULL OR k.not_before <= ?)";
+            query.and(LIVE).and_bind(UNEXPIRED, at).and_bind(started, at)
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Adds a key with its first secret.
+    pub async fn insert_api_key(&mut self, new: &ApiKey, digest: &Digest) -> Result<(), StoreError> {
+        let insert = sql(
+            "INSERT INTO api_key (id, organization, service_account, name, environment, permissions, objects, networks,
+                            not_before, expires_at, epoch, metadata, created_at, created_by)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        );
+        let insert = insert
+            .bind(text(new.id))
+            .bind(text(new.organization))
+            .bind(text(new.service_account))
+            .bind(text(&new.name))
+            .bind(new.environment.as_str())
+            .bind(new.permissions.to_text())
+            .bind(new.objects.as_ref().map(ObjectSet::to_text))
+            .bind(new.networks.as_ref().map(NetworkSet::to_text))
+            .bind(new.not_before)
+            .bind(new.expires_at)
+            .bind(epoch(new)?)
+            .bind(new.metadata.as_str())
+            .bind(new.created_at)
+            .bind(new.created_by.as_str());
+        self.execute(insert).await?;
+        self.insert_current_secret(new, digest).await
+    }
+
+    /// Replaces what can change of a key; its secrets excepted.
+    pub async fn save_api_key(&mut self, new: &ApiKey) -> Result<(), StoreError> {
+        let update =
+            sql("UPDATE api_key SET name = $2, permissions = $3, objects = $4, networks = $5, not_before = $6,
+                            expires_at = $7, disabled_at = $8, revoked_at = $9, revoke_reason = $10, epoch = $11,
+                            metadata = $12, deleted_at = $13 WHERE id = $1");
+        let update = update
+            .bind(text(new.id))
+            .bind(text(&new.name))
+            .bind(new.permissions.to_text())
+            .bind(new.objects.as_ref().map(ObjectSet::to_text))
+            .bind(new.networks.as_ref().map(NetworkSet::to_text))
+            .bind(new.not_before)
+            .bind(new.expires_at)
+            .bind(new.disabled_at)
+            .bind(new.revocation.map(|revocation| revocation.at))
+            .bind(text_or_null(new.revocation.map(|revocation| revocation.reason.as_str())))
+            .bind(epoch(new)?)
+            .bind(new.metadata.as_str())
+            .bind(new.deleted_at);
+        self.execute(update).await.map(drop)
+    }
+
+    /// Keeps a key that was rolled: its new secret, and the ends of the old ones.
+    pub async fn save_rolled_api_key(&mut self, rolled: &ApiKey, digest: &Digest) -> Result<(), StoreError> {
+        self.save_api_key(rolled).await?;
+        for old in rolled.secrets.iter().skip(1) {
+            let update = sql("UPDATE secret SET ends_at = $3 WHERE credential = $1 AND number = $2");
+            self.execute(update.bind(text(rolled.id)).bind(old.number).bind(old.ends_at)).await?;
+        }
+        self.insert_current_secret(rolled, digest).await
+    }
+
+    async fn insert_current_secret(&mut self, key: &ApiKey, digest: &Digest) -> Result<(), StoreError> {
+        let current = key.secrets.first().ok_or_else(|| StoreError::damaged("a key without a secret"))?;
+        let insert = sql("INSERT INTO secret (digest, pepper, credential, number, hint, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6)");
+        let insert = insert
+            .bind(digest.bytes)
+            .bind(digest.pepper)
+            .bind(text(key.id))
+            .bind(current.number)
+            .bind(current.hint.as_str())
+            .bind(current.created_at);
+        self.execute(insert).await.map(drop)
+    }
+}
+
+fn epoch(key: &ApiKey) -> Result<i64, StoreError> {
+    i64::try_from(key.epoch).map_err(StoreError::damaged)
+}
+
+pub(crate) fn read_key(row: &Row, secrets: Vec<SecretRecord>) -> Result<ApiKey, StoreError> {
+    let revoked_at = row.time_or_null("revoked_at")?;
+    let reason = row.text_or_null("revoke_reason")?;
+    let confirmation = row.text_or_null("confirmation")?;
+    let objects = row.text_or_null("objects")?;
+    let networks = row.text_or_null("networks")?;
+    Ok(ApiKey {
+        id: row.parse("id")?,
+        organization: row.parse("organization")?,
+        service_account: row.parse("service_account")?,
+        name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
+        environment: row.parse("environment")?,
+        permissions: row.mask("permissions")?,
+        objects: objects.map(|text| ObjectSet::from_text(&text)).transpose().map_err(StoreError::damaged)?,
+        networks: networks.map(|text| NetworkSet::from_text(&text)).transpose().map_err(StoreError::damaged)?,
+        not_before: row.time_or_null("not_before")?,
+        expires_at: row.time_or_null("expires_at")?,
+        disabled_at: row.time_or_null("disabled_at")?,
+        revocation: revoked_at.map(|at| Revocation {
+            at,
+            reason: reason.as_deref().and_then(RevokeReason::from_word).unwrap_or_default(),
+        }),
+        confirmation: confirmation.map(|text| serde_json::from_str(&text)).transpose().map_err(StoreError::damaged)?,
+        epoch: u64::try_from(row.int("epoch")?).map_err(StoreError::damaged)?,
+        metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
+        created_at: row.time("created_at")?,
+        created_by: row.text("created_by")?,
+        deleted_at: row.time_or_null("deleted_at")?,
+        secrets,
+    })
+}

@@ -1,0 +1,117 @@
+//! Assignments in storage, and what they add up to.
+
+use claviger_core::{Assignment, Granted, Scope};
+use claviger_token::{AssignmentId, OrganizationId, PermissionSet, PrincipalId};
+
+use crate::{
+    error::StoreError,
+    sql::{Row, sql, text, text_or_null},
+    tx::Tx,
+    view::{Page, View},
+};
+
+// No join: PostgreSQL does not lock the side of an outer join that may be missing.
+const COLUMNS: &str = "SELECT a.id, a.principal, a.home, a.organization, a.role, a.permission, a.created_at,
+                              (SELECT r.name FROM role r WHERE r.id = a.role) AS role_name FROM assignment a";
+
+impl View<'_> {
+    /// One.
+    pub async fn assignment(&mut self, id: AssignmentId) -> Result<Option<Assignment>, StoreError> {
+        let query = sql(COLUMNS).and_bind(" WHERE a.id = ?", text(id));
+        let query = self.bound(query, "a.home");
+        self.executor.optional(query).await?.as_ref().map(read).transpose()
+    }
+
+    /// Those of an organization's principals, or of one principal.
+    pub async fn assignments(
+        &mut self,
+        organization: Option<OrganizationId>,
+        principal: Option<PrincipalId>,
+        page: &Page<AssignmentId>,
+    ) -> Result<Vec<Assignment>, StoreError> {
+        let query = sql(COLUMNS).and(" WHERE 1 = 1").and_if(" AND a.principal = ?", principal.map(text));
+        self.page(query, "a.home", organization, page, "a.id").await?.iter().map(read).collect()
+    }
+
+    /// All of one principal.
+    pub async fn assignments_of(&mut self, principal: PrincipalId) -> Result<Vec<Assignment>, StoreError> {
+        let query = self.bound(sql(COLUMNS).and_bind(" WHERE a.principal = ?", text(principal)), "a.home");
+        self.executor.all(query.and(" ORDER BY a.id")).await?.iter().map(read).collect()
+    }
+
+    /// The permissions that a principal holds in an organization, those of instance scope included.
+    pub async fn held(
+        &mut self,
+        principal: PrincipalId,
+        organization: OrganizationId,
+    ) -> Result<PermissionSet, StoreError> {
+        let query =
+            sql("SELECT a.permission, (SELECT r.permissions FROM role r WHERE r.id = a.role) AS role_permissions
+                         FROM assignment a
+                         WHERE a.principal = $1 AND (a.organization = $2 OR a.organization IS NULL)");
+        let query = self.bound(query.bind(text(principal)).bind(text(organization)), "a.home");
+        sum(&self.executor.all(query).await?)
+    }
+
+    /// The part of what a principal holds that has instance scope.
+    pub async fn held_everywhere(&mut self, principal: PrincipalId) -> Result<PermissionSet, StoreError> {
+        let query =
+            sql("SELECT a.permission, (SELECT r.permissions FROM role r WHERE r.id = a.role) AS role_permissions
+                         FROM assignment a WHERE a.principal = $1 AND a.organization IS NULL");
+        let query = self.bound(query.bind(text(principal)), "a.home");
+        sum(&self.executor.all(query).await?)
+    }
+}
+
+fn sum(rows: &[Row]) -> Result<PermissionSet, StoreError> {
+    rows.iter().try_fold(PermissionSet::default(), |held, row| Ok(held.union(&given(row)?)))
+}
+
+/// What one assignment gives: the permissions of its role, or its own.
+pub(crate) fn given(row: &Row) -> Result<PermissionSet, StoreError> {
+    if let Some(text) = row.text_or_null("role_permissions")? {
+        return PermissionSet::from_text(&text).map_err(StoreError::damaged);
+    }
+    Ok(row.parse_or_null("permission")?.into_iter().collect())
+}
+
+impl Tx<'_> {
+    /// Adds one.
+    pub async fn insert_assignment(&mut self, new: &Assignment) -> Result<(), StoreError> {
+        let (role, permission) = match &new.granted {
+            Granted::Role { id, .. } => (Some(*id), None),
+            Granted::Permission(permission) => (None, Some(permission)),
+        };
+        let insert = sql("INSERT INTO assignment (id, principal, home, organization, role, permission, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7)");
+        let insert = insert
+            .bind(text(new.id))
+            .bind(text(new.principal))
+            .bind(text(new.home))
+            .bind(text_or_null(new.scope.organization()))
+            .bind(text_or_null(role))
+            .bind(text_or_null(permission))
+            .bind(new.created_at);
+        self.execute(insert).await.map(drop)
+    }
+
+    /// Removes one.
+    pub async fn delete_assignment(&mut self, id: AssignmentId) -> Result<(), StoreError> {
+        self.execute(sql("DELETE FROM assignment WHERE id = $1").bind(text(id))).await.map(drop)
+    }
+}
+
+fn read(row: &Row) -> Result<Assignment, StoreError> {
+    let granted = match row.parse_or_null("role")? {
+        Some(id) => Granted::Role { id, name: row.text("role_name")? },
+        None => Granted::Permission(row.parse("permission")?),
+    };
+    Ok(Assignment {
+        id: row.parse("id")?,
+        principal: row.parse("principal")?,
+        home: row.parse("home")?,
+        scope: row.parse_or_null("organization")?.map_or(Scope::Instance, Scope::Organization),
+        granted,
+        created_at: row.time("created_at")?,
+    })
+}

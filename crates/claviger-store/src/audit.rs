@@ -1,0 +1,194 @@
+//! The audit trail in storage: listed, and proved link by link.
+
+use claviger_core::{Chain, ChainKey};
+use claviger_token::{EventId, OrganizationId};
+use jiff::Timestamp;
+use serde_json::Value as Json;
+
+use crate::{
+    Store,
+    database::Database,
+    error::StoreError,
+    sql::{Executor, Row, sql},
+    view::{Page, View},
+};
+
+/// An event as it was recorded.
+#[derive(Debug, Clone)]
+pub struct AuditEvent {
+    /// Its id.
+    pub id: EventId,
+    /// Its chain.
+    pub chain: Chain,
+    /// The recorded JSON, which the hash covers.
+    pub record: String,
+    /// From where, unless it was erased.
+    pub address: Option<String>,
+}
+
+/// Which events a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Of one organization.
+    pub organization: Option<OrganizationId>,
+    /// About this id.
+    pub target: Option<String>,
+    /// By this actor.
+    pub actor: Option<String>,
+    /// Of this kind.
+    pub action: Option<String>,
+    /// From this moment on.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+}
+
+impl View<'_> {
+    /// A page of the trail, newest first. With an organization's eyes, only its own chain.
+    pub async fn audit_events(
+        &mut self,
+        filter: &AuditFilter,
+        page: &Page<EventId>,
+    ) -> Result<Vec<AuditEvent>, StoreError> {
+        let query = sql("SELECT id, chain, record, address FROM audit_event WHERE 1 = 1")
+            .and_if(" AND target = ?", filter.target.clone())
+            .and_if(" AND actor = ?", filter.actor.clone())
+            .and_if(" AND action = ?", filter.action.clone())
+            .and_if(" AND at >= ?", filter.since)
+            .and_if(" AND at < ?", filter.until);
+        let rows = self.page(query, "chain", filter.organization, page, "id").await?;
+        let read = |row: &Row| {
+            Ok(AuditEvent {
+                id: row.parse("id")?,
+                chain: row.parse("chain")?,
+                record: row.text("record")?,
+                address: row.text_or_null("address")?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+}
+
+/// What a walk over every chain found.
+#[derive(Debug, Default)]
+pub struct AuditReport {
+    /// How many events were proved.
+    pub events: u64,
+    /// The last link of each chain; keep a copy elsewhere to notice a chain cut short.
+    pub heads: Vec<ChainHead>,
+    /// Where the trail is broken.
+    pub findings: Vec<AuditFinding>,
+}
+
+/// The last link of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainHead {
+    /// Which chain.
+    pub chain: String,
+    /// How many events it has.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+/// A place where the trail is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFinding {
+    /// Which chain.
+    pub chain: String,
+    /// At which event.
+    pub seq: i64,
+    /// What is wrong there.
+    pub what: &'static str,
+}
+
+impl Store {
+    /// The audit events of one chain are one after the other; every link is computed again.
+    pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
+        verify(&self.database, &self.chain_key).await
+    }
+
+    /// The hash of one link, to compare with a head that was saved when this link was the last.
+    pub async fn link_hash(&self, chain: &str, seq: i64) -> Result<Option<[u8; 32]>, StoreError> {
+        let query = sql("SELECT hash FROM audit_event WHERE chain = $1 AND seq = $2").bind(chain).bind(seq);
+        self.read().optional(query).await?.map(|row| row.hash("hash")).transpose()
+    }
+}
+
+/// How many events are read at a time: a trail may be larger than memory.
+const BATCH: i64 = 1000;
+
+async fn verify(database: &Database, key: &ChainKey) -> Result<AuditReport, StoreError> {
+    let mut read = Executor::Pools(&database.pools);
+    let mut report = AuditReport::default();
+    // Heads first: what a running server appends meanwhile lies beyond them.
+    for head in read.all(sql("SELECT chain, seq, hash FROM audit_head ORDER BY chain")).await? {
+        let head = ChainHead { chain: head.text("chain")?, seq: head.int("seq")?, hash: head.hash("hash")? };
+        let mut previous = [0; 32];
+        let mut seq = 0;
+        'chain: loop {
+            let query = sql("SELECT seq, id, at, action, actor, target, record, hash FROM audit_event
+                             WHERE chain = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4");
+            let query = query.bind(head.chain.as_str()).bind(seq).bind(head.seq).bind(BATCH);
+            let events = read.all(query).await?;
+            if events.is_empty() {
+                break;
+            }
+            for event in &events {
+                seq += 1;
+                let wrong = wrong_with(event, &head.chain, seq, key, &previous)?;
+                if let Some(what) = wrong {
+                    report.findings.push(AuditFinding { chain: head.chain.clone(), seq, what });
+                    break 'chain;
+                }
+                previous = event.hash("hash")?;
+                report.events += 1;
+            }
+        }
+        let broken = report.findings.iter().any(|finding| finding.chain == head.chain);
+        if !broken && (seq != head.seq || previous != head.hash) {
+            report.findings.push(AuditFinding {
+                chain: head.chain.clone(),
+                seq,
+                what: "the chain ends before its head",
+            });
+        }
+        report.heads.push(head);
+    }
+    // A commit keeps event and head together, so not even a running server has an event beyond its head.
+    let uncovered =
+        sql("SELECT e.chain, MIN(e.seq) AS seq FROM audit_event e LEFT JOIN audit_head h ON h.chain = e.chain
+                         WHERE h.chain IS NULL OR e.seq > h.seq GROUP BY e.chain ORDER BY e.chain");
+    for row in read.all(uncovered).await? {
+        let what = "no head covers the event";
+        report.findings.push(AuditFinding { chain: row.text("chain")?, seq: row.int("seq")?, what });
+    }
+    Ok(report)
+}
+
+fn wrong_with(
+    event: &Row,
+    chain: &str,
+    seq: i64,
+    key: &ChainKey,
+    previous: &[u8; 32],
+) -> Result<Option<&'static str>, StoreError> {
+    let record = event.text("record")?;
+    if event.int("seq")? != seq {
+        return Ok(Some("an event is missing"));
+    }
+    if key.hash(previous, &record) != event.hash("hash")? {
+        return Ok(Some("the event, or one before it, was changed"));
+    }
+    // The columns that searches use are copies; a changed copy would hide an event.
+    let Ok(told) = serde_json::from_str::<Json>(&record) else { return Ok(Some("the record is not JSON")) };
+    let actor = told["actor"]["id"].as_str().or(told["actor"]["type"].as_str());
+    let copies_agree = told["id"].as_str() == Some(event.text("id")?.as_str())
+        && told["chain"].as_str() == Some(chain)
+        && told["seq"].as_i64() == Some(seq)
+        && told["action"].as_str() == Some(event.text("action")?.as_str())
+        && actor == Some(event.text("actor")?.as_str())
+        && told["target"].as_str() == Some(event.text("target")?.as_str())
+        && told["at"].as_str() == Some(event.time("at")?.to_string().as_str());
+    Ok(if copies_agree { None } else { Some("a column beside the record was changed") })
+}

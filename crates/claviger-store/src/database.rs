@@ -1,0 +1,137 @@
+//! A database before and beside the store: opened, migrated, asked for its sealed keys, dumped for the test of secrecy.
+
+use claviger_core::Sealed;
+use jiff::Timestamp;
+
+use crate::{
+    dialect::Pools,
+    error::StoreError,
+    migrate,
+    sql::{Executor, Row, WriteTransaction, sql},
+};
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub(crate) pools: Pools,
+}
+
+/// What a sealed key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPurpose {
+    /// Digests of secrets.
+    Pepper,
+    /// Links of the audit chains.
+    AuditChain,
+}
+
+impl KeyPurpose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pepper => "pepper",
+            Self::AuditChain => "audit_chain",
+        }
+    }
+
+    /// The name of the row that a sealed key is bound to.
+    pub fn row(self, version: i64) -> String {
+        format!("sealed_key/{}/{version}", self.as_str())
+    }
+}
+
+impl Database {
+    /// Connects. `sqlite://PATH` makes the file if need be; `postgres://…` must exist.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Ok(Self { pools: Pools::open(url).await? })
+    }
+
+    /// Brings the schema up to this version; refuses one that a newer version wrote.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::run(&self.pools).await
+    }
+
+    /// Brings an empty database to an earlier version's schema, for the test that its data still reads.
+    pub async fn migrate_to(&self, version: i64) -> Result<(), StoreError> {
+        migrate::run_to(&self.pools, version).await
+    }
+
+    /// The version of its schema; 0 if it has none yet.
+    pub async fn schema_version(&self) -> Result<i64, StoreError> {
+        let query = sql("SELECT COALESCE(MAX(version), 0) AS version FROM _sqlx_migrations");
+        match Executor::Pools(&self.pools).one(query).await {
+            Ok(row) => row.int("version"),
+            // An empty database refuses the question, for it has no such table.
+            Err(StoreError::Unavailable(sqlx::Error::Database(_))) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether it answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Executor::Pools(&self.pools).one(sql("SELECT 1 AS one")).await.map(drop)
+    }
+
+    /// The sealed keys for a purpose, newest first.
+    pub async fn sealed_keys(&self, purpose: KeyPurpose) -> Result<Vec<(i64, Sealed)>, StoreError> {
+        let query = sql("SELECT version, sealed FROM sealed_key WHERE purpose = $1 ORDER BY version DESC");
+        let rows = Executor::Pools(&self.pools).all(query.bind(purpose.as_str())).await?;
+        rows.iter().map(|row| Ok((row.int("version")?, Sealed(row.bytes("sealed")?)))).collect()
+    }
+
+    /// Keeps a sealed key unless another process was first; read again to see whose it is.
+    pub async fn offer_sealed_key(
+        &self,
+        purpose: KeyPurpose,
+        version: i64,
+        sealed: &Sealed,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut transaction = WriteTransaction::begin(&self.pools).await?;
+        let insert = sql("INSERT INTO sealed_key (purpose, version, sealed, created_at) VALUES ($1, $2, $3, $4)
+                          ON CONFLICT DO NOTHING");
+        let insert = insert.bind(purpose.as_str()).bind(version).bind(sealed.0.as_slice()).bind(now);
+        transaction.execute(insert).await?;
+        transaction.commit().await
+    }
+
+    /// Closes every connection after what runs has ended.
+    pub async fn close(&self) {
+        self.pools.close().await;
+    }
+
+    /// Every stored value of every table, as bytes: what the tests search for plaintext secrets.
+    pub async fn dump(&self) -> Result<Vec<u8>, StoreError> {
+        const TABLES: &[&str] = &[
+            "sealed_key",
+            "organization",
+            "service_account",
+            "api",
+            "permission",
+            "role",
+            "assignment",
+            "api_key",
+            "secret",
+            "change_log",
+            "audit_head",
+            "audit_event",
+            "usage_hour",
+            "usage_permission_day",
+            "idempotency",
+        ];
+        let mut dump = Vec::new();
+        for table in TABLES {
+            for row in Executor::Pools(&self.pools).all(sql(&format!("SELECT * FROM {table}"))).await? {
+                for column in row.columns() {
+                    dump.extend(value(&row, &column));
+                    dump.push(b'\n');
+                }
+            }
+        }
+        Ok(dump)
+    }
+}
+
+fn value(row: &Row, column: &str) -> Vec<u8> {
+    let text = row.text_or_null(column).map(|text| text.map(String::into_bytes));
+    text.or_else(|_| row.bytes(column).map(Some)).ok().flatten().unwrap_or_default()
+}

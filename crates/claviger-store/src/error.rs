@@ -1,0 +1,53 @@
+//! Why storage did not do what was asked. A refusal of the domain is never one of these.
+
+/// An outage, a clash, or damage.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database does not answer, or not in time. Nothing was decided; try again.
+    #[error("storage is unavailable")]
+    Unavailable(#[source] sqlx::Error),
+    /// The transaction took longer than its cap, after which other nodes no longer wait for it.
+    #[error("the transaction took too long and was rolled back")]
+    TooSlow,
+    /// Another row has this value already.
+    #[error("{0} is taken")]
+    Taken(&'static str),
+    /// A row does not hold what we write into such rows.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// The schema was made by a later version.
+    #[error("the database was written by a newer Claviger (schema {0}); start that version, or restore a backup")]
+    NewerSchema(i64),
+    /// The migration failed; nothing of it was kept.
+    #[error("the database could not be migrated")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+}
+
+/// Columns that are unique, by the word that the engines' messages name them with.
+const UNIQUE: &[(&str, &str)] = &[
+    ("external_id", "external_id"),
+    ("slug", "slug"),
+    ("identifier", "identifier"),
+    ("idempotency", "idempotency_key"),
+    ("permission", "permission"),
+    ("name", "name"),
+];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(cause) = &error
+            && cause.is_unique_violation()
+        {
+            let said = cause.constraint().unwrap_or_default().to_owned() + cause.message();
+            let column = UNIQUE.iter().find(|(word, _)| said.contains(word));
+            return Self::Taken(column.map_or("value", |(_, column)| column));
+        }
+        Self::Unavailable(error)
+    }
+}
+
+impl StoreError {
+    pub(crate) fn damaged(what: impl std::fmt::Display) -> Self {
+        Self::Damaged(what.to_string())
+    }
+}

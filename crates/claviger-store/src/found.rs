@@ -1,0 +1,89 @@
+//! What a digest unlocks, in any state and in one round trip: whether it counts is `claviger_token::decide`'s call.
+
+use claviger_core::{Digest, Policy, default_ceiling};
+use claviger_token::{CredentialFacts, OrganizationFacts, PermissionSet, PrincipalFacts, RoleId, SecretFacts};
+
+use crate::{
+    Store,
+    api_key::{KEY_COLUMNS, read_key},
+    assignment::given,
+    error::StoreError,
+    sql::sql,
+};
+
+/// A secret with everything that stands behind it.
+#[derive(Debug)]
+pub struct FoundSecret {
+    /// Under which digest it was found.
+    pub digest: Digest,
+    /// Its generation.
+    pub secret: SecretFacts,
+    /// How to recognise it.
+    pub hint: String,
+    /// The credential.
+    pub credential: CredentialFacts,
+    /// Whose it is, with what the assignments add up to.
+    pub principal: PrincipalFacts,
+    /// The roles in that sum: when one changes, this is stale.
+    pub roles: Vec<RoleId>,
+    /// Where it acts.
+    pub organization: OrganizationFacts,
+}
+
+impl Store {
+    /// The API key behind a digest.
+    pub async fn find_api_key(&self, digest: &Digest) -> Result<Option<FoundSecret>, StoreError> {
+        let query = sql("SELECT s.number, s.ends_at AS secret_ends_at, s.hint, ").and(KEY_COLUMNS).and(
+            ", p.name AS principal_name, p.external_id AS principal_external_id, p.disabled_at AS principal_disabled_at,
+               o.slug, o.external_id AS organization_external_id, o.ceiling, o.policy,
+               o.disabled_at AS organization_disabled_at,
+               a.organization AS scope, a.permission, r.id AS role, r.permissions AS role_permissions
+             FROM secret s
+             JOIN api_key k ON k.id = s.credential
+             JOIN service_account p ON p.id = k.service_account
+             JOIN organization o ON o.id = k.organization
+             LEFT JOIN assignment a ON a.principal = p.id AND (a.organization = k.organization OR a.organization IS NULL)
+             LEFT JOIN role r ON r.id = a.role
+             WHERE s.digest = $1",
+        );
+        let rows = self.read().all(query.bind(digest.bytes)).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+
+        let mut permissions = PermissionSet::default();
+        let mut instance_permissions = PermissionSet::default();
+        let mut roles = Vec::new();
+        for row in &rows {
+            let given = given(row)?;
+            permissions = permissions.union(&given);
+            if row.text_or_null("scope")?.is_none() {
+                instance_permissions = instance_permissions.union(&given);
+            }
+            roles.extend(row.parse_or_null::<RoleId>("role")?);
+        }
+        let key = read_key(row, Vec::new())?;
+        let policy: Policy = serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?;
+        Ok(Some(FoundSecret {
+            digest: *digest,
+            secret: SecretFacts { number: row.count("number")?, ends_at: row.time_or_null("secret_ends_at")? },
+            hint: row.text("hint")?,
+            principal: PrincipalFacts {
+                id: key.service_account.into(),
+                name: row.text("principal_name")?,
+                external_id: row.text_or_null("principal_external_id")?,
+                disabled: row.int_or_null("principal_disabled_at")?.is_some(),
+                permissions,
+                instance_permissions,
+            },
+            roles,
+            organization: OrganizationFacts {
+                id: key.organization,
+                slug: row.text("slug")?,
+                external_id: row.text_or_null("organization_external_id")?,
+                disabled: row.int_or_null("organization_disabled_at")?.is_some(),
+                ceiling: row.mask_or_null("ceiling")?.unwrap_or_else(default_ceiling),
+                allowed_networks: policy.allowed_networks,
+            },
+            credential: key.facts(),
+        }))
+    }
+}

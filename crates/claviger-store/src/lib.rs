@@ -1,0 +1,63 @@
+//! The only crate that knows SQL.
+//!
+//! A concrete [`Store`] on SQLite or PostgreSQL from one SQL text. Reads go through a [`View`], which
+//! carries the caller's reach; writes through a [`Tx`], which cannot commit without an audit event. The
+//! store decides nothing: rules come from `claviger-core`, and it knows no HTTP, no clock and no plaintext.
+
+mod api;
+mod api_key;
+mod assignment;
+mod audit;
+mod changes;
+mod database;
+mod dialect;
+mod error;
+mod found;
+mod idempotency;
+mod migrate;
+mod organization;
+mod role;
+mod service_account;
+mod sql;
+mod trim;
+mod tx;
+mod usage;
+mod view;
+
+use claviger_core::ChainKey;
+
+pub use api_key::{ApiKeyFilter, KeyStatusFilter};
+pub use audit::{AuditEvent, AuditFilter, AuditFinding, AuditReport, ChainHead};
+pub use changes::{Changes, LogCursor, Mark};
+pub use database::{Database, KeyPurpose};
+pub use error::StoreError;
+pub use found::FoundSecret;
+pub use idempotency::{IdempotencyKey, Remembered};
+pub use tx::Tx;
+pub use usage::{LastUse, RetiredUse, UsageBatch};
+pub use view::{Page, View};
+
+/// The storage of one instance.
+#[derive(Debug)]
+pub struct Store {
+    database: Database,
+    chain_key: ChainKey,
+    changes: Changes,
+}
+
+impl Store {
+    /// On a migrated database whose chain key was opened.
+    pub fn new(database: Database, chain_key: ChainKey, changes: Changes) -> Self {
+        Self { database, chain_key, changes }
+    }
+
+    /// What changed lately, for caches.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// The database below, for its health and its keys.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}

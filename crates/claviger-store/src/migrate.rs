@@ -1,0 +1,45 @@
+//! The schema's history. Each file is frozen once released; `tests/fixtures` keeps data of every release.
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+use crate::{
+    dialect::{Pools, schema_for_postgres},
+    error::StoreError,
+};
+
+/// Version, name, text; in order.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first light", include_str!("../migrations/0001_first_light.sql"))];
+
+/// Brings the schema up to this version. Safe to run on several nodes at once.
+pub(crate) async fn run(pools: &Pools) -> Result<(), StoreError> {
+    run_to(pools, i64::MAX).await
+}
+
+/// Brings the schema up to the last version that is not above `target`.
+pub(crate) async fn run_to(pools: &Pools, target: i64) -> Result<(), StoreError> {
+    let done = match pools {
+        Pools::Sqlite { write, .. } => {
+            // The migrator's own lock exists on PostgreSQL only; here the write lock keeps other processes out.
+            let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
+            let done = migrator(str::to_owned).run_direct(Some(target), &mut *transaction, false).await;
+            transaction.commit().await?;
+            done
+        }
+        Pools::Postgres(pool) => migrator(schema_for_postgres).run_to(target, pool).await,
+    };
+    done.map_err(|error| {
+        if let MigrateError::VersionMissing(version) = error {
+            StoreError::NewerSchema(version)
+        } else {
+            StoreError::Migration(error)
+        }
+    })
+}
+
+fn migrator(translate: impl Fn(&str) -> String) -> Migrator {
+    let migration = |(version, name, sql): &(i64, &'static str, &str)| {
+        let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(translate(sql)));
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
+    };
+    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
+}

@@ -1,0 +1,115 @@
+//! Organizations in storage.
+
+use claviger_core::{Metadata, Name, Organization, Policy, Slug};
+use claviger_token::OrganizationId;
+use jiff::Timestamp;
+
+use crate::{
+    error::StoreError,
+    sql::{Row, sql, text, text_or_null},
+    tx::Tx,
+    view::{Page, View, contains},
+};
+
+const COLUMNS: &str =
+    "SELECT id, slug, name, external_id, ceiling, policy, metadata, disabled_at, created_at, deleted_at
+                       FROM organization";
+
+impl View<'_> {
+    /// One, unless it is deleted or out of reach.
+    pub async fn organization(&mut self, id: OrganizationId) -> Result<Option<Organization>, StoreError> {
+        let query = sql(COLUMNS).and_bind(" WHERE id = ?", text(id)).and(" AND deleted_at IS NULL");
+        let query = self.bound(query, "id");
+        self.executor.optional(query).await?.as_ref().map(read).transpose()
+    }
+
+    /// The one with this slug.
+    pub async fn organization_by_slug(&mut self, slug: &str) -> Result<Option<Organization>, StoreError> {
+        let query = sql(COLUMNS).and_bind(" WHERE slug = ?", slug).and(" AND deleted_at IS NULL");
+        let query = self.bound(query, "id");
+        self.executor.optional(query).await?.as_ref().map(read).transpose()
+    }
+
+    /// Those whose name, slug or external id contains `q`.
+    pub async fn organizations(
+        &mut self,
+        q: Option<&str>,
+        page: &Page<OrganizationId>,
+    ) -> Result<Vec<Organization>, StoreError> {
+        let found = " AND (LOWER(name) LIKE LOWER(?) ESCAPE '\\' OR slug LIKE LOWER(?) ESCAPE '\\'
+                           OR LOWER(external_id) LIKE LOWER(?) ESCAPE '\\')";
+        let query = sql(COLUMNS).and(" WHERE deleted_at IS NULL").and_if(found, q.map(contains));
+        self.page(query, "id", None, page, "id").await?.iter().map(read).collect()
+    }
+}
+
+impl Tx<'_> {
+    /// Adds one.
+    pub async fn insert_organization(&mut self, new: &Organization) -> Result<(), StoreError> {
+        let insert = sql(
+            "INSERT INTO organization (id, slug, name, external_id, ceiling, policy, metadata, disabled_at, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        );
+        let insert = insert
+            .bind(text(new.id))
+            .bind(text(&new.slug))
+            .bind(text(&new.name))
+            .bind(new.external_id.clone())
+            .bind(text_or_null(new.ceiling.as_ref().map(claviger_token::PermissionMask::to_text)))
+            .bind(policy_text(&new.policy)?)
+            .bind(new.metadata.as_str())
+            .bind(new.disabled_at)
+            .bind(new.created_at);
+        self.execute(insert).await.map(drop)
+    }
+
+    /// Replaces what can change of one.
+    pub async fn save_organization(&mut self, new: &Organization) -> Result<(), StoreError> {
+        let update = sql(
+            "UPDATE organization SET slug = $2, name = $3, external_id = $4, ceiling = $5, policy = $6, metadata = $7,
+                          disabled_at = $8, deleted_at = $9 WHERE id = $1",
+        );
+        let update = update
+            .bind(text(new.id))
+            .bind(text(&new.slug))
+            .bind(text(&new.name))
+            .bind(new.external_id.clone())
+            .bind(text_or_null(new.ceiling.as_ref().map(claviger_token::PermissionMask::to_text)))
+            .bind(policy_text(&new.policy)?)
+            .bind(new.metadata.as_str())
+            .bind(new.disabled_at)
+            .bind(new.deleted_at);
+        self.execute(update).await.map(drop)
+    }
+
+    /// Ends every service account and key in a deleted organization, so that nothing comes back with it.
+    pub async fn end_all_in_organization(&mut self, id: OrganizationId, now: Timestamp) -> Result<(), StoreError> {
+        // Accounts before keys, as when one account ends: the two never wait for each other in a circle.
+        let accounts = sql("UPDATE service_account SET deleted_at = $2, disabled_at = COALESCE(disabled_at, $2)
+                            WHERE organization = $1 AND deleted_at IS NULL");
+        self.execute(accounts.bind(text(id)).bind(now)).await?;
+        let keys = sql("UPDATE api_key SET revoked_at = $2, revoke_reason = 'owner_left', epoch = epoch + 1
+                        WHERE organization = $1 AND revoked_at IS NULL");
+        self.execute(keys.bind(text(id)).bind(now)).await?;
+        Ok(())
+    }
+}
+
+fn policy_text(policy: &Policy) -> Result<String, StoreError> {
+    serde_json::to_string(policy).map_err(StoreError::damaged)
+}
+
+fn read(row: &Row) -> Result<Organization, StoreError> {
+    Ok(Organization {
+        id: row.parse("id")?,
+        slug: Slug::parse(&row.text("slug")?).map_err(StoreError::damaged)?,
+        name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
+        external_id: row.text_or_null("external_id")?,
+        ceiling: row.mask_or_null("ceiling")?,
+        policy: serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?,
+        metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
+        disabled_at: row.time_or_null("disabled_at")?,
+        created_at: row.time("created_at")?,
+        deleted_at: row.time_or_null("deleted_at")?,
+    })
+}

@@ -1,0 +1,109 @@
+//! Roles in storage. An organization sees its own and the instance's.
+
+use claviger_core::{Reach, Role};
+use claviger_token::{OrganizationId, RoleId};
+
+use crate::{
+    error::StoreError,
+    sql::{Query, Row, sql, text, text_or_null},
+    tx::Tx,
+    view::{Page, View, contains},
+};
+
+const COLUMNS: &str = "SELECT id, organization, name, description, permissions, builtin, created_at FROM role";
+
+impl View<'_> {
+    /// One.
+    pub async fn role(&mut self, id: RoleId) -> Result<Option<Role>, StoreError> {
+        let query = self.usable(sql(COLUMNS).and_bind(" WHERE id = ?", text(id)));
+        self.executor.optional(query).await?.as_ref().map(read).transpose()
+    }
+
+    /// The role that is called this, by id or name, in one organization or (`None`) in the instance.
+    /// An organization's own comes before the instance's.
+    pub async fn role_called(
+        &mut self,
+        called: &str,
+        organization: Option<OrganizationId>,
+    ) -> Result<Option<Role>, StoreError> {
+        let query = self.usable(sql(COLUMNS).and_bind(" WHERE (id = ? OR name = ?)", called));
+        let query = match organization {
+            Some(id) => query.and_bind(" AND (organization = ? OR organization IS NULL)", text(id)),
+            None => query.and(" AND organization IS NULL"),
+        };
+        // `optional` takes the last row.
+        let query = query.and(" ORDER BY CASE WHEN organization IS NULL THEN 0 ELSE 1 END");
+        self.executor.optional(query).await?.as_ref().map(read).transpose()
+    }
+
+    /// Those whose name contains `q`; with an organization, its own and the instance's.
+    pub async fn roles(
+        &mut self,
+        organization: Option<OrganizationId>,
+        q: Option<&str>,
+        page: &Page<RoleId>,
+    ) -> Result<Vec<Role>, StoreError> {
+        let query = self
+            .usable(sql(COLUMNS).and(" WHERE 1 = 1"))
+            .and_if(" AND (organization = ? OR organization IS NULL)", organization.map(text))
+            .and_if(" AND LOWER(name) LIKE LOWER(?) ESCAPE '\\'", q.map(contains))
+            .and_if(" AND id < ?", page.after.map(text))
+            .and(" ORDER BY id DESC")
+            .and_bind(" LIMIT ?", i64::from(page.limit));
+        self.executor.all(query).await?.iter().map(read).collect()
+    }
+
+    fn usable(&self, query: Query) -> Query {
+        match self.reach {
+            Reach::Instance => query,
+            Reach::Organization(id) => query.and_bind(" AND (organization = ? OR organization IS NULL)", text(id)),
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Adds one.
+    pub async fn insert_role(&mut self, new: &Role) -> Result<(), StoreError> {
+        let insert = sql("INSERT INTO role (id, organization, name, description, permissions, builtin, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7)");
+        let insert = insert
+            .bind(text(new.id))
+            .bind(text_or_null(new.organization))
+            .bind(new.name.as_str())
+            .bind(new.description.clone())
+            .bind(new.permissions.to_text())
+            .bind(new.builtin)
+            .bind(new.created_at);
+        self.execute(insert).await.map(drop)
+    }
+
+    /// Replaces what can change of one.
+    pub async fn save_role(&mut self, new: &Role) -> Result<(), StoreError> {
+        let update = sql("UPDATE role SET name = $2, description = $3, permissions = $4 WHERE id = $1");
+        let update = update
+            .bind(text(new.id))
+            .bind(new.name.as_str())
+            .bind(new.description.clone())
+            .bind(new.permissions.to_text());
+        self.execute(update).await.map(drop)
+    }
+
+    /// Removes one, and takes it from everybody.
+    pub async fn delete_role(&mut self, id: RoleId) -> Result<(), StoreError> {
+        self.execute(sql("DELETE FROM assignment WHERE role = $1").bind(text(id))).await?;
+        self.execute(sql("DELETE FROM role WHERE id = $1").bind(text(id))).await?;
+        Ok(())
+    }
+}
+
+fn read(row: &Row) -> Result<Role, StoreError> {
+    Ok(Role {
+        id: row.parse("id")?,
+        organization: row.parse_or_null("organization")?,
+        name: row.text("name")?,
+        description: row.text_or_null("description")?,
+        permissions: row.permissions("permissions")?,
+        builtin: row.flag("builtin")?,
+        created_at: row.time("created_at")?,
+    })
+}

@@ -1,0 +1,90 @@
+//! Service accounts in storage.
+
+use claviger_core::{Metadata, Name, ServiceAccount};
+use claviger_token::{OrganizationId, ServiceAccountId};
+use jiff::Timestamp;
+
+use crate::{
+    error::StoreError,
+    sql::{Row, sql, text},
+    tx::Tx,
+    view::{Page, View, contains},
+};
+
+const COLUMNS: &str = "SELECT id, organization, name, external_id, metadata, disabled_at, created_at, deleted_at
+                       FROM service_account";
+
+impl View<'_> {
+    /// One, unless it is deleted or out of reach.
+    pub async fn service_account(&mut self, id: ServiceAccountId) -> Result<Option<ServiceAccount>, StoreError> {
+        let query = sql(COLUMNS).and_bind(" WHERE id = ?", text(id)).and(" AND deleted_at IS NULL");
+        let query = self.bound(query, "organization");
+        self.executor.optional(query).await?.as_ref().map(read).transpose()
+    }
+
+    /// Those whose name or external id contains `q`.
+    pub async fn service_accounts(
+        &mut self,
+        organization: Option<OrganizationId>,
+        q: Option<&str>,
+        page: &Page<ServiceAccountId>,
+    ) -> Result<Vec<ServiceAccount>, StoreError> {
+        let found = " AND (LOWER(name) LIKE LOWER(?) ESCAPE '\\' OR LOWER(external_id) LIKE LOWER(?) ESCAPE '\\')";
+        let query = sql(COLUMNS).and(" WHERE deleted_at IS NULL").and_if(found, q.map(contains));
+        self.page(query, "organization", organization, page, "id").await?.iter().map(read).collect()
+    }
+}
+
+impl Tx<'_> {
+    /// Adds one.
+    pub async fn insert_service_account(&mut self, new: &ServiceAccount) -> Result<(), StoreError> {
+        let insert = sql("INSERT INTO service_account (id, organization, name, external_id, metadata, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6)");
+        let insert = insert
+            .bind(text(new.id))
+            .bind(text(new.organization))
+            .bind(text(&new.name))
+            .bind(new.external_id.clone())
+            .bind(new.metadata.as_str())
+            .bind(new.created_at);
+        self.execute(insert).await.map(drop)
+    }
+
+    /// Replaces what can change of one.
+    pub async fn save_service_account(&mut self, new: &ServiceAccount) -> Result<(), StoreError> {
+        let update = sql(
+            "UPDATE service_account SET name = $2, external_id = $3, metadata = $4, disabled_at = $5, deleted_at = $6
+                          WHERE id = $1",
+        );
+        let update = update
+            .bind(text(new.id))
+            .bind(text(&new.name))
+            .bind(new.external_id.clone())
+            .bind(new.metadata.as_str())
+            .bind(new.disabled_at)
+            .bind(new.deleted_at);
+        self.execute(update).await.map(drop)
+    }
+
+    /// Ends every credential and right of a deleted service account, so that nothing comes back with it.
+    pub async fn end_all_of_service_account(&mut self, id: ServiceAccountId, now: Timestamp) -> Result<(), StoreError> {
+        let keys = sql("UPDATE api_key SET revoked_at = $2, revoke_reason = 'owner_left', epoch = epoch + 1
+                        WHERE service_account = $1 AND revoked_at IS NULL");
+        self.execute(keys.bind(text(id)).bind(now)).await?;
+        self.execute(sql("DELETE FROM assignment WHERE principal = $1").bind(text(id))).await?;
+        Ok(())
+    }
+}
+
+fn read(row: &Row) -> Result<ServiceAccount, StoreError> {
+    Ok(ServiceAccount {
+        id: row.parse("id")?,
+        organization: row.parse("organization")?,
+        name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
+        external_id: row.text_or_null("external_id")?,
+        metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
+        disabled_at: row.time_or_null("disabled_at")?,
+        created_at: row.time("created_at")?,
+        deleted_at: row.time_or_null("deleted_at")?,
+    })
+}

@@ -1,0 +1,284 @@
+//! The shim under every query: one text, typed values, and rows read by name, on either engine.
+
+use std::{fmt::Display, str::FromStr};
+
+use claviger_token::{PermissionMask, PermissionSet};
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Column as _, Postgres, Row as _, Sqlite, Transaction, postgres::PgRow, sqlite::SqliteRow};
+
+use crate::{
+    dialect::{LOCK_ROW, Pools},
+    error::StoreError,
+};
+
+/// A value with its column's type, also when it is null: PostgreSQL refuses an untyped null.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    Text(Option<String>),
+    Int(Option<i64>),
+    Bytes(Option<Vec<u8>>),
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$v:ident| $to:expr;)*) => {
+        $(impl From<$from> for Value { fn from($v: $from) -> Self { $to } })*
+    };
+}
+value_from! {
+    &str => |v| Self::Text(Some(v.to_owned()));
+    String => |v| Self::Text(Some(v));
+    Option<String> => |v| Self::Text(v);
+    i64 => |v| Self::Int(Some(v));
+    u32 => |v| Self::Int(Some(i64::from(v)));
+    bool => |v| Self::Int(Some(i64::from(v)));
+    Option<i64> => |v| Self::Int(v);
+    Timestamp => |v| Self::Int(Some(v.as_millisecond()));
+    Option<Timestamp> => |v| Self::Int(v.map(Timestamp::as_millisecond));
+    &[u8] => |v| Self::Bytes(Some(v.to_vec()));
+    [u8; 32] => |v| Self::Bytes(Some(v.to_vec()));
+}
+
+/// Anything that prints as it is stored: ids, names, slugs.
+pub(crate) fn text(value: impl Display) -> Value {
+    Value::Text(Some(value.to_string()))
+}
+
+/// The same, where there may be none.
+pub(crate) fn text_or_null(value: Option<impl Display>) -> Value {
+    Value::Text(value.map(|value| value.to_string()))
+}
+
+/// A statement and its values.
+#[derive(Debug)]
+pub(crate) struct Query {
+    text: String,
+    values: Vec<Value>,
+}
+
+/// A statement; `$1`, `$2`… are bound in order.
+pub(crate) fn sql(text: &str) -> Query {
+    Query { text: text.to_owned(), values: Vec::new() }
+}
+
+impl Query {
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Appends literal text.
+    pub(crate) fn and(mut self, text: &str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Appends text in which `?` stands for `value`, which may appear more than once.
+    pub(crate) fn and_bind(mut self, text: &str, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        let place = format!("${}", self.values.len());
+        self.text.push_str(&text.replace('?', &place));
+        self
+    }
+
+    /// The same, if there is a value; else nothing.
+    pub(crate) fn and_if(self, text: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.and_bind(text, value),
+            None => self,
+        }
+    }
+
+    /// Appends `($n, $m, …)` with these values.
+    pub(crate) fn and_list(mut self, values: impl IntoIterator<Item = Value>) -> Self {
+        let start = self.values.len();
+        self.values.extend(values);
+        let places: Vec<String> = (start + 1..=self.values.len()).map(|place| format!("${place}")).collect();
+        self.text.push_str(&format!("({})", places.join(", ")));
+        self
+    }
+
+    /// No stored text holds a NUL, and PostgreSQL refuses to look for one: such a question has no answer.
+    fn asks_for_nul(&self) -> bool {
+        self.values.iter().any(|value| matches!(value, Value::Text(Some(text)) if text.contains('\0')))
+    }
+}
+
+/// Where a query runs.
+pub(crate) enum Executor<'a> {
+    /// Any connection; reads only.
+    Pools(&'a Pools),
+    /// A write transaction. `lock`: what is read stays as it is until the end.
+    Transaction { transaction: &'a mut WriteTransaction, lock: bool },
+}
+
+/// A transaction that may write.
+pub(crate) enum WriteTransaction {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Binds and runs on whichever engine, with the driver's method of that name.
+macro_rules! run {
+    ($query:expr, $on:expr, $method:ident, $engine:ty) => {{
+        let mut prepared = sqlx::query::<$engine>(AssertSqlSafe($query.text));
+        for value in $query.values {
+            prepared = match value {
+                Value::Text(value) => prepared.bind(value),
+                Value::Int(value) => prepared.bind(value),
+                Value::Bytes(value) => prepared.bind(value),
+            };
+        }
+        prepared.$method($on).await
+    }};
+}
+
+impl Executor<'_> {
+    pub(crate) async fn all(&mut self, query: Query) -> Result<Vec<Row>, StoreError> {
+        if query.asks_for_nul() {
+            return Ok(Vec::new());
+        }
+        fn sqlite(rows: Vec<SqliteRow>) -> Vec<Row> {
+            rows.into_iter().map(Row::Sqlite).collect()
+        }
+        fn postgres(rows: Vec<PgRow>) -> Vec<Row> {
+            rows.into_iter().map(Row::Postgres).collect()
+        }
+        Ok(match self {
+            Self::Pools(Pools::Sqlite { read, .. }) => sqlite(run!(query, read, fetch_all, Sqlite)?),
+            Self::Pools(Pools::Postgres(pool)) => postgres(run!(query, pool, fetch_all, Postgres)?),
+            Self::Transaction { transaction, lock } => match transaction {
+                WriteTransaction::Sqlite(tx) => sqlite(run!(query, &mut **tx, fetch_all, Sqlite)?),
+                WriteTransaction::Postgres(tx) => {
+                    let query = if *lock { query.and(LOCK_ROW) } else { query };
+                    postgres(run!(query, &mut **tx, fetch_all, Postgres)?)
+                }
+            },
+        })
+    }
+
+    pub(crate) async fn optional(&mut self, query: Query) -> Result<Option<Row>, StoreError> {
+        Ok(self.all(query).await?.pop())
+    }
+
+    pub(crate) async fn one(&mut self, query: Query) -> Result<Row, StoreError> {
+        self.optional(query).await?.ok_or(StoreError::Unavailable(sqlx::Error::RowNotFound))
+    }
+}
+
+impl WriteTransaction {
+    pub(crate) async fn begin(pools: &Pools) -> Result<Self, StoreError> {
+        Ok(match pools {
+            Pools::Sqlite { write, .. } => Self::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Self::Postgres(pool.begin().await?),
+        })
+    }
+
+    pub(crate) fn read(&mut self) -> Executor<'_> {
+        Executor::Transaction { transaction: self, lock: false }
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    pub(crate) async fn execute(&mut self, query: Query) -> Result<u64, StoreError> {
+        Ok(match self {
+            Self::Sqlite(tx) => run!(query, &mut **tx, execute, Sqlite)?.rows_affected(),
+            Self::Postgres(tx) => run!(query, &mut **tx, execute, Postgres)?.rows_affected(),
+        })
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// A row, read by column name.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+macro_rules! column {
+    ($self:expr, $name:expr, $kind:ty) => {
+        match $self {
+            Row::Sqlite(row) => row.try_get::<$kind, _>($name),
+            Row::Postgres(row) => row.try_get::<$kind, _>($name),
+        }
+        .map_err(|error| StoreError::damaged(format!("column {}: {error}", $name)))
+    };
+}
+
+impl Row {
+    pub(crate) fn text(&self, name: &str) -> Result<String, StoreError> {
+        column!(self, name, String)
+    }
+
+    pub(crate) fn text_or_null(&self, name: &str) -> Result<Option<String>, StoreError> {
+        column!(self, name, Option<String>)
+    }
+
+    pub(crate) fn int(&self, name: &str) -> Result<i64, StoreError> {
+        column!(self, name, i64)
+    }
+
+    pub(crate) fn count(&self, name: &str) -> Result<u32, StoreError> {
+        u32::try_from(self.int(name)?).map_err(StoreError::damaged)
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.int(name)? != 0)
+    }
+
+    pub(crate) fn int_or_null(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        column!(self, name, Option<i64>)
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        column!(self, name, Vec<u8>)
+    }
+
+    pub(crate) fn hash(&self, name: &str) -> Result<[u8; 32], StoreError> {
+        self.bytes(name)?.try_into().map_err(|_| StoreError::damaged(format!("column {name}: not 32 bytes")))
+    }
+
+    pub(crate) fn time(&self, name: &str) -> Result<Timestamp, StoreError> {
+        Timestamp::from_millisecond(self.int(name)?).map_err(StoreError::damaged)
+    }
+
+    pub(crate) fn time_or_null(&self, name: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.int_or_null(name)?.map(Timestamp::from_millisecond).transpose().map_err(StoreError::damaged)
+    }
+
+    /// A column whose type reads itself from text.
+    pub(crate) fn parse<T: FromStr<Err: Display>>(&self, name: &str) -> Result<T, StoreError> {
+        self.text(name)?.parse().map_err(|error| StoreError::damaged(format!("column {name}: {error}")))
+    }
+
+    pub(crate) fn parse_or_null<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let parse = |text: String| text.parse().map_err(|error| StoreError::damaged(format!("column {name}: {error}")));
+        self.text_or_null(name)?.map(parse).transpose()
+    }
+
+    pub(crate) fn permissions(&self, name: &str) -> Result<PermissionSet, StoreError> {
+        PermissionSet::from_text(&self.text(name)?).map_err(StoreError::damaged)
+    }
+
+    pub(crate) fn mask(&self, name: &str) -> Result<PermissionMask, StoreError> {
+        PermissionMask::from_text(&self.text(name)?).map_err(StoreError::damaged)
+    }
+
+    pub(crate) fn mask_or_null(&self, name: &str) -> Result<Option<PermissionMask>, StoreError> {
+        let text = self.text_or_null(name)?;
+        text.map(|text| PermissionMask::from_text(&text)).transpose().map_err(StoreError::damaged)
+    }
+
+    /// The names of the columns, for whoever dumps a table.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite(row) => row.columns().iter().map(|column| column.name().to_owned()).collect(),
+            Self::Postgres(row) => row.columns().iter().map(|column| column.name().to_owned()).collect(),
+        }
+    }
+}

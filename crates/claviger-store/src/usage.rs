@@ -1,0 +1,142 @@
+//! What verifying left behind, written in batches: counts, last uses, and uses of retired secrets.
+
+use std::collections::BTreeMap;
+
+use claviger_core::{ApiKey, By, Digest};
+use claviger_token::{ApiKeyId, CredentialId, OrganizationId, Permission};
+use jiff::Timestamp;
+use rand::CryptoRng;
+
+use crate::{
+    Store,
+    error::StoreError,
+    sql::{Query, WriteTransaction, sql, text},
+};
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Rows per statement: below both engines' bound on values.
+const CHUNK: usize = 200;
+
+/// Everything counted since the flush before. Ordered, so that nodes that flush at once lock rows in one order.
+#[derive(Debug, Default)]
+pub struct UsageBatch {
+    /// Verifications by credential, hour (its start in ms) and verdict code.
+    pub hours: BTreeMap<(CredentialId, i64, &'static str), u64>,
+    /// Permissions asked for, by credential, day (its start in ms) and permission.
+    pub permission_days: BTreeMap<(CredentialId, i64, Permission), u64>,
+    /// The latest use of each secret.
+    pub last_uses: BTreeMap<Digest, LastUse>,
+    /// Uses of secrets that were rolled away.
+    pub retired: Vec<RetiredUse>,
+}
+
+/// When and from where a secret was last used.
+#[derive(Debug, Clone)]
+pub struct LastUse {
+    /// When.
+    pub at: Timestamp,
+    /// The client's address, where the gateway told it.
+    pub from: Option<String>,
+}
+
+/// A use of a secret whose overlap has ended.
+#[derive(Debug, Clone)]
+pub struct RetiredUse {
+    /// Of which key.
+    pub key: ApiKeyId,
+    /// Where it acts.
+    pub organization: OrganizationId,
+    /// Which generation.
+    pub number: u32,
+    /// How to recognise the secret.
+    pub hint: String,
+}
+
+impl UsageBatch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.hours.is_empty() && self.permission_days.is_empty() && self.last_uses.is_empty() && self.retired.is_empty()
+    }
+}
+
+impl Store {
+    /// Adds a batch to the roll-ups. Not a change: nothing is audited but uses of retired secrets.
+    pub async fn flush_usage(&self, batch: &UsageBatch) -> Result<(), StoreError> {
+        let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
+        let hours: Vec<_> = batch.hours.iter().collect();
+        for chunk in hours.chunks(CHUNK) {
+            let insert = sql("INSERT INTO usage_hour (credential, hour, code, uses) VALUES ");
+            let insert = rows(insert, chunk, |query, ((credential, hour, code), uses)| {
+                query.and_list([text(credential), (*hour).into(), (*code).into(), count(**uses).into()])
+            });
+            let add = " ON CONFLICT (credential, hour, code) DO UPDATE SET uses = usage_hour.uses + excluded.uses";
+            transaction.execute(insert.and(add)).await?;
+        }
+        let days: Vec<_> = batch.permission_days.iter().collect();
+        for chunk in days.chunks(CHUNK) {
+            let insert = sql("INSERT INTO usage_permission_day (credential, day, permission, uses) VALUES ");
+            let insert = rows(insert, chunk, |query, ((credential, day, permission), uses)| {
+                query.and_list([text(credential), (*day).into(), text(permission), count(**uses).into()])
+            });
+            let add = " ON CONFLICT (credential, day, permission)
+                        DO UPDATE SET uses = usage_permission_day.uses + excluded.uses";
+            transaction.execute(insert.and(add)).await?;
+        }
+        for (digest, last) in &batch.last_uses {
+            let update = sql("UPDATE secret SET last_used_at = $2, last_used_from = $3
+                              WHERE digest = $1 AND (last_used_at IS NULL OR last_used_at < $2)");
+            transaction.execute(update.bind(digest.bytes).bind(last.at).bind(last.from.clone())).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Tells the audit trail that a retired secret was used, at most once per key and hour, over all nodes.
+    pub async fn tell_retired_use(
+        &self,
+        used: &RetiredUse,
+        now: Timestamp,
+        rng: &mut (dyn CryptoRng + Send),
+    ) -> Result<(), StoreError> {
+        let by = By::system();
+        let mut tx = self.begin(&by).await?;
+        let claim = sql("UPDATE api_key SET retired_use_told_at = $2
+                         WHERE id = $1 AND (retired_use_told_at IS NULL OR retired_use_told_at <= $3)");
+        let claim = claim.bind(text(used.key)).bind(now).bind(now.as_millisecond() - HOUR_MS);
+        if tx.execute(claim).await? == 0 {
+            return Ok(());
+        }
+        let event = ApiKey::retired_secret_used(used.key, used.organization, used.number, &used.hint);
+        tx.commit(event, now, rng).await
+    }
+
+    /// Verifications of a credential by hour and code, for tests and later for `GET /v1/usage`.
+    pub async fn uses(&self, credential: CredentialId) -> Result<Vec<(i64, String, i64)>, StoreError> {
+        let query = sql("SELECT hour, code, uses FROM usage_hour WHERE credential = $1 ORDER BY hour, code");
+        let rows = self.read().all(query.bind(text(credential))).await?;
+        rows.iter().map(|row| Ok((row.int("hour")?, row.text("code")?, row.int("uses")?))).collect()
+    }
+
+    /// Permissions asked of a credential by day.
+    pub async fn permission_uses(&self, credential: CredentialId) -> Result<Vec<(i64, String, i64)>, StoreError> {
+        let query = sql(
+            "SELECT day, permission, uses FROM usage_permission_day WHERE credential = $1 ORDER BY day, permission",
+        );
+        let rows = self.read().all(query.bind(text(credential))).await?;
+        rows.iter().map(|row| Ok((row.int("day")?, row.text("permission")?, row.int("uses")?))).collect()
+    }
+}
+
+fn rows<T>(mut query: Query, chunk: &[T], append: impl Fn(Query, &T) -> Query) -> Query {
+    for (index, row) in chunk.iter().enumerate() {
+        if index > 0 {
+            query = query.and(", ");
+        }
+        query = append(query, row);
+    }
+    query
+}
+
+fn count(uses: u64) -> i64 {
+    i64::try_from(uses).unwrap_or(i64::MAX)
+}

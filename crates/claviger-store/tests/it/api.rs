@@ -1,0 +1,101 @@
+//! APIs and the permissions that they declare, in storage.
+
+use claviger_core::{Api, Reach};
+use claviger_store::StoreError;
+
+use crate::{
+    db::{all, walk},
+    sample::{World, api, name, permission, set},
+};
+
+on_both_databases! {
+    async fn an_api_reads_back_with_its_permissions_in_their_order(db: &TestDb) {
+        let world = World::stored(db).await;
+        let bare = api("urn:bare", &[]);
+        let full = Api {
+            resource_servers: vec![world.ci.id, world.stranger.id],
+            permissions: vec![permission("z:read", Some("Größer")), permission("a:read", None), permission("m:read", None)],
+            ..api("urn:full", &[])
+        };
+        let builtin = Api { builtin: true, ..api("urn:builtin", &["claviger:verify"]) };
+        assert_eq!(db.view().builtin_api().await.unwrap(), None);
+        for written in [&bare, &full, &builtin] {
+            db.write(async |tx| tx.insert_api(written).await).await;
+            assert_eq!(db.view().api(written.id).await.unwrap().as_ref(), Some(written));
+        }
+        assert_eq!(db.view().builtin_api().await.unwrap().as_ref(), Some(&builtin));
+        assert_eq!(db.view().catalog().await.unwrap(), [bare.clone(), full.clone(), builtin.clone()]);
+        assert_eq!(db.view().apis(None, &all()).await.unwrap(), [builtin, full, bare.clone()]);
+        // APIs belong to the instance: everybody sees them.
+        let seen = db.store.within(Reach::Organization(world.acme.id)).api(bare.id).await.unwrap();
+        assert_eq!(seen, Some(bare));
+    }
+
+    async fn a_saved_api_declares_what_it_declares_now(db: &TestDb) {
+        let one = api("urn:one", &["a:read", "a:write"]);
+        let other = api("urn:other", &["b:read"]);
+        db.write(async |tx| {
+            tx.insert_api(&one).await?;
+            tx.insert_api(&other).await
+        }).await;
+        let changed = Api {
+            name: name("Renamed"), permissions: vec![permission("c:read", None), permission("a:read", Some("x"))],
+            ..one.clone()
+        };
+        db.write(async |tx| {
+            assert_eq!(tx.to_change(Reach::Instance).api(one.id).await?, Some(one));
+            tx.save_api(&changed).await
+        }).await;
+        let mut view = db.view();
+        assert_eq!(view.api(changed.id).await.unwrap().as_ref(), Some(&changed));
+        assert_eq!(view.declared_permissions().await.unwrap(), set("a:read b:read c:read"));
+        assert_eq!(view.permissions_of_others(Some(changed.id)).await.unwrap(), set("b:read"));
+        assert_eq!(view.permissions_of_others(None).await.unwrap(), set("a:read b:read c:read"));
+    }
+
+    async fn identifier_permission_and_being_builtin_are_unique(db: &TestDb) {
+        let builtin = |api| Api { builtin: true, ..api };
+        let first = builtin(api("urn:one", &["a:read"]));
+        db.write(async |tx| tx.insert_api(&first).await).await;
+        let check = async |one: Api, expected: &str| {
+            let refused = db.try_write(async |tx| tx.insert_api(&one).await).await;
+            assert!(matches!(refused, Err(StoreError::Taken(taken)) if taken == expected), "{refused:?}");
+        };
+        check(api("urn:one", &[]), "identifier").await;
+        check(api("urn:two", &["b:read", "a:read"]), "permission").await;
+        check(builtin(api("urn:two", &[])), "value").await;
+        assert_eq!(db.view().catalog().await.unwrap(), [first]);
+    }
+
+    async fn a_deleted_api_frees_its_identifier_and_permissions(db: &TestDb) {
+        let one = api("urn:one", &["a:read"]);
+        db.write(async |tx| tx.insert_api(&one).await).await;
+        db.write(async |tx| tx.delete_api(one.id).await).await;
+        assert_eq!(db.view().api(one.id).await.unwrap(), None);
+        assert!(db.view().declared_permissions().await.unwrap().is_empty());
+        db.write(async |tx| tx.insert_api(&api("urn:one", &["a:read"])).await).await;
+    }
+
+    async fn a_search_looks_at_name_and_identifier(db: &TestDb) {
+        let one = Api { name: name("100% Öl"), ..api("https://api.acme.test/a_b", &[]) };
+        db.write(async |tx| tx.insert_api(&one).await).await;
+        let check = async |q: &str, expected: usize| {
+            assert_eq!(db.view().apis(Some(q), &all()).await.unwrap().len(), expected, "{q}");
+        };
+        check("ACME", 1).await;
+        check("0% Ö", 1).await;
+        check("a_b", 1).await;
+        check("a_i", 0).await;
+        check("%api%", 0).await;
+    }
+
+    async fn pages_tell_each_api_once_newest_first(db: &TestDb) {
+        let mut ids = Vec::new();
+        for number in 0..25 {
+            let one = api(&format!("urn:{number}"), &[&format!("p{number}:read")]);
+            db.write(async |tx| tx.insert_api(&one).await).await;
+            ids.insert(0, one.id);
+        }
+        assert_eq!(walk(|one: &Api| one.id, async |page| db.view().apis(None, &page).await).await, ids);
+    }
+}

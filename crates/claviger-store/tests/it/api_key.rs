@@ -1,0 +1,187 @@
+//! API keys and their secrets in storage.
+
+use claviger_core::{ApiKey, KeyStatus, Reach, Revocation, RevokeReason, SecretRecord};
+use claviger_store::{ApiKeyFilter, KeyStatusFilter, LastUse, StoreError, UsageBatch};
+use claviger_token::PermissionMask;
+
+use crate::{
+    db::{all, walk},
+    sample::{World, at, digest, full_key, key, metadata, name, networks, secret, service_account},
+};
+
+on_both_databases! {
+    async fn a_key_reads_back_as_it_was_written(db: &TestDb) {
+        let world = World::stored(db).await;
+        let full = full_key(&world.ci);
+        db.write(async |tx| tx.insert_api_key(&full, &digest()).await).await;
+        for written in [&world.key, &full] {
+            assert_eq!(db.view().api_key(written.id).await.unwrap().as_ref(), Some(written));
+        }
+    }
+
+    async fn a_saved_key_reads_back_with_every_change(db: &TestDb) {
+        let world = World::stored(db).await;
+        let full = full_key(&world.ci);
+        db.write(async |tx| tx.insert_api_key(&full, &digest()).await).await;
+        let now_full = ApiKey {
+            name: name("renamed"),
+            permissions: PermissionMask::from_text("a:read").unwrap(),
+            objects: full.objects.clone(),
+            networks: Some(networks()),
+            not_before: Some(at(1)),
+            expires_at: Some(at(2)),
+            disabled_at: Some(at(3)),
+            revocation: Some(Revocation { at: at(4), reason: RevokeReason::Compromised }),
+            epoch: u64::from(u32::MAX) + 7,
+            metadata: metadata(),
+            ..world.key.clone()
+        };
+        let now_bare = ApiKey {
+            environment: full.environment, id: full.id, created_at: full.created_at, ..key(&world.ci, "bare")
+        };
+        for changed in [now_full, now_bare] {
+            db.write(async |tx| {
+                assert!(tx.to_change(Reach::Instance).api_key(changed.id).await?.is_some());
+                tx.save_api_key(&changed).await
+            }).await;
+            assert_eq!(db.view().api_key(changed.id).await.unwrap(), Some(changed));
+        }
+    }
+
+    async fn every_reason_reads_back(db: &TestDb) {
+        let world = World::stored(db).await;
+        for reason in [
+            RevokeReason::Unspecified, RevokeReason::Superseded, RevokeReason::Compromised, RevokeReason::OwnerLeft,
+            RevokeReason::Policy, RevokeReason::Unused,
+        ] {
+            let revoked = ApiKey { revocation: Some(Revocation { at: at(4), reason }), ..world.key.clone() };
+            db.write(async |tx| tx.save_api_key(&revoked).await).await;
+            assert_eq!(db.view().api_key(revoked.id).await.unwrap(), Some(revoked));
+        }
+    }
+
+    async fn keys_of_another_organization_look_absent(db: &TestDb) {
+        let world = World::stored(db).await;
+        let mut view = db.store.within(Reach::Organization(world.acme.id));
+        assert_eq!(view.api_key(world.strange_key.id).await.unwrap(), None);
+        let list = async |filter: ApiKeyFilter| {
+            db.store.within(Reach::Organization(world.acme.id)).api_keys(&filter, &all()).await.unwrap()
+        };
+        assert_eq!(list(ApiKeyFilter::default()).await, std::slice::from_ref(&world.key));
+        let of_globex = ApiKeyFilter { organization: Some(world.globex.id), ..ApiKeyFilter::default() };
+        assert_eq!(list(of_globex.clone()).await, []);
+        let of_stranger = ApiKeyFilter { service_account: Some(world.stranger.id), ..ApiKeyFilter::default() };
+        assert_eq!(list(of_stranger).await, []);
+        assert_eq!(db.view().api_keys(&of_globex, &all()).await.unwrap(), std::slice::from_ref(&world.strange_key));
+        db.write(async |tx| {
+            let read = tx.to_change(Reach::Organization(world.acme.id)).api_key(world.strange_key.id).await?;
+            assert_eq!(read, None);
+            Ok(())
+        }).await;
+    }
+
+    async fn a_list_is_filtered_by_account_name_and_status(db: &TestDb) {
+        let world = World::stored(db).await;
+        let other = service_account(&world.acme, "other");
+        let named = |called| key(&other, called);
+        let keys = [
+            ApiKey { not_before: Some(at(100)), ..named("Not_Yet") },
+            ApiKey { expires_at: Some(at(100)), ..named("50% Ökostrom") },
+            ApiKey { disabled_at: Some(at(1)), expires_at: Some(at(1)), ..named("disabled") },
+            ApiKey {
+                revocation: Some(Revocation { at: at(1), reason: RevokeReason::Unused }), disabled_at: Some(at(1)),
+                ..named("revoked")
+            },
+            ApiKey { deleted_at: Some(at(1)), ..named("deleted") },
+        ];
+        db.write(async |tx| {
+            tx.insert_service_account(&other).await?;
+            for key in &keys {
+                tx.insert_api_key(key, &digest()).await?;
+                tx.save_api_key(key).await?;
+            }
+            Ok(())
+        }).await;
+        let names = async |filter: ApiKeyFilter| {
+            let keys = db.view().api_keys(&filter, &all()).await.unwrap();
+            keys.iter().rev().map(|key| key.name.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let of_other = ApiKeyFilter { service_account: Some(other.id), ..ApiKeyFilter::default() };
+        assert_eq!(names(of_other.clone()).await, "Not_Yet, 50% Ökostrom, disabled, revoked");
+        let check = async |status, milliseconds, expected: &str| {
+            let status = Some(KeyStatusFilter { status, at: at(milliseconds) });
+            assert_eq!(names(ApiKeyFilter { status, ..of_other.clone() }).await, expected, "{status:?}");
+            // What the list says of each key is what it was filtered by.
+            for key in db.view().api_keys(&ApiKeyFilter { status, ..of_other.clone() }, &all()).await.unwrap() {
+                assert_eq!(Some(key.status(at(milliseconds))), status.map(|filter| filter.status));
+            }
+        };
+        check(KeyStatus::NotYetValid, 99, "Not_Yet").await;
+        check(KeyStatus::NotYetValid, 100, "").await;
+        check(KeyStatus::Active, 99, "50% Ökostrom").await;
+        check(KeyStatus::Active, 100, "Not_Yet").await;
+        check(KeyStatus::Expired, 99, "").await;
+        check(KeyStatus::Expired, 100, "50% Ökostrom").await;
+        check(KeyStatus::Disabled, 100, "disabled").await;
+        check(KeyStatus::Revoked, 100, "revoked").await;
+        let search = async |q: &str, expected: &str| {
+            assert_eq!(names(ApiKeyFilter { q: Some(q.to_owned()), ..of_other.clone() }).await, expected, "{q}");
+        };
+        search("t_y", "Not_Yet").await;
+        search("_", "Not_Yet").await;
+        search("0%", "50% Ökostrom").await;
+        search("Öko", "50% Ökostrom").await;
+        search("DISABLED", "disabled").await;
+        search("production", "").await;
+    }
+
+    async fn pages_tell_each_key_once_newest_first_with_its_own_secrets(db: &TestDb) {
+        let world = World::stored(db).await;
+        let mut ids = vec![world.key.id];
+        for number in 0..24 {
+            let one = ApiKey { secrets: vec![secret(number + 1)], ..key(&world.ci, "same name") };
+            db.write(async |tx| tx.insert_api_key(&one, &digest()).await).await;
+            ids.insert(0, one.id);
+        }
+        let filter = ApiKeyFilter { organization: Some(world.acme.id), ..ApiKeyFilter::default() };
+        let page = async |page| db.view().api_keys(&filter, &page).await;
+        assert_eq!(walk(|one: &ApiKey| one.id, page).await, ids);
+        let keys = db.view().api_keys(&filter, &all()).await.unwrap();
+        let numbers: Vec<_> = keys.iter().map(|key| key.secrets[0].number).collect();
+        assert_eq!(numbers, [(1..=24).rev().collect::<Vec<_>>(), vec![1]].concat());
+    }
+
+    async fn a_digest_is_never_stored_twice(db: &TestDb) {
+        let world = World::stored(db).await;
+        let again = key(&world.ci, "again");
+        let refused = db.try_write(async |tx| tx.insert_api_key(&again, &world.digest).await).await;
+        assert!(matches!(refused, Err(StoreError::Taken("value"))), "{refused:?}");
+        assert_eq!(db.view().api_key(again.id).await.unwrap(), None);
+    }
+
+    async fn a_rolled_key_keeps_all_its_secrets_and_their_last_use(db: &TestDb) {
+        let world = World::stored(db).await;
+        let used = LastUse { at: at(77), from: Some("2001:db8::1".to_owned()) };
+        let batch = UsageBatch { last_uses: [(world.digest, used)].into(), ..UsageBatch::default() };
+        db.store.flush_usage(&batch).await.unwrap();
+        let ended = |number, at| SecretRecord { ends_at: Some(at), ..secret(number) };
+        let first = |ends_at| SecretRecord {
+            last_used_at: Some(at(77)), last_used_from: Some("2001:db8::1".to_owned()), ..ended(1, ends_at)
+        };
+        let rolled = ApiKey { secrets: vec![secret(2), first(at(500))], ..world.key };
+        db.write(async |tx| tx.save_rolled_api_key(&rolled, &digest()).await).await;
+        assert_eq!(db.view().api_key(rolled.id).await.unwrap().as_ref(), Some(&rolled));
+        let again = ApiKey { secrets: vec![secret(3), ended(2, at(600)), first(at(400))], epoch: 2, ..rolled };
+        db.write(async |tx| tx.save_rolled_api_key(&again, &digest()).await).await;
+        assert_eq!(db.view().api_key(again.id).await.unwrap(), Some(again));
+    }
+
+    async fn a_deleted_key_is_listed_no_more(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (id, organization) = (world.key.id, world.acme.id);
+        db.write(async |tx| tx.save_api_key(&world.key.delete(at(9)).0).await).await;
+        assert_eq!(db.view().api_key(id).await.unwrap(), None);
+        let filter = ApiKeyFilter { organization: Some(organization), ..ApiKeyFilter::default() };
+        assert_eq!(db.view().api_keys(&filter, &all()).await.unwrap(), []);
+    }
+}

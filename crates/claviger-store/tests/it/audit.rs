@@ -1,0 +1,133 @@
+//! The audit trail in storage: listed, and every kind of tampering found.
+
+use claviger_core::{Action, Chain, Event, Reach};
+use claviger_store::{AuditEvent, AuditFilter};
+use claviger_token::{OrganizationId, TypedId as _};
+
+use crate::{
+    db::{TestDb, all, walk, write},
+    sample::{at, event, rng},
+};
+
+const CHANGED: &str = "the event, or one before it, was changed";
+const COLUMN: &str = "a column beside the record was changed";
+const SHORT: &str = "the chain ends before its head";
+const UNCOVERED: &str = "no head covers the event";
+
+/// A chain of its own with this many events.
+async fn chain(db: &TestDb, events: usize) -> OrganizationId {
+    let id = OrganizationId::generate(at(0), &mut rng());
+    for _ in 0..events {
+        write(&db.store, event(Some(id), Vec::new()), async |_| Ok(())).await.unwrap();
+    }
+    id
+}
+
+/// What is found in a chain of three events after somebody ran `sql`, in which `$` stands for the chain.
+async fn check(db: &TestDb, sql: &str, expected: &[(i64, &str)]) {
+    let id = chain(db, 3).await;
+    db.tamper(&sql.replace('$', &id.to_string())).await;
+    let report = db.store.verify_audit().await.unwrap();
+    let findings = report.findings.iter().filter(|finding| finding.chain == id.to_string());
+    assert_eq!(findings.map(|finding| (finding.seq, finding.what)).collect::<Vec<_>>(), expected, "{sql}");
+}
+
+on_both_databases! {
+    async fn an_untouched_trail_is_proved(db: &TestDb) {
+        let (first, second) = (chain(db, 3).await, chain(db, 1).await);
+        write(&db.store, event(None, Vec::new()), async |_| Ok(())).await.unwrap();
+        let report = db.store.verify_audit().await.unwrap();
+        assert_eq!((report.findings.len(), report.events), (0, 5));
+        let mut heads: Vec<_> = report.heads.iter().map(|head| (head.chain.clone(), head.seq)).collect();
+        heads.sort();
+        let mut expected = [(first.to_string(), 3), (second.to_string(), 1), ("instance".to_owned(), 1)];
+        expected.sort();
+        assert_eq!(heads, expected);
+    }
+
+    async fn a_trail_longer_than_one_batch_is_proved(db: &TestDb) {
+        let id = chain(db, 1001).await;
+        let report = db.store.verify_audit().await.unwrap();
+        assert_eq!((report.findings.len(), report.events), (0, 1001));
+        db.tamper(&format!("DELETE FROM audit_event WHERE chain = '{id}' AND seq = 1000")).await;
+        assert_eq!(db.store.verify_audit().await.unwrap().findings[0].seq, 1000);
+    }
+
+    async fn a_changed_record_is_found(db: &TestDb) {
+        let sql = "UPDATE audit_event SET record = replace(record, 'production', 'x') WHERE chain = '$' AND seq = 2";
+        check(db, sql, &[(2, CHANGED)]).await;
+        let hash = db.blob(&"00".repeat(32));
+        check(db, &format!("UPDATE audit_event SET hash = {hash} WHERE chain = '$' AND seq = 1"), &[(1, CHANGED)]).await;
+    }
+
+    async fn a_changed_copy_of_a_column_is_found(db: &TestDb) {
+        for set in ["action = 'x'", "actor = 'x'", "target = 'x'", "at = at + 1", "id = 'x'"] {
+            check(db, &format!("UPDATE audit_event SET {set} WHERE chain = '$' AND seq = 2"), &[(2, COLUMN)]).await;
+            db.tamper("UPDATE audit_event SET id = chain WHERE id = 'x'").await;
+        }
+        // Personal data may be erased without breaking the proof.
+        check(db, "UPDATE audit_event SET address = NULL WHERE chain = '$'", &[]).await;
+    }
+
+    async fn a_removed_event_is_found(db: &TestDb) {
+        check(db, "DELETE FROM audit_event WHERE chain = '$' AND seq = 1", &[(1, "an event is missing")]).await;
+        check(db, "DELETE FROM audit_event WHERE chain = '$' AND seq = 2", &[(2, "an event is missing")]).await;
+        check(db, "DELETE FROM audit_event WHERE chain = '$' AND seq = 3", &[(2, SHORT)]).await;
+        check(db, "DELETE FROM audit_event WHERE chain = '$'", &[(0, SHORT)]).await;
+    }
+
+    async fn events_in_another_order_are_found(db: &TestDb) {
+        let swap = "UPDATE audit_event SET seq = 99 WHERE chain = '$' AND seq = 2;
+                    UPDATE audit_event SET seq = 2 WHERE chain = '$' AND seq = 3;
+                    UPDATE audit_event SET seq = 3 WHERE chain = '$' AND seq = 99";
+        check(db, swap, &[(2, CHANGED)]).await;
+    }
+
+    async fn an_added_event_is_found(db: &TestDb) {
+        let add = "INSERT INTO audit_event (chain, seq, id, at, action, actor, target, record, hash)
+                   SELECT chain, 4, 'forged', at, action, actor, target, record, hash FROM audit_event
+                   WHERE chain = '$' AND seq = 3";
+        check(db, add, &[(4, UNCOVERED)]).await;
+    }
+
+    async fn a_head_that_does_not_fit_is_found(db: &TestDb) {
+        check(db, "DELETE FROM audit_head WHERE chain = '$'", &[(1, UNCOVERED)]).await;
+        check(db, "UPDATE audit_head SET seq = 4 WHERE chain = '$'", &[(3, SHORT)]).await;
+        check(db, "UPDATE audit_head SET seq = 2 WHERE chain = '$'", &[(2, SHORT), (3, UNCOVERED)]).await;
+        let hash = db.blob(&"00".repeat(32));
+        check(db, &format!("UPDATE audit_head SET hash = {hash} WHERE chain = '$'"), &[(3, SHORT)]).await;
+    }
+
+    async fn a_list_is_filtered_and_bounded_by_reach(db: &TestDb) {
+        let (own, other) = (chain(db, 2).await, chain(db, 1).await);
+        let special = Event { action: Action::ApiKeyRevoked, target: "key_y".to_owned(), ..event(Some(own), Vec::new()) };
+        let by = claviger_core::By::system();
+        let tx = db.store.begin(&by).await.unwrap();
+        tx.commit(special, at(500), &mut rng()).await.unwrap();
+        let count = async |reach, filter: AuditFilter| {
+            db.store.within(reach).audit_events(&filter, &all()).await.unwrap().len()
+        };
+        let any = AuditFilter::default;
+        let everywhere = Reach::Instance;
+        assert_eq!(count(everywhere, any()).await, 4);
+        assert_eq!(count(Reach::Organization(own), any()).await, 3);
+        assert_eq!(count(Reach::Organization(own), AuditFilter { organization: Some(other), ..any() }).await, 0);
+        assert_eq!(count(everywhere, AuditFilter { organization: Some(other), ..any() }).await, 1);
+        assert_eq!(count(everywhere, AuditFilter { target: Some("key_y".to_owned()), ..any() }).await, 1);
+        assert_eq!(count(everywhere, AuditFilter { target: Some("key_\0".to_owned()), ..any() }).await, 0);
+        assert_eq!(count(everywhere, AuditFilter { actor: Some("system".to_owned()), ..any() }).await, 1);
+        assert_eq!(count(everywhere, AuditFilter { action: Some("api_key.updated".to_owned()), ..any() }).await, 3);
+        assert_eq!(count(everywhere, AuditFilter { since: Some(at(500)), ..any() }).await, 1);
+        assert_eq!(count(everywhere, AuditFilter { until: Some(at(500)), ..any() }).await, 3);
+        let events = db.view().audit_events(&AuditFilter { since: Some(at(500)), ..any() }, &all()).await.unwrap();
+        assert_eq!(events[0].chain, Chain::Organization(own));
+    }
+
+    async fn pages_tell_each_event_once_newest_first(db: &TestDb) {
+        let id = chain(db, 25).await;
+        let filter = AuditFilter { organization: Some(id), ..AuditFilter::default() };
+        let seen = walk(|one: &AuditEvent| one.id, async |page| db.view().audit_events(&filter, &page).await).await;
+        assert_eq!(seen.len(), 25);
+        assert!(seen.is_sorted_by(|newer, older| newer > older));
+    }
+}

@@ -1,0 +1,153 @@
+//! What a digest unlocks: everything that the verdict needs, in any state.
+
+use claviger_core::{
+    ApiKey, Digest, Organization, Policy, Revocation, RevokeReason, Role, Scope, ServiceAccount, default_ceiling,
+};
+use claviger_store::{FoundSecret, StoreError};
+use claviger_token::{Generation, PermissionMask};
+
+use crate::{
+    db::TestDb,
+    sample::{World, at, digest, direct, full_key, networks, of_role, role, secret, set},
+};
+
+async fn find(db: &TestDb, digest: &Digest) -> FoundSecret {
+    db.store.find_api_key(digest).await.unwrap().unwrap()
+}
+
+on_both_databases! {
+    async fn an_unknown_digest_unlocks_nothing(db: &TestDb) {
+        World::stored(db).await;
+        assert!(db.store.find_api_key(&digest()).await.unwrap().is_none());
+    }
+
+    async fn a_found_secret_brings_its_key_account_and_organization(db: &TestDb) {
+        let world = World::stored(db).await;
+        let found = find(db, &world.digest).await;
+        assert_eq!((found.digest, found.hint.as_str()), (world.digest, "h1xy"));
+        assert_eq!((found.secret.number, found.secret.generation(at(0))), (1, Generation::Current));
+        assert_eq!((found.principal.id, found.principal.name.as_str()), (world.ci.id.into(), "ci"));
+        assert_eq!((found.organization.id, found.organization.slug.as_str()), (world.acme.id, "acme"));
+        assert_eq!((found.principal.external_id, found.organization.external_id), (None, None));
+        assert_eq!((found.organization.ceiling, found.organization.allowed_networks), (default_ceiling(), None));
+        assert!(found.principal.permissions.is_empty() && found.roles.is_empty());
+        // Facts have no equality; their text shows every field.
+        assert_eq!(format!("{:?}", found.credential), format!("{:?}", world.key.facts()));
+    }
+
+    async fn every_limit_is_found(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (full, digest) = (full_key(&world.ci), digest());
+        let organization = Organization {
+            external_id: Some("42".to_owned()),
+            ceiling: PermissionMask::from_text("a:read").ok(),
+            policy: Policy { allowed_networks: Some(networks()), ..Policy::default() },
+            ..world.acme
+        };
+        let account = ServiceAccount { external_id: Some("43".to_owned()), ..world.ci };
+        db.write(async |tx| {
+            tx.insert_api_key(&full, &digest).await?;
+            tx.save_organization(&organization).await?;
+            tx.save_service_account(&account).await
+        }).await;
+        let found = find(db, &digest).await;
+        assert_eq!(format!("{:?}", found.credential), format!("{:?}", full.facts()));
+        assert_eq!(found.organization.ceiling.to_text(), "a:read");
+        assert_eq!(found.organization.allowed_networks, Some(networks()));
+        assert_eq!(found.organization.external_id.as_deref(), Some("42"));
+        assert_eq!(found.principal.external_id.as_deref(), Some("43"));
+    }
+
+    async fn each_state_is_told_and_none_is_hidden(db: &TestDb) {
+        let world = World::stored(db).await;
+        let check = async |(revoked, credential, principal, organization)| {
+            let found = find(db, &world.digest).await;
+            let told = (
+                found.credential.revoked, found.credential.disabled, found.principal.disabled, found.organization.disabled,
+            );
+            assert_eq!(told, (revoked, credential, principal, organization));
+        };
+        check((false, false, false, false)).await;
+        let stopped = ApiKey { disabled_at: Some(at(1)), ..world.key.clone() };
+        db.write(async |tx| tx.save_api_key(&stopped).await).await;
+        check((false, true, false, false)).await;
+        let account = ServiceAccount { disabled_at: Some(at(1)), ..world.ci.clone() };
+        db.write(async |tx| tx.save_service_account(&account).await).await;
+        check((false, true, true, false)).await;
+        let organization = Organization { disabled_at: Some(at(1)), ..world.acme.clone() };
+        db.write(async |tx| tx.save_organization(&organization).await).await;
+        check((false, true, true, true)).await;
+        let revoked =
+            ApiKey { revocation: Some(Revocation { at: at(1), reason: RevokeReason::Policy }), ..world.key.clone() };
+        db.write(async |tx| tx.save_api_key(&revoked).await).await;
+        check((true, false, true, true)).await;
+    }
+
+    async fn rights_are_summed_up_by_how_far_they_reach(db: &TestDb) {
+        let world = World::stored(db).await;
+        let local = role(Some(&world.acme), "local", "a:read b:read");
+        let shared = role(None, "shared", "b:read c:read");
+        let elsewhere = Scope::Organization(world.globex.id);
+        let here = Scope::Organization(world.acme.id);
+        let (one, two) = (of_role(&world.ci, here, &local), of_role(&world.ci, Scope::Instance, &shared));
+        db.write(async |tx| {
+            tx.insert_role(&local).await?;
+            tx.insert_role(&shared).await?;
+            for assignment in [
+                one, two,
+                direct(&world.ci, here, "d:read"),
+                direct(&world.ci, Scope::Instance, "e:read"),
+                direct(&world.ci, elsewhere, "f:read"),
+                direct(&world.stranger, here, "g:read"),
+            ] {
+                tx.insert_assignment(&assignment).await?;
+            }
+            Ok(())
+        }).await;
+        let mut found = find(db, &world.digest).await;
+        assert_eq!(found.principal.permissions, set("a:read b:read c:read d:read e:read"));
+        assert_eq!(found.principal.instance_permissions, set("b:read c:read e:read"));
+        found.roles.sort_unstable();
+        assert_eq!(found.roles, [local.id, shared.id]);
+
+        let narrower = Role { permissions: set("a:read"), ..local };
+        db.write(async |tx| {
+            tx.save_role(&narrower).await?;
+            tx.delete_role(shared.id).await
+        }).await;
+        let found = find(db, &world.digest).await;
+        assert_eq!(found.principal.permissions, set("a:read d:read e:read"));
+        assert_eq!(found.principal.instance_permissions, set("e:read"));
+    }
+
+    async fn after_a_roll_both_digests_are_found(db: &TestDb) {
+        let world = World::stored(db).await;
+        let mut old = secret(1);
+        old.ends_at = Some(at(500));
+        let rolled = ApiKey { secrets: vec![secret(2), old], ..world.key };
+        let new = digest();
+        db.write(async |tx| tx.save_rolled_api_key(&rolled, &new).await).await;
+        let check = async |digest, milliseconds, expected| {
+            let found = find(db, digest).await;
+            assert_eq!((found.secret.number, found.secret.generation(at(milliseconds))), expected);
+            assert_eq!(found.credential.id, rolled.id.into());
+        };
+        check(&new, 499, (2, Generation::Current)).await;
+        check(&world.digest, 499, (1, Generation::Retiring)).await;
+        check(&world.digest, 500, (1, Generation::Retired)).await;
+    }
+
+    async fn a_deleted_key_is_still_known_as_revoked(db: &TestDb) {
+        let world = World::stored(db).await;
+        db.write(async |tx| tx.save_api_key(&world.key.delete(at(9)).0).await).await;
+        assert!(find(db, &world.digest).await.credential.revoked);
+    }
+
+    async fn a_database_that_is_gone_is_an_outage_and_not_an_unknown_digest(db: &TestDb) {
+        let world = World::stored(db).await;
+        db.store.database().close().await;
+        let answer = db.store.find_api_key(&world.digest).await;
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+        assert!(db.store.database().ping().await.is_err());
+    }
+}

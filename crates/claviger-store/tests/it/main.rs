@@ -1,0 +1,38 @@
+//! The contract of the store, held by both engines: `sqlite` in a temporary directory, `postgres` on the server
+//! that `CLAVIGER_TEST_POSTGRES` names.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
+
+/// Makes two tests of each function, one per engine, with a fresh database each.
+macro_rules! on_both_databases {
+    ($($(#[$attribute:meta])* async fn $name:ident($db:ident: &TestDb) $body:block)*) => {
+        $($(#[$attribute])* async fn $name($db: &crate::db::TestDb) $body)*
+
+        mod sqlite {
+            $(#[test] fn $name() { crate::db::run(crate::db::Engine::Sqlite, super::$name); })*
+        }
+
+        mod postgres {
+            $(#[test] fn $name() { crate::db::run(crate::db::Engine::Postgres, super::$name); })*
+        }
+    };
+}
+
+mod db;
+mod sample;
+
+mod api;
+mod api_key;
+mod assignment;
+mod audit;
+mod database;
+mod found;
+mod idempotency;
+mod log;
+mod organization;
+mod racing;
+mod released;
+mod role;
+mod service_account;
+mod tx;
+mod usage;

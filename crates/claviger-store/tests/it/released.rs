@@ -1,0 +1,111 @@
+//! Data that a released schema wrote still reads after migration.
+//!
+//! Every release adds its fixture: fill a database with the released version (each noun, each nullable column both
+//! empty and full), write its rows as plain `INSERT`s into `tests/fixtures/schema_NNNN.sql` with blobs as `{hex}`,
+//! and add a test here that reads all of it through the public API. A fixture is frozen once its schema is released.
+
+use claviger_core::{Digest, Reach, RevokeReason, Sealed};
+use claviger_store::{ApiKeyFilter, AuditFilter, Changes, Database, KeyPurpose, Store};
+use claviger_token::{ApiKeyId, Environment, OrganizationId};
+
+use crate::{
+    db::{TestDb, all, chain_key, instant},
+    sample::{at, metadata, networks, permission, set},
+};
+
+/// A store on a database that schema `version` filled with `fixture`, and that was migrated since.
+async fn migrated(db: &TestDb, version: i64, fixture: &str) -> Store {
+    let url = db.empty().await;
+    let database = Database::open(&url).await.unwrap();
+    database.migrate_to(version).await.unwrap();
+    let mut statements = String::new();
+    for (index, part) in fixture.split('{').enumerate() {
+        // JSON has braces too, but never around bare hexadecimal digits.
+        match part.split_once('}') {
+            Some((hex, rest)) if index > 0 && hex.len() >= 2 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                statements += &db.blob(hex);
+                statements += rest;
+            }
+            _ => {
+                statements += if index > 0 { "{" } else { "" };
+                statements += part;
+            }
+        }
+    }
+    db.tamper_at(&url, &statements).await;
+    database.migrate().await.unwrap();
+    Store::new(database, chain_key(), Changes::new(instant()))
+}
+
+on_both_databases! {
+    async fn what_schema_1_wrote_still_reads(db: &TestDb) {
+        let store = migrated(db, 1, include_str!("../fixtures/schema_0001.sql")).await;
+        let mut view = store.within(Reach::Instance);
+        let full_id: OrganizationId = "org_01mcc5rm07ftbsgrja8e0j3e3a".parse().unwrap();
+        let key_id: ApiKeyId = "key_01mcc5rm0afgc9n5dz8ap8kb23".parse().unwrap();
+
+        let organizations = view.organizations(None, &all()).await.unwrap();
+        let [full, globex, acme] = organizations.as_slice() else { panic!("{organizations:?}") };
+        assert_eq!((acme.slug.as_str(), globex.slug.as_str(), full.id), ("acme", "globex", full_id));
+        assert_eq!((&acme.external_id, &acme.ceiling, acme.disabled_at), (&None, &None, None));
+        assert_eq!((full.external_id.as_deref(), full.disabled_at), (Some("ext-full"), Some(at(3))));
+        assert_eq!(full.ceiling.as_ref().unwrap().to_text(), "* claviger:* invoices:read");
+        assert_eq!((full.policy.expiry_required, &full.policy.allowed_networks), (true, &Some(networks())));
+        assert_eq!((&full.metadata, full.created_at), (&metadata(), at(7)));
+
+        let accounts = view.service_accounts(Some(full_id), None, &all()).await.unwrap();
+        let [stopped, account] = accounts.as_slice() else { panic!("{accounts:?}") };
+        assert_eq!((stopped.disabled_at, &stopped.external_id), (Some(at(70)), &None));
+        assert_eq!((account.external_id.as_deref(), &account.metadata), (Some("app-7"), &metadata()));
+
+        let apis = view.apis(None, &all()).await.unwrap();
+        let [builtin, api] = apis.as_slice() else { panic!("{apis:?}") };
+        assert!(builtin.builtin && !api.builtin);
+        assert_eq!((api.identifier.as_str(), api.resource_servers.len()), ("https://api.acme.test", 2));
+        let declared = [permission("invoices:write", Some("Rechnungen ändern")), permission("invoices:read", None)];
+        assert_eq!(api.permissions, declared);
+
+        let roles = view.roles(None, None, &all()).await.unwrap();
+        let [shared, own] = roles.as_slice() else { panic!("{roles:?}") };
+        assert_eq!((own.organization, own.description.as_deref()), (Some(full_id), Some("Reads")));
+        assert_eq!((shared.organization, shared.builtin, &shared.permissions), (None, true, &set("claviger:verify")));
+        assert_eq!(view.assignments_of(account.id.into()).await.unwrap().len(), 3);
+        let held = view.held(account.id.into(), full_id).await.unwrap();
+        assert_eq!(held, set("claviger:verify invoices:read invoices:write"));
+
+        let keys = view.api_keys(&ApiKeyFilter::default(), &all()).await.unwrap();
+        let [key, _, revoked] = keys.as_slice() else { panic!("{keys:?}") };
+        let revocation = revoked.revocation.unwrap();
+        assert_eq!((revocation.reason, revocation.at, revoked.epoch), (RevokeReason::Compromised, at(80), 2));
+        assert_eq!((key.id, key.environment, key.name.as_str()), (key_id, Environment::Test, "größe \u{1F680}"));
+        assert_eq!(key.objects.as_ref().unwrap().to_text(), "base:*\nrepo:acme/a-b");
+        assert_eq!((&key.networks, key.not_before, key.expires_at), (&Some(networks()), Some(at(5)), Some(at(50_000))));
+        let [current, old] = key.secrets.as_slice() else { panic!("{key:?}") };
+        assert_eq!((current.number, current.last_used_at), (2, Some(at(90))));
+        assert_eq!((current.last_used_from.as_deref(), old.ends_at), (Some("203.0.113.9"), Some(at(500))));
+
+        for (byte, number) in [(0xd1, 1), (0xd2, 2)] {
+            let digest = Digest { bytes: [byte; 32], pepper: 1 };
+            let found = store.find_api_key(&digest).await.unwrap().unwrap();
+            assert_eq!((found.secret.number, found.credential.id), (number, key_id.into()));
+            assert_eq!(found.principal.instance_permissions, set("claviger:verify invoices:write"));
+        }
+
+        let report = store.verify_audit().await.unwrap();
+        assert_eq!((report.findings.as_slice(), report.events, report.heads.len()), ([].as_slice(), 3, 3));
+        let events = view.audit_events(&AuditFilter::default(), &all()).await.unwrap();
+        assert_eq!(events.iter().filter(|event| event.address.as_deref() == Some("203.0.113.9")).count(), 1);
+
+        assert_eq!(store.uses(key_id.into()).await.unwrap(), [(1_800_000_000_000, "valid".to_owned(), 3)]);
+        let asked = store.permission_uses(key_id.into()).await.unwrap();
+        assert_eq!(asked, [(1_799_971_200_000, "invoices:read".to_owned(), 2)]);
+        let kept = store.remembered(&[0xe1; 32]).await.unwrap().unwrap();
+        assert_eq!((kept.status, kept.location.as_deref()), (201, Some("/v1/api-keys/key_x")));
+        assert_eq!((kept.request.body, kept.answer.as_str()), ([0xe2; 32], r#"{"token":null}"#));
+        let sealed = |purpose| store.database().sealed_keys(purpose);
+        assert_eq!(sealed(KeyPurpose::Pepper).await.unwrap(), [(1, Sealed(vec![1; 60]))]);
+        assert_eq!(sealed(KeyPurpose::AuditChain).await.unwrap(), [(1, Sealed(vec![2; 60]))]);
+        assert_eq!(store.log_cursor(instant()).await.unwrap().newest(), 1);
+        store.database().close().await;
+    }
+}

@@ -1,0 +1,225 @@
+//! Things to store: bare ones, and ones with every nullable field set. Each is a millisecond younger than the last.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use claviger_core::{
+    Action, Api, ApiKey, Assignment, Chain, DeclaredPermission, Digest, Event, Granted, Metadata, Name, Organization,
+    Policy, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched,
+};
+use claviger_token::{
+    ApiId, ApiKeyId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, RoleId,
+    ServiceAccountId, TypedId as _,
+};
+use jiff::Timestamp;
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use serde_json::json;
+
+/// So many milliseconds after some day in 2027.
+pub(crate) fn at(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_800_000_000_000 + milliseconds).unwrap()
+}
+
+/// Another sequence with every call.
+pub(crate) fn rng() -> StdRng {
+    static SEED: AtomicU64 = AtomicU64::new(1);
+    StdRng::seed_from_u64(SEED.fetch_add(1, Ordering::Relaxed))
+}
+
+fn later() -> Timestamp {
+    static CLOCK: AtomicI64 = AtomicI64::new(1);
+    at(CLOCK.fetch_add(1, Ordering::Relaxed))
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+pub(crate) fn set(text: &str) -> PermissionSet {
+    PermissionSet::from_text(text).unwrap()
+}
+
+pub(crate) fn metadata() -> Metadata {
+    Metadata::parse(&json!({ "plan": "größer", "seats": [1, null] })).unwrap()
+}
+
+pub(crate) fn networks() -> NetworkSet {
+    NetworkSet::parse(["10.0.0.0/8", "2001:db8::/32"]).unwrap()
+}
+
+/// An event in the instance's chain, or in an organization's.
+pub(crate) fn event(organization: Option<OrganizationId>, touched: Vec<Touched>) -> Event {
+    Event {
+        chain: Chain::from(organization),
+        action: Action::ApiKeyUpdated,
+        target: "key_x".to_owned(),
+        details: json!({ "name": "production" }),
+        touched,
+    }
+}
+
+pub(crate) fn organization(slug: &str) -> Organization {
+    let now = later();
+    Organization {
+        id: OrganizationId::generate(now, &mut rng()),
+        slug: Slug::parse(slug).unwrap(),
+        name: name(slug),
+        external_id: None,
+        ceiling: None,
+        policy: Policy::default(),
+        metadata: Metadata::default(),
+        disabled_at: None,
+        created_at: now,
+        deleted_at: None,
+    }
+}
+
+/// One with every nullable field set but the end.
+pub(crate) fn full_organization(slug: &str) -> Organization {
+    Organization {
+        external_id: Some(format!("ext-{slug}")),
+        ceiling: PermissionMask::from_text("* claviger:* invoices:read").ok(),
+        policy: Policy { allowed_networks: Some(networks()), expiry_required: true, ..Policy::default() },
+        metadata: metadata(),
+        disabled_at: Some(at(3)),
+        ..organization(slug)
+    }
+}
+
+pub(crate) fn service_account(organization: &Organization, called: &str) -> ServiceAccount {
+    let now = later();
+    ServiceAccount {
+        id: ServiceAccountId::generate(now, &mut rng()),
+        organization: organization.id,
+        name: name(called),
+        external_id: None,
+        metadata: Metadata::default(),
+        disabled_at: None,
+        created_at: now,
+        deleted_at: None,
+    }
+}
+
+pub(crate) fn role(organization: Option<&Organization>, called: &str, permissions: &str) -> Role {
+    let now = later();
+    Role {
+        id: RoleId::generate(now, &mut rng()),
+        organization: organization.map(|organization| organization.id),
+        name: called.to_owned(),
+        description: None,
+        permissions: set(permissions),
+        builtin: false,
+        created_at: now,
+    }
+}
+
+pub(crate) fn permission(name: &str, description: Option<&str>) -> DeclaredPermission {
+    DeclaredPermission { name: name.parse().unwrap(), description: description.map(str::to_owned) }
+}
+
+pub(crate) fn api(identifier: &str, permissions: &[&str]) -> Api {
+    let now = later();
+    Api {
+        id: ApiId::generate(now, &mut rng()),
+        identifier: identifier.to_owned(),
+        name: name("Invoices"),
+        permissions: permissions.iter().map(|name| permission(name, None)).collect(),
+        resource_servers: Vec::new(),
+        builtin: false,
+        created_at: now,
+    }
+}
+
+pub(crate) fn of_role(account: &ServiceAccount, scope: Scope, role: &Role) -> Assignment {
+    let granted = Granted::Role { id: role.id, name: role.name.clone() };
+    Assignment::create(account.id.into(), account.organization, scope, granted, later(), &mut rng()).0
+}
+
+pub(crate) fn direct(account: &ServiceAccount, scope: Scope, permission: &str) -> Assignment {
+    let granted = Granted::Permission(permission.parse().unwrap());
+    Assignment::create(account.id.into(), account.organization, scope, granted, later(), &mut rng()).0
+}
+
+pub(crate) fn digest() -> Digest {
+    let mut bytes = [0; 32];
+    rng().fill_bytes(&mut bytes);
+    Digest { bytes, pepper: 1 }
+}
+
+pub(crate) fn secret(number: u32) -> SecretRecord {
+    SecretRecord {
+        number,
+        hint: format!("h{number}xy"),
+        created_at: at(i64::from(number)),
+        ends_at: None,
+        last_used_at: None,
+        last_used_from: None,
+    }
+}
+
+pub(crate) fn key(account: &ServiceAccount, called: &str) -> ApiKey {
+    let now = later();
+    ApiKey {
+        id: ApiKeyId::generate(now, &mut rng()),
+        organization: account.organization,
+        service_account: account.id,
+        name: name(called),
+        environment: Environment::Live,
+        permissions: PermissionMask::from_text("* claviger:verify").unwrap(),
+        objects: None,
+        networks: None,
+        not_before: None,
+        expires_at: None,
+        disabled_at: None,
+        revocation: None,
+        confirmation: None,
+        epoch: 1,
+        metadata: Metadata::default(),
+        created_at: now,
+        created_by: "operator".to_owned(),
+        deleted_at: None,
+        secrets: vec![secret(1)],
+    }
+}
+
+/// One with every field set that a new key may have.
+pub(crate) fn full_key(account: &ServiceAccount) -> ApiKey {
+    ApiKey {
+        environment: Environment::Test,
+        objects: ObjectSet::parse(["base:*", "repo:acme/a-b"]).ok(),
+        networks: Some(networks()),
+        not_before: Some(at(5)),
+        expires_at: Some(at(50_000)),
+        metadata: metadata(),
+        ..key(account, "größe \u{1F680}")
+    }
+}
+
+/// Two organizations, one service account in each, and a key of each.
+pub(crate) struct World {
+    pub(crate) acme: Organization,
+    pub(crate) ci: ServiceAccount,
+    pub(crate) key: ApiKey,
+    pub(crate) digest: Digest,
+    pub(crate) globex: Organization,
+    pub(crate) stranger: ServiceAccount,
+    pub(crate) strange_key: ApiKey,
+}
+
+impl World {
+    pub(crate) async fn stored(db: &crate::db::TestDb) -> Self {
+        let (acme, globex) = (organization("acme"), organization("globex"));
+        let (ci, stranger) = (service_account(&acme, "ci"), service_account(&globex, "stranger"));
+        let (key, strange_key) = (key(&ci, "production"), key(&stranger, "strange"));
+        let world = Self { acme, ci, key, digest: digest(), globex, stranger, strange_key };
+        db.write(async |tx| {
+            tx.insert_organization(&world.acme).await?;
+            tx.insert_organization(&world.globex).await?;
+            tx.insert_service_account(&world.ci).await?;
+            tx.insert_service_account(&world.stranger).await?;
+            tx.insert_api_key(&world.key, &world.digest).await?;
+            tx.insert_api_key(&world.strange_key, &digest()).await
+        })
+        .await;
+        world
+    }
+}

@@ -1,0 +1,134 @@
+//! What verifying left behind, written in batches.
+
+use std::sync::Arc;
+
+use claviger_store::{AuditFilter, LastUse, RetiredUse, UsageBatch};
+use claviger_token::CredentialId;
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+
+use crate::{
+    db::{TestDb, all},
+    sample::{World, at, rng},
+};
+
+const HOUR: i64 = 1_800_000_000_000;
+
+/// Uses of one credential, more than go into one statement.
+fn batch(credential: CredentialId) -> UsageBatch {
+    let hours = (0..450).map(|hour| ((credential, HOUR + hour * 3_600_000, "valid"), 3));
+    let days = (0..450).map(|number| ((credential, HOUR, format!("p{number:03}").parse().unwrap()), 2));
+    UsageBatch { hours: hours.collect(), permission_days: days.collect(), ..UsageBatch::default() }
+}
+
+async fn last_use(db: &TestDb, world: &World) -> (Option<jiff::Timestamp>, Option<String>) {
+    let key = db.view().api_key(world.key.id).await.unwrap().unwrap();
+    let secret = key.secrets.into_iter().next().unwrap();
+    (secret.last_used_at, secret.last_used_from)
+}
+
+fn retired(world: &World) -> RetiredUse {
+    RetiredUse { key: world.key.id, organization: world.acme.id, number: 1, hint: "h1xy".to_owned() }
+}
+
+async fn told(db: &TestDb) -> usize {
+    let filter = AuditFilter { action: Some("api_key.retired_secret_used".to_owned()), ..AuditFilter::default() };
+    db.view().audit_events(&filter, &all()).await.unwrap().len()
+}
+
+on_both_databases! {
+    async fn batches_add_up(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (id, other): (CredentialId, CredentialId) = (world.key.id.into(), world.strange_key.id.into());
+        let batch = UsageBatch {
+            hours: [((id, HOUR, "valid"), 2), ((id, HOUR, "expired"), 1), ((other, HOUR, "valid"), 5)].into(),
+            permission_days: [((id, HOUR, "a:read".parse().unwrap()), 4)].into(),
+            ..UsageBatch::default()
+        };
+        db.store.flush_usage(&batch).await.unwrap();
+        db.store.flush_usage(&batch).await.unwrap();
+        let expected = [(HOUR, "expired".to_owned(), 2), (HOUR, "valid".to_owned(), 4)];
+        assert_eq!(db.store.uses(id).await.unwrap(), expected);
+        assert_eq!(db.store.uses(other).await.unwrap(), [(HOUR, "valid".to_owned(), 10)]);
+        assert_eq!(db.store.permission_uses(id).await.unwrap(), [(HOUR, "a:read".to_owned(), 8)]);
+        assert_eq!(db.store.permission_uses(other).await.unwrap(), []);
+    }
+
+    async fn an_empty_batch_is_no_trouble(db: &TestDb) {
+        assert!(UsageBatch::default().is_empty());
+        db.store.flush_usage(&UsageBatch::default()).await.unwrap();
+    }
+
+    async fn nothing_is_lost_between_flushers(db: &TestDb) {
+        let world = World::stored(db).await;
+        let ids: [CredentialId; 2] = [world.key.id.into(), world.strange_key.id.into()];
+        let mut tasks = JoinSet::new();
+        for task in 0..8 {
+            let (store, digest) = (Arc::clone(&db.store), world.digest);
+            tasks.spawn(async move {
+                for round in 0..3 {
+                    let mut batch = batch(ids[(task + round) % 2]);
+                    let from = Some(format!("10.0.0.{task}"));
+                    batch.last_uses.insert(digest, LastUse { at: at((10 * task + round) as i64), from });
+                    store.flush_usage(&batch).await.unwrap();
+                }
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        let mut sum = 0;
+        for id in ids {
+            let hours = db.store.uses(id).await.unwrap();
+            assert_eq!(hours.len(), 450);
+            sum += hours.iter().map(|(_, _, uses)| uses).sum::<i64>();
+            assert_eq!(db.store.permission_uses(id).await.unwrap().len(), 450);
+        }
+        assert_eq!(sum, 8 * 3 * 450 * 3);
+        assert_eq!(last_use(db, &world).await, (Some(at(72)), Some("10.0.0.7".to_owned())));
+    }
+
+    async fn the_last_use_never_goes_back_in_time(db: &TestDb) {
+        let world = World::stored(db).await;
+        let check = async |milliseconds, from: Option<&str>, expected: (i64, Option<&str>)| {
+            let used = LastUse { at: at(milliseconds), from: from.map(str::to_owned) };
+            let batch = UsageBatch { last_uses: [(world.digest, used)].into(), ..UsageBatch::default() };
+            db.store.flush_usage(&batch).await.unwrap();
+            assert_eq!(last_use(db, &world).await, (Some(at(expected.0)), expected.1.map(str::to_owned)));
+        };
+        check(50, Some("10.0.0.1"), (50, Some("10.0.0.1"))).await;
+        check(40, Some("10.0.0.2"), (50, Some("10.0.0.1"))).await;
+        check(50, Some("10.0.0.2"), (50, Some("10.0.0.1"))).await;
+        check(60, None, (60, None)).await;
+    }
+
+    async fn a_retired_secret_in_use_is_told_once_an_hour(db: &TestDb) {
+        let world = World::stored(db).await;
+        let hour = SignedDuration::from_hours(1);
+        let check = async |now, expected| {
+            db.store.tell_retired_use(&retired(&world), now, &mut rng()).await.unwrap();
+            assert_eq!(told(db).await, expected);
+        };
+        check(at(0), 1).await;
+        check(at(1), 1).await;
+        check(at(0) + hour - SignedDuration::from_millis(1), 1).await;
+        check(at(0) + hour, 2).await;
+        check(at(1) + hour, 2).await;
+        let events = db.view().audit_events(&AuditFilter::default(), &all()).await.unwrap();
+        assert!(events[0].record.contains(r#""hint":"h1xy""#) && events[0].record.contains(r#""type":"system""#));
+        assert_eq!(db.store.verify_audit().await.unwrap().findings, []);
+    }
+
+    async fn of_many_nodes_one_tells_of_a_retired_secret(db: &TestDb) {
+        let world = World::stored(db).await;
+        let mut tasks = JoinSet::new();
+        for _ in 0..8 {
+            let (store, used) = (Arc::clone(&db.store), retired(&world));
+            tasks.spawn(async move { store.tell_retired_use(&used, at(0), &mut rng()).await });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap().unwrap();
+        }
+        assert_eq!(told(db).await, 1);
+    }
+}

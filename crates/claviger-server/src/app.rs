@@ -1,0 +1,188 @@
+//! What every handler shares. The clock and the random generator are read here and in `jobs.rs` only.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use claviger_core::{Api, BUILTIN_ROLES, By, Peppers, Reach, Role};
+use claviger_store::{Store, StoreError};
+use claviger_token::{Brand, Secret};
+use jiff::{SignedDuration, Timestamp};
+use rand::{CryptoRng, rand_core::UnwrapErr};
+
+use crate::verify::{Credentials, Usage};
+
+/// What the operator chose; `claviger` reads it from its settings.
+#[derive(Debug)]
+pub struct Config {
+    /// The instance's address for clients, without a slash at the end; also its OAuth issuer.
+    pub public_url: String,
+    /// The prefix of new tokens.
+    pub brand: Brand,
+    /// Prefixes of old tokens that are still accepted.
+    pub former_brands: Vec<Brand>,
+    /// For how long verdicts may come from cache while the change log cannot be read.
+    pub max_staleness: Duration,
+    /// Names by which the internal listener may be called.
+    pub internal_hosts: Vec<String>,
+    /// What callers of the internal listener must present; none on loopback.
+    pub internal_token: Option<Secret>,
+    /// How many credentials are kept in memory.
+    pub cache_entries: usize,
+}
+
+/// The service's state, shared by all requests.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+/// What an [`App`] holds.
+pub struct Shared {
+    /// Storage.
+    pub store: Store,
+    /// For digests and keyed hashes.
+    pub peppers: Peppers,
+    /// What the operator chose.
+    pub config: Config,
+    /// Accepted prefixes, the current one first.
+    pub(crate) brands: Vec<Brand>,
+    pub(crate) credentials: Credentials,
+    pub(crate) usage: Usage,
+    clock: Clock,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// The time, as the service sees it. Tests shift it.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    /// Moves every later reading of [`App::now`].
+    pub fn advance(&self, by: SignedDuration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(0), Ordering::Relaxed);
+    }
+}
+
+impl App {
+    /// On an open store.
+    pub fn new(store: Store, peppers: Peppers, config: Config, clock: Clock) -> Self {
+        let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
+        let credentials = Credentials::new(config.cache_entries);
+        Self(Arc::new(Shared { store, peppers, config, brands, credentials, usage: Usage::default(), clock }))
+    }
+
+    /// Now, in whole milliseconds, as it is stored.
+    #[expect(clippy::disallowed_methods, reason = "this is where the service reads the clock")]
+    pub fn now(&self) -> Timestamp {
+        let shifted = Timestamp::now().as_millisecond().saturating_add(self.clock.0.load(Ordering::Relaxed));
+        Timestamp::from_millisecond(shifted).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Randomness from the operating system. If that fails there is nothing sound to do, and it panics.
+    #[expect(clippy::disallowed_types, reason = "this is where the service draws randomness")]
+    pub fn rng(&self) -> impl CryptoRng + Send + use<> {
+        use rand::rngs::SysRng;
+        UnwrapErr(SysRng)
+    }
+
+    /// Brings Claviger's own API and the built-in roles up to this version. Safe on several nodes at once.
+    pub async fn install_builtins(&self) -> Result<(), StoreError> {
+        let (by, now) = (By::system(), self.now());
+        for builtin in BUILTIN_ROLES {
+            let mut tx = self.store.begin(&by).await?;
+            let wanted = Role::builtin(builtin, now, &mut self.rng());
+            let event = match tx.to_change(Reach::Instance).role_called(builtin.name, None).await? {
+                Some(role) if role.permissions == wanted.permissions => continue,
+                Some(role) => {
+                    let role = Role { id: role.id, ..wanted };
+                    tx.save_role(&role).await?;
+                    role.installed()
+                }
+                None => {
+                    tx.insert_role(&wanted).await?;
+                    wanted.installed()
+                }
+            };
+            first_wins(tx.commit(event, now, &mut self.rng()).await)?;
+        }
+        let mut tx = self.store.begin(&by).await?;
+        let Ok(wanted) = Api::builtin(&self.config.public_url, now, &mut self.rng()) else { return Ok(()) };
+        let event = match tx.to_change(Reach::Instance).builtin_api().await? {
+            Some(api) if api.identifier == wanted.identifier && api.permissions == wanted.permissions => return Ok(()),
+            Some(api) => {
+                let api = Api { id: api.id, ..wanted };
+                tx.save_api(&api).await?;
+                api.installed()
+            }
+            None => {
+                tx.insert_api(&wanted).await?;
+                wanted.installed()
+            }
+        };
+        first_wins(tx.commit(event, now, &mut self.rng()).await)
+    }
+}
+
+/// Of several nodes that start at once, one installs; the others find it done.
+fn first_wins(done: Result<(), StoreError>) -> Result<(), StoreError> {
+    match done {
+        Err(StoreError::Taken(_)) => Ok(()),
+        other => other,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "cache ages and staleness are measured on the clock that never jumps")]
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use claviger_core::MasterKey;
+    use claviger_store::{Changes, Database};
+
+    use super::*;
+    use crate::keys::Keys;
+
+    /// An instance in a directory that is gone when dropped.
+    pub(crate) async fn app() -> (App, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("claviger.db").display());
+        let database = Database::open(&url).await.unwrap();
+        database.migrate().await.unwrap();
+        let config = Config {
+            public_url: "https://claviger.test".to_owned(),
+            brand: Brand::default(),
+            former_brands: Vec::new(),
+            max_staleness: Duration::from_secs(30),
+            internal_hosts: Vec::new(),
+            internal_token: None,
+            cache_entries: 100,
+        };
+        let master = MasterKey::parse(&"ab".repeat(32)).unwrap();
+        let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::from_seed([1; 32]);
+        let keys = Keys::open(&database, &master, Timestamp::UNIX_EPOCH, &mut rng).await.unwrap();
+        let store = Store::new(database, keys.chain, Changes::new(monotonic()));
+        let app = App::new(store, keys.peppers, config, Clock::default());
+        app.install_builtins().await.unwrap();
+        (app, directory)
+    }
+
+    #[tokio::test]
+    async fn installing_twice_changes_nothing() {
+        let (app, _directory) = app().await;
+        let before = app.store.verify_audit().await.unwrap().events;
+        app.install_builtins().await.unwrap();
+        assert_eq!(app.store.verify_audit().await.unwrap().events, before);
+    }
+}

@@ -1,0 +1,258 @@
+//! Request bodies: JSON read strictly, with an error that points at what is wrong; and POSTs that are safe to repeat.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use claviger_core::Rejection;
+use claviger_store::{IdempotencyKey, Remembered};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_path_to_error::Segment;
+
+use crate::{app::App, caller::CallerId, problem::RequestError};
+
+/// The largest body that is read.
+pub(crate) const MAX_BODY: usize = 64 * 1024;
+
+/// A JSON body.
+pub(crate) struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+    type Rejection = RequestError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, RequestError> {
+        let bytes = read(request, app).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// A JSON body of a request that may carry an `Idempotency-Key`. A repetition never reaches the handler:
+/// it is answered here with what was answered before.
+pub(crate) struct Post<T> {
+    pub body: T,
+    pub repeatable: Repeatable,
+}
+
+/// How the answer to this request is kept, if its caller may repeat it.
+pub(crate) struct Repeatable(Option<IdempotencyKey>);
+
+impl Repeatable {
+    /// What to keep with the change: the answer as a repetition shall see it.
+    pub(crate) fn remembered(
+        &self,
+        status: StatusCode,
+        location: Option<&str>,
+        answer: &impl Serialize,
+    ) -> Option<Remembered> {
+        let request = self.0?;
+        let answer = serde_json::to_string(answer).ok()?;
+        Some(Remembered { request, status: status.as_u16(), location: location.map(str::to_owned), answer })
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for Post<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let header = idempotency_header(&parts.headers).map_err(IntoResponse::into_response)?;
+        let route = format!("{} {}", parts.method, parts.uri.path());
+        let caller = CallerId::from_request_parts(&mut parts, app).await.ok();
+        let bytes = read(Request::from_parts(parts, body), app).await.map_err(IntoResponse::into_response)?;
+        let mut repeatable = Repeatable(None);
+        if let (Some(header), Some(CallerId(caller))) = (header, caller) {
+            let key = app
+                .peppers
+                .keyed_hash("idempotency-key", &[caller.to_string().as_bytes(), route.as_bytes(), header.as_bytes()]);
+            let request = IdempotencyKey { key, body: app.peppers.keyed_hash("idempotency-body", &[&bytes]) };
+            let kept = app.store.remembered(&key).await.map_err(|error| RequestError::from(error).into_response())?;
+            if let Some(kept) = kept {
+                return Err(again(&request, kept));
+            }
+            repeatable = Repeatable(Some(request));
+        }
+        let body = parse(&bytes).map_err(IntoResponse::into_response)?;
+        Ok(Self { body, repeatable })
+    }
+}
+
+fn idempotency_header(headers: &HeaderMap) -> Result<Option<String>, RequestError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) if (1..=255).contains(&text.len()) => Ok(Some(text.to_owned())),
+        _ => Err(RequestError::unreadable(
+            StatusCode::BAD_REQUEST,
+            "invalid_idempotency_key",
+            "an Idempotency-Key is 1 to 255 visible ASCII characters; a UUID is a good one",
+        )),
+    }
+}
+
+fn again(request: &IdempotencyKey, kept: Remembered) -> Response {
+    if kept.request.body != request.body {
+        let message = "this Idempotency-Key was used for another body; use a new key for a new request";
+        let rejection = Rejection::field("", "idempotency_key_reused", message);
+        return RequestError::Rejected(rejection).into_response();
+    }
+    let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
+    let mut response = (
+        status,
+        [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::HeaderName::from_static("idempotency-replayed"), "true"),
+        ],
+        kept.answer,
+    )
+        .into_response();
+    if let Some(location) = kept.location.and_then(|location| location.parse().ok()) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+async fn read(request: Request, app: &App) -> Result<Bytes, RequestError> {
+    let sort = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = sort.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(RequestError::unreadable(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "send the body as Content-Type: application/json",
+        ));
+    }
+    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => RequestError::unreadable(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("a body is at most {MAX_BODY} bytes"),
+        ),
+        status => RequestError::unreadable(status, "unreadable_body", "the body could not be read to its end"),
+    })
+}
+
+/// Reads JSON into a type that refuses unknown members, and says where it fails as a JSON Pointer.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RequestError> {
+    // Serde would take a list for an object, member by member in order; nobody means that.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Rejection::field("", "invalid_type", "the body is a JSON object").into());
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let error = match serde_path_to_error::deserialize(&mut deserializer) {
+        Ok(value) => match deserializer.end() {
+            Ok(()) => return Ok(value),
+            Err(error) => return Err(malformed(&error)),
+        },
+        Err(error) => error,
+    };
+    let inner = error.inner();
+    if !inner.is_data() {
+        return Err(malformed(inner));
+    }
+    let mut pointer = String::new();
+    for segment in error.path() {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escaped(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    let full = inner.to_string();
+    let said = full.rfind(" at line ").map_or(full.as_str(), |end| &full[..end]);
+    let named = || said.split('`').nth(1).map(escaped).unwrap_or_default();
+    // The message names the member; the path may end at it or at the object around it.
+    let at_member = |pointer: String| {
+        let end = format!("/{}", named());
+        if pointer.ends_with(&end) { pointer } else { pointer + &end }
+    };
+    let (code, pointer) = if said.starts_with("missing field") {
+        ("required", format!("{pointer}/{}", named()))
+    } else if said.starts_with("unknown field") {
+        ("unknown_member", at_member(pointer))
+    } else if said.starts_with("duplicate field") {
+        ("duplicate_member", at_member(pointer))
+    } else if said.starts_with("invalid type") {
+        ("invalid_type", pointer)
+    } else {
+        ("invalid_value", pointer)
+    };
+    Err(RequestError::Rejected(Rejection::field(pointer, code, shortened(said))))
+}
+
+fn malformed(error: &serde_json::Error) -> RequestError {
+    let detail = format!("the body is not JSON: line {}, column {}", error.line(), error.column());
+    RequestError::unreadable(StatusCode::BAD_REQUEST, "malformed_json", detail)
+}
+
+/// RFC 6901, section 3.
+fn escaped(key: &str) -> String {
+    shortened(key).replace('~', "~0").replace('/', "~1")
+}
+
+/// An error repeats what it was sent, but not without end and nothing that acts on a terminal.
+fn shortened(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(300).collect()
+}
+
+/// 201 with `Location`; never cached, for secrets may be inside.
+pub(crate) struct Created<T> {
+    pub location: String,
+    pub body: T,
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let headers = [(header::LOCATION, self.location), (header::CACHE_CONTROL, "no-store".to_owned())];
+        (StatusCode::CREATED, headers, axum::Json(self.body)).into_response()
+    }
+}
+
+/// 200; never cached.
+pub(crate) struct Answer<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        ([(header::CACHE_CONTROL, "no-store")], axum::Json(self.0)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read by serde")]
+    struct Sample {
+        name: String,
+        list: Vec<u8>,
+    }
+
+    fn check(body: &str, code: &str, pointer: Option<&str>) {
+        let error = parse::<Sample>(body.as_bytes()).unwrap_err();
+        let told = if let RequestError::Rejected(Rejection::Invalid(errors)) = &error {
+            (errors[0].code, Some(errors[0].pointer.as_str()))
+        } else if let RequestError::Unreadable { code, .. } = error {
+            (code, None)
+        } else {
+            panic!("{body}: {error}")
+        };
+        assert_eq!(told, (code, pointer), "{body}");
+    }
+
+    #[test]
+    fn an_error_points_at_the_member() {
+        check(r#"{"name":"a"}"#, "required", Some("/list"));
+        check(r#"{"name":"a","list":[],"x":1}"#, "unknown_member", Some("/x"));
+        check(r#"{"name":"a","list":[1,"b"]}"#, "invalid_type", Some("/list/1"));
+        check(r#"{"name":"a","list":[1,300]}"#, "invalid_value", Some("/list/1"));
+        check(r#"{"name":"a","name":"b","list":[]}"#, "duplicate_member", Some("/name"));
+        check(r#"{"name":"#, "malformed_json", None);
+        check(r#"{"name":"a","list":[]} x"#, "malformed_json", None);
+        check("[]", "invalid_type", Some(""));
+    }
+}

@@ -1,0 +1,216 @@
+//! Who calls the management API, and with what right. A handler names the permission that it needs in its signature.
+
+use std::{
+    marker::PhantomData,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::{StatusCode, request::Parts},
+};
+use claviger_core::{Actor, By, Grantor, Reach, permission};
+use claviger_token::{Context, CredentialId, Found, Permission, Refusal, Required, Verdict};
+
+use crate::{
+    app::App,
+    log::RequestId,
+    presented::{Ambiguous, credential},
+    problem::RequestError,
+    verify::Entry,
+};
+
+/// A permission of Claviger's own API, as a type.
+pub(crate) trait Permitted: Send + Sync {
+    /// Its name.
+    const PERMISSION: &'static str;
+}
+
+macro_rules! permitted {
+    ($($name:ident = $permission:ident,)*) => {
+        $(
+            #[doc = concat!("See [`permission::", stringify!($permission), "`].")]
+            pub(crate) struct $name;
+            impl Permitted for $name {
+                const PERMISSION: &'static str = permission::$permission;
+            }
+        )*
+    };
+}
+permitted! {
+    ReadOrganizations = ORGANIZATIONS_READ,
+    WriteOrganizations = ORGANIZATIONS_WRITE,
+    ReadServiceAccounts = SERVICE_ACCOUNTS_READ,
+    WriteServiceAccounts = SERVICE_ACCOUNTS_WRITE,
+    ReadApis = APIS_READ,
+    WriteApis = APIS_WRITE,
+    ReadRoles = ROLES_READ,
+    WriteRoles = ROLES_WRITE,
+    ReadAssignments = ASSIGNMENTS_READ,
+    WriteAssignments = ASSIGNMENTS_WRITE,
+    ReadApiKeys = API_KEYS_READ,
+    WriteApiKeys = API_KEYS_WRITE,
+    ReadAuditEvents = AUDIT_EVENTS_READ,
+    Verify = VERIFY,
+}
+
+/// A caller who holds `P`, and how far it reaches.
+pub(crate) struct Caller<P> {
+    known: Known,
+    reach: Reach,
+    permission: PhantomData<P>,
+}
+
+impl<P: Permitted> Caller<P> {
+    /// The organizations in which the caller holds `P`.
+    pub(crate) fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// For what concerns the whole instance: `P` must have been given with instance scope.
+    pub(crate) fn must_reach_instance(&self) -> Result<(), RequestError> {
+        match self.reach {
+            Reach::Instance => Ok(()),
+            Reach::Organization(_) => Err(RequestError::Forbidden {
+                code: "instance_scope_needed",
+                permission: Some(P::PERMISSION),
+                message: format!("this concerns the whole instance; it needs {} with instance scope", P::PERMISSION),
+            }),
+        }
+    }
+}
+
+impl<P> Caller<P> {
+    /// Who writes, for the audit trail.
+    pub(crate) fn by(&self) -> &By {
+        &self.known.by
+    }
+
+    /// What stands behind the caller's credential.
+    pub(crate) fn found(&self) -> &Found {
+        self.known.found()
+    }
+
+    /// The caller as somebody who gives rights.
+    pub(crate) fn grantor(&self) -> Grantor<'_> {
+        Grantor::Credential(self.known.found())
+    }
+}
+
+impl<P: Permitted> FromRequestParts<App> for Caller<P> {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
+        let known = Known::from(parts, app, Some(P::PERMISSION)).await?;
+        let reach = Reach::of(known.found(), P::PERMISSION).ok_or(RequestError::NotFound)?;
+        Ok(Self { known, reach, permission: PhantomData })
+    }
+}
+
+/// A credential that asks about itself: only its state counts, no permission is needed.
+pub(crate) struct Itself(Known);
+
+impl Itself {
+    /// Who writes, for the audit trail.
+    pub(crate) fn by(&self) -> &By {
+        &self.0.by
+    }
+
+    /// What stands behind it.
+    pub(crate) fn found(&self) -> &Found {
+        self.0.found()
+    }
+}
+
+impl FromRequestParts<App> for Itself {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
+        Known::from(parts, app, None).await.map(Self)
+    }
+}
+
+/// The id of the caller's credential, for what is kept per caller.
+pub(crate) struct CallerId(pub CredentialId);
+
+impl FromRequestParts<App> for CallerId {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, RequestError> {
+        parts.extensions.get::<CredentialId>().copied().map(Self).ok_or(RequestError::NotFound)
+    }
+}
+
+struct Known {
+    entry: Arc<Entry>,
+    by: By,
+}
+
+impl Known {
+    async fn from(parts: &mut Parts, app: &App, permission: Option<&'static str>) -> Result<Self, RequestError> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let presented = credential(&parts.headers).map_err(|Ambiguous| {
+            RequestError::unreadable(StatusCode::BAD_REQUEST, "several_credentials", Ambiguous::MESSAGE)
+        })?;
+        let Some(presented) = presented else { return Err(RequestError::Unauthenticated(None)) };
+        let looked_up = app.look_up(presented).await?;
+        let now = app.now();
+        let verdict = match permission {
+            None => claviger_token::state(&looked_up.presented, looked_up.found(), now),
+            Some(permission) => {
+                let required: Vec<Permission> = permission.parse().into_iter().collect();
+                let required =
+                    Required { audience: Some(&app.config.public_url), permissions: &required, ..Required::default() };
+                let context = Context { client_ip: address, ..Context::plain() };
+                let verdict = claviger_token::decide(&looked_up.presented, looked_up.found(), &required, &context, now);
+                app.usage.count(&looked_up, verdict, required.permissions, address, now);
+                verdict
+            }
+        };
+        let (Verdict::Valid, Some(entry)) = (verdict, looked_up.entry) else {
+            return Err(refused(verdict, permission));
+        };
+        let Some(found) = entry.found() else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };
+        let actor = Actor::Principal { id: found.principal.id, credential: found.credential.id };
+        parts.extensions.insert(found.credential.id);
+        let request_id = parts.extensions.get::<RequestId>().map(ToString::to_string);
+        Ok(Self { by: By { actor, address: address.map(|ip: IpAddr| ip.to_canonical()), request_id }, entry })
+    }
+
+    fn found(&self) -> &Found {
+        #[expect(clippy::expect_used, reason = "a Known is only made from an entry with facts")]
+        self.entry.found().expect("a caller has facts")
+    }
+}
+
+/// DESIGN section 5: state, proof and audience are 401; network, permission and object are 403.
+fn refused(verdict: Verdict, permission: Option<&'static str>) -> RequestError {
+    let Verdict::Refused(refusal) = verdict else { return RequestError::Unauthenticated(Some(Refusal::Unknown)) };
+    match refusal {
+        Refusal::AudienceMismatch | Refusal::PermissionMissing => RequestError::Forbidden {
+            code: Refusal::PermissionMissing.code(),
+            permission,
+            message: format!(
+                "this needs {}, which your credential does not have; an administrator can give it",
+                permission.unwrap_or("a permission")
+            ),
+        },
+        Refusal::NetworkNotAllowed
+        | Refusal::ObjectRequired
+        | Refusal::ObjectNotAllowed
+        | Refusal::QuotaExceeded
+        | Refusal::RateLimited => {
+            RequestError::Forbidden { code: refusal.code(), permission: None, message: refusal.message().to_owned() }
+        }
+        Refusal::Malformed
+        | Refusal::Unknown
+        | Refusal::Revoked
+        | Refusal::Disabled
+        | Refusal::PendingApproval
+        | Refusal::Expired
+        | Refusal::NotYetValid
+        | Refusal::ProofRequired
+        | Refusal::ProofInvalid => RequestError::Unauthenticated(Some(refusal)),
+    }
+}

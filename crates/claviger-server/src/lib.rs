@@ -1,0 +1,29 @@
+//! The only crate that knows axum: two listeners, their routes, and what runs beside them.
+//!
+//! Start at `router.rs`: every route stands there. From a route to its SQL it is three more files: the
+//! handler (`manage/` or `verify/`), the rule of the same name in `claviger-core`, the query of the same
+//! name in `claviger-store`.
+
+mod app;
+mod body;
+mod bootstrap;
+mod caller;
+mod health;
+mod jobs;
+mod keys;
+mod listing;
+mod log;
+mod manage;
+mod openapi;
+mod presented;
+mod problem;
+mod router;
+mod serve;
+mod verify;
+
+pub use app::{App, Clock, Config};
+pub use bootstrap::{BootstrapError, Bootstrapped};
+pub use keys::{KeyError, Keys};
+pub use openapi::document as openapi_document;
+pub use router::{internal, public};
+pub use serve::{Listeners, ServeError, serve};

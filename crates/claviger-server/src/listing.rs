@@ -1,0 +1,121 @@
+//! Lists: `limit`, `cursor`, filters, and the page that answers them.
+
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::{StatusCode, request::Parts},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use claviger_store::Page;
+use claviger_token::TypedId;
+use serde::{Serialize, de::DeserializeOwned};
+use utoipa::ToSchema;
+
+use crate::{app::App, problem::RequestError};
+
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 200;
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct List<T> {
+    /// The things, newest first.
+    pub items: Vec<T>,
+    /// Ask for the next page with `?cursor=`; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// What every list's query has besides its filters.
+pub(crate) trait ListQuery: DeserializeOwned + Send {
+    /// How many at most.
+    fn limit(&self) -> Option<u32>;
+    /// Where the page before ended.
+    fn cursor(&self) -> Option<&str>;
+}
+
+macro_rules! list_query {
+    ($name:ident) => {
+        impl crate::listing::ListQuery for $name {
+            fn limit(&self) -> Option<u32> {
+                self.limit
+            }
+
+            fn cursor(&self) -> Option<&str> {
+                self.cursor.as_deref()
+            }
+        }
+    };
+}
+pub(crate) use list_query;
+
+/// A list's query, with its filters and its place.
+pub(crate) struct Listing<Q> {
+    pub filters: Q,
+    limit: u32,
+    /// What a cursor belongs to: this path with these filters.
+    shape: [u8; 4],
+}
+
+impl<Q: ListQuery> FromRequestParts<App> for Listing<Q> {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
+        let Query(filters) = Query::<Q>::from_request_parts(parts, app).await.map_err(|rejection| {
+            let detail =
+                rejection.body_text().chars().filter(|character| !character.is_control()).take(300).collect::<String>();
+            RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail)
+        })?;
+        let limit = filters.limit().unwrap_or(DEFAULT_LIMIT);
+        if limit == 0 || limit > MAX_LIMIT {
+            let detail = format!("limit is 1 to {MAX_LIMIT}");
+            return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_limit", detail));
+        }
+        let shape = shape(app, parts.uri.path(), parts.uri.query().unwrap_or_default());
+        Ok(Self { filters, limit, shape })
+    }
+}
+
+fn shape(app: &App, path: &str, query: &str) -> [u8; 4] {
+    let mut filters: Vec<&str> =
+        query.split('&').filter(|pair| !pair.starts_with("cursor=") && !pair.starts_with("limit=")).collect();
+    filters.sort_unstable();
+    let hash = app.peppers.keyed_hash("cursor", &[path.as_bytes(), filters.join("&").as_bytes()]);
+    [hash[0], hash[1], hash[2], hash[3]]
+}
+
+impl<Q: ListQuery> Listing<Q> {
+    /// The page to read: one more than is shown, to know whether there is a next one.
+    pub(crate) fn page<Id: TypedId>(&self) -> Result<Page<Id>, RequestError> {
+        let after = self.filters.cursor().map(|cursor| self.open(cursor)).transpose()?;
+        Ok(Page { after, limit: self.limit + 1 })
+    }
+
+    /// The list to answer with.
+    pub(crate) fn list<T, Id: TypedId, V>(
+        &self,
+        mut rows: Vec<T>,
+        id: impl Fn(&T) -> Id,
+        view: impl Fn(T) -> V,
+    ) -> List<V> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows.last().filter(|_| more).map(|last| self.seal(id(last)));
+        List { items: rows.into_iter().map(view).collect(), next_cursor }
+    }
+
+    fn seal<Id: TypedId>(&self, id: Id) -> String {
+        URL_SAFE_NO_PAD.encode([self.shape.as_slice(), id.uuid().as_bytes()].concat())
+    }
+
+    fn open<Id: TypedId>(&self, cursor: &str) -> Result<Id, RequestError> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().filter(|bytes| bytes.starts_with(&self.shape));
+        let uuid = bytes.and_then(|bytes| uuid::Uuid::from_slice(&bytes[4..]).ok());
+        uuid.map(Id::from_uuid).ok_or_else(|| {
+            RequestError::unreadable(
+                StatusCode::BAD_REQUEST,
+                "invalid_cursor",
+                "the cursor is not one of this list with these filters, or it is too old; start again without it",
+            )
+        })
+    }
+}

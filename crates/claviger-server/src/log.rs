@@ -1,0 +1,80 @@
+//! One line per request, found by its id. Never a query string, never a header: secrets travel there.
+
+use std::{fmt, sync::Arc};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use tracing::Instrument as _;
+
+use crate::app::{App, monotonic};
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a request is called in log, audit trail and answer.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(Arc<str>);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Outermost on the public listener: everything that follows, also a refusal, is told under the id.
+pub(crate) async fn requests(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let id = chosen(request.headers()).unwrap_or_else(|| fresh(&app));
+    let span =
+        tracing::info_span!("request", id = %id, method = %request.method(), path = %shown(request.uri().path()));
+    request.extensions_mut().insert(id.clone());
+    let began = monotonic();
+    async move {
+        let mut response = next.run(request).await;
+        if let Ok(value) = HeaderValue::from_str(&id.0) {
+            response.headers_mut().insert(HEADER, value);
+        }
+        let ms = began.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(status = response.status().as_u16(), ms = format_args!("{ms:.1}"), "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// The caller's own id, if it is one that can stand in a log line.
+fn chosen(headers: &HeaderMap) -> Option<RequestId> {
+    let text = headers.get(HEADER)?.to_str().ok()?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    ((1..=64).contains(&text.len()) && text.bytes().all(fits)).then(|| RequestId(text.into()))
+}
+
+fn fresh(app: &App) -> RequestId {
+    let mut bytes = [0u8; 16];
+    rand::Rng::fill_bytes(&mut app.rng(), &mut bytes);
+    RequestId(uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string().into())
+}
+
+/// A path is the caller's text: bounded, and a token that somebody put into it does not stay.
+fn shown(path: &str) -> String {
+    let hides_token = |segment: &str| segment.len() >= 32 && segment.matches('_').count() >= 2;
+    let short: String = path.chars().take(200).collect();
+    short
+        .split('/')
+        .map(|segment| if hides_token(segment) { "[redacted]" } else { segment })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_in_a_path_is_not_logged() {
+        assert_eq!(shown("/v1/api-keys/clv_key_abcdefghijklmnopqrstuvwxyzABCDEF012345"), "/v1/api-keys/[redacted]");
+        assert_eq!(shown("/v1/api-keys/key_01h455vb4pex5vsknk084sn02q"), "/v1/api-keys/key_01h455vb4pex5vsknk084sn02q");
+    }
+}

@@ -1,0 +1,199 @@
+//! `/v1/organizations` and their policy.
+
+use axum::{extract::State, http::StatusCode};
+use claviger_core::{NewOrganization, Organization, OrganizationChanges, Policy, PolicyChanges};
+use claviger_token::{OrganizationId, PermissionMask};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use super::Id;
+use crate::{
+    app::App,
+    body::{Answer, Created, Json, Post},
+    caller::{Caller, ReadOrganizations, WriteOrganizations},
+    listing::{List, Listing, list_query},
+    problem::{Problem, RequestError},
+};
+
+/// An organization.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Organization)]
+pub(crate) struct OrganizationView {
+    id: OrganizationId,
+    slug: String,
+    name: String,
+    external_id: Option<String>,
+    /// What it may use at all; null for the default.
+    ceiling: Option<PermissionMask>,
+    #[schema(value_type = Object)]
+    metadata: Box<RawValue>,
+    disabled: bool,
+    created_at: Timestamp,
+}
+
+impl From<Organization> for OrganizationView {
+    fn from(organization: Organization) -> Self {
+        Self {
+            id: organization.id,
+            slug: organization.slug.to_string(),
+            name: organization.name.to_string(),
+            external_id: organization.external_id,
+            ceiling: organization.ceiling,
+            metadata: organization.metadata.raw().to_owned(),
+            disabled: organization.disabled_at.is_some(),
+            created_at: organization.created_at,
+        }
+    }
+}
+
+/// Filters of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OrganizationQuery {
+    /// In name, slug or external id.
+    q: Option<String>,
+    /// 1 to 200; 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+list_query!(OrganizationQuery);
+
+/// List organizations
+#[utoipa::path(
+    get, path = "/v1/organizations", tag = "Organizations", operation_id = "listOrganizations",
+    params(OrganizationQuery),
+    responses((status = 200, body = List<OrganizationView>), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller<ReadOrganizations>,
+    listing: Listing<OrganizationQuery>,
+) -> Result<Answer<List<OrganizationView>>, RequestError> {
+    let found = app.store.within(caller.reach()).organizations(listing.filters.q.as_deref(), &listing.page()?).await?;
+    Ok(Answer(listing.list(found, |organization| organization.id, OrganizationView::from)))
+}
+
+/// Make an organization
+#[utoipa::path(
+    post, path = "/v1/organizations", tag = "Organizations", operation_id = "createOrganization",
+    request_body = NewOrganization,
+    responses((status = 201, body = OrganizationView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller<WriteOrganizations>,
+    Post { body, repeatable }: Post<NewOrganization>,
+) -> Result<Created<OrganizationView>, RequestError> {
+    caller.must_reach_instance()?;
+    let (organization, event) = Organization::create(body, app.now(), &mut app.rng())?;
+    let mut tx = app.store.begin(caller.by()).await?;
+    tx.insert_organization(&organization).await?;
+    let location = format!("/v1/organizations/{}", organization.id);
+    let body = OrganizationView::from(organization);
+    let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
+    tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
+    Ok(Created { location, body })
+}
+
+/// Show an organization
+#[utoipa::path(
+    get, path = "/v1/organizations/{id}", tag = "Organizations", operation_id = "showOrganization",
+    params(("id" = OrganizationId, Path)),
+    responses((status = 200, body = OrganizationView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller<ReadOrganizations>,
+    Id(id): Id<OrganizationId>,
+) -> Result<Answer<OrganizationView>, RequestError> {
+    let found = app.store.within(caller.reach()).organization(id).await?;
+    found.map(|organization| Answer(organization.into())).ok_or(RequestError::NotFound)
+}
+
+/// Change an organization
+///
+/// Its ceiling, slug, external id and whether it is disabled change only with instance scope.
+#[utoipa::path(
+    patch, path = "/v1/organizations/{id}", tag = "Organizations", operation_id = "updateOrganization",
+    params(("id" = OrganizationId, Path)), request_body = OrganizationChanges,
+    responses((status = 200, body = OrganizationView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller<WriteOrganizations>,
+    Id(id): Id<OrganizationId>,
+    Json(changes): Json<OrganizationChanges>,
+) -> Result<Answer<OrganizationView>, RequestError> {
+    if changes.need_instance_scope() {
+        caller.must_reach_instance()?;
+    }
+    let mut tx = app.store.begin(caller.by()).await?;
+    let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
+    let declared = tx.within(caller.reach()).declared_permissions().await?;
+    let (organization, event) = organization.update(changes, &declared, app.now())?;
+    tx.save_organization(&organization).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(organization.into()))
+}
+
+/// Delete an organization
+///
+/// Every credential in it ends, for good.
+#[utoipa::path(
+    delete, path = "/v1/organizations/{id}", tag = "Organizations", operation_id = "deleteOrganization",
+    params(("id" = OrganizationId, Path)),
+    responses((status = 204, description = "Gone"), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller<WriteOrganizations>,
+    Id(id): Id<OrganizationId>,
+) -> Result<StatusCode, RequestError> {
+    caller.must_reach_instance()?;
+    let mut tx = app.store.begin(caller.by()).await?;
+    let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
+    let (organization, event) = organization.delete(app.now());
+    tx.save_organization(&organization).await?;
+    tx.end_all_in_organization(id, app.now()).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Show an organization's policy
+#[utoipa::path(
+    get, path = "/v1/organizations/{id}/policy", tag = "Organizations", operation_id = "showPolicy",
+    params(("id" = OrganizationId, Path)),
+    responses((status = 200, body = Policy), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn show_policy(
+    State(app): State<App>,
+    caller: Caller<ReadOrganizations>,
+    Id(id): Id<OrganizationId>,
+) -> Result<Answer<Policy>, RequestError> {
+    let found = app.store.within(caller.reach()).organization(id).await?;
+    found.map(|organization| Answer(organization.policy)).ok_or(RequestError::NotFound)
+}
+
+/// Change an organization's policy
+#[utoipa::path(
+    patch, path = "/v1/organizations/{id}/policy", tag = "Organizations", operation_id = "updatePolicy",
+    params(("id" = OrganizationId, Path)), request_body = PolicyChanges,
+    responses((status = 200, body = Policy), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn update_policy(
+    State(app): State<App>,
+    caller: Caller<WriteOrganizations>,
+    Id(id): Id<OrganizationId>,
+    Json(changes): Json<PolicyChanges>,
+) -> Result<Answer<Policy>, RequestError> {
+    let mut tx = app.store.begin(caller.by()).await?;
+    let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
+    let (organization, event) = organization.update_policy(changes)?;
+    tx.save_organization(&organization).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(organization.policy))
+}

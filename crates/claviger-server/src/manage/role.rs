@@ -1,0 +1,193 @@
+//! `/v1/roles`: named sets of permissions, of an organization or of the instance.
+
+use axum::{extract::State, http::StatusCode};
+use claviger_core::{NewRole, Reach, Rejection, Role, RoleChanges};
+use claviger_token::{OrganizationId, PermissionSet, RoleId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Id;
+use crate::{
+    app::App,
+    body::{Answer, Created, Json, Post},
+    caller::{Caller, ReadRoles, WriteRoles},
+    listing::{List, Listing, list_query},
+    problem::{Problem, RequestError},
+};
+
+/// A role.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Role)]
+pub(crate) struct RoleView {
+    id: RoleId,
+    /// Null for a role of the instance.
+    organization_id: Option<OrganizationId>,
+    name: String,
+    description: Option<String>,
+    permissions: PermissionSet,
+    /// Whether Claviger brought it; such a role cannot be changed.
+    builtin: bool,
+    created_at: Timestamp,
+}
+
+impl From<Role> for RoleView {
+    fn from(role: Role) -> Self {
+        Self {
+            id: role.id,
+            organization_id: role.organization,
+            name: role.name,
+            description: role.description,
+            permissions: role.permissions,
+            builtin: role.builtin,
+            created_at: role.created_at,
+        }
+    }
+}
+
+/// Filters of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RoleQuery {
+    /// Those usable in one organization.
+    organization_id: Option<OrganizationId>,
+    /// In the name.
+    q: Option<String>,
+    /// 1 to 200; 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+list_query!(RoleQuery);
+
+/// List roles
+#[utoipa::path(
+    get, path = "/v1/roles", tag = "Roles and assignments", operation_id = "listRoles",
+    params(RoleQuery),
+    responses((status = 200, body = List<RoleView>), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller<ReadRoles>,
+    listing: Listing<RoleQuery>,
+) -> Result<Answer<List<RoleView>>, RequestError> {
+    let filters = &listing.filters;
+    let mut view = app.store.within(caller.reach());
+    let found = view.roles(filters.organization_id, filters.q.as_deref(), &listing.page()?).await?;
+    Ok(Answer(listing.list(found, |role| role.id, RoleView::from)))
+}
+
+/// Make a role
+#[utoipa::path(
+    post, path = "/v1/roles", tag = "Roles and assignments", operation_id = "createRole",
+    request_body = NewRole,
+    responses((status = 201, body = RoleView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller<WriteRoles>,
+    Post { body, repeatable }: Post<NewRole>,
+) -> Result<Created<RoleView>, RequestError> {
+    let mut tx = app.store.begin(caller.by()).await?;
+    match body.organization_id {
+        None => caller.must_reach_instance()?,
+        Some(id) => {
+            if tx.within(caller.reach()).organization(id).await?.is_none() {
+                let message = "there is no such organization, or not for you";
+                return Err(Rejection::field("/organization_id", "unknown_organization", message).into());
+            }
+        }
+    }
+    let declared = tx.within(caller.reach()).declared_permissions().await?;
+    let (role, event) = Role::create(body, &declared, app.now(), &mut app.rng())?;
+    caller.grantor().may_give(&role.permissions, role.organization)?;
+    must_be_free(tx.within(Reach::Instance).role_called(&role.name, role.organization).await?.as_ref())?;
+    tx.insert_role(&role).await?;
+    let location = format!("/v1/roles/{}", role.id);
+    let body = RoleView::from(role);
+    let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
+    tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
+    Ok(Created { location, body })
+}
+
+/// Show a role
+#[utoipa::path(
+    get, path = "/v1/roles/{id}", tag = "Roles and assignments", operation_id = "showRole",
+    params(("id" = RoleId, Path)),
+    responses((status = 200, body = RoleView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller<ReadRoles>,
+    Id(id): Id<RoleId>,
+) -> Result<Answer<RoleView>, RequestError> {
+    let found = app.store.within(caller.reach()).role(id).await?;
+    found.map(|role| Answer(role.into())).ok_or(RequestError::NotFound)
+}
+
+/// Change a role
+///
+/// Everybody who has it gains or loses at once.
+#[utoipa::path(
+    patch, path = "/v1/roles/{id}", tag = "Roles and assignments", operation_id = "updateRole",
+    params(("id" = RoleId, Path)), request_body = RoleChanges,
+    responses((status = 200, body = RoleView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller<WriteRoles>,
+    Id(id): Id<RoleId>,
+    Json(changes): Json<RoleChanges>,
+) -> Result<Answer<RoleView>, RequestError> {
+    let mut tx = app.store.begin(caller.by()).await?;
+    let old = tx.to_change(caller.reach()).role(id).await?.ok_or(RequestError::NotFound)?;
+    must_be_own(&caller, &old)?;
+    let declared = tx.within(caller.reach()).declared_permissions().await?;
+    let (role, event) = old.clone().update(changes, &declared)?;
+    caller.grantor().may_give(&role.permissions.difference(&old.permissions), role.organization)?;
+    if role.name != old.name {
+        must_be_free(tx.within(Reach::Instance).role_called(&role.name, role.organization).await?.as_ref())?;
+    }
+    tx.save_role(&role).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(role.into()))
+}
+
+/// Delete a role
+///
+/// Everybody who has it loses it at once.
+#[utoipa::path(
+    delete, path = "/v1/roles/{id}", tag = "Roles and assignments", operation_id = "deleteRole",
+    params(("id" = RoleId, Path)),
+    responses((status = 204, description = "Gone"), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller<WriteRoles>,
+    Id(id): Id<RoleId>,
+) -> Result<StatusCode, RequestError> {
+    let mut tx = app.store.begin(caller.by()).await?;
+    let role = tx.to_change(caller.reach()).role(id).await?.ok_or(RequestError::NotFound)?;
+    must_be_own(&caller, &role)?;
+    let event = role.delete()?;
+    tx.delete_role(id).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Everybody sees the instance's roles; only who reaches the instance changes them.
+fn must_be_own(caller: &Caller<WriteRoles>, role: &Role) -> Result<(), RequestError> {
+    if role.organization.is_none() { caller.must_reach_instance() } else { Ok(()) }
+}
+
+/// A name means one role wherever it can be used: an organization cannot take one of the instance's.
+fn must_be_free(taken: Option<&Role>) -> Result<(), RequestError> {
+    match taken {
+        None => Ok(()),
+        Some(_) => {
+            let message = "another role has this name already; choose another".to_owned();
+            Err(Rejection::Conflict { code: "taken", message }.into())
+        }
+    }
+}

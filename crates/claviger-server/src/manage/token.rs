@@ -1,0 +1,107 @@
+//! `/v1/token`: a credential about itself. No permission is needed: who holds it may see, roll and end it.
+
+use axum::{extract::State, http::StatusCode};
+use claviger_core::{ApiKey, Grantor, Reach, Rejection, RevokeReason};
+use claviger_store::Tx;
+use claviger_token::{
+    CredentialId, CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet, PrincipalView,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::api_key::{IssuedApiKey, Roll, World};
+use crate::{
+    app::App,
+    body::{Answer, Json},
+    caller::Itself,
+    problem::{Problem, RequestError},
+};
+
+/// What a credential may know of itself.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
+pub(crate) struct TokenView<'a> {
+    credential: CredentialView<'a>,
+    principal: PrincipalView<'a>,
+    organization: OrganizationView<'a>,
+    /// What it may do, now.
+    permissions: &'a PermissionSet,
+    objects: Option<&'a ObjectSet>,
+    #[schema(value_type = Object)]
+    metadata: &'a RawValue,
+}
+
+impl<'a> TokenView<'a> {
+    fn new(found: &'a Found, now: Timestamp) -> Self {
+        Self {
+            credential: CredentialView::new(found, now),
+            principal: PrincipalView::new(found),
+            organization: OrganizationView::new(found),
+            permissions: &found.rights.permissions,
+            objects: found.credential.objects.as_ref(),
+            metadata: &found.credential.metadata,
+        }
+    }
+}
+
+/// Show the presented credential
+///
+/// The call by which an integration tests its connection. Spends no quota.
+#[utoipa::path(
+    get, path = "/v1/token", tag = "Token", operation_id = "showToken",
+    responses((status = 200, body = TokenView), (status = 401, body = Problem)),
+)]
+pub(crate) async fn show(State(app): State<App>, itself: Itself) -> axum::response::Response {
+    axum::response::IntoResponse::into_response(Answer(TokenView::new(itself.found(), app.now())))
+}
+
+/// Roll the presented credential
+///
+/// Only the current generation can; the expiry stays. The answer holds the new token, once.
+#[utoipa::path(
+    post, path = "/v1/token/roll", tag = "Token", operation_id = "rollToken",
+    request_body = Roll,
+    responses((status = 200, body = IssuedApiKey), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn roll(
+    State(app): State<App>,
+    itself: Itself,
+    Json(body): Json<Roll>,
+) -> Result<Answer<IssuedApiKey>, RequestError> {
+    let mut tx = app.store.begin(itself.by()).await?;
+    let key = own_key(&mut tx, itself.found()).await?;
+    let now = app.now();
+    // Asked of the record under lock: of two racing rolls, the second holds a secret that is no longer current.
+    let current = key.secrets.first().is_some_and(|secret| secret.number == itself.found().secret.number);
+    if !current || itself.found().secret.generation(now) != Generation::Current {
+        let message = "this secret was rolled already; only the current one can roll".to_owned();
+        return Err(Rejection::Conflict { code: "not_current", message }.into());
+    }
+    let reach = Reach::Organization(key.organization);
+    let world = World::read(&mut tx, reach, key.service_account).await?.ok_or(RequestError::NotFound)?;
+    let rolled = key.roll(body.overlap_seconds, &world.context(&app, Grantor::Itself), now, &mut app.rng())?;
+    tx.save_rolled_api_key(&rolled.key, &app.peppers.digest(&rolled.secret.hash())).await?;
+    tx.commit(rolled.event, now, &mut app.rng()).await?;
+    Ok(Answer(IssuedApiKey::reveal(rolled.key, rolled.secret, now)))
+}
+
+/// Revoke the presented credential
+#[utoipa::path(
+    delete, path = "/v1/token", tag = "Token", operation_id = "revokeToken",
+    responses((status = 204, description = "Ended"), (status = 401, body = Problem)),
+)]
+pub(crate) async fn revoke(State(app): State<App>, itself: Itself) -> Result<StatusCode, RequestError> {
+    let mut tx = app.store.begin(itself.by()).await?;
+    let key = own_key(&mut tx, itself.found()).await?;
+    let (key, event) = key.revoke(RevokeReason::Unspecified, app.now())?;
+    tx.save_api_key(&key).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn own_key(tx: &mut Tx<'_>, found: &Found) -> Result<ApiKey, RequestError> {
+    let CredentialId::ApiKey(id) = found.credential.id else { return Err(RequestError::NotFound) };
+    tx.to_change(Reach::Organization(found.organization.id)).api_key(id).await?.ok_or(RequestError::NotFound)
+}

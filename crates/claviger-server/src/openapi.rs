@@ -1,0 +1,66 @@
+//! The OpenAPI document, made from the handlers' own types, and a page to browse it that needs no network.
+
+use axum::{Json, Router, http::HeaderValue, routing::get};
+use tower::ServiceBuilder;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+};
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{app::App, router::described};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Claviger",
+        description = "Programmatic access for a SaaS company's customers and services: API keys, one permission model, \
+                       one verify call, one audit trail.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    modifiers(&Credentials),
+    security(("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) struct Document;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("Any Claviger credential"));
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let key = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(key));
+    }
+}
+
+/// The document (OpenAPI 3.1).
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = described().into_openapi();
+    // Health needs no credential.
+    for (path, item) in &mut document.paths.paths {
+        if path.starts_with("/health/")
+            && let Some(operation) = &mut item.get
+        {
+            operation.security = Some(vec![SecurityRequirement::default()]);
+        }
+    }
+    document
+}
+
+/// `/openapi.json` and `/docs`.
+pub(crate) fn routes() -> Router<App> {
+    let json = document();
+    // The page is Swagger's own, which styles itself inline; nothing of ours runs there and nothing is fetched from elsewhere.
+    let policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
+                  base-uri 'none'; object-src 'none'";
+    let docs = Router::new()
+        .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
+        .layer(ServiceBuilder::new().layer(SetResponseHeaderLayer::overriding(
+            axum::http::header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(policy),
+        )));
+    Router::new().route("/openapi.json", get(async || Json(json))).merge(docs)
+}

@@ -1,0 +1,86 @@
+//! `POST /v1/verify`, on both listeners: any credential in, a verdict out, 200 for every verdict.
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use claviger_core::Reach;
+use claviger_token::{
+    Context, Found, PermissionSet, Proof, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest, decide,
+};
+
+use super::credentials::LookedUp;
+use crate::{
+    app::App,
+    body::Json,
+    caller::{Caller, Verify},
+    problem::{Problem, RequestError},
+};
+
+/// Verify a credential
+///
+/// Says whether a credential is valid for what is asked, and if not, why. Answers 200 for every verdict.
+/// A caller sees credentials of its own organization and of the APIs that it serves; all others are `unknown`.
+#[utoipa::path(
+    post, path = "/v1/verify", tag = "Verify", operation_id = "verify",
+    request_body = VerifyRequest,
+    responses(
+        (status = 200, description = "The verdict", body = VerifyAnswer),
+        (status = 401, description = "No valid credential of the caller", body = Problem),
+        (status = 403, description = "The caller lacks claviger:verify", body = Problem),
+        (status = 422, description = "The request breaks a rule", body = Problem),
+        (status = 503, description = "Storage does not answer", body = Problem),
+    ),
+    security(("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn verify_as_caller(
+    State(app): State<App>,
+    caller: Caller<Verify>,
+    Json(request): Json<VerifyRequest>,
+) -> Result<Response, RequestError> {
+    let looked_up = app.look_up(request.credential.0.expose()).await?;
+    let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, None)) };
+    if caller.reach() == Reach::Instance || caller.reach() == Reach::Organization(found.organization.id) {
+        return Ok(answer(&app, &looked_up, &request, None));
+    }
+    let served = app.catalog().await?.served_by(caller.found().principal.id, &found.audiences);
+    Ok(match served {
+        Some(visible) => answer(&app, &looked_up, &request, Some(&visible)),
+        None => json(&VerifyAnswer::new(Verdict::Refused(Refusal::Unknown), None, app.now())),
+    })
+}
+
+/// The same on the internal listener, whose callers need no credential and see everything.
+pub(crate) async fn verify_internal(
+    State(app): State<App>,
+    Json(request): Json<VerifyRequest>,
+) -> Result<Response, RequestError> {
+    let looked_up = app.look_up(request.credential.0.expose()).await?;
+    Ok(answer(&app, &looked_up, &request, None))
+}
+
+fn answer(app: &App, looked_up: &LookedUp, request: &VerifyRequest, visible: Option<&PermissionSet>) -> Response {
+    let required = Required {
+        audience: request.audience.as_deref(),
+        permissions: &request.permissions,
+        objects: request.object.as_ref().map_or(&[], |objects| objects.as_slice()),
+    };
+    // No credential can be bound yet, so whatever proof came with it proves nothing.
+    let proof = Proof::None;
+    let context = Context { client_ip: request.client_ip, proof: &proof, ..Context::plain() };
+    let now = app.now();
+    let found: Option<&Found> = looked_up.found();
+    let verdict = decide(&looked_up.presented, found, &required, &context, now);
+    app.usage.count(looked_up, verdict, required.permissions, request.client_ip, now);
+    let answer = VerifyAnswer::new(verdict, found, now);
+    match visible {
+        Some(visible) => json(&answer.limited_to(visible)),
+        None => json(&answer),
+    }
+}
+
+fn json(answer: &VerifyAnswer<'_>) -> Response {
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    (headers, axum::Json(answer)).into_response()
+}

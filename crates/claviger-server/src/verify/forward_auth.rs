@@ -1,0 +1,177 @@
+//! `/v1/forward-auth`: the verdict as a status and headers, for gateways that ask before they pass a request on.
+//!
+//! Answers have no body: nginx drops the connection of a subrequest that has one.
+
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use claviger_token::{Context, Found, Object, Permission, Proof, Refusal, Required, Verdict, decide};
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    presented::{Ambiguous, credential},
+    problem::RequestError,
+};
+
+/// What the gateway's configuration asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// One permission, or several separated by spaces; all must be held.
+    permission: Option<String>,
+    /// One object.
+    object: Option<String>,
+    /// The identifier of the API behind the gateway.
+    audience: Option<String>,
+    /// `1`: only 200, 401 and 403, for nginx turns any other status of a subrequest into 500.
+    nginx: Option<u8>,
+}
+
+const CODE: HeaderName = HeaderName::from_static("x-claviger-code");
+
+/// Any method: what is checked is the request that the gateway holds, not this one.
+pub(crate) async fn forward_auth(
+    State(app): State<App>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(Query(asked)) = asked else {
+        return told(StatusCode::BAD_REQUEST, "invalid_query", None);
+    };
+    let only_nginx = asked.nginx == Some(1);
+    let response = match check(&app, &asked, &headers).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    };
+    if only_nginx { for_nginx(response) } else { emptied(response) }
+}
+
+async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response, RequestError> {
+    let unreadable = |code, detail: String| RequestError::unreadable(StatusCode::BAD_REQUEST, code, detail);
+    let permissions: Vec<Permission> = asked
+        .permission
+        .as_deref()
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable("invalid_permission", format!("{error}")))?;
+    let objects: Vec<Object> = asked
+        .object
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|error| unreadable("invalid_object", format!("{error}")))?
+        .into_iter()
+        .collect();
+    let presented =
+        credential(headers).map_err(|Ambiguous| unreadable("several_credentials", Ambiguous::MESSAGE.to_owned()))?;
+    let Some(presented) = presented else {
+        return Ok(told(StatusCode::UNAUTHORIZED, "missing", Some("Bearer realm=\"claviger\"".to_owned())));
+    };
+    let looked_up = app.look_up(presented).await?;
+    let required = Required { audience: asked.audience.as_deref(), permissions: &permissions, objects: &objects };
+    let client_ip = client_ip(headers);
+    let proof = Proof::None;
+    let context = Context { client_ip, proof: &proof, ..Context::plain() };
+    let now = app.now();
+    let found = looked_up.found();
+    let verdict = decide(&looked_up.presented, found, &required, &context, now);
+    app.usage.count(&looked_up, verdict, required.permissions, client_ip, now);
+    Ok(match (verdict, found) {
+        (Verdict::Valid, Some(found)) => allowed(found),
+        (Verdict::Valid, None) => refused(Refusal::Unknown, &permissions),
+        (Verdict::Refused(refusal), _) => refused(refusal, &permissions),
+    })
+}
+
+/// The gateway is on our side, and puts the client's address last.
+fn client_ip(headers: &HeaderMap) -> Option<std::net::IpAddr> {
+    let forwarded = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+    forwarded.rsplit(',').next()?.trim().parse().ok()
+}
+
+fn allowed(found: &Found) -> Response {
+    let mut response = told(StatusCode::OK, "valid", None);
+    let headers = response.headers_mut();
+    let mut tell = |name: &'static str, value: &str| {
+        // Names of objects may be UTF-8; control characters, which alone fail here, are in none of these.
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    tell("x-claviger-principal", &found.principal.id.to_string());
+    tell("x-claviger-principal-type", found.principal.id.kind().as_str());
+    tell("x-claviger-organization", &found.organization.id.to_string());
+    tell("x-claviger-credential", &found.credential.id.to_string());
+    tell("x-claviger-environment", found.credential.environment.as_str());
+    tell("x-claviger-permissions", &found.rights.permissions.to_text());
+    if let Some(objects) = &found.credential.objects {
+        tell("x-claviger-objects", &objects.to_text().replace('\n', " "));
+    }
+    response
+}
+
+/// DESIGN section 5: state, proof and audience are 401; network, permission and object 403; quota and rate 429.
+fn refused(refusal: Refusal, permissions: &[Permission]) -> Response {
+    match refusal {
+        Refusal::Malformed
+        | Refusal::Unknown
+        | Refusal::Revoked
+        | Refusal::Disabled
+        | Refusal::PendingApproval
+        | Refusal::Expired
+        | Refusal::NotYetValid
+        | Refusal::ProofRequired
+        | Refusal::ProofInvalid
+        | Refusal::AudienceMismatch => {
+            // Only the verify call tells a typo from an unknown token.
+            let shown = if refusal == Refusal::Malformed { Refusal::Unknown } else { refusal };
+            let says = "Bearer realm=\"claviger\", error=\"invalid_token\"".to_owned();
+            told(StatusCode::UNAUTHORIZED, shown.code(), Some(says))
+        }
+        Refusal::NetworkNotAllowed
+        | Refusal::PermissionMissing
+        | Refusal::ObjectRequired
+        | Refusal::ObjectNotAllowed => {
+            let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
+            let scope = if names.is_empty() { String::new() } else { format!(", scope=\"{}\"", names.join(" ")) };
+            let says = format!("Bearer realm=\"claviger\", error=\"insufficient_scope\"{scope}");
+            told(StatusCode::FORBIDDEN, refusal.code(), Some(says))
+        }
+        Refusal::QuotaExceeded | Refusal::RateLimited => told(StatusCode::TOO_MANY_REQUESTS, refusal.code(), None),
+    }
+}
+
+fn told(status: StatusCode, code: &'static str, challenge: Option<String>) -> Response {
+    let mut response = status.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CODE, HeaderValue::from_static(code));
+    if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The status of a problem document, without the document.
+fn emptied(response: Response) -> Response {
+    if response.headers().contains_key(CODE) {
+        return response;
+    }
+    let code = if response.status() == StatusCode::SERVICE_UNAVAILABLE { "unavailable" } else { "bad_request" };
+    told(response.status(), code, None)
+}
+
+/// 401 where the client can mend it by another credential, 403 for the rest, outages included: nginx must not let it pass.
+fn for_nginx(response: Response) -> Response {
+    let mut response = emptied(response);
+    if !matches!(response.status(), StatusCode::OK | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        *response.status_mut() = StatusCode::FORBIDDEN;
+    }
+    response
+}

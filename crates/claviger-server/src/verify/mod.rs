@@ -1,0 +1,11 @@
+//! Verifying: from a presented text to a verdict, without a write and mostly without a database.
+
+mod call;
+mod credentials;
+mod forward_auth;
+mod usage;
+
+pub(crate) use call::{__path_verify_as_caller, verify_as_caller, verify_internal};
+pub(crate) use credentials::{Credentials, Entry};
+pub(crate) use forward_auth::forward_auth;
+pub(crate) use usage::Usage;

@@ -1,0 +1,110 @@
+//! Counting without writing: each entry keeps its own tally, and a job writes them all twice a second.
+
+use std::{net::IpAddr, sync::Arc};
+
+use claviger_store::{LastUse, RetiredUse, StoreError, UsageBatch};
+use claviger_token::{Generation, Permission, Verdict};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use super::credentials::{Entry, KnownSecret, LookedUp};
+use crate::app::App;
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// More uncounted entries than this are not kept while the database is away: memory is bounded, counts are not exact then.
+const MOST_PENDING: usize = 200_000;
+
+/// What one entry saw since the flush before.
+#[derive(Default)]
+pub(crate) struct Tally {
+    codes: Vec<(&'static str, u64)>,
+    permissions: Vec<(Permission, u64)>,
+    last: Option<(Timestamp, Option<IpAddr>)>,
+    retired: bool,
+    queued: bool,
+}
+
+/// The entries with something to write, and what could not be written yet.
+#[derive(Default)]
+pub(crate) struct Usage {
+    queue: Mutex<Vec<Arc<Entry>>>,
+    pending: tokio::sync::Mutex<UsageBatch>,
+}
+
+impl Usage {
+    /// Counts one verdict on a known credential. Unknown ones have nobody to count for.
+    pub(crate) fn count(
+        &self,
+        looked_up: &LookedUp,
+        verdict: Verdict,
+        permissions: &[Permission],
+        from: Option<IpAddr>,
+        now: Timestamp,
+    ) {
+        let Some(entry) = &looked_up.entry else { return };
+        let Some(known) = entry.known() else { return };
+        let mut tally = entry.tally.lock();
+        add(&mut tally.codes, verdict.code(), |code, other| code == other);
+        for permission in permissions {
+            add(&mut tally.permissions, permission.clone(), |permission, other| permission == other);
+        }
+        tally.last = Some((now, from.map(|ip| ip.to_canonical())));
+        tally.retired |= known.found().secret.generation(now) == Generation::Retired;
+        if !std::mem::replace(&mut tally.queued, true) {
+            drop(tally);
+            self.queue.lock().push(Arc::clone(entry));
+        }
+    }
+}
+
+fn add<T>(counts: &mut Vec<(T, u64)>, item: T, same: impl Fn(&T, &T) -> bool) {
+    match counts.iter_mut().find(|(counted, _)| same(counted, &item)) {
+        Some((_, count)) => *count += 1,
+        None => counts.push((item, 1)),
+    }
+}
+
+impl App {
+    /// Writes what was counted. What cannot be written is kept for the next time.
+    pub(crate) async fn flush_usage(&self) -> Result<(), StoreError> {
+        let mut pending = self.usage.pending.lock().await;
+        for entry in std::mem::take(&mut *self.usage.queue.lock()) {
+            let tally = std::mem::take(&mut *entry.tally.lock());
+            if let Some(known) = entry.known()
+                && pending.last_uses.len() < MOST_PENDING
+            {
+                note(&mut pending, known, tally);
+            }
+        }
+        if pending.is_empty() {
+            return Ok(());
+        }
+        self.store.flush_usage(&pending).await?;
+        let retired = std::mem::take(&mut pending.retired);
+        *pending = UsageBatch::default();
+        drop(pending);
+        for used in retired {
+            self.store.tell_retired_use(&used, self.now(), &mut self.rng()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
+    let Some((at, from)) = tally.last else { return };
+    let found = known.found();
+    let (id, ms) = (found.credential.id, at.as_millisecond());
+    for (code, uses) in tally.codes {
+        *batch.hours.entry((id, ms - ms.rem_euclid(HOUR_MS), code)).or_default() += uses;
+    }
+    for (permission, uses) in tally.permissions {
+        *batch.permission_days.entry((id, ms - ms.rem_euclid(DAY_MS), permission)).or_default() += uses;
+    }
+    batch.last_uses.insert(known.digest, LastUse { at, from: from.map(|ip| ip.to_string()) });
+    if let (true, Some(key)) = (tally.retired, known.api_key()) {
+        let (organization, number) = (found.organization.id, found.secret.number);
+        batch.retired.push(RetiredUse { key, organization, number, hint: known.hint.clone() });
+    }
+}

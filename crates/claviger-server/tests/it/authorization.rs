@@ -1,0 +1,137 @@
+//! Every route × every role, as one reviewed table. A route without a row fails.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, text};
+
+/// What a role gets: `Y`es (not 401 or 403), `P`ermission missing, `I`nstance scope needed.
+/// Columns: instance-admin · organization-admin · member · auditor, the last three in their organization only.
+const TABLE: &[(&str, &str, &str)] = &[
+    ("POST", "/v1/verify", "YYPP"),
+    ("GET", "/v1/token", "YYYY"),
+    ("POST", "/v1/token/roll", "YYYY"),
+    ("DELETE", "/v1/token", "YYYY"),
+    ("GET", "/v1/api-keys", "YYPY"),
+    ("POST", "/v1/api-keys", "YYPP"),
+    ("GET", "/v1/api-keys/{id}", "YYPY"),
+    ("PATCH", "/v1/api-keys/{id}", "YYPP"),
+    ("DELETE", "/v1/api-keys/{id}", "YYPP"),
+    ("POST", "/v1/api-keys/{id}/roll", "YYPP"),
+    ("POST", "/v1/api-keys/{id}/revoke", "YYPP"),
+    ("GET", "/v1/organizations", "YYYY"),
+    ("POST", "/v1/organizations", "YIPP"),
+    ("GET", "/v1/organizations/{id}", "YYYY"),
+    ("PATCH", "/v1/organizations/{id}", "YYPP"),
+    ("DELETE", "/v1/organizations/{id}", "YIPP"),
+    ("GET", "/v1/organizations/{id}/policy", "YYYY"),
+    ("PATCH", "/v1/organizations/{id}/policy", "YYPP"),
+    ("GET", "/v1/service-accounts", "YYPY"),
+    ("POST", "/v1/service-accounts", "YYPP"),
+    ("GET", "/v1/service-accounts/{id}", "YYPY"),
+    ("PATCH", "/v1/service-accounts/{id}", "YYPP"),
+    ("DELETE", "/v1/service-accounts/{id}", "YYPP"),
+    ("GET", "/v1/apis", "YYYY"),
+    ("POST", "/v1/apis", "YPPP"),
+    ("GET", "/v1/apis/{id}", "YYYY"),
+    ("PATCH", "/v1/apis/{id}", "YPPP"),
+    ("DELETE", "/v1/apis/{id}", "YPPP"),
+    ("GET", "/v1/roles", "YYYY"),
+    ("POST", "/v1/roles", "YYPP"),
+    ("GET", "/v1/roles/{id}", "YYYY"),
+    ("PATCH", "/v1/roles/{id}", "YYPP"),
+    ("DELETE", "/v1/roles/{id}", "YYPP"),
+    ("GET", "/v1/assignments", "YYPY"),
+    ("POST", "/v1/assignments", "YYPP"),
+    ("GET", "/v1/assignments/{id}", "YYPY"),
+    ("DELETE", "/v1/assignments/{id}", "YYPP"),
+    ("GET", "/v1/audit-events", "YYPY"),
+];
+
+/// Answered without a credential.
+const OPEN: &[(&str, &str)] = &[("GET", "/health/live"), ("GET", "/health/ready")];
+
+/// An id of the right kind that nobody has, so that nothing happens when the answer is yes.
+fn nobodys(path: &str) -> String {
+    let prefix = match path.split('/').nth(2).unwrap() {
+        "api-keys" => "key",
+        "organizations" => "org",
+        "token" | "verify" | "audit-events" => return path.to_owned(),
+        "service-accounts" => "sa",
+        "apis" => "api",
+        "roles" => "role",
+        "assignments" => "asg",
+        other => panic!("which ids does {other} have?"),
+    };
+    path.replace("{id}", &format!("{prefix}_01h455vb4pex5vsknk084sn02q"))
+}
+
+fn body(method: &Method, path: &str) -> Option<Value> {
+    let organization = "org_01h455vb4pex5vsknk084sn02q";
+    let account = "sa_01h455vb4pex5vsknk084sn02q";
+    match (method.as_str(), path) {
+        ("GET" | "DELETE", _) => None,
+        ("POST", "/v1/verify") => Some(json!({ "credential": "x" })),
+        ("POST", "/v1/api-keys") => Some(json!({ "service_account_id": account, "name": "x", "permissions": [] })),
+        ("POST", "/v1/organizations") => Some(json!({ "name": " refused after the authorization " })),
+        ("POST", "/v1/service-accounts") => Some(json!({ "organization_id": organization, "name": "x" })),
+        ("POST", "/v1/apis") => Some(json!({ "identifier": "x", "name": "x", "permissions": [] })),
+        ("POST", "/v1/roles") => Some(json!({ "name": "x", "organization_id": organization, "permissions": [] })),
+        ("POST", "/v1/assignments") => Some(json!({ "principal_id": account, "role": "member" })),
+        _ => Some(json!({})),
+    }
+}
+
+#[test]
+fn every_route_has_a_row() {
+    let document = serde_json::to_value(claviger_server::openapi_document()).unwrap();
+    let mut described = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys().filter(|key| *key != "parameters") {
+            described.insert((method.to_uppercase(), path.clone()));
+        }
+    }
+    let rows = TABLE.iter().map(|(method, path, _)| (*method, *path)).chain(OPEN.iter().copied());
+    let rows: BTreeSet<_> = rows.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
+    assert_eq!(described, rows);
+}
+
+on_both_databases! {
+    async fn every_role_gets_what_the_table_says_and_nobody_gets_nothing(app: &TestApp) {
+        let (organization, _) = app.account("acme", &[]).await;
+        let holder = async |role: &str| {
+            let account = app.account_in(&organization, &[]).await;
+            let path = format!("/v1/service-accounts/{account}");
+            app.root().patch(&path, json!({ "roles": [role] })).await.expect(StatusCode::OK);
+            account
+        };
+        let mut accounts = Vec::new();
+        for role in ["organization-admin", "member", "auditor"] {
+            accounts.push(holder(role).await);
+        }
+        let roots = text(&app.root().get("/v1/token").await.expect(StatusCode::OK)["principal"]["id"]);
+        accounts.insert(0, roots);
+        for (method, path, expected) in TABLE {
+            let method: Method = method.parse().unwrap();
+            let sent = nobodys(path);
+            let anonymous = app.anonymous().send(method.clone(), &sent, body(&method, path), &[]).await;
+            anonymous.problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+            for (account, expected) in accounts.iter().zip(expected.chars()) {
+                // A key for each try, for some tries end it.
+                let key = app.key(account, &["claviger:*"], json!({})).await;
+                let reply = app.client(&key.token).send(method.clone(), &sent, body(&method, path), &[]).await;
+                let got = match (reply.status, reply.body["code"].as_str()) {
+                    (StatusCode::FORBIDDEN, Some("permission_missing")) => 'P',
+                    (StatusCode::FORBIDDEN, Some("instance_scope_needed")) => 'I',
+                    (StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED | StatusCode::SERVICE_UNAVAILABLE, code) => {
+                        panic!("{method} {path}: {} {code:?}", reply.status)
+                    }
+                    _ => 'Y',
+                };
+                assert_eq!(got, expected, "{method} {path} as {account}: {}", reply.body);
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Hostile and mistaken requests: a precise error each, and no trace in the data.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::app::{Reply, TestApp, text};
+
+async fn raw(app: &TestApp, content_type: Option<&str>, body: impl Into<reqwest::Body>) -> Reply {
+    let token = app.root_token();
+    let mut request = app.request(Method::POST, app.public, "/v1/organizations").bearer_auth(token).body(body);
+    if let Some(content_type) = content_type {
+        request = request.header("content-type", content_type);
+    }
+    Reply::read(app, request.send().await.unwrap()).await
+}
+
+on_both_databases! {
+    async fn bodies_that_cannot_be_read(app: &TestApp) {
+        let json = Some("application/json");
+        raw(app, None, "{}").await.problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
+        raw(app, Some("text/plain"), "{}").await.problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
+        raw(app, json, "").await.problem(StatusCode::BAD_REQUEST, "malformed_json");
+        raw(app, json, "{\"name\":\"x\"").await.problem(StatusCode::BAD_REQUEST, "malformed_json");
+        raw(app, json, "{\"name\":\"x\"} {}").await.problem(StatusCode::BAD_REQUEST, "malformed_json");
+        raw(app, json, vec![b'"', 0xff, b'"']).await.problem(StatusCode::BAD_REQUEST, "malformed_json");
+        raw(app, json, "[".repeat(60_000)).await.wrong("", "invalid_type");
+        raw(app, json, "[\"x\",null,null,null]").await.wrong("", "invalid_type");
+        raw(app, json, format!("{{\"metadata\":{}", "[".repeat(60_000))).await
+            .problem(StatusCode::BAD_REQUEST, "malformed_json");
+        raw(app, json, "\"x\"").await.wrong("", "invalid_type");
+        let large = format!("{{\"name\":\"{}\"}}", "x".repeat(64 * 1024));
+        raw(app, json, large).await.problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large");
+    }
+
+    async fn ten_megabytes_are_refused_without_being_kept(app: &TestApp) {
+        let request = app.request(Method::POST, app.public, "/v1/organizations").bearer_auth(app.root_token());
+        let sent = request.header("content-type", "application/json").body(vec![b' '; 10 * 1024 * 1024]).send().await;
+        // The server may close while the client still sends; either is a refusal.
+        if let Ok(response) = sent {
+            assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        app.root().get("/v1/organizations").await.expect(StatusCode::OK);
+    }
+
+    async fn members_are_checked_one_by_one(app: &TestApp) {
+        let root = app.root();
+        let organization = async |body: Value| root.post("/v1/organizations", body).await;
+        organization(json!({})).await.wrong("/name", "required");
+        organization(json!({ "name": 1 })).await.wrong("/name", "invalid_type");
+        organization(json!({ "name": "x", "tenant": 1 })).await.wrong("/tenant", "unknown_member");
+        organization(json!({ "name": "x", "slug": "No Slug" })).await.wrong("/slug", "invalid_slug");
+        organization(json!({ "name": "x", "external_id": "a b" })).await.wrong("/external_id", "invalid_external_id");
+        organization(json!({ "name": "x", "metadata": [] })).await.wrong("/metadata", "invalid_metadata");
+        let large = json!({ "a": "x".repeat(5000) });
+        organization(json!({ "name": "x", "metadata": large })).await.wrong("/metadata", "invalid_metadata");
+        for name in ["", " x", "a\u{0}b", "a\u{1b}[31m", "a\u{202e}b", "a\u{200b}b", "a\u{feff}b", &"x".repeat(101)] {
+            organization(json!({ "name": name })).await.wrong("/name", "invalid_name");
+        }
+        organization(json!({ "name": "Acme", "slug": "acme" })).await.expect(StatusCode::CREATED);
+        organization(json!({ "name": "Acme" })).await.problem(StatusCode::CONFLICT, "taken");
+        let all = root.get("/v1/organizations").await.expect(StatusCode::OK);
+        assert_eq!(all["items"].as_array().unwrap().len(), 2, "nothing refused was kept");
+    }
+
+    async fn a_refused_key_leaves_no_trace(app: &TestApp) {
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &["invoices:read"]).await;
+        let root = app.root();
+        let key = async |more: Value| {
+            let mut body = json!({ "service_account_id": account, "name": "x", "permissions": ["invoices:read"] });
+            body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+            root.post("/v1/api-keys", body).await
+        };
+        let before = root.get("/v1/audit-events").await.expect(StatusCode::OK)["items"].as_array().unwrap().len();
+        key(json!({ "expires_at": "2020-01-01T00:00:00Z" })).await.wrong("/expires_at", "in_the_past");
+        key(json!({ "expires_at": "tomorrow" })).await.wrong("/expires_at", "invalid_value");
+        key(json!({ "expires_at": "2030-01-01T00:00:00Z", "not_before": "2031-01-01T00:00:00Z" })).await
+            .wrong("/not_before", "after_expiry");
+        key(json!({ "allowed_networks": ["10.0.0.0/8", "10.0.0.0/33"] })).await.wrong("/allowed_networks/1", "invalid_network");
+        key(json!({ "allowed_networks": [] })).await.wrong("/allowed_networks/0", "invalid_network");
+        key(json!({ "objects": ["base:app7", "base"] })).await.wrong("/objects/1", "invalid_object");
+        key(json!({ "objects": ["re*po:x"] })).await.wrong("/objects/0", "invalid_object");
+        key(json!({ "environment": "prod" })).await.wrong("/environment", "invalid_value");
+        key(json!({ "name": "a\u{202e}b" })).await.wrong("/name", "invalid_name");
+        key(json!({ "service_account_id": "sa_01h455vb4pex5vsknk084sn02q" })).await
+            .wrong("/service_account_id", "unknown_service_account");
+        key(json!({ "service_account_id": "org_01h455vb4pex5vsknk084sn02q" })).await
+            .wrong("/service_account_id", "invalid_value");
+        key(json!({ "id": "key_01h455vb4pex5vsknk084sn02q" })).await.wrong("/id", "unknown_member");
+        key(json!({ "created_by": "operator" })).await.wrong("/created_by", "unknown_member");
+        let after = root.get("/v1/audit-events").await.expect(StatusCode::OK)["items"].as_array().unwrap().len();
+        assert_eq!(before, after);
+        let keys = root.get(&format!("/v1/api-keys?service_account_id={account}")).await.expect(StatusCode::OK);
+        assert_eq!(keys["items"], json!([]));
+    }
+
+    async fn paths_and_methods(app: &TestApp) {
+        let root = app.root();
+        root.get("/v1/nothing").await.problem(StatusCode::NOT_FOUND, "not_found");
+        for id in ["x", "key_", "org_01h455vb4pex5vsknk084sn02q", "key_01H455VB4PEX5VSKNK084SN02Q", "%00", "..%2f.."] {
+            root.get(&format!("/v1/api-keys/{id}")).await.problem(StatusCode::NOT_FOUND, "not_found");
+        }
+        let wrong = root.send(Method::PUT, "/v1/api-keys", None, &[]).await;
+        assert!(wrong.header("allow").is_some_and(|allow| allow.contains("POST")), "{:?}", wrong.headers);
+        wrong.problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+    }
+
+    async fn apis_and_roles_are_checked(app: &TestApp) {
+        app.declare_invoices().await;
+        let root = app.root();
+        let api = async |identifier: &str, permissions: Value| {
+            root.post("/v1/apis", json!({ "identifier": identifier, "name": "x", "permissions": permissions })).await
+        };
+        api("/relative", json!([])).await.wrong("/identifier", "invalid_identifier");
+        api("https://a#b", json!([])).await.wrong("/identifier", "invalid_identifier");
+        api("https://a", json!([{ "name": "claviger:all" }])).await.wrong("/permissions/0/name", "reserved");
+        api("https://a", json!([{ "name": "invoices:read" }])).await.wrong("/permissions/0/name", "taken");
+        api("https://a", json!([{ "name": "a:b" }, { "name": "a:b" }])).await.wrong("/permissions/1/name", "duplicate");
+        api("https://a", json!([{ "name": "a b" }])).await.wrong("/permissions/0/name", "invalid_value");
+        api("https://a", json!([{ "name": "*" }])).await.wrong("/permissions/0/name", "invalid_value");
+        api(crate::app::INVOICES, json!([])).await.problem(StatusCode::CONFLICT, "taken");
+
+        let role = async |name: &str, permissions: Value| {
+            root.post("/v1/roles", json!({ "name": name, "permissions": permissions })).await
+        };
+        role("No Name", json!([])).await.wrong("/name", "invalid_name");
+        role("x", json!(["no:such"])).await.wrong("/permissions/0", "unknown_permission");
+        role("x", json!(["*"])).await.wrong("/permissions", "wildcard_forbidden");
+        role("member", json!([])).await.problem(StatusCode::CONFLICT, "taken");
+
+        let roles = root.get("/v1/roles?q=member").await.expect(StatusCode::OK);
+        let builtin = format!("/v1/roles/{}", text(&roles["items"][0]["id"]));
+        root.patch(&builtin, json!({ "permissions": [] })).await.problem(StatusCode::CONFLICT, "builtin");
+        root.delete(&builtin).await.problem(StatusCode::CONFLICT, "builtin");
+    }
+
+    async fn two_credentials_in_one_request(app: &TestApp) {
+        let key = app.reader().await;
+        let headers = [("x-api-key", key.token.as_str())];
+        let both = app.root().send(Method::GET, "/v1/token", None, &headers).await;
+        both.problem(StatusCode::BAD_REQUEST, "several_credentials");
+        let alone = app.anonymous().send(Method::GET, "/v1/token", None, &headers).await;
+        alone.expect(StatusCode::OK);
+    }
+}

@@ -1,0 +1,35 @@
+//! The HTTP surface, over real sockets and on both engines: `sqlite` in a temporary directory, `postgres` on the
+//! server that `CLAVIGER_TEST_POSTGRES` names.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
+
+/// Makes two tests of each function, one per engine, with a fresh instance each.
+macro_rules! on_both_databases {
+    ($($(#[$attribute:meta])* async fn $name:ident($app:ident: $kind:ty) $body:block)*) => {
+        $($(#[$attribute])* async fn $name($app: $kind) $body)*
+
+        mod sqlite {
+            $(#[test] fn $name() { crate::app::run(crate::database::Engine::Sqlite, super::$name); })*
+        }
+
+        mod postgres {
+            $(#[test] fn $name() { crate::app::run(crate::database::Engine::Postgres, super::$name); })*
+        }
+    };
+}
+
+mod app;
+mod database;
+
+mod api_keys;
+mod authorization;
+mod bad_input;
+mod forward_auth;
+mod internal;
+mod isolation;
+mod lists;
+mod openapi;
+mod rights;
+mod token;
+mod usage;
+mod verify;

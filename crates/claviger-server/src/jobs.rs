@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger_store::StoreError;
+use claviger_store::{LogCursor, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, monotonic};
@@ -12,22 +12,11 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 const TRIM_EVERY: Duration = Duration::from_secs(3600);
 
-/// Keeps the cache true. Returns when stopped.
-pub(crate) async fn follow_changes(app: App, stop: CancellationToken) {
-    let mut cursor = None;
+/// Keeps the cache true, from a cursor that was taken before anything was cached. Returns when stopped.
+pub(crate) async fn follow_changes(app: App, mut cursor: LogCursor, stop: CancellationToken) {
     let mut failing = false;
     while wait(FOLLOW_EVERY, &stop).await {
-        let now = monotonic();
-        let done = async {
-            let mut following = match cursor.take() {
-                Some(following) => following,
-                None => app.store.log_cursor(now).await?,
-            };
-            let done = app.store.follow_log(&mut following, now).await;
-            cursor = Some(following);
-            done
-        };
-        failing = tell(done.await, failing, "the change log");
+        failing = tell(app.store.follow_log(&mut cursor, monotonic()).await, failing, "the change log");
     }
 }
 

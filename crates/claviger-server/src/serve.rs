@@ -3,10 +3,14 @@
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use axum::{Router, serve::ListenerExt as _};
+use claviger_store::StoreError;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{app::App, jobs, router};
+use crate::{
+    app::{App, monotonic},
+    jobs, router,
+};
 
 /// How long requests that run may go on after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(25);
@@ -38,6 +42,9 @@ pub enum ServeError {
         "internal_listen {0} is not on loopback; set internal_token so that only your services can ask (CLAVIGER_INTERNAL_TOKEN)"
     )]
     OpenInternal(SocketAddr),
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The socket failed.
     #[error("a listener failed")]
     Io(#[from] io::Error),
@@ -64,7 +71,9 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let (stopping, ended) = (CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();
-    tasks.spawn(jobs::follow_changes(app.clone(), ended.clone()));
+    // Before the first request: a change made after something was cached must lie beyond the cursor.
+    let cursor = app.store.log_cursor(monotonic()).await?;
+    tasks.spawn(jobs::follow_changes(app.clone(), cursor, ended.clone()));
     tasks.spawn(jobs::flush_usage(app.clone(), ended.clone()));
     tasks.spawn(jobs::trim(app.clone(), ended.clone()));
     tokio::spawn({

@@ -2,7 +2,7 @@
 //!
 //! [`Tx::commit`] is the only way to keep what a transaction did, and it wants an event.
 
-use std::time::Instant;
+use std::{collections::HashSet, time::Instant};
 
 use claviger_core::{By, ChainLink, Event, Reach, Touched};
 use claviger_token::{CredentialId, EventId, PrincipalId, TypedId as _};
@@ -17,6 +17,9 @@ use crate::{
     sql::{Executor, Query, WriteTransaction, sql, text},
     view::View,
 };
+
+/// How many rows of the log are read at a time.
+const LOG_PAGE: usize = 10_000;
 
 /// A write in progress. Dropped without [`Tx::commit`], it never happened.
 pub struct Tx<'a> {
@@ -139,35 +142,41 @@ impl Store {
         Ok(crate::LogCursor::starting_at(&numbers, now))
     }
 
-    /// Reads what the log says since, names it, and notes that the log could be read.
+    /// Reads what the log says since, names it, and notes that the log could be read to its end.
     pub async fn follow_log(&self, cursor: &mut crate::LogCursor, now: Instant) -> Result<(), StoreError> {
+        while self.follow_log_page(cursor, now).await? == LOG_PAGE {}
+        self.changes.was_read(now);
+        Ok(())
+    }
+
+    async fn follow_log_page(&self, cursor: &mut crate::LogCursor, now: Instant) -> Result<usize, StoreError> {
         let newest = cursor.newest();
         let since = sql("SELECT seq, kind, id FROM change_log WHERE seq >= ").and_bind("?", newest);
-        let mut rows = self.read().all(since.and(" ORDER BY seq LIMIT 10000")).await?;
+        let mut rows = self.read().all(since.and(&format!(" ORDER BY seq LIMIT {LOG_PAGE}"))).await?;
+        let length = rows.len();
         if newest > 0 && rows.first().map(|row| row.int("seq")).transpose()? != Some(newest) {
             // Trimming keeps the newest row, so one that is gone means another instance or a restored backup.
             // The cursor comes first: what commits before it is read must not be cached as newer than the naming.
             *cursor = self.log_cursor(now).await?;
             self.changes.name_everything();
-            self.changes.was_read(now);
-            return Ok(());
+            return Ok(0);
         }
         let missing: Vec<i64> = cursor.missing().collect();
         for chunk in missing.chunks(500) {
             let late = sql("SELECT seq, kind, id FROM change_log WHERE seq IN ");
             rows.extend(self.read().all(late.and_list(chunk.iter().map(|seq| (*seq).into()))).await?);
         }
-        let numbers = rows.iter().map(|row| row.int("seq")).collect::<Result<Vec<_>, _>>()?;
-        let fresh: std::collections::HashSet<i64> = cursor.observe(&numbers, now).into_iter().collect();
-        let mut touched = Vec::with_capacity(fresh.len());
-        for (row, number) in rows.iter().zip(numbers) {
-            if fresh.contains(&number) {
-                touched.extend(from_words(&row.text("kind")?, &row.text("id")?));
-            }
-        }
+        let rows: Vec<(i64, Option<Touched>)> = rows
+            .iter()
+            .map(|row| Ok((row.int("seq")?, from_words(&row.text("kind")?, &row.text("id")?))))
+            .collect::<Result<_, StoreError>>()?;
+        let numbers: Vec<i64> = rows.iter().map(|(number, _)| *number).collect();
+        // Nothing after this fails: what is observed is named.
+        let fresh: HashSet<i64> = cursor.observe(&numbers, now).into_iter().collect();
+        let touched: Vec<Touched> =
+            rows.into_iter().filter(|(number, _)| fresh.contains(number)).filter_map(|(_, touched)| touched).collect();
         self.changes.name(&touched, now);
-        self.changes.was_read(now);
-        Ok(())
+        Ok(length)
     }
 }
 

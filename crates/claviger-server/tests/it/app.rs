@@ -30,6 +30,7 @@ const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aa
 
 /// One node, serving on sockets of its own.
 pub(crate) struct TestApp {
+    url: String,
     pub(crate) clock: Clock,
     pub(crate) app: App,
     pub(crate) public: SocketAddr,
@@ -50,7 +51,7 @@ pub(crate) fn run(engine: Engine, test: impl AsyncFnOnce(&TestApp)) {
         runtime.block_on(async {
             let mut app = TestApp::start(&database.url, |_| {}).await;
             test(&app).await;
-            app.finish(&database.url).await;
+            app.finish().await;
         });
     }));
     runtime.shutdown_timeout(Duration::from_secs(5));
@@ -76,14 +77,30 @@ impl TestApp {
         let root = root.expose().to_owned();
         let handed_out = Mutex::new(vec![root.clone()]);
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { clock, app, public, internal, root, http, handed_out, stop: Some(stop), server: Some(server) }
+        Self {
+            url: url.to_owned(),
+            clock,
+            app,
+            public,
+            internal,
+            root,
+            http,
+            handed_out,
+            stop: Some(stop),
+            server: Some(server),
+        }
+    }
+
+    /// Another node on the same database.
+    pub(crate) async fn another_node(&self) -> Self {
+        Self::start(&self.url, |_| {}).await
     }
 
     /// Stops it, and looks for its secrets where none may be.
-    async fn finish(&mut self, url: &str) {
+    pub(crate) async fn finish(&mut self) {
         drop(self.stop.take());
         self.server.take().unwrap().await.unwrap();
-        let database = Database::open(url).await.unwrap();
+        let database = Database::open(&self.url).await.unwrap();
         let dump = database.dump().await.unwrap();
         database.close().await;
         let log = LOG.lock().unwrap().clone();

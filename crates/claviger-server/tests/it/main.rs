@@ -28,6 +28,7 @@ mod forward_auth;
 mod internal;
 mod isolation;
 mod lists;
+mod nodes;
 mod openapi;
 mod rights;
 mod token;

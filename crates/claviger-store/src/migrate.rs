@@ -1,6 +1,9 @@
 //! The schema's history. Each file is frozen once released; `tests/fixtures` keeps data of every release.
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    postgres::PgPoolOptions,
+};
 
 use crate::{
     dialect::{Pools, schema_for_postgres},
@@ -25,7 +28,14 @@ pub(crate) async fn run_to(pools: &Pools, target: i64) -> Result<(), StoreError>
             transaction.commit().await?;
             done
         }
-        Pools::Postgres(pool) => migrator(schema_for_postgres).run_to(target, pool).await,
+        Pools::Postgres(pool) => {
+            // A connection of its own without the cap on statements, which a migration of much data would break.
+            let uncapped = pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
+            let pool = PgPoolOptions::new().max_connections(1).connect_with(uncapped).await?;
+            let done = migrator(schema_for_postgres).run_to(target, &pool).await;
+            pool.close().await;
+            done
+        }
     };
     done.map_err(|error| {
         if let MigrateError::VersionMissing(version) = error {

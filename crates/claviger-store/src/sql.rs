@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Column as _, Postgres, Row as _, Sqlite, Transaction, postgres::PgRow, sqlite::SqliteRow};
 
 use crate::{
-    dialect::{LOCK_ROW, Pools},
+    dialect::{LOCK_ROW, Pools, TRANSACTION_CAP},
     error::StoreError,
 };
 
@@ -128,8 +128,13 @@ macro_rules! run {
                 Value::Bytes(value) => prepared.bind(value),
             };
         }
-        prepared.$method($on).await
+        bounded(prepared.$method($on)).await
     }};
+}
+
+/// A database that accepts and never answers is unavailable too.
+async fn bounded<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(TRANSACTION_CAP, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 impl Executor<'_> {
@@ -168,8 +173,8 @@ impl Executor<'_> {
 impl WriteTransaction {
     pub(crate) async fn begin(pools: &Pools) -> Result<Self, StoreError> {
         Ok(match pools {
-            Pools::Sqlite { write, .. } => Self::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => Self::Postgres(pool.begin().await?),
+            Pools::Sqlite { write, .. } => Self::Sqlite(bounded(write.begin_with("BEGIN IMMEDIATE")).await?),
+            Pools::Postgres(pool) => Self::Postgres(bounded(pool.begin()).await?),
         })
     }
 
@@ -187,8 +192,8 @@ impl WriteTransaction {
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => bounded(tx.commit()).await?,
+            Self::Postgres(tx) => bounded(tx.commit()).await?,
         }
         Ok(())
     }

@@ -145,6 +145,12 @@ impl TestApp {
         Reply::read(self, sent.send().await.unwrap()).await.expect(StatusCode::OK)
     }
 
+    /// The status of the internal verify call, whatever it is.
+    pub(crate) async fn verify_status(&self, credential: &str) -> StatusCode {
+        let sent = self.request(Method::POST, self.internal, "/v1/verify").json(&json!({ "credential": credential }));
+        sent.send().await.unwrap().status()
+    }
+
     /// The code of the verdict on a credential of which nothing is asked.
     pub(crate) async fn code(&self, credential: &str) -> String {
         self.verify(credential, json!({})).await["code"].as_str().unwrap().to_owned()

@@ -30,6 +30,7 @@ mod isolation;
 mod lists;
 mod nodes;
 mod openapi;
+mod outage;
 mod rights;
 mod token;
 mod usage;

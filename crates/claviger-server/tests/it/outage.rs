@@ -1,0 +1,133 @@
+//! The database goes away and comes back: verdicts come from cache up to `max_staleness`, nothing is answered wrongly,
+//! and nothing needs a restart.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
+
+use crate::{
+    app::{TestApp, instant, within},
+    database::{Engine, TestDatabase},
+};
+
+const MAX_STALENESS: Duration = Duration::from_secs(2);
+
+/// Stands between an instance and its database, and can be cut.
+struct Wire {
+    address: SocketAddr,
+    state: Arc<AtomicU8>,
+    cut: Arc<Notify>,
+}
+
+/// Connections pass; are refused and broken; are accepted and never answered.
+const PASSES: u8 = 0;
+const CUT: u8 = 1;
+const SILENT: u8 = 2;
+
+impl Wire {
+    async fn to(database: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (state, cut) = (Arc::new(AtomicU8::new(PASSES)), Arc::new(Notify::new()));
+        let wire = Self { address, state: Arc::clone(&state), cut: Arc::clone(&cut) };
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let (state, cut) = (Arc::clone(&state), Arc::clone(&cut));
+                tokio::spawn(async move {
+                    if state.load(Ordering::Relaxed) == PASSES {
+                        let Ok(mut server) = TcpStream::connect(database).await else { return };
+                        tokio::select! {
+                            _ = copy_bidirectional(&mut client, &mut server) => {}
+                            () = cut.notified() => {}
+                        }
+                    }
+                    while state.load(Ordering::Relaxed) == SILENT {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                });
+            }
+        });
+        wire
+    }
+
+    fn set(&self, state: u8) {
+        self.state.store(state, Ordering::Relaxed);
+        self.cut.notify_waiters();
+    }
+}
+
+fn with_wire(test: impl AsyncFnOnce(&TestApp, &Wire)) {
+    let database = TestDatabase::fresh(Engine::Postgres);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (before, name) = database.url.rsplit_once('/').unwrap();
+        let (before, server) = before.rsplit_once('@').unwrap();
+        let wire = Wire::to(server.parse().unwrap()).await;
+        let url = format!("{before}@{}/{name}", wire.address);
+        let mut app = TestApp::start(&url, |config| config.max_staleness = MAX_STALENESS).await;
+        test(&app, &wire).await;
+        app.finish().await;
+    });
+    runtime.shutdown_timeout(Duration::from_secs(5));
+}
+
+async fn outage(app: &TestApp, wire: &Wire, sort: u8) {
+    let known = app.reader().await;
+    assert_eq!(app.code(&known.token).await, "valid");
+    let unseen = app.key(known.body["service_account_id"].as_str().unwrap(), &["invoices:read"], json!({})).await;
+
+    wire.set(sort);
+    let began = instant();
+    while began.elapsed() < MAX_STALENESS / 2 {
+        assert_eq!(app.code(&known.token).await, "valid", "from cache");
+    }
+    let refused = app.root().post("/v1/organizations", json!({ "name": "x" })).await;
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    refused.problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
+    assert_eq!(app.verify_status(&unseen.token).await, StatusCode::SERVICE_UNAVAILABLE);
+    let forward = app.request(reqwest::Method::GET, app.internal, "/v1/forward-auth?nginx=1");
+    let forward = forward.header("x-api-key", &unseen.token).send().await.unwrap();
+    assert_eq!(forward.status(), StatusCode::FORBIDDEN, "nginx must not let it pass");
+    let stale = async || app.verify_status(&known.token).await == StatusCode::SERVICE_UNAVAILABLE;
+    within(MAX_STALENESS + Duration::from_secs(8), "too stale to answer", stale).await;
+    let ready = app.request(reqwest::Method::GET, app.internal, "/health/ready").send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let live = app.request(reqwest::Method::GET, app.internal, "/health/live").send().await.unwrap();
+    assert_eq!(live.status(), StatusCode::OK);
+
+    wire.set(PASSES);
+    for key in [&known, &unseen] {
+        let well = async || app.verify_status(&key.token).await == StatusCode::OK;
+        within(Duration::from_secs(15), "all is well again", well).await;
+    }
+    app.root().post("/v1/organizations", json!({ "name": "After" })).await.expect(StatusCode::CREATED);
+    // What was counted meanwhile is not lost.
+    let id = known.id.parse().unwrap();
+    within(Duration::from_secs(10), "usage arrives", async || {
+        app.app.store.uses(id).await.is_ok_and(|uses| uses.iter().any(|(_, code, uses)| code == "valid" && *uses > 1))
+    })
+    .await;
+}
+
+#[test]
+fn postgres_refuses_connections_and_comes_back() {
+    with_wire(async |app, wire| outage(app, wire, CUT).await);
+}
+
+#[test]
+fn postgres_hangs_and_comes_back() {
+    with_wire(async |app, wire| outage(app, wire, SILENT).await);
+}

@@ -15,7 +15,8 @@ struct Package {
     directory: &'static str,
 }
 
-const PACKAGES: [Package; 2] = [
+const PACKAGES: [Package; 3] = [
+    Package { name: "curl", binary: "curl", directory: "/usr/bin" },
     Package { name: "postgresql", binary: "postgres", directory: "/usr/lib/postgresql/*/bin" },
     Package { name: "nginx", binary: "nginx", directory: "/usr/sbin" },
 ];

@@ -79,16 +79,17 @@ pub fn internal(app: App) -> Router {
     let asking = Router::new()
         .route("/v1/verify", post(verify::verify_internal))
         .route("/v1/forward-auth", any(verify::forward_auth))
-        .layer(from_fn_with_state(app.clone(), only_with_internal_token));
+        .layer(from_fn_with_state(app.clone(), only_with_internal_token))
+        // A page in a browser must not get here through a name that it makes point to this address.
+        .layer(from_fn_with_state(app.clone(), only_for_internal_hosts));
     Router::new()
         .merge(asking)
+        // Probes call by whatever address they have.
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(async || RequestError::NotFound)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        // A page in a browser must not get here through a name that it makes point to this address.
-        .layer(from_fn_with_state(app.clone(), only_for_internal_hosts))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)
 }

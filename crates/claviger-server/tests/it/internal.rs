@@ -31,7 +31,7 @@ on_both_databases! {
         }
         for path in ["/health/live", "/health/ready"] {
             for listener in [app.internal, app.public] {
-                let sent = app.request(Method::GET, listener, path).send().await.unwrap();
+                let sent = app.request(Method::GET, listener, path).header("host", "10.1.2.3").send().await.unwrap();
                 assert_eq!(Reply::read(app, sent).await.expect(StatusCode::OK)["status"], "ok");
             }
         }

@@ -1,0 +1,135 @@
+//! `claviger audit verify`: proves the audit trail, straight on the database.
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use claviger_store::{AuditFinding, AuditReport, ChainHead, Changes, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    failure::Failure,
+    open, output,
+    settings::{ListenFlags, SettingFlags, Settings},
+};
+
+/// Prove the audit trail
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Audit {
+    /// Compute every link of every chain again
+    ///
+    /// Works beside a running service. Who holds the database and the master key could still write a trail anew, or cut
+    /// off its end: keep the heads of today elsewhere (`claviger audit verify --json > heads.json`), and compare with
+    /// them later (`--heads heads.json`).
+    Verify(VerifyTrail),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyTrail {
+    /// Print the heads and the findings as JSON
+    #[arg(long)]
+    json: bool,
+    /// Compare with what --json printed earlier
+    #[arg(long, value_name = "FILE")]
+    heads: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+/// What is printed as JSON, and read again from a file of heads.
+#[derive(Debug, Serialize, Deserialize)]
+struct Report {
+    ok: bool,
+    events: u64,
+    chains: Vec<Head>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    chain: String,
+    seq: i64,
+    hash: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Finding {
+    chain: String,
+    seq: i64,
+    what: String,
+}
+
+pub(crate) async fn run(Audit::Verify(command): Audit) -> Result<ExitCode, Failure> {
+    let settings = Settings::load(&command.settings, &ListenFlags::default())?;
+    output::start_log(&settings, "warn");
+    let saved = command.heads.as_ref().map(read_heads).transpose()?;
+    let database = open::existing(&settings).await?;
+    let keys = open::existing_keys(&settings, &database).await?;
+    let store = Store::new(database, keys.chain, Changes::new(open::monotonic()));
+    let mut report = Report::from(store.verify_audit().await?);
+    for head in saved.iter().flatten() {
+        report.findings.extend(compare(&store, &report.chains, head).await?);
+    }
+    report.ok = report.findings.is_empty();
+    store.database().close().await;
+    output::answer(&if command.json { serde_json::to_string_pretty(&report)? } else { report.shown() })?;
+    if report.ok {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::new("the audit trail does not prove; keep this database as it is, and compare it with your backups"))
+}
+
+fn read_heads(file: &PathBuf) -> Result<Vec<Head>, Failure> {
+    let refused = |error: &dyn std::error::Error| {
+        Failure::because(format!("{} holds no heads as `audit verify --json` prints them", file.display()), error)
+    };
+    let text = fs::read_to_string(file).map_err(|error| Failure::because(file.display(), &error))?;
+    let report: Report = serde_json::from_str(&text).map_err(|error| refused(&error))?;
+    Ok(report.chains)
+}
+
+/// Whether the chain still goes through a head of earlier.
+async fn compare(store: &Store, chains: &[Head], saved: &Head) -> Result<Option<Finding>, Failure> {
+    let finding = |what: String| Some(Finding { chain: saved.chain.clone(), seq: saved.seq, what });
+    let length = chains.iter().find(|head| head.chain == saved.chain).map_or(0, |head| head.seq);
+    if length < saved.seq {
+        return Ok(finding(format!("the chain had {} events when its head was saved and has {length} now", saved.seq)));
+    }
+    let hash = store.link_hash(&saved.chain, saved.seq).await?;
+    Ok(match hash {
+        Some(hash) if hex(&hash) == saved.hash => None,
+        _ => finding("the event is another than when the head was saved".to_owned()),
+    })
+}
+
+impl From<AuditReport> for Report {
+    fn from(report: AuditReport) -> Self {
+        let head = |ChainHead { chain, seq, hash }| Head { chain, seq, hash: hex(&hash) };
+        let finding = |AuditFinding { chain, seq, what }| Finding { chain, seq, what: what.to_owned() };
+        Self {
+            ok: report.findings.is_empty(),
+            events: report.events,
+            chains: report.heads.into_iter().map(head).collect(),
+            findings: report.findings.into_iter().map(finding).collect(),
+        }
+    }
+}
+
+impl Report {
+    fn shown(&self) -> String {
+        let heads = self.chains.iter().map(|head| [head.chain.clone(), head.seq.to_string(), head.hash.clone()]);
+        let mut shown = output::table(["CHAIN", "EVENTS", "HEAD"], heads);
+        if self.ok {
+            shown.push_str(&format!("\n\n{} events in {} chains prove", self.events, self.chains.len()));
+        } else {
+            let findings = self.findings.iter();
+            let findings =
+                findings.map(|finding| [finding.chain.clone(), finding.seq.to_string(), finding.what.clone()]);
+            shown.push_str("\n\n");
+            shown.push_str(&output::table(["CHAIN", "AT EVENT", "FINDING"], findings));
+        }
+        shown
+    }
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}

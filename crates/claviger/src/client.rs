@@ -1,0 +1,166 @@
+//! A service as its users reach it: one address, one credential, and answers as bytes.
+
+use std::{error::Error, time::Duration};
+
+use clap::{Args, ValueEnum};
+use claviger_token::Secret;
+use reqwest::{
+    Method, StatusCode,
+    blocking::{Client, Response},
+    header::{CONTENT_TYPE, LOCATION},
+    redirect::Policy,
+};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use url::Url;
+
+use crate::{failure::Failure, output::printable};
+
+/// Where the service is, and who asks.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Service")]
+pub(crate) struct Remote {
+    /// Address of the service
+    #[arg(long, global = true, value_name = "URL", env = "CLAVIGER_URL", default_value = "http://127.0.0.1:7420")]
+    url: String,
+    /// Your credential. Better CLAVIGER_TOKEN: flags are visible to every user of this machine
+    #[arg(long, global = true, value_name = "TOKEN", env = "CLAVIGER_TOKEN", hide_env_values = true, value_parser = secret)]
+    token: Option<std::sync::Arc<Secret>>,
+    /// How answers are shown; json is the service's own
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}
+
+fn secret(text: &str) -> Result<std::sync::Arc<Secret>, std::convert::Infallible> {
+    Ok(std::sync::Arc::new(Secret::new(text.trim().to_owned())))
+}
+
+/// An error as the service tells it (RFC 9457).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    code: String,
+    detail: String,
+    errors: Vec<FieldError>,
+    permission: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FieldError {
+    pointer: String,
+    message: String,
+}
+
+/// Calls of one service.
+pub(crate) struct Service {
+    base: Url,
+    token: Option<std::sync::Arc<Secret>>,
+    client: Client,
+}
+
+impl Remote {
+    pub(crate) fn service(&self) -> Result<Service, Failure> {
+        let wrong =
+            || Failure::new(format!("{:?} is not the address of a service; give http(s)://HOST[:PORT]", self.url));
+        let base = Url::parse(self.url.trim_end_matches('/')).map_err(|_| wrong())?;
+        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
+            return Err(wrong());
+        }
+        // A redirect would carry a change to where nobody asked for it.
+        let client = Client::builder().timeout(Duration::from_secs(30)).redirect(Policy::none()).build()?;
+        let token = self.token.clone().filter(|token| !token.expose().is_empty());
+        Ok(Service { base, token, client })
+    }
+}
+
+impl Service {
+    pub(crate) fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Failure> {
+        self.call(Method::GET, path, query, None)
+    }
+
+    pub(crate) fn post(&self, path: &[&str], body: &Json) -> Result<String, Failure> {
+        self.call(Method::POST, path, &[], Some(body))
+    }
+
+    fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Json>,
+    ) -> Result<String, Failure> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1").extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self.client.request(method, url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose());
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().map_err(|error| self.unreachable(error))?;
+        let status = response.status();
+        if status.is_success() {
+            return response.text().map_err(|error| self.unreachable(error));
+        }
+        Err(self.refused(status, response))
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> Failure {
+        let connecting = error.is_connect();
+        // The address stands in the message already, and the request's own text would repeat its query.
+        let error = error.without_url();
+        let mut cause: &dyn Error = &error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let failure = Failure::new(format!("{} does not answer: {}", self.base, printable(&cause.to_string())));
+        if connecting {
+            return failure.and("is `claviger serve` running there? --url or CLAVIGER_URL names another address");
+        }
+        failure
+    }
+
+    fn refused(&self, status: StatusCode, response: Response) -> Failure {
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (sort, location) = (header(CONTENT_TYPE).unwrap_or_default(), header(LOCATION));
+        if let Some(location) = location.filter(|_| status.is_redirection()) {
+            let line = format!("{} points to {}; give that address with --url", self.base, printable(&location));
+            return Failure::new(line);
+        }
+        let body = response.text().unwrap_or_default();
+        if !sort.starts_with("application/problem+json") {
+            let start: String = printable(&body).chars().take(200).collect();
+            return Failure::new(format!("{} answered {status}, and not as Claviger does: {start}", self.base));
+        }
+        let problem: Problem = serde_json::from_str(&body).unwrap_or_default();
+        let line = format!("{} ({} {})", printable(&problem.detail), status.as_u16(), printable(&problem.code));
+        let mut failure = Failure::new(line);
+        for error in &problem.errors {
+            let pointer = if error.pointer.is_empty() { "body" } else { &error.pointer };
+            failure = failure.and(format!("{}: {}", printable(pointer), printable(&error.message)));
+        }
+        if let Some(permission) = &problem.permission {
+            failure = failure.and(format!("your credential lacks {}", printable(permission)));
+        }
+        match status {
+            StatusCode::UNAUTHORIZED if self.token.is_none() => failure
+                .and("put your credential into CLAVIGER_TOKEN; `claviger bootstrap` makes an instance's first one"),
+            StatusCode::UNAUTHORIZED => {
+                failure.and("the credential in CLAVIGER_TOKEN (or --token) does not count there")
+            }
+            _ => failure,
+        }
+    }
+}

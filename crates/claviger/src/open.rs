@@ -1,0 +1,210 @@
+//! From settings to an open instance: database, master key, keys, app.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, Write as _},
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use claviger_core::{MasterKey, Reach};
+use claviger_server::{App, Clock, Config, KeyError, Keys};
+use claviger_store::{Changes, Database, Store};
+use jiff::Timestamp;
+use rand::{Rng as _, rand_core::UnwrapErr};
+use zeroize::Zeroizing;
+
+use crate::{
+    failure::Failure,
+    settings::{DatabaseAt, MasterKeyAt, Settings},
+};
+
+/// The database with this version's schema; a SQLite file is made if need be.
+pub(crate) async fn migrated(settings: &Settings) -> Result<Database, Failure> {
+    let database = prepared(settings).await?;
+    migrate(settings, &database).await?;
+    Ok(database)
+}
+
+/// The database, whatever its schema; a SQLite file is made if need be.
+pub(crate) async fn prepared(settings: &Settings) -> Result<Database, Failure> {
+    if let DatabaseAt::Sqlite(path) = &settings.database {
+        make_directory(&settings.data_dir)?;
+        // Made here and not by SQLite: its log and its index take the same permissions. And what is in the way is
+        // told in the system's words.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        file.map_err(|error| Failure::because(format!("cannot open the database {}", path.display()), &error))?;
+    }
+    connected(settings).await
+}
+
+pub(crate) async fn migrate(settings: &Settings, database: &Database) -> Result<(), Failure> {
+    database.migrate().await.map_err(|error| Failure::because(format!("database {}", settings.database), &error))
+}
+
+/// The database as it is.
+pub(crate) async fn existing(settings: &Settings) -> Result<Database, Failure> {
+    if let DatabaseAt::Sqlite(path) = &settings.database
+        && !path.is_file()
+    {
+        let line = format!("there is no database {}; is data_dir (CLAVIGER_DATA_DIR) right?", path.display());
+        return Err(Failure::new(line));
+    }
+    connected(settings).await
+}
+
+async fn connected(settings: &Settings) -> Result<Database, Failure> {
+    let opened = match &settings.database {
+        DatabaseAt::Sqlite(path) => Database::open(&format!("sqlite://{}", encoded(path))).await,
+        DatabaseAt::Postgres(address) => Database::open(address.expose()).await,
+    };
+    opened.map_err(|error| Failure::because(format!("cannot open the database {}", settings.database), &error))
+}
+
+/// A path inside a URL: what has a meaning there is escaped.
+fn encoded(path: &Path) -> String {
+    path.to_string_lossy().replace('%', "%25").replace('?', "%3F")
+}
+
+/// The instance's keys, made if this database has none yet.
+pub(crate) async fn keys(settings: &Settings, database: &Database) -> Result<Keys, Failure> {
+    // First this question and then the look for the file: another process makes the file before the keys.
+    let sealed = Keys::exist(database).await?;
+    let (master, place) = master_key(settings, sealed)?;
+    let opened = Keys::open(database, &master, now(), &mut rng()).await;
+    opened.map_err(|error| match error {
+        KeyError::Unseal(error) => Failure::new(format!(
+            "{error}: {place} is not the one that database {} was made with; restore that one",
+            settings.database
+        )),
+        KeyError::Store(error) => Failure::because(format!("database {}", settings.database), &error),
+    })
+}
+
+/// The instance's keys, of a database that has them.
+pub(crate) async fn existing_keys(settings: &Settings, database: &Database) -> Result<Keys, Failure> {
+    if Keys::exist(database).await? {
+        return keys(settings, database).await;
+    }
+    Err(Failure::new(format!("database {} holds no keys yet; `claviger serve` makes them", settings.database)))
+}
+
+/// The app, before it listens. `bound` is where clients would reach it.
+pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: SocketAddr) -> App {
+    let config = Config {
+        public_url: settings.public_url(bound),
+        brand: settings.brand,
+        former_brands: settings.former_brands,
+        max_staleness: settings.max_staleness,
+        internal_hosts: settings.internal_hosts,
+        internal_token: settings.internal_token,
+        cache_entries: settings.cache_entries,
+    };
+    App::new(Store::new(database, keys.chain, Changes::new(monotonic())), keys.peppers, config, Clock::default())
+}
+
+/// Built-in roles and API where there are none yet. Only a service that listens knows its own address, so only `serve`
+/// brings them up to date.
+pub(crate) async fn ensure_builtins(app: &App) -> Result<(), Failure> {
+    if app.store.within(Reach::Instance).builtin_api().await?.is_none() {
+        app.install_builtins().await?;
+    }
+    Ok(())
+}
+
+/// The master key, and where it is from.
+fn master_key(settings: &Settings, sealed: bool) -> Result<(MasterKey, String), Failure> {
+    let path = match (&settings.master_key, &settings.database) {
+        (MasterKeyAt::Variable(key), _) => {
+            let key = MasterKey::parse(key.expose());
+            let key = key.ok_or_else(|| Failure::new(format!("CLAVIGER_MASTER_KEY must be {}", MasterKey::FORMAT)))?;
+            return Ok((key, "CLAVIGER_MASTER_KEY".to_owned()));
+        }
+        (MasterKeyAt::File(path), _) => path.clone(),
+        (MasterKeyAt::Default, DatabaseAt::Postgres(_)) => {
+            return Err(Failure::new(
+                "with PostgreSQL, every node needs the same master key: set CLAVIGER_MASTER_KEY, or master_key_file to a \
+                 file with it (make one with `openssl rand -hex 32`, once, and keep a copy in a safe place)",
+            ));
+        }
+        (MasterKeyAt::Default, DatabaseAt::Sqlite(_)) => default_master_key(settings, sealed)?,
+    };
+    let read = fs::read_to_string(&path).map(Zeroizing::new);
+    let text =
+        read.map_err(|error| Failure::because(format!("cannot read the master key {}", path.display()), &error))?;
+    let key = MasterKey::parse(&text);
+    let key = key.ok_or_else(|| Failure::new(format!("{} must hold {}", path.display(), MasterKey::FORMAT)))?;
+    Ok((key, path.display().to_string()))
+}
+
+/// The file in the data directory, made if there is nothing yet that another key would open.
+fn default_master_key(settings: &Settings, sealed: bool) -> Result<PathBuf, Failure> {
+    let path = settings.data_dir.join("master.key");
+    let shown = path.display();
+    match fs::metadata(&path) {
+        Ok(file) if file.permissions().mode() & 0o077 != 0 => {
+            let mode = file.permissions().mode() & 0o777;
+            return Err(Failure::new(format!(
+                "the master key {shown} can be read by others (mode {mode:04o}); `chmod 600 {shown}`"
+            )));
+        }
+        Ok(_) => return Ok(path),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Failure::because(format!("cannot read the master key {shown}"), &error));
+        }
+        Err(_) => {}
+    }
+    if sealed {
+        return Err(Failure::new(format!(
+            "the master key {shown} is missing, and without it the keys in database {} do not open; restore that file \
+             from your backup, or set master_key_file (CLAVIGER_MASTER_KEY_FILE) to where it is",
+            settings.database
+        )));
+    }
+    make_directory(&settings.data_dir)?;
+    write_master_key(&settings.data_dir, &path)
+        .map_err(|error| Failure::because(format!("cannot write the master key {shown}"), &error))?;
+    Ok(path)
+}
+
+/// Whole or not at all, and on the disk before any key is sealed under it. If another process was first, its key stays.
+fn write_master_key(directory: &Path, path: &Path) -> io::Result<()> {
+    let mut rng = rng();
+    let draft = directory.join(format!(".master.key.{:016x}", rng.next_u64()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let linked = file
+        .write_all(MasterKey::generate(&mut rng).as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.set_permissions(Permissions::from_mode(0o600)))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| match fs::hard_link(&draft, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        });
+    fs::remove_file(&draft)?;
+    linked?;
+    File::open(directory)?.sync_all()
+}
+
+fn make_directory(path: &Path) -> Result<(), Failure> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| Failure::because(format!("cannot make the data directory {}", path.display()), &error))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the keys are opened before there is an app to ask for the time")]
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the change log counts as read when the instance opens")]
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_types, reason = "the keys are made before there is an app to ask for randomness")]
+fn rng() -> UnwrapErr<rand::rngs::SysRng> {
+    UnwrapErr(rand::rngs::SysRng)
+}

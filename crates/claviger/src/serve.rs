@@ -1,0 +1,61 @@
+//! `claviger serve`: the service, from its settings to a graceful stop.
+
+use std::{future::Future, process::ExitCode};
+
+use claviger_server::Listeners;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    example,
+    failure::Failure,
+    open, output,
+    settings::{ListenFlags, SettingFlags, Settings},
+};
+
+/// Run the service
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// On an instance without customers, make an example and show what to try with it
+    #[arg(long)]
+    dev: bool,
+    #[command(flatten)]
+    listen: ListenFlags,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
+    let settings = Settings::load(&command.settings, &command.listen)?;
+    output::start_log(&settings, "info,sqlx=warn");
+    // Before anything is opened: a signal from now on is a graceful stop.
+    let stop = stop_signal()?;
+    // The sockets come first, for the public address may depend on them; who connects early waits.
+    let listeners =
+        Listeners::bind(settings.listen, settings.internal_listen, settings.internal_token.is_some()).await?;
+    let (public, internal) = (listeners.public.local_addr()?, listeners.internal.local_addr()?);
+    let database = open::migrated(&settings).await?;
+    let keys = open::keys(&settings, &database).await?;
+    let database_shown = settings.database.to_string();
+    let app = open::app(settings, database, keys, public);
+    app.install_builtins().await?;
+    if command.dev {
+        output::answer(&example::welcome(&app, public, internal).await?)?;
+    }
+    tracing::info!(
+        %public, %internal, public_url = app.config.public_url, database = database_shown,
+        version = env!("CARGO_PKG_VERSION"), "listening"
+    );
+    claviger_server::serve(app, listeners, stop).await?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,394 @@
+//! What the operator chose: defaults, then the settings file, then `CLAVIGER_<NAME>`, then flags.
+//!
+//! How a value is found, and how its refusal names the place it came from, is `given.rs`'s to know.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use claviger_core::MasterKey;
+use claviger_token::{Brand, Secret};
+use tracing_subscriber::EnvFilter;
+use url::{Host, Url};
+
+use crate::{
+    duration,
+    failure::Failure,
+    given::{Given, MASTER_KEY, MASTER_KEY_FILE},
+};
+
+const DEFAULT_FILE: &str = "claviger.toml";
+const SHORTEST_TOKEN: usize = 16;
+
+/// Flags of every command that opens the database.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct SettingFlags {
+    /// Settings file [default: claviger.toml in the working directory, if there is one]
+    #[arg(long, value_name = "FILE", env = "CLAVIGER_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where the SQLite database and the master key are kept [default: ./claviger-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// postgres://… or sqlite://PATH [default: claviger.db in the data directory]. With a password inside, use
+    /// CLAVIGER_DATABASE_URL: flags are visible to every user of this machine
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// File that holds the master key [default, with SQLite: master.key in the data directory]
+    #[arg(long, value_name = "FILE")]
+    master_key_file: Option<String>,
+    /// text or json
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+/// Flags of the command that listens.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct ListenFlags {
+    /// Address of the public listener; port 0 takes a free one [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Address of the internal listener [default: 127.0.0.1:7421]
+    #[arg(long, value_name = "ADDRESS")]
+    internal_listen: Option<String>,
+    /// The instance's address for clients [default: http://<listen>]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+}
+
+/// The settings, all sound.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database: DatabaseAt,
+    pub(crate) listen: SocketAddr,
+    pub(crate) internal_listen: SocketAddr,
+    pub(crate) internal_hosts: Vec<String>,
+    pub(crate) internal_token: Option<Secret>,
+    pub(crate) brand: Brand,
+    pub(crate) former_brands: Vec<Brand>,
+    pub(crate) master_key: MasterKeyAt,
+    pub(crate) max_staleness: Duration,
+    pub(crate) cache_entries: usize,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log: Option<String>,
+    public_url: Option<String>,
+}
+
+/// Where the database is.
+#[derive(Debug)]
+pub(crate) enum DatabaseAt {
+    Sqlite(PathBuf),
+    /// The address may hold a password.
+    Postgres(Secret),
+}
+
+/// Where the master key is.
+#[derive(Debug)]
+pub(crate) enum MasterKeyAt {
+    /// The value of `CLAVIGER_MASTER_KEY`.
+    Variable(Secret),
+    /// The file of the setting.
+    File(PathBuf),
+    /// Nothing said: a file in the data directory, with SQLite.
+    Default,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Settings {
+    /// From everything that the process was given.
+    pub(crate) fn load(flags: &SettingFlags, listen: &ListenFlags) -> Result<Self, Failure> {
+        let file = flags.config.as_deref();
+        if let Some(file) = file.filter(|file| !file.is_file()) {
+            return Err(Failure::new(format!("there is no settings file {}", file.display())));
+        }
+        let flags = [
+            ("data_dir", &flags.data_dir),
+            ("database_url", &flags.database_url),
+            (MASTER_KEY_FILE, &flags.master_key_file),
+            ("log_format", &flags.log_format),
+            ("listen", &listen.listen),
+            ("internal_listen", &listen.internal_listen),
+            ("public_url", &listen.public_url),
+        ];
+        let flags = flags.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value.clone())));
+        Self::read(&Given::gather(file.unwrap_or(Path::new(DEFAULT_FILE)), std::env::vars_os(), flags)?)
+    }
+
+    fn read(given: &Given) -> Result<Self, Failure> {
+        let data_dir = given.parse("data_dir", "a directory")?.unwrap_or_else(|| PathBuf::from("./claviger-data"));
+        let database = given.secret("database_url", "postgres://USER:PASSWORD@HOST/NAME or sqlite://PATH", |text| {
+            DatabaseAt::parse(text)
+        })?;
+        let address = "an IP address and a port, such as 127.0.0.1:7420";
+        let internal_listen = given.parse("internal_listen", address)?;
+        let internal_listen = internal_listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 7421)));
+        let internal_token =
+            format!("at least {SHORTEST_TOKEN} visible ASCII characters, such as `openssl rand -hex 32` prints");
+        let settings = Self {
+            database: database.unwrap_or_else(|| DatabaseAt::Sqlite(data_dir.join("claviger.db"))),
+            data_dir,
+            listen: given.parse("listen", address)?.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 7420))),
+            internal_listen,
+            internal_hosts: given
+                .list("internal_hosts", "host names without ports", host)?
+                .unwrap_or_else(|| default_internal_hosts(internal_listen.ip())),
+            internal_token: given.secret("internal_token", &internal_token, |text| {
+                let sound = text.len() >= SHORTEST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic());
+                sound.then(|| Secret::new(text.to_owned()))
+            })?,
+            brand: given.parse("brand", BRAND)?.unwrap_or_default(),
+            former_brands: given.list("former_brands", BRAND, |text| text.parse().ok())?.unwrap_or_default(),
+            master_key: master_key(given)?,
+            max_staleness: given
+                .checked("max_staleness", "1s to 60s: no verdict comes from memory for longer anyway", |text| {
+                    duration::parse(text).ok().filter(|life| (1..=60).contains(&life.as_secs()))
+                })?
+                .unwrap_or(Duration::from_secs(30)),
+            cache_entries: given
+                .checked("cache_entries", "100 to 10000000", |text| {
+                    text.parse().ok().filter(|entries| (100..=10_000_000).contains(entries))
+                })?
+                .unwrap_or(100_000),
+            log_format: given
+                .checked("log_format", "text or json", |text| match text {
+                    "text" => Some(LogFormat::Text),
+                    "json" => Some(LogFormat::Json),
+                    _ => None,
+                })?
+                .unwrap_or(LogFormat::Text),
+            log: given.checked(
+                "log",
+                "a level (error, warn, info, debug, trace) or a filter, such as info,sqlx=warn",
+                |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()),
+            )?,
+            public_url: given.checked("public_url", PUBLIC_URL, public_url)?,
+        };
+        if settings.public_url.is_none()
+            && !settings.listen.ip().is_loopback()
+            && !settings.listen.ip().is_unspecified()
+        {
+            let line = format!(
+                "listen {} is not on loopback; set public_url (CLAVIGER_PUBLIC_URL) to {PUBLIC_URL}",
+                settings.listen
+            );
+            return Err(Failure::new(line));
+        }
+        Ok(settings)
+    }
+
+    /// The instance's address for clients, given the address that was bound.
+    pub(crate) fn public_url(&self, bound: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| address_to_call(bound))
+    }
+}
+
+const BRAND: &str = "2 to 16 characters: a lower-case letter, then lower-case letters and digits";
+const PUBLIC_URL: &str = "an https:// address without a slash at the end (http:// only on loopback)";
+
+/// How to call a listener from this machine.
+pub(crate) fn address_to_call(bound: SocketAddr) -> String {
+    if bound.ip().is_unspecified() { format!("http://localhost:{}", bound.port()) } else { format!("http://{bound}") }
+}
+
+fn public_url(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let loopback = match url.host()? {
+        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(ip) => ip.is_loopback(),
+        Host::Ipv6(ip) => ip.is_loopback(),
+    };
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    // The issuer is compared as text, so it must be written as everybody else's library writes it.
+    let canonical = url.as_str().trim_end_matches('/') == text;
+    (safe && plain && canonical).then(|| text.to_owned())
+}
+
+fn host(text: &str) -> Option<String> {
+    let name = text.trim_start_matches('[').trim_end_matches(']');
+    Host::parse(name).is_ok().then_some(()).or_else(|| name.parse::<IpAddr>().ok().map(drop))?;
+    Some(name.to_owned())
+}
+
+fn master_key(given: &Given) -> Result<MasterKeyAt, Failure> {
+    let key = given
+        .secret(MASTER_KEY, MasterKey::FORMAT, |text| MasterKey::parse(text).map(|_| Secret::new(text.to_owned())))?;
+    let file = given.parse::<PathBuf>(MASTER_KEY_FILE, "a file")?;
+    match (key, file) {
+        (Some(_), Some(_)) => Err(Failure::new(format!(
+            "CLAVIGER_MASTER_KEY and {MASTER_KEY_FILE} are both set; give the master key in one place"
+        ))),
+        (Some(key), None) => Ok(MasterKeyAt::Variable(key)),
+        (None, Some(file)) => Ok(MasterKeyAt::File(file)),
+        (None, None) => Ok(MasterKeyAt::Default),
+    }
+}
+
+fn default_internal_hosts(ip: IpAddr) -> Vec<String> {
+    let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
+    if !ip.is_unspecified() && !hosts.contains(&ip.to_string()) {
+        hosts.push(ip.to_string());
+    }
+    hosts
+}
+
+impl DatabaseAt {
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("sqlite://") {
+            let sound = !path.is_empty() && !path.contains(['?', '%', ':']);
+            return sound.then(|| Self::Sqlite(PathBuf::from(path)));
+        }
+        let url = Url::parse(text).ok()?;
+        matches!(url.scheme(), "postgres" | "postgresql").then(|| Self::Postgres(Secret::new(text.to_owned())))
+    }
+}
+
+/// Without the password.
+impl fmt::Display for DatabaseAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres(address) => match Url::parse(address.expose()) {
+                Ok(url) => {
+                    write!(f, "postgres://{}", url.host_str().unwrap_or_default())?;
+                    if let Some(port) = url.port() {
+                        write!(f, ":{port}")?;
+                    }
+                    f.write_str(url.path())
+                }
+                Err(_) => f.write_str("postgres://…"),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn load(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Settings, String> {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("claviger-settings-{}-{number}.toml", std::process::id()));
+        std::fs::write(&path, file).unwrap();
+        let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let flags = flags.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let read = Given::gather(&path, variables, flags).and_then(|given| Settings::read(&given));
+        std::fs::remove_file(&path).unwrap();
+        read.map_err(|failure| failure.to_string().replace(&path.display().to_string(), "FILE"))
+    }
+
+    #[test]
+    fn a_flag_beats_a_variable_which_beats_the_file() {
+        let port = |settings: Result<Settings, String>| settings.unwrap().listen.port();
+        let (file, variable) = ("listen = '127.0.0.1:1'", ("CLAVIGER_LISTEN", "127.0.0.1:2"));
+        assert_eq!(port(load("", &[], &[])), 7420);
+        assert_eq!(port(load(file, &[], &[])), 1);
+        assert_eq!(port(load(file, &[variable], &[])), 2);
+        assert_eq!(port(load(file, &[variable], &[("listen", "127.0.0.1:3")])), 3);
+    }
+
+    #[test]
+    fn a_refusal_names_the_setting_and_its_place_and_what_would_be_right() {
+        let check = |file: &str, variables: &[(&str, &str)], parts: &[&str]| {
+            let said = load(file, variables, &[]).unwrap_err();
+            assert!(parts.iter().all(|part| said.contains(part)) && !said.contains('\n'), "{said}");
+        };
+        check("listn = 'x'", &[], &["listn", "FILE", "listen"]);
+        check("master_key = 'x'", &[], &["FILE", "master_key_file"]);
+        check("listen =", &[], &["FILE"]);
+        check("listen = 7420", &[], &["listen in FILE", "\"7420\"", "127.0.0.1:7420"]);
+        check("", &[("CLAVIGER_LISTN", "x")], &["listn", "CLAVIGER_LISTN"]);
+        check("", &[("CLAVIGER_listen", "127.0.0.1:1")], &["CLAVIGER_listen"]);
+        check("", &[("CLAVIGER_LISTEN", "")], &["CLAVIGER_LISTEN is empty"]);
+        check("", &[("CLAVIGER_MAX_STALENESS", "0s")], &["max_staleness in CLAVIGER_MAX_STALENESS", "1s to 60s"]);
+        check("", &[("CLAVIGER_CACHE_ENTRIES", "-1")], &["cache_entries", "100 to"]);
+        check("", &[("CLAVIGER_BRAND", "A_b")], &["brand in CLAVIGER_BRAND", "2 to 16"]);
+        check("former_brands = ['ok', 'N']", &[], &["former_brands in FILE", "\"N\""]);
+        check("internal_hosts = ['a b']", &[], &["internal_hosts in FILE", "\"a b\""]);
+        check("", &[("CLAVIGER_LOG", "a=b=c")], &["log in CLAVIGER_LOG"]);
+        check("log_format = 'xml'", &[], &["text or json"]);
+        check("", &[("CLAVIGER_LISTEN", "192.0.2.1:7420")], &["CLAVIGER_PUBLIC_URL"]);
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_a_secret() {
+        let check = |name: &str, value: &str| {
+            let said = load("", &[(name, value)], &[]).unwrap_err();
+            assert!(!said.contains(value), "{said}");
+        };
+        let said = load("internal_token = 'hunter2", &[], &[]).unwrap_err();
+        assert!(said.contains("line 1") && !said.contains("hunter2"), "{said}");
+        check("CLAVIGER_INTERNAL_TOKEN", "hunter2");
+        check("CLAVIGER_MASTER_KEY", "hunter2");
+        check("CLAVIGER_DATABASE_URL", "mysql://u:hunter2@h/d");
+    }
+
+    #[test]
+    fn a_public_url_is_https_and_canonical() {
+        let check = |text: &str, sound: bool| assert_eq!(public_url(text).is_some(), sound, "{text}");
+        check("https://keys.acme.test", true);
+        check("https://acme.test/keys", true);
+        check("http://localhost:7420", true);
+        check("http://127.0.0.1:7420", true);
+        check("http://[::1]:7420", true);
+        for wrong in [
+            "http://keys.acme.test",
+            "https://keys.acme.test/",
+            "https://Keys.acme.test",
+            "keys.acme.test",
+            "https://u:p@keys.acme.test",
+            "https://keys.acme.test?x",
+            "https://keys.acme.test:443",
+            "ftp://localhost",
+        ] {
+            check(wrong, false);
+        }
+    }
+
+    #[test]
+    fn digits_from_the_environment_stay_text() {
+        let token = "0123456789012345";
+        let settings = load("", &[("CLAVIGER_INTERNAL_TOKEN", token)], &[]).unwrap();
+        assert_eq!(settings.internal_token.unwrap().expose(), token);
+    }
+
+    #[test]
+    fn variables_of_users_commands_and_of_kubernetes_are_no_settings() {
+        let variables = [
+            ("CLAVIGER_URL", "x"),
+            ("CLAVIGER_TOKEN", "x"),
+            ("CLAVIGER_SERVICE_HOST", "10.0.0.1"),
+            ("CLAVIGER_SERVICE_PORT_HTTP", "7420"),
+            ("CLAVIGER_PORT", "tcp://10.0.0.1:7420"),
+            ("CLAVIGER_PORT_7420_TCP_PORT", "7420"),
+            ("CLAVIGER_DB_PORT_5432_TCP", "tcp://10.0.0.1:5432"),
+        ];
+        load("", &variables, &[]).unwrap();
+        load("", &[("CLAVIGER_PORT", "7420")], &[]).unwrap_err();
+    }
+
+    #[test]
+    fn the_address_of_a_database_is_shown_without_its_password() {
+        let shown = |text: &str| DatabaseAt::parse(text).map(|at| at.to_string());
+        assert_eq!(shown("postgres://me:secret@db:5433/keys?x=y").as_deref(), Some("postgres://db:5433/keys"));
+        assert_eq!(shown("sqlite:///var/keys.db").as_deref(), Some("/var/keys.db"));
+        assert_eq!(shown("sqlite://:memory:"), None);
+        assert_eq!(shown("keys.db"), None);
+    }
+}

@@ -1,0 +1,46 @@
+use std::process::Command;
+
+use crate::server::{Instance, done};
+
+#[test]
+fn it_works_beside_a_running_server_once_and_again_only_if_asked() {
+    let instance = Instance::new();
+    let server = instance.serve(&[]);
+    let first = instance.run(&["bootstrap", "--json"]);
+    assert_eq!((first.code, first.stderr.as_str()), (Some(0), ""));
+    let json = first.json();
+    let mut members: Vec<&String> = json.as_object().unwrap().keys().collect();
+    members.sort();
+    assert_eq!(members, ["api_key", "organization_id", "service_account_id"]);
+
+    let said = instance.refused(&["bootstrap"]);
+    assert!(said.contains("--another-key"), "{said}");
+
+    let second = instance.ok(&["bootstrap", "--another-key"]);
+    let first = json["api_key"].as_str().unwrap();
+    assert_ne!(first, second.trim());
+    for key in [first, second.trim()] {
+        assert_eq!(server.user(&instance, key, &["api-key", "list"]).code, Some(0));
+    }
+    instance.assert_nowhere(&[first, second.trim()]);
+}
+
+#[test]
+fn the_key_stands_alone_on_stdout() {
+    let done = Instance::new().run(&["bootstrap"]);
+    assert!(done.stdout.starts_with("clv_key_") && done.stdout.lines().count() == 1, "{done:?}");
+    assert!(done.stderr.contains("claviger serve") && !done.stderr.contains("clv_key_"), "{done:?}");
+}
+
+#[test]
+fn it_does_not_change_what_a_running_server_says_about_itself() {
+    let instance = Instance::new();
+    let server = instance.serve(&["--public-url=https://keys.acme.test"]);
+    // From another shell, where nobody set public_url.
+    let admin = instance.ok(&["bootstrap"]);
+    let url = format!("{}/v1/apis", server.public);
+    let mut curl = Command::new("curl");
+    let curl = curl.args(["-s", &url, "-H", &format!("X-API-Key: {}", admin.trim())]);
+    let apis = done(curl.output().unwrap()).json();
+    assert_eq!(apis["items"][0]["identifier"], "https://keys.acme.test");
+}

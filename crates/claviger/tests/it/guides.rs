@@ -1,0 +1,92 @@
+//! The guides do what they say: their shell blocks run in order against a new server.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::server::{Instance, Server};
+
+/// Runs shell blocks of a guide as one script and checks that its output holds `expected`, in this order.
+fn check(instance: &Instance, server: &Server, script: &str, expected: &[&str]) {
+    // The guide calls `claviger` by its name, with the settings of its server.
+    let settings = instance.claviger(&[]);
+    let settings = settings.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let beside = [Path::new(env!("CARGO_BIN_EXE_claviger")).parent().unwrap().to_owned()];
+    let searched = env::var_os("PATH").unwrap_or_default();
+    let path: OsString = env::join_paths(beside.into_iter().chain(env::split_paths(&searched))).unwrap();
+
+    let mut shell = Command::new("sh");
+    shell.args(["-eu", "-c", script]).current_dir(instance.path()).envs(settings).env("PATH", path);
+    shell.env("CLAVIGER_URL", &server.public).env("INTERNAL_URL", &server.internal);
+    shell.env_remove("CLAVIGER_TOKEN");
+    let done = shell.stdin(Stdio::null()).output().unwrap();
+
+    let (said, complained) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let told = format!("{said}\n{complained}\n{}", server.log());
+    assert!(done.status.success(), "{}\n{told}", done.status);
+    let mut rest = &*said;
+    for fragment in expected {
+        let place = rest.find(fragment).unwrap_or_else(|| panic!("{fragment} is missing, or comes too early:\n{told}"));
+        rest = &rest[place + fragment.len()..];
+    }
+}
+
+#[test]
+fn the_guide_to_api_keys_works_as_written() {
+    let instance = Instance::new();
+    check(
+        &instance,
+        &instance.serve(&[]),
+        &blocks(include_str!("../../../../docs/api-keys.md"), "sh").join("\n"),
+        &[
+            r#""name":"root""#,
+            r#""identifier":"https://api.acme.test""#,
+            r#"{"valid":true,"code":"valid","#,
+            r#""metadata":{"plan":"pro"}"#,
+            r#"{"valid":false,"code":"permission_missing","#,
+            r#""generation":"retiring""#,
+            r#""generation":"current""#,
+            r#""state":"retiring""#,
+            r#""token":"clv_key_"#,
+            r#""token":null"#,
+            r#""status":"disabled""#,
+            r#""status":"active""#,
+            r#""status":"revoked""#,
+            r#"{"valid":false,"code":"revoked","#,
+            r#""action":"api_key.revoked""#,
+            r#""action":"api_key.created""#,
+            r#""status":422"#,
+            r#""code":"invalid_name""#,
+            r#""code":"permission_not_held""#,
+        ],
+    );
+}
+
+#[test]
+fn the_first_key_of_the_readme_verifies_as_written() {
+    let instance = Instance::new();
+    let server = instance.serve(&["--dev"]);
+    let (_, key) = server.keys();
+    let commands = blocks(include_str!("../../../../README.md"), "sh").join("\n");
+    assert!(commands.contains("http://127.0.0.1:7421/"));
+    let script = format!("KEY={key}\n{commands}").replace("http://127.0.0.1:7421", &server.internal);
+    let refused = r#"{"valid":false,"code":"permission_missing","#;
+    check(&instance, &server, &script, &[r#"{"valid":true,"code":"valid","#, r#""name":"dev example""#, refused]);
+}
+
+#[test]
+fn the_audit_trail_proves_as_the_guide_to_operations_says() {
+    let script = blocks(include_str!("../../../../docs/operations.md"), "sh").join("\n");
+    let proved = "prove";
+    let instance = Instance::new();
+    check(&instance, &instance.serve(&[]), &format!("{script}\ngrep -c '\"hash\"' heads.json"), &[proved, proved]);
+}
+
+/// The blocks of a guide that are marked as `language`.
+pub(crate) fn blocks<'a>(guide: &'a str, language: &str) -> Vec<&'a str> {
+    let start = format!("\n```{language}\n");
+    guide.split(&start).skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
+}

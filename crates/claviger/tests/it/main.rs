@@ -1,0 +1,18 @@
+//! The binary as its operators and users meet it: real processes, real sockets, on SQLite; what only several nodes can
+//! show, on the PostgreSQL that `CLAVIGER_TEST_POSTGRES` names.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
+
+mod server;
+
+mod audit;
+mod bootstrap;
+mod crash;
+mod dev;
+mod guides;
+mod master_key;
+mod nginx;
+mod postgres;
+mod settings;
+mod stop;
+mod user;

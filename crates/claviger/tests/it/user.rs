@@ -1,0 +1,158 @@
+use crate::server::{Done, Instance, Server, done_reading};
+
+struct Admin {
+    instance: Instance,
+    server: Server,
+    token: String,
+    example: String,
+}
+
+impl Admin {
+    fn new() -> Self {
+        let instance = Instance::new();
+        let server = instance.serve(&["--dev"]);
+        let (token, example) = server.keys();
+        Self { instance, server, token, example }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        self.server.user(&self.instance, &self.token, arguments)
+    }
+
+    fn ok(&self, arguments: &[&str]) -> Done {
+        let done = self.run(arguments);
+        assert_eq!(done.code, Some(0), "{arguments:?}: {done:?}");
+        done
+    }
+
+    /// The example's service account.
+    fn account(&self) -> String {
+        let list = self.ok(&["api-key", "list", "--query=dev", "--output=json"]).json();
+        list["items"][0]["service_account_id"].as_str().unwrap().to_owned()
+    }
+
+    fn create(&self, name: &str, more: &[&str]) -> Done {
+        let account = self.account();
+        let fixed = ["api-key", "create", "--service-account", &account, "--name", name, "--permission=invoices:read"];
+        self.run(&[fixed.as_slice(), more].concat())
+    }
+
+    fn verify(&self, token: &str, more: &[&str]) -> Done {
+        let mut command = self.instance.claviger(&[["verify", "-", "--output=json"].as_slice(), more].concat());
+        command.env("CLAVIGER_URL", &self.server.public).env("CLAVIGER_TOKEN", &self.token);
+        done_reading(&mut command, &format!("{token}\n"))
+    }
+}
+
+#[test]
+fn a_key_lives_from_create_to_revoke() {
+    let admin = Admin::new();
+    let created = admin.create("nightly", &[]);
+    assert_eq!(created.code, Some(0), "{created:?}");
+    let first = created.stdout.trim();
+    assert!(first.starts_with("clv_key_") && !created.stderr.contains(first), "{created:?}");
+
+    let list = admin.ok(&["api-key", "list"]);
+    let line = list.stdout.lines().find(|line| line.contains("nightly")).unwrap();
+    let id = line.split_whitespace().next().unwrap();
+    let shown = admin.ok(&["api-key", "show", id]);
+    assert!(shown.stdout.contains("nightly") && !shown.stdout.contains(first), "{shown:?}");
+
+    let verdict = admin.verify(first, &["--permission=invoices:read"]);
+    assert_eq!((verdict.code, verdict.json()["code"].as_str()), (Some(0), Some("valid")));
+    let verdict = admin.verify(first, &["--permission=invoices:write"]);
+    assert_eq!((verdict.code, verdict.json()["code"].as_str()), (Some(1), Some("permission_missing")));
+
+    let second = admin.ok(&["api-key", "roll", id, "--overlap=1h"]).stdout;
+    let second = second.trim();
+    assert_eq!(admin.verify(first, &[]).json()["credential"]["generation"], "retiring");
+    assert_eq!(admin.verify(second, &[]).json()["credential"]["generation"], "current");
+
+    let revoked = admin.ok(&["api-key", "revoke", id, "--reason=compromised"]);
+    assert!(revoked.stdout.contains("revoked"), "{revoked:?}");
+    for token in [first, second] {
+        let verdict = admin.verify(token, &[]);
+        assert_eq!((verdict.code, verdict.json()["code"].as_str()), (Some(1), Some("revoked")));
+    }
+    admin.instance.assert_nowhere(&[&admin.token, &admin.example, first, second]);
+}
+
+#[test]
+fn every_flag_of_create_arrives() {
+    let admin = Admin::new();
+    let created = admin.create(
+        "limited",
+        &[
+            "--object=repo:acme/*",
+            "--environment=test",
+            "--expires-in=90d",
+            "--not-before=2026-01-01T00:00:00Z",
+            "--allowed-network=192.0.2.0/24",
+            r#"--metadata={"plan":"pro"}"#,
+            "--output=json",
+        ],
+    );
+    let key = created.json();
+    assert!(key["token"].as_str().unwrap().starts_with("clv_testkey_"));
+    assert_eq!(key["objects"][0], "repo:acme/*");
+    assert_eq!(key["allowed_networks"][0], "192.0.2.0/24");
+    assert_eq!(key["metadata"]["plan"], "pro");
+    assert_eq!(key["not_before"], "2026-01-01T00:00:00Z");
+    assert!(key["expires_at"].is_string());
+    let token = key["token"].as_str().unwrap();
+    let asked = ["--object=repo:acme/site", "--client-ip=192.0.2.7", "--audience=https://api.acme.test"];
+    assert_eq!(admin.verify(token, &asked).json()["code"], "valid");
+    assert_eq!(admin.verify(token, &["--object=repo:acme/site"]).json()["code"], "network_not_allowed");
+    assert_eq!(admin.verify(token, &["--client-ip=192.0.2.7"]).json()["code"], "object_required");
+}
+
+#[test]
+fn a_list_is_filtered_and_read_to_its_end() {
+    let admin = Admin::new();
+    for number in 0..5 {
+        assert_eq!(admin.create(&format!("batch {number}"), &[]).code, Some(0));
+    }
+    let page = admin.ok(&["api-key", "list", "--query=batch", "--limit=2", "--output=json"]).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+    assert!(page["next_cursor"].is_string());
+    let all = admin.ok(&["api-key", "list", "--query=batch", "--limit=2", "--all", "--output=json"]).json();
+    assert_eq!(all["items"].as_array().unwrap().len(), 5);
+    assert!(all["next_cursor"].is_null());
+    let page = admin.ok(&["api-key", "list", "--query=batch", "--limit=2"]);
+    assert!(page.stderr.contains("--all"), "{page:?}");
+    let none = admin.ok(&["api-key", "list", "--status=revoked"]);
+    assert!(none.stdout.is_empty() && none.stderr.contains("none"), "{none:?}");
+}
+
+#[test]
+fn a_refusal_says_why_and_what_next() {
+    let admin = Admin::new();
+    let check = |done: Done, parts: &[&str]| {
+        assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""), "{done:?}");
+        assert!(parts.iter().all(|part| done.stderr.contains(part)), "{done:?}");
+    };
+    check(
+        admin.create("x", &["--permission=nothing:here", "--object=nonsense"]),
+        &["422", "/permissions/1", "/objects/0"],
+    );
+    check(admin.run(&["api-key", "show", "key_01h455vb4pex5vsknk084sn02q"]), &["404"]);
+    let as_nobody = admin.server.user(&admin.instance, "", &["api-key", "list"]);
+    check(as_nobody, &["401", "CLAVIGER_TOKEN", "claviger bootstrap"]);
+    let as_example = admin.server.user(&admin.instance, &admin.example, &["api-key", "list"]);
+    check(as_example, &["403", "claviger:"]);
+    let wrong = admin.server.user(&admin.instance, "clv_key_wrong", &["api-key", "list"]);
+    check(wrong, &["401", "does not count"]);
+    check(admin.instance.run(&["api-key", "list", "--url=http://127.0.0.1:1"]), &["127.0.0.1:1", "claviger serve"]);
+    check(admin.instance.run(&["api-key", "list", "--url=localhost"]), &["localhost", "http"]);
+}
+
+#[test]
+fn verify_shows_a_verdict_in_words() {
+    let admin = Admin::new();
+    let valid = admin.run(&["verify", &admin.example, "--permission=invoices:read"]);
+    assert_eq!(valid.code, Some(0), "{valid:?}");
+    assert!(valid.stdout.contains("valid") && valid.stdout.contains("billing sync"), "{valid:?}");
+    let garbage = admin.run(&["verify", "garbage"]);
+    assert_eq!(garbage.code, Some(1), "{garbage:?}");
+    assert!(garbage.stdout.contains("malformed"), "{garbage:?}");
+}

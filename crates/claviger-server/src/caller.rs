@@ -184,33 +184,19 @@ impl Known {
     }
 }
 
-/// DESIGN section 5: state, proof and audience are 401; network, permission and object are 403.
 fn refused(verdict: Verdict, permission: Option<&'static str>) -> RequestError {
     let Verdict::Refused(refusal) = verdict else { return RequestError::Unauthenticated(Some(Refusal::Unknown)) };
-    match refusal {
-        Refusal::AudienceMismatch | Refusal::PermissionMissing => RequestError::Forbidden {
+    // Our API is the audience of whatever holds one of its permissions, so that lacking one says more.
+    if matches!(refusal, Refusal::AudienceMismatch | Refusal::PermissionMissing) {
+        let needed = permission.unwrap_or("a permission");
+        return RequestError::Forbidden {
             code: Refusal::PermissionMissing.code(),
             permission,
-            message: format!(
-                "this needs {}, which your credential does not have; an administrator can give it",
-                permission.unwrap_or("a permission")
-            ),
-        },
-        Refusal::NetworkNotAllowed
-        | Refusal::ObjectRequired
-        | Refusal::ObjectNotAllowed
-        | Refusal::QuotaExceeded
-        | Refusal::RateLimited => {
-            RequestError::Forbidden { code: refusal.code(), permission: None, message: refusal.message().to_owned() }
-        }
-        Refusal::Malformed
-        | Refusal::Unknown
-        | Refusal::Revoked
-        | Refusal::Disabled
-        | Refusal::PendingApproval
-        | Refusal::Expired
-        | Refusal::NotYetValid
-        | Refusal::ProofRequired
-        | Refusal::ProofInvalid => RequestError::Unauthenticated(Some(refusal)),
+            message: format!("this needs {needed}, which your credential does not have; an administrator can give it"),
+        };
     }
+    if refusal.http_status() == 401 {
+        return RequestError::Unauthenticated(Some(refusal));
+    }
+    RequestError::Forbidden { code: refusal.code(), permission: None, message: refusal.message().to_owned() }
 }

@@ -8,6 +8,7 @@ mod api;
 mod api_key;
 mod assignment;
 mod audit;
+mod change_log;
 mod changes;
 mod database;
 mod dialect;

@@ -120,6 +120,25 @@ impl Refusal {
         }
     }
 
+    /// The HTTP status by which a gateway or an API refuses: 401 where another credential or a proof would help
+    /// (RFC 6750 `invalid_token`), 403 where this one may not (`insufficient_scope`), 429 where it must wait.
+    pub fn http_status(self) -> u16 {
+        match self {
+            Self::Malformed
+            | Self::Unknown
+            | Self::Revoked
+            | Self::Disabled
+            | Self::PendingApproval
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::ProofRequired
+            | Self::ProofInvalid
+            | Self::AudienceMismatch => 401,
+            Self::NetworkNotAllowed | Self::PermissionMissing | Self::ObjectRequired | Self::ObjectNotAllowed => 403,
+            Self::QuotaExceeded | Self::RateLimited => 429,
+        }
+    }
+
     /// Whether it is about the credential as such, and not about this use of it.
     pub fn is_about_state(self) -> bool {
         match self {

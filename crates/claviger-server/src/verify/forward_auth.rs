@@ -115,35 +115,20 @@ fn allowed(found: &Found) -> Response {
     response
 }
 
-/// DESIGN section 5: state, proof and audience are 401; network, permission and object 403; quota and rate 429.
 fn refused(refusal: Refusal, permissions: &[Permission]) -> Response {
-    match refusal {
-        Refusal::Malformed
-        | Refusal::Unknown
-        | Refusal::Revoked
-        | Refusal::Disabled
-        | Refusal::PendingApproval
-        | Refusal::Expired
-        | Refusal::NotYetValid
-        | Refusal::ProofRequired
-        | Refusal::ProofInvalid
-        | Refusal::AudienceMismatch => {
-            // Only the verify call tells a typo from an unknown token.
-            let shown = if refusal == Refusal::Malformed { Refusal::Unknown } else { refusal };
-            let says = "Bearer realm=\"claviger\", error=\"invalid_token\"".to_owned();
-            told(StatusCode::UNAUTHORIZED, shown.code(), Some(says))
-        }
-        Refusal::NetworkNotAllowed
-        | Refusal::PermissionMissing
-        | Refusal::ObjectRequired
-        | Refusal::ObjectNotAllowed => {
+    // Only the verify call tells a typo from an unknown token.
+    let refusal = if refusal == Refusal::Malformed { Refusal::Unknown } else { refusal };
+    let status = StatusCode::from_u16(refusal.http_status()).unwrap_or(StatusCode::FORBIDDEN);
+    let challenge = match status {
+        StatusCode::UNAUTHORIZED => Some("Bearer realm=\"claviger\", error=\"invalid_token\"".to_owned()),
+        StatusCode::FORBIDDEN => {
             let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
             let scope = if names.is_empty() { String::new() } else { format!(", scope=\"{}\"", names.join(" ")) };
-            let says = format!("Bearer realm=\"claviger\", error=\"insufficient_scope\"{scope}");
-            told(StatusCode::FORBIDDEN, refusal.code(), Some(says))
+            Some(format!("Bearer realm=\"claviger\", error=\"insufficient_scope\"{scope}"))
         }
-        Refusal::QuotaExceeded | Refusal::RateLimited => told(StatusCode::TOO_MANY_REQUESTS, refusal.code(), None),
-    }
+        _ => None,
+    };
+    told(status, refusal.code(), challenge)
 }
 
 fn told(status: StatusCode, code: &'static str, challenge: Option<String>) -> Response {

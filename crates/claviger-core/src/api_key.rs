@@ -21,6 +21,9 @@ use crate::{
     service_account::ServiceAccount,
 };
 
+/// Every verification walks them, and a gateway passes them on in a header.
+const MAX_LIMITS: usize = 100;
+
 /// The longest overlap of a roll: 30 days.
 const MAX_OVERLAP_SECONDS: u32 = 30 * 24 * 60 * 60;
 
@@ -571,10 +574,12 @@ fn secret_kind(environment: Environment) -> SecretKind {
 }
 
 fn parse_objects(entries: Option<&[String]>, errors: &mut FieldErrors) -> Option<ObjectSet> {
+    errors.at_most(MAX_LIMITS, "/objects", entries?.len())?;
     errors.keep_list("/objects", "invalid_object", ObjectSet::parse(entries?))
 }
 
 fn parse_networks(entries: Option<&[String]>, errors: &mut FieldErrors) -> Option<NetworkSet> {
+    errors.at_most(MAX_LIMITS, "/allowed_networks", entries?.len())?;
     errors.keep_list("/allowed_networks", "invalid_network", NetworkSet::parse(entries?))
 }
 

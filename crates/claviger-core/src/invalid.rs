@@ -46,6 +46,15 @@ impl FieldErrors {
         parsed.map_err(|(index, error)| self.add(format!("{pointer}/{index}"), code, error.to_string())).ok()
     }
 
+    /// Notes a list that is too long.
+    pub fn at_most(&mut self, most: usize, pointer: &str, entries: usize) -> Option<()> {
+        if entries <= most {
+            return Some(());
+        }
+        self.add(pointer, "too_many", format!("at most {most} entries"));
+        None
+    }
+
     /// `Ok` while nothing was noted.
     pub fn finish(self) -> Result<(), Rejection> {
         if self.0.is_empty() { Ok(()) } else { Err(Rejection::Invalid(self.0)) }

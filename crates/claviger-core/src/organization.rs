@@ -17,6 +17,9 @@ use crate::{
     policy::{Policy, PolicyChanges},
 };
 
+/// How many permissions a list names at most.
+const MAX_PERMISSIONS: usize = 500;
+
 /// A customer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Organization {
@@ -258,6 +261,7 @@ pub(crate) fn parse_mask(
     declared: &PermissionSet,
     errors: &mut FieldErrors,
 ) -> Option<PermissionMask> {
+    errors.at_most(MAX_PERMISSIONS, pointer, entries.len())?;
     let mut sound = true;
     for (index, entry) in entries.iter().enumerate() {
         match PermissionMask::parse([entry]) {

@@ -156,6 +156,7 @@ impl Policy {
             None => {}
             Some(None) => policy.allowed_networks = None,
             Some(Some(networks)) => {
+                errors.at_most(100, "/allowed_networks", networks.len());
                 policy.allowed_networks =
                     errors.keep_list("/allowed_networks", "invalid_network", NetworkSet::parse(&networks));
             }

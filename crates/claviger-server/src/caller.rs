@@ -102,7 +102,7 @@ impl<P: Permitted> FromRequestParts<App> for Caller<P> {
     type Rejection = RequestError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
-        let known = Known::from(parts, app, Some(P::PERMISSION)).await?;
+        let known = Known::from(parts, app, Asked::Permission(P::PERMISSION)).await?;
         let reach = Reach::of(known.found(), P::PERMISSION).ok_or(RequestError::NotFound)?;
         Ok(Self { known, reach, permission: PhantomData })
     }
@@ -110,6 +110,26 @@ impl<P: Permitted> FromRequestParts<App> for Caller<P> {
 
 /// A credential that asks about itself: only its state counts, no permission is needed.
 pub(crate) struct Itself(Known);
+
+/// A credential that rolls or ends itself: no permission is needed either, but its networks and its proof count, or a
+/// thief could lock its owner out from anywhere.
+pub(crate) struct ActsOnItself(Itself);
+
+impl std::ops::Deref for ActsOnItself {
+    type Target = Itself;
+
+    fn deref(&self) -> &Itself {
+        &self.0
+    }
+}
+
+impl FromRequestParts<App> for ActsOnItself {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
+        Known::from(parts, app, Asked::Use).await.map(|known| Self(Itself(known)))
+    }
+}
 
 impl Itself {
     /// Who writes, for the audit trail.
@@ -127,7 +147,7 @@ impl FromRequestParts<App> for Itself {
     type Rejection = RequestError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
-        Known::from(parts, app, None).await.map(Self)
+        Known::from(parts, app, Asked::State).await.map(Self)
     }
 }
 
@@ -142,13 +162,21 @@ impl FromRequestParts<App> for CallerId {
     }
 }
 
+/// What must hold of the caller's credential.
+#[derive(Clone, Copy)]
+enum Asked {
+    State,
+    Use,
+    Permission(&'static str),
+}
+
 struct Known {
     entry: Arc<Entry>,
     by: By,
 }
 
 impl Known {
-    async fn from(parts: &mut Parts, app: &App, permission: Option<&'static str>) -> Result<Self, RequestError> {
+    async fn from(parts: &mut Parts, app: &App, asked: Asked) -> Result<Self, RequestError> {
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         let presented = credential(&parts.headers).map_err(|Ambiguous| {
             RequestError::unreadable(StatusCode::BAD_REQUEST, "several_credentials", Ambiguous::MESSAGE)
@@ -156,18 +184,27 @@ impl Known {
         let Some(presented) = presented else { return Err(RequestError::Unauthenticated(None)) };
         let looked_up = app.look_up(presented).await?;
         let now = app.now();
-        let verdict = match permission {
-            None => claviger_token::state(&looked_up.presented, looked_up.found(), now),
-            Some(permission) => {
-                let required: Vec<Permission> = permission.parse().into_iter().collect();
-                let required =
-                    Required { audience: Some(&app.config.public_url), permissions: &required, ..Required::default() };
+        let permission = match asked {
+            Asked::Permission(permission) => Some(permission),
+            Asked::State | Asked::Use => None,
+        };
+        let permissions: Vec<Permission> =
+            permission.and_then(|permission| permission.parse().ok()).into_iter().collect();
+        let verdict = match asked {
+            Asked::State => claviger_token::state(&looked_up.presented, looked_up.found(), now),
+            Asked::Use | Asked::Permission(_) => {
+                let audience = permission.map(|_| app.config.public_url.as_str());
+                let required = Required { audience, permissions: &permissions, ..Required::default() };
                 let context = Context { client_ip: address, ..Context::plain() };
-                let verdict = claviger_token::decide(&looked_up.presented, looked_up.found(), &required, &context, now);
-                app.usage.count(&looked_up, verdict, required.permissions, address, now);
-                verdict
+                claviger_token::decide(&looked_up.presented, looked_up.found(), &required, &context, now)
             }
         };
+        // What a credential does to itself concerns no object of an API.
+        let verdict = match (asked, verdict) {
+            (Asked::Use, Verdict::Refused(Refusal::ObjectRequired)) => Verdict::Valid,
+            (Asked::State | Asked::Use | Asked::Permission(_), verdict) => verdict,
+        };
+        app.usage.count(&looked_up, verdict, &permissions, address, now);
         let (Verdict::Valid, Some(entry)) = (verdict, looked_up.entry) else {
             return Err(refused(verdict, permission));
         };

@@ -14,6 +14,7 @@ use crate::{app::App, problem::RequestError};
 
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 200;
+const MAX_QUERY: usize = 2048;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,6 +60,10 @@ impl<Q: ListQuery> FromRequestParts<App> for Listing<Q> {
     type Rejection = RequestError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
+        if parts.uri.query().is_some_and(|query| query.len() > MAX_QUERY) {
+            let detail = format!("a query is at most {MAX_QUERY} bytes");
+            return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail));
+        }
         let Query(filters) = Query::<Q>::from_request_parts(parts, app).await.map_err(|rejection| {
             let detail =
                 rejection.body_text().chars().filter(|character| !character.is_control()).take(300).collect::<String>();

@@ -1,6 +1,6 @@
 //! One line per request, found by its id. Never a query string, never a header: secrets travel there.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -57,15 +57,26 @@ fn fresh(app: &App) -> RequestId {
     RequestId(uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string().into())
 }
 
+/// Text that a caller had a hand in, without what looks like a token: one does not belong into a log or an error.
+pub(crate) fn redacted(text: &str) -> Cow<'_, str> {
+    let of_token = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let is_token = |word: &str| word.len() >= 40 && word.matches('_').count() >= 2;
+    if !text.split(|character| !of_token(character)).any(is_token) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|character| !of_token(character)) {
+        let word = piece.trim_end_matches(|character| !of_token(character));
+        shown.push_str(if is_token(word) { "[redacted]" } else { word });
+        shown.push_str(&piece[word.len()..]);
+    }
+    Cow::Owned(shown)
+}
+
 /// A path is the caller's text: bounded, and a token that somebody put into it does not stay.
 fn shown(path: &str) -> String {
-    let hides_token = |segment: &str| segment.len() >= 32 && segment.matches('_').count() >= 2;
     let short: String = path.chars().take(200).collect();
-    short
-        .split('/')
-        .map(|segment| if hides_token(segment) { "[redacted]" } else { segment })
-        .collect::<Vec<_>>()
-        .join("/")
+    redacted(&short).into_owned()
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use claviger_token::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::log::redacted;
+
 /// An error, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
@@ -43,7 +45,13 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        // What callers sent comes back in errors; a credential that stood in the wrong place does not.
+        self.detail = redacted(&self.detail).into_owned();
+        for error in &mut self.errors {
+            error.pointer = redacted(&error.pointer).into_owned();
+            error.message = redacted(&error.message).into_owned();
+        }
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
@@ -93,6 +101,11 @@ pub(crate) enum RequestError {
 impl From<StoreError> for RequestError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Taken("idempotency_key") => Self::Rejected(Rejection::Conflict {
+                code: "in_progress",
+                message: "the same request is being done right now; repeat it, with the same key, in a moment"
+                    .to_owned(),
+            }),
             StoreError::Taken(what) => Self::Rejected(Rejection::Conflict {
                 code: "taken",
                 message: format!("another has this {what} already; choose another"),

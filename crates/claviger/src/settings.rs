@@ -56,7 +56,7 @@ pub(crate) struct ListenFlags {
     /// Address of the internal listener [default: 127.0.0.1:7421]
     #[arg(long, value_name = "ADDRESS")]
     internal_listen: Option<String>,
-    /// The instance's address for clients [default: http://<listen>]
+    /// The instance's address for clients [default: http:// and the address of listen]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Id;
+use super::{Id, must_be_few};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -132,7 +132,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<ApiView>, RequestError> {
     caller.must_reach_instance()?;
     let mut tx = app.store.begin(caller.by()).await?;
-    let api = tx.within(Reach::Instance).api(id).await?.ok_or(RequestError::NotFound)?;
+    let api = tx.to_change(Reach::Instance).api(id).await?.ok_or(RequestError::NotFound)?;
     servers_must_exist(&mut tx, changes.resource_servers.as_deref().unwrap_or_default()).await?;
     let taken = tx.within(Reach::Instance).permissions_of_others(Some(id)).await?;
     let (api, event) = api.update(changes, &taken)?;
@@ -156,7 +156,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, RequestError> {
     caller.must_reach_instance()?;
     let mut tx = app.store.begin(caller.by()).await?;
-    let api = tx.within(Reach::Instance).api(id).await?.ok_or(RequestError::NotFound)?;
+    let api = tx.to_change(Reach::Instance).api(id).await?.ok_or(RequestError::NotFound)?;
     let event = api.delete()?;
     tx.delete_api(id).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
@@ -164,6 +164,7 @@ pub(crate) async fn delete(
 }
 
 async fn servers_must_exist(tx: &mut Tx<'_>, servers: &[ServiceAccountId]) -> Result<(), RequestError> {
+    must_be_few("/resource_servers", servers.len())?;
     for (index, server) in servers.iter().enumerate() {
         if tx.within(Reach::Instance).service_account(*server).await?.is_none() {
             let message = format!("there is no service account {server}");

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Id;
+use super::{Id, must_not_reach_further};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -96,7 +96,7 @@ impl IssuedApiKey {
     }
 
     /// As a repetition of the request sees it.
-    fn concealed(key: &ApiKey, now: Timestamp) -> Self {
+    pub(super) fn concealed(key: &ApiKey, now: Timestamp) -> Self {
         Self { key: ApiKeyView::new(key.clone(), now), token: None }
     }
 }
@@ -259,6 +259,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<ApiKeyView>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
     let key = tx.to_change(caller.reach()).api_key(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, key.service_account.into()).await?;
     let world = World::read(&mut tx, caller.reach(), key.service_account).await?.ok_or(RequestError::NotFound)?;
     let (key, event) = key.update(changes, &world.context(&app, caller.grantor()), app.now())?;
     tx.save_api_key(&key).await?;
@@ -281,6 +282,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
     let key = tx.to_change(caller.reach()).api_key(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, key.service_account.into()).await?;
     let (key, event) = key.delete(app.now());
     tx.save_api_key(&key).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
@@ -304,6 +306,7 @@ pub(crate) async fn roll(
 ) -> Result<Answer<IssuedApiKey>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
     let key = tx.to_change(caller.reach()).api_key(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, key.service_account.into()).await?;
     let world = World::read(&mut tx, caller.reach(), key.service_account).await?.ok_or(RequestError::NotFound)?;
     let now = app.now();
     let rolled = key.roll(body.overlap_seconds, &world.context(&app, caller.grantor()), now, &mut app.rng())?;
@@ -329,6 +332,7 @@ pub(crate) async fn revoke(
 ) -> Result<Answer<ApiKeyView>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
     let key = tx.to_change(caller.reach()).api_key(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, key.service_account.into()).await?;
     let (key, event) = key.revoke(body.reason, app.now())?;
     tx.save_api_key(&key).await?;
     let body = ApiKeyView::new(key, app.now());

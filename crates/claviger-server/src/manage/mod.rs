@@ -9,13 +9,44 @@ pub(crate) mod role;
 pub(crate) mod service_account;
 pub(crate) mod token;
 
+use claviger_core::{Reach, Rejection};
+use claviger_store::Tx;
+use claviger_token::PrincipalId;
+
 use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
 };
 use claviger_token::TypedId;
 
-use crate::{app::App, problem::RequestError};
+use crate::{
+    app::App,
+    caller::{Caller, Permitted},
+    problem::RequestError,
+};
+
+/// Each entry of a list of ids or names is looked up inside the transaction, while others wait for it.
+const MOST_ENTRIES: usize = 100;
+
+/// Bounds what one request can make a transaction do.
+fn must_be_few(pointer: &str, entries: usize) -> Result<(), RequestError> {
+    if entries <= MOST_ENTRIES {
+        return Ok(());
+    }
+    Err(Rejection::field(pointer, "too_many", format!("at most {MOST_ENTRIES} entries")).into())
+}
+
+/// Whoever administers one organization does not stop or end what administers the instance, or a credential of it.
+async fn must_not_reach_further<P: Permitted>(
+    caller: &Caller<P>,
+    tx: &mut Tx<'_>,
+    principal: PrincipalId,
+) -> Result<(), RequestError> {
+    if caller.reach() == Reach::Instance || tx.within(caller.reach()).held_everywhere(principal).await?.is_empty() {
+        return Ok(());
+    }
+    caller.must_reach_instance()
+}
 
 /// The id in the path. One that cannot be an id of this kind is answered as one that is not there.
 pub(crate) struct Id<T>(pub T);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Id;
+use super::{Id, must_be_few, must_not_reach_further};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -166,6 +166,12 @@ pub(crate) async fn update(
 ) -> Result<Answer<ServiceAccountView>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
     let account = tx.to_change(caller.reach()).service_account(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, id.into()).await?;
+    if changes.disabled == Some(false) && account.disabled_at.is_some() {
+        // What comes back to life is given again.
+        let held = tx.within(caller.reach()).held(id.into(), account.organization).await?;
+        caller.grantor().may_give(&held, Some(account.organization))?;
+    }
     let (account, event) = account.update(&changes, app.now())?;
     tx.save_service_account(&account).await?;
     let wanted = Wanted { roles: changes.roles.as_deref(), permissions: changes.permissions.as_deref() };
@@ -189,6 +195,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
     let account = tx.to_change(caller.reach()).service_account(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, id.into()).await?;
     let (account, event) = account.delete(app.now());
     tx.save_service_account(&account).await?;
     tx.end_all_of_service_account(id, app.now()).await?;
@@ -213,6 +220,8 @@ async fn set_rights(
     let home = account.organization;
     let mut assignments = tx.within(Reach::Organization(home)).assignments_of(account.id.into()).await?;
     let here = |assignment: &Assignment| assignment.scope == Scope::Organization(home);
+    must_be_few("/roles", wanted.roles.unwrap_or_default().len())?;
+    must_be_few("/permissions", wanted.permissions.unwrap_or_default().len())?;
     let mut targets = Vec::new();
     for (index, called) in wanted.roles.unwrap_or_default().iter().enumerate() {
         targets.push(role(tx, Some(home), called, &format!("/roles/{index}")).await?);

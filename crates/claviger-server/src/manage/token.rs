@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 use super::api_key::{IssuedApiKey, Roll, World};
 use crate::{
     app::App,
-    body::{Answer, Json},
-    caller::Itself,
+    body::{Answer, Post},
+    caller::{ActsOnItself, Itself},
     problem::{Problem, RequestError},
 };
 
@@ -67,8 +67,8 @@ pub(crate) async fn show(State(app): State<App>, itself: Itself) -> axum::respon
 )]
 pub(crate) async fn roll(
     State(app): State<App>,
-    itself: Itself,
-    Json(body): Json<Roll>,
+    itself: ActsOnItself,
+    Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedApiKey>, RequestError> {
     let mut tx = app.store.begin(itself.by()).await?;
     let key = own_key(&mut tx, itself.found()).await?;
@@ -83,7 +83,8 @@ pub(crate) async fn roll(
     let world = World::read(&mut tx, reach, key.service_account).await?.ok_or(RequestError::NotFound)?;
     let rolled = key.roll(body.overlap_seconds, &world.context(&app, Grantor::Itself), now, &mut app.rng())?;
     tx.save_rolled_api_key(&rolled.key, &app.peppers.digest(&rolled.secret.hash())).await?;
-    tx.commit(rolled.event, now, &mut app.rng()).await?;
+    let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.key, now));
+    tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Answer(IssuedApiKey::reveal(rolled.key, rolled.secret, now)))
 }
 
@@ -92,7 +93,7 @@ pub(crate) async fn roll(
     delete, path = "/v1/token", tag = "Token", operation_id = "revokeToken",
     responses((status = 204, description = "Ended"), (status = 401, body = Problem)),
 )]
-pub(crate) async fn revoke(State(app): State<App>, itself: Itself) -> Result<StatusCode, RequestError> {
+pub(crate) async fn revoke(State(app): State<App>, itself: ActsOnItself) -> Result<StatusCode, RequestError> {
     let mut tx = app.store.begin(itself.by()).await?;
     let key = own_key(&mut tx, itself.found()).await?;
     let (key, event) = key.revoke(RevokeReason::Unspecified, app.now())?;

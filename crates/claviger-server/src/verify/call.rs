@@ -5,9 +5,9 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use claviger_core::Reach;
+use claviger_core::{Reach, Rejection};
 use claviger_token::{
-    Context, Found, PermissionSet, Proof, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest, decide,
+    Context, Found, Permission, PermissionSet, Proof, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest, decide,
 };
 
 use super::credentials::LookedUp;
@@ -39,6 +39,7 @@ pub(crate) async fn verify_as_caller(
     caller: Caller<Verify>,
     Json(request): Json<VerifyRequest>,
 ) -> Result<Response, RequestError> {
+    must_be_few(&request)?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
     let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, None)) };
     if caller.reach() == Reach::Instance || caller.reach() == Reach::Organization(found.organization.id) {
@@ -56,8 +57,21 @@ pub(crate) async fn verify_internal(
     State(app): State<App>,
     Json(request): Json<VerifyRequest>,
 ) -> Result<Response, RequestError> {
+    must_be_few(&request)?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
     Ok(answer(&app, &looked_up, &request, None))
+}
+
+/// One call answers for one request; a long list would only cost others their turn.
+fn must_be_few(request: &VerifyRequest) -> Result<(), RequestError> {
+    const MOST: usize = 100;
+    let objects = request.object.as_ref().map_or(0, |objects| objects.as_slice().len());
+    for (pointer, entries) in [("/permissions", request.permissions.len()), ("/object", objects)] {
+        if entries > MOST {
+            return Err(Rejection::field(pointer, "too_many", format!("at most {MOST} entries")).into());
+        }
+    }
+    Ok(())
 }
 
 fn answer(app: &App, looked_up: &LookedUp, request: &VerifyRequest, visible: Option<&PermissionSet>) -> Response {
@@ -71,7 +85,12 @@ fn answer(app: &App, looked_up: &LookedUp, request: &VerifyRequest, visible: Opt
     let context = Context { client_ip: request.client_ip, proof: &proof, ..Context::plain() };
     let now = app.now();
     let found: Option<&Found> = looked_up.found();
-    let verdict = decide(&looked_up.presented, found, &required, &context, now);
+    let hidden = |name: &Permission| visible.is_some_and(|visible| !visible.contains(name.as_str()));
+    let verdict = match decide(&looked_up.presented, found, &required, &context, now) {
+        // Who sees only the permissions of the APIs that it serves does not find out about others by asking.
+        Verdict::Valid if required.permissions.iter().any(hidden) => Verdict::Refused(Refusal::PermissionMissing),
+        verdict @ (Verdict::Valid | Verdict::Refused(_)) => verdict,
+    };
     app.usage.count(looked_up, verdict, required.permissions, request.client_ip, now);
     let answer = VerifyAnswer::new(verdict, found, now);
     match visible {

@@ -4,7 +4,7 @@
 
 use axum::{
     extract::{Query, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use claviger_token::{Context, Found, Object, Permission, Proof, Refusal, Required, Verdict, decide};
@@ -36,10 +36,14 @@ const CODE: HeaderName = HeaderName::from_static("x-claviger-code");
 pub(crate) async fn forward_auth(
     State(app): State<App>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     let Ok(Query(asked)) = asked else {
-        return told(StatusCode::BAD_REQUEST, "invalid_query", None);
+        // Whatever else is wrong, nginx is not given a status that it cannot use.
+        let by_nginx = uri.query().is_some_and(|query| query.contains("nginx="));
+        let status = if by_nginx { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
+        return told(status, "invalid_query", None);
     };
     let only_nginx = asked.nginx == Some(1);
     let response = match check(&app, &asked, &headers).await {
@@ -51,6 +55,10 @@ pub(crate) async fn forward_auth(
 
 async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response, RequestError> {
     let unreadable = |code, detail: String| RequestError::unreadable(StatusCode::BAD_REQUEST, code, detail);
+    if asked.permission.as_deref().is_some_and(|names| names.trim().is_empty()) {
+        // A variable of the gateway that is empty must not mean that anything goes.
+        return Err(unreadable("empty_permission", "permission is there but names none".to_owned()));
+    }
     let permissions: Vec<Permission> = asked
         .permission
         .as_deref()

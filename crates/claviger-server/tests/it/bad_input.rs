@@ -94,6 +94,67 @@ on_both_databases! {
         assert_eq!(keys["items"], json!([]));
     }
 
+    async fn a_credential_in_the_wrong_place_does_not_come_back_in_the_error(app: &TestApp) {
+        let key = app.reader().await;
+        let root = app.root();
+        let (token, random) = (key.token.as_str(), key.token.rsplit('_').next().unwrap());
+        let account = text(&key.body["service_account_id"]);
+        for (path, body) in [
+            ("/v1/api-keys", json!({ "service_account_id": account, "name": "x", "permissions": token })),
+            ("/v1/api-keys", json!({ "service_account_id": account, "name": "x", "permissions": [token] })),
+            ("/v1/api-keys", json!({ "service_account_id": token, "name": "x", "permissions": [] })),
+            ("/v1/api-keys", json!({ "service_account_id": account, "name": "x", "permissions": [], "expires_at": token })),
+            ("/v1/api-keys", json!({ "service_account_id": account, "name": "x", "permissions": [], "objects": [token] })),
+            ("/v1/organizations", json!(token)),
+            ("/v1/organizations", json!({ (token): 1 })),
+            ("/v1/roles", json!({ "name": token, "permissions": [token] })),
+            ("/v1/assignments", json!({ "principal_id": account, "permission": token })),
+            ("/v1/verify", json!({ "credential": { "token": token } })),
+        ] {
+            let answer = root.post(path, body).await;
+            assert!(!answer.status.is_success() && !answer.body.to_string().contains(random), "{path}: {}", answer.body);
+        }
+        let query = root.get(&format!("/v1/api-keys?status={token}")).await;
+        assert!(!query.body.to_string().contains(random), "{}", query.body);
+    }
+
+    async fn lists_are_bounded(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, account) = app.account("acme", &["invoices:read"]).await;
+        let (root, many) = (app.root(), |entry: &str| vec![entry.to_owned(); 501]);
+        let key = async |more: Value| {
+            let mut body = json!({ "service_account_id": account, "name": "x", "permissions": ["invoices:read"] });
+            body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+            root.post("/v1/api-keys", body).await
+        };
+        key(json!({ "permissions": many("invoices:read") })).await.wrong("/permissions", "too_many");
+        key(json!({ "objects": many("base:app7") })).await.wrong("/objects", "too_many");
+        key(json!({ "allowed_networks": many("10.0.0.0/8") })).await.wrong("/allowed_networks", "too_many");
+        let body = json!({ "organization_id": organization, "name": "x", "roles": many("member") });
+        root.post("/v1/service-accounts", body).await.wrong("/roles", "too_many");
+        let body = json!({ "credential": "x", "permissions": many("a") });
+        root.post("/v1/verify", body).await.wrong("/permissions", "too_many");
+        let body = json!({ "credential": "x", "object": many("base:app7") });
+        root.post("/v1/verify", body).await.wrong("/object", "too_many");
+        let api = json!({ "identifier": "https://a", "name": "x", "permissions": [], "resource_servers": vec![&account; 101] });
+        root.post("/v1/apis", api).await.wrong("/resource_servers", "too_many");
+    }
+
+    async fn racing_changes_of_an_api_lose_nothing(app: &TestApp) {
+        let api = format!("/v1/apis/{}", text(&app.declare_invoices().await["id"]));
+        let (root, all) = (app.root(), json!([{ "name": "invoices:read" }, { "name": "invoices:write" }]));
+        for _ in 0..10 {
+            root.patch(&api, json!({ "permissions": all })).await.expect(StatusCode::OK);
+            let fewer = root.patch(&api, json!({ "permissions": [{ "name": "invoices:read" }] }));
+            let renamed = root.patch(&api, json!({ "name": "Bills" }));
+            let (fewer, renamed) = tokio::join!(fewer, renamed);
+            fewer.expect(StatusCode::OK);
+            renamed.expect(StatusCode::OK);
+            let now = root.get(&api).await.expect(StatusCode::OK);
+            assert_eq!(now["permissions"].as_array().unwrap().len(), 1, "a removed permission came back");
+        }
+    }
+
     async fn paths_and_methods(app: &TestApp) {
         let root = app.root();
         root.get("/v1/nothing").await.problem(StatusCode::NOT_FOUND, "not_found");

@@ -67,6 +67,9 @@ on_both_databases! {
         check("?permission=a*b", &[("x-api-key", token)], 400, "bad_request", None).await;
         check("?object=base:*", &[("x-api-key", token)], 400, "bad_request", None).await;
         check("?colour=red", &[("x-api-key", token)], 400, "invalid_query", None).await;
+        check("?nginx=1&colour=red", &[("x-api-key", token)], 403, "invalid_query", None).await;
+        check("?permission=", &[("x-api-key", token)], 400, "bad_request", None).await;
+        check("?nginx=1&permission=%20", &[("x-api-key", token)], 403, "bad_request", None).await;
         check("", &[("x-api-key", token), ("authorization", "Bearer other")], 400, "bad_request", None).await;
         check("?nginx=1", &[("x-api-key", token), ("authorization", "Bearer other")], 403, "bad_request", None).await;
         check("?nginx=1&permission=a*b", &[("x-api-key", token)], 403, "bad_request", None).await;

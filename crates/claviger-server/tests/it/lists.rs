@@ -63,6 +63,8 @@ on_both_databases! {
         check("q=100%25_s", &[&active.id]).await;
         check("q=%25", &[&active.id]).await;
         check(&format!("service_account_id={account}"), &[&revoked.id, &active.id]).await;
+        let long = format!("/v1/api-keys?q={}", "x".repeat(50_000));
+        app.root().get(&long).await.problem(StatusCode::BAD_REQUEST, "invalid_query");
         for (query, code) in [
             ("status=happy", "invalid_query"),
             ("organization_id=key_1", "invalid_query"),

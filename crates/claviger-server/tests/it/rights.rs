@@ -136,13 +136,46 @@ on_both_databases! {
         mint(&client, &powerful, &["claviger:*"], json!({})).await.problem(StatusCode::FORBIDDEN, "permission_missing");
         mint(&client, &powerful, &["claviger:api_keys:write"], json!({})).await.problem(StatusCode::FORBIDDEN, "permission_missing");
         let roll = format!("/v1/api-keys/{}/roll", text(&itself["credential"]["id"]));
-        client.post(&roll, json!({})).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+        client.post(&roll, json!({})).await.problem(StatusCode::FORBIDDEN, "instance_scope_needed");
 
         // Nor by a role of its own that was given with instance scope.
         let role = json!({ "name": "own", "organization_id": home, "permissions": [] });
         root.post("/v1/roles", role).await.expect(StatusCode::CREATED);
         let everywhere = json!({ "principal_id": powerful, "role": "own", "scope": "instance" });
         root.post("/v1/assignments", everywhere).await.wrong("/role", "unknown_role");
+    }
+
+    async fn what_reaches_everywhere_is_stopped_or_ended_only_from_there(app: &TestApp) {
+        let root = app.root();
+        let itself = root.get("/v1/token").await.expect(StatusCode::OK);
+        let (home, powerful) = (text(&itself["organization"]["id"]), text(&itself["principal"]["id"]));
+        let admin = app.account_in(&home, &[]).await;
+        let body = json!({ "roles": ["organization-admin"] });
+        root.patch(&format!("/v1/service-accounts/{admin}"), body).await.expect(StatusCode::OK);
+        let admin = app.key(&admin, &["claviger:*"], json!({})).await;
+        let client = app.client(&admin.token);
+        let account = format!("/v1/service-accounts/{powerful}");
+        let key = format!("/v1/api-keys/{}", text(&itself["credential"]["id"]));
+        let refused = "instance_scope_needed";
+        client.delete(&account).await.problem(StatusCode::FORBIDDEN, refused);
+        client.patch(&account, json!({ "disabled": true })).await.problem(StatusCode::FORBIDDEN, refused);
+        client.delete(&key).await.problem(StatusCode::FORBIDDEN, refused);
+        client.patch(&key, json!({ "disabled": true })).await.problem(StatusCode::FORBIDDEN, refused);
+        client.post(&format!("{key}/revoke"), json!({})).await.problem(StatusCode::FORBIDDEN, refused);
+        root.get("/v1/token").await.expect(StatusCode::OK);
+    }
+
+    async fn what_comes_back_to_life_is_given_again(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, strong) = app.account("acme", &["invoices:write"]).await;
+        let key = app.key(&strong, &["invoices:write"], json!({})).await;
+        let path = format!("/v1/service-accounts/{strong}");
+        app.root().patch(&path, json!({ "disabled": true })).await.expect(StatusCode::OK);
+        let weak = app.account_in(&organization, &["claviger:service_accounts:write"]).await;
+        let weak = app.key(&weak, &["claviger:service_accounts:write"], json!({})).await;
+        let enable = app.client(&weak.token).patch(&path, json!({ "disabled": false })).await;
+        enable.problem(StatusCode::FORBIDDEN, "permission_missing");
+        assert_eq!(app.code(&key.token).await, "disabled");
     }
 
     async fn an_organization_admin_cannot_lift_its_own_ceiling(app: &TestApp) {

@@ -1,7 +1,7 @@
 //! `/v1/token`: a key about itself.
 
 use jiff::SignedDuration;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::app::{Key, TestApp};
@@ -39,6 +39,32 @@ on_both_databases! {
         let fourth = Key::from(roll(&third.token, 0).await.expect(StatusCode::OK));
         assert_eq!(app.code(&third.token).await, "revoked");
         assert_eq!(app.verify(&fourth.token, json!({})).await["cache"]["epoch"], 2);
+    }
+
+    async fn a_limited_key_is_rolled_and_ended_only_from_its_networks(app: &TestApp) {
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &["invoices:read"]).await;
+        let limits = json!({ "allowed_networks": ["10.0.0.0/8"], "objects": ["base:app7"] });
+        let away = app.key(&account, &["invoices:read"], limits).await;
+        let client = app.client(&away.token);
+        client.get("/v1/token").await.expect(StatusCode::OK);
+        client.post("/v1/token/roll", json!({})).await.problem(StatusCode::FORBIDDEN, "network_not_allowed");
+        client.delete("/v1/token").await.problem(StatusCode::FORBIDDEN, "network_not_allowed");
+        let limits = json!({ "allowed_networks": ["127.0.0.0/8"], "objects": ["base:app7"] });
+        let here = app.key(&account, &["invoices:read"], limits).await;
+        let rolled = app.client(&here.token).post("/v1/token/roll", json!({})).await.expect(StatusCode::OK);
+        assert_eq!(rolled["objects"], json!(["base:app7"]));
+        app.client(rolled["token"].as_str().unwrap()).delete("/v1/token").await.expect(StatusCode::NO_CONTENT);
+    }
+
+    async fn a_roll_by_itself_can_be_repeated(app: &TestApp) {
+        let key = app.reader().await;
+        let (client, body) = (app.client(&key.token), json!({ "overlap_seconds": 60 }));
+        let headers = [("idempotency-key", "once")];
+        let first = client.send(Method::POST, "/v1/token/roll", Some(body.clone()), &headers).await;
+        assert!(first.expect(StatusCode::OK)["token"].is_string());
+        let again = client.send(Method::POST, "/v1/token/roll", Some(body), &headers).await;
+        assert!(again.expect(StatusCode::OK)["token"].is_null());
     }
 
     async fn a_key_ends_itself(app: &TestApp) {

@@ -144,8 +144,10 @@ on_both_databases! {
     async fn on_the_public_listener_a_caller_sees_its_own_organization_and_the_apis_that_it_serves(app: &TestApp) {
         app.declare_invoices().await;
         let (acme, _) = app.account("acme", &[]).await;
-        let customer = app.account_in(&acme, &["invoices:read"]).await;
-        let key = app.key(&customer, &["invoices:read"], json!({})).await;
+        let bases = json!({ "identifier": "https://bases.test", "name": "Bases", "permissions": [{ "name": "bases:read" }] });
+        app.root().post("/v1/apis", bases).await.expect(StatusCode::CREATED);
+        let customer = app.account_in(&acme, &["invoices:read", "bases:read"]).await;
+        let key = app.key(&customer, &["invoices:read", "bases:read"], json!({})).await;
         let asks = async |caller: &Key| {
             let body = json!({ "credential": key.token });
             app.client(&caller.token).post("/v1/verify", body).await.expect(StatusCode::OK)
@@ -165,6 +167,9 @@ on_both_databases! {
         app.root().patch(&api, json!({ "resource_servers": [server] })).await.expect(StatusCode::OK);
         assert_eq!(asks(&stranger).await["code"], "valid");
         assert_eq!(asks(&stranger).await["permissions"], json!(["invoices:read"]));
+        let body = json!({ "credential": key.token, "permissions": ["bases:read"] });
+        let asked = app.client(&stranger.token).post("/v1/verify", body).await.expect(StatusCode::OK);
+        assert_eq!(asked["code"], "permission_missing", "what else it may do is not the server's to find out");
 
         let body = json!({ "credential": key.token });
         app.client(&key.token).post("/v1/verify", body).await.problem(StatusCode::FORBIDDEN, "permission_missing");

@@ -115,7 +115,10 @@ impl Gateway {
             organization: String::new(),
             service_account: String::new(),
         };
-        wait_for("nginx listens", || TcpStream::connect(("127.0.0.1", public)).ok());
+        wait_for("nginx listens", || {
+            assert_eq!(gateway.nginx.try_wait().unwrap(), None, "{}", gateway.nginx_log());
+            TcpStream::connect(("127.0.0.1", public)).ok()
+        });
 
         let permissions = json!([{ "name": "invoices:read" }, { "name": "invoices:write" }]);
         gateway.manage(
@@ -424,6 +427,25 @@ fn the_permission_can_depend_on_the_method() {
     let post = gateway.client.post(format!("http://127.0.0.1:{}/invoices.json", gateway.public));
     let challenge = Some(r#"Bearer realm="claviger", error="insufficient_scope", scope="invoices:write""#);
     gateway.check(post.bearer_auth(&key.token), 403, challenge, "permission_missing");
+}
+
+#[test]
+fn a_key_with_hundreds_of_permissions_passes() {
+    let gateway = Gateway::start();
+    let names: Vec<String> = (0..400).map(|number| format!("ledger:entry-{number:03}")).collect();
+    let declared: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
+    let api = json!({ "identifier": "https://ledger.acme.test", "name": "Ledger", "permissions": declared });
+    gateway.manage("/v1/apis", &api);
+    let role = json!({ "name": "ledger", "permissions": names });
+    gateway.manage("/v1/roles", &role);
+    let account = json!({
+        "organization_id": gateway.organization, "name": "ledger", "roles": ["ledger"], "permissions": ["invoices:read"],
+    });
+    let account = gateway.manage("/v1/service-accounts", &account);
+    let key = json!({ "service_account_id": account["id"], "name": "all", "permissions": ["*"] });
+    let key = gateway.manage("/v1/api-keys", &key);
+    let key = Key { id: String::new(), token: key["token"].as_str().unwrap().to_owned() };
+    assert_eq!(gateway.status(&key), 200);
 }
 
 #[test]

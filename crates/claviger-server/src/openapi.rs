@@ -19,6 +19,17 @@ use crate::{app::App, router::described};
                        one verify call, one audit trail.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
+    tags(
+        (name = "Verify", description = "The question that everything else is for"),
+        (name = "Token", description = "A credential about itself"),
+        (name = "API keys", description = "Credentials of service accounts"),
+        (name = "Organizations", description = "The customers, their ceiling and policy"),
+        (name = "Service accounts", description = "The non-person principals of an organization"),
+        (name = "APIs", description = "What is protected, and which permissions it declares"),
+        (name = "Roles and assignments", description = "Who may do what"),
+        (name = "Audit", description = "What happened"),
+        (name = "Health"),
+    ),
     modifiers(&Credentials),
     security(("bearer" = []), ("api_key" = [])),
 )]

@@ -521,6 +521,7 @@ impl ApiKey {
             "service_account": self.service_account, "name": self.name.as_str(), "environment": self.environment,
             "permissions": self.permissions, "objects": self.objects, "allowed_networks": self.networks,
             "not_before": self.not_before, "expires_at": self.expires_at, "disabled": self.disabled_at.is_some(),
+            "metadata_sha256": self.metadata.sha256(),
         })
     }
 }

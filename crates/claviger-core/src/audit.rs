@@ -7,13 +7,14 @@
 use std::{fmt, str::FromStr};
 
 use aws_lc_rs::hmac;
-use claviger_token::{CredentialId, EventId, IdError, OrganizationId, PrincipalId, RoleId};
+use claviger_token::{ApiKeyId, CredentialId, EventId, IdError, OrganizationId, PrincipalId, RoleId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
     actor::{Actor, By},
+    api_key::RevokeReason,
     pepper::into_array,
 };
 
@@ -148,6 +149,28 @@ pub struct ChainLink {
 }
 
 impl Event {
+    /// How many keys that end with their owner have an event each, and are listed in the owner's.
+    pub const MOST_KEYS: usize = 1000;
+
+    /// The end of a key with its owner. What nodes must forget, the owner's event says.
+    pub fn api_key_ended(key: ApiKeyId, organization: OrganizationId) -> Self {
+        Self {
+            chain: Chain::Organization(organization),
+            action: Action::ApiKeyRevoked,
+            target: key.to_string(),
+            details: json!({ "reason": RevokeReason::OwnerLeft }),
+            touched: Vec::new(),
+        }
+    }
+
+    /// The same event, which also tells the keys that ended with what it deleted.
+    #[must_use]
+    pub fn ending(mut self, keys: &[ApiKeyId]) -> Self {
+        self.details["ended_api_keys"] = json!(keys.iter().take(Self::MOST_KEYS).collect::<Vec<_>>());
+        self.details["ended_api_key_count"] = json!(keys.len());
+        self
+    }
+
     /// The exact text that is hashed and stored.
     pub fn record(&self, link: &ChainLink, id: EventId, by: &By, at: Timestamp) -> String {
         let mut actor = json!({ "type": by.actor.kind() });
@@ -243,6 +266,24 @@ mod tests {
             assert!(!noun.is_empty() && !verb.is_empty());
             assert!(seen.insert(action.as_str()), "{} twice", action.as_str());
         }
+    }
+
+    #[test]
+    fn a_deletion_tells_which_keys_ended_with_it() {
+        let world = World::new();
+        let key = world.key(json!({})).id;
+        let (_, event) = world.service_account.clone().delete(at(1));
+        let check = |keys: &[ApiKeyId], listed: usize| {
+            let details = event.clone().ending(keys).details;
+            assert_eq!(details["ended_api_keys"].as_array().unwrap().len(), listed);
+            assert_eq!((&details["ended_api_key_count"], &details["name"]), (&json!(keys.len()), &json!("ci")));
+        };
+        check(&[], 0);
+        check(&[key; 2], 2);
+        check(&[key; 1001], 1000);
+        let ended = Event::api_key_ended(key, world.organization.id);
+        assert_eq!((ended.action, ended.target), (Action::ApiKeyRevoked, key.to_string()));
+        assert_eq!(ended.details, json!({ "reason": "owner_left" }));
     }
 
     #[test]

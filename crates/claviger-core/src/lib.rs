@@ -36,7 +36,7 @@ pub use metadata::Metadata;
 pub use name::Name;
 pub use organization::{NewOrganization, Organization, OrganizationChanges, Slug};
 pub use pepper::{Digest, Pepper, Peppers};
-pub use policy::{Policy, PolicyChanges};
+pub use policy::{Kind, Policy, PolicyChanges};
 pub use rights::{Grantor, Reach, Widening};
 pub use role::{NewRole, Role, RoleChanges};
 pub use seal::{MasterKey, Sealed, UnsealError};

@@ -1,5 +1,6 @@
 //! What a customer hangs on a thing: a small JSON object that we keep and hand back, and never read.
 
+use aws_lc_rs::digest;
 use serde_json::value::RawValue;
 
 const MAX_BYTES: usize = 4096;
@@ -40,6 +41,12 @@ impl Metadata {
     /// The JSON text.
     pub fn as_str(&self) -> &str {
         self.0.get()
+    }
+
+    /// What the audit trail tells of it: whether it changed. What is in it may be personal.
+    pub(crate) fn sha256(&self) -> String {
+        let hash = digest::digest(&digest::SHA256, self.as_str().as_bytes());
+        hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The JSON text as a value that serializes as itself.

@@ -234,7 +234,7 @@ impl Organization {
     fn told(&self) -> serde_json::Value {
         json!({
             "name": self.name.as_str(), "slug": self.slug.as_str(), "external_id": self.external_id,
-            "ceiling": self.ceiling, "disabled": self.disabled_at.is_some(),
+            "ceiling": self.ceiling, "disabled": self.disabled_at.is_some(), "metadata_sha256": self.metadata.sha256(),
         })
     }
 }
@@ -357,6 +357,7 @@ mod tests {
         let (new, event) = update(json!({ "name": "B", "slug": "b", "external_id": null, "metadata": {} })).unwrap();
         assert_eq!((new.name.as_str(), new.slug.as_str(), new.external_id), ("B", "b", None));
         assert_eq!((new.metadata, event.action), (Metadata::default(), Action::OrganizationUpdated));
+        assert_ne!(event.details["before"]["metadata_sha256"], event.details["after"]["metadata_sha256"]);
         assert_eq!(event.chain, Chain::Organization(new.id));
         let (capped, _) = update(json!({ "ceiling": ["invoices:read", "claviger:*"] })).unwrap();
         assert_eq!(capped.effective_ceiling(), mask("claviger:* invoices:read"));

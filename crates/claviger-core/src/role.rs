@@ -152,7 +152,7 @@ impl Role {
     }
 
     fn told(&self) -> serde_json::Value {
-        json!({ "name": self.name, "permissions": self.permissions })
+        json!({ "name": self.name, "description": self.description, "permissions": self.permissions })
     }
 }
 
@@ -240,6 +240,8 @@ mod tests {
         let expected =
             Role { name: "writer".to_owned(), description: None, permissions: set("invoices:write"), ..role.clone() };
         assert_eq!((new, event.action), (expected, Action::RoleUpdated));
+        let description = |side: &str| event.details[side]["description"].clone();
+        assert_eq!((description("before"), description("after")), (json!("reads"), json!(null)));
         assert_eq!(said(&update(role.clone(), json!({ "permissions": ["*"] }))), "/permissions wildcard_forbidden");
         assert_eq!(role.delete().unwrap().action, Action::RoleDeleted);
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    assignment::{Assignment, Granted, Scope},
     audit::{Action, Chain, Event, Touched},
     invalid::{FieldErrors, Rejection, present},
     metadata::Metadata,
@@ -125,8 +126,14 @@ impl ServiceAccount {
         Ok((account, event))
     }
 
-    /// Changes what `changes` names, rights excepted: those are assignments.
-    pub fn update(self, changes: &ServiceAccountChanges, now: Timestamp) -> Result<(Self, Event), Rejection> {
+    /// Changes what `changes` names, rights excepted: those are assignments. `held` are all that it has, for the event
+    /// to tell what it loses.
+    pub fn update(
+        self,
+        changes: &ServiceAccountChanges,
+        held: &[Assignment],
+        now: Timestamp,
+    ) -> Result<(Self, Event), Rejection> {
         let mut errors = FieldErrors::default();
         let mut new = self.clone();
         if let Some(name) = &changes.name {
@@ -146,14 +153,22 @@ impl ServiceAccount {
             new.disabled_at = disabled.then_some(now);
             action = if disabled { Action::ServiceAccountDisabled } else { Action::ServiceAccountEnabled };
         }
-        let mut after = new.told();
-        if let Some(roles) = &changes.roles {
-            after["roles"] = json!(roles);
+        let (mut before, mut after) = (self.told(), new.told());
+        let here = held.iter().filter(|assignment| assignment.scope == Scope::Organization(self.organization));
+        let (mut roles, mut permissions) = (Vec::new(), Vec::new());
+        for assignment in here {
+            match &assignment.granted {
+                Granted::Role { name, .. } => roles.push(name.as_str()),
+                Granted::Permission(permission) => permissions.push(permission.as_str()),
+            }
         }
-        if let Some(permissions) = &changes.permissions {
-            after["permissions"] = json!(permissions);
+        if let Some(wanted) = &changes.roles {
+            (before["roles"], after["roles"]) = (json!(roles), json!(wanted));
         }
-        let event = new.event(action, json!({ "before": self.told(), "after": after }));
+        if let Some(wanted) = &changes.permissions {
+            (before["permissions"], after["permissions"]) = (json!(permissions), json!(wanted));
+        }
+        let event = new.event(action, json!({ "before": before, "after": after }));
         Ok((new, event))
     }
 
@@ -175,12 +190,17 @@ impl ServiceAccount {
     }
 
     fn told(&self) -> serde_json::Value {
-        json!({ "name": self.name.as_str(), "external_id": self.external_id, "disabled": self.disabled_at.is_some() })
+        json!({
+            "name": self.name.as_str(), "external_id": self.external_id, "disabled": self.disabled_at.is_some(),
+            "metadata_sha256": self.metadata.sha256(),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use claviger_token::RoleId;
+
     use super::*;
     use crate::fixtures::{at, elsewhere, now, rng, said};
 
@@ -192,7 +212,7 @@ mod tests {
     }
 
     fn update(account: &ServiceAccount, body: serde_json::Value) -> Result<(ServiceAccount, Event), Rejection> {
-        account.clone().update(&serde_json::from_value(body).unwrap(), at(1))
+        account.clone().update(&serde_json::from_value(body).unwrap(), &[], at(1))
     }
 
     #[test]
@@ -210,8 +230,23 @@ mod tests {
         assert_eq!(event.details["permissions"], json!(["invoices:read"]));
         assert_eq!((event.action, event.chain), (Action::ServiceAccountCreated, Chain::Organization(elsewhere())));
         assert_eq!(event.touched, [Touched::Principal(account.id.into())]);
-        let (_, event) = update(&account, json!({ "roles": [] })).unwrap();
-        assert_eq!((&event.details["after"]["roles"], &event.details["before"]["roles"]), (&json!([]), &json!(null)));
+        let give =
+            |scope, granted| Assignment::create(account.id.into(), elsewhere(), scope, granted, now(), &mut rng()).0;
+        let role = Granted::Role { id: RoleId::generate(now(), &mut rng()), name: "member".to_owned() };
+        let permission = Granted::Permission("invoices:read".parse().unwrap());
+        let here = Scope::Organization(elsewhere());
+        let held = [give(here, role), give(here, permission.clone()), give(Scope::Instance, permission)];
+        let check = |changes: serde_json::Value, before: serde_json::Value, after: serde_json::Value| {
+            let changes = serde_json::from_value(changes).unwrap();
+            let (_, event) = account.clone().update(&changes, &held, at(1)).unwrap();
+            for (side, expected) in [("before", before), ("after", after)] {
+                let told = &event.details[side];
+                assert_eq!(json!([told["roles"], told["permissions"]]), expected, "{side}");
+            }
+        };
+        check(json!({ "roles": [] }), json!([["member"], null]), json!([[], null]));
+        check(json!({ "permissions": ["a"] }), json!([null, ["invoices:read"]]), json!([null, ["a"]]));
+        check(json!({ "name": "x" }), json!([null, null]), json!([null, null]));
     }
 
     #[test]
@@ -221,6 +256,10 @@ mod tests {
         let (new, event) = update(&account, json!({ "name": "cd", "external_id": null, "metadata": {} })).unwrap();
         assert_eq!((new.name.as_str(), new.external_id, new.metadata), ("cd", None, Metadata::default()));
         assert_eq!(event.action, Action::ServiceAccountUpdated);
+        let metadata = |side: &str| event.details[side]["metadata_sha256"].clone();
+        assert_ne!(metadata("before"), metadata("after"));
+        // printf '{}' | sha256sum
+        assert_eq!(metadata("after"), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_core::{Api, BUILTIN_ROLES, By, Peppers, Reach, Role};
+use claviger_core::{Api, BUILTIN_ROLES, BuiltinRole, By, Peppers, Reach, Role};
 use claviger_store::{Store, StoreError};
 use claviger_token::{Brand, Secret};
 use jiff::{SignedDuration, Timestamp};
@@ -97,24 +97,46 @@ impl App {
 
     /// Brings Claviger's own API and the built-in roles up to this version. Safe on several nodes at once.
     pub async fn install_builtins(&self) -> Result<(), StoreError> {
-        let (by, now) = (By::system(), self.now());
+        // Whoever comes second looks again and finds it done. What is taken then, too, was not taken by another node.
         for builtin in BUILTIN_ROLES {
-            let mut tx = self.store.begin(&by).await?;
-            let wanted = Role::builtin(builtin, now, &mut self.rng());
-            let event = match tx.to_change(Reach::Instance).role_called(builtin.name, None).await? {
-                Some(role) if role.permissions == wanted.permissions => continue,
-                Some(role) => {
-                    let role = Role { id: role.id, ..wanted };
-                    tx.save_role(&role).await?;
-                    role.installed()
-                }
-                None => {
-                    tx.insert_role(&wanted).await?;
-                    wanted.installed()
-                }
-            };
-            first_wins(tx.commit(event, now, &mut self.rng()).await)?;
+            if came_second(self.install_role(builtin).await)? {
+                self.install_role(builtin).await?;
+            }
         }
+        if !came_second(self.install_api().await)? {
+            return Ok(());
+        }
+        let done = self.install_api().await;
+        if let Err(StoreError::Taken("identifier")) = done {
+            let url = &self.config.public_url;
+            tracing::error!(
+                "another API has the identifier {url}, which is this instance's own: delete that API, or choose another public_url"
+            );
+        }
+        done
+    }
+
+    async fn install_role(&self, builtin: &BuiltinRole) -> Result<(), StoreError> {
+        let (by, now) = (By::system(), self.now());
+        let mut tx = self.store.begin(&by).await?;
+        let wanted = Role::builtin(builtin, now, &mut self.rng());
+        let event = match tx.to_change(Reach::Instance).role_called(builtin.name, None).await? {
+            Some(role) if role.permissions == wanted.permissions => return Ok(()),
+            Some(role) => {
+                let role = Role { id: role.id, ..wanted };
+                tx.save_role(&role).await?;
+                role.installed()
+            }
+            None => {
+                tx.insert_role(&wanted).await?;
+                wanted.installed()
+            }
+        };
+        tx.commit(event, now, &mut self.rng()).await
+    }
+
+    async fn install_api(&self) -> Result<(), StoreError> {
+        let (by, now) = (By::system(), self.now());
         let mut tx = self.store.begin(&by).await?;
         let Ok(wanted) = Api::builtin(&self.config.public_url, now, &mut self.rng()) else { return Ok(()) };
         let event = match tx.to_change(Reach::Instance).builtin_api().await? {
@@ -129,15 +151,16 @@ impl App {
                 wanted.installed()
             }
         };
-        first_wins(tx.commit(event, now, &mut self.rng()).await)
+        tx.commit(event, now, &mut self.rng()).await
     }
 }
 
-/// Of several nodes that start at once, one installs; the others find it done.
-fn first_wins(done: Result<(), StoreError>) -> Result<(), StoreError> {
+/// Whether somebody else has what was to be installed: of several nodes that start at once, one installs.
+fn came_second(done: Result<(), StoreError>) -> Result<bool, StoreError> {
     match done {
-        Err(StoreError::Taken(_)) => Ok(()),
-        other => other,
+        Ok(()) => Ok(false),
+        Err(StoreError::Taken(_)) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 
@@ -156,6 +179,12 @@ pub(crate) mod tests {
 
     /// An instance in a directory that is gone when dropped.
     pub(crate) async fn app() -> (App, tempfile::TempDir) {
+        let (app, directory) = empty_app().await;
+        app.install_builtins().await.unwrap();
+        (app, directory)
+    }
+
+    async fn empty_app() -> (App, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("claviger.db").display());
         let database = Database::open(&url).await.unwrap();
@@ -173,9 +202,20 @@ pub(crate) mod tests {
         let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::from_seed([1; 32]);
         let keys = Keys::open(&database, &master, Timestamp::UNIX_EPOCH, &mut rng).await.unwrap();
         let store = Store::new(database, keys.chain, Changes::new(monotonic()));
-        let app = App::new(store, keys.peppers, config, Clock::default());
-        app.install_builtins().await.unwrap();
-        (app, directory)
+        (App::new(store, keys.peppers, config, Clock::default()), directory)
+    }
+
+    #[tokio::test]
+    async fn an_api_that_has_the_public_url_already_is_an_error_and_not_another_node() {
+        let (app, _directory) = empty_app().await;
+        let by = By::operator();
+        let mut tx = app.store.begin(&by).await.unwrap();
+        let builtin = Api::builtin(&app.config.public_url, app.now(), &mut app.rng()).unwrap();
+        let api = Api { builtin: false, permissions: Vec::new(), ..builtin };
+        tx.insert_api(&api).await.unwrap();
+        tx.commit(api.installed(), app.now(), &mut app.rng()).await.unwrap();
+        let installed = app.install_builtins().await;
+        assert!(matches!(installed, Err(StoreError::Taken("identifier"))), "{installed:?}");
     }
 
     #[tokio::test]

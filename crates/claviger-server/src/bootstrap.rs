@@ -1,11 +1,12 @@
 //! The first administrator of an instance, made by whoever has the database and the master key.
 
 use claviger_core::{
-    Action, ApiKey, Assignment, By, Chain, Event, Granted, Grantor, IssuingContext, NewApiKey, NewOrganization,
-    NewServiceAccount, Organization, Reach, Rejection, Scope, ServiceAccount, Touched,
+    Action, ApiKey, Assignment, By, Chain, Event, Granted, Grantor, IssuingContext, Kind, NewApiKey, NewOrganization,
+    NewServiceAccount, Organization, Policy, Reach, Rejection, Scope, ServiceAccount, Touched,
 };
 use claviger_store::{Page, StoreError, Tx};
-use claviger_token::{ApiKeyId, OrganizationId, PermissionMask, Secret, ServiceAccountId};
+use claviger_token::{ApiKeyId, OrganizationId, PermissionMask, RoleId, Secret, ServiceAccountId};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
@@ -19,7 +20,7 @@ const ROLE: &str = "instance-admin";
 pub struct Bootstrapped {
     /// Organization `default`.
     pub organization_id: OrganizationId,
-    /// Service account `root`, an instance administrator.
+    /// An instance administrator: service account `root`, unless it was renamed.
     pub service_account_id: ServiceAccountId,
     /// Its new key.
     pub api_key_id: ApiKeyId,
@@ -43,14 +44,23 @@ pub enum BootstrapError {
 
 impl App {
     /// Makes organization `default`, service account `root` with role `instance-admin`, and one API key; on an
-    /// instance that has them, with `another_key`, one more key.
+    /// instance that has them, with `another_key`, one more key. Whoever has the database cannot be locked out: for
+    /// another key, whatever would keep it from working is changed, and the event tells what that was.
     pub async fn bootstrap(&self, another_key: bool) -> Result<Bootstrapped, BootstrapError> {
         let (by, now) = (By::operator(), self.now());
         let mut tx = self.store.begin(&by).await?;
-        let (organization, account) = match existing(&mut tx).await? {
+        let existing = tx.to_change(Reach::Instance).organization_by_slug(ORGANIZATION).await?;
+        let (organization, mut changed) = match existing {
             Some(_) if !another_key => return Err(BootstrapError::AlreadyDone),
-            Some(both) => both,
-            None => self.first_administrator(&mut tx).await?,
+            Some(organization) => mend(&mut tx, organization).await?,
+            None => (self.new_organization(&mut tx).await?, vec!["organization"]),
+        };
+        let account = match administrator(&mut tx, organization.id).await? {
+            Some(account) => account,
+            None => {
+                changed.push("administrator");
+                self.new_administrator(&mut tx, organization.id).await?
+            }
         };
         let held = tx.within(Reach::Instance).held(account.id.into(), organization.id).await?;
         let held_everywhere = tx.within(Reach::Instance).held_everywhere(account.id.into()).await?;
@@ -64,15 +74,16 @@ impl App {
             grantor: Grantor::Operator,
             brand: &self.config.brand,
         };
-        let new = NewApiKey::named(account.id, "bootstrap", ["claviger:*"]);
+        let mut new = NewApiKey::named(account.id, "bootstrap", ["claviger:*"]);
+        new.expires_at = latest_end(&organization.policy, now);
         let issued = ApiKey::issue(new, &context, by.actor.id(), now, &mut self.rng())?;
         tx.insert_api_key(&issued.key, &self.peppers.digest(&issued.secret.hash())).await?;
         let event = Event {
             chain: Chain::Instance,
             action: Action::InstanceBootstrapped,
             target: account.id.to_string(),
-            details: json!({ "organization": organization.id, "api_key": issued.key.id }),
-            touched: vec![Touched::Principal(account.id.into())],
+            details: json!({ "organization": organization.id, "api_key": issued.key.id, "changed": changed }),
+            touched: vec![Touched::Organization(organization.id), Touched::Principal(account.id.into())],
         };
         match tx.commit(event, now, &mut self.rng()).await {
             Err(StoreError::Taken(_)) => Err(BootstrapError::AlreadyDone),
@@ -86,48 +97,94 @@ impl App {
         }
     }
 
-    async fn first_administrator(&self, tx: &mut Tx<'_>) -> Result<(Organization, ServiceAccount), BootstrapError> {
-        let now = self.now();
+    async fn new_organization(&self, tx: &mut Tx<'_>) -> Result<Organization, BootstrapError> {
         let new = NewOrganization {
             name: "Default".to_owned(),
             slug: Some(ORGANIZATION.to_owned()),
             ..NewOrganization::default()
         };
-        let (organization, _) = Organization::create(new, now, &mut self.rng())?;
+        let (organization, _) = Organization::create(new, self.now(), &mut self.rng())?;
         // The one organization whose members may hold what concerns the whole instance.
         let organization = Organization { ceiling: Some(PermissionMask::everything()), ..organization };
         match tx.insert_organization(&organization).await {
-            Err(StoreError::Taken(_)) => return Err(BootstrapError::AlreadyDone),
-            other => other?,
+            Err(StoreError::Taken(_)) => Err(BootstrapError::AlreadyDone),
+            other => Ok(other.map(|()| organization)?),
         }
-        let new = NewServiceAccount::named(organization.id, ACCOUNT);
+    }
+
+    async fn new_administrator(
+        &self,
+        tx: &mut Tx<'_>,
+        organization: OrganizationId,
+    ) -> Result<ServiceAccount, BootstrapError> {
+        let now = self.now();
+        let new = NewServiceAccount::named(organization, ACCOUNT);
         let (account, _) = ServiceAccount::create(&new, now, &mut self.rng())?;
         tx.insert_service_account(&account).await?;
-        let role = tx.within(Reach::Instance).role_called(ROLE, None).await?;
-        let role = role.ok_or_else(|| StoreError::Damaged("the built-in roles are missing".to_owned()))?;
-        let granted = Granted::Role { id: role.id, name: role.name };
+        let granted = Granted::Role { id: role(tx).await?, name: ROLE.to_owned() };
         let (assignment, _) =
-            Assignment::create(account.id.into(), organization.id, Scope::Instance, granted, now, &mut self.rng());
+            Assignment::create(account.id.into(), organization, Scope::Instance, granted, now, &mut self.rng());
         tx.insert_assignment(&assignment).await?;
-        Ok((organization, account))
+        Ok(account)
     }
 }
 
-/// The administrator that an earlier bootstrap made.
-async fn existing(tx: &mut Tx<'_>) -> Result<Option<(Organization, ServiceAccount)>, StoreError> {
+/// Takes away whatever keeps an administrator's key in this organization from working, or from being made, and tells
+/// what that was.
+async fn mend(tx: &mut Tx<'_>, before: Organization) -> Result<(Organization, Vec<&'static str>), StoreError> {
+    let mut after = Organization { disabled_at: None, ceiling: Some(PermissionMask::everything()), ..before.clone() };
+    after.policy.allowed_networks = None;
+    after.policy.wildcard_allowed = true;
+    if !after.policy.allows(Kind::ApiKey) {
+        after.policy.allowed_kinds = None;
+    }
+    let parts = [
+        ("disabled", before.disabled_at != after.disabled_at),
+        ("ceiling", before.ceiling != after.ceiling),
+        ("allowed_networks", before.policy.allowed_networks != after.policy.allowed_networks),
+        ("wildcard_allowed", before.policy.wildcard_allowed != after.policy.wildcard_allowed),
+        ("allowed_kinds", before.policy.allowed_kinds != after.policy.allowed_kinds),
+    ];
+    let changed: Vec<&str> = parts.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect();
+    if !changed.is_empty() {
+        tx.save_organization(&after).await?;
+    }
+    Ok((after, changed))
+}
+
+/// An enabled service account with role `instance-admin` everywhere: `root` if it is one.
+async fn administrator(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<Option<ServiceAccount>, StoreError> {
+    let role = role(tx).await?;
     let mut view = tx.within(Reach::Instance);
-    let Some(organization) = view.organization_by_slug(ORGANIZATION).await? else { return Ok(None) };
-    let page = Page { after: None, limit: 200 };
-    let accounts = view.service_accounts(Some(organization.id), Some(ACCOUNT), &page).await?;
-    for account in accounts.into_iter().filter(|account| account.name.as_str() == ACCOUNT) {
-        let assignments = view.assignments_of(account.id.into()).await?;
-        let is_administrator = |assignment: &Assignment| {
-            assignment.scope == Scope::Instance
-                && matches!(&assignment.granted, Granted::Role { name, .. } if name == ROLE)
-        };
-        if assignments.iter().any(is_administrator) {
-            return Ok(Some((organization, account)));
+    let mut page = Page { after: None, limit: 200 };
+    let mut found = None;
+    loop {
+        let accounts = view.service_accounts(Some(organization), None, &page).await?;
+        let Some(last) = accounts.last() else { return Ok(found) };
+        page.after = Some(last.id);
+        for account in accounts.into_iter().filter(|account| account.disabled_at.is_none()) {
+            let administers = |assignment: &Assignment| {
+                assignment.scope == Scope::Instance
+                    && matches!(&assignment.granted, Granted::Role { id, .. } if *id == role)
+            };
+            if view.assignments_of(account.id.into()).await?.iter().any(administers) {
+                if account.name.as_str() == ACCOUNT {
+                    return Ok(Some(account));
+                }
+                found = Some(account);
+            }
         }
     }
-    Ok(None)
+}
+
+async fn role(tx: &mut Tx<'_>) -> Result<RoleId, StoreError> {
+    let role = tx.within(Reach::Instance).role_called(ROLE, None).await?;
+    role.map(|role| role.id).ok_or_else(|| StoreError::Damaged("the built-in roles are missing".to_owned()))
+}
+
+/// When a key must end, where policy wants that it does.
+fn latest_end(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    const A_YEAR: u32 = 365;
+    let days = policy.api_key_max_lifetime_days.or(policy.expiry_required.then_some(A_YEAR))?;
+    Some(now + SignedDuration::from_hours(24 * i64::from(days)))
 }

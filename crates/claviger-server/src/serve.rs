@@ -1,11 +1,34 @@
 //! The two listeners, from the first connection to the last flush.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{
+    future::{Future, pending},
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use axum::{Router, serve::ListenerExt as _};
+use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
 use claviger_store::StoreError;
-use tokio::net::TcpListener;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
+use tower_http::timeout::DeadlineBody;
 
 use crate::{
     app::{App, monotonic},
@@ -14,6 +37,29 @@ use crate::{
 
 /// How long requests that run may go on after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(25);
+
+/// How many connections one listener holds; who comes after them waits in the system's queue.
+const MOST_CONNECTIONS: usize = 10_000;
+
+/// How many requests one HTTP/2 connection has at a time.
+const MOST_STREAMS: u32 = 250;
+
+/// How long a new connection may take to send the head of its first request.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+
+/// The same for every later request, the pause before it included. Longer than nginx keeps an idle connection to its
+/// upstream (60 s): so it is the client who closes, and no request is sent into a closing connection.
+const IDLE_TIME: Duration = Duration::from_secs(75);
+
+/// How long the body of a request may take; it is 64 KiB at most.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// How often an HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_TIME: Duration = Duration::from_secs(10);
+
+/// The rest after a connection could not be accepted, mostly because there is no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bound sockets.
 #[derive(Debug)]
@@ -45,9 +91,6 @@ pub enum ServeError {
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The socket failed.
-    #[error("a listener failed")]
-    Io(#[from] io::Error),
 }
 
 impl Listeners {
@@ -85,32 +128,130 @@ pub async fn serve(
         }
     });
     let both = async {
-        tokio::try_join!(
-            listen(listeners.public, router::public(app.clone()), stopping.clone()),
-            listen(listeners.internal, router::internal(app.clone()), stopping.clone()),
-        )
+        tokio::join!(
+            listen(listeners.public, router::public(app.clone()), MOST_CONNECTIONS, stopping.clone()),
+            listen(listeners.internal, router::internal(app.clone()), MOST_CONNECTIONS, stopping.clone()),
+        );
     };
     let late = async {
         stopping.cancelled().await;
-        tokio::time::sleep(GRACE).await;
+        sleep(GRACE).await;
     };
-    let served = tokio::select! {
-        served = both => served.map(drop),
-        () = late => Ok(()),
-    };
+    tokio::select! {
+        () = both => {}
+        () = late => {}
+    }
     ended.cancel();
     tasks.close();
     tasks.wait().await;
     app.store.database().close().await;
-    Ok(served?)
+    Ok(())
 }
 
-async fn listen(listener: TcpListener, routes: Router, stop: CancellationToken) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| {
+/// Takes connections until `stop`, then lets their requests end. hyper's own server and not `axum::serve`, which bounds
+/// neither how many connections there are nor how long one may stay silent.
+async fn listen(listener: TcpListener, routes: Router, most: usize, stop: CancellationToken) {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(IDLE_TIME);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIME);
+    let (places, open) = (Arc::new(Semaphore::new(most)), GracefulShutdown::new());
+    let accept = async || {
+        // Never closed, so there is always a place at last.
+        let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+        listener.accept().await.map(|(stream, peer)| (stream, peer, place))
+    };
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, peer, place)) => {
+                let client = Client { stream, peer, _place: place };
+                tokio::spawn(client.serve(http.clone(), routes.clone(), open.watcher()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    open.shutdown().await;
+}
+
+/// One connection and its place among the others.
+struct Client {
+    stream: TcpStream,
+    peer: SocketAddr,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Client {
+    async fn serve(self, http: Builder<TokioExecutor>, routes: Router, stopping: Watcher) {
+        let Self { stream, peer, _place } = self;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
         }
-    });
-    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+        let asked = AtomicBool::new(false);
+        let asked = &asked;
+        let service = service_fn(|request: Request<Incoming>| {
+            asked.store(true, Ordering::Relaxed);
+            let mut request = request.map(|body| Body::new(DeadlineBody::new(BODY_TIME, body)));
+            request.extensions_mut().insert(ConnectInfo(peer));
+            routes.clone().oneshot(request)
+        });
+        let silent = async {
+            sleep(HEAD_TIME).await;
+            if asked.load(Ordering::Relaxed) {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            served = stopping.watch(http.serve_connection(TokioIo::new(stream), service)) => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "a connection broke");
+                }
+            }
+            () = silent => tracing::debug!("a connection asked for nothing in time"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_comes_after_the_last_place_waits_for_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let routes = Router::new().fallback(async || "served");
+        let stop = CancellationToken::new();
+        let listening = tokio::spawn(listen(listener, routes, 1, stop.clone()));
+        let ask = async || {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            stream
+        };
+        let mut answer = [0; 12];
+        let mut first = ask().await;
+        first.read_exact(&mut answer).await.unwrap();
+
+        let mut second = ask().await;
+        let early = tokio::time::timeout(Duration::from_millis(300), second.read_exact(&mut answer)).await;
+        assert!(early.is_err(), "the only place is taken");
+        drop(first);
+        second.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+
+        stop.cancel();
+        listening.await.unwrap();
+    }
 }

@@ -82,6 +82,7 @@ CREATE TABLE assignment (
 CREATE INDEX assignment_principal ON assignment (principal);
 CREATE INDEX assignment_role ON assignment (role);
 CREATE INDEX assignment_home ON assignment (home, id);
+CREATE INDEX assignment_permission ON assignment (permission) WHERE permission IS NOT NULL;
 
 CREATE TABLE api_key (
     id TEXT PRIMARY KEY,
@@ -121,7 +122,7 @@ CREATE TABLE secret (
     last_used_at BIGINT,
     last_used_from TEXT
 ) WITHOUT ROWID;
-CREATE INDEX secret_credential ON secret (credential);
+CREATE INDEX secret_credential ON secret (credential, number);
 
 CREATE TABLE change_log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -152,6 +153,7 @@ CREATE TABLE audit_event (
     PRIMARY KEY (chain, seq)
 );
 CREATE UNIQUE INDEX audit_event_id ON audit_event (id);
+CREATE INDEX audit_event_chain ON audit_event (chain, id);
 CREATE INDEX audit_event_target ON audit_event (target, id);
 CREATE INDEX audit_event_actor ON audit_event (actor, id);
 
@@ -162,6 +164,7 @@ CREATE TABLE usage_hour (
     uses BIGINT NOT NULL,
     PRIMARY KEY (credential, hour, code)
 ) WITHOUT ROWID;
+CREATE INDEX usage_hour_hour ON usage_hour (hour);
 
 CREATE TABLE usage_permission_day (
     credential TEXT NOT NULL,
@@ -170,6 +173,7 @@ CREATE TABLE usage_permission_day (
     uses BIGINT NOT NULL,
     PRIMARY KEY (credential, day, permission)
 ) WITHOUT ROWID;
+CREATE INDEX usage_permission_day_day ON usage_permission_day (day);
 
 -- key and body are keyed hashes; answer is the response without its secret.
 CREATE TABLE idempotency (

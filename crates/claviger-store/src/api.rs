@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use claviger_core::{Api, DeclaredPermission, Name};
+use claviger_core::{Api, DeclaredPermission, Name, Reach};
 use claviger_token::{ApiId, PermissionSet, ServiceAccountId};
 
 use crate::{
@@ -91,21 +91,37 @@ impl Tx<'_> {
         self.insert_permissions(new).await
     }
 
-    /// Replaces what can change of one.
+    /// Replaces what can change of one. A permission that it declares no more is taken from everybody.
     pub async fn save_api(&mut self, new: &Api) -> Result<(), StoreError> {
         let update = sql("UPDATE api SET identifier = $2, name = $3, resource_servers = $4 WHERE id = $1");
         let update =
             update.bind(text(new.id)).bind(new.identifier.as_str()).bind(text(&new.name)).bind(servers_text(new));
         self.execute(update).await?;
-        self.execute(sql("DELETE FROM permission WHERE api = $1").bind(text(new.id))).await?;
+        let kept = new.permissions.iter().map(|permission| permission.name.clone()).collect();
+        self.withdraw_permissions(new.id, &kept).await?;
         self.insert_permissions(new).await
     }
 
-    /// Removes one with its permissions.
+    /// Removes one with its permissions, which are taken from everybody.
     pub async fn delete_api(&mut self, id: ApiId) -> Result<(), StoreError> {
-        self.execute(sql("DELETE FROM permission WHERE api = $1").bind(text(id))).await?;
+        self.withdraw_permissions(id, &PermissionSet::default()).await?;
         self.execute(sql("DELETE FROM api WHERE id = $1").bind(text(id))).await?;
         Ok(())
+    }
+
+    /// Removes an API's declarations. Whoever was given one that is not `kept` loses it: if it stayed assigned, an
+    /// API that declares the same name later would find it given already.
+    async fn withdraw_permissions(&mut self, api: ApiId, kept: &PermissionSet) -> Result<(), StoreError> {
+        let delete = sql("DELETE FROM permission WHERE api = $1 RETURNING name").bind(text(api));
+        let rows = self.within(Reach::Instance).executor.all(delete).await?;
+        let declared: PermissionSet = rows.iter().map(|row| row.parse("name")).collect::<Result<_, _>>()?;
+        let gone = declared.difference(kept);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let delete = sql("DELETE FROM assignment WHERE permission IN ").and_list(gone.iter().map(text));
+        self.execute(delete).await?;
+        self.take_from_roles(&gone).await
     }
 
     async fn insert_permissions(&mut self, api: &Api) -> Result<(), StoreError> {

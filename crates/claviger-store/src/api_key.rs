@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use claviger_core::{ApiKey, Digest, KeyStatus, Metadata, Name, Revocation, RevokeReason, SecretRecord};
+use claviger_core::{ApiKey, Digest, Event, KeyStatus, Metadata, Name, Reach, Revocation, RevokeReason, SecretRecord};
 use claviger_token::{ApiKeyId, NetworkSet, ObjectSet, OrganizationId, ServiceAccountId};
 use jiff::Timestamp;
 
 use crate::{
     error::StoreError,
-    sql::{Query, Row, sql, text, text_or_null},
+    sql::{Query, Row, Value, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
 };
@@ -18,6 +18,9 @@ pub(crate) const KEY_COLUMNS: &str =
     "k.id, k.organization, k.service_account, k.name, k.environment, k.permissions, k.objects, k.networks, k.not_before,
      k.expires_at, k.disabled_at, k.revoked_at, k.revoke_reason, k.confirmation, k.epoch, k.metadata, k.created_at,
      k.created_by, k.deleted_at";
+
+/// How many secrets of a key are read, newest first: those before them have ended long ago.
+const NEWEST_SECRETS: i64 = 10;
 
 /// Which keys a list shows.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +45,7 @@ pub struct KeyStatusFilter {
 }
 
 impl View<'_> {
-    /// One with its secrets, unless it is deleted or out of reach.
+    /// One with its newest secrets, unless it is deleted or out of reach.
     pub async fn api_key(&mut self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
         let query = sql("SELECT ").and(KEY_COLUMNS).and(" FROM api_key k WHERE k.deleted_at IS NULL");
         let query = self.bound(query.and_bind(" AND k.id = ?", text(id)), "k.organization");
@@ -50,7 +53,7 @@ impl View<'_> {
         Ok(self.with_secrets(row.as_slice()).await?.pop())
     }
 
-    /// A page of them with their secrets.
+    /// A page of them with their newest secrets.
     pub async fn api_keys(&mut self, filter: &ApiKeyFilter, page: &Page<ApiKeyId>) -> Result<Vec<ApiKey>, StoreError> {
         let query = sql("SELECT ").and(KEY_COLUMNS).and(" FROM api_key k WHERE k.deleted_at IS NULL");
         let query = query.and_if(" AND k.service_account = ?", filter.service_account.map(text));
@@ -66,11 +69,13 @@ impl View<'_> {
         }
         let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
         let query = sql("SELECT credential, number, hint, created_at, ends_at, last_used_at, last_used_from
-                         FROM secret WHERE credential IN ");
-        // Also the order of their locks: that of `flush_usage`, so that the two never wait for each other in a circle.
-        let query = query.and_list(ids.iter().map(text)).and(" ORDER BY digest");
+                         FROM secret s WHERE credential IN ");
+        let newest = " AND number > (SELECT MAX(n.number) - ? FROM secret n WHERE n.credential = s.credential)
+                       ORDER BY number DESC";
+        let query = query.and_list(ids.iter().map(text)).and_bind(newest, NEWEST_SECRETS);
         let mut secrets: HashMap<String, Vec<SecretRecord>> = HashMap::new();
-        for row in self.executor.all(query).await? {
+        // Whoever changes a key holds its row. Locks on its secrets would make a revocation wait for `flush_usage`.
+        for row in self.executor.unlocked().all(query).await? {
             let secret = SecretRecord {
                 number: row.count("number")?,
                 hint: row.text("hint")?,
@@ -81,7 +86,6 @@ impl View<'_> {
             };
             secrets.entry(row.text("credential")?).or_default().push(secret);
         }
-        secrets.values_mut().for_each(|secrets| secrets.sort_by_key(|secret| std::cmp::Reverse(secret.number)));
         rows.iter().zip(ids).map(|(row, id)| read_key(row, secrets.remove(&id).unwrap_or_default())).collect()
     }
 }
@@ -152,14 +156,37 @@ impl Tx<'_> {
         self.execute(update).await.map(drop)
     }
 
-    /// Keeps a key that was rolled: its new secret, and the ends of the old ones.
+    /// Keeps a key that was rolled: its new secret, the end of the one before, and that any older one ends now.
     pub async fn save_rolled_api_key(&mut self, rolled: &ApiKey, digest: &Digest) -> Result<(), StoreError> {
         self.save_api_key(rolled).await?;
-        for old in rolled.secrets.iter().skip(1) {
-            let update = sql("UPDATE secret SET ends_at = $3 WHERE credential = $1 AND number = $2");
-            self.execute(update.bind(text(rolled.id)).bind(old.number).bind(old.ends_at)).await?;
+        if let [current, before, ..] = rolled.secrets.as_slice() {
+            const ALIVE: &str = " WHERE credential = $1 AND (ends_at IS NULL OR ends_at > $2)";
+            let key = |query: Query| query.bind(text(rolled.id)).bind(current.created_at);
+            // Locked in the order of `flush_usage`, so that the two never wait for each other in a circle.
+            let alive = key(sql("SELECT digest FROM secret").and(ALIVE).and(" ORDER BY digest"));
+            self.to_change(Reach::Instance).executor.all(alive).await?;
+            let end = key(sql("UPDATE secret SET ends_at = CASE WHEN number = $3 THEN $4 ELSE $2 END").and(ALIVE));
+            self.execute(end.bind(before.number).bind(before.ends_at)).await?;
         }
         self.insert_current_secret(rolled, digest).await
+    }
+
+    /// Ends every key of an owner who ended, and tells it in the trail of each, up to [`Event::MOST_KEYS`].
+    pub(crate) async fn end_api_keys(
+        &mut self,
+        column: &str,
+        owner: Value,
+        now: Timestamp,
+    ) -> Result<Vec<ApiKeyId>, StoreError> {
+        let end = format!(
+            "UPDATE api_key SET revoked_at = $2, revoke_reason = 'owner_left', epoch = epoch + 1
+             WHERE {column} = $1 AND revoked_at IS NULL RETURNING id, organization"
+        );
+        let rows = self.within(Reach::Instance).executor.all(sql(&end).bind(owner).bind(now)).await?;
+        for row in rows.iter().take(Event::MOST_KEYS) {
+            self.also(Event::api_key_ended(row.parse("id")?, row.parse("organization")?));
+        }
+        rows.iter().map(|row| row.parse("id")).collect()
     }
 
     async fn insert_current_secret(&mut self, key: &ApiKey, digest: &Digest) -> Result<(), StoreError> {

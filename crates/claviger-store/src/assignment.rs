@@ -95,9 +95,10 @@ impl Tx<'_> {
         self.execute(insert).await.map(drop)
     }
 
-    /// Removes one.
-    pub async fn delete_assignment(&mut self, id: AssignmentId) -> Result<(), StoreError> {
-        self.execute(sql("DELETE FROM assignment WHERE id = $1").bind(text(id))).await.map(drop)
+    /// Removes one, and tells whether it was still there: of two who remove it, one did.
+    pub async fn delete_assignment(&mut self, id: AssignmentId) -> Result<bool, StoreError> {
+        let delete = sql("DELETE FROM assignment WHERE id = $1").bind(text(id));
+        Ok(self.execute(delete).await? > 0)
     }
 }
 

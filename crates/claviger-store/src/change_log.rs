@@ -6,7 +6,13 @@ use claviger_core::Touched;
 use claviger_token::{CredentialId, PrincipalId};
 use jiff::Timestamp;
 
-use crate::{Store, changes::LogCursor, error::StoreError, sql::sql, tx::Tx};
+use crate::{
+    Store,
+    changes::LogCursor,
+    error::StoreError,
+    sql::{Executor, sql},
+    tx::Tx,
+};
 
 /// How many rows are read at a time.
 const PAGE: usize = 10_000;
@@ -26,7 +32,7 @@ impl Tx<'_> {
 impl Store {
     /// Where a process that starts with an empty cache begins to follow the log.
     pub async fn log_cursor(&self, now: Instant) -> Result<LogCursor, StoreError> {
-        let rows = self.read().all(sql("SELECT seq FROM change_log ORDER BY seq DESC LIMIT 1000")).await?;
+        let rows = self.follower().all(sql("SELECT seq FROM change_log ORDER BY seq DESC LIMIT 1000")).await?;
         let numbers = rows.iter().map(|row| row.int("seq")).collect::<Result<Vec<_>, _>>()?;
         Ok(LogCursor::starting_at(&numbers, now))
     }
@@ -38,10 +44,15 @@ impl Store {
         Ok(())
     }
 
+    /// A connection that no request uses.
+    fn follower(&self) -> Executor<'_> {
+        Executor::Follower(&self.database.pools)
+    }
+
     async fn follow_log_page(&self, cursor: &mut LogCursor, now: Instant) -> Result<usize, StoreError> {
         let newest = cursor.newest();
         let since = sql("SELECT seq, kind, id FROM change_log WHERE seq >= ").and_bind("?", newest);
-        let mut rows = self.read().all(since.and(&format!(" ORDER BY seq LIMIT {PAGE}"))).await?;
+        let mut rows = self.follower().all(since.and(&format!(" ORDER BY seq LIMIT {PAGE}"))).await?;
         let length = rows.len();
         if newest > 0 && rows.first().map(|row| row.int("seq")).transpose()? != Some(newest) {
             // Trimming keeps the newest row, so one that is gone means another instance or a restored backup.
@@ -53,7 +64,7 @@ impl Store {
         let missing: Vec<i64> = cursor.missing().collect();
         for chunk in missing.chunks(500) {
             let late = sql("SELECT seq, kind, id FROM change_log WHERE seq IN ");
-            rows.extend(self.read().all(late.and_list(chunk.iter().map(|seq| (*seq).into()))).await?);
+            rows.extend(self.follower().all(late.and_list(chunk.iter().map(|seq| (*seq).into()))).await?);
         }
         let rows: Vec<(i64, Option<Touched>)> = rows
             .iter()
@@ -88,5 +99,37 @@ fn from_words(kind: &str, id: &str) -> Option<Touched> {
         "role" => id.parse().ok().map(Touched::Role),
         "catalog" => Some(Touched::Catalog),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use claviger_core::ChainKey;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::{Changes, Database, dialect::Pools};
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to count from")]
+    async fn the_log_is_followed_while_look_ups_take_every_reader() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("claviger.db").display());
+        let database = Database::open(&url).await.unwrap();
+        database.migrate().await.unwrap();
+        let chain_key = ChainKey::new(&zeroize::Zeroizing::new([7; 32]));
+        let store = Store::new(database.clone(), chain_key, Changes::new(Instant::now()));
+        let Pools::Sqlite { read, .. } = &database.pools else { panic!("not SQLite") };
+        let mut taken = Vec::new();
+        for _ in 0..read.options().get_max_connections() {
+            taken.push(read.acquire().await.unwrap());
+        }
+        let follow = async {
+            let mut cursor = store.log_cursor(Instant::now()).await.unwrap();
+            store.follow_log(&mut cursor, Instant::now()).await.unwrap();
+        };
+        timeout(Duration::from_millis(500), follow).await.unwrap();
     }
 }

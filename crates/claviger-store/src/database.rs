@@ -60,8 +60,7 @@ impl Database {
         let query = sql("SELECT COALESCE(MAX(version), 0) AS version FROM _sqlx_migrations");
         match Executor::Pools(&self.pools).one(query).await {
             Ok(row) => row.int("version"),
-            // An empty database refuses the question, for it has no such table.
-            Err(StoreError::Unavailable(sqlx::Error::Database(_))) => Ok(0),
+            Err(StoreError::Unavailable(sqlx::Error::Database(cause))) if names_no_table(&*cause) => Ok(0),
             Err(error) => Err(error),
         }
     }
@@ -129,6 +128,12 @@ impl Database {
         }
         Ok(dump)
     }
+}
+
+/// Whether the database refused a question because there is no such table.
+fn names_no_table(cause: &dyn sqlx::error::DatabaseError) -> bool {
+    const UNDEFINED_TABLE: &str = "42P01";
+    cause.code().is_some_and(|code| code == UNDEFINED_TABLE) || cause.message().starts_with("no such table")
 }
 
 fn value(row: &Row, column: &str) -> Vec<u8> {

@@ -28,7 +28,7 @@ pub(crate) async fn run_to(pools: &Pools, target: i64) -> Result<(), StoreError>
             transaction.commit().await?;
             done
         }
-        Pools::Postgres(pool) => {
+        Pools::Postgres { pool, .. } => {
             // A connection of its own without the cap on statements, which a migration of much data would break.
             let uncapped = pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
             let pool = PgPoolOptions::new().max_connections(1).connect_with(uncapped).await?;

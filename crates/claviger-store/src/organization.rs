@@ -1,7 +1,7 @@
 //! Organizations in storage.
 
 use claviger_core::{Metadata, Name, Organization, Policy, Slug};
-use claviger_token::OrganizationId;
+use claviger_token::{ApiKeyId, OrganizationId};
 use jiff::Timestamp;
 
 use crate::{
@@ -82,16 +82,18 @@ impl Tx<'_> {
         self.execute(update).await.map(drop)
     }
 
-    /// Ends every service account and key in a deleted organization, so that nothing comes back with it.
-    pub async fn end_all_in_organization(&mut self, id: OrganizationId, now: Timestamp) -> Result<(), StoreError> {
+    /// Ends every service account and key in a deleted organization, so that nothing comes back with it. Tells which
+    /// keys ended.
+    pub async fn end_all_in_organization(
+        &mut self,
+        id: OrganizationId,
+        now: Timestamp,
+    ) -> Result<Vec<ApiKeyId>, StoreError> {
         // Accounts before keys, as when one account ends: the two never wait for each other in a circle.
         let accounts = sql("UPDATE service_account SET deleted_at = $2, disabled_at = COALESCE(disabled_at, $2)
                             WHERE organization = $1 AND deleted_at IS NULL");
         self.execute(accounts.bind(text(id)).bind(now)).await?;
-        let keys = sql("UPDATE api_key SET revoked_at = $2, revoke_reason = 'owner_left', epoch = epoch + 1
-                        WHERE organization = $1 AND revoked_at IS NULL");
-        self.execute(keys.bind(text(id)).bind(now)).await?;
-        Ok(())
+        self.end_api_keys("organization", text(id), now).await
     }
 }
 

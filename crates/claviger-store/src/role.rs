@@ -1,7 +1,7 @@
 //! Roles in storage. An organization sees its own and the instance's.
 
 use claviger_core::{Reach, Role};
-use claviger_token::{OrganizationId, RoleId};
+use claviger_token::{OrganizationId, PermissionSet, RoleId};
 
 use crate::{
     error::StoreError,
@@ -86,6 +86,20 @@ impl Tx<'_> {
             .bind(new.description.clone())
             .bind(new.permissions.to_text());
         self.execute(update).await.map(drop)
+    }
+
+    /// Takes permissions out of every role that holds one of them.
+    pub(crate) async fn take_from_roles(&mut self, gone: &PermissionSet) -> Result<(), StoreError> {
+        let rows = self.within(Reach::Instance).executor.all(sql(COLUMNS).and(" ORDER BY id")).await?;
+        for row in &rows {
+            if row.permissions("permissions")?.iter().any(|permission| gone.contains(permission.as_str()))
+                && let Some(role) = self.to_change(Reach::Instance).role(row.parse("id")?).await?
+            {
+                let permissions = role.permissions.difference(gone);
+                self.save_role(&Role { permissions, ..role }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes one, and takes it from everybody.

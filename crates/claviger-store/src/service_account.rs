@@ -1,7 +1,7 @@
 //! Service accounts in storage.
 
 use claviger_core::{Metadata, Name, ServiceAccount};
-use claviger_token::{OrganizationId, ServiceAccountId};
+use claviger_token::{ApiKeyId, OrganizationId, ServiceAccountId};
 use jiff::Timestamp;
 
 use crate::{
@@ -66,13 +66,16 @@ impl Tx<'_> {
         self.execute(update).await.map(drop)
     }
 
-    /// Ends every credential and right of a deleted service account, so that nothing comes back with it.
-    pub async fn end_all_of_service_account(&mut self, id: ServiceAccountId, now: Timestamp) -> Result<(), StoreError> {
-        let keys = sql("UPDATE api_key SET revoked_at = $2, revoke_reason = 'owner_left', epoch = epoch + 1
-                        WHERE service_account = $1 AND revoked_at IS NULL");
-        self.execute(keys.bind(text(id)).bind(now)).await?;
+    /// Ends every credential and right of a deleted service account, so that nothing comes back with it. Tells which
+    /// keys ended.
+    pub async fn end_all_of_service_account(
+        &mut self,
+        id: ServiceAccountId,
+        now: Timestamp,
+    ) -> Result<Vec<ApiKeyId>, StoreError> {
+        let keys = self.end_api_keys("service_account", text(id), now).await?;
         self.execute(sql("DELETE FROM assignment WHERE principal = $1").bind(text(id))).await?;
-        Ok(())
+        Ok(keys)
     }
 }
 

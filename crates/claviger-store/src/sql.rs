@@ -1,13 +1,16 @@
 //! The shim under every query: one text, typed values, and rows read by name, on either engine.
 
-use std::{fmt::Display, str::FromStr};
+use std::{fmt::Display, io, str::FromStr};
 
 use claviger_token::{PermissionMask, PermissionSet};
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Column as _, Postgres, Row as _, Sqlite, Transaction, postgres::PgRow, sqlite::SqliteRow};
+use sqlx::{
+    AssertSqlSafe, Column as _, PgPool, Pool, Postgres, Row as _, Sqlite, SqlitePool, Transaction,
+    pool::PoolConnection, postgres::PgRow, sqlite::SqliteRow,
+};
 
 use crate::{
-    dialect::{LOCK_ROW, Pools, TRANSACTION_CAP},
+    dialect::{LOCK_ROW, Pools, READ_PATIENCE, TRANSACTION_CAP},
     error::StoreError,
 };
 
@@ -49,7 +52,7 @@ pub(crate) fn text_or_null(value: Option<impl Display>) -> Value {
 }
 
 /// A statement and its values.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Query {
     text: String,
     values: Vec<Value>,
@@ -107,6 +110,8 @@ impl Query {
 pub(crate) enum Executor<'a> {
     /// Any connection; reads only.
     Pools(&'a Pools),
+    /// The connection that is kept for following the change log; reads only.
+    Follower(&'a Pools),
     /// A write transaction. `lock`: what is read stays as it is until the end.
     Transaction { transaction: &'a mut WriteTransaction, lock: bool },
 }
@@ -132,30 +137,84 @@ macro_rules! run {
     }};
 }
 
+/// Tries again for as many connections as are idle, since all of them may be dead. Only for what may be done twice.
+macro_rules! past_the_dead {
+    ($pool:expr, $work:expr) => {{
+        let mut idle = $pool.num_idle();
+        loop {
+            match $work {
+                Err(error) if idle > 0 && was_dead(&error) => idle -= 1,
+                done => break done,
+            }
+        }
+    }};
+}
+
 /// A database that accepts and never answers is unavailable too.
 async fn bounded<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(TRANSACTION_CAP, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {TRANSACTION_CAP:?}"));
+    tokio::time::timeout(TRANSACTION_CAP, work).await.unwrap_or_else(|_| Err(late().into()))
+}
+
+/// A connection to read with, or none soon.
+async fn reader<D: sqlx::Database>(pool: &Pool<D>) -> Result<PoolConnection<D>, sqlx::Error> {
+    tokio::time::timeout(READ_PATIENCE, pool.acquire()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+async fn read_sqlite(pool: &SqlitePool, query: Query) -> Result<Vec<Row>, sqlx::Error> {
+    let rows: Vec<SqliteRow> = run!(query, &mut *reader(pool).await?, fetch_all, Sqlite)?;
+    Ok(rows.into_iter().map(Row::Sqlite).collect())
+}
+
+async fn read_postgres(pool: &PgPool, query: Query) -> Result<Vec<Row>, sqlx::Error> {
+    let rows = past_the_dead!(pool, {
+        let mut connection = reader(pool).await?;
+        let done = run!(query.clone(), &mut *connection, fetch_all, Postgres);
+        if matches!(done, Err(sqlx::Error::Io(_))) {
+            // The pool would wait for a connection on which an answer is still owed, perhaps for ever.
+            connection.close_on_drop();
+        }
+        done
+    })?;
+    Ok(rows.into_iter().map(Row::Postgres).collect())
+}
+
+/// Whether the connection was dead already, as those are that were idle while the server restarted.
+fn was_dead(error: &sqlx::Error) -> bool {
+    const ADMIN_SHUTDOWN: &str = "57P01";
+    if let sqlx::Error::Io(cause) = error {
+        return cause.kind() != io::ErrorKind::TimedOut;
+    }
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(error, sqlx::Error::Protocol(_)) || code.is_some_and(|code| code == ADMIN_SHUTDOWN)
 }
 
 impl Executor<'_> {
+    /// For what is read beside the rows that will be changed.
+    pub(crate) fn unlocked(&mut self) -> Executor<'_> {
+        match self {
+            Self::Pools(pools) => Executor::Pools(pools),
+            Self::Follower(pools) => Executor::Follower(pools),
+            Self::Transaction { transaction, .. } => Executor::Transaction { transaction, lock: false },
+        }
+    }
+
     pub(crate) async fn all(&mut self, query: Query) -> Result<Vec<Row>, StoreError> {
         if query.asks_for_nul() {
             return Ok(Vec::new());
         }
-        fn sqlite(rows: Vec<SqliteRow>) -> Vec<Row> {
-            rows.into_iter().map(Row::Sqlite).collect()
-        }
-        fn postgres(rows: Vec<PgRow>) -> Vec<Row> {
-            rows.into_iter().map(Row::Postgres).collect()
-        }
         Ok(match self {
-            Self::Pools(Pools::Sqlite { read, .. }) => sqlite(run!(query, read, fetch_all, Sqlite)?),
-            Self::Pools(Pools::Postgres(pool)) => postgres(run!(query, pool, fetch_all, Postgres)?),
+            Self::Pools(Pools::Sqlite { read, .. }) => read_sqlite(read, query).await?,
+            Self::Pools(Pools::Postgres { pool, .. }) => read_postgres(pool, query).await?,
+            Self::Follower(Pools::Sqlite { follow, .. }) => read_sqlite(follow, query).await?,
+            Self::Follower(Pools::Postgres { follow, .. }) => read_postgres(follow, query).await?,
             Self::Transaction { transaction, lock } => match transaction {
-                WriteTransaction::Sqlite(tx) => sqlite(run!(query, &mut **tx, fetch_all, Sqlite)?),
+                WriteTransaction::Sqlite(tx) => {
+                    run!(query, &mut **tx, fetch_all, Sqlite)?.into_iter().map(Row::Sqlite).collect()
+                }
                 WriteTransaction::Postgres(tx) => {
                     let query = if *lock { query.and(LOCK_ROW) } else { query };
-                    postgres(run!(query, &mut **tx, fetch_all, Postgres)?)
+                    run!(query, &mut **tx, fetch_all, Postgres)?.into_iter().map(Row::Postgres).collect()
                 }
             },
         })
@@ -174,7 +233,7 @@ impl WriteTransaction {
     pub(crate) async fn begin(pools: &Pools) -> Result<Self, StoreError> {
         Ok(match pools {
             Pools::Sqlite { write, .. } => Self::Sqlite(bounded(write.begin_with("BEGIN IMMEDIATE")).await?),
-            Pools::Postgres(pool) => Self::Postgres(bounded(pool.begin()).await?),
+            Pools::Postgres { pool, .. } => Self::Postgres(past_the_dead!(pool, bounded(pool.begin()).await)?),
         })
     }
 
@@ -285,5 +344,36 @@ impl Row {
             Self::Sqlite(row) => row.columns().iter().map(|column| column.name().to_owned()).collect(),
             Self::Postgres(row) => row.columns().iter().map(|column| column.name().to_owned()).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_silent_database_is_not_told_as_a_pool_without_connections() {
+        let silent = bounded(pending::<Result<(), _>>()).await;
+        assert_eq!(silent.unwrap_err().to_string(), "error communicating with database: no answer within 5s");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_reader_is_told_soon_that_there_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let pools = Pools::open(&format!("sqlite://{}", directory.path().join("x.db").display())).await.unwrap();
+        let Pools::Sqlite { read, .. } = &pools else { panic!("not SQLite") };
+        let mut taken = Vec::new();
+        for _ in 0..read.options().get_max_connections() {
+            taken.push(read.acquire().await.unwrap());
+        }
+        let ask = async || Executor::Pools(&pools).all(sql("SELECT 1")).await;
+        let refused = timeout(READ_PATIENCE + Duration::from_millis(500), ask()).await;
+        assert!(matches!(refused, Ok(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)))));
+        drop(taken);
+        ask().await.unwrap();
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use claviger_core::{By, ChainLink, Event, Reach};
+use claviger_core::{By, ChainLink, Event, Reach, Touched};
 use claviger_token::{EventId, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
@@ -14,9 +14,12 @@ use crate::{
     dialect::TRANSACTION_CAP,
     error::StoreError,
     idempotency::Remembered,
-    sql::{Executor, Query, WriteTransaction, sql, text},
+    sql::{Executor, Query, WriteTransaction, sql, text, text_or_null},
     view::View,
 };
+
+/// Events per statement: below both engines' bound on values.
+const MOST_ROWS: usize = 1000;
 
 /// A write in progress. Dropped without [`Tx::commit`], it never happened.
 pub struct Tx<'a> {
@@ -24,13 +27,14 @@ pub struct Tx<'a> {
     pub(crate) inner: WriteTransaction,
     began: Instant,
     by: &'a By,
+    also: Vec<Event>,
 }
 
 impl Store {
     /// Begins a write.
     pub async fn begin<'a>(&'a self, by: &'a By) -> Result<Tx<'a>, StoreError> {
         let inner = WriteTransaction::begin(&self.database.pools).await?;
-        Ok(Tx { store: self, inner, began: monotonic(), by })
+        Ok(Tx { store: self, inner, began: monotonic(), by, also: Vec::new() })
     }
 }
 
@@ -54,6 +58,11 @@ impl Tx<'_> {
         self.inner.execute(query).await
     }
 
+    /// Tells one more event, before that of the commit.
+    pub fn also(&mut self, event: Event) {
+        self.also.push(event);
+    }
+
     /// Keeps it all, tells the log, and makes this node forget what changed before it returns.
     pub async fn commit(
         self,
@@ -75,50 +84,62 @@ impl Tx<'_> {
         if let Some(answer) = answer {
             self.remember(answer, now).await?;
         }
-        self.log(&event.touched, now).await?;
-        self.chain(&event, now, rng).await?;
+        let mut events = std::mem::take(&mut self.also);
+        events.push(event);
+        let touched: Vec<Touched> = events.iter().flat_map(|event| event.touched.iter().copied()).collect();
+        self.log(&touched, now).await?;
+        let of_one_chain = events.chunk_by(|one, next| one.chain == next.chain);
+        for events in of_one_chain.flat_map(|events| events.chunks(MOST_ROWS)) {
+            self.chain(events, now, rng).await?;
+        }
         if self.began.elapsed() > TRANSACTION_CAP {
             return Err(StoreError::TooSlow);
         }
         let done = self.inner.commit().await;
         // Also after an error: whether the commit arrived is then unknown, and forgetting harms nothing.
-        self.store.changes.name(&event.touched, monotonic());
+        self.store.changes.name(&touched, monotonic());
         done
     }
 
-    /// Appends to the event's chain. The head's row is locked from here to the commit, which puts the
+    /// Appends events to the chain that they share. The head's row is locked from here to the commit, which puts the
     /// events of one chain in order; it comes last, so that transactions cannot wait for each other in a circle.
     async fn chain(
         &mut self,
-        event: &Event,
+        events: &[Event],
         now: Timestamp,
         rng: &mut (dyn CryptoRng + Send),
     ) -> Result<(), StoreError> {
-        let chain = event.chain.to_string();
-        let head = sql("INSERT INTO audit_head (chain, seq, hash) VALUES ($1, 1, $2)
-                        ON CONFLICT (chain) DO UPDATE SET seq = audit_head.seq + 1
+        let Some(first) = events.first() else { return Ok(()) };
+        let (chain, by) = (first.chain.to_string(), self.by);
+        let count = i64::try_from(events.len()).map_err(StoreError::damaged)?;
+        let head = sql("INSERT INTO audit_head (chain, seq, hash) VALUES ($1, $3, $2)
+                        ON CONFLICT (chain) DO UPDATE SET seq = audit_head.seq + $3
                         RETURNING seq, hash");
-        let head = self.inner.read().one(head.bind(chain.as_str()).bind([0; 32])).await?;
-        let link = ChainLink { seq: head.int("seq")?, previous: head.hash("hash")? };
-        let id = EventId::generate(now, rng);
-        let record = event.record(&link, id, self.by, now);
-        let hash = self.store.chain_key.hash(&link.previous, &record);
-        let insert = sql("INSERT INTO audit_event (chain, seq, id, at, action, actor, target, record, address, hash)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
-        let insert = insert
-            .bind(chain.as_str())
-            .bind(link.seq)
-            .bind(text(id))
-            .bind(now)
-            .bind(event.action.as_str())
-            .bind(self.by.actor.id())
-            .bind(event.target.as_str())
-            .bind(record)
-            .bind(self.by.address.map(|address| address.to_string()))
-            .bind(hash);
+        let head = self.inner.read().one(head.bind(chain.as_str()).bind([0; 32]).bind(count)).await?;
+        let mut link = ChainLink { seq: head.int("seq")? - count, previous: head.hash("hash")? };
+        let mut insert =
+            sql("INSERT INTO audit_event (chain, seq, id, at, action, actor, target, record, address, hash) VALUES ");
+        for (index, event) in events.iter().enumerate() {
+            link.seq += 1;
+            let id = EventId::generate(now, rng);
+            let record = event.record(&link, id, by, now);
+            link.previous = self.store.chain_key.hash(&link.previous, &record);
+            insert = insert.and(if index > 0 { ", " } else { "" }).and_list([
+                chain.as_str().into(),
+                link.seq.into(),
+                text(id),
+                now.into(),
+                event.action.as_str().into(),
+                by.actor.id().into(),
+                event.target.as_str().into(),
+                record.into(),
+                text_or_null(by.address),
+                link.previous.into(),
+            ]);
+        }
         self.execute(insert).await?;
-        self.execute(sql("UPDATE audit_head SET hash = $2 WHERE chain = $1").bind(chain).bind(hash)).await?;
-        Ok(())
+        let head = sql("UPDATE audit_head SET hash = $2 WHERE chain = $1").bind(chain).bind(link.previous);
+        self.execute(head).await.map(drop)
     }
 }
 

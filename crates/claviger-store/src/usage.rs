@@ -15,8 +15,8 @@ use crate::{
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// Rows per statement: below both engines' bound on values.
-const CHUNK: usize = 200;
+/// Rows per transaction, and per statement: below both engines' bound on values, and soon done.
+const CHUNK: usize = 500;
 
 /// Everything counted since the flush before. Ordered, so that nodes that flush at once lock rows in one order.
 #[derive(Debug, Default)]
@@ -27,8 +27,8 @@ pub struct UsageBatch {
     pub permission_days: BTreeMap<(CredentialId, i64, Permission), u64>,
     /// The latest use of each secret.
     pub last_uses: BTreeMap<Digest, LastUse>,
-    /// Uses of secrets that were rolled away.
-    pub retired: Vec<RetiredUse>,
+    /// Uses of secrets that were rolled away, the last of each key. The caller tells them, and takes out what it told.
+    pub retired: BTreeMap<ApiKeyId, RetiredUse>,
 }
 
 /// When and from where a secret was last used.
@@ -54,41 +54,65 @@ pub struct RetiredUse {
 }
 
 impl UsageBatch {
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.hours.is_empty() && self.permission_days.is_empty() && self.last_uses.is_empty() && self.retired.is_empty()
+    /// How many rows there are to write.
+    pub fn rows(&self) -> usize {
+        self.hours.len() + self.permission_days.len() + self.last_uses.len() + self.retired.len()
     }
 }
 
 impl Store {
-    /// Adds a batch to the roll-ups. Not a change: nothing is audited but uses of retired secrets.
-    pub async fn flush_usage(&self, batch: &UsageBatch) -> Result<(), StoreError> {
-        let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
-        let hours: Vec<_> = batch.hours.iter().collect();
-        for chunk in hours.chunks(CHUNK) {
+    /// Adds a batch to the roll-ups, and takes out of it what was written: after a failure the rest can be tried again.
+    /// Not a change: nothing is audited.
+    pub async fn flush_usage(&self, batch: &mut UsageBatch) -> Result<(), StoreError> {
+        let hours = |hours: &[(&(CredentialId, i64, &'static str), &u64)]| {
             let insert = sql("INSERT INTO usage_hour (credential, hour, code, uses) VALUES ");
-            let insert = rows(insert, chunk, |query, ((credential, hour, code), uses)| {
+            let insert = rows(insert, hours, |query, ((credential, hour, code), uses)| {
                 query.and_list([text(credential), (*hour).into(), (*code).into(), count(**uses).into()])
             });
             let add = " ON CONFLICT (credential, hour, code) DO UPDATE SET uses = usage_hour.uses + excluded.uses";
-            transaction.execute(insert.and(add)).await?;
-        }
-        let days: Vec<_> = batch.permission_days.iter().collect();
-        for chunk in days.chunks(CHUNK) {
+            vec![insert.and(add)]
+        };
+        self.drain(&mut batch.hours, hours).await?;
+        let days = |days: &[(&(CredentialId, i64, Permission), &u64)]| {
             let insert = sql("INSERT INTO usage_permission_day (credential, day, permission, uses) VALUES ");
-            let insert = rows(insert, chunk, |query, ((credential, day, permission), uses)| {
+            let insert = rows(insert, days, |query, ((credential, day, permission), uses)| {
                 query.and_list([text(credential), (*day).into(), text(permission), count(**uses).into()])
             });
             let add = " ON CONFLICT (credential, day, permission)
                         DO UPDATE SET uses = usage_permission_day.uses + excluded.uses";
-            transaction.execute(insert.and(add)).await?;
+            vec![insert.and(add)]
+        };
+        self.drain(&mut batch.permission_days, days).await?;
+        let last_uses = |last_uses: &[(&Digest, &LastUse)]| {
+            let update = |(digest, last): &(&Digest, &LastUse)| {
+                sql("UPDATE secret SET last_used_at = $2, last_used_from = $3
+                     WHERE digest = $1 AND (last_used_at IS NULL OR last_used_at < $2)")
+                .bind(digest.bytes)
+                .bind(last.at)
+                .bind(last.from.clone())
+            };
+            last_uses.iter().map(update).collect()
+        };
+        self.drain(&mut batch.last_uses, last_uses).await
+    }
+
+    /// Writes a few rows per transaction and drops them from the map, until it is empty.
+    async fn drain<K: Ord + Clone, V>(
+        &self,
+        map: &mut BTreeMap<K, V>,
+        statements: impl Fn(&[(&K, &V)]) -> Vec<Query>,
+    ) -> Result<(), StoreError> {
+        while !map.is_empty() {
+            let statements = statements(&map.iter().take(CHUNK).collect::<Vec<_>>());
+            let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
+            for statement in statements {
+                transaction.execute(statement).await?;
+            }
+            transaction.commit().await?;
+            let rest = map.keys().nth(CHUNK).cloned();
+            *map = rest.map(|first| map.split_off(&first)).unwrap_or_default();
         }
-        for (digest, last) in &batch.last_uses {
-            let update = sql("UPDATE secret SET last_used_at = $2, last_used_from = $3
-                              WHERE digest = $1 AND (last_used_at IS NULL OR last_used_at < $2)");
-            transaction.execute(update.bind(digest.bytes).bind(last.at).bind(last.from.clone())).await?;
-        }
-        transaction.commit().await
+        Ok(())
     }
 
     /// Tells the audit trail that a retired secret was used, at most once per key and hour, over all nodes.

@@ -173,7 +173,9 @@ pub(crate) async fn delete(
     if assignment.scope == Scope::Instance {
         caller.must_reach_instance()?;
     }
-    tx.delete_assignment(id).await?;
+    if !tx.delete_assignment(id).await? {
+        return Err(RequestError::NotFound);
+    }
     tx.commit(assignment.delete(), app.now(), &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -158,8 +158,8 @@ pub(crate) async fn delete(
     let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
     let (organization, event) = organization.delete(app.now());
     tx.save_organization(&organization).await?;
-    tx.end_all_in_organization(id, app.now()).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
+    let ended = tx.end_all_in_organization(id, app.now()).await?;
+    tx.commit(event.ending(&ended), app.now(), &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -172,7 +172,8 @@ pub(crate) async fn update(
         let held = tx.within(caller.reach()).held(id.into(), account.organization).await?;
         caller.grantor().may_give(&held, Some(account.organization))?;
     }
-    let (account, event) = account.update(&changes, app.now())?;
+    let held = tx.within(Reach::Organization(account.organization)).assignments_of(id.into()).await?;
+    let (account, event) = account.update(&changes, &held, app.now())?;
     tx.save_service_account(&account).await?;
     let wanted = Wanted { roles: changes.roles.as_deref(), permissions: changes.permissions.as_deref() };
     let assignments = set_rights(&app, &mut tx, &account, wanted, caller.grantor()).await?;
@@ -198,8 +199,8 @@ pub(crate) async fn delete(
     must_not_reach_further(&caller, &mut tx, id.into()).await?;
     let (account, event) = account.delete(app.now());
     tx.save_service_account(&account).await?;
-    tx.end_all_of_service_account(id, app.now()).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
+    let ended = tx.end_all_of_service_account(id, app.now()).await?;
+    tx.commit(event.ending(&ended), app.now(), &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

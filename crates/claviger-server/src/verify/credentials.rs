@@ -1,6 +1,8 @@
 //! Credentials in memory. An entry counts while it is young and none of the ids that it depends on was named since it was read.
 
 use std::{
+    collections::HashMap,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,9 +18,10 @@ use claviger_token::{
 };
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
+use tokio::sync::OnceCell;
 
 use super::usage::Tally;
-use crate::app::{App, Shared, monotonic};
+use crate::app::{App, monotonic};
 
 /// For how long "there is no such credential" is remembered: one may be made on another node meanwhile.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(1);
@@ -27,11 +30,24 @@ const UNKNOWN_LIFE: Duration = Duration::from_secs(1);
 /// so that it outlives a short outage of the database.
 const REFRESH_AGE: Duration = Duration::from_secs(25);
 
+/// How long a background read that failed rests before the next.
+const REFRESH_PAUSE: Duration = Duration::from_secs(1);
+
+/// The same as [`REFRESH_AGE`] for the catalog. It is short because an entry dies with the catalog that it was made from.
+const CATALOG_REFRESH_AGE: Duration = Duration::from_secs(5);
+
 /// What is known of credentials, by the hash of their token.
 pub(crate) struct Credentials {
     entries: Cache<TokenHash, Arc<Entry>>,
+    /// What is being read right now, so that many who miss one entry read it once.
+    fills: Mutex<HashMap<TokenHash, Arc<Fill>>>,
     catalog: RwLock<Option<Arc<Catalog>>>,
+    /// Held by whoever reads the catalog.
+    catalog_turn: tokio::sync::Mutex<()>,
 }
+
+/// A read that is shared: what was found and where in the changes the read began; `None` if it failed.
+type Fill = OnceCell<Option<(Mark, Arc<Entry>)>>;
 
 /// What was found for one token, or that nothing was.
 pub(crate) struct Entry {
@@ -39,7 +55,10 @@ pub(crate) struct Entry {
     /// Ids whose change makes this stale.
     depends: Box<[Touched]>,
     mark: Mark,
+    /// When the oldest part of it was read: that may be the catalog.
     read_at: Instant,
+    /// When the credential itself was read.
+    filled_at: Instant,
     refreshing: AtomicBool,
     pub(super) tally: Mutex<Tally>,
 }
@@ -57,6 +76,7 @@ pub(crate) struct Catalog {
     declared: PermissionSet,
     mark: Mark,
     read_at: Instant,
+    refreshing: AtomicBool,
 }
 
 /// What a presented text turned out to be.
@@ -105,6 +125,11 @@ impl KnownSecret {
 }
 
 impl Catalog {
+    fn holds(&self, changes: &Changes, now: Instant) -> bool {
+        now.saturating_duration_since(self.read_at) < Changes::ENTRY_LIFE
+            && changes.hold_since(self.mark, &[Touched::Catalog])
+    }
+
     /// The permissions of the APIs that this principal serves, if it serves any of `audiences`.
     pub(crate) fn served_by(&self, principal: PrincipalId, audiences: &[String]) -> Option<PermissionSet> {
         let PrincipalId::ServiceAccount(server) = principal else { return None };
@@ -130,7 +155,36 @@ fn permission_names(api: &Api) -> impl Iterator<Item = Permission> {
 
 impl Credentials {
     pub(crate) fn new(entries: usize) -> Self {
-        Self { entries: Cache::new(entries), catalog: RwLock::new(None) }
+        Self {
+            entries: Cache::new(entries),
+            fills: Mutex::default(),
+            catalog: RwLock::new(None),
+            catalog_turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Takes part in the read of an entry that is under way, or begins one.
+    fn join(&self, hash: TokenHash) -> Joined<'_> {
+        let fill = Arc::clone(self.fills.lock().entry(hash).or_default());
+        Joined { credentials: self, hash, fill }
+    }
+}
+
+/// Somebody's part in a shared read.
+struct Joined<'a> {
+    credentials: &'a Credentials,
+    hash: TokenHash,
+    fill: Arc<Fill>,
+}
+
+impl Drop for Joined<'_> {
+    /// A read that has ended is nobody's any more; one whose reader went away belongs to those who still wait.
+    fn drop(&mut self) {
+        let mut fills = self.credentials.fills.lock();
+        let is_last = self.fill.initialized() || Arc::strong_count(&self.fill) == 2;
+        if is_last && fills.get(&self.hash).is_some_and(|fill| Arc::ptr_eq(fill, &self.fill)) {
+            fills.remove(&self.hash);
+        }
     }
 }
 
@@ -142,7 +196,7 @@ impl App {
         };
         let entry = match self.remembered(&opaque) {
             Some(entry) => entry,
-            None => self.read_entry(&opaque).await?,
+            None => self.read_together(&opaque).await?,
         };
         Ok(LookedUp { presented: Presented::WellFormed, entry: Some(entry) })
     }
@@ -154,18 +208,47 @@ impl App {
         if changes.staleness(now) > self.config.max_staleness || !entry.holds(changes, now) {
             return None;
         }
-        if now.saturating_duration_since(entry.read_at) > REFRESH_AGE
+        if now.saturating_duration_since(entry.filled_at) > REFRESH_AGE
             && entry.known.is_some()
             && !entry.refreshing.swap(true, Ordering::Relaxed)
         {
             let (app, opaque) = (self.clone(), Opaque { kind: opaque.kind, hash: opaque.hash });
+            let old = Arc::clone(&entry);
             tokio::spawn(async move {
                 if let Err(error) = app.read_entry(&opaque).await {
                     tracing::debug!(%error, "a credential could not be read again");
+                    tokio::time::sleep(REFRESH_PAUSE).await;
+                    old.refreshing.store(false, Ordering::Relaxed);
                 }
             });
         }
         Some(entry)
+    }
+
+    /// Reads an entry, or waits for somebody who reads it already. What was read before this began counts only if
+    /// nothing of it was named since: a change that was acknowledged before is seen.
+    async fn read_together(&self, opaque: &Opaque) -> Result<Arc<Entry>, StoreError> {
+        let began = self.store.changes().mark();
+        loop {
+            let joined = self.credentials.join(opaque.hash);
+            let mut failure = None;
+            let read = joined.fill.get_or_init(async || {
+                let mark = self.store.changes().mark();
+                let read = self.read_entry(opaque).await.map_err(|error| failure = Some(error));
+                read.ok().map(|entry| (mark, entry))
+            });
+            match read.await {
+                Some((mark, entry)) if *mark >= began || entry.holds(self.store.changes(), monotonic()) => {
+                    return Ok(Arc::clone(entry));
+                }
+                Some(_) => {}
+                None => {
+                    let shared =
+                        || StoreError::Unavailable(io::Error::other("the read that others began failed").into());
+                    return Err(failure.unwrap_or_else(shared));
+                }
+            }
+        }
     }
 
     async fn read_entry(&self, opaque: &Opaque) -> Result<Arc<Entry>, StoreError> {
@@ -175,7 +258,8 @@ impl App {
     }
 
     async fn read(&self, opaque: &Opaque) -> Result<Arc<Entry>, StoreError> {
-        let (mark, read_at) = (self.store.changes().mark(), monotonic());
+        let (mark, filled_at) = (self.store.changes().mark(), monotonic());
+        let mut read_at = filled_at;
         let known = match opaque.kind {
             SecretKind::ApiKey | SecretKind::TestApiKey => self.find(&opaque.hash).await?,
             SecretKind::PersonalAccessToken
@@ -187,11 +271,14 @@ impl App {
             None => (None, Box::default()),
             Some(secret) => {
                 let depends = depends(&secret);
-                (Some(known_secret(secret, &*self.catalog().await?)), depends)
+                let catalog = self.catalog().await?;
+                // Its mark needs no such care: a catalog that holds here was not named before `mark` either.
+                read_at = read_at.min(catalog.read_at);
+                (Some(known_secret(secret, &catalog)), depends)
             }
         };
-        let refreshing = AtomicBool::new(false);
-        Ok(Arc::new(Entry { known, depends, mark, read_at, refreshing, tally: Mutex::default() }))
+        let (refreshing, tally) = (AtomicBool::new(false), Mutex::default());
+        Ok(Arc::new(Entry { known, depends, mark, read_at, filled_at, refreshing, tally }))
     }
 
     /// Keeps what was read, unless something that it depends on changed meanwhile: the guard against a stale fill is
@@ -210,23 +297,46 @@ impl App {
         }
         Ok(None)
     }
-}
 
-impl Shared {
     /// The APIs as they are now.
     pub(crate) async fn catalog(&self) -> Result<Arc<Catalog>, StoreError> {
-        let changes = self.store.changes();
-        let (mark, read_at) = (changes.mark(), monotonic());
-        let holds = |catalog: &&Arc<Catalog>| {
-            read_at.saturating_duration_since(catalog.read_at) < Changes::ENTRY_LIFE
-                && changes.hold_since(catalog.mark, &[Touched::Catalog])
-        };
-        if let Some(catalog) = self.credentials.catalog.read().as_ref().filter(holds) {
-            return Ok(Arc::clone(catalog));
+        if let Some(catalog) = self.remembered_catalog() {
+            return Ok(catalog);
         }
+        let _turn = self.credentials.catalog_turn.lock().await;
+        // Whose turn it was before has read it for all.
+        match self.remembered_catalog() {
+            Some(catalog) => Ok(catalog),
+            None => self.read_catalog().await,
+        }
+    }
+
+    fn remembered_catalog(&self) -> Option<Arc<Catalog>> {
+        let now = monotonic();
+        let catalog = self.credentials.catalog.read().clone()?;
+        if !catalog.holds(self.store.changes(), now) {
+            return None;
+        }
+        if now.saturating_duration_since(catalog.read_at) > CATALOG_REFRESH_AGE
+            && !catalog.refreshing.swap(true, Ordering::Relaxed)
+        {
+            let (app, old) = (self.clone(), Arc::clone(&catalog));
+            tokio::spawn(async move {
+                if let Err(error) = app.read_catalog().await {
+                    tracing::debug!(%error, "the catalog could not be read again");
+                    tokio::time::sleep(REFRESH_PAUSE).await;
+                    old.refreshing.store(false, Ordering::Relaxed);
+                }
+            });
+        }
+        Some(catalog)
+    }
+
+    async fn read_catalog(&self) -> Result<Arc<Catalog>, StoreError> {
+        let (mark, read_at) = (self.store.changes().mark(), monotonic());
         let apis = self.store.within(Reach::Instance).catalog().await?;
         let declared = apis.iter().flat_map(permission_names).collect();
-        let catalog = Arc::new(Catalog { apis, declared, mark, read_at });
+        let catalog = Arc::new(Catalog { apis, declared, mark, read_at, refreshing: AtomicBool::new(false) });
         *self.credentials.catalog.write() = Some(Arc::clone(&catalog));
         Ok(catalog)
     }
@@ -294,6 +404,103 @@ mod tests {
         app.keep(opaque.hash, &stale);
 
         assert_eq!(verdict(&app, &made.api_key).await.code(), "revoked");
+    }
+
+    #[tokio::test]
+    async fn many_who_miss_one_entry_read_it_once() {
+        let (app, _directory) = app().await;
+        let made = app.bootstrap(true).await.unwrap();
+        let looked_up = (0..50).map(|_| {
+            let (app, token) = (app.clone(), Secret::new(made.api_key.expose().to_owned()));
+            tokio::spawn(async move { app.look_up(token.expose()).await.unwrap().entry.unwrap() })
+        });
+        let mut entries = Vec::new();
+        for task in looked_up.collect::<Vec<_>>() {
+            entries.push(task.await.unwrap());
+        }
+        assert!(entries.iter().all(|entry| Arc::ptr_eq(entry, &entries[0])));
+        assert!(app.credentials.fills.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_read_that_a_revocation_overtook_is_not_shared_with_who_came_after_it() {
+        let (app, _directory) = app().await;
+        let made = app.bootstrap(true).await.unwrap();
+        let opaque = Opaque::parse(made.api_key.expose(), &app.brands).unwrap();
+        let joined = app.credentials.join(opaque.hash);
+        let slow = Some((app.store.changes().mark(), app.read(&opaque).await.unwrap()));
+
+        revoke(&app, made.api_key_id).await;
+        let late = tokio::spawn({
+            let (app, token) = (app.clone(), Secret::new(made.api_key.expose().to_owned()));
+            async move { verdict(&app, &token).await }
+        });
+        joined
+            .fill
+            .get_or_init(async || {
+                tokio::task::yield_now().await;
+                slow
+            })
+            .await;
+        drop(joined);
+
+        assert_eq!(late.await.unwrap().code(), "revoked");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_goes_away_leaves_the_read_to_those_who_wait() {
+        let (app, _directory) = app().await;
+        let made = app.bootstrap(true).await.unwrap();
+        let token = Arc::new(made.api_key);
+        let first = tokio::spawn({
+            let (app, token) = (app.clone(), Arc::clone(&token));
+            async move { app.look_up(token.expose()).await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        first.abort();
+        assert_eq!(verdict(&app, &token).await, Verdict::Valid);
+        drop(first.await);
+        assert!(app.credentials.fills.lock().is_empty());
+    }
+
+    /// Makes an entry, or the catalog, look as if it had been read this long ago.
+    fn aged<T>(shared: Arc<T>, age: impl FnOnce(&mut T)) -> Arc<T> {
+        let mut inner = Arc::into_inner(shared).unwrap();
+        age(&mut inner);
+        Arc::new(inner)
+    }
+
+    #[tokio::test]
+    async fn a_background_read_that_failed_is_tried_again() {
+        let (app, _directory) = app().await;
+        let made = app.bootstrap(true).await.unwrap();
+        let opaque = Opaque::parse(made.api_key.expose(), &app.brands).unwrap();
+        let old = aged(app.read(&opaque).await.unwrap(), |entry| {
+            entry.filled_at -= REFRESH_AGE + Duration::from_secs(1);
+        });
+        app.credentials.entries.insert(opaque.hash, Arc::clone(&old));
+        app.store.database().close().await;
+
+        assert!(app.remembered(&opaque).is_some());
+        assert!(old.refreshing.load(Ordering::Relaxed));
+        tokio::time::sleep(REFRESH_PAUSE + Duration::from_millis(500)).await;
+        assert!(!old.refreshing.load(Ordering::Relaxed), "the next use tries again");
+    }
+
+    #[tokio::test]
+    async fn an_entry_does_not_outlive_the_catalog_that_it_was_made_from() {
+        let (app, _directory) = app().await;
+        let made = app.bootstrap(true).await.unwrap();
+        let opaque = Opaque::parse(made.api_key.expose(), &app.brands).unwrap();
+        drop(app.read_catalog().await.unwrap());
+        let catalog = app.credentials.catalog.write().take().unwrap();
+        let catalog = aged(catalog, |catalog| catalog.read_at -= Changes::ENTRY_LIFE - Duration::from_secs(10));
+        *app.credentials.catalog.write() = Some(catalog);
+
+        let entry = app.read(&opaque).await.unwrap();
+        let (changes, now) = (app.store.changes(), monotonic());
+        assert!(entry.holds(changes, now));
+        assert!(!entry.holds(changes, now + Duration::from_secs(10)));
     }
 
     #[tokio::test]

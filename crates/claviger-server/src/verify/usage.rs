@@ -13,7 +13,7 @@ use crate::app::App;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// More uncounted entries than this are not kept while the database is away: memory is bounded, counts are not exact then.
+/// More unwritten rows than this are not kept while the database is away: memory is bounded, counts are not exact then.
 const MOST_PENDING: usize = 200_000;
 
 /// What one entry saw since the flush before.
@@ -47,11 +47,17 @@ impl Usage {
         let Some(known) = entry.known() else { return };
         let mut tally = entry.tally.lock();
         add(&mut tally.codes, verdict.code(), |code, other| code == other);
-        for permission in permissions {
+        // What the credential could never do is not counted: its bearer could make up names without end.
+        let found = known.found();
+        let own = |name: &&Permission| {
+            found.rights.permissions.contains(name.as_str())
+                || found.credential.permissions.named().contains(name.as_str())
+        };
+        for permission in permissions.iter().filter(own) {
             add(&mut tally.permissions, permission.clone(), |permission, other| permission == other);
         }
         tally.last = Some((now, from.map(|ip| ip.to_canonical())));
-        tally.retired |= known.found().secret.generation(now) == Generation::Retired;
+        tally.retired |= found.secret.generation(now) == Generation::Retired;
         if !std::mem::replace(&mut tally.queued, true) {
             drop(tally);
             self.queue.lock().push(Arc::clone(entry));
@@ -73,20 +79,15 @@ impl App {
         for entry in std::mem::take(&mut *self.usage.queue.lock()) {
             let tally = std::mem::take(&mut *entry.tally.lock());
             if let Some(known) = entry.known()
-                && pending.last_uses.len() < MOST_PENDING
+                && pending.rows() < MOST_PENDING
             {
                 note(&mut pending, known, tally);
             }
         }
-        if pending.is_empty() {
-            return Ok(());
-        }
-        self.store.flush_usage(&pending).await?;
-        let retired = std::mem::take(&mut pending.retired);
-        *pending = UsageBatch::default();
-        drop(pending);
-        for used in retired {
-            self.store.tell_retired_use(&used, self.now(), &mut self.rng()).await?;
+        self.store.flush_usage(&mut pending).await?;
+        while let Some((&key, used)) = pending.retired.first_key_value() {
+            self.store.tell_retired_use(used, self.now(), &mut self.rng()).await?;
+            pending.retired.remove(&key);
         }
         Ok(())
     }
@@ -105,6 +106,32 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
     batch.last_uses.insert(known.digest, LastUse { at, from: from.map(|ip| ip.to_string()) });
     if let (true, Some(key)) = (tally.retired, known.api_key()) {
         let (organization, number) = (found.organization.id, found.secret.number);
-        batch.retired.push(RetiredUse { key, organization, number, hint: known.hint.clone() });
+        batch.retired.insert(key, RetiredUse { key, organization, number, hint: known.hint.clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_token::{ApiKeyId, OrganizationId, TypedId as _};
+
+    use super::*;
+    use crate::app::tests::app;
+
+    #[tokio::test]
+    async fn a_retired_use_is_kept_until_it_is_told() {
+        let (app, _directory) = app().await;
+        let used = || {
+            let key = ApiKeyId::generate(app.now(), &mut app.rng());
+            let organization = OrganizationId::generate(app.now(), &mut app.rng());
+            (key, RetiredUse { key, organization, number: 1, hint: "h1xy".to_owned() })
+        };
+        app.usage.pending.lock().await.retired.extend([used(), used()]);
+        app.flush_usage().await.unwrap();
+        assert_eq!(app.usage.pending.lock().await.rows(), 0);
+
+        app.usage.pending.lock().await.retired.extend([used(), used()]);
+        app.store.database().close().await;
+        assert!(app.flush_usage().await.is_err());
+        assert_eq!(app.usage.pending.lock().await.rows(), 2);
     }
 }

@@ -24,6 +24,8 @@ mod database;
 mod api_keys;
 mod authorization;
 mod bad_input;
+mod bootstrap;
+mod connections;
 mod forward_auth;
 mod internal;
 mod isolation;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use claviger_core::{BUILTIN_ROLES, By, Reach};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -47,6 +48,27 @@ on_both_databases! {
         tokio::time::sleep(PROMISE).await;
         take(&format!("/v1/organizations/{organization}"), json!({ "disabled": true }), "disabled").await;
         other.finish().await;
+    }
+
+    async fn nodes_that_start_at_once_bring_the_builtins_once(app: &TestApp) {
+        let (store, by) = (&app.app.store, By::system());
+        let mut tx = store.begin(&by).await.unwrap();
+        let api = tx.within(Reach::Instance).builtin_api().await.unwrap().unwrap();
+        tx.delete_api(api.id).await.unwrap();
+        for builtin in BUILTIN_ROLES {
+            let role = tx.within(Reach::Instance).role_called(builtin.name, None).await.unwrap().unwrap();
+            tx.delete_role(role.id).await.unwrap();
+        }
+        tx.commit(api.installed(), app.app.now(), &mut app.app.rng()).await.unwrap();
+        let before = store.verify_audit().await.unwrap().events;
+        let nodes: Vec<_> = (0..6).map(|_| {
+            let node = app.app.clone();
+            tokio::spawn(async move { node.install_builtins().await })
+        }).collect();
+        for node in nodes {
+            node.await.unwrap().unwrap();
+        }
+        assert_eq!(store.verify_audit().await.unwrap().events - before, BUILTIN_ROLES.len() as u64 + 1);
     }
 
     async fn a_change_right_after_a_node_started_is_not_missed(app: &TestApp) {

@@ -131,3 +131,34 @@ fn postgres_refuses_connections_and_comes_back() {
 fn postgres_hangs_and_comes_back() {
     with_wire(async |app, wire| outage(app, wire, SILENT).await);
 }
+
+/// All connections in the pool are dead then, and nothing tells so until one is used.
+#[test]
+fn postgres_restarts_at_once_and_no_request_fails() {
+    with_wire(async |app, wire| {
+        let known = app.reader().await;
+        let account = known.body["service_account_id"].as_str().unwrap();
+        let mut unseen = Vec::new();
+        for _ in 0..40 {
+            unseen.push(app.key(account, &["invoices:read"], json!({})).await.token);
+        }
+        let (before, after) = unseen.split_at(20);
+        let verify_all = async |tokens: &[String]| {
+            let asked = tokens.iter().map(|token| {
+                let request = app.request(reqwest::Method::POST, app.internal, "/v1/verify");
+                tokio::spawn(request.json(&json!({ "credential": token })).send())
+            });
+            for answer in asked.collect::<Vec<_>>() {
+                assert_eq!(answer.await.unwrap().unwrap().status(), StatusCode::OK);
+            }
+        };
+        verify_all(before).await;
+
+        wire.set(CUT);
+        // Until every connection has noticed.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        wire.set(PASSES);
+        app.root().post("/v1/organizations", json!({ "name": "After" })).await.expect(StatusCode::CREATED);
+        verify_all(after).await;
+    });
+}

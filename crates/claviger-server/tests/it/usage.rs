@@ -29,7 +29,8 @@ on_both_databases! {
         for _ in 0..5 {
             app.verify(&key.token, json!({ "permissions": ["invoices:read"] })).await;
         }
-        app.verify(&key.token, json!({ "permissions": ["invoices:write"] })).await;
+        // Neither what it is not permitted nor what nobody declares is counted: its bearer could make up names without end.
+        app.verify(&key.token, json!({ "permissions": ["invoices:write", "junk:1"] })).await;
         let id = key.id.parse().unwrap();
         within(SOON, "the counts are there", async || {
             let uses: Vec<(String, i64)> =
@@ -37,7 +38,7 @@ on_both_databases! {
             let asked: Vec<(String, i64)> =
                 app.app.store.permission_uses(id).await.unwrap().into_iter().map(|(_, name, uses)| (name, uses)).collect();
             uses == [("permission_missing".into(), 1), ("valid".into(), 5)]
-                && asked == [("invoices:read".into(), 5), ("invoices:write".into(), 1)]
+                && asked == [("invoices:read".into(), 5)]
         }).await;
     }
 

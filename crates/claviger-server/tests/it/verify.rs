@@ -220,10 +220,15 @@ on_both_databases! {
         check(app, &key, json!({}), "valid").await;
         app.root().delete(&format!("/v1/service-accounts/{account}")).await.expect(StatusCode::NO_CONTENT);
         check(app, &key, json!({}), "revoked").await;
+        assert_eq!(app.audit_trail(&key.id).await, ["api_key.created", "api_key.revoked"]);
         let account = app.account_in(&organization, &["invoices:read"]).await;
         let key = app.key(&account, &["invoices:read"], json!({})).await;
         check(app, &key, json!({}), "valid").await;
         app.root().delete(&format!("/v1/organizations/{organization}")).await.expect(StatusCode::NO_CONTENT);
         check(app, &key, json!({}), "revoked").await;
+        assert_eq!(app.audit_trail(&key.id).await, ["api_key.created", "api_key.revoked"]);
+        let path = format!("/v1/audit-events?target={organization}&action=organization.deleted");
+        let end = app.root().get(&path).await.expect(StatusCode::OK);
+        assert_eq!(end["items"][0]["details"]["ended_api_keys"], json!([key.id]));
     }
 }

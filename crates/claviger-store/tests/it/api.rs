@@ -1,11 +1,11 @@
 //! APIs and the permissions that they declare, in storage.
 
-use claviger_core::{Api, Reach};
+use claviger_core::{Api, Reach, Scope};
 use claviger_store::StoreError;
 
 use crate::{
     db::{all, walk},
-    sample::{World, api, name, permission, set},
+    sample::{World, api, direct, name, of_role, permission, role, set},
 };
 
 on_both_databases! {
@@ -74,6 +74,33 @@ on_both_databases! {
         assert_eq!(db.view().api(one.id).await.unwrap(), None);
         assert!(db.view().declared_permissions().await.unwrap().is_empty());
         db.write(async |tx| tx.insert_api(&api("urn:one", &["a:read"])).await).await;
+    }
+
+    async fn what_an_api_declares_no_more_is_taken_from_everybody_for_good(db: &TestDb) {
+        let world = World::stored(db).await;
+        let one = api("urn:one", &["a:read", "a:write"]);
+        let (mixed, other) = (role(None, "mixed", "a:read a:write b:read"), role(Some(&world.acme), "other", "b:read"));
+        let here = Scope::Organization(world.acme.id);
+        db.write(async |tx| {
+            tx.insert_api(&one).await?;
+            tx.insert_role(&mixed).await?;
+            tx.insert_role(&other).await?;
+            tx.insert_assignment(&of_role(&world.ci, here, &mixed)).await?;
+            tx.insert_assignment(&of_role(&world.ci, here, &other)).await?;
+            tx.insert_assignment(&direct(&world.ci, here, "a:read")).await?;
+            tx.insert_assignment(&direct(&world.ci, Scope::Instance, "a:write")).await?;
+            tx.insert_assignment(&direct(&world.ci, here, "b:write")).await
+        }).await;
+        let held = async || db.view().held(world.ci.id.into(), world.acme.id).await.unwrap();
+        let less = Api { permissions: vec![permission("a:write", None)], ..one.clone() };
+        db.write(async |tx| tx.save_api(&less).await).await;
+        assert_eq!(held().await, set("a:write b:read b:write"));
+        db.write(async |tx| tx.save_api(&one).await).await;
+        assert_eq!(held().await, set("a:write b:read b:write"), "declared again, but not given again");
+        db.write(async |tx| tx.delete_api(one.id).await).await;
+        db.write(async |tx| tx.insert_api(&one).await).await;
+        assert_eq!(held().await, set("b:read b:write"));
+        assert_eq!(db.view().role(other.id).await.unwrap(), Some(other));
     }
 
     async fn a_search_looks_at_name_and_identifier(db: &TestDb) {

@@ -162,8 +162,8 @@ on_both_databases! {
     async fn a_rolled_key_keeps_all_its_secrets_and_their_last_use(db: &TestDb) {
         let world = World::stored(db).await;
         let used = LastUse { at: at(77), from: Some("2001:db8::1".to_owned()) };
-        let batch = UsageBatch { last_uses: [(world.digest, used)].into(), ..UsageBatch::default() };
-        db.store.flush_usage(&batch).await.unwrap();
+        let mut batch = UsageBatch { last_uses: [(world.digest, used)].into(), ..UsageBatch::default() };
+        db.store.flush_usage(&mut batch).await.unwrap();
         let ended = |number, at| SecretRecord { ends_at: Some(at), ..secret(number) };
         let first = |ends_at| SecretRecord {
             last_used_at: Some(at(77)), last_used_from: Some("2001:db8::1".to_owned()), ..ended(1, ends_at)
@@ -171,9 +171,26 @@ on_both_databases! {
         let rolled = ApiKey { secrets: vec![secret(2), first(at(500))], ..world.key };
         db.write(async |tx| tx.save_rolled_api_key(&rolled, &digest()).await).await;
         assert_eq!(db.view().api_key(rolled.id).await.unwrap().as_ref(), Some(&rolled));
-        let again = ApiKey { secrets: vec![secret(3), ended(2, at(600)), first(at(400))], epoch: 2, ..rolled };
+        let again = ApiKey { secrets: vec![secret(3), ended(2, at(600)), first(at(3))], epoch: 2, ..rolled };
         db.write(async |tx| tx.save_rolled_api_key(&again, &digest()).await).await;
-        assert_eq!(db.view().api_key(again.id).await.unwrap(), Some(again));
+        assert_eq!(db.view().api_key(again.id).await.unwrap().as_ref(), Some(&again));
+        // What has ended keeps its end.
+        let thrice = ApiKey { secrets: vec![secret(4), ended(3, at(4)), ended(2, at(4)), first(at(3))], ..again };
+        db.write(async |tx| tx.save_rolled_api_key(&thrice, &digest()).await).await;
+        assert_eq!(db.view().api_key(thrice.id).await.unwrap(), Some(thrice));
+    }
+
+    async fn of_a_key_that_was_rolled_often_the_newest_ten_secrets_are_read(db: &TestDb) {
+        let world = World::stored(db).await;
+        let mut rolled = world.key;
+        for number in 2..=13 {
+            rolled.secrets.insert(0, secret(number));
+            db.write(async |tx| tx.save_rolled_api_key(&rolled, &digest()).await).await;
+        }
+        let numbers = |key: &ApiKey| key.secrets.iter().map(|secret| secret.number).collect::<Vec<_>>();
+        assert_eq!(numbers(&db.view().api_key(rolled.id).await.unwrap().unwrap()), (4..=13).rev().collect::<Vec<_>>());
+        let keys = db.view().api_keys(&ApiKeyFilter::default(), &all()).await.unwrap();
+        assert_eq!(keys.iter().map(|key| key.secrets.len()).collect::<Vec<_>>(), [1, 10]);
     }
 
     async fn a_deleted_key_is_listed_no_more(db: &TestDb) {

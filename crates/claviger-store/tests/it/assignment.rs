@@ -30,7 +30,8 @@ on_both_databases! {
             assert_eq!(view.held(world.ci.id.into(), world.acme.id).await?, set("a:read b:read"));
             for one in &written {
                 assert_eq!(tx.to_change(Reach::Instance).assignment(one.id).await?.as_ref(), Some(one));
-                tx.delete_assignment(one.id).await?;
+                assert!(tx.delete_assignment(one.id).await?);
+                assert!(!tx.delete_assignment(one.id).await?, "it is gone already");
             }
             Ok(())
         }).await;

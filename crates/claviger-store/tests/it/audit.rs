@@ -3,9 +3,10 @@
 use claviger_core::{Action, Chain, Event, Reach};
 use claviger_store::{AuditEvent, AuditFilter};
 use claviger_token::{OrganizationId, TypedId as _};
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
-    db::{TestDb, all, walk, write},
+    db::{Engine, TestDb, all, run, walk, write},
     sample::{at, event, rng},
 };
 
@@ -51,6 +52,15 @@ on_both_databases! {
         assert_eq!((report.findings.len(), report.events), (0, 1001));
         db.tamper(&format!("DELETE FROM audit_event WHERE chain = '{id}' AND seq = 1000")).await;
         assert_eq!(db.store.verify_audit().await.unwrap().findings[0].seq, 1000);
+    }
+
+    async fn a_link_is_told_to_whoever_saved_it_as_a_head(db: &TestDb) {
+        let id = chain(db, 2).await.to_string();
+        let head = db.store.verify_audit().await.unwrap().heads[0].hash;
+        assert_eq!(db.store.link_hash(&id, 2).await.unwrap(), Some(head));
+        assert!(db.store.link_hash(&id, 1).await.unwrap().is_some_and(|first| first != head));
+        assert_eq!(db.store.link_hash(&id, 3).await.unwrap(), None);
+        assert_eq!(db.store.link_hash("instance", 1).await.unwrap(), None);
     }
 
     async fn a_changed_record_is_found(db: &TestDb) {
@@ -130,4 +140,16 @@ on_both_databases! {
         assert_eq!(seen.len(), 25);
         assert!(seen.is_sorted_by(|newer, older| newer > older));
     }
+}
+
+#[test]
+fn on_sqlite_a_page_of_a_chain_is_read_in_its_order() {
+    run(Engine::Sqlite, async |db| {
+        let mut connection = SqliteConnection::connect(&db.url).await.unwrap();
+        let plan =
+            "EXPLAIN QUERY PLAN SELECT id FROM audit_event WHERE 1 = 1 AND chain = 'x' ORDER BY id DESC LIMIT 50";
+        let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(plan).fetch_all(&mut connection).await.unwrap();
+        let [(.., step)] = steps.as_slice() else { panic!("more than one step: {steps:?}") };
+        assert!(step.contains("audit_event_chain"), "{step}");
+    });
 }

@@ -53,6 +53,17 @@ on_both_databases! {
         assert!(matches!(refused, Err(StoreError::NewerSchema(9999))), "{refused:?}");
     }
 
+    async fn the_schema_version_is_0_only_where_there_is_none(db: &TestDb) {
+        let database = db.store.database();
+        assert_eq!(database.schema_version().await.unwrap(), 1);
+        db.tamper("ALTER TABLE _sqlx_migrations RENAME COLUMN version TO damaged").await;
+        let unreadable = database.schema_version().await;
+        assert!(matches!(unreadable, Err(StoreError::Unavailable(_))), "{unreadable:?}");
+        let empty = Database::open(&db.empty().await).await.unwrap();
+        assert_eq!(empty.schema_version().await.unwrap(), 0);
+        empty.close().await;
+    }
+
     async fn a_released_migration_that_was_edited_is_refused(db: &TestDb) {
         db.tamper(&format!("UPDATE _sqlx_migrations SET checksum = {}", db.blob("00"))).await;
         let refused = db.store.database().migrate().await;

@@ -114,8 +114,13 @@ on_both_databases! {
         let id = world.acme.id;
         db.write(async |tx| {
             tx.save_organization(&world.acme.clone().delete(at(9)).0).await?;
-            tx.end_all_in_organization(id, at(9)).await
+            let ended = tx.end_all_in_organization(id, at(9)).await?;
+            assert_eq!(ended, [world.key.id]);
+            Ok(())
         }).await;
+        // The end of the organization is told in the instance's chain, the end of the key in its own.
+        let heads: Vec<_> = db.store.verify_audit().await.unwrap().heads.into_iter().map(|head| head.chain).collect();
+        assert_eq!(heads, ["instance".to_owned(), id.to_string()]);
         let mut view = db.view();
         assert_eq!(view.organization(id).await.unwrap(), None);
         assert_eq!(view.organization_by_slug("acme").await.unwrap(), None);

@@ -1,13 +1,14 @@
 //! Writers that race: nothing is lost, nothing waits in a circle, and the audit chains have no gaps.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use claviger_core::{ApiKey, By, Reach, SecretRecord};
+use claviger_core::{By, Reach, RevokeReason};
 use claviger_store::{ApiKeyFilter, LastUse, UsageBatch};
+use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::{
-    db::{all, write},
+    db::{Engine, all, run},
     sample::{World, at, digest, event, key, rng, secret},
 };
 
@@ -66,44 +67,60 @@ on_both_databases! {
 
     async fn rolling_and_counting_never_wait_for_each_other_in_a_circle(db: &TestDb) {
         let world = World::stored(db).await;
-        let mut digests = vec![world.digest];
-        let mut rolled = world.key;
-        for number in 2..=6 {
-            rolled.secrets.iter_mut().for_each(|old| old.ends_at = Some(at(900)));
-            rolled.secrets.insert(0, secret(number));
-            digests.push(digest());
-            write(&db.store, event(None, Vec::new()), async |tx| {
-                tx.save_rolled_api_key(&rolled, digests.last().unwrap()).await
-            }).await.unwrap();
-        }
+        let digests = Arc::new(Mutex::new(vec![world.digest]));
         let mut tasks = JoinSet::new();
         for task in 0..2 {
-            let (store, digests) = (Arc::clone(&db.store), digests.clone());
+            let (store, digests) = (Arc::clone(&db.store), Arc::clone(&digests));
             tasks.spawn(async move {
                 for round in 0..40 {
                     let used = LastUse { at: at(1000 + 2 * round + task), from: None };
-                    let last_uses = digests.iter().map(|digest| (*digest, used.clone())).collect();
-                    store.flush_usage(&UsageBatch { last_uses, ..UsageBatch::default() }).await.unwrap();
+                    let last_uses = digests.lock().unwrap().iter().map(|digest| (*digest, used.clone())).collect();
+                    store.flush_usage(&mut UsageBatch { last_uses, ..UsageBatch::default() }).await.unwrap();
                 }
             });
         }
-        let (store, id) = (Arc::clone(&db.store), rolled.id);
-        tasks.spawn(async move {
-            let by = By::operator();
-            for _ in 0..20 {
-                let mut tx = store.begin(&by).await.unwrap();
-                let key = tx.to_change(Reach::Instance).api_key(id).await.unwrap().unwrap();
-                let mut secrets = key.secrets.clone();
-                let number = secrets[0].number + 1;
-                secrets.iter_mut().for_each(|old| old.ends_at = Some(at(900)));
-                secrets.insert(0, SecretRecord { number, ..secret(number) });
-                tx.save_rolled_api_key(&ApiKey { secrets, ..key }, &digest()).await.unwrap();
-                tx.commit(event(None, Vec::new()), at(0), &mut rng()).await.unwrap();
-            }
-        });
+        let id = world.key.id;
+        for _ in 0..2 {
+            let (store, digests) = (Arc::clone(&db.store), Arc::clone(&digests));
+            tasks.spawn(async move {
+                let by = By::operator();
+                for _ in 0..20 {
+                    let mut tx = store.begin(&by).await.unwrap();
+                    let mut key = tx.to_change(Reach::Instance).api_key(id).await.unwrap().unwrap();
+                    let number = key.secrets[0].number + 1;
+                    key.secrets[0].ends_at = Some(at(900));
+                    key.secrets.insert(0, secret(number));
+                    let digest = digest();
+                    tx.save_rolled_api_key(&key, &digest).await.unwrap();
+                    tx.commit(event(None, Vec::new()), at(0), &mut rng()).await.unwrap();
+                    digests.lock().unwrap().push(digest);
+                }
+            });
+        }
         while let Some(done) = tasks.join_next().await {
             done.unwrap();
         }
-        assert_eq!(db.view().api_key(id).await.unwrap().unwrap().secrets.len(), 26);
+        let count = async |which: &str| {
+            db.number(&format!("SELECT COUNT(DISTINCT number) FROM secret WHERE credential = '{id}' AND {which}")).await
+        };
+        // The current one, the one before in its overlap, and none alive before these.
+        let ended = format!("ends_at < {}", at(900).as_millisecond());
+        assert_eq!((count("ends_at IS NULL").await, count(&ended).await, count("1 = 1").await), (1, 39, 41));
     }
+}
+
+#[test]
+fn on_postgres_revoking_a_key_does_not_wait_for_who_counts_its_uses() {
+    run(Engine::Postgres, async |db| {
+        let world = World::stored(db).await;
+        let mut counting = PgConnection::connect(&db.url).await.unwrap();
+        let update = format!("BEGIN; UPDATE secret SET last_used_at = 1 WHERE credential = '{}'", world.key.id);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(update)).execute(&mut counting).await.unwrap();
+        // It would wait until its time is up.
+        db.write(async |tx| {
+            let key = tx.to_change(Reach::Instance).api_key(world.key.id).await?.unwrap();
+            tx.save_api_key(&key.revoke(RevokeReason::Compromised, at(9)).unwrap().0).await
+        })
+        .await;
+    });
 }

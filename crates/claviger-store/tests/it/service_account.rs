@@ -1,7 +1,8 @@
 //! Service accounts in storage.
 
 use claviger_core::{Reach, RevokeReason, Scope, ServiceAccount};
-use claviger_store::StoreError;
+use claviger_store::{AuditFilter, StoreError};
+use claviger_token::ApiKeyId;
 
 use crate::{
     db::{all, walk},
@@ -103,8 +104,15 @@ on_both_databases! {
         }).await;
         db.write(async |tx| {
             tx.save_service_account(&world.ci.clone().delete(at(9)).0).await?;
-            tx.end_all_of_service_account(world.ci.id, at(9)).await
+            let ended = tx.end_all_of_service_account(world.ci.id, at(9)).await?;
+            assert_eq!(ended, [world.key.id]);
+            Ok(())
         }).await;
+        let of_key = |key: ApiKeyId| AuditFilter { target: Some(key.to_string()), ..AuditFilter::default() };
+        let trail = db.view().audit_events(&of_key(world.key.id), &all()).await.unwrap();
+        let [end] = trail.as_slice() else { panic!("{trail:?}") };
+        assert!(end.record.contains(r#""action":"api_key.revoked""#) && end.record.contains(r#""reason":"owner_left""#));
+        assert_eq!(db.store.verify_audit().await.unwrap().findings, []);
         let mut view = db.view();
         assert_eq!(view.service_account(world.ci.id).await.unwrap(), None);
         assert_eq!(view.service_accounts(None, None, &all()).await.unwrap(), [world.stranger]);

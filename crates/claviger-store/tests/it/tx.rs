@@ -54,6 +54,25 @@ on_both_databases! {
         assert!(db.store.changes().hold_since(mark, [&Touched::Organization(world.globex.id)]));
     }
 
+    async fn further_events_are_chained_before_that_of_the_commit(db: &TestDb) {
+        let world = World::stored(db).await;
+        let by = By::operator();
+        let mut tx = db.store.begin(&by).await.unwrap();
+        let key = Touched::Credential(world.key.id.into());
+        for _ in 0..1500 {
+            tx.also(event(Some(world.acme.id), Vec::new()));
+        }
+        tx.also(event(Some(world.globex.id), vec![key]));
+        let mark = db.store.changes().mark();
+        tx.commit(event(Some(world.acme.id), Vec::new()), at(42), &mut rng()).await.unwrap();
+        assert!(!db.store.changes().hold_since(mark, [&key]));
+        let report = db.store.verify_audit().await.unwrap();
+        assert_eq!((report.findings.as_slice(), report.events), ([].as_slice(), 1503));
+        let mut lengths: Vec<_> = report.heads.iter().map(|head| head.seq).collect();
+        lengths.sort_unstable();
+        assert_eq!(lengths, [1, 1, 1501]);
+    }
+
     async fn an_event_says_who_did_it_and_keeps_the_address_beside_the_record(db: &TestDb) {
         let world = World::stored(db).await;
         let by = By {

@@ -8,16 +8,16 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
 use crate::{
-    db::{TestDb, all},
+    db::{Engine, TestDb, all},
     sample::{World, at, rng},
 };
 
 const HOUR: i64 = 1_800_000_000_000;
 
 /// Uses of one credential, more than go into one statement.
-fn batch(credential: CredentialId) -> UsageBatch {
-    let hours = (0..450).map(|hour| ((credential, HOUR + hour * 3_600_000, "valid"), 3));
-    let days = (0..450).map(|number| ((credential, HOUR, format!("p{number:03}").parse().unwrap()), 2));
+fn batch(credential: CredentialId, rows: i64) -> UsageBatch {
+    let hours = (0..rows).map(|hour| ((credential, HOUR + hour * 3_600_000, "valid"), 3));
+    let days = (0..rows).map(|number| ((credential, HOUR, format!("p{number:04}").parse().unwrap()), 2));
     UsageBatch { hours: hours.collect(), permission_days: days.collect(), ..UsageBatch::default() }
 }
 
@@ -40,13 +40,13 @@ on_both_databases! {
     async fn batches_add_up(db: &TestDb) {
         let world = World::stored(db).await;
         let (id, other): (CredentialId, CredentialId) = (world.key.id.into(), world.strange_key.id.into());
-        let batch = UsageBatch {
+        let batch = || UsageBatch {
             hours: [((id, HOUR, "valid"), 2), ((id, HOUR, "expired"), 1), ((other, HOUR, "valid"), 5)].into(),
             permission_days: [((id, HOUR, "a:read".parse().unwrap()), 4)].into(),
             ..UsageBatch::default()
         };
-        db.store.flush_usage(&batch).await.unwrap();
-        db.store.flush_usage(&batch).await.unwrap();
+        db.store.flush_usage(&mut batch()).await.unwrap();
+        db.store.flush_usage(&mut batch()).await.unwrap();
         let expected = [(HOUR, "expired".to_owned(), 2), (HOUR, "valid".to_owned(), 4)];
         assert_eq!(db.store.uses(id).await.unwrap(), expected);
         assert_eq!(db.store.uses(other).await.unwrap(), [(HOUR, "valid".to_owned(), 10)]);
@@ -55,8 +55,49 @@ on_both_databases! {
     }
 
     async fn an_empty_batch_is_no_trouble(db: &TestDb) {
-        assert!(UsageBatch::default().is_empty());
-        db.store.flush_usage(&UsageBatch::default()).await.unwrap();
+        db.store.flush_usage(&mut UsageBatch::default()).await.unwrap();
+    }
+
+    async fn what_was_written_before_a_failure_is_not_counted_twice(db: &TestDb) {
+        let world = World::stored(db).await;
+        let id: CredentialId = world.key.id.into();
+        let mut batch = batch(id, 1200);
+        // The 700th row does not go in: with it fails its transaction, and nothing before that.
+        let late = HOUR + 700 * 3_600_000;
+        let (stop, go) = match db.engine {
+            Engine::Sqlite => (
+                format!("CREATE TRIGGER stop BEFORE INSERT ON usage_hour WHEN NEW.hour >= {late}
+                         BEGIN SELECT RAISE(ABORT, 'stop'); END"),
+                "DROP TRIGGER stop",
+            ),
+            Engine::Postgres => (
+                format!("ALTER TABLE usage_hour ADD CONSTRAINT stop CHECK (hour < {late})"),
+                "ALTER TABLE usage_hour DROP CONSTRAINT stop",
+            ),
+        };
+        db.tamper(&stop).await;
+        assert!(db.store.flush_usage(&mut batch).await.is_err());
+        assert_eq!((batch.hours.len(), db.store.uses(id).await.unwrap().len()), (700, 500));
+        db.tamper(go).await;
+        db.store.flush_usage(&mut batch).await.unwrap();
+        assert_eq!(batch.rows(), 0);
+        let uses = db.store.uses(id).await.unwrap();
+        assert_eq!((uses.len(), uses.iter().all(|(_, _, uses)| *uses == 3)), (1200, true));
+    }
+
+    async fn usage_is_kept_for_400_days(db: &TestDb) {
+        let world = World::stored(db).await;
+        let id: CredentialId = world.key.id.into();
+        db.store.flush_usage(&mut batch(id, 1)).await.unwrap();
+        // More than go in one transaction, long ago.
+        db.tamper("INSERT INTO usage_hour (credential, hour, code, uses)
+                   WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5001)
+                   SELECT 'key_x', i, 'valid', 1 FROM n").await;
+        let end = at(0) + SignedDuration::from_hours(400 * 24);
+        assert_eq!(db.store.trim(end).await.unwrap(), 5001);
+        assert_eq!((db.store.uses(id).await.unwrap().len(), db.store.permission_uses(id).await.unwrap().len()), (1, 1));
+        assert_eq!(db.store.trim(end + SignedDuration::from_millis(1)).await.unwrap(), 2);
+        assert_eq!((db.store.uses(id).await.unwrap().len(), db.store.permission_uses(id).await.unwrap().len()), (0, 0));
     }
 
     async fn nothing_is_lost_between_flushers(db: &TestDb) {
@@ -67,10 +108,10 @@ on_both_databases! {
             let (store, digest) = (Arc::clone(&db.store), world.digest);
             tasks.spawn(async move {
                 for round in 0..3 {
-                    let mut batch = batch(ids[(task + round) % 2]);
+                    let mut batch = batch(ids[(task + round) % 2], 600);
                     let from = Some(format!("10.0.0.{task}"));
                     batch.last_uses.insert(digest, LastUse { at: at((10 * task + round) as i64), from });
-                    store.flush_usage(&batch).await.unwrap();
+                    store.flush_usage(&mut batch).await.unwrap();
                 }
             });
         }
@@ -80,11 +121,11 @@ on_both_databases! {
         let mut sum = 0;
         for id in ids {
             let hours = db.store.uses(id).await.unwrap();
-            assert_eq!(hours.len(), 450);
+            assert_eq!(hours.len(), 600);
             sum += hours.iter().map(|(_, _, uses)| uses).sum::<i64>();
-            assert_eq!(db.store.permission_uses(id).await.unwrap().len(), 450);
+            assert_eq!(db.store.permission_uses(id).await.unwrap().len(), 600);
         }
-        assert_eq!(sum, 8 * 3 * 450 * 3);
+        assert_eq!(sum, 8 * 3 * 600 * 3);
         assert_eq!(last_use(db, &world).await, (Some(at(72)), Some("10.0.0.7".to_owned())));
     }
 
@@ -92,8 +133,8 @@ on_both_databases! {
         let world = World::stored(db).await;
         let check = async |milliseconds, from: Option<&str>, expected: (i64, Option<&str>)| {
             let used = LastUse { at: at(milliseconds), from: from.map(str::to_owned) };
-            let batch = UsageBatch { last_uses: [(world.digest, used)].into(), ..UsageBatch::default() };
-            db.store.flush_usage(&batch).await.unwrap();
+            let mut batch = UsageBatch { last_uses: [(world.digest, used)].into(), ..UsageBatch::default() };
+            db.store.flush_usage(&mut batch).await.unwrap();
             assert_eq!(last_use(db, &world).await, (Some(at(expected.0)), expected.1.map(str::to_owned)));
         };
         check(50, Some("10.0.0.1"), (50, Some("10.0.0.1"))).await;

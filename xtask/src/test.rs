@@ -20,6 +20,8 @@ const GATES: [(&str, &str); 4] = [
     ("documentation", "doc --workspace --all-features --no-deps --document-private-items"),
 ];
 const BUILD: &str = "build --workspace --all-features --bins";
+/// As in the README, where no binary is named.
+const RUN: &str = "run --quiet -- --version";
 const TESTS: &str = "test --workspace --all-features --no-fail-fast";
 
 /// Runs the gates and all tests, or without the gates the tests that `only` names.
@@ -35,6 +37,7 @@ pub(crate) fn run(only: Option<&str>) -> Result<ExitCode> {
         }
     }
     report.check("build", || process::run(&mut words(BUILD)));
+    report.check("cargo run", || process::run(&mut words(RUN)));
     if let Some(postgres) = report.check("PostgreSQL", Postgres::start) {
         report.tests(only, &postgres);
     }

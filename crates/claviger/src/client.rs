@@ -75,6 +75,10 @@ impl Remote {
         // A redirect would carry a change to where nobody asked for it.
         let client = Client::builder().timeout(Duration::from_secs(30)).redirect(Policy::none()).build()?;
         let token = self.token.clone().filter(|token| !token.expose().is_empty());
+        if token.as_ref().is_some_and(|token| !token.expose().bytes().all(|byte| byte.is_ascii_graphic())) {
+            let line = "CLAVIGER_TOKEN (or --token) is not one token: there is white space or something stranger in it";
+            return Err(Failure::new(line));
+        }
         Ok(Service { base, token, client })
     }
 }

@@ -142,6 +142,9 @@ fn a_refusal_says_why_and_what_next() {
     check(as_example, &["403", "claviger:"]);
     let wrong = admin.server.user(&admin.instance, "clv_key_wrong", &["api-key", "list"]);
     check(wrong, &["401", "does not count"]);
+    let two = admin.server.user(&admin.instance, "clv_key_one\nclv_key_two", &["api-key", "list"]);
+    assert!(!two.stderr.contains("clv_key_"));
+    check(two, &["CLAVIGER_TOKEN", "not one token"]);
     check(admin.instance.run(&["api-key", "list", "--url=http://127.0.0.1:1"]), &["127.0.0.1:1", "claviger serve"]);
     check(admin.instance.run(&["api-key", "list", "--url=localhost"]), &["localhost", "http"]);
 }

@@ -10,17 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_core::{Api, Digest, Reach, Touched};
+use claviger_core::{Digest, Touched};
 use claviger_store::{Changes, FoundSecret, Mark, StoreError};
-use claviger_token::{
-    ApiKeyId, CredentialId, Found, Opaque, Permission, PermissionSet, Presented, PrincipalId, Rights, SecretKind,
-    TokenHash,
-};
-use parking_lot::{Mutex, RwLock};
+use claviger_token::{ApiKeyId, CredentialId, Found, Opaque, Presented, Rights, SecretKind, TokenHash};
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use tokio::sync::OnceCell;
 
-use super::usage::Tally;
+use super::{
+    catalog::{Catalog, KeptCatalog},
+    usage::Tally,
+};
 use crate::app::{App, monotonic};
 
 /// For how long "there is no such credential" is remembered: one may be made on another node meanwhile.
@@ -31,19 +31,14 @@ const UNKNOWN_LIFE: Duration = Duration::from_secs(1);
 const REFRESH_AGE: Duration = Duration::from_secs(25);
 
 /// How long a background read that failed rests before the next.
-const REFRESH_PAUSE: Duration = Duration::from_secs(1);
-
-/// The same as [`REFRESH_AGE`] for the catalog. It is short because an entry dies with the catalog that it was made from.
-const CATALOG_REFRESH_AGE: Duration = Duration::from_secs(5);
+pub(super) const REFRESH_PAUSE: Duration = Duration::from_secs(1);
 
 /// What is known of credentials, by the hash of their token.
 pub(crate) struct Credentials {
     entries: Cache<TokenHash, Arc<Entry>>,
     /// What is being read right now, so that many who miss one entry read it once.
     fills: Mutex<HashMap<TokenHash, Arc<Fill>>>,
-    catalog: RwLock<Option<Arc<Catalog>>>,
-    /// Held by whoever reads the catalog.
-    catalog_turn: tokio::sync::Mutex<()>,
+    pub(super) catalog: KeptCatalog,
 }
 
 /// A read that is shared: what was found and where in the changes the read began; `None` if it failed.
@@ -68,15 +63,6 @@ pub(super) struct KnownSecret {
     found: Found,
     pub(super) digest: Digest,
     pub(super) hint: String,
-}
-
-/// Which API declares which permission.
-pub(crate) struct Catalog {
-    apis: Vec<Api>,
-    declared: PermissionSet,
-    mark: Mark,
-    read_at: Instant,
-    refreshing: AtomicBool,
 }
 
 /// What a presented text turned out to be.
@@ -124,43 +110,9 @@ impl KnownSecret {
     }
 }
 
-impl Catalog {
-    fn holds(&self, changes: &Changes, now: Instant) -> bool {
-        now.saturating_duration_since(self.read_at) < Changes::ENTRY_LIFE
-            && changes.hold_since(self.mark, &[Touched::Catalog])
-    }
-
-    /// The permissions of the APIs that this principal serves, if it serves any of `audiences`.
-    pub(crate) fn served_by(&self, principal: PrincipalId, audiences: &[String]) -> Option<PermissionSet> {
-        let PrincipalId::ServiceAccount(server) = principal else { return None };
-        let served = self
-            .apis
-            .iter()
-            .filter(|api| api.resource_servers.contains(&server) && audiences.contains(&api.identifier));
-        let mut permissions = served.flat_map(permission_names).peekable();
-        permissions.peek()?;
-        Some(permissions.collect())
-    }
-
-    /// The identifiers of the APIs that declare one of these permissions.
-    fn audiences(&self, permissions: &PermissionSet) -> Arc<[String]> {
-        let concerned = |api: &&Api| permission_names(api).any(|name| permissions.contains(name.as_str()));
-        self.apis.iter().filter(concerned).map(|api| api.identifier.clone()).collect()
-    }
-}
-
-fn permission_names(api: &Api) -> impl Iterator<Item = Permission> {
-    api.permissions.iter().map(|permission| permission.name.clone())
-}
-
 impl Credentials {
     pub(crate) fn new(entries: usize) -> Self {
-        Self {
-            entries: Cache::new(entries),
-            fills: Mutex::default(),
-            catalog: RwLock::new(None),
-            catalog_turn: tokio::sync::Mutex::default(),
-        }
+        Self { entries: Cache::new(entries), fills: Mutex::default(), catalog: KeptCatalog::default() }
     }
 
     /// Takes part in the read of an entry that is under way, or begins one.
@@ -297,49 +249,6 @@ impl App {
         }
         Ok(None)
     }
-
-    /// The APIs as they are now.
-    pub(crate) async fn catalog(&self) -> Result<Arc<Catalog>, StoreError> {
-        if let Some(catalog) = self.remembered_catalog() {
-            return Ok(catalog);
-        }
-        let _turn = self.credentials.catalog_turn.lock().await;
-        // Whose turn it was before has read it for all.
-        match self.remembered_catalog() {
-            Some(catalog) => Ok(catalog),
-            None => self.read_catalog().await,
-        }
-    }
-
-    fn remembered_catalog(&self) -> Option<Arc<Catalog>> {
-        let now = monotonic();
-        let catalog = self.credentials.catalog.read().clone()?;
-        if !catalog.holds(self.store.changes(), now) {
-            return None;
-        }
-        if now.saturating_duration_since(catalog.read_at) > CATALOG_REFRESH_AGE
-            && !catalog.refreshing.swap(true, Ordering::Relaxed)
-        {
-            let (app, old) = (self.clone(), Arc::clone(&catalog));
-            tokio::spawn(async move {
-                if let Err(error) = app.read_catalog().await {
-                    tracing::debug!(%error, "the catalog could not be read again");
-                    tokio::time::sleep(REFRESH_PAUSE).await;
-                    old.refreshing.store(false, Ordering::Relaxed);
-                }
-            });
-        }
-        Some(catalog)
-    }
-
-    async fn read_catalog(&self) -> Result<Arc<Catalog>, StoreError> {
-        let (mark, read_at) = (self.store.changes().mark(), monotonic());
-        let apis = self.store.within(Reach::Instance).catalog().await?;
-        let declared = apis.iter().flat_map(permission_names).collect();
-        let catalog = Arc::new(Catalog { apis, declared, mark, read_at, refreshing: AtomicBool::new(false) });
-        *self.credentials.catalog.write() = Some(Arc::clone(&catalog));
-        Ok(catalog)
-    }
 }
 
 fn depends(secret: &FoundSecret) -> Box<[Touched]> {
@@ -357,8 +266,8 @@ fn depends(secret: &FoundSecret) -> Box<[Touched]> {
 fn known_secret(secret: FoundSecret, catalog: &Catalog) -> KnownSecret {
     let FoundSecret { digest, secret, hint, credential, mut principal, roles: _, organization } = secret;
     // What no API declares any more is nobody's.
-    principal.permissions = declared(&principal.permissions, catalog);
-    principal.instance_permissions = declared(&principal.instance_permissions, catalog);
+    principal.permissions = catalog.declared(&principal.permissions);
+    principal.instance_permissions = catalog.declared(&principal.instance_permissions);
     let rights = Rights::effective(&organization, &principal, &credential.permissions);
     let audiences = catalog
         .audiences(&principal.permissions.masked_by(&credential.permissions).union(credential.permissions.named()));
@@ -366,13 +275,9 @@ fn known_secret(secret: FoundSecret, catalog: &Catalog) -> KnownSecret {
     KnownSecret { found: Found { secret, credential, principal, organization, rights, audiences }, digest, hint }
 }
 
-fn declared(permissions: &PermissionSet, catalog: &Catalog) -> PermissionSet {
-    permissions.iter().filter(|permission| catalog.declared.contains(permission.as_str())).cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use claviger_core::{By, RevokeReason};
+    use claviger_core::{By, Reach, RevokeReason};
     use claviger_token::{Secret, Verdict};
 
     use super::*;
@@ -493,9 +398,9 @@ mod tests {
         let made = app.bootstrap(true).await.unwrap();
         let opaque = Opaque::parse(made.api_key.expose(), &app.brands).unwrap();
         drop(app.read_catalog().await.unwrap());
-        let catalog = app.credentials.catalog.write().take().unwrap();
+        let catalog = app.credentials.catalog.current.write().take().unwrap();
         let catalog = aged(catalog, |catalog| catalog.read_at -= Changes::ENTRY_LIFE - Duration::from_secs(10));
-        *app.credentials.catalog.write() = Some(catalog);
+        *app.credentials.catalog.current.write() = Some(catalog);
 
         let entry = app.read(&opaque).await.unwrap();
         let (changes, now) = (app.store.changes(), monotonic());

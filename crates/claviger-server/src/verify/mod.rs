@@ -1,6 +1,7 @@
 //! Verifying: from a presented text to a verdict, without a write and mostly without a database.
 
 mod call;
+mod catalog;
 mod credentials;
 mod forward_auth;
 mod usage;

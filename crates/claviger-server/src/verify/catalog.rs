@@ -1,0 +1,117 @@
+//! The APIs in memory: which of them declares which permission, and who serves it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use claviger_core::{Api, Reach, Touched};
+use claviger_store::{Changes, Mark, StoreError};
+use claviger_token::{Permission, PermissionSet, PrincipalId};
+use parking_lot::RwLock;
+
+use super::credentials::REFRESH_PAUSE;
+use crate::app::{App, monotonic};
+
+/// A catalog in use is read again in the background at this age. It is short because an entry dies with the catalog that
+/// it was made from.
+const REFRESH_AGE: Duration = Duration::from_secs(5);
+
+/// The APIs as they were read at one moment.
+pub(crate) struct Catalog {
+    apis: Vec<Api>,
+    declared: PermissionSet,
+    mark: Mark,
+    pub(super) read_at: Instant,
+    refreshing: AtomicBool,
+}
+
+/// The last catalog that was read.
+#[derive(Default)]
+pub(super) struct KeptCatalog {
+    pub(super) current: RwLock<Option<Arc<Catalog>>>,
+    /// Held by whoever reads the next one.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Catalog {
+    /// Those that an API still declares: what no API declares any more is nobody's.
+    pub(super) fn declared(&self, permissions: &PermissionSet) -> PermissionSet {
+        permissions.iter().filter(|permission| self.declared.contains(permission.as_str())).cloned().collect()
+    }
+
+    fn holds(&self, changes: &Changes, now: Instant) -> bool {
+        now.saturating_duration_since(self.read_at) < Changes::ENTRY_LIFE
+            && changes.hold_since(self.mark, &[Touched::Catalog])
+    }
+
+    /// The permissions of the APIs that this principal serves, if it serves any of `audiences`.
+    pub(crate) fn served_by(&self, principal: PrincipalId, audiences: &[String]) -> Option<PermissionSet> {
+        let PrincipalId::ServiceAccount(server) = principal else { return None };
+        let served = self
+            .apis
+            .iter()
+            .filter(|api| api.resource_servers.contains(&server) && audiences.contains(&api.identifier));
+        let mut permissions = served.flat_map(permission_names).peekable();
+        permissions.peek()?;
+        Some(permissions.collect())
+    }
+
+    /// The identifiers of the APIs that declare one of these permissions.
+    pub(super) fn audiences(&self, permissions: &PermissionSet) -> Arc<[String]> {
+        let concerned = |api: &&Api| permission_names(api).any(|name| permissions.contains(name.as_str()));
+        self.apis.iter().filter(concerned).map(|api| api.identifier.clone()).collect()
+    }
+}
+
+fn permission_names(api: &Api) -> impl Iterator<Item = Permission> {
+    api.permissions.iter().map(|permission| permission.name.clone())
+}
+
+impl App {
+    /// The APIs as they are now.
+    pub(crate) async fn catalog(&self) -> Result<Arc<Catalog>, StoreError> {
+        if let Some(catalog) = self.remembered_catalog() {
+            return Ok(catalog);
+        }
+        let _turn = self.credentials.catalog.turn.lock().await;
+        // Whose turn it was before has read it for all.
+        match self.remembered_catalog() {
+            Some(catalog) => Ok(catalog),
+            None => self.read_catalog().await,
+        }
+    }
+
+    fn remembered_catalog(&self) -> Option<Arc<Catalog>> {
+        let now = monotonic();
+        let catalog = self.credentials.catalog.current.read().clone()?;
+        if !catalog.holds(self.store.changes(), now) {
+            return None;
+        }
+        if now.saturating_duration_since(catalog.read_at) > REFRESH_AGE
+            && !catalog.refreshing.swap(true, Ordering::Relaxed)
+        {
+            let (app, old) = (self.clone(), Arc::clone(&catalog));
+            tokio::spawn(async move {
+                if let Err(error) = app.read_catalog().await {
+                    tracing::debug!(%error, "the catalog could not be read again");
+                    tokio::time::sleep(REFRESH_PAUSE).await;
+                    old.refreshing.store(false, Ordering::Relaxed);
+                }
+            });
+        }
+        Some(catalog)
+    }
+
+    pub(super) async fn read_catalog(&self) -> Result<Arc<Catalog>, StoreError> {
+        let (mark, read_at) = (self.store.changes().mark(), monotonic());
+        let apis = self.store.within(Reach::Instance).catalog().await?;
+        let declared = apis.iter().flat_map(permission_names).collect();
+        let catalog = Arc::new(Catalog { apis, declared, mark, read_at, refreshing: AtomicBool::new(false) });
+        *self.credentials.catalog.current.write() = Some(Arc::clone(&catalog));
+        Ok(catalog)
+    }
+}

@@ -1,12 +1,12 @@
 //! Organizations in storage.
 
-use claviger_core::{Metadata, Name, Organization, Policy, Slug};
+use claviger_core::{Metadata, Name, Organization, Slug};
 use claviger_token::{ApiKeyId, OrganizationId};
 use jiff::Timestamp;
 
 use crate::{
     error::StoreError,
-    sql::{Row, sql, text, text_or_null},
+    sql::{Query, Row, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
 };
@@ -50,17 +50,7 @@ impl Tx<'_> {
             "INSERT INTO organization (id, slug, name, external_id, ceiling, policy, metadata, disabled_at, created_at)
                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         );
-        let insert = insert
-            .bind(text(new.id))
-            .bind(text(&new.slug))
-            .bind(text(&new.name))
-            .bind(new.external_id.clone())
-            .bind(text_or_null(new.ceiling.as_ref().map(claviger_token::PermissionMask::to_text)))
-            .bind(policy_text(&new.policy)?)
-            .bind(new.metadata.as_str())
-            .bind(new.disabled_at)
-            .bind(new.created_at);
-        self.execute(insert).await.map(drop)
+        self.execute(bound(insert, new)?.bind(new.created_at)).await.map(drop)
     }
 
     /// Replaces what can change of one.
@@ -69,17 +59,7 @@ impl Tx<'_> {
             "UPDATE organization SET slug = $2, name = $3, external_id = $4, ceiling = $5, policy = $6, metadata = $7,
                           disabled_at = $8, deleted_at = $9 WHERE id = $1",
         );
-        let update = update
-            .bind(text(new.id))
-            .bind(text(&new.slug))
-            .bind(text(&new.name))
-            .bind(new.external_id.clone())
-            .bind(text_or_null(new.ceiling.as_ref().map(claviger_token::PermissionMask::to_text)))
-            .bind(policy_text(&new.policy)?)
-            .bind(new.metadata.as_str())
-            .bind(new.disabled_at)
-            .bind(new.deleted_at);
-        self.execute(update).await.map(drop)
+        self.execute(bound(update, new)?.bind(new.deleted_at)).await.map(drop)
     }
 
     /// Ends every service account and key in a deleted organization, so that nothing comes back with it. Tells which
@@ -97,8 +77,18 @@ impl Tx<'_> {
     }
 }
 
-fn policy_text(policy: &Policy) -> Result<String, StoreError> {
-    serde_json::to_string(policy).map_err(StoreError::damaged)
+/// `$1` to `$8` of the statements that write one.
+fn bound(query: Query, new: &Organization) -> Result<Query, StoreError> {
+    let policy = serde_json::to_string(&new.policy).map_err(StoreError::damaged)?;
+    Ok(query
+        .bind(text(new.id))
+        .bind(text(&new.slug))
+        .bind(text(&new.name))
+        .bind(new.external_id.clone())
+        .bind(text_or_null(new.ceiling.as_ref().map(claviger_token::PermissionMask::to_text)))
+        .bind(policy)
+        .bind(new.metadata.as_str())
+        .bind(new.disabled_at))
 }
 
 fn read(row: &Row) -> Result<Organization, StoreError> {

@@ -125,7 +125,7 @@ pub(crate) async fn create(
     let (account, event) = ServiceAccount::create(&body, app.now(), &mut app.rng())?;
     tx.insert_service_account(&account).await?;
     let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
-    let assignments = set_rights(&app, &mut tx, &account, wanted, caller.grantor()).await?;
+    let assignments = set_rights(&app, &mut tx, &account, Vec::new(), wanted, caller.grantor()).await?;
     let location = format!("/v1/service-accounts/{}", account.id);
     let body = ServiceAccountView::from(account).with_rights(&assignments);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
@@ -176,7 +176,7 @@ pub(crate) async fn update(
     let (account, event) = account.update(&changes, &held, app.now())?;
     tx.save_service_account(&account).await?;
     let wanted = Wanted { roles: changes.roles.as_deref(), permissions: changes.permissions.as_deref() };
-    let assignments = set_rights(&app, &mut tx, &account, wanted, caller.grantor()).await?;
+    let assignments = set_rights(&app, &mut tx, &account, held, wanted, caller.grantor()).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(Answer(ServiceAccountView::from(account).with_rights(&assignments)))
 }
@@ -210,16 +210,17 @@ struct Wanted<'a> {
     permissions: Option<&'a [String]>,
 }
 
-/// Makes the assignments in the account's organization those that are wanted, if the grantor may give what is new.
+/// Makes the assignments in the account's organization those that are wanted, out of those that it has (`held`), if the
+/// grantor may give what is new.
 async fn set_rights(
     app: &App,
     tx: &mut Tx<'_>,
     account: &ServiceAccount,
+    held: Vec<Assignment>,
     wanted: Wanted<'_>,
     grantor: Grantor<'_>,
 ) -> Result<Vec<Assignment>, RequestError> {
     let home = account.organization;
-    let mut assignments = tx.within(Reach::Organization(home)).assignments_of(account.id.into()).await?;
     let here = |assignment: &Assignment| assignment.scope == Scope::Organization(home);
     must_be_few("/roles", wanted.roles.unwrap_or_default().len())?;
     must_be_few("/permissions", wanted.permissions.unwrap_or_default().len())?;
@@ -232,7 +233,7 @@ async fn set_rights(
         targets.push(permission(&declared, name, &format!("/permissions/{index}"))?);
     }
     let mut kept = Vec::new();
-    for assignment in assignments.drain(..) {
+    for assignment in held {
         let named = match &assignment.granted {
             Granted::Role { .. } => wanted.roles.is_some(),
             Granted::Permission(_) => wanted.permissions.is_some(),

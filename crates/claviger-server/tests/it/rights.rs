@@ -12,6 +12,15 @@ async fn keyholder(app: &TestApp, slug: &str, permissions: &[&str], more: Value)
     (organization, account, key)
 }
 
+/// The instance's administrator, as it sees itself, and the key of somebody who administers only its organization.
+async fn beside_the_root(app: &TestApp) -> (Value, Key) {
+    let itself = app.root().get("/v1/token").await.expect(StatusCode::OK);
+    let admin = app.account_in(&text(&itself["organization"]["id"]), &[]).await;
+    let body = json!({ "roles": ["organization-admin"] });
+    app.root().patch(&format!("/v1/service-accounts/{admin}"), body).await.expect(StatusCode::OK);
+    (itself, app.key(&admin, &["claviger:*"], json!({})).await)
+}
+
 async fn mint(client: &Client<'_>, account: &str, permissions: &[&str], more: Value) -> crate::app::Reply {
     let mut body = json!({ "service_account_id": account, "name": "minted", "permissions": permissions });
     body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
@@ -126,12 +135,8 @@ on_both_databases! {
 
     async fn an_organization_admin_does_not_get_hold_of_a_principal_that_reaches_everywhere(app: &TestApp) {
         let root = app.root();
-        let itself = root.get("/v1/token").await.expect(StatusCode::OK);
+        let (itself, admin) = beside_the_root(app).await;
         let (home, powerful) = (text(&itself["organization"]["id"]), text(&itself["principal"]["id"]));
-        let admin = app.account_in(&home, &[]).await;
-        let body = json!({ "roles": ["organization-admin"] });
-        root.patch(&format!("/v1/service-accounts/{admin}"), body).await.expect(StatusCode::OK);
-        let admin = app.key(&admin, &["claviger:*"], json!({})).await;
         let client = app.client(&admin.token);
         mint(&client, &powerful, &["claviger:*"], json!({})).await.problem(StatusCode::FORBIDDEN, "permission_missing");
         mint(&client, &powerful, &["claviger:api_keys:write"], json!({})).await.problem(StatusCode::FORBIDDEN, "permission_missing");
@@ -147,14 +152,9 @@ on_both_databases! {
 
     async fn what_reaches_everywhere_is_stopped_or_ended_only_from_there(app: &TestApp) {
         let root = app.root();
-        let itself = root.get("/v1/token").await.expect(StatusCode::OK);
-        let (home, powerful) = (text(&itself["organization"]["id"]), text(&itself["principal"]["id"]));
-        let admin = app.account_in(&home, &[]).await;
-        let body = json!({ "roles": ["organization-admin"] });
-        root.patch(&format!("/v1/service-accounts/{admin}"), body).await.expect(StatusCode::OK);
-        let admin = app.key(&admin, &["claviger:*"], json!({})).await;
+        let (itself, admin) = beside_the_root(app).await;
         let client = app.client(&admin.token);
-        let account = format!("/v1/service-accounts/{powerful}");
+        let account = format!("/v1/service-accounts/{}", text(&itself["principal"]["id"]));
         let key = format!("/v1/api-keys/{}", text(&itself["credential"]["id"]));
         let refused = "instance_scope_needed";
         client.delete(&account).await.problem(StatusCode::FORBIDDEN, refused);

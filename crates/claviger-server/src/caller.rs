@@ -11,14 +11,14 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use claviger_core::{Actor, By, Grantor, Reach, permission};
-use claviger_token::{Context, CredentialId, Found, Permission, Refusal, Required, Verdict};
+use claviger_token::{CredentialId, Found, Permission, Refusal, Required, Verdict};
 
 use crate::{
     app::App,
     log::RequestId,
     presented::{Ambiguous, credential},
     problem::RequestError,
-    verify::Entry,
+    verify::{Entry, Use},
 };
 
 /// A permission of Claviger's own API, as a type.
@@ -183,7 +183,6 @@ impl Known {
         })?;
         let Some(presented) = presented else { return Err(RequestError::Unauthenticated(None)) };
         let looked_up = app.look_up(presented).await?;
-        let now = app.now();
         let permission = match asked {
             Asked::Permission(permission) => Some(permission),
             Asked::State | Asked::Use => None,
@@ -191,20 +190,19 @@ impl Known {
         let permissions: Vec<Permission> =
             permission.and_then(|permission| permission.parse().ok()).into_iter().collect();
         let verdict = match asked {
-            Asked::State => claviger_token::state(&looked_up.presented, looked_up.found(), now),
+            Asked::State => app.judge_state(&looked_up, address),
             Asked::Use | Asked::Permission(_) => {
                 let audience = permission.map(|_| app.config.public_url.as_str());
                 let required = Required { audience, permissions: &permissions, ..Required::default() };
-                let context = Context { client_ip: address, ..Context::plain() };
-                claviger_token::decide(&looked_up.presented, looked_up.found(), &required, &context, now)
+                app.judge(&looked_up, &Use { required, client_ip: address, visible: None })
             }
-        };
+        }
+        .verdict;
         // What a credential does to itself concerns no object of an API.
         let verdict = match (asked, verdict) {
             (Asked::Use, Verdict::Refused(Refusal::ObjectRequired)) => Verdict::Valid,
             (Asked::State | Asked::Use | Asked::Permission(_), verdict) => verdict,
         };
-        app.usage.count(&looked_up, verdict, &permissions, address, now);
         let (Verdict::Valid, Some(entry)) = (verdict, looked_up.entry) else {
             return Err(refused(verdict, permission));
         };

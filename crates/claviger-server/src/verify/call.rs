@@ -6,11 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use claviger_core::{Reach, Rejection};
-use claviger_token::{
-    Context, Found, Permission, PermissionSet, Proof, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest, decide,
-};
+use claviger_token::{PermissionSet, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest};
 
-use super::credentials::LookedUp;
+use super::{credentials::LookedUp, judge::Use};
 use crate::{
     app::App,
     body::Json,
@@ -80,19 +78,8 @@ fn answer(app: &App, looked_up: &LookedUp, request: &VerifyRequest, visible: Opt
         permissions: &request.permissions,
         objects: request.object.as_ref().map_or(&[], |objects| objects.as_slice()),
     };
-    // No credential can be bound yet, so whatever proof came with it proves nothing.
-    let proof = Proof::None;
-    let context = Context { client_ip: request.client_ip, proof: &proof, ..Context::plain() };
-    let now = app.now();
-    let found: Option<&Found> = looked_up.found();
-    let hidden = |name: &Permission| visible.is_some_and(|visible| !visible.contains(name.as_str()));
-    let verdict = match decide(&looked_up.presented, found, &required, &context, now) {
-        // Who sees only the permissions of the APIs that it serves does not find out about others by asking.
-        Verdict::Valid if required.permissions.iter().any(hidden) => Verdict::Refused(Refusal::PermissionMissing),
-        verdict @ (Verdict::Valid | Verdict::Refused(_)) => verdict,
-    };
-    app.usage.count(looked_up, verdict, required.permissions, request.client_ip, now);
-    let answer = VerifyAnswer::new(verdict, found, now);
+    let judged = app.judge(looked_up, &Use { required, client_ip: request.client_ip, visible });
+    let answer = VerifyAnswer::new(judged.verdict, looked_up.found(), judged.now);
     match visible {
         Some(visible) => json(&answer.limited_to(visible)),
         None => json(&answer),

@@ -7,9 +7,10 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use claviger_token::{Context, Found, Object, Permission, Proof, Refusal, Required, Verdict, decide};
+use claviger_token::{Found, Object, Permission, Refusal, Required, Verdict};
 use serde::Deserialize;
 
+use super::judge::Use;
 use crate::{
     app::App,
     presented::{Ambiguous, credential},
@@ -83,13 +84,8 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     let looked_up = app.look_up(presented).await?;
     let required = Required { audience: asked.audience.as_deref(), permissions: &permissions, objects: &objects };
     let client_ip = client_ip(headers);
-    let proof = Proof::None;
-    let context = Context { client_ip, proof: &proof, ..Context::plain() };
-    let now = app.now();
-    let found = looked_up.found();
-    let verdict = decide(&looked_up.presented, found, &required, &context, now);
-    app.usage.count(&looked_up, verdict, required.permissions, client_ip, now);
-    Ok(match (verdict, found) {
+    let judged = app.judge(&looked_up, &Use { required, client_ip, visible: None });
+    Ok(match (judged.verdict, looked_up.found()) {
         (Verdict::Valid, Some(found)) => allowed(found),
         (Verdict::Valid, None) => refused(Refusal::Unknown, &permissions),
         (Verdict::Refused(refusal), _) => refused(refusal, &permissions),

@@ -15,9 +15,10 @@ struct Package {
     directory: &'static str,
 }
 
-const PACKAGES: [Package; 3] = [
+const PACKAGES: [Package; 4] = [
     Package { name: "curl", binary: "curl", directory: "/usr/bin" },
     Package { name: "postgresql", binary: "postgres", directory: "/usr/lib/postgresql/*/bin" },
+    Package { name: "redis-server", binary: "redis-server", directory: "/usr/bin" },
     Package { name: "nginx", binary: "nginx", directory: "/usr/sbin" },
 ];
 

@@ -12,7 +12,7 @@ use url::Url;
 use crate::{
     audit::{Action, Chain, Event, Touched},
     builtin,
-    invalid::{FieldErrors, Rejection},
+    invalid::{FieldErrors, Rejection, present},
     name::Name,
 };
 
@@ -32,10 +32,21 @@ pub struct Api {
     pub permissions: Vec<DeclaredPermission>,
     /// The service accounts that serve it, and may therefore see credentials presented to it.
     pub resource_servers: Vec<ServiceAccountId>,
+    /// Where a gateway may find a credential for it, besides `Authorization: Bearer` and `X-API-Key`.
+    pub also_accepts: AlsoAccepts,
     /// Whether it is Claviger's own.
     pub builtin: bool,
     /// When it was declared.
     pub created_at: Timestamp,
+}
+
+/// Places of a credential that an API must ask for, because they leak more easily or belong to somebody else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlsoAccepts {
+    /// `Authorization: Basic`, as password or as user name (RFC 7617): for `git` and `curl -u`.
+    pub basic: bool,
+    /// The query parameter of this name.
+    pub query_parameter: Option<String>,
 }
 
 /// A permission as its API declares it.
@@ -68,6 +79,12 @@ pub struct NewApi {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub resource_servers: Vec<ServiceAccountId>,
+    /// Whether a gateway may take a credential from `Authorization: Basic`, as password or as user name.
+    #[serde(default)]
+    pub accept_basic: bool,
+    /// The query parameter from which a gateway may take a credential; none if absent.
+    #[cfg_attr(feature = "openapi", schema(example = "api_key"))]
+    pub query_parameter: Option<String>,
 }
 
 /// Body of `PATCH /v1/apis/{id}`: absent members stay, lists replace.
@@ -82,6 +99,12 @@ pub struct ApiChanges {
     /// All the service accounts that serve it from now on.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub resource_servers: Option<Vec<ServiceAccountId>>,
+    /// Whether a gateway may take a credential from `Authorization: Basic`.
+    pub accept_basic: Option<bool>,
+    /// The query parameter from which a gateway may take a credential, or `null` for none.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub query_parameter: Option<Option<String>>,
 }
 
 impl Api {
@@ -96,6 +119,7 @@ impl Api {
         let identifier = errors.keep("/identifier", "invalid_identifier", parse_identifier(&new.identifier));
         let name = errors.keep("/name", "invalid_name", Name::parse(&new.name));
         check_permissions(&new.permissions, taken, &mut errors);
+        let query_parameter = new.query_parameter.and_then(|name| parse_query_parameter(name, &mut errors));
         errors.finish()?;
         let (Some(identifier), Some(name)) = (identifier, name) else { return Err(Rejection::Invalid(Vec::new())) };
         let api = Self {
@@ -104,6 +128,7 @@ impl Api {
             name,
             permissions: new.permissions,
             resource_servers: new.resource_servers,
+            also_accepts: AlsoAccepts { basic: new.accept_basic, query_parameter },
             builtin: false,
             created_at: now,
         };
@@ -121,6 +146,7 @@ impl Api {
             name,
             permissions: Self::builtin_permissions(),
             resource_servers: Vec::new(),
+            also_accepts: AlsoAccepts::default(),
             builtin: true,
             created_at: now,
         })
@@ -157,6 +183,10 @@ impl Api {
         if let Some(resource_servers) = changes.resource_servers {
             new.resource_servers = resource_servers;
         }
+        new.also_accepts.basic = changes.accept_basic.unwrap_or(new.also_accepts.basic);
+        if let Some(name) = changes.query_parameter {
+            new.also_accepts.query_parameter = name.and_then(|name| parse_query_parameter(name, &mut errors));
+        }
         errors.finish()?;
         let event = new.event(Action::ApiUpdated, json!({ "before": self.told(), "after": new.told() }));
         Ok((new, event))
@@ -183,7 +213,8 @@ impl Api {
         json!({
             "identifier": self.identifier, "name": self.name.as_str(),
             "permissions": self.permissions.iter().map(|permission| permission.name.as_str()).collect::<Vec<_>>(),
-            "resource_servers": self.resource_servers,
+            "resource_servers": self.resource_servers, "accept_basic": self.also_accepts.basic,
+            "query_parameter": self.also_accepts.query_parameter,
         })
     }
 }
@@ -195,6 +226,15 @@ fn parse_identifier(text: &str) -> Result<String, &'static str> {
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'<' | b'>'))
         && Url::parse(text).is_ok_and(|url| url.fragment().is_none() && !text.contains('#'));
     if sound { Ok(text.to_owned()) } else { Err(WANTED) }
+}
+
+fn parse_query_parameter(name: String, errors: &mut FieldErrors) -> Option<String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if (1..=64).contains(&name.len()) && name.bytes().all(fits) {
+        return Some(name);
+    }
+    errors.add("/query_parameter", "invalid_query_parameter", "a name is 1 to 64 of A-Z, a-z, 0-9, _, - and .");
+    None
 }
 
 fn check_permissions(permissions: &[DeclaredPermission], taken: &PermissionSet, errors: &mut FieldErrors) {
@@ -253,6 +293,10 @@ mod tests {
         let check = |members, expected: &str| assert_eq!(said(&create(members)), expected);
         check(json!({}), "ok");
         check(json!({ "permissions": [] }), "ok");
+        check(json!({ "accept_basic": true, "query_parameter": "api_key" }), "ok");
+        for bad in ["", "a b", "a&b", "é", &"x".repeat(65)] {
+            check(json!({ "query_parameter": bad }), "/query_parameter invalid_query_parameter");
+        }
         check(json!({ "identifier": "/v1", "name": "" }), "/identifier invalid_identifier, /name invalid_name");
         check(json!({ "permissions": [{ "name": "claviger:mine" }] }), "/permissions/0/name reserved");
         check(json!({ "permissions": [{ "name": "a" }, { "name": "taken:read" }] }), "/permissions/1/name taken");
@@ -274,6 +318,11 @@ mod tests {
             (Action::ApiCreated, Chain::Instance, vec![Touched::Catalog])
         );
         assert_eq!(update(api.clone(), json!({})).unwrap().0, api);
+        let (open, _) = update(api.clone(), json!({ "accept_basic": true, "query_parameter": "key" })).unwrap();
+        assert_eq!(open.also_accepts, AlsoAccepts { basic: true, query_parameter: Some("key".to_owned()) });
+        assert_eq!(update(open.clone(), json!({})).unwrap().0, open);
+        let (closed, _) = update(open, json!({ "accept_basic": false, "query_parameter": null })).unwrap();
+        assert_eq!(closed, api);
         let server = api.id.to_string().replace("api_", "sa_");
         let body = json!({ "name": "B", "permissions": [{ "name": "b" }], "resource_servers": [server] });
         let (new, event) = update(api.clone(), body).unwrap();

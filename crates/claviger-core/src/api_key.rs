@@ -2,8 +2,9 @@
 //! [`claviger_token::decide`]'s to say, not this module's.
 
 use claviger_token::{
-    ApiKeyId, Brand, Confirmation, CredentialFacts, CredentialId, CredentialKind, Environment, NetworkSet, ObjectSet,
-    OrganizationId, PermissionMask, PermissionSet, Secret, SecretFacts, SecretKind, ServiceAccountId, TypedId as _,
+    ApiKeyId, Brand, Confirmation, CredentialFacts, CredentialId, CredentialKind, Environment, Limits, NetworkSet,
+    ObjectSet, OrganizationId, PermissionMask, PermissionSet, Secret, SecretFacts, SecretKind, ServiceAccountId,
+    TypedId as _,
 };
 use jiff::{SignedDuration, Timestamp};
 use rand::CryptoRng;
@@ -13,6 +14,7 @@ use serde_json::json;
 use crate::{
     audit::{Action, Chain, Event, Touched},
     invalid::{FieldErrors, Rejection, present},
+    limit::{self, NewQuota, NewRateLimit},
     metadata::Metadata,
     name::Name,
     organization::{Organization, parse_mask, parse_metadata},
@@ -58,6 +60,8 @@ pub struct ApiKey {
     pub confirmation: Option<Confirmation>,
     /// Raised by whatever takes something away; tokens made from a lower one are dead.
     pub epoch: u64,
+    /// How often it may be used.
+    pub limits: Limits,
     /// What the SaaS hangs on it.
     pub metadata: Metadata,
     /// When it was made.
@@ -180,6 +184,10 @@ pub struct NewApiKey {
     pub expires_at: Option<Timestamp>,
     /// From which networks only (CIDR).
     pub allowed_networks: Option<Vec<String>>,
+    /// How often it may be used: every one of these must allow a request. At most 10.
+    pub rate_limits: Option<Vec<NewRateLimit>>,
+    /// How much it may be used in a calendar period.
+    pub quota: Option<NewQuota>,
     /// Any JSON object up to 4 KiB; the verify call hands it back.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -201,6 +209,8 @@ impl NewApiKey {
             not_before: None,
             expires_at: None,
             allowed_networks: None,
+            rate_limits: None,
+            quota: None,
             metadata: None,
         }
     }
@@ -231,6 +241,14 @@ pub struct ApiKeyChanges {
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub allowed_networks: Option<Option<Vec<String>>>,
+    /// All its rate limits from now on.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<NewRateLimit>>))]
+    pub rate_limits: Option<Option<Vec<NewRateLimit>>>,
+    /// Its quota from now on.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<NewQuota>))]
+    pub quota: Option<Option<NewQuota>>,
     /// New metadata; replaces the old.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -286,6 +304,8 @@ impl ApiKey {
         let permissions = context.permissions(&new.permissions, &mut errors);
         let objects = parse_objects(new.objects.as_deref(), &mut errors);
         let networks = parse_networks(new.allowed_networks.as_deref(), &mut errors);
+        let (rates, quota) = (Some(new.rate_limits.as_deref()), Some(new.quota));
+        let limits = limit::changed(&Limits::default(), rates, quota, &mut errors);
         let metadata = parse_metadata(new.metadata.as_ref(), &mut errors);
         check_times(new.not_before, new.expires_at, now, &mut errors);
         policy.check_api_key_expiry(new.expires_at, now, &mut errors);
@@ -310,6 +330,7 @@ impl ApiKey {
             revocation: None,
             confirmation: None,
             epoch: 1,
+            limits,
             metadata,
             created_at: now,
             created_by,
@@ -343,6 +364,8 @@ impl ApiKey {
         if let Some(networks) = changes.allowed_networks {
             new.networks = parse_networks(networks.as_deref(), &mut errors);
         }
+        let rates = changes.rate_limits.as_ref().map(Option::as_deref);
+        new.limits = limit::changed(&new.limits, rates, changes.quota, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
         }
@@ -365,7 +388,8 @@ impl ApiKey {
         if !self.is_within(&new) {
             new.epoch += 1;
         }
-        if !new.is_within(&self) {
+        // Limits are about how often, not about what: tokens made from the key stay good, and count against them.
+        if !new.is_within(&self) || !new.limits.is_within(&self.limits) {
             context.grantor.may_issue(&new.reach(context))?;
         }
         let event = new.event(action, json!({ "before": self.told(), "after": new.told() }));
@@ -458,6 +482,7 @@ impl ApiKey {
             pending_approval: false,
             confirmation: self.confirmation,
             epoch: self.epoch,
+            limits: self.limits,
             metadata: self.metadata.raw().to_owned(),
         }
     }
@@ -503,6 +528,7 @@ impl ApiKey {
             networks: self.networks.as_ref(),
             expires_at: self.expires_at,
             environment: self.environment,
+            limits: &self.limits,
         }
     }
 
@@ -521,7 +547,7 @@ impl ApiKey {
             "service_account": self.service_account, "name": self.name.as_str(), "environment": self.environment,
             "permissions": self.permissions, "objects": self.objects, "allowed_networks": self.networks,
             "not_before": self.not_before, "expires_at": self.expires_at, "disabled": self.disabled_at.is_some(),
-            "metadata_sha256": self.metadata.sha256(),
+            "rate_limits": self.limits.rates, "quota": self.limits.quota, "metadata_sha256": self.metadata.sha256(),
         })
     }
 }

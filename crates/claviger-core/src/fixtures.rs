@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use claviger_token::{
-    Brand, CredentialFacts, Found, OrganizationFacts, OrganizationId, PermissionMask, PermissionSet, PrincipalFacts,
-    Rights, SecretFacts, TypedId as _,
+    Brand, CredentialFacts, Found, Limits, OrganizationFacts, OrganizationId, PermissionMask, PermissionSet,
+    PrincipalFacts, Rights, SecretFacts, TypedId as _,
 };
 use jiff::Timestamp;
 use rand::{SeedableRng as _, rngs::StdRng};
@@ -80,6 +80,8 @@ impl World {
             roles: Vec::new(),
             permissions: Vec::new(),
             external_id: None,
+            rate_limits: None,
+            quota: None,
             metadata: None,
         };
         let (service_account, _) = ServiceAccount::create(&new, now(), &mut rng).unwrap();
@@ -130,6 +132,7 @@ impl World {
             disabled: false,
             ceiling: PermissionMask::everything(),
             allowed_networks: None,
+            limits: Limits::default(),
         };
         let principal = PrincipalFacts {
             id: self.service_account.id.into(),
@@ -138,6 +141,7 @@ impl World {
             disabled: false,
             permissions: set(permissions).union(&set(instance_permissions)),
             instance_permissions: set(instance_permissions),
+            limits: Limits::default(),
         };
         let key = self.key(serde_json::json!({}));
         let credential = CredentialFacts { permissions: PermissionMask::everything(), ..key.facts() };

@@ -13,6 +13,7 @@ mod builtin;
 #[cfg(test)]
 mod fixtures;
 mod invalid;
+mod limit;
 mod metadata;
 mod name;
 mod organization;
@@ -24,7 +25,7 @@ mod seal;
 mod service_account;
 
 pub use actor::{Actor, By};
-pub use api::{Api, ApiChanges, DeclaredPermission, NewApi};
+pub use api::{AlsoAccepts, Api, ApiChanges, DeclaredPermission, NewApi};
 pub use api_key::{
     ApiKey, ApiKeyChanges, Issued, IssuingContext, KeyStatus, NewApiKey, Revocation, RevokeReason, SecretRecord,
 };
@@ -32,6 +33,7 @@ pub use assignment::{Assignment, Granted, NewAssignment, Scope, ScopeName};
 pub use audit::{Action, Chain, ChainKey, ChainLink, Event, Touched};
 pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, default_ceiling, permission};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};
+pub use limit::{NewQuota, NewRateLimit, Rate, Try};
 pub use metadata::Metadata;
 pub use name::Name;
 pub use organization::{NewOrganization, Organization, OrganizationChanges, Slug};

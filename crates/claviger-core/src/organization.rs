@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use claviger_token::{OrganizationId, PermissionMask, PermissionSet, TypedId as _};
+use claviger_token::{Limits, OrganizationId, PermissionMask, PermissionSet, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use crate::{
     audit::{Action, Chain, Event, Touched},
     builtin::default_ceiling,
     invalid::{FieldErrors, Rejection, present},
+    limit::{self, NewQuota, NewRateLimit},
     metadata::Metadata,
     name::Name,
     policy::{Policy, PolicyChanges},
@@ -35,6 +36,8 @@ pub struct Organization {
     pub ceiling: Option<PermissionMask>,
     /// Its rules.
     pub policy: Policy,
+    /// How often all the credentials in it together may be used.
+    pub limits: Limits,
     /// What the SaaS hangs on it.
     pub metadata: Metadata,
     /// Since when nothing in it works.
@@ -99,6 +102,10 @@ pub struct NewOrganization {
     pub slug: Option<String>,
     /// What the SaaS calls it.
     pub external_id: Option<String>,
+    /// How often all the credentials in it together may be used: every one of these must allow a request. At most 10.
+    pub rate_limits: Option<Vec<NewRateLimit>>,
+    /// How much they may together be used in a calendar period.
+    pub quota: Option<NewQuota>,
     /// Any JSON object up to 4 KiB.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -117,6 +124,14 @@ pub struct OrganizationChanges {
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub external_id: Option<Option<String>>,
+    /// All its rate limits from now on. Needs instance scope.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<NewRateLimit>>))]
+    pub rate_limits: Option<Option<Vec<NewRateLimit>>>,
+    /// Its quota from now on. Needs instance scope.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<NewQuota>))]
+    pub quota: Option<Option<NewQuota>>,
     /// New metadata; replaces the old.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -131,7 +146,8 @@ pub struct OrganizationChanges {
 impl OrganizationChanges {
     /// Whether only somebody whose permission has instance scope may make these changes.
     pub fn need_instance_scope(&self) -> bool {
-        self.ceiling.is_some() || self.disabled.is_some() || self.slug.is_some() || self.external_id.is_some()
+        let (limits, named) = (self.rate_limits.is_some() || self.quota.is_some(), self.external_id.is_some());
+        self.ceiling.is_some() || self.disabled.is_some() || self.slug.is_some() || named || limits
     }
 }
 
@@ -142,6 +158,8 @@ impl Organization {
         let name = errors.keep("/name", "invalid_name", Name::parse(&new.name));
         let slug = new.slug.map(|slug| errors.keep("/slug", "invalid_slug", Slug::parse(&slug)));
         let external_id = new.external_id.and_then(|id| parse_external_id(&id, &mut errors));
+        let (rates, quota) = (Some(new.rate_limits.as_deref()), Some(new.quota));
+        let limits = limit::changed(&Limits::default(), rates, quota, &mut errors);
         let metadata = parse_metadata(new.metadata.as_ref(), &mut errors);
         errors.finish()?;
         let (Some(name), Some(metadata)) = (name, metadata) else { return Err(Rejection::Invalid(Vec::new())) };
@@ -152,6 +170,7 @@ impl Organization {
             external_id,
             ceiling: None,
             policy: Policy::default(),
+            limits,
             metadata,
             disabled_at: None,
             created_at: now,
@@ -185,6 +204,8 @@ impl Organization {
         if let Some(external_id) = changes.external_id {
             new.external_id = external_id.and_then(|id| parse_external_id(&id, &mut errors));
         }
+        let rates = changes.rate_limits.as_ref().map(Option::as_deref);
+        new.limits = limit::changed(&new.limits, rates, changes.quota, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
         }
@@ -235,6 +256,7 @@ impl Organization {
         json!({
             "name": self.name.as_str(), "slug": self.slug.as_str(), "external_id": self.external_id,
             "ceiling": self.ceiling, "disabled": self.disabled_at.is_some(), "metadata_sha256": self.metadata.sha256(),
+            "rate_limits": self.limits.rates, "quota": self.limits.quota,
         })
     }
 }

@@ -2,7 +2,7 @@
 //! [`claviger_token::Rights`]; here are the two rules around it: reach, and granting.
 
 use claviger_token::{
-    CredentialFacts, Environment, Found, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet,
+    CredentialFacts, Environment, Found, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet,
     PrincipalId,
 };
 use jiff::Timestamp;
@@ -69,6 +69,8 @@ pub struct Widening<'a> {
     pub expires_at: Option<Timestamp>,
     /// Live or test.
     pub environment: Environment,
+    /// How often it may be used.
+    pub limits: &'a Limits,
 }
 
 impl Grantor<'_> {
@@ -155,6 +157,8 @@ fn beyond_limits(own: &CredentialFacts, wanted: &Widening<'_>) -> Option<&'stati
         Some("is live and yours is for tests")
     } else if own.confirmation.is_some() {
         Some("is not bound to its key")
+    } else if !wanted.limits.is_within(&own.limits) {
+        Some("is not limited to its rates and quota")
     } else {
         None
     }
@@ -215,6 +219,7 @@ mod tests {
         networks: Option<NetworkSet>,
         expires_at: Option<Timestamp>,
         environment: Environment,
+        limits: Limits,
     }
 
     /// Asks for a key that may do `wanted`, after the caller's own facts and the request were adjusted.
@@ -234,6 +239,7 @@ mod tests {
             networks: None,
             expires_at: None,
             environment: Environment::Live,
+            limits: Limits::default(),
         };
         adjust(&mut found.credential, &mut wanted);
         let widening = Widening {
@@ -245,6 +251,7 @@ mod tests {
             networks: wanted.networks.as_ref(),
             expires_at: wanted.expires_at,
             environment: wanted.environment,
+            limits: &wanted.limits,
         };
         assert_eq!(said(&Grantor::Credential(&found).may_issue(&widening)), expected);
         assert_eq!(said(&Grantor::Operator.may_issue(&widening)), "ok");

@@ -1,6 +1,6 @@
 //! Service accounts: the non-person principals of an organization, and (later) its OAuth clients.
 
-use claviger_token::{OrganizationId, ServiceAccountId, TypedId as _};
+use claviger_token::{Limits, OrganizationId, ServiceAccountId, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use crate::{
     assignment::{Assignment, Granted, Scope},
     audit::{Action, Chain, Event, Touched},
     invalid::{FieldErrors, Rejection, present},
+    limit::{self, NewQuota, NewRateLimit},
     metadata::Metadata,
     name::Name,
     organization::{parse_external_id, parse_metadata},
@@ -26,6 +27,8 @@ pub struct ServiceAccount {
     pub name: Name,
     /// What the SaaS calls it; unique in the organization.
     pub external_id: Option<String>,
+    /// How often all its credentials together may be used.
+    pub limits: Limits,
     /// What the SaaS hangs on it.
     pub metadata: Metadata,
     /// Since when its credentials do not work.
@@ -55,6 +58,10 @@ pub struct NewServiceAccount {
     pub permissions: Vec<String>,
     /// What the SaaS calls it.
     pub external_id: Option<String>,
+    /// How often all its credentials together may be used: every one of these must allow a request. At most 10.
+    pub rate_limits: Option<Vec<NewRateLimit>>,
+    /// How much they may together be used in a calendar period.
+    pub quota: Option<NewQuota>,
     /// Any JSON object up to 4 KiB.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -69,6 +76,8 @@ impl NewServiceAccount {
             roles: Vec::new(),
             permissions: Vec::new(),
             external_id: None,
+            rate_limits: None,
+            quota: None,
             metadata: None,
         }
     }
@@ -85,6 +94,14 @@ pub struct ServiceAccountChanges {
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub external_id: Option<Option<String>>,
+    /// All its rate limits from now on.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<NewRateLimit>>))]
+    pub rate_limits: Option<Option<Vec<NewRateLimit>>>,
+    /// Its quota from now on.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<NewQuota>))]
+    pub quota: Option<Option<NewQuota>>,
     /// New metadata; replaces the old.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -106,6 +123,8 @@ impl ServiceAccount {
         let mut errors = FieldErrors::default();
         let name = errors.keep("/name", "invalid_name", Name::parse(&new.name));
         let external_id = new.external_id.as_deref().and_then(|id| parse_external_id(id, &mut errors));
+        let (rates, quota) = (Some(new.rate_limits.as_deref()), Some(new.quota));
+        let limits = limit::changed(&Limits::default(), rates, quota, &mut errors);
         let metadata = parse_metadata(new.metadata.as_ref(), &mut errors);
         errors.finish()?;
         let (Some(name), Some(metadata)) = (name, metadata) else { return Err(Rejection::Invalid(Vec::new())) };
@@ -114,6 +133,7 @@ impl ServiceAccount {
             organization: new.organization_id,
             name,
             external_id,
+            limits,
             metadata,
             disabled_at: None,
             created_at: now,
@@ -142,6 +162,8 @@ impl ServiceAccount {
         if let Some(external_id) = &changes.external_id {
             new.external_id = external_id.as_deref().and_then(|id| parse_external_id(id, &mut errors));
         }
+        let rates = changes.rate_limits.as_ref().map(Option::as_deref);
+        new.limits = limit::changed(&new.limits, rates, changes.quota, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
         }
@@ -192,7 +214,7 @@ impl ServiceAccount {
     fn told(&self) -> serde_json::Value {
         json!({
             "name": self.name.as_str(), "external_id": self.external_id, "disabled": self.disabled_at.is_some(),
-            "metadata_sha256": self.metadata.sha256(),
+            "rate_limits": self.limits.rates, "quota": self.limits.quota, "metadata_sha256": self.metadata.sha256(),
         })
     }
 }

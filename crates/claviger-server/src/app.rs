@@ -10,11 +10,14 @@ use std::{
 
 use claviger_core::{Api, BUILTIN_ROLES, BuiltinRole, By, Peppers, Reach, Role};
 use claviger_store::{Store, StoreError};
-use claviger_token::{Brand, Secret};
+use claviger_token::{Brand, NetworkSet, Secret};
 use jiff::{SignedDuration, Timestamp};
 use rand::{CryptoRng, rand_core::UnwrapErr};
 
-use crate::verify::{Credentials, Usage};
+use crate::{
+    limits::{Limiter, RedisAt},
+    verify::{Credentials, Usage},
+};
 
 /// What the operator chose; `claviger` reads it from its settings.
 #[derive(Debug)]
@@ -33,6 +36,10 @@ pub struct Config {
     pub internal_token: Option<Secret>,
     /// How many credentials are kept in memory.
     pub cache_entries: usize,
+    /// A Redis that makes limits exact across nodes.
+    pub redis: Option<RedisAt>,
+    /// Proxies that are believed about who their clients are.
+    pub trusted_proxies: Option<NetworkSet>,
 }
 
 /// The service's state, shared by all requests.
@@ -51,6 +58,7 @@ pub struct Shared {
     pub(crate) brands: Vec<Brand>,
     pub(crate) credentials: Credentials,
     pub(crate) usage: Usage,
+    pub(crate) limiter: Limiter,
     clock: Clock,
 }
 
@@ -78,7 +86,8 @@ impl App {
     pub fn new(store: Store, peppers: Peppers, config: Config, clock: Clock) -> Self {
         let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
         let credentials = Credentials::new(config.cache_entries);
-        Self(Arc::new(Shared { store, peppers, config, brands, credentials, usage: Usage::default(), clock }))
+        let limiter = Limiter::new(config.redis.as_ref());
+        Self(Arc::new(Shared { store, peppers, config, brands, credentials, usage: Usage::default(), limiter, clock }))
     }
 
     /// Now, in whole milliseconds, as it is stored.
@@ -197,6 +206,8 @@ pub(crate) mod tests {
             internal_hosts: Vec::new(),
             internal_token: None,
             cache_entries: 100,
+            redis: None,
+            trusted_proxies: None,
         };
         let master = MasterKey::parse(&"ab".repeat(32)).unwrap();
         let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::from_seed([1; 32]);

@@ -8,17 +8,18 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{StatusCode, request::Parts},
+    http::{HeaderMap, StatusCode, request::Parts},
 };
 use claviger_core::{Actor, By, Grantor, Reach, permission};
 use claviger_token::{CredentialId, Found, Permission, Refusal, Required, Verdict};
 
 use crate::{
     app::App,
+    client,
     log::RequestId,
     presented::{Ambiguous, credential},
     problem::RequestError,
-    verify::{Entry, Use},
+    verify::{Entry, Judged, Use},
 };
 
 /// A permission of Claviger's own API, as a type.
@@ -177,7 +178,9 @@ struct Known {
 
 impl Known {
     async fn from(parts: &mut Parts, app: &App, asked: Asked) -> Result<Self, RequestError> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let trusted = app.config.trusted_proxies.as_ref();
+        let address = peer.map(|peer| client::address(peer, &parts.headers, trusted));
         let presented = credential(&parts.headers).map_err(|Ambiguous| {
             RequestError::unreadable(StatusCode::BAD_REQUEST, "several_credentials", Ambiguous::MESSAGE)
         })?;
@@ -189,23 +192,24 @@ impl Known {
         };
         let permissions: Vec<Permission> =
             permission.and_then(|permission| permission.parse().ok()).into_iter().collect();
-        let verdict = match asked {
+        let judged = match asked {
             Asked::State => app.judge_state(&looked_up, address),
             Asked::Use | Asked::Permission(_) => {
                 let audience = permission.map(|_| app.config.public_url.as_str());
                 let required = Required { audience, permissions: &permissions, ..Required::default() };
-                app.judge(&looked_up, &Use { required, client_ip: address, visible: None })
+                app.judge(&looked_up, &Use { required, client_ip: address, visible: None, cost: 1 }).await
             }
-        }
-        .verdict;
+        };
+        let verdict = judged.verdict;
         // What a credential does to itself concerns no object of an API.
         let verdict = match (asked, verdict) {
             (Asked::Use, Verdict::Refused(Refusal::ObjectRequired)) => Verdict::Valid,
             (Asked::State | Asked::Use | Asked::Permission(_), verdict) => verdict,
         };
-        let (Verdict::Valid, Some(entry)) = (verdict, looked_up.entry) else {
-            return Err(refused(verdict, permission));
-        };
+        if verdict != Verdict::Valid {
+            return Err(refused(&judged, permission));
+        }
+        let Some(entry) = looked_up.entry else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };
         let Some(found) = entry.found() else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };
         let actor = Actor::Principal { id: found.principal.id, credential: found.credential.id };
         parts.extensions.insert(found.credential.id);
@@ -219,8 +223,10 @@ impl Known {
     }
 }
 
-fn refused(verdict: Verdict, permission: Option<&'static str>) -> RequestError {
-    let Verdict::Refused(refusal) = verdict else { return RequestError::Unauthenticated(Some(Refusal::Unknown)) };
+fn refused(judged: &Judged<'_>, permission: Option<&'static str>) -> RequestError {
+    let Verdict::Refused(refusal) = judged.verdict else {
+        return RequestError::Unauthenticated(Some(Refusal::Unknown));
+    };
     // Our API is the audience of whatever holds one of its permissions, so that lacking one says more.
     if matches!(refusal, Refusal::AudienceMismatch | Refusal::PermissionMissing) {
         let needed = permission.unwrap_or("a permission");
@@ -232,6 +238,11 @@ fn refused(verdict: Verdict, permission: Option<&'static str>) -> RequestError {
     }
     if refusal.http_status() == 401 {
         return RequestError::Unauthenticated(Some(refusal));
+    }
+    if refusal.http_status() == 429 {
+        let mut headers = HeaderMap::new();
+        judged.spending.tell(&mut headers);
+        return RequestError::Throttled { refusal, headers };
     }
     RequestError::Forbidden { code: refusal.code(), permission: None, message: refusal.message().to_owned() }
 }

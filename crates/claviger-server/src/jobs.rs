@@ -24,15 +24,22 @@ pub(crate) async fn follow_changes(app: App, mut cursor: LogCursor, stop: Cancel
 pub(crate) async fn flush_usage(app: App, stop: CancellationToken) {
     let mut failing = false;
     while wait(FLUSH_EVERY, &stop).await {
-        failing = tell(app.flush_usage().await, failing, "usage");
+        failing = tell(flush(&app).await, failing, "usage");
     }
-    tell(app.flush_usage().await, false, "usage");
+    tell(flush(&app).await, false, "usage");
+}
+
+/// Quotas first: what is lost of them is given away.
+async fn flush(app: &App) -> Result<(), StoreError> {
+    app.flush_quotas().await?;
+    app.flush_usage().await
 }
 
 /// Removes what nobody needs any more.
 pub(crate) async fn trim(app: App, stop: CancellationToken) {
     let mut failing = false;
     while wait(TRIM_EVERY, &stop).await {
+        app.limiter.forget_idle();
         failing = tell(app.store.trim(app.now()).await.map(drop), failing, "trimming");
     }
 }

@@ -1,6 +1,11 @@
-//! Where a request carries its credential: `Authorization: Bearer` or `X-API-Key` (RFC 6750, RFC 9110 section 11).
+//! Where a request carries its credential (RFC 6750, RFC 7617, RFC 9110 section 11). Everybody reads `Authorization: Bearer`
+//! and `X-API-Key`; the other places only where the API says so.
+
+use std::borrow::Cow;
 
 use axum::http::{HeaderMap, header};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use claviger_core::AlsoAccepts;
 
 /// Two credentials, or one that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,31 +16,94 @@ impl Ambiguous {
         "present one credential, once: in Authorization: Bearer … or in X-API-Key, not two different ones";
 }
 
+/// What is not ASCII, or not what its scheme asks for, is no credential of ours; it is refused as malformed, not as absent.
+const UNREADABLE: &str = "?";
+
 /// The credential of a request, if it carries one.
 pub(crate) fn credential(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous> {
-    let bearer = single(headers, header::AUTHORIZATION.as_str())?.and_then(bearer);
-    let key = single(headers, "x-api-key")?.map(str::trim).filter(|key| !key.is_empty());
-    match (bearer, key) {
-        (Some(bearer), Some(key)) if bearer != key => Err(Ambiguous),
-        (Some(token), _) | (None, Some(token)) => Ok(Some(token)),
-        (None, None) => Ok(None),
+    let mut found = None;
+    for candidate in [authorization(headers, "bearer")?, api_key(headers)?].into_iter().flatten() {
+        only(&mut found, candidate)?;
+    }
+    Ok(found)
+}
+
+/// Whether [`credential_at_gateway`] could find more than [`credential`] if the API says so.
+pub(crate) fn may_be_elsewhere(headers: &HeaderMap) -> bool {
+    queries(headers).next().is_some() || !matches!(authorization(headers, "basic"), Ok(None))
+}
+
+/// The credential of a request that a gateway holds, in any place that the API accepts. `is_ours` says of a text whether
+/// it has the form of a credential: of user name and password, only one need be one.
+pub(crate) fn credential_at_gateway<'a>(
+    headers: &'a HeaderMap,
+    also: &AlsoAccepts,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<Option<Cow<'a, str>>, Ambiguous> {
+    let mut found = credential(headers)?.map(Cow::Borrowed);
+    if also.basic
+        && let Some(encoded) = authorization(headers, "basic")?
+    {
+        let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let pair = decoded.as_deref().and_then(|text| text.split_once(':'));
+        let candidate = match pair {
+            Some((user, password)) if is_ours(user) && is_ours(password) && user != password => return Err(Ambiguous),
+            Some((user, password)) if password.is_empty() || (is_ours(user) && !is_ours(password)) => user,
+            Some((_, password)) => password,
+            None => UNREADABLE,
+        };
+        only(&mut found, Cow::Owned(candidate.to_owned()))?;
+    }
+    if let Some(parameter) = &also.query_parameter {
+        for (name, value) in queries(headers).flat_map(|query| url::form_urlencoded::parse(query.as_bytes())) {
+            if name == *parameter && !value.is_empty() {
+                only(&mut found, Cow::Owned(value.into_owned()))?;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The queries of the request that a gateway holds, as the gateway tells its address.
+fn queries(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let addresses = ["x-forwarded-uri", "x-original-uri"].into_iter().flat_map(|name| headers.get_all(name));
+    addresses.filter_map(|address| address.to_str().ok()?.split_once('?').map(|(_, query)| query))
+}
+
+fn only<T: PartialEq>(found: &mut Option<T>, candidate: T) -> Result<(), Ambiguous> {
+    match found {
+        Some(other) if *other != candidate => Err(Ambiguous),
+        Some(_) => Ok(()),
+        None => {
+            *found = Some(candidate);
+            Ok(())
+        }
     }
 }
 
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ambiguous> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.any(|value| Some(value) != first) {
+/// What follows the scheme, which is case-insensitive and may be followed by any number of spaces. Other schemes are
+/// not ours to read. More than one such header is more than one credential, even if they are equal.
+fn authorization<'a>(headers: &'a HeaderMap, wanted: &str) -> Result<Option<&'a str>, Ambiguous> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (first, second) = (values.next(), values.next());
+    if second.is_some() {
         return Err(Ambiguous);
     }
-    // What is not ASCII is no credential of ours; it is refused as malformed, not as absent.
-    Ok(first.map(|value| value.to_str().unwrap_or("?")))
+    let Some(value) = first else { return Ok(None) };
+    let Ok(value) = value.to_str() else { return Ok(Some(UNREADABLE)) };
+    let parts = value.trim().split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case(wanted));
+    Ok(parts.map(|(_, credential)| credential.trim_start_matches(' ')))
 }
 
-/// The scheme is case-insensitive, and any number of spaces may follow it. Other schemes are not ours to read.
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+fn api_key(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous> {
+    let mut found = None;
+    for value in headers.get_all("x-api-key") {
+        let value = value.to_str().unwrap_or(UNREADABLE).trim();
+        if !value.is_empty() {
+            only(&mut found, value)?;
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -44,12 +112,15 @@ mod tests {
 
     use super::*;
 
+    fn map(headers: &[(&str, &str)]) -> HeaderMap {
+        let header = |(name, value): &(&str, &str)| {
+            (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+        };
+        headers.iter().map(header).collect()
+    }
+
     fn check(headers: &[(&str, &str)], expected: Result<Option<&str>, Ambiguous>) {
-        let map: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
-            .collect();
-        assert_eq!(credential(&map), expected, "{headers:?}");
+        assert_eq!(credential(&map(headers)), expected, "{headers:?}");
     }
 
     #[test]
@@ -58,12 +129,53 @@ mod tests {
         check(&[("authorization", "Bearer a")], Ok(Some("a")));
         check(&[("authorization", "bearer   a")], Ok(Some("a")));
         check(&[("authorization", "BEARER a")], Ok(Some("a")));
+        check(&[("authorization", "Bearer")], Ok(None));
         check(&[("authorization", "Basic YTpi")], Ok(None));
+        check(&[("authorization", "\u{e9}")], Ok(Some("?")));
         check(&[("x-api-key", "a")], Ok(Some("a")));
         check(&[("x-api-key", "")], Ok(None));
+        check(&[("x-api-key", "a"), ("x-api-key", "a")], Ok(Some("a")));
         check(&[("authorization", "Bearer a"), ("x-api-key", "a")], Ok(Some("a")));
         check(&[("authorization", "Bearer a"), ("x-api-key", "b")], Err(Ambiguous));
         check(&[("authorization", "Bearer a"), ("authorization", "Bearer b")], Err(Ambiguous));
+        check(&[("authorization", "Bearer a"), ("authorization", "Bearer a")], Err(Ambiguous));
         check(&[("x-api-key", "a"), ("x-api-key", "b")], Err(Ambiguous));
+    }
+
+    #[test]
+    fn other_places_count_only_where_the_api_says_so() {
+        let check =
+            |also: (bool, Option<&str>), headers: &[(&str, &str)], expected: Result<Option<&str>, Ambiguous>| {
+                let also = AlsoAccepts { basic: also.0, query_parameter: also.1.map(str::to_owned) };
+                let headers = map(headers);
+                let found = credential_at_gateway(&headers, &also, |text| text.starts_with("clv_"));
+                assert_eq!(found.as_ref().map(|found| found.as_deref()), expected.as_ref().copied(), "{headers:?}");
+            };
+        let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
+        let check_basic = |pair: &str, expected| check((true, None), &[("authorization", &basic(pair))], expected);
+        check_basic("git:clv_a", Ok(Some("clv_a")));
+        check_basic("clv_a:", Ok(Some("clv_a")));
+        check_basic("clv_a:x-oauth-basic", Ok(Some("clv_a")));
+        check_basic("clv_a:clv_a", Ok(Some("clv_a")));
+        check_basic("clv_a:clv_b", Err(Ambiguous));
+        check_basic("git:typo", Ok(Some("typo")));
+        check_basic("git:a:b", Ok(Some("a:b")));
+        check_basic("no colon", Ok(Some("?")));
+        check((true, None), &[("authorization", "bAsIc   Z2l0OmNsdl9h")], Ok(Some("clv_a")));
+        check((true, None), &[("authorization", "Basic %%%")], Ok(Some("?")));
+        check((true, None), &[("authorization", "Basic /w==")], Ok(Some("?"))); // not UTF-8
+        check((false, None), &[("authorization", &basic("git:clv_a"))], Ok(None));
+        check((true, None), &[("authorization", &basic("git:clv_a")), ("x-api-key", "clv_b")], Err(Ambiguous));
+
+        let key = (false, Some("key"));
+        for name in ["x-forwarded-uri", "x-original-uri"] {
+            check(key, &[(name, "/a?b=c&key=clv_a")], Ok(Some("clv_a")));
+            check((true, None), &[(name, "/a?key=clv_a")], Ok(None));
+        }
+        check(key, &[("x-forwarded-uri", "/a?key=clv%5Fa")], Ok(Some("clv_a")));
+        check(key, &[("x-forwarded-uri", "/a?KEY=clv_a&key=&keys=clv_b")], Ok(None));
+        check(key, &[("x-forwarded-uri", "/a?key=clv_a&key=clv_b")], Err(Ambiguous));
+        check(key, &[("x-forwarded-uri", "/a?key=clv_a"), ("authorization", "Bearer clv_b")], Err(Ambiguous));
+        check(key, &[("x-forwarded-uri", "/a?key=clv_a"), ("authorization", "Bearer clv_a")], Ok(Some("clv_a")));
     }
 }

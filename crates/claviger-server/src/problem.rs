@@ -4,7 +4,7 @@ use std::error::Error;
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use claviger_core::{FieldError, Rejection};
@@ -93,6 +93,14 @@ pub(crate) enum RequestError {
         /// For a person.
         message: String,
     },
+    /// The credential counts, but was used too often.
+    #[error("{}", refusal.message())]
+    Throttled {
+        /// Which limit is reached.
+        refusal: Refusal,
+        /// How HTTP tells about it.
+        headers: HeaderMap,
+    },
     /// Storage does not answer.
     #[error("storage is unavailable; nothing was changed, or it is not known; try again")]
     Store(#[source] StoreError),
@@ -143,6 +151,12 @@ impl IntoResponse for RequestError {
             }
             Self::Unreadable { status, code, .. } => Problem::new(status, code, detail).into_response(),
             Self::Unauthenticated(refusal) => unauthenticated(refusal, detail),
+            Self::Throttled { refusal, headers } => {
+                let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, refusal.code(), detail);
+                let mut response = problem.into_response();
+                response.headers_mut().extend(headers);
+                response
+            }
             Self::Forbidden { code, permission, .. } => {
                 let problem = Problem::new(StatusCode::FORBIDDEN, code, detail);
                 let mut response = Problem { permission: permission.map(str::to_owned), ..problem }.into_response();

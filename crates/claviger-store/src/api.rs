@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 
-use claviger_core::{Api, DeclaredPermission, Name, Reach};
+use claviger_core::{AlsoAccepts, Api, DeclaredPermission, Name, Reach};
 use claviger_token::{ApiId, PermissionSet, ServiceAccountId};
 
 use crate::{
     error::StoreError,
-    sql::{Row, sql, text},
+    sql::{Query, Row, sql, text},
     tx::Tx,
     view::{Page, View, contains},
 };
 
-const COLUMNS: &str = "SELECT id, identifier, name, resource_servers, builtin, created_at FROM api";
+const COLUMNS: &str =
+    "SELECT id, identifier, name, resource_servers, builtin, created_at, accept_basic, query_parameter
+                       FROM api";
 
 impl View<'_> {
     /// One.
@@ -78,25 +80,17 @@ impl View<'_> {
 impl Tx<'_> {
     /// Adds one with its permissions.
     pub async fn insert_api(&mut self, new: &Api) -> Result<(), StoreError> {
-        let insert = sql("INSERT INTO api (id, identifier, name, resource_servers, builtin, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6)");
-        let insert = insert
-            .bind(text(new.id))
-            .bind(new.identifier.as_str())
-            .bind(text(&new.name))
-            .bind(servers_text(new))
-            .bind(new.builtin)
-            .bind(new.created_at);
-        self.execute(insert).await?;
+        let insert = sql("INSERT INTO api (id, identifier, name, resource_servers, accept_basic, query_parameter, builtin, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+        self.execute(bound(insert, new).bind(new.builtin).bind(new.created_at)).await?;
         self.insert_permissions(new).await
     }
 
     /// Replaces what can change of one. A permission that it declares no more is taken from everybody.
     pub async fn save_api(&mut self, new: &Api) -> Result<(), StoreError> {
-        let update = sql("UPDATE api SET identifier = $2, name = $3, resource_servers = $4 WHERE id = $1");
-        let update =
-            update.bind(text(new.id)).bind(new.identifier.as_str()).bind(text(&new.name)).bind(servers_text(new));
-        self.execute(update).await?;
+        let update = sql("UPDATE api SET identifier = $2, name = $3, resource_servers = $4, accept_basic = $5,
+                          query_parameter = $6 WHERE id = $1");
+        self.execute(bound(update, new)).await?;
         let kept = new.permissions.iter().map(|permission| permission.name.clone()).collect();
         self.withdraw_permissions(new.id, &kept).await?;
         self.insert_permissions(new).await
@@ -138,8 +132,16 @@ impl Tx<'_> {
     }
 }
 
-fn servers_text(api: &Api) -> String {
-    api.resource_servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+/// `$1` to `$6` of the statements that write one.
+fn bound(query: Query, new: &Api) -> Query {
+    let servers: Vec<String> = new.resource_servers.iter().map(ToString::to_string).collect();
+    query
+        .bind(text(new.id))
+        .bind(new.identifier.as_str())
+        .bind(text(&new.name))
+        .bind(servers.join(" "))
+        .bind(new.also_accepts.basic)
+        .bind(new.also_accepts.query_parameter.clone())
 }
 
 fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreError> {
@@ -154,6 +156,10 @@ fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreErr
             .map(str::parse::<ServiceAccountId>)
             .collect::<Result<_, _>>()
             .map_err(StoreError::damaged)?,
+        also_accepts: AlsoAccepts {
+            basic: row.flag("accept_basic")?,
+            query_parameter: row.text_or_null("query_parameter")?,
+        },
         builtin: row.flag("builtin")?,
         created_at: row.time("created_at")?,
     })

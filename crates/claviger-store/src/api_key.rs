@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     error::StoreError,
-    sql::{Query, Row, Value, sql, text, text_or_null},
+    sql::{Query, Row, Value, limits, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
 };
@@ -16,8 +16,8 @@ use crate::{
 /// The key's own columns, under the alias `k`.
 pub(crate) const KEY_COLUMNS: &str =
     "k.id, k.organization, k.service_account, k.name, k.environment, k.permissions, k.objects, k.networks, k.not_before,
-     k.expires_at, k.disabled_at, k.revoked_at, k.revoke_reason, k.confirmation, k.epoch, k.metadata, k.created_at,
-     k.created_by, k.deleted_at";
+     k.expires_at, k.disabled_at, k.revoked_at, k.revoke_reason, k.confirmation, k.epoch, k.limits, k.metadata,
+     k.created_at, k.created_by, k.deleted_at";
 
 /// How many secrets of a key are read, newest first: those before them have ended long ago.
 const NEWEST_SECRETS: i64 = 10;
@@ -111,8 +111,8 @@ impl Tx<'_> {
     pub async fn insert_api_key(&mut self, new: &ApiKey, digest: &Digest) -> Result<(), StoreError> {
         let insert = sql(
             "INSERT INTO api_key (id, organization, service_account, name, environment, permissions, objects, networks,
-                            not_before, expires_at, epoch, metadata, created_at, created_by)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                            not_before, expires_at, epoch, limits, metadata, created_at, created_by)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         );
         let insert = insert
             .bind(text(new.id))
@@ -126,6 +126,7 @@ impl Tx<'_> {
             .bind(new.not_before)
             .bind(new.expires_at)
             .bind(epoch(new)?)
+            .bind(limits(&new.limits)?)
             .bind(new.metadata.as_str())
             .bind(new.created_at)
             .bind(new.created_by.as_str());
@@ -138,7 +139,7 @@ impl Tx<'_> {
         let update =
             sql("UPDATE api_key SET name = $2, permissions = $3, objects = $4, networks = $5, not_before = $6,
                             expires_at = $7, disabled_at = $8, revoked_at = $9, revoke_reason = $10, epoch = $11,
-                            metadata = $12, deleted_at = $13 WHERE id = $1");
+                            limits = $12, metadata = $13, deleted_at = $14 WHERE id = $1");
         let update = update
             .bind(text(new.id))
             .bind(text(&new.name))
@@ -151,6 +152,7 @@ impl Tx<'_> {
             .bind(new.revocation.map(|revocation| revocation.at))
             .bind(text_or_null(new.revocation.map(|revocation| revocation.reason.as_str())))
             .bind(epoch(new)?)
+            .bind(limits(&new.limits)?)
             .bind(new.metadata.as_str())
             .bind(new.deleted_at);
         self.execute(update).await.map(drop)
@@ -232,6 +234,7 @@ pub(crate) fn read_key(row: &Row, secrets: Vec<SecretRecord>) -> Result<ApiKey, 
         }),
         confirmation: confirmation.map(|text| serde_json::from_str(&text)).transpose().map_err(StoreError::damaged)?,
         epoch: u64::try_from(row.int("epoch")?).map_err(StoreError::damaged)?,
+        limits: row.limits("limits")?,
         metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
         created_at: row.time("created_at")?,
         created_by: row.text("created_by")?,

@@ -115,6 +115,7 @@ impl Database {
             "audit_event",
             "usage_hour",
             "usage_permission_day",
+            "quota_use",
             "idempotency",
         ];
         let mut dump = Vec::new();

@@ -35,6 +35,7 @@ impl Store {
     pub async fn find_api_key(&self, digest: &Digest) -> Result<Option<FoundSecret>, StoreError> {
         let query = sql("SELECT s.number, s.ends_at AS secret_ends_at, s.hint, ").and(KEY_COLUMNS).and(
             ", p.name AS principal_name, p.external_id AS principal_external_id, p.disabled_at AS principal_disabled_at,
+               p.limits AS principal_limits, o.limits AS organization_limits,
                o.slug, o.external_id AS organization_external_id, o.ceiling, o.policy,
                o.disabled_at AS organization_disabled_at,
                a.organization AS scope, a.permission, r.id AS role, r.permissions AS role_permissions
@@ -73,6 +74,7 @@ impl Store {
                 disabled: row.int_or_null("principal_disabled_at")?.is_some(),
                 permissions,
                 instance_permissions,
+                limits: row.limits("principal_limits")?,
             },
             roles,
             organization: OrganizationFacts {
@@ -82,6 +84,7 @@ impl Store {
                 disabled: row.int_or_null("organization_disabled_at")?.is_some(),
                 ceiling: row.mask_or_null("ceiling")?.unwrap_or_else(default_ceiling),
                 allowed_networks: policy.allowed_networks,
+                limits: row.limits("organization_limits")?,
             },
             credential: key.facts(),
         }))

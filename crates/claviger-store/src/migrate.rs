@@ -11,7 +11,10 @@ use crate::{
 };
 
 /// Version, name, text; in order.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first light", include_str!("../migrations/0001_first_light.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first light", include_str!("../migrations/0001_first_light.sql")),
+    (2, "limits", include_str!("../migrations/0002_limits.sql")),
+];
 
 /// Brings the schema up to this version. Safe to run on several nodes at once.
 pub(crate) async fn run(pools: &Pools) -> Result<(), StoreError> {

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use crate::{
     error::StoreError,
-    sql::{Query, Row, sql, text, text_or_null},
+    sql::{Query, Row, limits, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
 };
 
 const COLUMNS: &str =
-    "SELECT id, slug, name, external_id, ceiling, policy, metadata, disabled_at, created_at, deleted_at
+    "SELECT id, slug, name, external_id, ceiling, policy, limits, metadata, disabled_at, created_at, deleted_at
                        FROM organization";
 
 impl View<'_> {
@@ -47,8 +47,8 @@ impl Tx<'_> {
     /// Adds one.
     pub async fn insert_organization(&mut self, new: &Organization) -> Result<(), StoreError> {
         let insert = sql(
-            "INSERT INTO organization (id, slug, name, external_id, ceiling, policy, metadata, disabled_at, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO organization (id, slug, name, external_id, ceiling, policy, limits, metadata, disabled_at, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         );
         self.execute(bound(insert, new)?.bind(new.created_at)).await.map(drop)
     }
@@ -56,8 +56,8 @@ impl Tx<'_> {
     /// Replaces what can change of one.
     pub async fn save_organization(&mut self, new: &Organization) -> Result<(), StoreError> {
         let update = sql(
-            "UPDATE organization SET slug = $2, name = $3, external_id = $4, ceiling = $5, policy = $6, metadata = $7,
-                          disabled_at = $8, deleted_at = $9 WHERE id = $1",
+            "UPDATE organization SET slug = $2, name = $3, external_id = $4, ceiling = $5, policy = $6, limits = $7,
+                          metadata = $8, disabled_at = $9, deleted_at = $10 WHERE id = $1",
         );
         self.execute(bound(update, new)?.bind(new.deleted_at)).await.map(drop)
     }
@@ -77,7 +77,7 @@ impl Tx<'_> {
     }
 }
 
-/// `$1` to `$8` of the statements that write one.
+/// `$1` to `$9` of the statements that write one.
 fn bound(query: Query, new: &Organization) -> Result<Query, StoreError> {
     let policy = serde_json::to_string(&new.policy).map_err(StoreError::damaged)?;
     Ok(query
@@ -87,6 +87,7 @@ fn bound(query: Query, new: &Organization) -> Result<Query, StoreError> {
         .bind(new.external_id.clone())
         .bind(text_or_null(new.ceiling.as_ref().map(claviger_token::PermissionMask::to_text)))
         .bind(policy)
+        .bind(limits(&new.limits)?)
         .bind(new.metadata.as_str())
         .bind(new.disabled_at))
 }
@@ -99,6 +100,7 @@ fn read(row: &Row) -> Result<Organization, StoreError> {
         external_id: row.text_or_null("external_id")?,
         ceiling: row.mask_or_null("ceiling")?,
         policy: serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?,
+        limits: row.limits("limits")?,
         metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
         disabled_at: row.time_or_null("disabled_at")?,
         created_at: row.time("created_at")?,

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 
 use crate::{
     error::StoreError,
-    sql::{Row, sql, text},
+    sql::{Row, limits, sql, text},
     tx::Tx,
     view::{Page, View, contains},
 };
 
-const COLUMNS: &str = "SELECT id, organization, name, external_id, metadata, disabled_at, created_at, deleted_at
+const COLUMNS: &str =
+    "SELECT id, organization, name, external_id, limits, metadata, disabled_at, created_at, deleted_at
                        FROM service_account";
 
 impl View<'_> {
@@ -38,13 +39,15 @@ impl View<'_> {
 impl Tx<'_> {
     /// Adds one.
     pub async fn insert_service_account(&mut self, new: &ServiceAccount) -> Result<(), StoreError> {
-        let insert = sql("INSERT INTO service_account (id, organization, name, external_id, metadata, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6)");
+        let insert =
+            sql("INSERT INTO service_account (id, organization, name, external_id, limits, metadata, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7)");
         let insert = insert
             .bind(text(new.id))
             .bind(text(new.organization))
             .bind(text(&new.name))
             .bind(new.external_id.clone())
+            .bind(limits(&new.limits)?)
             .bind(new.metadata.as_str())
             .bind(new.created_at);
         self.execute(insert).await.map(drop)
@@ -52,14 +55,15 @@ impl Tx<'_> {
 
     /// Replaces what can change of one.
     pub async fn save_service_account(&mut self, new: &ServiceAccount) -> Result<(), StoreError> {
-        let update = sql(
-            "UPDATE service_account SET name = $2, external_id = $3, metadata = $4, disabled_at = $5, deleted_at = $6
-                          WHERE id = $1",
-        );
+        let update =
+            sql("UPDATE service_account SET name = $2, external_id = $3, limits = $4, metadata = $5, disabled_at = $6,
+                          deleted_at = $7
+                          WHERE id = $1");
         let update = update
             .bind(text(new.id))
             .bind(text(&new.name))
             .bind(new.external_id.clone())
+            .bind(limits(&new.limits)?)
             .bind(new.metadata.as_str())
             .bind(new.disabled_at)
             .bind(new.deleted_at);
@@ -85,6 +89,7 @@ fn read(row: &Row) -> Result<ServiceAccount, StoreError> {
         organization: row.parse("organization")?,
         name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
         external_id: row.text_or_null("external_id")?,
+        limits: row.limits("limits")?,
         metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
         disabled_at: row.time_or_null("disabled_at")?,
         created_at: row.time("created_at")?,

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, io, str::FromStr};
 
-use claviger_token::{PermissionMask, PermissionSet};
+use claviger_token::{Limits, PermissionMask, PermissionSet};
 use jiff::Timestamp;
 use sqlx::{
     AssertSqlSafe, Column as _, PgPool, Pool, Postgres, Row as _, Sqlite, SqlitePool, Transaction,
@@ -49,6 +49,12 @@ pub(crate) fn text(value: impl Display) -> Value {
 /// The same, where there may be none.
 pub(crate) fn text_or_null(value: Option<impl Display>) -> Value {
     Value::Text(value.map(|value| value.to_string()))
+}
+
+/// Limits, or null where there are none.
+pub(crate) fn limits(limits: &Limits) -> Result<Value, StoreError> {
+    let text = (!limits.is_empty()).then(|| serde_json::to_string(limits)).transpose();
+    text.map(Value::Text).map_err(StoreError::damaged)
 }
 
 /// A statement and its values.
@@ -336,6 +342,11 @@ impl Row {
     pub(crate) fn mask_or_null(&self, name: &str) -> Result<Option<PermissionMask>, StoreError> {
         let text = self.text_or_null(name)?;
         text.map(|text| PermissionMask::from_text(&text)).transpose().map_err(StoreError::damaged)
+    }
+
+    pub(crate) fn limits(&self, name: &str) -> Result<Limits, StoreError> {
+        let Some(text) = self.text_or_null(name)? else { return Ok(Limits::default()) };
+        serde_json::from_str(&text).map_err(StoreError::damaged)
     }
 
     /// The names of the columns, for whoever dumps a table.

@@ -16,7 +16,8 @@ const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
 const BATCH: u64 = 5000;
 
 impl Store {
-    /// Removes change-log rows and kept answers older than a day, and usage older than 400 days. The newest log row
+    /// Removes change-log rows and kept answers older than a day, and usage and uses of
+    /// quotas older than 400 days. The newest log row
     /// stays: its number is how a node knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
@@ -28,7 +29,11 @@ impl Store {
         let days = "DELETE FROM usage_permission_day WHERE (credential, day, permission) IN
                     (SELECT credential, day, permission FROM usage_permission_day WHERE day < $1 LIMIT $2)";
         let mut removed = 0;
-        for (delete, keep) in [(log, KEEP_LOG), (answers, KEEP_ANSWERS), (hours, KEEP_USAGE), (days, KEEP_USAGE)] {
+        let quotas = "DELETE FROM quota_use WHERE (holder, period) IN
+                      (SELECT holder, period FROM quota_use WHERE period < $1 LIMIT $2)";
+        let kinds =
+            [(log, KEEP_LOG), (answers, KEEP_ANSWERS), (hours, KEEP_USAGE), (days, KEEP_USAGE), (quotas, KEEP_USAGE)];
+        for (delete, keep) in kinds {
             removed += self.delete_in_batches(&sql(delete).bind(now - keep).bind(BATCH as i64)).await?;
         }
         Ok(removed)

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{CredentialId, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, PrincipalId};
+use crate::{CredentialId, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, PrincipalId};
 
 /// Which kind of credential was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -160,6 +160,8 @@ pub struct CredentialFacts {
     pub confirmation: Option<Confirmation>,
     /// A JWT of a lower epoch is dead.
     pub epoch: u64,
+    /// How often it may be used.
+    pub limits: Limits,
     /// The owner's JSON object, passed on as it is.
     pub metadata: Box<RawValue>,
 }
@@ -179,6 +181,8 @@ pub struct PrincipalFacts {
     pub permissions: PermissionSet,
     /// Held by assignments of instance scope: they reach across organizations.
     pub instance_permissions: PermissionSet,
+    /// How often all its credentials together may be used.
+    pub limits: Limits,
 }
 
 /// What is known about the organization of a credential.
@@ -196,6 +200,8 @@ pub struct OrganizationFacts {
     pub ceiling: PermissionMask,
     /// The networks that its policy allows; `None` is no limit.
     pub allowed_networks: Option<NetworkSet>,
+    /// How often all the credentials in it together may be used.
+    pub limits: Limits,
 }
 
 /// Everything a verdict needs about a credential that storage knows.
@@ -213,6 +219,13 @@ pub struct Found {
     pub rights: Rights,
     /// Identifiers of the APIs that declare its permissions; a JWT's `aud`.
     pub audiences: Arc<[String]>,
+}
+
+impl Found {
+    /// Whether anything bounds how often it may be used: its own limits, its principal's or its organization's.
+    pub fn is_limited(&self) -> bool {
+        !(self.credential.limits.is_empty() && self.principal.limits.is_empty() && self.organization.limits.is_empty())
+    }
 }
 
 /// What a credential may do, now.
@@ -262,6 +275,7 @@ pub(crate) mod tests {
                 pending_approval: false,
                 confirmation: None,
                 epoch: 3,
+                limits: Limits::default(),
                 metadata: serde_json::value::to_raw_value(&serde_json::json!({})).unwrap(),
             },
             principal: Arc::new(PrincipalFacts {
@@ -271,6 +285,7 @@ pub(crate) mod tests {
                 disabled: false,
                 permissions,
                 instance_permissions: PermissionSet::default(),
+                limits: Limits::default(),
             }),
             organization: Arc::new(OrganizationFacts {
                 id: "org_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap(),
@@ -279,6 +294,7 @@ pub(crate) mod tests {
                 disabled: false,
                 ceiling: PermissionMask::everything(),
                 allowed_networks: None,
+                limits: Limits::default(),
             }),
             rights,
             audiences: Arc::new(["https://api.acme.test".to_owned()]),

@@ -7,6 +7,7 @@
 mod decide;
 mod facts;
 mod id;
+mod limit;
 mod network;
 mod object;
 mod permission;
@@ -23,6 +24,7 @@ pub use id::{
     ApiId, ApiKeyId, AssignmentId, CredentialId, EventId, IdError, OrganizationId, PersonalAccessTokenId, PrincipalId,
     PrincipalType, RoleId, ServiceAccountId, TypedId, UserId,
 };
+pub use limit::{Limits, Quota, QuotaPeriod, RateLimit, seconds_to_wait};
 pub use network::{NetworkError, NetworkSet};
 pub use object::{Object, ObjectError, ObjectPattern, ObjectSet};
 pub use permission::{Permission, PermissionError, PermissionMask, PermissionSet};

@@ -165,9 +165,12 @@ pub struct VerifyAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<serde_json::Value>))]
     pub metadata: Option<&'a RawValue>,
-    /// Where its limits stand.
+    /// Where its limits stand; of refusals, only those that come from a limit have it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub limits: Option<Vec<LimitView>>,
+    pub limits: Option<Vec<LimitView<'a>>>,
+    /// When to try again, if a limit refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
     /// What a local verifier needs to decide alone; null if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<CacheView>))]
@@ -234,17 +237,20 @@ impl Serialize for PermissionsView<'_> {
 }
 
 /// Where one limit stands.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct LimitView {
-    /// Which limit.
-    pub name: String,
+pub struct LimitView<'a> {
+    /// Which limit: its name, or `quota`; after `principal.` or `organization.` if it is shared.
+    #[cfg_attr(feature = "openapi", schema(example = "default"))]
+    pub name: &'a str,
     /// How much it allows.
     pub limit: u64,
     /// How much of that is left.
     pub remaining: u64,
     /// Seconds until it is whole again.
     pub reset_seconds: u64,
+    /// Within how many seconds it allows that much; for a quota, the length of the period.
+    pub window_seconds: u64,
 }
 
 /// What a local verifier needs to decide alone, besides the rest of the answer.
@@ -299,8 +305,19 @@ impl<'a> VerifyAnswer<'a> {
             objects: granted.map(|found| found.credential.objects.as_ref()),
             metadata: granted.map(|found| &*found.credential.metadata),
             limits: granted.map(|_| Vec::new()),
+            retry_after_seconds: None,
             cache: granted.map(|found| CacheView::new(found, now)),
         }
+    }
+
+    /// Shows where limits stand, in the answers that have them.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Vec<LimitView<'a>>, retry_after_seconds: Option<u64>) -> Self {
+        if self.valid || retry_after_seconds.is_some() {
+            self.limits = Some(limits);
+        }
+        self.retry_after_seconds = retry_after_seconds;
+        self
     }
 
     /// Shows only the permissions in `visible`: for a caller who sees the credential because it serves an API, and
@@ -352,9 +369,9 @@ impl<'a> OrganizationView<'a> {
 
 impl<'a> CacheView<'a> {
     /// None for a bound credential: the answer does not say what it is bound to, so a local verifier that trusted
-    /// it would accept the credential from anybody.
+    /// it would accept the credential from anybody. None for a limited one: somebody must count.
     fn new(found: &'a Found, now: Timestamp) -> Option<Self> {
-        if found.credential.confirmation.is_some() {
+        if found.credential.confirmation.is_some() || found.is_limited() {
             return None;
         }
         let ends = [found.credential.expires_at, found.secret.ends_at];

@@ -75,6 +75,8 @@ async fn make(app: &App) -> Result<(ApiKeyId, Secret), ExampleError> {
         name: "Acme API".to_owned(),
         permissions: permissions.clone(),
         resource_servers: Vec::new(),
+        accept_basic: false,
+        query_parameter: None,
     };
     let (api, event) = Api::create(new, &taken, now, &mut app.rng())?;
     tx.insert_api(&api).await?;

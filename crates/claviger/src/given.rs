@@ -15,11 +15,13 @@ use crate::failure::Failure;
 const NAMES: &[&str] = &[
     "data_dir",
     "database_url",
+    "redis_url",
     "listen",
     "internal_listen",
     "internal_hosts",
     "internal_token",
     "public_url",
+    "trusted_proxies",
     "brand",
     "former_brands",
     MASTER_KEY_FILE,

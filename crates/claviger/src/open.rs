@@ -101,6 +101,8 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
         internal_hosts: settings.internal_hosts,
         internal_token: settings.internal_token,
         cache_entries: settings.cache_entries,
+        redis: settings.redis,
+        trusted_proxies: settings.trusted_proxies,
     };
     App::new(Store::new(database, keys.chain, Changes::new(monotonic())), keys.peppers, config, Clock::default())
 }

@@ -11,7 +11,8 @@ use std::{
 
 use clap::Args;
 use claviger_core::MasterKey;
-use claviger_token::{Brand, Secret};
+use claviger_server::RedisAt;
+use claviger_token::{Brand, NetworkSet, Secret};
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
@@ -70,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) internal_listen: SocketAddr,
     pub(crate) internal_hosts: Vec<String>,
     pub(crate) internal_token: Option<Secret>,
+    pub(crate) trusted_proxies: Option<NetworkSet>,
+    pub(crate) redis: Option<RedisAt>,
     pub(crate) brand: Brand,
     pub(crate) former_brands: Vec<Brand>,
     pub(crate) master_key: MasterKeyAt,
@@ -148,6 +151,8 @@ impl Settings {
                 let sound = text.len() >= SHORTEST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic());
                 sound.then(|| Secret::new(text.to_owned()))
             })?,
+            trusted_proxies: trusted_proxies(given)?,
+            redis: given.secret("redis_url", REDIS_URL, RedisAt::parse)?,
             brand: given.parse("brand", BRAND)?.unwrap_or_default(),
             former_brands: given.list("former_brands", BRAND, |text| text.parse().ok())?.unwrap_or_default(),
             master_key: master_key(given)?,
@@ -195,7 +200,16 @@ impl Settings {
 }
 
 const BRAND: &str = "2 to 16 characters: a lower-case letter, then lower-case letters and digits";
+const REDIS_URL: &str = "redis://[USER:PASSWORD@]HOST[:PORT], rediss://… for TLS, or unix:///PATH";
 const PUBLIC_URL: &str = "an https:// address without a slash at the end (http:// only on loopback)";
+
+/// Networks of proxies. An empty list trusts none.
+fn trusted_proxies(given: &Given) -> Result<Option<NetworkSet>, Failure> {
+    let one = |text: &str| NetworkSet::parse([text]).is_ok().then(|| text.to_owned());
+    let right = "IP addresses or networks of proxies, such as 10.0.0.0/8";
+    let proxies = given.list("trusted_proxies", right, one)?.unwrap_or_default();
+    Ok(NetworkSet::parse(&proxies).ok())
+}
 
 /// How to call a listener from this machine.
 pub(crate) fn address_to_call(bound: SocketAddr) -> String {
@@ -323,6 +337,8 @@ mod tests {
         check("internal_hosts = ['a b']", &[], &["internal_hosts in FILE", "\"a b\""]);
         check("", &[("CLAVIGER_LOG", "a=b=c")], &["log in CLAVIGER_LOG"]);
         check("log_format = 'xml'", &[], &["text or json"]);
+        check("trusted_proxies = ['10.0.0.0/8', '10.0.0.0/33']", &[], &["trusted_proxies in FILE", "10.0.0.0/33"]);
+        check("", &[("CLAVIGER_REDIS_URL", "http://x")], &["redis_url in CLAVIGER_REDIS_URL", "redis://"]);
         check("", &[("CLAVIGER_LISTEN", "192.0.2.1:7420")], &["CLAVIGER_PUBLIC_URL"]);
     }
 
@@ -337,6 +353,7 @@ mod tests {
         check("CLAVIGER_INTERNAL_TOKEN", "hunter2");
         check("CLAVIGER_MASTER_KEY", "hunter2");
         check("CLAVIGER_DATABASE_URL", "mysql://u:hunter2@h/d");
+        check("CLAVIGER_REDIS_URL", "http://:hunter2@h");
     }
 
     #[test]

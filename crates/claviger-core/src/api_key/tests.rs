@@ -1,5 +1,6 @@
 //! Each rule of an API key as a table.
 
+use claviger_token::{Quota, QuotaPeriod, RateLimit};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -99,6 +100,7 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
     let members = json!({
         "permissions": ["invoices:read", "*"], "objects": ["base:app7"], "environment": "test", "not_before": at(1),
         "expires_at": at(9), "allowed_networks": ["10.0.0.0/8"], "metadata": { "team": "a" },
+        "rate_limits": [{ "name": "default", "limit": 10, "window_seconds": 60 }], "quota": { "limit": 9, "period": "day" },
     });
     let Issued { key, secret, event } = issue(&world, members).unwrap();
     let hint = secret.hint();
@@ -119,6 +121,7 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
         revocation: None,
         confirmation: None,
         epoch: 1,
+        limits: limits(10, 9),
         metadata: Metadata::parse(&json!({ "team": "a" })).unwrap(),
         created_at: now(),
         created_by: "operator".to_owned(),
@@ -131,6 +134,48 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
     assert_eq!((event.target, event.touched), (key.id.to_string(), vec![Touched::Credential(key.id.into())]));
     assert!(!event.details.to_string().contains(secret.expose()));
     assert!(issue(&world, json!({})).unwrap().secret.expose().starts_with("clv_key_"));
+}
+
+fn limits(limit: u32, quota: u64) -> Limits {
+    let rate = RateLimit { name: "default".to_owned(), limit, window_seconds: 60 };
+    Limits { rates: vec![rate], quota: Some(Quota { limit: quota, period: QuotaPeriod::Day }) }
+}
+
+#[test]
+fn limits_change_without_an_end_for_what_was_made_from_the_key() {
+    let world = World::new();
+    let context = world.asked_by(Grantor::Operator);
+    let key = ApiKey { limits: limits(10, 9), ..world.key(json!({})) };
+    let check = |changes, expected: Limits| {
+        let (new, event) = key.clone().update(serde_json::from_value(changes).unwrap(), &context, at(1)).unwrap();
+        assert_eq!((&new.limits, new.epoch), (&expected, key.epoch));
+        assert_eq!(event.details["before"]["quota"], json!({ "limit": 9, "period": "day" }));
+        assert_eq!(event.details["after"]["quota"], json!(expected.quota));
+        assert_eq!(event.details["after"]["rate_limits"], json!(expected.rates));
+    };
+    let rate = |limit: u32| json!([{ "name": "default", "limit": limit, "window_seconds": 60 }]);
+    check(json!({}), limits(10, 9));
+    check(json!({ "rate_limits": rate(1) }), limits(1, 9));
+    check(json!({ "quota": { "limit": 7, "period": "day" } }), limits(10, 7));
+    check(json!({ "rate_limits": null, "quota": null }), Limits::default());
+}
+
+#[test]
+fn a_limited_caller_makes_and_raises_no_key_beyond_its_own_limits() {
+    let world = World::new();
+    let mut caller = world.caller("claviger:api_keys:write invoices:read", "");
+    caller.credential.limits = limits(10, 9);
+    let context = world.asked_by(Grantor::Credential(&caller));
+    let rate = |limit: u32| json!([{ "name": "x", "limit": limit, "window_seconds": 60 }]);
+    let issue = |members| said(&ApiKey::issue(world.new_key(members), &context, "x".to_owned(), now(), &mut rng()));
+    let day = json!({ "limit": 9, "period": "day" });
+    assert_eq!(issue(json!({ "rate_limits": rate(10), "quota": day })), "ok");
+    assert_eq!(issue(json!({ "rate_limits": rate(11), "quota": day })), "forbidden claviger:grants:write");
+    assert_eq!(issue(json!({ "rate_limits": rate(10) })), "forbidden claviger:grants:write");
+    let key = ApiKey { limits: limits(10, 9), ..world.key(json!({})) };
+    let update = |changes| said(&key.clone().update(serde_json::from_value(changes).unwrap(), &context, at(1)));
+    assert_eq!(update(json!({ "quota": { "limit": 1, "period": "day" } })), "ok");
+    assert_eq!(update(json!({ "quota": null })), "forbidden claviger:grants:write");
 }
 
 #[test]

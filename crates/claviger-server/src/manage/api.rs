@@ -28,6 +28,10 @@ pub(crate) struct ApiView {
     /// The service accounts that serve it; shown with instance scope only.
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_servers: Option<Vec<ServiceAccountId>>,
+    /// Whether a gateway may take a credential from `Authorization: Basic`.
+    accept_basic: bool,
+    /// The query parameter from which a gateway may take a credential; null for none.
+    query_parameter: Option<String>,
     /// Whether it is Claviger's own.
     builtin: bool,
     created_at: Timestamp,
@@ -41,6 +45,8 @@ impl ApiView {
             name: api.name.to_string(),
             permissions: api.permissions,
             resource_servers: (reach == Reach::Instance).then_some(api.resource_servers),
+            accept_basic: api.also_accepts.basic,
+            query_parameter: api.also_accepts.query_parameter,
             builtin: api.builtin,
             created_at: api.created_at,
         }

@@ -7,15 +7,15 @@ use claviger_core::{
 };
 use claviger_store::{ApiKeyFilter, KeyStatusFilter, Tx};
 use claviger_token::{
-    ApiKeyId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, Secret,
-    ServiceAccountId,
+    ApiKeyId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, Quota, RateLimit,
+    Secret, ServiceAccountId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, must_not_reach_further};
+use super::{Id, must_not_reach_further, shown};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -48,6 +48,10 @@ pub(crate) struct ApiKeyView {
     last_used_at: Option<Timestamp>,
     /// Its secrets, the current one first, and then those that were rolled away.
     generations: Vec<GenerationView>,
+    /// Null if it has none.
+    rate_limits: Option<Vec<RateLimit>>,
+    /// Null if it has none.
+    quota: Option<Quota>,
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
     created_at: Timestamp,
@@ -120,6 +124,8 @@ impl ApiKeyView {
             revoke_reason: key.revocation.map(|revocation| revocation.reason),
             last_used_at: key.secrets.iter().filter_map(|secret| secret.last_used_at).max(),
             generations: key.secrets.into_iter().map(|secret| GenerationView::new(secret, now)).collect(),
+            rate_limits: shown(key.limits.rates),
+            quota: key.limits.quota,
             metadata: key.metadata.raw().to_owned(),
             created_at: key.created_at,
             created_by: key.created_by,

@@ -11,7 +11,7 @@ pub(crate) mod token;
 
 use claviger_core::{Reach, Rejection};
 use claviger_store::Tx;
-use claviger_token::PrincipalId;
+use claviger_token::{PrincipalId, RateLimit};
 
 use axum::{
     extract::{FromRequestParts, Path},
@@ -27,6 +27,11 @@ use crate::{
 
 /// Each entry of a list of ids or names is looked up inside the transaction, while others wait for it.
 const MOST_ENTRIES: usize = 100;
+
+/// A list without entries is shown as null: there are none.
+fn shown(rates: Vec<RateLimit>) -> Option<Vec<RateLimit>> {
+    (!rates.is_empty()).then_some(rates)
+}
 
 /// Bounds what one request can make a transaction do.
 fn must_be_few(pointer: &str, entries: usize) -> Result<(), RequestError> {

@@ -2,13 +2,13 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{NewOrganization, Organization, OrganizationChanges, Policy, PolicyChanges};
-use claviger_token::{OrganizationId, PermissionMask};
+use claviger_token::{OrganizationId, PermissionMask, Quota, RateLimit};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Id;
+use super::{Id, shown};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -27,6 +27,10 @@ pub(crate) struct OrganizationView {
     external_id: Option<String>,
     /// What it may use at all; null for the default.
     ceiling: Option<PermissionMask>,
+    /// Null if it has none.
+    rate_limits: Option<Vec<RateLimit>>,
+    /// Null if it has none.
+    quota: Option<Quota>,
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
     disabled: bool,
@@ -41,6 +45,8 @@ impl From<Organization> for OrganizationView {
             name: organization.name.to_string(),
             external_id: organization.external_id,
             ceiling: organization.ceiling,
+            rate_limits: shown(organization.limits.rates),
+            quota: organization.limits.quota,
             metadata: organization.metadata.raw().to_owned(),
             disabled: organization.disabled_at.is_some(),
             created_at: organization.created_at,

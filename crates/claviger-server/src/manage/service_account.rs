@@ -5,13 +5,13 @@ use claviger_core::{
     Assignment, Granted, Grantor, NewServiceAccount, Reach, Rejection, Scope, ServiceAccount, ServiceAccountChanges,
 };
 use claviger_store::Tx;
-use claviger_token::{OrganizationId, Permission, PermissionSet, ServiceAccountId};
+use claviger_token::{OrganizationId, Permission, PermissionSet, Quota, RateLimit, ServiceAccountId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, must_be_few, must_not_reach_further};
+use super::{Id, must_be_few, must_not_reach_further, shown};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -35,6 +35,10 @@ pub(crate) struct ServiceAccountView {
     /// Its direct permissions in its organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<Vec<String>>,
+    /// Null if it has none.
+    rate_limits: Option<Vec<RateLimit>>,
+    /// Null if it has none.
+    quota: Option<Quota>,
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
     disabled: bool,
@@ -50,6 +54,8 @@ impl From<ServiceAccount> for ServiceAccountView {
             external_id: account.external_id,
             roles: None,
             permissions: None,
+            rate_limits: shown(account.limits.rates),
+            quota: account.limits.quota,
             metadata: account.metadata.raw().to_owned(),
             disabled: account.disabled_at.is_some(),
             created_at: account.created_at,

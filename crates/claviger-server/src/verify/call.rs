@@ -13,6 +13,7 @@ use crate::{
     app::App,
     body::Json,
     caller::{Caller, Verify},
+    limits::Spending,
     problem::{Problem, RequestError},
 };
 
@@ -39,13 +40,13 @@ pub(crate) async fn verify_as_caller(
 ) -> Result<Response, RequestError> {
     must_be_few(&request)?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
-    let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, None)) };
+    let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, None).await) };
     if caller.reach() == Reach::Instance || caller.reach() == Reach::Organization(found.organization.id) {
-        return Ok(answer(&app, &looked_up, &request, None));
+        return Ok(answer(&app, &looked_up, &request, None).await);
     }
     let served = app.catalog().await?.served_by(caller.found().principal.id, &found.audiences);
     Ok(match served {
-        Some(visible) => answer(&app, &looked_up, &request, Some(&visible)),
+        Some(visible) => answer(&app, &looked_up, &request, Some(&visible)).await,
         None => json(&VerifyAnswer::new(Verdict::Refused(Refusal::Unknown), None, app.now())),
     })
 }
@@ -57,7 +58,7 @@ pub(crate) async fn verify_internal(
 ) -> Result<Response, RequestError> {
     must_be_few(&request)?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
-    Ok(answer(&app, &looked_up, &request, None))
+    Ok(answer(&app, &looked_up, &request, None).await)
 }
 
 /// One call answers for one request; a long list would only cost others their turn.
@@ -72,14 +73,17 @@ fn must_be_few(request: &VerifyRequest) -> Result<(), RequestError> {
     Ok(())
 }
 
-fn answer(app: &App, looked_up: &LookedUp, request: &VerifyRequest, visible: Option<&PermissionSet>) -> Response {
+async fn answer(app: &App, looked_up: &LookedUp, request: &VerifyRequest, visible: Option<&PermissionSet>) -> Response {
     let required = Required {
         audience: request.audience.as_deref(),
         permissions: &request.permissions,
         objects: request.object.as_ref().map_or(&[], |objects| objects.as_slice()),
     };
-    let judged = app.judge(looked_up, &Use { required, client_ip: request.client_ip, visible });
+    let cost = request.cost.unwrap_or(1);
+    let judged = app.judge(looked_up, &Use { required, client_ip: request.client_ip, visible, cost }).await;
+    let Spending { limits, retry_after_seconds, .. } = judged.spending;
     let answer = VerifyAnswer::new(judged.verdict, looked_up.found(), judged.now);
+    let answer = answer.with_limits(limits, retry_after_seconds);
     match visible {
         Some(visible) => json(&answer.limited_to(visible)),
         None => json(&answer),

@@ -8,9 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_core::{Api, Reach, Touched};
+use claviger_core::{AlsoAccepts, Api, Reach, Touched};
 use claviger_store::{Changes, Mark, StoreError};
-use claviger_token::{Permission, PermissionSet, PrincipalId};
+use claviger_token::{Permission, PermissionSet, PrincipalId, Required};
 use parking_lot::RwLock;
 
 use super::credentials::REFRESH_PAUSE;
@@ -58,6 +58,21 @@ impl Catalog {
         let mut permissions = served.flat_map(permission_names).peekable();
         permissions.peek()?;
         Some(permissions.collect())
+    }
+
+    /// Where a credential may also stand in a request to the API that is asked for. Without its name, that is whichever
+    /// APIs declare the permissions; all of them must accept a place.
+    pub(crate) fn also_accept(&self, required: &Required<'_>) -> AlsoAccepts {
+        let asked = |api: &&Api| match required.audience {
+            Some(audience) => api.identifier == audience,
+            None => permission_names(api).any(|name| required.permissions.contains(&name)),
+        };
+        let mut asked = self.apis.iter().filter(asked).map(|api| &api.also_accepts);
+        let Some(first) = asked.next() else { return AlsoAccepts::default() };
+        asked.fold(first.clone(), |all, one| AlsoAccepts {
+            basic: all.basic && one.basic,
+            query_parameter: all.query_parameter.filter(|name| one.query_parameter.as_ref() == Some(name)),
+        })
     }
 
     /// The identifiers of the APIs that declare one of these permissions.

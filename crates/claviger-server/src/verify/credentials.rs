@@ -21,7 +21,10 @@ use super::{
     catalog::{Catalog, KeptCatalog},
     usage::Tally,
 };
-use crate::app::{App, monotonic};
+use crate::{
+    app::{App, monotonic},
+    limits::Meters,
+};
 
 /// For how long "there is no such credential" is remembered: one may be made on another node meanwhile.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(1);
@@ -56,6 +59,8 @@ pub(crate) struct Entry {
     filled_at: Instant,
     refreshing: AtomicBool,
     pub(super) tally: Mutex<Tally>,
+    /// What it counts against.
+    pub(super) meters: Meters,
 }
 
 /// A found secret, with what usage needs to know of it.
@@ -77,6 +82,11 @@ impl LookedUp {
     /// The facts for the verdict.
     pub(crate) fn found(&self) -> Option<&Found> {
         self.entry.as_ref()?.found()
+    }
+
+    /// What it counts against, if anything.
+    pub(crate) fn meters(&self) -> Option<&Meters> {
+        self.entry.as_ref().map(|entry| &entry.meters).filter(|meters| !meters.is_empty())
     }
 }
 
@@ -219,18 +229,20 @@ impl App {
             | SecretKind::AccessToken
             | SecretKind::Portal => None,
         };
-        let (known, depends) = match known {
-            None => (None, Box::default()),
+        let (known, depends, meters) = match known {
+            None => (None, Box::default(), Meters::default()),
             Some(secret) => {
                 let depends = depends(&secret);
                 let catalog = self.catalog().await?;
                 // Its mark needs no such care: a catalog that holds here was not named before `mark` either.
                 read_at = read_at.min(catalog.read_at);
-                (Some(known_secret(secret, &catalog)), depends)
+                let known = known_secret(secret, &catalog);
+                let meters = self.meters(&known.found).await?;
+                (Some(known), depends, meters)
             }
         };
         let (refreshing, tally) = (AtomicBool::new(false), Mutex::default());
-        Ok(Arc::new(Entry { known, depends, mark, read_at, filled_at, refreshing, tally }))
+        Ok(Arc::new(Entry { known, depends, mark, read_at, filled_at, refreshing, tally, meters }))
     }
 
     /// Keeps what was read, unless something that it depends on changed meanwhile: the guard against a stale fill is

@@ -2,18 +2,21 @@
 //!
 //! Answers have no body: nginx drops the connection of a subrequest that has one.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::{Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use claviger_token::{Found, Object, Permission, Refusal, Required, Verdict};
+use claviger_token::{Found, Object, Opaque, Permission, Refusal, Required, Verdict};
 use serde::Deserialize;
 
 use super::judge::Use;
 use crate::{
     app::App,
-    presented::{Ambiguous, credential},
+    client::address_at_gateway,
+    presented::{Ambiguous, credential, credential_at_gateway, may_be_elsewhere},
     problem::RequestError,
 };
 
@@ -76,26 +79,27 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
         .map_err(|error| unreadable("invalid_object", format!("{error}")))?
         .into_iter()
         .collect();
-    let presented =
-        credential(headers).map_err(|Ambiguous| unreadable("several_credentials", Ambiguous::MESSAGE.to_owned()))?;
-    let Some(presented) = presented else {
-        return Ok(told(StatusCode::UNAUTHORIZED, "missing", Some("Bearer realm=\"claviger\"".to_owned())));
-    };
-    let looked_up = app.look_up(presented).await?;
     let required = Required { audience: asked.audience.as_deref(), permissions: &permissions, objects: &objects };
-    let client_ip = client_ip(headers);
-    let judged = app.judge(&looked_up, &Use { required, client_ip, visible: None });
-    Ok(match (judged.verdict, looked_up.found()) {
+    let presented = if may_be_elsewhere(headers) {
+        let also = app.catalog().await?.also_accept(&required);
+        credential_at_gateway(headers, &also, |text| Opaque::parse(text, &app.brands).is_ok())
+    } else {
+        credential(headers).map(|found| found.map(Cow::Borrowed))
+    };
+    let presented = presented.map_err(|Ambiguous| unreadable("several_credentials", Ambiguous::MESSAGE.to_owned()))?;
+    let Some(presented) = presented else {
+        return Ok(unauthenticated(app, "missing", "", &required).await);
+    };
+    let looked_up = app.look_up(&presented).await?;
+    let client_ip = address_at_gateway(headers, app.config.trusted_proxies.as_ref());
+    let judged = app.judge(&looked_up, &Use { required, client_ip, visible: None, cost: 1 }).await;
+    let mut response = match (judged.verdict, looked_up.found()) {
         (Verdict::Valid, Some(found)) => allowed(found),
-        (Verdict::Valid, None) => refused(Refusal::Unknown, &permissions),
-        (Verdict::Refused(refusal), _) => refused(refusal, &permissions),
-    })
-}
-
-/// The gateway is on our side, and puts the client's address last.
-fn client_ip(headers: &HeaderMap) -> Option<std::net::IpAddr> {
-    let forwarded = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-    forwarded.rsplit(',').next()?.trim().parse().ok()
+        (Verdict::Valid, None) => refused(app, Refusal::Unknown, &required).await,
+        (Verdict::Refused(refusal), _) => refused(app, refusal, &required).await,
+    };
+    judged.spending.tell(response.headers_mut());
+    Ok(response)
 }
 
 fn allowed(found: &Found) -> Response {
@@ -119,20 +123,26 @@ fn allowed(found: &Found) -> Response {
     response
 }
 
-fn refused(refusal: Refusal, permissions: &[Permission]) -> Response {
+async fn refused(app: &App, refusal: Refusal, required: &Required<'_>) -> Response {
     // Only the verify call tells a typo from an unknown token.
     let refusal = if refusal == Refusal::Malformed { Refusal::Unknown } else { refusal };
-    let status = StatusCode::from_u16(refusal.http_status()).unwrap_or(StatusCode::FORBIDDEN);
-    let challenge = match status {
-        StatusCode::UNAUTHORIZED => Some("Bearer realm=\"claviger\", error=\"invalid_token\"".to_owned()),
-        StatusCode::FORBIDDEN => {
-            let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
+    match refusal.http_status() {
+        401 => unauthenticated(app, refusal.code(), ", error=\"invalid_token\"", required).await,
+        429 => told(StatusCode::TOO_MANY_REQUESTS, refusal.code(), None),
+        _ => {
+            let names: Vec<&str> = required.permissions.iter().map(Permission::as_str).collect();
             let scope = if names.is_empty() { String::new() } else { format!(", scope=\"{}\"", names.join(" ")) };
-            Some(format!("Bearer realm=\"claviger\", error=\"insufficient_scope\"{scope}"))
+            let challenge = format!("Bearer realm=\"claviger\", error=\"insufficient_scope\"{scope}");
+            told(StatusCode::FORBIDDEN, refusal.code(), Some(challenge))
         }
-        _ => None,
-    };
-    told(status, refusal.code(), challenge)
+    }
+}
+
+/// A challenge for each scheme that the API takes, in one line: some gateways pass on only one.
+async fn unauthenticated(app: &App, code: &'static str, error: &str, required: &Required<'_>) -> Response {
+    let basic = app.catalog().await.is_ok_and(|catalog| catalog.also_accept(required).basic);
+    let basic = if basic { ", Basic realm=\"claviger\", charset=\"UTF-8\"" } else { "" };
+    told(StatusCode::UNAUTHORIZED, code, Some(format!("Bearer realm=\"claviger\"{error}{basic}")))
 }
 
 fn told(status: StatusCode, code: &'static str, challenge: Option<String>) -> Response {

@@ -1,17 +1,17 @@
-//! One use of a credential: decided and counted. Every surface asks here, so that what is counted is what was decided.
+//! One use of a credential: decided, spent of its limits, and counted. Every surface asks here, so that what is counted is what was decided.
 //!
 //! The room must not know how a request arrived, nor how its answer looks.
 
 use std::net::IpAddr;
 
-use claviger_token::{Context, Permission, PermissionSet, Proof, Refusal, Required, Verdict, decide};
+use claviger_token::{Allowance, Context, Permission, PermissionSet, Proof, Refusal, Required, Verdict, decide};
 use jiff::Timestamp;
 
 use super::credentials::LookedUp;
-use crate::app::App;
+use crate::{app::App, limits::Spending};
 
 /// How a credential is used.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Use<'a> {
     /// What it must allow.
     pub(crate) required: Required<'a>,
@@ -19,39 +19,54 @@ pub(crate) struct Use<'a> {
     pub(crate) client_ip: Option<IpAddr>,
     /// The permissions that whoever asks may hear of; `None`: all.
     pub(crate) visible: Option<&'a PermissionSet>,
+    /// What it costs against limits and quotas; nothing means that it only asks.
+    pub(crate) cost: u32,
 }
 
 /// What came of it.
-pub(crate) struct Judged {
+pub(crate) struct Judged<'a> {
     /// The decision.
     pub(crate) verdict: Verdict,
+    /// What its limits said, if they were asked.
+    pub(crate) spending: Spending<'a>,
     /// When it was made.
     pub(crate) now: Timestamp,
 }
 
-impl App {
-    /// The verdict on one use, which is counted.
-    pub(crate) fn judge(&self, looked_up: &LookedUp, used: &Use<'_>) -> Judged {
-        let now = self.now();
+impl Use<'_> {
+    fn verdict(&self, looked_up: &LookedUp, allowance: Allowance, now: Timestamp) -> Verdict {
         // No credential can be bound yet, so whatever proof came with it proves nothing.
-        let context = Context { client_ip: used.client_ip, proof: &Proof::None, ..Context::plain() };
-        let hidden = |name: &Permission| used.visible.is_some_and(|visible| !visible.contains(name.as_str()));
-        let verdict = match decide(&looked_up.presented, looked_up.found(), &used.required, &context, now) {
+        let context = Context { client_ip: self.client_ip, proof: &Proof::None, spend: &|| allowance };
+        let hidden = |name: &Permission| self.visible.is_some_and(|visible| !visible.contains(name.as_str()));
+        match decide(&looked_up.presented, looked_up.found(), &self.required, &context, now) {
             // Who sees only the permissions of the APIs that it serves does not find out about others by asking.
-            Verdict::Valid if used.required.permissions.iter().any(hidden) => {
+            Verdict::Valid if self.required.permissions.iter().any(hidden) => {
                 Verdict::Refused(Refusal::PermissionMissing)
             }
             verdict @ (Verdict::Valid | Verdict::Refused(_)) => verdict,
-        };
+        }
+    }
+}
+
+impl App {
+    /// The verdict on one use, which is counted. Limits come last, and a use that anything else refuses spends nothing.
+    pub(crate) async fn judge<'a>(&self, looked_up: &'a LookedUp, used: &Use<'_>) -> Judged<'a> {
+        let now = self.now();
+        let mut spending = Spending::none();
+        let mut verdict = used.verdict(looked_up, Allowance::Open, now);
+        if let (Verdict::Valid, Some(meters)) = (verdict, looked_up.meters()) {
+            spending = self.limiter.spend(meters, used.cost, now).await;
+            verdict = used.verdict(looked_up, spending.allowance, now);
+        }
         self.usage.count(looked_up, verdict, used.required.permissions, used.client_ip, now);
-        Judged { verdict, now }
+        Judged { verdict, spending, now }
     }
 
     /// The verdict on the credential as such, as when it asks about itself.
-    pub(crate) fn judge_state(&self, looked_up: &LookedUp, client_ip: Option<IpAddr>) -> Judged {
+    pub(crate) fn judge_state<'a>(&self, looked_up: &'a LookedUp, client_ip: Option<IpAddr>) -> Judged<'a> {
         let now = self.now();
         let verdict = claviger_token::state(&looked_up.presented, looked_up.found(), now);
         self.usage.count(looked_up, verdict, &[], client_ip, now);
-        Judged { verdict, now }
+        Judged { verdict, spending: Spending::none(), now }
     }
 }

@@ -93,7 +93,12 @@ impl TestApp {
 
     /// Another node on the same database.
     pub(crate) async fn another_node(&self) -> Self {
-        Self::start(&self.url, |_| {}).await
+        self.another_node_with(|_| {}).await
+    }
+
+    /// The same, with settings of its own.
+    pub(crate) async fn another_node_with(&self, configure: impl FnOnce(&mut Config)) -> Self {
+        Self::start(&self.url, configure).await
     }
 
     /// Stops it, and looks for its secrets where none may be.
@@ -322,6 +327,8 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         internal_hosts: vec!["127.0.0.1".to_owned()],
         internal_token: None,
         cache_entries: 1000,
+        redis: None,
+        trusted_proxies: None,
     };
     configure(&mut config);
     let master = MasterKey::parse(MASTER_KEY).unwrap();

@@ -90,4 +90,72 @@ on_both_databases! {
         assert_eq!(code("192.0.2.7, 10.0.0.1").await, "network_not_allowed");
         assert_eq!(code("nonsense").await, "network_not_allowed");
     }
+
+    async fn a_credential_elsewhere_counts_only_where_the_api_says_so(app: &TestApp) {
+        let key = app.reader().await;
+        let apis = app.root().get("/v1/apis").await.expect(StatusCode::OK);
+        let api = apis["items"].as_array().unwrap().iter().find(|api| api["identifier"] == INVOICES).unwrap();
+        let path = format!("/v1/apis/{}", text(&api["id"]));
+        let basic = |user: &str, password: &str| {
+            let pair = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("{user}:{password}"));
+            format!("Basic {pair}")
+        };
+        let query = format!("/invoices?page=2&api_key={}", key.token);
+        let (as_password, as_user) = (basic("git", &key.token), basic(&key.token, ""));
+        let places = [("authorization", as_password.as_str()), ("authorization", &as_user), ("x-forwarded-uri", &query),
+            ("x-original-uri", &query)];
+        let asked = ["?permission=invoices:read", &format!("?audience={INVOICES}"), "?permission=invoices:read&nginx=1"];
+        for (place, asked) in places.iter().flat_map(|place| asked.map(|asked| (place, asked))) {
+            let reply = ask(app, asked, &[*place]).await;
+            assert_eq!((reply.status, reply.header("x-claviger-code")), (StatusCode::UNAUTHORIZED, Some("missing")));
+            assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"claviger\""));
+        }
+        let accept = json!({ "accept_basic": true, "query_parameter": "api_key" });
+        app.root().patch(&path, accept).await.expect(StatusCode::OK);
+        for (place, asked) in places.iter().flat_map(|place| asked.map(|asked| (place, asked))) {
+            assert_eq!(ask(app, asked, &[*place]).await.status, StatusCode::OK, "{asked}");
+        }
+        // Nobody says which API it is: it might be one that does not want this.
+        let unasked = ask(app, "", &[places[0]]).await;
+        assert_eq!(unasked.header("x-claviger-code"), Some("missing"));
+        let wrong = basic("git", "typo");
+        for (headers, code, error) in [(vec![], "missing", ""), (vec![("authorization", wrong.as_str())], "unknown", ", error=\"invalid_token\"")] {
+            let reply = ask(app, asked[0], &headers).await;
+            let challenge = format!("Bearer realm=\"claviger\"{error}, Basic realm=\"claviger\", charset=\"UTF-8\"");
+            assert_eq!((reply.status.as_u16(), reply.header("x-claviger-code")), (401, Some(code)));
+            assert_eq!(reply.header("www-authenticate"), Some(challenge.as_str()));
+        }
+        let other = app.key(&text(&key.body["service_account_id"]), &["invoices:read"], json!({})).await;
+        let bearer = format!("Bearer {}", other.token);
+        let two = ask(app, asked[0], &[("authorization", &bearer), ("x-forwarded-uri", &query)]).await;
+        assert_eq!(two.status, StatusCode::BAD_REQUEST);
+        let same = ask(app, asked[0], &[("x-api-key", &key.token), ("x-forwarded-uri", &query)]).await;
+        assert_eq!(same.status, StatusCode::OK);
+    }
+
+    async fn trusted_proxies_are_looked_through(app: &TestApp) {
+        let proxies = claviger_token::NetworkSet::parse(["10.0.0.0/8", "127.0.0.0/8"]).ok();
+        let mut node = app.another_node_with(|config| config.trusted_proxies = proxies).await;
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &["invoices:read"]).await;
+        app.root().patch(&format!("/v1/service-accounts/{account}"), json!({ "roles": ["auditor"] })).await
+            .expect(StatusCode::OK);
+        let more = json!({ "allowed_networks": ["192.0.2.0/24"] });
+        let key = app.key(&account, &["invoices:read", "claviger:*"], more).await;
+        let gateway = async |node: &TestApp, forwarded: &str| {
+            let headers = [("x-api-key", key.token.as_str()), ("x-forwarded-for", forwarded)];
+            ask(node, "", &headers).await.status.as_u16()
+        };
+        let public = async |node: &TestApp, forwarded: &str| {
+            let headers = [("x-forwarded-for", forwarded)];
+            node.client(&key.token).send(Method::GET, "/v1/roles", None, &headers).await.status.as_u16()
+        };
+        let behind = "198.51.100.1, 192.0.2.7, 10.1.1.1";
+        assert_eq!((gateway(&node, behind).await, public(&node, behind).await), (200, 200));
+        assert_eq!((gateway(app, behind).await, public(app, behind).await), (403, 403));
+        let forged = "192.0.2.7, 198.51.100.1, 10.1.1.1";
+        assert_eq!((gateway(&node, forged).await, public(&node, forged).await), (403, 403));
+        assert_eq!((gateway(&node, "[::ffff:192.0.2.7]:443").await, public(&node, "192.0.2.7:1").await), (200, 200));
+        node.finish().await;
+    }
 }

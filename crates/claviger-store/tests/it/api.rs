@@ -1,6 +1,6 @@
 //! APIs and the permissions that they declare, in storage.
 
-use claviger_core::{Api, Reach, Scope};
+use claviger_core::{AlsoAccepts, Api, Reach, Scope};
 use claviger_store::StoreError;
 
 use crate::{
@@ -14,6 +14,7 @@ on_both_databases! {
         let bare = api("urn:bare", &[]);
         let full = Api {
             resource_servers: vec![world.ci.id, world.stranger.id],
+            also_accepts: AlsoAccepts { basic: true, query_parameter: Some("api_key".to_owned()) },
             permissions: vec![permission("z:read", Some("Größer")), permission("a:read", None), permission("m:read", None)],
             ..api("urn:full", &[])
         };
@@ -39,7 +40,9 @@ on_both_databases! {
             tx.insert_api(&other).await
         }).await;
         let changed = Api {
-            name: name("Renamed"), permissions: vec![permission("c:read", None), permission("a:read", Some("x"))],
+            name: name("Renamed"),
+            also_accepts: AlsoAccepts { basic: true, query_parameter: Some("key".to_owned()) },
+            permissions: vec![permission("c:read", None), permission("a:read", Some("x"))],
             ..one.clone()
         };
         db.write(async |tx| {

@@ -6,7 +6,7 @@ use claviger_token::PermissionMask;
 
 use crate::{
     db::{all, walk},
-    sample::{World, at, digest, full_key, key, metadata, name, networks, secret, service_account},
+    sample::{World, at, digest, full_key, key, limits, metadata, name, networks, secret, service_account},
 };
 
 on_both_databases! {
@@ -33,6 +33,7 @@ on_both_databases! {
             disabled_at: Some(at(3)),
             revocation: Some(Revocation { at: at(4), reason: RevokeReason::Compromised }),
             epoch: u64::from(u32::MAX) + 7,
+            limits: limits(),
             metadata: metadata(),
             ..world.key.clone()
         };

@@ -30,6 +30,7 @@ mod found;
 mod idempotency;
 mod log;
 mod organization;
+mod quota;
 mod racing;
 mod released;
 mod role;

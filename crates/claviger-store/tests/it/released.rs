@@ -4,9 +4,9 @@
 //! empty and full), write its rows as plain `INSERT`s into `tests/fixtures/schema_NNNN.sql` with blobs as `{hex}`,
 //! and add a test here that reads all of it through the public API. A fixture is frozen once its schema is released.
 
-use claviger_core::{Digest, Reach, RevokeReason, Sealed};
+use claviger_core::{AlsoAccepts, Digest, Reach, RevokeReason, Sealed};
 use claviger_store::{ApiKeyFilter, AuditFilter, Changes, Database, KeyPurpose, Store};
-use claviger_token::{ApiKeyId, Environment, OrganizationId};
+use claviger_token::{ApiKeyId, Environment, Limits, OrganizationId, Quota, QuotaPeriod, RateLimit};
 
 use crate::{
     db::{TestDb, all, chain_key, instant},
@@ -106,6 +106,30 @@ on_both_databases! {
         assert_eq!(sealed(KeyPurpose::Pepper).await.unwrap(), [(1, Sealed(vec![1; 60]))]);
         assert_eq!(sealed(KeyPurpose::AuditChain).await.unwrap(), [(1, Sealed(vec![2; 60]))]);
         assert_eq!(store.log_cursor(instant()).await.unwrap().newest(), 1);
+
+        assert!(full.limits.is_empty() && account.limits.is_empty() && key.limits.is_empty());
+        assert_eq!(api.also_accepts, AlsoAccepts::default());
+        store.database().close().await;
+    }
+
+    async fn what_schema_2_wrote_still_reads(db: &TestDb) {
+        let fixtures = concat!(include_str!("../fixtures/schema_0001.sql"), include_str!("../fixtures/schema_0002.sql"));
+        let store = migrated(db, 2, fixtures).await;
+        let key_id: ApiKeyId = "key_01mcc5rm0afgc9n5dz8ap8kb23".parse().unwrap();
+        let found = store.find_api_key(&Digest { bytes: [0xd2; 32], pepper: 1 }).await.unwrap().unwrap();
+        let rate = |name: &str, limit, window_seconds| RateLimit { name: name.to_owned(), limit, window_seconds };
+        assert_eq!(found.credential.limits, Limits {
+            rates: vec![rate("a-b_9", 1_000_000_000, 31_622_400)],
+            quota: Some(Quota { limit: 1_000_000_000_000, period: QuotaPeriod::Month }),
+        });
+        let day = Some(Quota { limit: 50, period: QuotaPeriod::Day });
+        assert_eq!(found.principal.limits, Limits { rates: Vec::new(), quota: day });
+        assert_eq!(found.organization.limits, Limits { rates: vec![rate("default", 1000, 1)], quota: None });
+        let (start, _) = QuotaPeriod::Month.around(at(0));
+        assert_eq!(store.quota_used(&key_id.to_string(), start).await.unwrap(), 7);
+        let apis = store.within(Reach::Instance).apis(None, &all()).await.unwrap();
+        let expected = AlsoAccepts { basic: true, query_parameter: Some("api_key".to_owned()) };
+        assert_eq!(apis.iter().find(|api| !api.builtin).unwrap().also_accepts, expected);
         store.database().close().await;
     }
 }

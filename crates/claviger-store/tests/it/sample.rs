@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
-    Action, Api, ApiKey, Assignment, Chain, DeclaredPermission, Digest, Event, Granted, Metadata, Name, Organization,
-    Policy, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched,
+    Action, AlsoAccepts, Api, ApiKey, Assignment, Chain, DeclaredPermission, Digest, Event, Granted, Metadata, Name,
+    Organization, Policy, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched,
 };
 use claviger_token::{
-    ApiId, ApiKeyId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, RoleId,
-    ServiceAccountId, TypedId as _,
+    ApiId, ApiKeyId, Environment, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, Quota,
+    QuotaPeriod, RateLimit, RoleId, ServiceAccountId, TypedId as _,
 };
 use jiff::Timestamp;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -46,6 +46,12 @@ pub(crate) fn networks() -> NetworkSet {
     NetworkSet::parse(["10.0.0.0/8", "2001:db8::/32"]).unwrap()
 }
 
+pub(crate) fn limits() -> Limits {
+    let rate = |name: &str, limit, window_seconds| RateLimit { name: name.to_owned(), limit, window_seconds };
+    let quota = Some(Quota { limit: 1_000_000_000_000, period: QuotaPeriod::Month });
+    Limits { rates: vec![rate("default", 100, 60), rate("burst", 1_000_000_000, 31_622_400)], quota }
+}
+
 /// An event in the instance's chain, or in an organization's.
 pub(crate) fn event(organization: Option<OrganizationId>, touched: Vec<Touched>) -> Event {
     Event {
@@ -66,6 +72,7 @@ pub(crate) fn organization(slug: &str) -> Organization {
         external_id: None,
         ceiling: None,
         policy: Policy::default(),
+        limits: Limits::default(),
         metadata: Metadata::default(),
         disabled_at: None,
         created_at: now,
@@ -78,6 +85,7 @@ pub(crate) fn full_organization(slug: &str) -> Organization {
     Organization {
         external_id: Some(format!("ext-{slug}")),
         ceiling: PermissionMask::from_text("* claviger:* invoices:read").ok(),
+        limits: limits(),
         policy: Policy { allowed_networks: Some(networks()), expiry_required: true, ..Policy::default() },
         metadata: metadata(),
         disabled_at: Some(at(3)),
@@ -92,6 +100,7 @@ pub(crate) fn service_account(organization: &Organization, called: &str) -> Serv
         organization: organization.id,
         name: name(called),
         external_id: None,
+        limits: Limits::default(),
         metadata: Metadata::default(),
         disabled_at: None,
         created_at: now,
@@ -124,6 +133,7 @@ pub(crate) fn api(identifier: &str, permissions: &[&str]) -> Api {
         name: name("Invoices"),
         permissions: permissions.iter().map(|name| permission(name, None)).collect(),
         resource_servers: Vec::new(),
+        also_accepts: AlsoAccepts::default(),
         builtin: false,
         created_at: now,
     }
@@ -173,6 +183,7 @@ pub(crate) fn key(account: &ServiceAccount, called: &str) -> ApiKey {
         revocation: None,
         confirmation: None,
         epoch: 1,
+        limits: Limits::default(),
         metadata: Metadata::default(),
         created_at: now,
         created_by: "operator".to_owned(),
@@ -189,6 +200,7 @@ pub(crate) fn full_key(account: &ServiceAccount) -> ApiKey {
         networks: Some(networks()),
         not_before: Some(at(5)),
         expires_at: Some(at(50_000)),
+        limits: limits(),
         metadata: metadata(),
         ..key(account, "größe \u{1F680}")
     }

@@ -6,7 +6,7 @@ use claviger_token::ApiKeyId;
 
 use crate::{
     db::{all, walk},
-    sample::{World, at, direct, metadata, name, service_account},
+    sample::{World, at, direct, limits, metadata, name, service_account},
 };
 
 on_both_databases! {
@@ -14,14 +14,14 @@ on_both_databases! {
         let world = World::stored(db).await;
         assert_eq!(db.view().service_account(world.ci.id).await.unwrap().as_ref(), Some(&world.ci));
         let full = ServiceAccount {
-            external_id: Some("42".to_owned()), metadata: metadata(), ..service_account(&world.acme, "full")
+            external_id: Some("42".to_owned()), limits: limits(), metadata: metadata(), ..service_account(&world.acme, "full")
         };
         db.write(async |tx| tx.insert_service_account(&full).await).await;
         assert_eq!(db.view().service_account(full.id).await.unwrap().as_ref(), Some(&full));
 
         let now_bare = ServiceAccount { id: full.id, created_at: full.created_at, ..service_account(&world.acme, "bare") };
         let now_full = ServiceAccount {
-            name: name("other"), external_id: Some("43".to_owned()), metadata: metadata(), disabled_at: Some(at(5)),
+            name: name("other"), external_id: Some("43".to_owned()), limits: limits(), metadata: metadata(), disabled_at: Some(at(5)),
             ..world.ci
         };
         for changed in [now_bare, now_full] {

@@ -1,0 +1,163 @@
+//! Counting against rate limits and quotas. The state of a limit lives in a map of its own, by who carries it: it
+//! survives rolling, renaming and the eviction of an entry from the cache of credentials.
+//!
+//! All limits of a request are asked first and spent only if each of them allows it. The room must not know what else
+//! there is to say about a credential.
+
+mod headers;
+mod meter;
+mod quota;
+mod redis;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use claviger_core::Rate;
+use claviger_store::StoreError;
+use claviger_token::{Allowance, Found, LimitView, Limits};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+pub use self::redis::RedisAt;
+use self::{
+    meter::{QuotaMeter, RateMeter},
+    quota::Count,
+    redis::Redis,
+};
+use crate::app::{App, monotonic};
+
+/// The state of all limits that were asked lately.
+pub(crate) struct Limiter {
+    rates: Mutex<HashMap<String, Arc<Mutex<Rate>>>>,
+    quotas: Mutex<HashMap<String, Arc<Mutex<Count>>>>,
+    /// Quotas with uses to write.
+    unwritten: Mutex<Vec<(String, Arc<Mutex<Count>>)>>,
+    redis: Option<Redis>,
+    began: Instant,
+}
+
+/// The limits that apply to one credential: its own, and those that it shares with others. Each list begins with its
+/// own and ends with its organization's, which is the order in which they are locked.
+#[derive(Default)]
+pub(crate) struct Meters {
+    quotas: Vec<QuotaMeter>,
+    rates: Vec<RateMeter>,
+}
+
+/// What the limits said to one request.
+pub(crate) struct Spending<'a> {
+    /// Whether it may pass; if so, it has been counted.
+    pub(crate) allowance: Allowance,
+    /// Where each limit stands since.
+    pub(crate) limits: Vec<LimitView<'a>>,
+    /// When to try again, if it may not pass.
+    pub(crate) retry_after_seconds: Option<u64>,
+}
+
+impl Meters {
+    /// Whether there is nothing to count.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.quotas.is_empty() && self.rates.is_empty()
+    }
+}
+
+impl Spending<'_> {
+    /// Of who has no limits, or is not asked about them.
+    pub(crate) fn none() -> Self {
+        Self { allowance: Allowance::Open, limits: Vec::new(), retry_after_seconds: None }
+    }
+}
+
+impl Limiter {
+    /// Without any state. With a Redis, limits are exact across nodes.
+    pub(crate) fn new(redis: Option<&RedisAt>) -> Self {
+        Self {
+            rates: Mutex::default(),
+            quotas: Mutex::default(),
+            unwritten: Mutex::default(),
+            redis: redis.map(Redis::new),
+            began: monotonic(),
+        }
+    }
+
+    /// Spends `cost` of every limit, or of none.
+    pub(crate) async fn spend<'a>(&self, meters: &'a Meters, cost: u32, now: Timestamp) -> Spending<'a> {
+        if let Some(redis) = &self.redis
+            && let Some(shared) = redis.spend(meters, cost, now).await
+        {
+            // So that the limits go on where they stood when Redis goes away, and quotas are written.
+            if shared.spending.allowance == Allowance::Open {
+                meters.spend_unasked(cost, now, self.elapsed());
+                self.queue(meters);
+            }
+            meters.learn(&shared.used, now);
+            return shared.spending;
+        }
+        let spending = meters.spend(cost, now, self.elapsed());
+        if spending.allowance == Allowance::Open {
+            self.queue(meters);
+        }
+        spending
+    }
+
+    fn elapsed(&self) -> Duration {
+        monotonic().saturating_duration_since(self.began)
+    }
+
+    fn queue(&self, meters: &Meters) {
+        for quota in &meters.quotas {
+            if quota.count.lock().must_be_queued() {
+                self.unwritten.lock().push((quota.holder.clone(), Arc::clone(&quota.count)));
+            }
+        }
+    }
+
+    /// Forgets the state of limits that nobody holds and that is as good as none.
+    pub(crate) fn forget_idle(&self) {
+        let elapsed = self.elapsed();
+        let in_use = |arc: &Arc<Mutex<Rate>>| Arc::strong_count(arc) > 1 || !arc.lock().full_in(elapsed).is_zero();
+        self.rates.lock().retain(|_, rate| in_use(rate));
+        self.quotas.lock().retain(|_, count| Arc::strong_count(count) > 1 || count.lock().has_unwritten());
+    }
+}
+
+impl App {
+    /// The meters of a credential that was just read. What others used of its quotas is read with it.
+    pub(crate) async fn meters(&self, found: &Found) -> Result<Meters, StoreError> {
+        let mut meters = Meters::default();
+        if !found.is_limited() {
+            return Ok(meters);
+        }
+        // In one slot of a Redis cluster, so that one script may ask all of them.
+        let slot = found.organization.id;
+        let carriers = [
+            ("", found.credential.id.to_string(), &found.credential.limits),
+            ("principal.", found.principal.id.to_string(), &found.principal.limits),
+            ("organization.", found.organization.id.to_string(), &found.organization.limits),
+        ];
+        for (prefix, holder, Limits { rates, quota }) in carriers {
+            for rate in rates {
+                let key = format!("claviger:{{{slot}}}:rate:{holder}:{}", rate.name);
+                let state = Arc::clone(self.limiter.rates.lock().entry(key.clone()).or_default());
+                meters.rates.push(RateMeter {
+                    name: format!("{prefix}{}", rate.name),
+                    limit: rate.clone(),
+                    key,
+                    state,
+                });
+            }
+            if let Some(quota) = *quota {
+                let (period, _) = quota.period.around(self.now());
+                let used = self.store.quota_used(&holder, period).await?;
+                let count = Arc::clone(self.limiter.quotas.lock().entry(holder.clone()).or_default());
+                count.lock().learn(period, used);
+                let (name, key) = (format!("{prefix}quota"), format!("claviger:{{{slot}}}:quota:{holder}"));
+                meters.quotas.push(QuotaMeter { name, quota, key, holder, count });
+            }
+        }
+        Ok(meters)
+    }
+}

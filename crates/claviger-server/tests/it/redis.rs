@@ -1,0 +1,146 @@
+//! Limits across nodes with a real Redis: exact while it answers, per node while it does not.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use claviger_server::RedisAt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::app::{Key, TestApp, instant, text};
+
+/// A server of the test's own, gone when dropped.
+struct RedisServer {
+    process: Child,
+    port: u16,
+    directory: TempDir,
+}
+
+impl RedisServer {
+    async fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_on(port).await
+    }
+
+    async fn start_on(port: u16) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--requirepass", "secret"]);
+        command.current_dir(directory.path()).stdin(Stdio::null()).stdout(Stdio::null());
+        let server = Self { process: command.spawn().unwrap(), port, directory };
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        server
+    }
+
+    fn at(&self, password: &str) -> Option<RedisAt> {
+        RedisAt::parse(&format!("redis://:{password}@127.0.0.1:{}", self.port))
+    }
+
+    /// Stops answering without closing anything, or goes on.
+    fn signal(&self, name: &str) {
+        let signalled = Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap();
+        assert!(signalled.success());
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        assert!(self.directory.path().exists());
+    }
+}
+
+async fn key(app: &TestApp, limit: u32, quota: u32) -> Key {
+    app.declare_invoices().await;
+    let (_, account) = app.account("acme", &["invoices:read"]).await;
+    let rate = json!([{ "name": "default", "limit": limit, "window_seconds": 100_000 }]);
+    let more = json!({ "rate_limits": rate, "quota": { "limit": quota, "period": "month" } });
+    app.key(&account, &["invoices:read"], more).await
+}
+
+async fn code(app: &TestApp, key: &Key) -> String {
+    text(&app.verify(&key.token, json!({})).await["code"])
+}
+
+async fn left(app: &TestApp, key: &Key) -> Value {
+    let answer = app.verify(&key.token, json!({ "cost": 0 })).await;
+    json!([answer["limits"][0]["remaining"], answer["limits"][1]["remaining"]])
+}
+
+on_both_databases! {
+    async fn a_limit_is_exact_across_nodes_that_share_a_redis(app: &TestApp) {
+        let redis = RedisServer::start().await;
+        let (mut one, mut two) =
+            (app.another_node_with(|config| config.redis = redis.at("secret")).await,
+             app.another_node_with(|config| config.redis = redis.at("secret")).await);
+        let key = key(app, 50, 40).await;
+        let mut tasks = JoinSet::new();
+        for index in 0..100 {
+            let node = if index % 2 == 0 { &one } else { &two };
+            let request = node.request(reqwest::Method::POST, node.internal, "/v1/verify");
+            tasks.spawn(request.json(&json!({ "credential": key.token })).send());
+        }
+        let mut passed = 0;
+        while let Some(response) = tasks.join_next().await {
+            let answer: Value = response.unwrap().unwrap().json().await.unwrap();
+            passed += usize::from(answer["valid"] == true);
+            assert!(answer["valid"] == true || answer["code"] == "quota_exceeded", "{answer}");
+        }
+        assert_eq!(passed, 40);
+        for node in [&one, &two] {
+            assert_eq!((left(node, &key).await, code(node, &key).await), (json!([10, 0]), "quota_exceeded".to_owned()));
+        }
+        // Each node knows what all of them counted, also when nobody can be asked any more.
+        drop(redis);
+        for node in [&one, &two] {
+            assert_eq!(code(node, &key).await, "quota_exceeded");
+        }
+        one.finish().await;
+        two.finish().await;
+    }
+
+    async fn while_redis_is_away_each_node_counts_by_itself_and_goes_on_after(app: &TestApp) {
+        let redis = RedisServer::start().await;
+        let mut node = app.another_node_with(|config| config.redis = redis.at("secret")).await;
+        let key = key(app, 10, 100).await;
+        for _ in 0..4 {
+            assert_eq!(code(&node, &key).await, "valid");
+        }
+        // Silent: nobody waits for long, and what was spent is not given again.
+        redis.signal("-STOP");
+        let began = instant();
+        assert_eq!(left(&node, &key).await, json!([6, 96]));
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert_eq!(code(&node, &key).await, "valid");
+        redis.signal("-CONT");
+        let port = redis.port;
+        drop(redis);
+        for _ in 0..4 {
+            assert_eq!(code(&node, &key).await, "valid");
+        }
+        // Restarted and empty: it is used again, and the quota goes on.
+        let redis = RedisServer::start_on(port).await;
+        tokio::time::sleep(Duration::from_millis(2200)).await;
+        code(&node, &key).await;
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        let told = left(&node, &key).await;
+        assert_eq!(told[1], 90, "{told}");
+        node.finish().await;
+        drop(redis);
+    }
+
+    async fn a_redis_that_refuses_is_a_redis_that_is_away(app: &TestApp) {
+        let redis = RedisServer::start().await;
+        let mut node = app.another_node_with(|config| config.redis = redis.at("wrong")).await;
+        let key = key(app, 2, 100).await;
+        assert_eq!([code(&node, &key).await, code(&node, &key).await, code(&node, &key).await], ["valid", "valid", "rate_limited"]);
+        node.finish().await;
+    }
+}

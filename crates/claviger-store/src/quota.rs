@@ -1,0 +1,45 @@
+//! What was used of quotas, in storage: added up over all nodes, so that it survives each of them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{
+    Store,
+    error::StoreError,
+    sql::{WriteTransaction, sql},
+};
+
+/// Uses of quotas that are not yet written, by who carries the quota (its id) and the start of the period. Ordered, so
+/// that nodes that write at once lock rows in one order.
+pub type QuotaUses = BTreeMap<(String, Timestamp), u64>;
+
+impl Store {
+    /// What was used of a quota in the period that starts then.
+    pub async fn quota_used(&self, holder: &str, period: Timestamp) -> Result<u64, StoreError> {
+        let query = sql("SELECT used FROM quota_use WHERE holder = $1 AND period = $2").bind(holder).bind(period);
+        match self.read().optional(query).await? {
+            Some(row) => u64::try_from(row.int("used")?).map_err(StoreError::damaged),
+            None => Ok(0),
+        }
+    }
+
+    /// Adds uses, all or none of them, and tells what is used of each quota since. Not a change: nothing is audited.
+    pub async fn add_quota_uses(&self, uses: &QuotaUses) -> Result<QuotaUses, StoreError> {
+        let mut totals = QuotaUses::new();
+        if uses.is_empty() {
+            return Ok(totals);
+        }
+        let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
+        for ((holder, period), used) in uses {
+            let add = sql("INSERT INTO quota_use (holder, period, used) VALUES ($1, $2, $3)
+                           ON CONFLICT (holder, period) DO UPDATE SET used = quota_use.used + excluded.used
+                           RETURNING used");
+            let add = add.bind(holder.as_str()).bind(*period).bind(i64::try_from(*used).unwrap_or(i64::MAX));
+            let total = transaction.read().one(add).await?.int("used")?;
+            totals.insert((holder.clone(), *period), u64::try_from(total).map_err(StoreError::damaged)?);
+        }
+        transaction.commit().await?;
+        Ok(totals)
+    }
+}

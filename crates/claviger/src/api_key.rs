@@ -1,21 +1,24 @@
-//! `claviger api-key`: over HTTP, as any other caller.
+//! `claviger api-key`: the keys of service accounts.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use claviger_token::Secret;
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json, value::RawValue};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
 
 use crate::{
+    body::{Body, Expiry, Switch, json_value},
     client::{Output, Remote, Service},
     duration,
     failure::Failure,
+    limits::{self, LimitChanges, Limits, Quota, RateLimit},
+    noun::{self, Noun, Paging, joined, or, short},
     output,
 };
 
-/// Make, list, show, roll and revoke API keys
+/// Make, list, show, change, roll and revoke API keys
 #[derive(Debug, Args)]
 pub(crate) struct ApiKey {
     #[command(flatten)]
@@ -35,13 +38,14 @@ enum Command {
         /// key_…
         id: String,
     },
+    /// Change one; its token stays
+    Update(Update),
     /// Give one a new token; it goes to stdout, this once
     Roll {
         /// key_…
         id: String,
-        /// For how long the token before works on, such as 24h [default: it ends now]
-        #[arg(long, value_name = "TIME", value_parser = duration::parse)]
-        overlap: Option<std::time::Duration>,
+        #[command(flatten)]
+        overlap: Overlap,
     },
     /// End one, for good
     Revoke {
@@ -50,6 +54,11 @@ enum Command {
         /// unspecified, superseded, compromised, owner_left, policy or unused
         #[arg(long)]
         reason: Option<String>,
+    },
+    /// End one and take it out of the lists
+    Delete {
+        /// key_…
+        id: String,
     },
 }
 
@@ -64,21 +73,59 @@ struct Create {
     /// What it may do; may be given several times. "*" follows the service account
     #[arg(long = "permission", value_name = "PERMISSION", required = true)]
     permissions: Vec<String>,
-    /// On which objects only, such as repo:acme/*; may be given several times
-    #[arg(long = "object", value_name = "OBJECT")]
-    objects: Vec<String>,
     /// live or test
     #[arg(long)]
     environment: Option<String>,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+#[derive(Debug, Args)]
+struct Update {
+    /// key_…
+    id: String,
+    /// New name
+    #[arg(long)]
+    name: Option<String>,
+    /// All that it may do from now on; may be given several times
+    #[arg(long = "permission", value_name = "PERMISSION")]
+    permissions: Vec<String>,
+    /// Nothing that it may do from now on
+    #[arg(long, conflicts_with = "permissions")]
+    no_permissions: bool,
+    #[command(flatten)]
+    common: Common,
+    /// Good for every object from now on
+    #[arg(long, conflicts_with = "objects")]
+    no_objects: bool,
+    /// Good from every network from now on
+    #[arg(long, conflicts_with = "allowed_networks")]
+    no_allowed_networks: bool,
+    /// No end
+    #[arg(long, conflicts_with_all = ["expires_at", "expires_in"])]
+    no_expiry: bool,
+    /// It works at once
+    #[arg(long, conflicts_with = "not_before")]
+    no_not_before: bool,
+    #[command(flatten)]
+    limits: LimitChanges,
+    #[command(flatten)]
+    switch: Switch,
+}
+
+/// What can be said when a key is made and later.
+#[derive(Debug, Args)]
+struct Common {
+    /// On which objects only, such as repo:acme/*; may be given several times
+    #[arg(long = "object", value_name = "OBJECT")]
+    objects: Vec<String>,
     /// From when on it works (RFC 3339)
     #[arg(long, value_name = "TIME")]
     not_before: Option<Timestamp>,
-    /// When it ends (RFC 3339)
-    #[arg(long, value_name = "TIME")]
-    expires_at: Option<Timestamp>,
-    /// After what time it ends, such as 90d
-    #[arg(long, value_name = "TIME", conflicts_with = "expires_at", value_parser = duration::parse)]
-    expires_in: Option<std::time::Duration>,
+    #[command(flatten)]
+    expiry: Expiry,
     /// From which network only (CIDR); may be given several times
     #[arg(long = "allowed-network", value_name = "CIDR")]
     allowed_networks: Vec<String>,
@@ -89,8 +136,8 @@ struct Create {
 
 #[derive(Debug, Args)]
 struct List {
-    /// Of one organization
-    #[arg(long, value_name = "ID")]
+    /// Of one organization: its id or slug
+    #[arg(long, value_name = "ORGANIZATION")]
     organization: Option<String>,
     /// Of one service account
     #[arg(long, value_name = "ID")]
@@ -101,12 +148,16 @@ struct List {
     /// With this text in the name
     #[arg(short, long, value_name = "TEXT")]
     query: Option<String>,
-    /// How many at most, or with --all how many at a time: 1 to 200
-    #[arg(long)]
-    limit: Option<u32>,
-    /// Every page
-    #[arg(long)]
-    all: bool,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+/// How a key, or one's own credential, gets a new token.
+#[derive(Debug, Args)]
+pub(crate) struct Overlap {
+    /// For how long the token before works on, such as 24h [default: it ends now]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    overlap: Option<std::time::Duration>,
 }
 
 /// What the tables need of a key.
@@ -123,6 +174,8 @@ struct Key {
     allowed_networks: Option<Vec<String>>,
     not_before: Option<String>,
     expires_at: Option<String>,
+    rate_limits: Option<Vec<RateLimit>>,
+    quota: Option<Quota>,
     last_used_at: Option<String>,
     created_at: String,
     created_by: String,
@@ -138,138 +191,109 @@ struct Generation {
     hint: String,
     ends_at: Option<String>,
     last_used_at: Option<String>,
-}
-
-/// A page of a list, or several made one. The items stay the service's own bytes.
-#[derive(Debug, Serialize, Deserialize)]
-struct Page {
-    items: Vec<Box<RawValue>>,
-    next_cursor: Option<String>,
+    last_used_from: Option<String>,
 }
 
 pub(crate) fn run(ApiKey { remote, command }: ApiKey) -> Result<ExitCode, Failure> {
-    let (service, output) = (remote.service()?, remote.output);
+    let service = remote.service()?;
     match command {
-        Command::Create(create) => issued(&service.post(&["api-keys"], &create.body()?)?, output, "made")?,
-        Command::List(list) => list.run(&service, output)?,
-        Command::Show { id } => shown(&service.get(&["api-keys", &id], &[])?, output)?,
+        Command::Create(create) => issued(&service, &service.post(&["api-keys"], &create.body()?)?, "made")?,
+        Command::List(list) => list.run(&service)?,
+        Command::Show { id } => noun::show::<Key>(&service, &id)?,
+        Command::Update(mut update) => {
+            let id = std::mem::take(&mut update.id);
+            noun::update::<Key>(&service, &id, &update.body()?)?;
+        }
         Command::Roll { id, overlap } => {
-            let body = json!({ "overlap_seconds": overlap.unwrap_or_default().as_secs() });
-            issued(&service.post(&["api-keys", &id, "roll"], &body)?, output, "rolled")?;
+            issued(&service, &service.post(&["api-keys", &id, "roll"], &overlap.body())?, "rolled")?;
         }
         Command::Revoke { id, reason } => {
-            let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
-            let answer = service.post(&["api-keys", &id, "revoke"], &body)?;
-            shown(&answer, output)?;
+            let answer = service.post(&["api-keys", &id, "revoke"], &Body::new().with("reason", reason).json())?;
+            noun::shown::<Key>(&service, &answer)?;
             output::note("Revoked: refused on that node from now on, and on every other within a second.");
         }
+        Command::Delete { id } => noun::delete::<Key>(&service, &id, "Its tokens are refused from now on.")?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The token alone to stdout, what it belongs to beside it.
-fn issued(answer: &str, format: Output, done: &str) -> Result<(), Failure> {
-    if format == Output::Json {
-        return output::answer(answer);
+pub(crate) fn issued(service: &Service, answer: &str, done: &str) -> Result<(), Failure> {
+    if service.output == Output::Json {
+        return output::json(answer);
     }
-    let mut key: Key = understood(answer)?;
+    let mut key: Key = noun::understood(answer)?;
     let token = key.token.take().map(Secret::new).ok_or_else(|| Failure::new("the answer holds no token"))?;
     output::secret(&token)?;
-    output::note(&format!("{}\n\nThe key was {done}. Keep the token now: it is not shown again.", key.shown()));
+    let key = noun::detailed(key);
+    output::note(&format!("{key}\n\nThe key was {done}. Keep the token now: it is not shown again."));
     Ok(())
 }
 
-fn shown(answer: &str, format: Output) -> Result<(), Failure> {
-    if format == Output::Json {
-        return output::answer(answer);
+impl Overlap {
+    pub(crate) fn body(&self) -> Json {
+        json!({ "overlap_seconds": self.overlap.unwrap_or_default().as_secs() })
     }
-    output::answer(&understood::<Key>(answer)?.shown())
-}
-
-fn understood<'a, T: Deserialize<'a>>(answer: &'a str) -> Result<T, Failure> {
-    serde_json::from_str(answer).map_err(|error| {
-        Failure::because("the service answered what this version does not understand; try --output json", &error)
-    })
 }
 
 impl Create {
     fn body(self) -> Result<Json, Failure> {
-        let expires_at = match self.expires_in {
-            Some(life) => Some(after(life)?),
-            None => self.expires_at,
-        };
-        let list = |items: Vec<String>| (!items.is_empty()).then_some(items);
-        let members = [
-            ("service_account_id", json!(self.service_account)),
-            ("name", json!(self.name)),
-            ("permissions", json!(self.permissions)),
-            ("objects", json!(list(self.objects))),
-            ("environment", json!(self.environment)),
-            ("not_before", json!(self.not_before)),
-            ("expires_at", json!(expires_at)),
-            ("allowed_networks", json!(list(self.allowed_networks))),
-            ("metadata", json!(self.metadata)),
-        ];
-        let given = members.into_iter().filter(|(_, value)| !value.is_null());
-        Ok(Json::Object(given.map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>()))
+        let body = Body::new()
+            .with("service_account_id", Some(self.service_account))
+            .with("name", Some(self.name))
+            .with("permissions", Some(self.permissions))
+            .with("environment", self.environment);
+        Ok(self.limits.write(self.common.write(body)?).json())
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the person at this terminal counts from the time of this machine")]
-fn after(life: std::time::Duration) -> Result<Timestamp, Failure> {
-    Ok(Timestamp::now().checked_add(SignedDuration::try_from(life)?)?)
+impl Update {
+    fn body(self) -> Result<Json, Failure> {
+        let body = Body::new()
+            .with("name", self.name)
+            .with_list("permissions", self.permissions)
+            .without_any("permissions", self.no_permissions)
+            .without("objects", self.no_objects)
+            .without("allowed_networks", self.no_allowed_networks)
+            .without("expires_at", self.no_expiry)
+            .without("not_before", self.no_not_before)
+            .with("disabled", self.switch.disabled());
+        self.limits.write(self.common.write(body)?).changes()
+    }
 }
 
-fn json_value(text: &str) -> Result<Json, serde_json::Error> {
-    serde_json::from_str(text)
+impl Common {
+    fn write(self, body: Body) -> Result<Body, Failure> {
+        Ok(body
+            .with_list("objects", self.objects)
+            .with("not_before", self.not_before.map(|at| at.to_string()))
+            .with("expires_at", self.expiry.at()?)
+            .with_list("allowed_networks", self.allowed_networks)
+            .with("metadata", self.metadata))
+    }
 }
 
 impl List {
-    fn run(&self, service: &Service, format: Output) -> Result<(), Failure> {
-        let limit = self.limit.or(self.all.then_some(200)).map(|limit| limit.to_string());
+    fn run(&self, service: &Service) -> Result<(), Failure> {
+        let organization = service.organization_id(self.organization.as_deref())?;
         let filters = [
-            ("organization_id", &self.organization),
-            ("service_account_id", &self.service_account),
-            ("status", &self.status),
-            ("q", &self.query),
-            ("limit", &limit),
+            ("organization_id", organization.as_deref()),
+            ("service_account_id", self.service_account.as_deref()),
+            ("status", self.status.as_deref()),
+            ("q", self.query.as_deref()),
         ];
-        let filters = filters.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| (name, value)));
-        let filters: Vec<(&str, &str)> = filters.collect();
-        let first = service.get(&["api-keys"], &filters)?;
-        if !self.all && format == Output::Json {
-            return output::answer(&first);
-        }
-        let mut page: Page = understood(&first)?;
-        while let Some(cursor) = page.next_cursor.take_if(|_| self.all) {
-            let next = service.get(&["api-keys"], &[filters.as_slice(), &[("cursor", cursor.as_str())]].concat())?;
-            let next: Page = understood(&next)?;
-            page.items.extend(next.items);
-            page.next_cursor = next.next_cursor;
-        }
-        if format == Output::Json {
-            return output::answer(&serde_json::to_string(&page)?);
-        }
-        let keys = page.items.iter().map(|item| understood::<Key>(item.get())).collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() {
-            output::note("There are none. `claviger api-key create` makes one.");
-            return Ok(());
-        }
-        output::answer(&output::table(
-            ["ID", "NAME", "STATUS", "PERMISSIONS", "HINT", "EXPIRES", "LAST USED"],
-            keys.into_iter().map(Key::row),
-        ))?;
-        if page.next_cursor.is_some() {
-            output::note("There are more: --all shows every page.");
-        }
-        Ok(())
+        noun::list::<Key>(service, &self.paging, &filters)
     }
 }
 
-impl Key {
-    fn row(self) -> [String; 7] {
+impl Noun for Key {
+    const PATH: &'static str = "api-keys";
+    const COMMAND: &'static str = "api-key";
+    const TITLES: &'static [&'static str] = &["ID", "NAME", "STATUS", "PERMISSIONS", "HINT", "EXPIRES", "LAST USED"];
+
+    fn row(self) -> Vec<String> {
         let hint = self.generations.first().map(|generation| generation.hint.clone());
-        [
+        vec![
             self.id,
             self.name,
             self.status,
@@ -280,36 +304,31 @@ impl Key {
         ]
     }
 
-    fn shown(self) -> String {
-        let or = |value: Option<String>, none: &str| value.unwrap_or_else(|| none.to_owned());
-        let list = |items: Option<Vec<String>>| or(items.map(|items| items.join(" ")), "any");
+    fn details(self) -> Vec<(&'static str, String)> {
         let mut rows = vec![
-            ["id".to_owned(), self.id],
-            ["name".to_owned(), self.name],
-            ["status".to_owned(), self.status],
-            ["organization".to_owned(), self.organization_id],
-            ["service account".to_owned(), self.service_account_id],
-            ["environment".to_owned(), self.environment],
-            ["permissions".to_owned(), self.permissions.join(" ")],
-            ["objects".to_owned(), list(self.objects)],
-            ["networks".to_owned(), list(self.allowed_networks)],
-            ["not before".to_owned(), or(self.not_before, "-")],
-            ["expires".to_owned(), or(self.expires_at, "never")],
-            ["last used".to_owned(), or(self.last_used_at, "never")],
-            ["created".to_owned(), format!("{} by {}", self.created_at, self.created_by)],
-            ["metadata".to_owned(), self.metadata.to_string()],
+            ("id", self.id),
+            ("name", self.name),
+            ("status", self.status),
+            ("organization", self.organization_id),
+            ("service account", self.service_account_id),
+            ("environment", self.environment),
+            ("permissions", joined(Some(self.permissions), "none")),
+            ("objects", joined(self.objects, "any")),
+            ("networks", joined(self.allowed_networks, "any")),
+            ("rate limits", limits::shown(self.rate_limits)),
+            ("quota", limits::shown_quota(self.quota)),
+            ("not before", or(self.not_before, "-")),
+            ("expires", or(self.expires_at, "never")),
+            ("last used", or(self.last_used_at, "never")),
+            ("created", format!("{} by {}", self.created_at, self.created_by)),
+            ("metadata", self.metadata.to_string()),
         ];
-        for generation in self.generations {
-            let Generation { number, state, hint, ends_at, last_used_at } = generation;
+        for Generation { number, state, hint, ends_at, last_used_at, last_used_from } in self.generations {
             let end = ends_at.map(|at| format!(", ends {at}")).unwrap_or_default();
+            let from = last_used_from.map(|from| format!(" from {from}")).unwrap_or_default();
             let used = or(last_used_at, "never");
-            rows.push([format!("secret {number}"), format!("{hint}… {state}{end}, last used {used}")]);
+            rows.push(("secret", format!("{number}: {hint}… {state}{end}, last used {used}{from}")));
         }
-        output::table(["", ""], rows)
+        rows
     }
-}
-
-/// A moment to the minute, as a list shows it.
-fn short(at: &str) -> String {
-    at.get(..16).map_or_else(|| at.to_owned(), |start| start.replace('T', " "))
 }

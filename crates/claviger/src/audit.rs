@@ -1,25 +1,57 @@
-//! `claviger audit verify`: proves the audit trail, straight on the database.
+//! `claviger audit`: the trail as the service tells it, and proved straight on the database.
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use claviger_store::{AuditFinding, AuditReport, ChainHead, Changes, Store};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::{
+    client::Remote,
     failure::Failure,
+    noun::{self, Noun, Paging, or},
     open, output,
     settings::{ListenFlags, SettingFlags, Settings},
 };
 
-/// Prove the audit trail
+/// List what happened, and prove the trail
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Audit {
+    /// List who did what, newest first; with --output json also what it was before
+    List(ListTrail),
     /// Compute every link of every chain again
     ///
     /// Works beside a running service. Who holds the database and the master key could still write a trail anew, or cut
     /// off its end: keep the heads of today elsewhere (`claviger audit verify --json > heads.json`), and compare with
     /// them later (`--heads heads.json`).
     Verify(VerifyTrail),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListTrail {
+    /// Of one organization: its id or slug
+    #[arg(long, value_name = "ORGANIZATION")]
+    organization: Option<String>,
+    /// About this id
+    #[arg(long, value_name = "ID")]
+    target: Option<String>,
+    /// By this principal, or operator or system
+    #[arg(long, value_name = "ID")]
+    actor: Option<String>,
+    /// Such as api_key.revoked
+    #[arg(long)]
+    action: Option<String>,
+    /// From this moment on (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Before this moment (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+    #[command(flatten)]
+    paging: Paging,
+    #[command(flatten)]
+    remote: Remote,
 }
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +89,51 @@ struct Finding {
     what: String,
 }
 
-pub(crate) async fn run(Audit::Verify(command): Audit) -> Result<ExitCode, Failure> {
+/// What the table needs of an event.
+#[derive(Debug, Deserialize)]
+struct Event {
+    id: String,
+    at: String,
+    action: String,
+    actor: Json,
+    address: Option<String>,
+    target: String,
+}
+
+pub(crate) fn list(list: ListTrail) -> Result<ExitCode, Failure> {
+    let service = list.remote.service()?;
+    let organization = service.organization_id(list.organization.as_deref())?;
+    let (since, until) = (list.since.map(|at| at.to_string()), list.until.map(|at| at.to_string()));
+    let filters = [
+        ("organization_id", organization.as_deref()),
+        ("target", list.target.as_deref()),
+        ("actor", list.actor.as_deref()),
+        ("action", list.action.as_deref()),
+        ("since", since.as_deref()),
+        ("until", until.as_deref()),
+    ];
+    noun::list::<Event>(&service, &list.paging, &filters)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Noun for Event {
+    const PATH: &'static str = "audit-events";
+    const COMMAND: &'static str = "audit list";
+    const TITLES: &'static [&'static str] = &["AT", "ACTION", "TARGET", "ACTOR", "ADDRESS"];
+
+    fn row(self) -> Vec<String> {
+        let actor = self.actor["id"].as_str().or(self.actor["type"].as_str()).unwrap_or_default().to_owned();
+        // To the second: what happened within one stands in its order.
+        let at = self.at.get(..19).unwrap_or(&self.at).replace('T', " ");
+        vec![at, self.action, self.target, actor, or(self.address, "-")]
+    }
+
+    fn details(self) -> Vec<(&'static str, String)> {
+        vec![("id", self.id), ("at", self.at), ("action", self.action), ("target", self.target)]
+    }
+}
+
+pub(crate) async fn verify(command: VerifyTrail) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &ListenFlags::default())?;
     output::start_log(&settings, "warn");
     let saved = command.heads.as_ref().map(read_heads).transpose()?;
@@ -116,7 +192,7 @@ impl From<AuditReport> for Report {
 impl Report {
     fn shown(&self) -> String {
         let heads = self.chains.iter().map(|head| [head.chain.clone(), head.seq.to_string(), head.hash.clone()]);
-        let mut shown = output::table(["CHAIN", "EVENTS", "HEAD"], heads);
+        let mut shown = output::table(&["CHAIN", "EVENTS", "HEAD"], heads);
         if self.ok {
             shown.push_str(&format!("\n\n{} events in {} chains prove", self.events, self.chains.len()));
         } else {
@@ -124,7 +200,7 @@ impl Report {
             let findings =
                 findings.map(|finding| [finding.chain.clone(), finding.seq.to_string(), finding.what.clone()]);
             shown.push_str("\n\n");
-            shown.push_str(&output::table(["CHAIN", "AT EVENT", "FINDING"], findings));
+            shown.push_str(&output::table(&["CHAIN", "AT EVENT", "FINDING"], findings));
         }
         shown
     }

@@ -1,6 +1,6 @@
 //! A service as its users reach it: one address, one credential, and answers as bytes.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
 use claviger_token::Secret;
@@ -25,10 +25,10 @@ pub(crate) struct Remote {
     url: String,
     /// Your credential. Better CLAVIGER_TOKEN: flags are visible to every user of this machine
     #[arg(long, global = true, value_name = "TOKEN", env = "CLAVIGER_TOKEN", hide_env_values = true, value_parser = secret)]
-    token: Option<std::sync::Arc<Secret>>,
+    token: Option<Arc<Secret>>,
     /// How answers are shown; json is the service's own
     #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: Output,
+    output: Output,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,8 +37,8 @@ pub(crate) enum Output {
     Json,
 }
 
-fn secret(text: &str) -> Result<std::sync::Arc<Secret>, std::convert::Infallible> {
-    Ok(std::sync::Arc::new(Secret::new(text.trim().to_owned())))
+fn secret(text: &str) -> Result<Arc<Secret>, std::convert::Infallible> {
+    Ok(Arc::new(Secret::new(text.trim().to_owned())))
 }
 
 /// An error as the service tells it (RFC 9457).
@@ -60,8 +60,10 @@ struct FieldError {
 /// Calls of one service.
 pub(crate) struct Service {
     base: Url,
-    token: Option<std::sync::Arc<Secret>>,
+    token: Option<Arc<Secret>>,
     client: Client,
+    /// How its answers are shown.
+    pub(crate) output: Output,
 }
 
 impl Remote {
@@ -79,7 +81,7 @@ impl Remote {
             let line = "CLAVIGER_TOKEN (or --token) is not one token: there is white space or something stranger in it";
             return Err(Failure::new(line));
         }
-        Ok(Service { base, token, client })
+        Ok(Service { base, token, client, output: self.output })
     }
 }
 
@@ -90,6 +92,14 @@ impl Service {
 
     pub(crate) fn post(&self, path: &[&str], body: &Json) -> Result<String, Failure> {
         self.call(Method::POST, path, &[], Some(body))
+    }
+
+    pub(crate) fn patch(&self, path: &[&str], body: &Json) -> Result<String, Failure> {
+        self.call(Method::PATCH, path, &[], Some(body))
+    }
+
+    pub(crate) fn delete(&self, path: &[&str]) -> Result<(), Failure> {
+        self.call(Method::DELETE, path, &[], None).map(drop)
     }
 
     fn call(

@@ -23,9 +23,23 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     number.checked_mul(unit).map(Duration::from_secs).ok_or_else(wrong)
 }
 
+/// The same length as text, in the largest unit that tells it whole.
+pub(crate) fn shown(seconds: u64) -> String {
+    const UNITS: &[(u64, &str)] = &[(7 * 24 * 60 * 60, "w"), (24 * 60 * 60, "d"), (60 * 60, "h"), (60, "m")];
+    let unit = UNITS.iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{seconds}s"), |(unit, name)| format!("{}{name}", seconds / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_of_time_is_shown_as_it_is_read() {
+        for text in ["0s", "30s", "90s", "15m", "24m", "1d", "90d", "2w"] {
+            assert_eq!(shown(parse(text).unwrap().as_secs()), text);
+        }
+    }
 
     #[test]
     fn a_length_of_time_is_a_number_and_a_unit() {

@@ -1,36 +1,49 @@
 //! Why a command could not do what it was asked, as the person at the terminal reads it.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, process::ExitCode};
 
 /// What went wrong, on one line, and where there is more to say (field errors, the next step) on lines below it.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure {
+    said: String,
+    exit: u8,
+}
 
 impl Failure {
+    /// Refused or failed.
     pub(crate) fn new(line: impl Into<String>) -> Self {
-        Self(line.into())
+        Self { said: line.into(), exit: 1 }
+    }
+
+    /// Asked in a way that makes no sense, which only the whole command line shows.
+    pub(crate) fn usage(line: impl Into<String>) -> Self {
+        Self { said: line.into(), exit: 2 }
     }
 
     /// What was attempted, and everything that the error knows about why not.
     pub(crate) fn because(attempt: impl fmt::Display, cause: &dyn Error) -> Self {
-        Self(format!("{attempt}: {}", chain(cause)))
+        Self::new(format!("{attempt}: {}", chain(cause)))
     }
 
     pub(crate) fn and(self, line: impl fmt::Display) -> Self {
-        Self(format!("{}\n  {line}", self.0))
+        Self { said: format!("{}\n  {line}", self.said), ..self }
+    }
+
+    pub(crate) fn exit(&self) -> ExitCode {
+        ExitCode::from(self.exit)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.said)
     }
 }
 
 /// Whatever `?` meets.
 impl<E: Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(chain(&error))
+        Self::new(chain(&error))
     }
 }
 

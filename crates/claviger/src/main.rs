@@ -3,19 +3,29 @@
 //! Operators' commands read the settings (`settings.rs`) and open the database (`open.rs`); users' commands know
 //! neither, only the address of a service and a credential (`client.rs`).
 
+mod api;
 mod api_key;
+mod assignment;
 mod audit;
+mod body;
 mod bootstrap;
 mod client;
 mod duration;
 mod example;
 mod failure;
 mod given;
+mod limits;
 mod migrate;
+mod noun;
 mod open;
+mod organization;
 mod output;
+mod policy;
+mod role;
 mod serve;
+mod service_account;
 mod settings;
+mod token;
 mod verify;
 
 use std::{future::Future, process::ExitCode};
@@ -41,13 +51,18 @@ enum Command {
     Bootstrap(bootstrap::Bootstrap),
     /// Bring the database up to this version (serve and bootstrap do so by themselves)
     Migrate(migrate::Migrate),
-    /// Prove the audit trail
-    #[command(subcommand)]
-    Audit(audit::Audit),
-    /// Make, list, show, roll and revoke API keys
+    Org(organization::Org),
+    ServiceAccount(service_account::ServiceAccount),
+    Api(api::Api),
+    Role(role::Role),
+    Assignment(assignment::Assignment),
     ApiKey(api_key::ApiKey),
+    Token(token::Token),
     /// Ask whether a credential is valid
     Verify(verify::Verify),
+    /// List what happened, and prove the trail
+    #[command(subcommand)]
+    Audit(audit::Audit),
 }
 
 fn main() -> ExitCode {
@@ -55,16 +70,35 @@ fn main() -> ExitCode {
         Command::Serve(command) => on_runtime(serve::run(command)),
         Command::Bootstrap(command) => on_runtime(bootstrap::run(command)),
         Command::Migrate(command) => on_runtime(migrate::run(command)),
-        Command::Audit(command) => on_runtime(audit::run(command)),
+        Command::Org(command) => organization::run(command),
+        Command::ServiceAccount(command) => service_account::run(command),
+        Command::Api(command) => api::run(command),
+        Command::Role(command) => role::run(command),
+        Command::Assignment(command) => assignment::run(command),
         Command::ApiKey(command) => api_key::run(command),
+        Command::Token(command) => token::run(command),
         Command::Verify(command) => verify::run(command),
+        Command::Audit(audit::Audit::List(command)) => audit::list(command),
+        Command::Audit(audit::Audit::Verify(command)) => on_runtime(audit::verify(command)),
     };
     done.unwrap_or_else(|failure| {
         output::complain(&failure);
-        ExitCode::FAILURE
+        failure.exit()
     })
 }
 
 fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_one_that_can_be_parsed() {
+        Cli::command().debug_assert();
+    }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use claviger_token::Secret;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -22,8 +22,14 @@ pub(crate) fn secret(secret: &Secret) -> Result<(), Failure> {
 }
 
 fn to_stdout(text: &str) -> Result<(), Failure> {
+    bytes(text.as_bytes())?;
+    bytes(b"\n")
+}
+
+/// A file that somebody asked for, as it is.
+pub(crate) fn bytes(content: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    let written = out.write_all(content).and_then(|()| out.flush());
     written.map_err(|error| Failure::because("cannot write to stdout", &error))
 }
 
@@ -38,25 +44,109 @@ pub(crate) fn complain(failure: &Failure) {
     note(&format!("claviger: {failure}"));
 }
 
-/// A table that fits the terminal.
-pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+/// The service's own bytes. On a terminal, what would act on it is escaped, as JSON allows.
+pub(crate) fn json(text: &str) -> Result<(), Failure> {
+    if !io::stdout().is_terminal() {
+        return answer(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        // Other white space between members is JSON's own.
+        if acts(character) && !character.is_ascii_whitespace() {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    answer(&escaped)
+}
+
+/// A table that fits the terminal; where its columns do not, each row is a small table of its own.
+pub(crate) fn table<R: IntoIterator<Item = String>>(titles: &[&str], rows: impl IntoIterator<Item = R>) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|row| row.into_iter().map(|cell| printable(&cell)).collect()).collect();
+    let mut table = bare();
+    table.set_header(titles);
+    table.add_rows(rows.clone());
+    if table.width().is_some_and(|width| needed(titles, &rows) > usize::from(width)) {
+        let blocks = rows.into_iter().map(|row| details(titles.iter().map(|title| (*title).to_owned()).zip(row)));
+        return blocks.collect::<Vec<_>>().join("\n\n");
+    }
+    if let Some(id) = table.column_mut(0) {
+        // What is copied to the next command stays in one piece.
+        id.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    text(table)
+}
+
+/// What one thing is: names and values.
+pub(crate) fn details(members: impl IntoIterator<Item = (String, String)>) -> String {
+    let mut table = bare();
+    table.add_rows(members.into_iter().map(|(name, value)| [printable(&name), printable(&value)]));
+    if let Some(name) = table.column_mut(0) {
+        name.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    text(table)
+}
+
+fn bare() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if header.iter().any(|title| !title.is_empty()) {
-        table.set_header(header);
+    if let Some(width) = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()) {
+        table.set_width(width);
     }
-    for row in rows {
-        table.add_row(row.map(|cell| printable(&cell)));
-    }
+    table
+}
+
+fn text(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
+/// The width below which a table of these columns is no pleasure: the first in one piece, and a word for each other.
+fn needed(titles: &[&str], rows: &[Vec<String>]) -> usize {
+    const WORD: usize = 12;
+    let widths = (0..titles.len()).map(|column| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        let widest = cells.chain([titles[column].len()]).max().unwrap_or_default();
+        1 + if column == 0 { widest } else { widest.min(WORD) }
+    });
+    widths.sum()
+}
+
 /// Other people's text must not act on the terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).collect()
+    text.chars().filter(|character| !acts(*character)).collect()
+}
+
+/// Control characters move the cursor and more; those for the direction of writing show a text as another.
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// How far something is that takes a while, on a terminal; gone when dropped.
+pub(crate) struct Progress(bool);
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Self(io::stderr().is_terminal())
+    }
+
+    #[expect(clippy::print_stderr, reason = "this is the room that may")]
+    pub(crate) fn tell(&self, text: &str) {
+        if self.0 {
+            eprint!("\r\x1b[K{}", printable(text));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.tell("");
+    }
 }
 
 /// Starts the log, on stderr. `usual` is what is told if no setting says otherwise.

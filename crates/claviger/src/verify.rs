@@ -8,13 +8,15 @@ use std::{
 
 use clap::Args;
 use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 use zeroize::Zeroizing;
 
 use crate::{
+    body::Body,
     client::{Output, Remote},
     failure::Failure,
-    output,
+    noun, output,
+    token::identity,
 };
 
 /// Ask whether a credential is valid
@@ -38,6 +40,9 @@ pub(crate) struct Verify {
     /// Address of the client that presented it
     #[arg(long, value_name = "IP")]
     client_ip: Option<IpAddr>,
+    /// What the request counts as against limits and quotas [default: 1]
+    #[arg(long, value_name = "N")]
+    cost: Option<u32>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -52,10 +57,21 @@ struct Verdict {
     principal: Option<Json>,
     organization: Option<Json>,
     permissions: Option<Vec<String>>,
+    limits: Option<Vec<Standing>>,
+    retry_after_seconds: Option<u64>,
+}
+
+/// Where one of its limits stands.
+#[derive(Debug, Deserialize)]
+struct Standing {
+    name: String,
+    limit: u64,
+    remaining: u64,
+    reset_seconds: u64,
 }
 
 pub(crate) fn run(verify: Verify) -> Result<ExitCode, Failure> {
-    let Verify { credential, permissions, objects, audience, client_ip, remote } = verify;
+    let Verify { credential, permissions, objects, audience, client_ip, cost, remote } = verify;
     let mut credential = Zeroizing::new(credential);
     if credential.as_str() == "-" {
         credential.clear();
@@ -64,51 +80,35 @@ pub(crate) fn run(verify: Verify) -> Result<ExitCode, Failure> {
         }
         io::stdin().read_line(&mut credential)?;
     }
-    let mut body = Map::new();
-    body.insert("credential".to_owned(), json!(credential.trim()));
-    body.insert("permissions".to_owned(), json!(permissions));
-    let optional = [
-        ("object", (!objects.is_empty()).then(|| json!(objects))),
-        ("audience", audience.map(Json::from)),
-        ("client_ip", client_ip.map(|ip| json!(ip))),
-    ];
-    body.extend(optional.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))));
-    let answer = remote.service()?.post(&["verify"], &Json::Object(body))?;
-    let verdict: Verdict = serde_json::from_str(&answer)?;
-    output::answer(&if remote.output == Output::Json { answer } else { verdict.shown() })?;
-    Ok(if verdict.valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let body = Body::new()
+        .with("credential", Some(credential.trim()))
+        .with("permissions", Some(permissions))
+        .with_list("object", objects)
+        .with("audience", audience)
+        .with("client_ip", client_ip.map(|ip| ip.to_string()))
+        .with("cost", cost);
+    let service = remote.service()?;
+    let answer = service.post(&["verify"], &body.json())?;
+    let verdict: Verdict = noun::understood(&answer)?;
+    let valid = verdict.valid;
+    match service.output {
+        Output::Json => output::json(&answer)?,
+        Output::Table => output::answer(&verdict.shown())?,
+    }
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Verdict {
-    fn shown(&self) -> String {
+    fn shown(self) -> String {
         let verdict = if self.valid { "valid".to_owned() } else { format!("refused: {}", self.code) };
-        let mut rows = vec![["verdict".to_owned(), verdict]];
-        if let Some(message) = &self.message {
-            rows.push(["".to_owned(), message.clone()]);
+        let mut rows = vec![("verdict", verdict)];
+        rows.extend(self.message.map(|message| ("", message)));
+        rows.extend(self.retry_after_seconds.map(|seconds| ("retry", format!("in {seconds}s"))));
+        rows.extend(identity(self.credential.as_ref(), self.principal.as_ref(), self.organization.as_ref()));
+        rows.extend(self.permissions.map(|permissions| ("permissions", permissions.join(" "))));
+        for Standing { name, limit, remaining, reset_seconds } in self.limits.unwrap_or_default() {
+            rows.push(("limit", format!("{name}: {remaining} of {limit} left, more in {reset_seconds}s")));
         }
-        let named = |thing: &Json, second: &str| {
-            let text = |member: &str| thing[member].as_str().unwrap_or_default().to_owned();
-            format!("{} ({})", text("id"), text(second))
-        };
-        let things = [
-            ("credential", &self.credential, "name"),
-            ("principal", &self.principal, "name"),
-            ("organization", &self.organization, "slug"),
-        ];
-        for (title, thing, second) in things {
-            if let Some(thing) = thing {
-                rows.push([title.to_owned(), named(thing, second)]);
-            }
-        }
-        if let Some(credential) = &self.credential {
-            let text = |member: &str, none: &str| credential[member].as_str().unwrap_or(none).to_owned();
-            rows.push(["secret".to_owned(), text("generation", "-")]);
-            rows.push(["environment".to_owned(), text("environment", "-")]);
-            rows.push(["expires".to_owned(), text("expires_at", "never")]);
-        }
-        if let Some(permissions) = &self.permissions {
-            rows.push(["permissions".to_owned(), permissions.join(" ")]);
-        }
-        output::table(["", ""], rows)
+        output::details(rows.into_iter().map(|(name, value)| (name.to_owned(), value)))
     }
 }

@@ -1,0 +1,254 @@
+//! `claviger api`: what there is to protect, and the permissions that it declares.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use crate::{
+    body::Body,
+    client::Remote,
+    failure::Failure,
+    noun::{self, Noun, Paging, joined, or, yes},
+};
+
+/// Declare, list, show, change and delete APIs: what there is to protect
+#[derive(Debug, Args)]
+pub(crate) struct Api {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Declare one
+    Create(Create),
+    /// List them, newest first
+    List(List),
+    /// Show one
+    Show {
+        /// api_…
+        id: String,
+    },
+    /// Change one
+    Update(Update),
+    /// Delete one; its permissions stop working everywhere
+    Delete {
+        /// api_…
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// A URI that stays, usually its address
+    #[arg(long, value_name = "URI")]
+    identifier: String,
+    /// How people call it
+    #[arg(long)]
+    name: String,
+    /// What can be permitted on it, such as "invoices:read=See invoices"; may be given several times
+    #[arg(long = "permission", value_name = "PERMISSION[=DESCRIPTION]", value_parser = declared, required = true)]
+    permissions: Vec<Declared>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// Service account that serves it: sa_…; may be given several times
+    #[arg(long = "resource-server", value_name = "ID")]
+    resource_servers: Vec<String>,
+    /// Whether gateways also take the credential from Authorization: Basic, as git and curl -u send it
+    #[arg(long, value_name = "BOOL")]
+    accept_basic: Option<bool>,
+    /// Name of a query parameter that may carry the credential
+    #[arg(long, value_name = "NAME")]
+    query_parameter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// With this text in name or identifier
+    #[arg(short, long, value_name = "TEXT")]
+    query: Option<String>,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+#[derive(Debug, Args)]
+struct Update {
+    /// api_…
+    id: String,
+    /// New name
+    #[arg(long)]
+    name: Option<String>,
+    /// All its permissions from now on; one that is left out stops working everywhere
+    #[arg(long = "permission", value_name = "PERMISSION[=DESCRIPTION]", value_parser = declared)]
+    permissions: Vec<Declared>,
+    /// No permission from now on
+    #[arg(long, conflicts_with = "permissions")]
+    no_permissions: bool,
+    #[command(flatten)]
+    common: Common,
+    /// No service account serves it
+    #[arg(long, conflicts_with = "resource_servers")]
+    no_resource_servers: bool,
+    /// No query parameter carries the credential
+    #[arg(long, conflicts_with = "query_parameter")]
+    no_query_parameter: bool,
+}
+
+/// A permission with what it allows.
+#[derive(Debug, Clone, Deserialize)]
+struct Declared {
+    name: String,
+    description: Option<String>,
+}
+
+fn declared(text: &str) -> Result<Declared, std::convert::Infallible> {
+    let (name, description) = text.split_once('=').map_or((text, None), |(name, said)| (name, Some(said.to_owned())));
+    Ok(Declared { name: name.to_owned(), description })
+}
+
+impl From<Declared> for Json {
+    fn from(Declared { name, description }: Declared) -> Self {
+        json!({ "name": name, "description": description })
+    }
+}
+
+/// What the tables need of an API.
+#[derive(Debug, Deserialize)]
+struct Protected {
+    id: String,
+    identifier: String,
+    name: String,
+    permissions: Vec<Declared>,
+    resource_servers: Option<Vec<String>>,
+    #[serde(default)]
+    accept_basic: bool,
+    query_parameter: Option<String>,
+    builtin: bool,
+    created_at: String,
+}
+
+pub(crate) fn run(Api { remote, command }: Api) -> Result<ExitCode, Failure> {
+    let service = remote.service()?;
+    match command {
+        Command::Create(create) => {
+            let next = "give its permissions with `claviger role create` or `claviger service-account create`.";
+            noun::create::<Protected>(&service, &create.body(), next)?;
+        }
+        Command::List(List { query, paging }) => {
+            noun::list::<Protected>(&service, &paging, &[("q", query.as_deref())])?;
+        }
+        Command::Show { id } => noun::show::<Protected>(&service, &id)?,
+        Command::Update(mut update) => {
+            let id = std::mem::take(&mut update.id);
+            noun::update::<Protected>(&service, &id, &update.body()?)?;
+        }
+        Command::Delete { id } => {
+            noun::delete::<Protected>(&service, &id, "Its permissions are refused from now on.")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Common {
+    fn write(self, body: Body) -> Body {
+        body.with_list("resource_servers", self.resource_servers)
+            .with("accept_basic", self.accept_basic)
+            .with("query_parameter", self.query_parameter)
+    }
+}
+
+impl Create {
+    fn body(self) -> Json {
+        let body = Body::new()
+            .with("identifier", Some(self.identifier))
+            .with("name", Some(self.name))
+            .with("permissions", Some(self.permissions));
+        self.common.write(body).json()
+    }
+}
+
+impl Update {
+    fn body(self) -> Result<Json, Failure> {
+        let body = Body::new()
+            .with("name", self.name)
+            .with_list("permissions", self.permissions)
+            .without_any("permissions", self.no_permissions)
+            .without_any("resource_servers", self.no_resource_servers)
+            .without("query_parameter", self.no_query_parameter);
+        self.common.write(body).changes()
+    }
+}
+
+impl Noun for Protected {
+    const PATH: &'static str = "apis";
+    const COMMAND: &'static str = "api";
+    const TITLES: &'static [&'static str] = &["ID", "NAME", "IDENTIFIER", "PERMISSIONS"];
+
+    fn row(self) -> Vec<String> {
+        let permissions: Vec<String> = self.permissions.into_iter().map(|permission| permission.name).collect();
+        vec![self.id, self.name, self.identifier, permissions.join(" ")]
+    }
+
+    fn details(self) -> Vec<(&'static str, String)> {
+        let mut rows = vec![
+            ("id", self.id),
+            ("name", self.name),
+            ("identifier", self.identifier),
+            ("resource servers", joined(self.resource_servers, "none")),
+            ("accepts basic", yes(self.accept_basic)),
+            ("query parameter", or(self.query_parameter, "none")),
+            ("built in", yes(self.builtin)),
+            ("created", self.created_at),
+        ];
+        for Declared { name, description } in self.permissions {
+            let said = description.map(|text| format!(": {text}")).unwrap_or_default();
+            rows.push(("permission", format!("{name}{said}")));
+        }
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Flags {
+        #[command(flatten)]
+        update: Update,
+    }
+
+    #[test]
+    fn flags_become_members_of_the_body() {
+        let check = |flags: &[&str], expected: Json| {
+            let matches = Flags::command().get_matches_from([&["x", "api_1"], flags].concat());
+            let flags = Flags::from_arg_matches(&matches).unwrap();
+            assert_eq!(flags.update.body().unwrap(), expected);
+        };
+        check(
+            &["--permission=a:read=Read = see", "--permission=a:write"],
+            json!({ "permissions": [
+                { "name": "a:read", "description": "Read = see" },
+                { "name": "a:write", "description": null },
+            ] }),
+        );
+        check(
+            &["--accept-basic=true", "--query-parameter=api_key"],
+            json!({ "accept_basic": true, "query_parameter": "api_key" }),
+        );
+        check(
+            &["--accept-basic", "false", "--no-query-parameter", "--no-resource-servers"],
+            json!({ "accept_basic": false, "query_parameter": null, "resource_servers": [] }),
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! `claviger org`: the customers.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::{
+    body::{Body, Switch, json_value},
+    client::{Remote, Service},
+    failure::Failure,
+    limits::{self, LimitChanges, Limits, Quota, RateLimit},
+    noun::{self, Noun, Paging, joined, or, short, yes},
+    policy::Policy,
+};
+
+/// Make, list, show, change and delete organizations: your customers
+#[derive(Debug, Args)]
+pub(crate) struct Org {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make one
+    Create(Create),
+    /// List them, newest first
+    List(List),
+    /// Show one
+    Show {
+        /// Its id or slug
+        organization: String,
+    },
+    /// Change one
+    Update(Update),
+    /// Delete one, and end every credential in it
+    Delete {
+        /// Its id or slug
+        organization: String,
+    },
+    /// Show and change what its credentials must be like
+    #[command(subcommand)]
+    Policy(Policy),
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// How people call it
+    #[arg(long)]
+    name: String,
+    /// Its handle [default: made from the name]
+    #[arg(long)]
+    slug: Option<String>,
+    /// What your own records call it
+    #[arg(long, value_name = "ID")]
+    external_id: Option<String>,
+    /// A JSON object
+    #[arg(long, value_name = "JSON", value_parser = json_value)]
+    metadata: Option<Json>,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// With this text in name, slug or external id
+    #[arg(short, long, value_name = "TEXT")]
+    query: Option<String>,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+#[derive(Debug, Args)]
+struct Update {
+    /// Its id or slug
+    organization: String,
+    /// New name
+    #[arg(long)]
+    name: Option<String>,
+    /// New handle
+    #[arg(long)]
+    slug: Option<String>,
+    /// What your own records call it
+    #[arg(long, value_name = "ID")]
+    external_id: Option<String>,
+    /// Nothing that your own records call it
+    #[arg(long, conflicts_with = "external_id")]
+    no_external_id: bool,
+    /// A JSON object; replaces the one before
+    #[arg(long, value_name = "JSON", value_parser = json_value)]
+    metadata: Option<Json>,
+    /// All that it may use at all; may be given several times
+    #[arg(long = "ceiling", value_name = "PERMISSION")]
+    ceiling: Vec<String>,
+    /// It may use what every organization may
+    #[arg(long, conflicts_with = "ceiling")]
+    no_ceiling: bool,
+    #[command(flatten)]
+    limits: LimitChanges,
+    #[command(flatten)]
+    switch: Switch,
+}
+
+/// What the tables need of an organization.
+#[derive(Debug, Deserialize)]
+struct Organization {
+    id: String,
+    slug: String,
+    name: String,
+    external_id: Option<String>,
+    ceiling: Option<Vec<String>>,
+    rate_limits: Option<Vec<RateLimit>>,
+    quota: Option<Quota>,
+    metadata: Json,
+    disabled: bool,
+    created_at: String,
+}
+
+pub(crate) fn run(Org { remote, command }: Org) -> Result<ExitCode, Failure> {
+    let service = remote.service()?;
+    match command {
+        Command::Create(create) => {
+            let next = "`claviger service-account create --organization ID` makes an application in it.";
+            noun::create::<Organization>(&service, &create.body(), next)?;
+        }
+        Command::List(List { query, paging }) => {
+            noun::list::<Organization>(&service, &paging, &[("q", query.as_deref())])?;
+        }
+        Command::Show { organization } => {
+            noun::show::<Organization>(&service, &service.organization(&organization)?)?;
+        }
+        Command::Update(mut update) => {
+            let called = std::mem::take(&mut update.organization);
+            let changes = update.body()?;
+            noun::update::<Organization>(&service, &service.organization(&called)?, &changes)?;
+        }
+        Command::Delete { organization } => {
+            let gone = "Every service account and key in it ended with it.";
+            noun::delete::<Organization>(&service, &service.organization(&organization)?, gone)?;
+        }
+        Command::Policy(policy) => policy.run(&service)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Create {
+    fn body(self) -> Json {
+        let body = Body::new()
+            .with("name", Some(self.name))
+            .with("slug", self.slug)
+            .with("external_id", self.external_id)
+            .with("metadata", self.metadata);
+        self.limits.write(body).json()
+    }
+}
+
+impl Update {
+    fn body(self) -> Result<Json, Failure> {
+        let body = Body::new()
+            .with("name", self.name)
+            .with("slug", self.slug)
+            .with("external_id", self.external_id)
+            .without("external_id", self.no_external_id)
+            .with("metadata", self.metadata)
+            .with_list("ceiling", self.ceiling)
+            .without("ceiling", self.no_ceiling)
+            .with("disabled", self.switch.disabled());
+        self.limits.write(body).changes()
+    }
+}
+
+impl Noun for Organization {
+    const PATH: &'static str = "organizations";
+    const COMMAND: &'static str = "org";
+    const TITLES: &'static [&'static str] = &["ID", "SLUG", "NAME", "EXTERNAL ID", "DISABLED", "CREATED"];
+
+    fn row(self) -> Vec<String> {
+        let external_id = or(self.external_id, "-");
+        vec![self.id, self.slug, self.name, external_id, yes(self.disabled), short(&self.created_at)]
+    }
+
+    fn details(self) -> Vec<(&'static str, String)> {
+        vec![
+            ("id", self.id),
+            ("slug", self.slug),
+            ("name", self.name),
+            ("external id", or(self.external_id, "-")),
+            ("disabled", yes(self.disabled)),
+            ("ceiling", self.ceiling.map_or_else(|| "the default".to_owned(), |list| joined(Some(list), "nothing"))),
+            ("rate limits", limits::shown(self.rate_limits)),
+            ("quota", limits::shown_quota(self.quota)),
+            ("created", self.created_at),
+            ("metadata", self.metadata.to_string()),
+        ]
+    }
+}
+
+impl Service {
+    /// The id of an organization, which people may call by its slug.
+    pub(crate) fn organization(&self, called: &str) -> Result<String, Failure> {
+        if called.starts_with("org_") {
+            return Ok(called.to_owned());
+        }
+        noun::find(self, "organizations", called, |organization: &Organization| organization.slug == called)?
+            .map(|organization| organization.id)
+            .ok_or_else(|| {
+                let shown = crate::output::printable(called);
+                Failure::new(format!("there is no organization with the slug {shown}, or not for you"))
+                    .and("`claviger org list` shows those that there are")
+            })
+    }
+
+    /// The same where none may be named.
+    pub(crate) fn organization_id(&self, called: Option<&str>) -> Result<Option<String>, Failure> {
+        called.map(|called| self.organization(called)).transpose()
+    }
+}

@@ -4,7 +4,7 @@ use claviger_core::Sealed;
 use jiff::Timestamp;
 
 use crate::{
-    dialect::Pools,
+    dialect::{Pools, SERVER_TIME},
     error::StoreError,
     migrate,
     sql::{Executor, Row, WriteTransaction, sql},
@@ -63,6 +63,28 @@ impl Database {
             Err(StoreError::Unavailable(sqlx::Error::Database(cause))) if names_no_table(&*cause) => Ok(0),
             Err(error) => Err(error),
         }
+    }
+
+    /// The version of the schema that this version writes.
+    pub fn newest_schema() -> i64 {
+        migrate::newest()
+    }
+
+    /// What time its server has; `None` for SQLite, which has no clock of its own.
+    pub async fn server_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        match &self.pools {
+            Pools::Sqlite { .. } => Ok(None),
+            Pools::Postgres { .. } => Executor::Pools(&self.pools).one(sql(SERVER_TIME)).await?.time("now").map(Some),
+        }
+    }
+
+    /// How many audit chains there are, and of how many the last event is not the one that the head names: a quick look
+    /// that proves nothing about the events before.
+    pub async fn audit_heads(&self) -> Result<(i64, i64), StoreError> {
+        let query = sql("SELECT COUNT(*) AS chains, COUNT(CASE WHEN e.hash = h.hash THEN 1 END) AS sound
+                         FROM audit_head h LEFT JOIN audit_event e ON e.chain = h.chain AND e.seq = h.seq");
+        let row = Executor::Pools(&self.pools).one(query).await?;
+        Ok((row.int("chains")?, row.int("chains")? - row.int("sound")?))
     }
 
     /// Whether it answers.

@@ -1,4 +1,5 @@
-//! The whole difference between SQLite and PostgreSQL: how to connect, three words of the schema, one clause.
+//! The whole difference between SQLite and PostgreSQL: how to connect, three words of the schema, one clause, one
+//! question.
 
 use std::{str::FromStr, time::Duration};
 
@@ -19,6 +20,9 @@ pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Appended to a read that a change depends on. SQLite needs none: a write transaction there is alone.
 pub(crate) const LOCK_ROW: &str = " FOR UPDATE";
+
+/// What time PostgreSQL has, in milliseconds; only asked there.
+pub(crate) const SERVER_TIME: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now";
 
 /// The pools of one database. `follow` is one connection for whoever follows the change log: a revocation does not
 /// queue behind look-ups.

@@ -16,6 +16,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "limits", include_str!("../migrations/0002_limits.sql")),
 ];
 
+/// The last of them.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
+}
+
 /// Brings the schema up to this version. Safe to run on several nodes at once.
 pub(crate) async fn run(pools: &Pools) -> Result<(), StoreError> {
     run_to(pools, i64::MAX).await

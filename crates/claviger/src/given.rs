@@ -1,7 +1,7 @@
 //! Values as the operator gave them: from the file, the environment and the flags, each as text with its place, so that
 //! a refusal can name both. What a value means is `settings.rs`'s to know.
 
-use std::{ffi::OsString, path::Path, str::FromStr};
+use std::{cell::RefCell, ffi::OsString, path::Path, str::FromStr};
 
 use figment::{
     Figment, Metadata, Profile, Provider, Source,
@@ -38,7 +38,11 @@ const PREFIX: &str = "CLAVIGER_";
 const OTHER_VARIABLES: &[&str] = &["CONFIG", "URL", "TOKEN", "TEST_POSTGRES", "TEST_POSTGRES_BIN"];
 
 /// Values as they were given, each with its place.
-pub(crate) struct Given(Figment);
+pub(crate) struct Given {
+    values: Figment,
+    /// Where refusals are noted, if all of them are wanted; else the first one ends the reading.
+    refused: Option<RefCell<Vec<Failure>>>,
+}
 
 impl Given {
     pub(crate) fn gather(
@@ -68,12 +72,28 @@ impl Given {
         for (name, value) in flags {
             figment = figment.merge(One { name, value, place: format!("--{}", name.replace('_', "-")) });
         }
-        Ok(Self(figment))
+        Ok(Self { values: figment, refused: None })
+    }
+
+    /// From now on a refusal is noted, and what was refused counts as not given.
+    pub(crate) fn noting_refusals(self) -> Self {
+        Self { refused: Some(RefCell::default()), ..self }
+    }
+
+    pub(crate) fn refusals(self) -> Vec<Failure> {
+        self.refused.map(RefCell::into_inner).unwrap_or_default()
+    }
+
+    /// Refuses, or notes it.
+    pub(crate) fn refuse<T>(&self, failure: Failure) -> Result<Option<T>, Failure> {
+        let Some(refused) = &self.refused else { return Err(failure) };
+        refused.borrow_mut().push(failure);
+        Ok(None)
     }
 
     fn find(&self, name: &str) -> Option<(Value, String)> {
-        let value = self.0.find_value(name).ok()?;
-        let place = self.0.get_metadata(value.tag()).map_or_else(String::new, |metadata| match &metadata.source {
+        let value = self.values.find_value(name).ok()?;
+        let place = self.values.get_metadata(value.tag()).map_or_else(String::new, |metadata| match &metadata.source {
             Some(Source::File(path)) => path.display().to_string(),
             _ => metadata.name.to_string(),
         });
@@ -91,7 +111,7 @@ impl Given {
         let text = text(&value);
         match text.as_deref().and_then(read) {
             Some(value) => Ok(Some(value)),
-            None => Err(refused(name, &place, text.as_deref(), right)),
+            None => self.refuse(refused(name, &place, text.as_deref(), right)),
         }
     }
 
@@ -107,7 +127,10 @@ impl Given {
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Failure> {
         let Some((value, place)) = self.find(name) else { return Ok(None) };
-        text(&value).as_deref().and_then(read).map(Some).ok_or_else(|| refused(name, &place, None, right))
+        match text(&value).as_deref().and_then(read) {
+            Some(value) => Ok(Some(value)),
+            None => self.refuse(refused(name, &place, None, right)),
+        }
     }
 
     /// A list in the file; elsewhere, separated by commas.
@@ -123,9 +146,12 @@ impl Given {
         } else {
             text(&value).map(|text| text.split(',').map(|item| item.trim().to_owned()).collect())
         };
-        let items = items.ok_or_else(|| refused(name, &place, None, right))?;
+        let items = items.ok_or_else(|| refused(name, &place, None, right));
         let read = |item: String| read(&item).ok_or_else(|| refused(name, &place, Some(&item), right));
-        items.into_iter().map(read).collect::<Result<_, _>>().map(Some)
+        match items.and_then(|items| items.into_iter().map(read).collect::<Result<_, _>>()) {
+            Ok(items) => Ok(Some(items)),
+            Err(failure) => self.refuse(failure),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod audit;
 mod body;
 mod bootstrap;
 mod client;
+mod doctor;
 mod duration;
 mod example;
 mod failure;
@@ -51,6 +52,7 @@ enum Command {
     Bootstrap(bootstrap::Bootstrap),
     /// Bring the database up to this version (serve and bootstrap do so by themselves)
     Migrate(migrate::Migrate),
+    Doctor(doctor::Doctor),
     Org(organization::Org),
     ServiceAccount(service_account::ServiceAccount),
     Api(api::Api),
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Serve(command) => on_runtime(serve::run(command)),
         Command::Bootstrap(command) => on_runtime(bootstrap::run(command)),
         Command::Migrate(command) => on_runtime(migrate::run(command)),
+        Command::Doctor(command) => doctor::run(command),
         Command::Org(command) => organization::run(command),
         Command::ServiceAccount(command) => service_account::run(command),
         Command::Api(command) => api::run(command),

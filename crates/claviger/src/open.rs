@@ -91,6 +91,11 @@ pub(crate) async fn existing_keys(settings: &Settings, database: &Database) -> R
     Err(Failure::new(format!("database {} holds no keys yet; `claviger serve` makes them", settings.database)))
 }
 
+/// The master key, of a database that has keys, and where it is from. Nothing is made.
+pub(crate) fn existing_master_key(settings: &Settings) -> Result<(MasterKey, String), Failure> {
+    master_key(settings, true)
+}
+
 /// The app, before it listens. `bound` is where clients would reach it.
 pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: SocketAddr) -> App {
     let config = Config {

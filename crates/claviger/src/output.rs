@@ -13,24 +13,30 @@ use crate::{
 
 /// What was asked for.
 pub(crate) fn answer(text: &str) -> Result<(), Failure> {
-    to_stdout(text.trim_end_matches('\n'))
+    bytes(format!("{}\n", text.trim_end_matches('\n')).as_bytes())
+}
+
+/// The same, as it is.
+pub(crate) fn bytes(content: &[u8]) -> Result<(), Failure> {
+    match to_stdout(&[content]) {
+        // Who reads has seen enough: `claviger api-key list | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(unwritten),
+    }
 }
 
 /// A secret, alone on its line, so that `$(…)` catches it and nothing else.
 pub(crate) fn secret(secret: &Secret) -> Result<(), Failure> {
-    to_stdout(secret.expose())
+    to_stdout(&[secret.expose().as_bytes(), b"\n"]).map_err(unwritten)
 }
 
-fn to_stdout(text: &str) -> Result<(), Failure> {
-    bytes(text.as_bytes())?;
-    bytes(b"\n")
-}
-
-/// A file that somebody asked for, as it is.
-pub(crate) fn bytes(content: &[u8]) -> Result<(), Failure> {
+fn to_stdout(parts: &[&[u8]]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let written = out.write_all(content).and_then(|()| out.flush());
-    written.map_err(|error| Failure::because("cannot write to stdout", &error))
+    parts.iter().try_for_each(|part| out.write_all(part)).and_then(|()| out.flush())
+}
+
+fn unwritten(error: io::Error) -> Failure {
+    Failure::because("cannot write to stdout", &error)
 }
 
 /// Beside the answer: what happened, and the next step.

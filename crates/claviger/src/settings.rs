@@ -112,6 +112,25 @@ pub(crate) enum LogFormat {
 impl Settings {
     /// From everything that the process was given.
     pub(crate) fn load(flags: &SettingFlags, listen: &ListenFlags) -> Result<Self, Failure> {
+        Self::read(&Self::given(flags, listen)?)
+    }
+
+    /// The same, with everything that is wrong told at once.
+    pub(crate) fn examine(flags: &SettingFlags, listen: &ListenFlags) -> Result<Self, Vec<Failure>> {
+        let given = Self::given(flags, listen).map_err(|failure| vec![failure])?.noting_refusals();
+        let read = Self::read(&given);
+        let mut refused = given.refusals();
+        match read {
+            Ok(settings) if refused.is_empty() => Ok(settings),
+            Ok(_) => Err(refused),
+            Err(failure) => {
+                refused.push(failure);
+                Err(refused)
+            }
+        }
+    }
+
+    fn given(flags: &SettingFlags, listen: &ListenFlags) -> Result<Given, Failure> {
         let file = flags.config.as_deref();
         if let Some(file) = file.filter(|file| !file.is_file()) {
             return Err(Failure::new(format!("there is no settings file {}", file.display())));
@@ -126,7 +145,7 @@ impl Settings {
             ("public_url", &listen.public_url),
         ];
         let flags = flags.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value.clone())));
-        Self::read(&Given::gather(file.unwrap_or(Path::new(DEFAULT_FILE)), std::env::vars_os(), flags)?)
+        Given::gather(file.unwrap_or(Path::new(DEFAULT_FILE)), std::env::vars_os(), flags)
     }
 
     fn read(given: &Given) -> Result<Self, Failure> {

@@ -9,6 +9,7 @@ mod audit;
 mod bootstrap;
 mod crash;
 mod dev;
+mod doctor;
 mod guides;
 mod master_key;
 mod nginx;

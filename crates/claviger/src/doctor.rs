@@ -1,0 +1,373 @@
+//! `claviger doctor`: what stands between these settings and a service that runs well, each with its mend. It looks and
+//! never makes or changes anything.
+
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::Args;
+use claviger_store::{Database, KeyPurpose};
+use jiff::Timestamp;
+use reqwest::blocking::Client;
+use serde::Serialize;
+
+use crate::{
+    client::Output,
+    failure::Failure,
+    on_runtime, open, output,
+    settings::{DatabaseAt, ListenFlags, MasterKeyAt, SettingFlags, Settings},
+};
+
+/// Look for what is wrong with an instance, and tell how to mend it
+///
+/// Works beside a running service and before the first start, and changes nothing. Exits 1 if anything fails.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// How the findings are shown
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+    #[command(flatten)]
+    listen: ListenFlags,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+/// Clocks further apart than this make expiry differ noticeably between nodes.
+const CLOCKS_AGREE_MS: i64 = 2_000;
+/// From here on, what a node takes for now is no longer what the others do.
+const CLOCKS_DISAGREE_MS: i64 = 30_000;
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    state: State,
+    said: String,
+    mend: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// What was found so far.
+#[derive(Debug, Default, Serialize)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, check: &'static str, said: impl Into<String>) {
+        self.0.push(Finding { check, state: State::Ok, said: said.into(), mend: None });
+    }
+
+    fn warn(&mut self, check: &'static str, said: impl Into<String>, mend: impl Into<String>) {
+        self.0.push(Finding { check, state: State::Warn, said: said.into(), mend: Some(mend.into()) });
+    }
+
+    fn fail(&mut self, check: &'static str, said: impl Into<String>, mend: impl Into<String>) {
+        self.0.push(Finding { check, state: State::Fail, said: said.into(), mend: Some(mend.into()) });
+    }
+
+    /// A refusal that names its mend itself.
+    fn refused(&mut self, check: &'static str, failure: &Failure) {
+        self.0.push(Finding { check, state: State::Fail, said: failure.to_string(), mend: None });
+    }
+
+    fn healthy(&self) -> bool {
+        self.0.iter().all(|finding| finding.state != State::Fail)
+    }
+}
+
+pub(crate) fn run(doctor: Doctor) -> Result<ExitCode, Failure> {
+    let mut findings = Findings::default();
+    match Settings::examine(&doctor.settings, &doctor.listen) {
+        Err(refused) => refused.iter().for_each(|failure| findings.refused("settings", failure)),
+        Ok(settings) => {
+            output::start_log(&settings, "off");
+            findings.ok("settings", "every setting is known and sound");
+            addresses(&settings, &mut findings);
+            data_directory(&settings, &mut findings);
+            on_runtime(async {
+                database(&settings, &mut findings).await;
+                Ok(ExitCode::SUCCESS)
+            })?;
+            service(&settings, &mut findings)?;
+        }
+    }
+    let healthy = findings.healthy();
+    match doctor.output {
+        Output::Json => {
+            let report = serde_json::json!({ "ok": healthy, "findings": findings });
+            output::json(&serde_json::to_string_pretty(&report)?)?;
+        }
+        Output::Table => output::answer(&findings.shown())?,
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Findings {
+    fn shown(self) -> String {
+        let line = |Finding { check, state, said, mend }| {
+            let state = match state {
+                State::Ok => "ok",
+                State::Warn => "warn",
+                State::Fail => "FAIL",
+            };
+            let mend = mend.map(|mend| format!("; {mend}")).unwrap_or_default();
+            (state.to_owned(), format!("{check}: {said}{mend}"))
+        };
+        output::details(self.0.into_iter().map(line))
+    }
+}
+
+/// Where it listens, and what others are told.
+fn addresses(settings: &Settings, findings: &mut Findings) {
+    let internal = settings.internal_listen;
+    match (internal.ip().is_loopback(), settings.internal_token.is_some()) {
+        (true, _) => findings.ok("internal_listen", format!("{internal} is on loopback")),
+        (false, false) => findings.fail(
+            "internal_listen",
+            format!("{internal} is not on loopback and has no token; `claviger serve` refuses that"),
+            "set internal_token (CLAVIGER_INTERNAL_TOKEN), or listen on 127.0.0.1",
+        ),
+        (false, true) => findings.warn(
+            "internal_listen",
+            format!("{internal} is not on loopback, and speaks plain HTTP"),
+            "see that only your own services reach it: credentials pass there in the clear",
+        ),
+    }
+    let url = settings.public_url(settings.listen);
+    if url.starts_with("https://") {
+        findings.ok("public_url", url);
+    } else if settings.listen.ip().is_loopback() {
+        findings.ok("public_url", format!("{url}, for clients on this machine"));
+    } else {
+        findings.warn(
+            "public_url",
+            format!("{} is reachable from elsewhere, and clients are told {url}", settings.listen),
+            "put a proxy that ends TLS in front, and set public_url (CLAVIGER_PUBLIC_URL) to its https:// address",
+        );
+    }
+}
+
+fn data_directory(settings: &Settings, findings: &mut Findings) {
+    let directory = &settings.data_dir;
+    let shown = directory.display();
+    match fs::metadata(directory) {
+        Ok(found) if found.is_dir() => match open_to_others(directory) {
+            None => findings.ok("data_dir", format!("{shown} is for its owner alone")),
+            Some(mode) => {
+                findings.warn(
+                    "data_dir",
+                    format!("{shown} is open to others (mode {mode:04o})"),
+                    format!("`chmod 700 {shown}`"),
+                );
+            }
+        },
+        Ok(_) => {
+            findings.fail("data_dir", format!("{shown} is no directory"), "name one with data_dir (CLAVIGER_DATA_DIR)");
+        }
+        Err(_) if matches!(settings.database, DatabaseAt::Postgres(_)) => {
+            findings.ok("data_dir", "not needed with PostgreSQL");
+        }
+        Err(error) => findings.fail(
+            "data_dir",
+            format!("cannot look into {shown}: {error}"),
+            "`claviger serve` makes it on the first start; else, is data_dir (CLAVIGER_DATA_DIR) right?",
+        ),
+    }
+}
+
+/// The mode, if it lets anybody but the owner in.
+fn open_to_others(path: &Path) -> Option<u32> {
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
+async fn database(settings: &Settings, findings: &mut Findings) {
+    if let DatabaseAt::Sqlite(path) = &settings.database {
+        let shown = path.display();
+        // An empty file is none yet, and opening it would begin one.
+        if fs::metadata(path).map_or(0, |file| file.len()) == 0 {
+            let mend = "`claviger serve` makes it on the first start; else, is data_dir (CLAVIGER_DATA_DIR) right?";
+            return findings.fail("database", format!("there is no database {shown}"), mend);
+        }
+        if let Some(mode) = open_to_others(path) {
+            findings.warn(
+                "database",
+                format!("{shown} is open to others (mode {mode:04o})"),
+                format!("`chmod 600 {shown}`"),
+            );
+        }
+    }
+    let database = match open::existing(settings).await {
+        Ok(database) => database,
+        Err(failure) => {
+            let mend = "see that it runs, and that database_url (CLAVIGER_DATABASE_URL) is right";
+            return findings.fail("database", failure.to_string(), mend);
+        }
+    };
+    match database.ping().await {
+        Ok(()) => findings.ok("database", format!("{} answers", settings.database)),
+        Err(error) => {
+            let said = Failure::because(format!("database {}", settings.database), &error).to_string();
+            return findings.fail("database", said, "see that it runs and that this user may read and write it");
+        }
+    }
+    if schema(&database, findings).await {
+        keys(settings, &database, findings).await;
+        clock(&database, findings).await;
+        audit_heads(&database, findings).await;
+    }
+    database.close().await;
+}
+
+/// Whether there is a schema to go on with.
+async fn schema(database: &Database, findings: &mut Findings) -> bool {
+    let ours = Database::newest_schema();
+    match database.schema_version().await {
+        Err(error) => findings.refused("schema", &Failure::because("cannot read the schema's version", &error)),
+        Ok(0) => {
+            findings.fail("schema", "the database is empty", "`claviger serve` or `claviger migrate` makes the schema");
+        }
+        Ok(there) if there > ours => findings.fail(
+            "schema",
+            format!("schema {there} was made by a newer Claviger; this one knows {ours}"),
+            "start that version, or restore a backup",
+        ),
+        Ok(there) if there < ours => {
+            let said = format!("schema {there}; this version has {ours}");
+            findings.warn(
+                "schema",
+                said,
+                "`claviger serve` brings it up to date when it starts, `claviger migrate` now",
+            );
+            return true;
+        }
+        Ok(there) => {
+            findings.ok("schema", format!("schema {there}, as this version has it"));
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether the master key opens what is sealed.
+async fn keys(settings: &Settings, database: &Database, findings: &mut Findings) {
+    let mut sealed = Vec::new();
+    for purpose in [KeyPurpose::Pepper, KeyPurpose::AuditChain] {
+        match database.sealed_keys(purpose).await {
+            Ok(keys) => sealed.extend(keys.into_iter().map(|(version, key)| (purpose.row(version), key))),
+            Err(error) => {
+                return findings.refused("master key", &Failure::because("cannot read the sealed keys", &error));
+            }
+        }
+    }
+    if sealed.is_empty() {
+        return findings.fail("master key", "the database holds no keys yet", "`claviger serve` makes them");
+    }
+    let (master, place) = match open::existing_master_key(settings) {
+        Ok(found) => found,
+        Err(failure) => return findings.refused("master key", &failure),
+    };
+    if let MasterKeyAt::File(path) = &settings.master_key
+        && let Some(mode) = open_to_others(path)
+    {
+        let (said, mend) = (format!("{place} can be read by others (mode {mode:04o})"), format!("`chmod 600 {place}`"));
+        findings.warn("master key", said, mend);
+    }
+    if sealed.iter().all(|(row, key)| master.unseal(row, key).is_ok()) {
+        return findings.ok("master key", format!("{place} opens the sealed keys"));
+    }
+    let said = format!("{place} is not the one that database {} was made with", settings.database);
+    findings.fail("master key", said, "restore that one from your backup");
+}
+
+async fn clock(database: &Database, findings: &mut Findings) {
+    let before = now();
+    let there = match database.server_time().await {
+        Ok(Some(there)) => there,
+        Ok(None) => return,
+        Err(error) => return findings.refused("clock", &Failure::because("cannot ask for the time", &error)),
+    };
+    // It was read somewhere between the question and the answer.
+    let middle = (before.as_millisecond() + now().as_millisecond()) / 2;
+    let apart = there.as_millisecond() - middle;
+    let said = format!("PostgreSQL's clock is {apart:+} ms from this machine's");
+    let mend = "let both follow NTP: each node judges expiry by its own clock";
+    if apart.abs() <= CLOCKS_AGREE_MS {
+        findings.ok("clock", said);
+    } else if apart.abs() <= CLOCKS_DISAGREE_MS {
+        findings.warn("clock", said, mend);
+    } else {
+        findings.fail("clock", said, mend);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this machine's clock is what is compared")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+async fn audit_heads(database: &Database, findings: &mut Findings) {
+    match database.audit_heads().await {
+        Ok((chains, 0)) => {
+            findings.ok("audit", format!("{chains} chains end at their heads; `claviger audit verify` proves them"));
+        }
+        Ok((chains, broken)) => findings.fail(
+            "audit",
+            format!("{broken} of {chains} chains do not end at their heads"),
+            "`claviger audit verify` tells where; keep this database as it is, and compare it with your backups",
+        ),
+        Err(error) => findings.refused("audit", &Failure::because("cannot read the audit chains", &error)),
+    }
+}
+
+/// The service on this machine, if one runs.
+fn service(settings: &Settings, findings: &mut Findings) -> Result<(), Failure> {
+    let at = reachable(settings.internal_listen);
+    let client = Client::builder().timeout(Duration::from_secs(5)).no_proxy().build()?;
+    let answer = match client.get(format!("http://{at}/health/ready")).send() {
+        Ok(answer) => answer,
+        Err(error) if error.is_connect() => {
+            findings.ok("service", format!("none runs at {at}"));
+            return Ok(());
+        }
+        Err(error) => {
+            let said = Failure::because(format!("what listens at {at} does not answer"), &error.without_url());
+            findings.fail("service", said.to_string(), "look into its log, or restart it");
+            return Ok(());
+        }
+    };
+    let status = answer.status();
+    let health: serde_json::Value = serde_json::from_str(&answer.text().unwrap_or_default()).unwrap_or_default();
+    match (status.is_success(), health["status"].as_str(), health["reason"].as_str()) {
+        (true, Some("ok"), _) => findings.ok("service", format!("the one at {at} is ready")),
+        (false, Some(_), Some(reason)) => {
+            findings.fail("service", format!("the one at {at} is not ready: {reason}"), "its log tells more");
+        }
+        _ => findings.fail(
+            "service",
+            format!("what listens at {at} is no Claviger ({status})"),
+            "set internal_listen (CLAVIGER_INTERNAL_LISTEN) to a free address",
+        ),
+    }
+    Ok(())
+}
+
+/// Where this machine reaches a listener.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}

@@ -1,0 +1,146 @@
+//! What is wrong is found, with its mend, and nothing is made.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
+
+use crate::{
+    postgres::{MASTER_KEY, TestDatabase},
+    server::{Done, Instance},
+};
+
+/// Runs the doctor, and checks the state of one finding and what it says.
+fn check(instance: &Instance, name: &str, state: &str, said: &[&str]) -> Done {
+    let done = instance.run(&["doctor", "--output=json"]);
+    let report = done.json();
+    let findings = report["findings"].as_array().unwrap();
+    let failed = findings.iter().any(|finding| finding["state"] == "fail");
+    assert_eq!((done.code, report["ok"].as_bool()), (Some(i32::from(failed)), Some(!failed)), "{done:?}");
+    let found = findings.iter().filter(|finding| finding["check"] == name);
+    let matching = found.filter(|finding| {
+        let told = format!("{} {}", finding["said"], finding["mend"]);
+        finding["state"] == state && said.iter().all(|part| told.contains(part))
+    });
+    assert_eq!(matching.count(), 1, "{name} {state} {said:?}: {done:?}");
+    done
+}
+
+#[test]
+fn a_healthy_instance_has_no_finding() {
+    let instance = Instance::new();
+    instance.ok(&["bootstrap"]);
+    let before = fs::read(instance.data("claviger.db")).unwrap();
+    for name in ["settings", "internal_listen", "public_url", "data_dir", "database", "schema", "master key", "audit"] {
+        check(&instance, name, "ok", &[]);
+    }
+    let done = instance.run(&["doctor"]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{done:?}");
+    assert!(done.stdout.lines().all(|line| line.starts_with("ok ")), "{done:?}");
+    assert_eq!(fs::read(instance.data("claviger.db")).unwrap(), before);
+    assert_eq!(fs::read_dir(instance.data("")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_running_service_is_asked_how_it_is() {
+    let instance = Instance::new();
+    let server = instance.serve(&[]);
+    let listen = server.internal.trim_start_matches("http://");
+    let instance = instance.with("CLAVIGER_INTERNAL_LISTEN", listen);
+    check(&instance, "service", "ok", &["ready", listen]);
+    drop(server);
+    check(&instance, "service", "ok", &["none runs"]);
+}
+
+#[test]
+fn before_the_first_start_the_next_step_is_told_and_nothing_is_made() {
+    let instance = Instance::new();
+    let made = || fs::read_dir(instance.path()).unwrap().count();
+    let before = made();
+    check(&instance, "database", "fail", &["claviger.db", "claviger serve"]);
+    check(&instance, "data_dir", "fail", &["claviger serve"]);
+    assert_eq!(made(), before);
+    fs::create_dir(instance.data("")).unwrap();
+    fs::write(instance.data("claviger.db"), "").unwrap();
+    check(&instance, "database", "fail", &["there is no database"]);
+    assert_eq!(fs::metadata(instance.data("claviger.db")).unwrap().len(), 0);
+    fs::write(instance.data("claviger.db"), "not a database, but long enough to have a header".repeat(10)).unwrap();
+    check(&instance, "database", "fail", &["not a database"]);
+}
+
+#[test]
+fn every_wrong_setting_is_found_at_once() {
+    let instance = Instance::new().with("CLAVIGER_BRAND", "A_").with("CLAVIGER_MAX_STALENESS", "1y");
+    check(&instance, "settings", "fail", &["brand in CLAVIGER_BRAND", "2 to 16"]);
+    check(&instance, "settings", "fail", &["max_staleness in CLAVIGER_MAX_STALENESS", "1s to 60s"]);
+    let instance = Instance::new().with("CLAVIGER_BRND", "acme");
+    check(&instance, "settings", "fail", &["brnd", "CLAVIGER_BRND"]);
+}
+
+#[test]
+fn listening_for_others_wants_a_token_and_tls() {
+    let instance = Instance::new().with("CLAVIGER_INTERNAL_LISTEN", "0.0.0.0:0").with("CLAVIGER_LISTEN", "0.0.0.0:0");
+    check(&instance, "internal_listen", "fail", &["CLAVIGER_INTERNAL_TOKEN"]);
+    check(&instance, "public_url", "warn", &["CLAVIGER_PUBLIC_URL"]);
+    let instance = instance.with("CLAVIGER_INTERNAL_TOKEN", "0123456789abcdef");
+    check(&instance, "internal_listen", "warn", &["plain HTTP"]);
+    let instance = instance.with("CLAVIGER_PUBLIC_URL", "https://keys.acme.test");
+    check(&instance, "public_url", "ok", &[]);
+}
+
+#[test]
+fn a_master_key_that_is_missing_open_or_another_is_found() {
+    let instance = Instance::new();
+    instance.ok(&["bootstrap"]);
+    let file = instance.data("master.key");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    check(&instance, "master key", "fail", &["0644", "chmod 600"]);
+    let key = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    check(&instance, "master key", "fail", &["master.key is missing", "restore"]);
+    assert!(!file.exists());
+    let elsewhere = instance.path().join("key");
+    fs::write(&elsewhere, &key).unwrap();
+    fs::set_permissions(&elsewhere, Permissions::from_mode(0o640)).unwrap();
+    let instance = instance.with("CLAVIGER_MASTER_KEY_FILE", elsewhere.to_str().unwrap());
+    check(&instance, "master key", "warn", &["0640", "chmod 600"]);
+    check(&instance, "master key", "ok", &["opens the sealed keys"]);
+    fs::write(&elsewhere, MASTER_KEY).unwrap();
+    let done = check(&instance, "master key", "fail", &["is not the one", "backup"]);
+    assert!(!done.stdout.contains(MASTER_KEY) && !done.stdout.contains(key.trim()), "{done:?}");
+}
+
+#[test]
+fn a_directory_that_others_can_read_is_found() {
+    let instance = Instance::new();
+    instance.ok(&["bootstrap"]);
+    fs::set_permissions(instance.data(""), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(instance.data("claviger.db"), Permissions::from_mode(0o644)).unwrap();
+    check(&instance, "data_dir", "warn", &["0755", "chmod 700"]);
+    check(&instance, "database", "warn", &["0644", "chmod 600"]);
+}
+
+#[test]
+fn a_newer_schema_and_a_cut_trail_are_found() {
+    let instance = Instance::new();
+    instance.ok(&["bootstrap"]);
+    instance.tamper("DELETE FROM audit_event WHERE seq = (SELECT MAX(seq) FROM audit_event)");
+    check(&instance, "audit", "fail", &["1 of ", "audit verify"]);
+    instance.tamper("UPDATE _sqlx_migrations SET version = 999");
+    check(&instance, "schema", "fail", &["999", "newer", "backup"]);
+}
+
+#[test]
+fn postgres_is_asked_for_its_time_and_one_that_does_not_answer_is_found() {
+    let database = TestDatabase::new();
+    let instance =
+        Instance::new().with("CLAVIGER_DATABASE_URL", database.url()).with("CLAVIGER_MASTER_KEY", MASTER_KEY);
+    check(&instance, "schema", "fail", &["empty", "claviger migrate"]);
+    instance.ok(&["bootstrap"]);
+    check(&instance, "clock", "ok", &["ms"]);
+    check(&instance, "data_dir", "ok", &["not needed"]);
+    check(&instance, "master key", "ok", &["CLAVIGER_MASTER_KEY"]);
+    let instance = instance.with("CLAVIGER_DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/keys");
+    let done = check(&instance, "database", "fail", &["127.0.0.1:1/keys", "CLAVIGER_DATABASE_URL"]);
+    assert!(!done.stdout.contains("hunter2"), "{done:?}");
+}

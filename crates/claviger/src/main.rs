@@ -22,6 +22,7 @@ mod open;
 mod organization;
 mod output;
 mod policy;
+mod reference;
 mod role;
 mod serve;
 mod service_account;
@@ -31,7 +32,7 @@ mod verify;
 
 use std::{future::Future, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::failure::Failure;
 
@@ -65,6 +66,8 @@ enum Command {
     /// List what happened, and prove the trail
     #[command(subcommand)]
     Audit(audit::Audit),
+    Completions(reference::Completions),
+    Man(reference::Man),
 }
 
 fn main() -> ExitCode {
@@ -83,6 +86,8 @@ fn main() -> ExitCode {
         Command::Verify(command) => verify::run(command),
         Command::Audit(audit::Audit::List(command)) => audit::list(command),
         Command::Audit(audit::Audit::Verify(command)) => on_runtime(audit::verify(command)),
+        Command::Completions(command) => reference::completions(command, Cli::command()),
+        Command::Man(command) => reference::man(command, Cli::command()),
     };
     done.unwrap_or_else(|failure| {
         output::complain(&failure);
@@ -96,8 +101,6 @@ fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

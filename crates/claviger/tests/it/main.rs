@@ -14,6 +14,7 @@ mod guides;
 mod master_key;
 mod nginx;
 mod postgres;
+mod reference;
 mod settings;
 mod stop;
 mod user;

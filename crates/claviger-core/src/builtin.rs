@@ -28,6 +28,8 @@ pub mod permission {
     pub const API_KEYS_READ: &str = "claviger:api_keys:read";
     /// Issue, change, roll, revoke and delete them.
     pub const API_KEYS_WRITE: &str = "claviger:api_keys:write";
+    /// Read how much credentials are used.
+    pub const USAGE_READ: &str = "claviger:usage:read";
     /// Read the audit trail.
     pub const AUDIT_EVENTS_READ: &str = "claviger:audit_events:read";
     /// Ask for the verdict on a credential.
@@ -73,6 +75,7 @@ pub const PERMISSIONS: &[BuiltinPermission] = &[
     both(p::ASSIGNMENTS_WRITE, "Give and take roles and permissions"),
     both(p::API_KEYS_READ, "Read API keys"),
     both(p::API_KEYS_WRITE, "Issue, change, roll, revoke and delete API keys"),
+    both(p::USAGE_READ, "Read how much credentials are used"),
     both(p::AUDIT_EVENTS_READ, "Read the audit trail"),
     both(p::VERIFY, "Ask for the verdict on a credential"),
     both(p::GRANTS_WRITE, "Give roles and permissions that one does not hold oneself"),

@@ -48,6 +48,26 @@ macro_rules! list_query {
 }
 pub(crate) use list_query;
 
+/// A query of members that are known.
+pub(crate) struct Asked<Q>(pub Q);
+
+impl<Q: DeserializeOwned> FromRequestParts<App> for Asked<Q> {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
+        if parts.uri.query().is_some_and(|query| query.len() > MAX_QUERY) {
+            let detail = format!("a query is at most {MAX_QUERY} bytes");
+            return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail));
+        }
+        let asked = Query::<Q>::from_request_parts(parts, app).await.map_err(|rejection| {
+            let detail =
+                rejection.body_text().chars().filter(|character| !character.is_control()).take(300).collect::<String>();
+            RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail)
+        })?;
+        Ok(Self(asked.0))
+    }
+}
+
 /// A list's query, with its filters and its place.
 pub(crate) struct Listing<Q> {
     pub filters: Q,
@@ -60,15 +80,7 @@ impl<Q: ListQuery> FromRequestParts<App> for Listing<Q> {
     type Rejection = RequestError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
-        if parts.uri.query().is_some_and(|query| query.len() > MAX_QUERY) {
-            let detail = format!("a query is at most {MAX_QUERY} bytes");
-            return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail));
-        }
-        let Query(filters) = Query::<Q>::from_request_parts(parts, app).await.map_err(|rejection| {
-            let detail =
-                rejection.body_text().chars().filter(|character| !character.is_control()).take(300).collect::<String>();
-            RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail)
-        })?;
+        let Asked(filters) = Asked::<Q>::from_request_parts(parts, app).await?;
         let limit = filters.limit().unwrap_or(DEFAULT_LIMIT);
         if limit == 0 || limit > MAX_LIMIT {
             let detail = format!("limit is 1 to {MAX_LIMIT}");

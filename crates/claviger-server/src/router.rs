@@ -17,7 +17,7 @@ use crate::{
     app::App,
     body::MAX_BODY,
     health, log,
-    manage::{api, api_key, assignment, audit_event, organization, role, service_account, token},
+    manage::{api, api_key, assignment, audit_event, organization, role, service_account, token, usage},
     openapi::{self, Document},
     problem::{Problem, RequestError},
     verify,
@@ -49,6 +49,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(assignment::list, assignment::create))
         .routes(routes!(assignment::show, assignment::delete))
         // What happened
+        .routes(routes!(usage::report))
         .routes(routes!(audit_event::list))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

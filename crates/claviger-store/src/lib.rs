@@ -37,7 +37,7 @@ pub use found::FoundSecret;
 pub use idempotency::{IdempotencyKey, Remembered};
 pub use quota::QuotaUses;
 pub use tx::Tx;
-pub use usage::{LastUse, RetiredUse, UsageBatch};
+pub use usage::{Counted, LastUse, RetiredUse, UsageBatch, UsageFilter, Used};
 pub use view::{Page, View};
 
 /// The storage of one instance.

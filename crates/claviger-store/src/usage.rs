@@ -1,4 +1,4 @@
-//! What verifying left behind, written in batches: counts, last uses, and uses of retired secrets.
+//! What verifying left behind, written in batches: counts, last uses, and uses of retired secrets. And reports of it.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,12 @@ use rand::CryptoRng;
 use crate::{
     Store,
     error::StoreError,
-    sql::{Query, WriteTransaction, sql, text},
+    sql::{Query, Row, WriteTransaction, sql, text},
+    view::View,
 };
 
 const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Rows per transaction, and per statement: below both engines' bound on values, and soon done.
 const CHUNK: usize = 500;
@@ -51,6 +53,92 @@ pub struct RetiredUse {
     pub number: u32,
     /// How to recognise the secret.
     pub hint: String,
+}
+
+/// What a report counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Verifications by verdict code and hour.
+    CodesByHour,
+    /// Verifications by verdict code and day (UTC).
+    CodesByDay,
+    /// Permissions asked for, by day (UTC).
+    PermissionsByDay,
+}
+
+/// Which use a report is about.
+#[derive(Debug, Clone, Copy)]
+pub struct UsageFilter {
+    /// Of one credential.
+    pub credential: Option<CredentialId>,
+    /// Of the credentials of one organization.
+    pub organization: Option<OrganizationId>,
+    /// What is counted.
+    pub counted: Counted,
+    /// From the start of the hour or day of this moment on.
+    pub from: Timestamp,
+    /// Before this moment.
+    pub to: Timestamp,
+}
+
+/// A line of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// Which credential.
+    pub credential: CredentialId,
+    /// When the hour or day begins.
+    pub start: Timestamp,
+    /// The verdict code or the permission.
+    pub what: String,
+    /// How often.
+    pub uses: i64,
+}
+
+impl Counted {
+    /// The start of the hour or day that a moment lies in.
+    pub fn start(self, at: Timestamp) -> Timestamp {
+        let start = at.as_millisecond().div_euclid(self.length()) * self.length();
+        Timestamp::from_millisecond(start).unwrap_or(at)
+    }
+
+    fn length(self) -> i64 {
+        match self {
+            Self::CodesByHour => HOUR_MS,
+            Self::CodesByDay | Self::PermissionsByDay => DAY_MS,
+        }
+    }
+}
+
+impl View<'_> {
+    /// What was used, oldest first, `limit` lines at most. Keys that are deleted are told too: they were used.
+    pub async fn usage(&mut self, filter: &UsageFilter, limit: u32) -> Result<Vec<Used>, StoreError> {
+        let (table, time, what) = match filter.counted {
+            Counted::CodesByHour | Counted::CodesByDay => ("usage_hour", "u.hour", "u.code"),
+            Counted::PermissionsByDay => ("usage_permission_day", "u.day", "u.permission"),
+        };
+        let length = filter.counted.length();
+        let select = format!(
+            "SELECT {time} - {time} % {length} AS start, u.credential, {what} AS what,
+                    CAST(SUM(u.uses) AS BIGINT) AS uses
+             FROM {table} u JOIN api_key k ON k.id = u.credential WHERE {time}"
+        );
+        let query = sql(&select)
+            .and_bind(" >= ?", filter.counted.start(filter.from))
+            .and_bind(&format!(" AND {time} < ?"), filter.to)
+            .and_if(" AND u.credential = ?", filter.credential.map(text))
+            .and_if(" AND k.organization = ?", filter.organization.map(text));
+        let query = self.bound(query, "k.organization").and(" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
+        let rows = self.executor.all(query.and_bind(" LIMIT ?", i64::from(limit))).await?;
+        let read = |row: &Row| {
+            Ok(Used {
+                credential: row.parse("credential")?,
+                start: row.time("start")?,
+                what: row.text("what")?,
+                uses: row.int("uses")?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
 }
 
 impl UsageBatch {
@@ -134,14 +222,14 @@ impl Store {
         tx.commit(event, now, rng).await
     }
 
-    /// Verifications of a credential by hour and code, for tests and later for `GET /v1/usage`.
+    /// Verifications of a credential by hour and code, for tests.
     pub async fn uses(&self, credential: CredentialId) -> Result<Vec<(i64, String, i64)>, StoreError> {
         let query = sql("SELECT hour, code, uses FROM usage_hour WHERE credential = $1 ORDER BY hour, code");
         let rows = self.read().all(query.bind(text(credential))).await?;
         rows.iter().map(|row| Ok((row.int("hour")?, row.text("code")?, row.int("uses")?))).collect()
     }
 
-    /// Permissions asked of a credential by day.
+    /// Permissions asked of a credential by day, for tests.
     pub async fn permission_uses(&self, credential: CredentialId) -> Result<Vec<(i64, String, i64)>, StoreError> {
         let query = sql(
             "SELECT day, permission, uses FROM usage_permission_day WHERE credential = $1 ORDER BY day, permission",

@@ -8,6 +8,7 @@ pub(crate) mod organization;
 pub(crate) mod role;
 pub(crate) mod service_account;
 pub(crate) mod token;
+pub(crate) mod usage;
 
 use claviger_core::{Reach, Rejection};
 use claviger_store::Tx;

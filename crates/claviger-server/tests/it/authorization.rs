@@ -47,6 +47,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/v1/assignments", "YYPP"),
     ("GET", "/v1/assignments/{id}", "YYPY"),
     ("DELETE", "/v1/assignments/{id}", "YYPP"),
+    ("GET", "/v1/usage", "YYPY"),
     ("GET", "/v1/audit-events", "YYPY"),
 ];
 
@@ -58,7 +59,7 @@ fn nobodys(path: &str) -> String {
     let prefix = match path.split('/').nth(2).unwrap() {
         "api-keys" => "key",
         "organizations" => "org",
-        "token" | "verify" | "audit-events" => return path.to_owned(),
+        "token" | "verify" | "usage" | "audit-events" => return path.to_owned(),
         "service-accounts" => "sa",
         "apis" => "api",
         "roles" => "role",

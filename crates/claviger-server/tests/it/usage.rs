@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use claviger_store::UsageBatch;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -40,6 +41,67 @@ on_both_databases! {
             uses == [("permission_missing".into(), 1), ("valid".into(), 5)]
                 && asked == [("invoices:read".into(), 5)]
         }).await;
+    }
+
+    async fn use_is_reported_by_hour_and_day_within_reach(app: &TestApp) {
+        let key = app.reader().await;
+        for _ in 0..3 {
+            app.verify(&key.token, json!({ "permissions": ["invoices:read"] })).await;
+        }
+        app.verify(&key.token, json!({ "permissions": ["invoices:write"] })).await;
+        let of_key = format!("/v1/usage?credential_id={}", key.id);
+        let report = async |more: &str| {
+            let usage = app.root().get(&format!("{of_key}{more}")).await.expect(StatusCode::OK);
+            let items = usage["items"].as_array().unwrap().iter();
+            items.map(|item| {
+                let what = item["code"].as_str().or(item["permission"].as_str()).unwrap().to_owned();
+                (what, item["uses"].as_i64().unwrap())
+            }).collect::<Vec<_>>()
+        };
+        let codes = [("permission_missing".to_owned(), 1), ("valid".to_owned(), 3)];
+        // Whatever hour it is: right before its end there would be two.
+        within(SOON, "the counts are told", async || report("&by=day").await == codes).await;
+        assert_eq!(report("&group=permission").await, [("invoices:read".to_owned(), 3)]);
+        assert_eq!(report("&to=2020-01-02T00:00:00Z").await, []);
+
+        // Another organization's administrator sees nothing of it, and of its own everything.
+        let (_, account) = app.account("strangers", &[]).await;
+        app.root().patch(&format!("/v1/service-accounts/{account}"), json!({ "roles": ["auditor"] })).await
+            .expect(StatusCode::OK);
+        let stranger = app.key(&account, &["claviger:*"], json!({})).await;
+        let usage = app.client(&stranger.token).get(&of_key).await.expect(StatusCode::OK);
+        assert_eq!(usage["items"], json!([]));
+        within(SOON, "its own use is told", async || {
+            let usage = app.client(&stranger.token).get("/v1/usage").await.expect(StatusCode::OK);
+            let items = usage["items"].as_array().unwrap();
+            !items.is_empty() && items.iter().all(|item| item["credential_id"] == stranger.id.as_str())
+        }).await;
+    }
+
+    async fn a_report_that_cannot_be_is_refused_with_what_can(app: &TestApp) {
+        for (query, status, code) in [
+            ("group=permission&by=hour", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("by=year", StatusCode::BAD_REQUEST, "invalid_query"),
+            ("credential_id=org_1", StatusCode::BAD_REQUEST, "invalid_query"),
+            ("colour=red", StatusCode::BAD_REQUEST, "invalid_query"),
+        ] {
+            app.root().get(&format!("/v1/usage?{query}")).await.problem(status, code);
+        }
+    }
+
+    async fn a_report_too_long_asks_for_a_narrower_question(app: &TestApp) {
+        let key = app.reader().await;
+        let id = key.id.parse().unwrap();
+        let now = app.app.now().as_millisecond() / 3_600_000 * 3_600_000;
+        let hours = (1..=10_001).map(|hour| ((id, now - hour * 3_600_000, "valid"), 1));
+        let mut batch = UsageBatch { hours: hours.collect(), ..UsageBatch::default() };
+        app.app.store.flush_usage(&mut batch).await.unwrap();
+        let path = format!("/v1/usage?credential_id={}&from=2000-01-01T00:00:00Z", key.id);
+        let reply = app.root().get(&path).await;
+        assert!(text(&reply.body["detail"]).contains("narrow"), "{}", reply.body);
+        reply.problem(StatusCode::UNPROCESSABLE_ENTITY, "too_many_items");
+        app.root().get(&format!("{path}&by=day")).await.expect(StatusCode::OK);
     }
 
     async fn using_a_retired_secret_is_an_event_once(app: &TestApp) {

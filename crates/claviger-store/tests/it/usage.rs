@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use claviger_store::{AuditFilter, LastUse, RetiredUse, UsageBatch};
+use claviger_core::Reach;
+use claviger_store::{AuditFilter, Counted, LastUse, RetiredUse, UsageBatch, UsageFilter};
 use claviger_token::CredentialId;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -52,6 +53,54 @@ on_both_databases! {
         assert_eq!(db.store.uses(other).await.unwrap(), [(HOUR, "valid".to_owned(), 10)]);
         assert_eq!(db.store.permission_uses(id).await.unwrap(), [(HOUR, "a:read".to_owned(), 8)]);
         assert_eq!(db.store.permission_uses(other).await.unwrap(), []);
+    }
+
+    async fn a_report_counts_by_hour_or_day_within_its_reach(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (id, other): (CredentialId, CredentialId) = (world.key.id.into(), world.strange_key.id.into());
+        let day = at(0).as_millisecond() / 86_400_000 * 86_400_000;
+        let hour = |number: i64| day + number * 3_600_000;
+        let permission = |text: &str| text.parse().unwrap();
+        let mut batch = UsageBatch {
+            hours: [
+                ((id, hour(0), "valid"), 1),
+                ((id, hour(1), "valid"), 2),
+                ((id, hour(1), "expired"), 3),
+                ((id, hour(24), "valid"), 4),
+                ((other, hour(1), "valid"), 5),
+            ].into(),
+            permission_days: [((id, day, permission("a:read")), 6), ((id, hour(24), permission("a:read")), 7)].into(),
+            ..UsageBatch::default()
+        };
+        db.store.flush_usage(&mut batch).await.unwrap();
+        let moment = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
+        let all = UsageFilter {
+            credential: None, organization: None, counted: Counted::CodesByHour, from: moment(day), to: moment(hour(48)),
+        };
+        let check = async |reach: Reach, filter: UsageFilter, expected: &[(i64, CredentialId, &str, i64)]| {
+            let used = db.store.within(reach).usage(&filter, 100).await.unwrap();
+            let used = used.iter().map(|used| (used.start.as_millisecond(), used.credential, used.what.as_str(), used.uses));
+            let mut used: Vec<_> = used.collect();
+            used.sort_by_key(|(start, credential, what, _)| (*start, *credential == other, *what));
+            assert_eq!(used, expected, "{filter:?}");
+        };
+        let of_acme = [
+            (hour(0), id, "valid", 1), (hour(1), id, "expired", 3), (hour(1), id, "valid", 2), (hour(24), id, "valid", 4),
+        ];
+        let strange = (hour(1), other, "valid", 5);
+        check(Reach::Instance, all, &[&of_acme[..3], &[strange], &of_acme[3..]].concat()).await;
+        check(Reach::Organization(world.acme.id), all, &of_acme).await;
+        check(Reach::Instance, UsageFilter { organization: Some(world.acme.id), ..all }, &of_acme).await;
+        check(Reach::Instance, UsageFilter { credential: Some(other), ..all }, &[strange]).await;
+        check(Reach::Organization(world.acme.id), UsageFilter { credential: Some(other), ..all }, &[]).await;
+        // A moment inside an hour means all of that hour; the end is left out.
+        check(Reach::Instance, UsageFilter { from: moment(hour(24) + 1), ..all }, &of_acme[3..]).await;
+        check(Reach::Instance, UsageFilter { to: moment(hour(1)), ..all }, &of_acme[..1]).await;
+        let days = UsageFilter { credential: Some(id), counted: Counted::CodesByDay, from: moment(hour(5)), ..all };
+        check(Reach::Instance, days, &[(day, id, "expired", 3), (day, id, "valid", 3), (hour(24), id, "valid", 4)]).await;
+        let permissions = UsageFilter { counted: Counted::PermissionsByDay, ..all };
+        check(Reach::Instance, permissions, &[(day, id, "a:read", 6), (hour(24), id, "a:read", 7)]).await;
+        assert_eq!(db.view().usage(&all, 2).await.unwrap().len(), 2);
     }
 
     async fn an_empty_batch_is_no_trouble(db: &TestDb) {

@@ -139,8 +139,9 @@ pub(crate) fn run(Api { remote, command }: Api) -> Result<ExitCode, Failure> {
     let service = remote.service()?;
     match command {
         Command::Create(create) => {
-            let next = "give its permissions with `claviger role create` or `claviger service-account create`.";
-            noun::create::<Protected>(&service, &create.body(), next)?;
+            noun::create(&service, &create.body(), |_: &Protected| {
+                "`claviger role create` and `claviger service-account create` give its permissions.".to_owned()
+            })?;
         }
         Command::List(List { query, paging }) => {
             noun::list::<Protected>(&service, &paging, &[("q", query.as_deref())])?;

@@ -168,6 +168,8 @@ struct Key {
     service_account_id: String,
     name: String,
     status: String,
+    revoked_at: Option<String>,
+    revoke_reason: Option<String>,
     environment: String,
     permissions: Vec<String>,
     objects: Option<Vec<String>>,
@@ -305,10 +307,11 @@ impl Noun for Key {
     }
 
     fn details(self) -> Vec<(&'static str, String)> {
+        let end = self.revoked_at.map(|at| format!(" {at} ({})", or(self.revoke_reason, "unspecified")));
         let mut rows = vec![
             ("id", self.id),
             ("name", self.name),
-            ("status", self.status),
+            ("status", self.status + &end.unwrap_or_default()),
             ("organization", self.organization_id),
             ("service account", self.service_account_id),
             ("environment", self.environment),

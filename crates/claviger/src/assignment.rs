@@ -95,11 +95,9 @@ pub(crate) fn run(Assignment { remote, command }: Assignment) -> Result<ExitCode
                 .with("role", granted.role)
                 .with("permission", granted.permission)
                 .with("scope", scope);
-            noun::create::<Held>(
-                &service,
-                &body.json(),
-                "it counts at once; `claviger assignment delete ID` takes it.",
-            )?;
+            noun::create(&service, &body.json(), |made: &Held| {
+                format!("it counts already; `claviger assignment delete {}` takes it away.", made.id)
+            })?;
         }
         Command::List(List { organization, principal, paging }) => {
             let organization = service.organization_id(organization.as_deref())?;

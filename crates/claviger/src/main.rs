@@ -28,6 +28,7 @@ mod serve;
 mod service_account;
 mod settings;
 mod token;
+mod usage;
 mod verify;
 
 use std::{future::Future, process::ExitCode};
@@ -63,6 +64,7 @@ enum Command {
     Token(token::Token),
     /// Ask whether a credential is valid
     Verify(verify::Verify),
+    Usage(usage::Usage),
     /// List what happened, and prove the trail
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Command::ApiKey(command) => api_key::run(command),
         Command::Token(command) => token::run(command),
         Command::Verify(command) => verify::run(command),
+        Command::Usage(command) => usage::run(command),
         Command::Audit(audit::Audit::List(command)) => audit::list(command),
         Command::Audit(audit::Audit::Verify(command)) => on_runtime(audit::verify(command)),
         Command::Completions(command) => reference::completions(command, Cli::command()),

@@ -50,9 +50,11 @@ pub(crate) fn show<N: Noun>(service: &Service, id: &str) -> Result<(), Failure> 
 }
 
 /// `next` is what one does with a new one.
-pub(crate) fn create<N: Noun>(service: &Service, body: &Json, next: &str) -> Result<(), Failure> {
-    shown::<N>(service, &service.post(&[N::PATH], body)?)?;
-    output::note(&format!("Made. Next: {next}"));
+pub(crate) fn create<N: Noun>(service: &Service, body: &Json, next: impl FnOnce(&N) -> String) -> Result<(), Failure> {
+    let answer = service.post(&[N::PATH], body)?;
+    shown::<N>(service, &answer)?;
+    let next = next(&understood::<N>(&answer)?);
+    output::note(&format!("Made. Next: {}", output::printable(&next)));
     Ok(())
 }
 

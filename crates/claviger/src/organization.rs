@@ -124,8 +124,12 @@ pub(crate) fn run(Org { remote, command }: Org) -> Result<ExitCode, Failure> {
     let service = remote.service()?;
     match command {
         Command::Create(create) => {
-            let next = "`claviger service-account create --organization ID` makes an application in it.";
-            noun::create::<Organization>(&service, &create.body(), next)?;
+            noun::create(&service, &create.body(), |made: &Organization| {
+                format!(
+                    "`claviger service-account create --organization {} --name …` makes an application in it.",
+                    made.slug
+                )
+            })?;
         }
         Command::List(List { query, paging }) => {
             noun::list::<Organization>(&service, &paging, &[("q", query.as_deref())])?;

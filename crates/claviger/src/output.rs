@@ -52,7 +52,7 @@ pub(crate) fn complain(failure: &Failure) {
 
 /// The service's own bytes. On a terminal, what would act on it is escaped, as JSON allows.
 pub(crate) fn json(text: &str) -> Result<(), Failure> {
-    if !io::stdout().is_terminal() {
+    if !is_terminal() {
         return answer(text);
     }
     let mut escaped = String::with_capacity(text.len());
@@ -93,6 +93,33 @@ pub(crate) fn details(members: impl IntoIterator<Item = (String, String)>) -> St
         name.set_constraint(ColumnConstraint::ContentWidth);
     }
     text(table)
+}
+
+/// A chart of bars, the longest as wide as the terminal lets it be.
+pub(crate) fn bars(values: &[(String, u64)]) -> String {
+    const WIDEST: usize = 60;
+    let most = values.iter().map(|(_, value)| *value).max().unwrap_or_default();
+    let label = values.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
+    let number = most.to_string().len();
+    let room = bare().width().map_or(WIDEST, |width| usize::from(width).saturating_sub(label + number + 2));
+    let room = room.clamp(1, WIDEST);
+    let line = |(name, value): &(String, u64)| {
+        // Whatever there is can be seen.
+        let length = (u128::from(*value) * room as u128).div_ceil(u128::from(most.max(1)));
+        let bar = "█".repeat(usize::try_from(length).unwrap_or(room));
+        format!("{:label$} {value:>number$} {bar}", printable(name)).trim_end().to_owned()
+    };
+    values.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether somebody looks at the answers.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// An answer instead of the one before, on a terminal.
+pub(crate) fn redraw(text: &str) -> Result<(), Failure> {
+    answer(&format!("\x1b[H\x1b[2J{text}"))
 }
 
 fn bare() -> Table {
@@ -162,5 +189,29 @@ pub(crate) fn start_log(settings: &Settings, usual: &str) {
     match settings.log_format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_long_as_its_share_and_never_nothing_for_something() {
+        let values = [("a", 0), ("bb", 1), ("c", 300), ("d", 600)].map(|(label, value)| (label.to_owned(), value));
+        let chart = bars(&values);
+        let lengths: Vec<usize> = chart.lines().map(|line| line.matches('█').count()).collect();
+        assert!(lengths[0] == 0 && lengths[1] == 1 && lengths[2] * 2 == lengths[3] && lengths[3] >= 2, "{chart}");
+        assert!(chart.starts_with("a    0\nbb   1 █\nc  300 █"), "{chart}");
+        assert_eq!(bars(&[]), "");
+    }
+
+    #[test]
+    fn what_acts_on_a_terminal_is_taken_out() {
+        let check = |text: &str, expected: &str| assert_eq!(printable(text), expected, "{text:?}");
+        check("plain é 漢", "plain é 漢");
+        check("\x1b[31mred\x1b[0m", "[31mred[0m");
+        check("a\u{9b}2Jb\x07\r\n\tc", "a2Jbc");
+        check("gnp.\u{202e}exe\u{2066}", "gnp.exe");
     }
 }

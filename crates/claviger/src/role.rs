@@ -112,8 +112,9 @@ pub(crate) fn run(Role { remote, command }: Role) -> Result<ExitCode, Failure> {
                 .with("organization_id", service.organization_id(organization.as_deref())?)
                 .with("description", description)
                 .with("permissions", Some(permissions));
-            let next = "`claviger assignment create --principal ID --role NAME` gives it to somebody.";
-            noun::create::<Named>(&service, &body.json(), next)?;
+            noun::create(&service, &body.json(), |made: &Named| {
+                format!("`claviger assignment create --principal … --role {}` gives it to somebody.", made.name)
+            })?;
         }
         Command::List(List { organization, query, paging }) => {
             let organization = service.organization_id(organization.as_deref())?;

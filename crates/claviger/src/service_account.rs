@@ -137,8 +137,12 @@ pub(crate) fn run(ServiceAccount { remote, command }: ServiceAccount) -> Result<
     match command {
         Command::Create(create) => {
             let organization = service.organization(&create.organization)?;
-            let next = "`claviger api-key create --service-account ID` makes a key of it.";
-            noun::create::<Account>(&service, &create.body(organization), next)?;
+            noun::create(&service, &create.body(organization), |made: &Account| {
+                format!(
+                    "`claviger api-key create --service-account {} --name … --permission …` makes a key of it.",
+                    made.id
+                )
+            })?;
         }
         Command::List(List { organization, query, paging }) => {
             let organization = service.organization_id(organization.as_deref())?;

@@ -13,6 +13,7 @@ mod doctor;
 mod guides;
 mod master_key;
 mod nginx;
+mod operator;
 mod postgres;
 mod reference;
 mod settings;

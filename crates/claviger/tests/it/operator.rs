@@ -1,0 +1,268 @@
+//! A day without leaving the command line, and what a terminal sees of it.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
+    process::Command,
+    thread,
+};
+
+use crate::server::{Done, Instance, Server, done, done_reading, wait_for};
+
+/// Somebody at a terminal, with the credential of an instance administrator.
+struct Operator {
+    instance: Instance,
+    server: Server,
+    token: String,
+}
+
+impl Operator {
+    fn new() -> Self {
+        let instance = Instance::new();
+        let server = instance.serve(&[]);
+        let token = instance.ok(&["bootstrap"]).trim().to_owned();
+        Self { instance, server, token }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        self.server.user(&self.instance, &self.token, arguments)
+    }
+
+    /// A command that succeeds, split at spaces; what holds spaces is given as `more`.
+    fn ok(&self, command: &str, more: &[&str]) -> Done {
+        let arguments: Vec<&str> = command.split(' ').chain(more.iter().copied()).collect();
+        let done = self.run(&arguments);
+        assert_eq!(done.code, Some(0), "{arguments:?}: {done:?}");
+        done
+    }
+
+    /// The id of what a command answers with, as JSON.
+    fn id(&self, command: &str, more: &[&str]) -> String {
+        self.ok(&format!("{command} --output=json"), more).json()["id"].as_str().unwrap().to_owned()
+    }
+
+    fn verify(&self, token: &str) -> Done {
+        let mut command = self.instance.claviger(&["verify", "-", "--permission=invoices:read", "--output=json"]);
+        command.env("CLAVIGER_URL", &self.server.public).env("CLAVIGER_TOKEN", &self.token);
+        done_reading(&mut command, &format!("{token}\n"))
+    }
+
+    fn code(&self, token: &str) -> String {
+        self.verify(token).json()["code"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn an_operators_day() {
+    let operator = Operator::new();
+
+    // A customer, what there is to protect, and an application that may use it.
+    let made = operator.ok("org create --name Acme --external-id cust-17", &[]);
+    assert!(
+        made.stdout.contains("acme") && made.stderr.contains("service-account create --organization acme"),
+        "{made:?}"
+    );
+    operator.id(
+        "api create --identifier https://api.acme.test --name Invoices --permission invoices:write",
+        &["--permission", "invoices:read=See invoices"],
+    );
+    operator.id("role create --name invoice-reader --organization acme --permission invoices:read", &[]);
+    let account =
+        operator.id("service-account create --organization acme --role invoice-reader", &["--name=billing sync"]);
+
+    // A key, which works.
+    let create = format!("api-key create --service-account {account} --name nightly --permission invoices:read");
+    let key = operator.ok(&format!("{create} --expires-in 90d"), &[]);
+    let first = key.stdout.trim();
+    assert!(first.starts_with("clv_key_") && key.stdout.lines().count() == 1 && !key.stderr.contains(first), "{key:?}");
+    assert_eq!(operator.code(first), "valid");
+    let own = operator.server.user(&operator.instance, first, &["token", "show", "--output=json"]).json();
+    let id = own["credential"]["id"].as_str().unwrap();
+
+    // Limits are set where the service knows them; the flags themselves are checked beside `limits.rs`.
+    // operator.ok(&format!("api-key update {id} --rate-limit default=100/1m --quota 1000/day"), &[]);
+    // assert!(operator.verify(first).json()["limits"][0]["remaining"].is_number());
+
+    // What there is.
+    for (command, expected) in [
+        ("org list", "cust-17"),
+        ("service-account list --organization acme", "billing sync"),
+        ("api list", "https://api.acme.test"),
+        ("role list --query invoice", "invoice-reader"),
+        ("assignment list --organization acme", "invoice-reader"),
+        ("api-key list --organization acme", "nightly"),
+        ("org policy show acme", "wildcard-allowed"),
+    ] {
+        let list = operator.ok(command, &[]);
+        assert!(list.stdout.contains(expected), "{command}: {list:?}");
+        operator.ok(&format!("{command} --output=json"), &[]).json();
+    }
+
+    // Things change.
+    operator.ok("org update acme --no-external-id", &["--name=Acme Ltd"]);
+    let shown = operator.ok("org show acme --output=json", &[]).json();
+    assert_eq!((shown["name"].as_str(), shown["external_id"].as_str()), (Some("Acme Ltd"), None));
+    operator.ok(&format!("api-key update {id} --no-expiry"), &[]);
+    operator.ok("org policy update acme --api-key-max-lifetime-days 90 --wildcard-allowed false", &[]);
+    operator.ok(&format!("api-key update {id} --disable"), &[]);
+    assert_eq!(operator.code(first), "disabled");
+    operator.ok(&format!("api-key update {id} --enable"), &[]);
+    assert_eq!(operator.code(first), "valid");
+
+    // The key is rolled with an overlap, by the operator and then by itself.
+    let second = operator.ok(&format!("api-key roll {id} --overlap 1h"), &[]).stdout;
+    let second = second.trim();
+    assert_eq!((operator.code(first), operator.code(second)), ("valid".to_owned(), "valid".to_owned()));
+    let third = operator.server.user(&operator.instance, second, &["token", "roll"]).stdout;
+    let third = third.trim();
+    assert_eq!((operator.code(second), operator.code(third)), ("revoked".to_owned(), "valid".to_owned()));
+
+    // How much is it used?
+    let usage = wait_for("the uses are told", || {
+        let usage = operator.ok(&format!("usage --credential {id}"), &[]);
+        (usage.stdout.contains("valid") && usage.stdout.contains("disabled")).then_some(usage)
+    });
+    assert!(usage.stdout.contains('█') && usage.stdout.contains(id), "{usage:?}");
+    let permissions = operator.ok("usage --organization acme --group permission --last 7d", &[]);
+    assert!(permissions.stdout.contains("invoices:read"), "{permissions:?}");
+    let report = operator.ok(&format!("usage --credential {id} --by day --output=json"), &[]).json();
+    assert_eq!(report["by"], "day");
+
+    // It leaked: it ends, and everything with it is seen.
+    let revoked = operator.ok(&format!("api-key revoke {id} --reason compromised"), &[]);
+    assert!(revoked.stdout.contains("revoked") && revoked.stderr.contains("within a second"), "{revoked:?}");
+    assert_eq!(operator.code(third), "revoked");
+    let trail = operator.ok(&format!("audit list --target {id} --all"), &[]);
+    for action in ["api_key.created", "api_key.rolled", "api_key.updated", "api_key.revoked"] {
+        assert!(trail.stdout.contains(action), "{action}: {trail:?}");
+    }
+    operator.ok("audit list --organization acme --action api_key.revoked --output=json", &[]).json();
+    assert!(operator.instance.ok(&["audit", "verify"]).contains("prove"));
+
+    // The customer leaves.
+    let gone = operator.ok("org delete acme", &[]);
+    assert!(gone.stdout.is_empty() && gone.stderr.contains("claviger audit list --target org_"), "{gone:?}");
+    let none = operator.run(&["org", "show", "acme"]);
+    assert!(none.code == Some(1) && none.stderr.contains("claviger org list"), "{none:?}");
+    operator.instance.assert_nowhere(&[&operator.token, first, second, third]);
+}
+
+#[test]
+fn a_credential_ends_itself() {
+    let operator = Operator::new();
+    let done = operator.ok("token revoke", &[]);
+    assert!(done.stdout.is_empty() && done.stderr.contains("Revoked"), "{done:?}");
+    let after = operator.run(&["token", "show"]);
+    assert!(after.code == Some(1) && after.stderr.contains("does not count"), "{after:?}");
+}
+
+#[test]
+fn rights_are_given_and_taken() {
+    let operator = Operator::new();
+    let account = operator.id("service-account create --organization default --name helper --role member", &[]);
+    let given = operator.id(&format!("assignment create --principal {account} --permission claviger:verify"), &[]);
+    let rights = || {
+        let shown = operator.ok(&format!("service-account show {account} --output=json"), &[]).json();
+        format!("{} {}", shown["roles"], shown["permissions"])
+    };
+    assert_eq!(rights(), r#"["member"] ["claviger:verify"]"#);
+    operator.ok(&format!("assignment show {given}"), &[]);
+    operator.ok(&format!("assignment delete {given}"), &[]);
+    operator.ok(&format!("service-account update {account} --role auditor"), &[]);
+    assert_eq!(rights(), r#"["auditor"] []"#);
+    operator.ok(&format!("service-account update {account} --no-roles"), &[]);
+    assert_eq!(rights(), "[] []");
+    operator.ok(&format!("service-account delete {account}"), &[]);
+}
+
+#[test]
+fn wrong_usage_exits_2_and_asks_nobody() {
+    let instance = Instance::new();
+    for arguments in [
+        ["org", "update", "acme"].as_slice(),
+        &["org", "policy", "update", "acme"],
+        &["api-key", "update", "key_1"],
+        &["service-account", "update", "sa_1"],
+        &["api", "update", "api_1"],
+        &["role", "update", "role_1"],
+        &["org", "update", "acme", "--quota=1000/week"],
+        &["org", "create"],
+        &["api-key", "update", "key_1", "--disable", "--enable"],
+        &["api-key", "update", "key_1", "--no-expiry", "--expires-in=1d"],
+        &["api-key", "update", "key_1", "--no-objects", "--object=a:b"],
+        &["assignment", "create", "--principal=sa_1"],
+        &["assignment", "create", "--principal=sa_1", "--role=a", "--permission=b"],
+        &["audit", "list", "--since=yesterday"],
+        &["usage", "--last=7d", "--from=2026-01-01T00:00:00Z"],
+        &["usage", "--watch"],
+        &["verify", "x", "--cost=-1"],
+        &["token", "update"],
+    ] {
+        // Nobody listens there.
+        let done = instance.run(&[arguments, &["--url=http://127.0.0.1:1"]].concat());
+        assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""), "{arguments:?}: {done:?}");
+        assert!(!done.stderr.is_empty() && !done.stderr.contains("does not answer"), "{arguments:?}: {done:?}");
+    }
+}
+
+#[test]
+fn tables_fit_the_terminal() {
+    let operator = Operator::new();
+    operator.ok("org create", &["--name", "long name ".repeat(9).trim_end()]);
+    for command in
+        ["org list", "role list", "api list", "api-key list", "audit list --all", "org show default", "usage"]
+    {
+        let mut command = operator.instance.claviger(&command.split(' ').collect::<Vec<_>>());
+        command.env("CLAVIGER_URL", &operator.server.public).env("CLAVIGER_TOKEN", &operator.token);
+        let narrow = done(command.env("COLUMNS", "60").output().unwrap());
+        assert_eq!(narrow.code, Some(0), "{narrow:?}");
+        let wide = narrow.stdout.lines().find(|line| line.chars().count() > 60);
+        assert_eq!(wide, None, "{}", narrow.stdout);
+        // An id stays in one piece, for whoever copies it.
+        let broken = narrow.stdout.contains("org_") && !narrow.stdout.split_whitespace().any(|word| word.len() == 30);
+        assert!(!broken, "{}", narrow.stdout);
+    }
+}
+
+/// A service that answers everything with this.
+fn hostile(body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let request = BufReader::new(stream.try_clone().unwrap());
+            let _headers = request.lines().map_while(Result::ok).take_while(|line| !line.is_empty()).count();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length:";
+            let _ = stream.write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn names_do_not_act_on_the_terminal() {
+    const ESCAPE: &str = "\\u001b]0;owned\\u0007\\u001b[2J\u{9b}31m\\r\u{202e}evil";
+    let organization = format!(
+        r#"{{"id":"org_1{ESCAPE}","slug":"x","name":"{ESCAPE}","external_id":"{ESCAPE}","ceiling":["{ESCAPE}"],
+            "metadata":{{"{ESCAPE}":"{ESCAPE}"}},"disabled":false,"created_at":"{ESCAPE}"}}"#
+    );
+    let list = format!(r#"{{"items":[{organization}],"next_cursor":null}}"#);
+    let instance = Instance::new();
+    let check = |url: &str, arguments: &[&str]| {
+        let done = instance.run(&[arguments, &["--url", url]].concat());
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!done.stdout.contains(acts) && !done.stderr.contains(acts), "{arguments:?}: {done:?}");
+        assert!(done.stdout.contains("evil"), "{done:?}");
+    };
+    let (list, one) = (hostile(list.leak()), hostile(organization.leak()));
+    check(&list, &["org", "list"]);
+    check(&one, &["org", "show", "org_1"]);
+
+    // JSON is the service's own bytes, but on a terminal what would act on it is escaped.
+    let mut command = Command::new("script");
+    let claviger = format!("{} org show org_1 --output json --url {one}", env!("CARGO_BIN_EXE_claviger"));
+    let done = done(command.args(["-qec", &claviger, "/dev/null"]).env_remove("CLAVIGER_TOKEN").output().unwrap());
+    assert!(done.stdout.contains("\\u009b31m") && !done.stdout.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{done:?}");
+}

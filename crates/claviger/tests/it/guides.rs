@@ -69,6 +69,34 @@ fn the_guide_to_api_keys_works_as_written() {
 }
 
 #[test]
+fn the_guide_to_the_command_line_works_as_written() {
+    let instance = Instance::new();
+    check(
+        &instance,
+        &instance.serve(&[]),
+        &blocks(include_str!("../../../../docs/command-line.md"), "sh").join("\n"),
+        &[
+            "(root)",
+            "https://api.acme.test",
+            "cust-17",
+            "invoice-reader",
+            "valid",
+            "api-key-max-lifetime-days",
+            "192.0.2.0/24",
+            "█",
+            "invoices:read",
+            "retiring",
+            "compromised",
+            "refused: revoked",
+            "exit 1",
+            "api_key.revoked",
+            "prove",
+            "ok",
+        ],
+    );
+}
+
+#[test]
 fn the_first_key_of_the_readme_verifies_as_written() {
     let instance = Instance::new();
     let server = instance.serve(&["--dev"]);

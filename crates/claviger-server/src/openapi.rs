@@ -27,6 +27,7 @@ use crate::{app::App, router::described};
         (name = "Service accounts", description = "The non-person principals of an organization"),
         (name = "APIs", description = "What is protected, and which permissions it declares"),
         (name = "Roles and assignments", description = "Who may do what"),
+        (name = "Usage", description = "How much credentials are used"),
         (name = "Audit", description = "What happened"),
         (name = "Health"),
     ),

@@ -7,7 +7,7 @@ use claviger_token::Secret;
 use reqwest::{
     Method, StatusCode,
     blocking::{Client, Response},
-    header::{CONTENT_TYPE, LOCATION},
+    header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::Deserialize;
@@ -149,6 +149,7 @@ impl Service {
     fn refused(&self, status: StatusCode, response: Response) -> Failure {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (sort, location) = (header(CONTENT_TYPE).unwrap_or_default(), header(LOCATION));
+        let retry = header(RETRY_AFTER).and_then(|seconds| seconds.parse::<u64>().ok());
         if let Some(location) = location.filter(|_| status.is_redirection()) {
             let line = format!("{} points to {}; give that address with --url", self.base, printable(&location));
             return Failure::new(line);
@@ -167,6 +168,9 @@ impl Service {
         }
         if let Some(permission) = &problem.permission {
             failure = failure.and(format!("your credential lacks {}", printable(permission)));
+        }
+        if let Some(seconds) = retry {
+            failure = failure.and(format!("try again in {seconds}s"));
         }
         match status {
             StatusCode::UNAUTHORIZED if self.token.is_none() => failure

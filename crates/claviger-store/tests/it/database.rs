@@ -4,7 +4,10 @@ use claviger_core::Sealed;
 use claviger_store::{Database, KeyPurpose, StoreError};
 use tokio::task::JoinSet;
 
-use crate::sample::{World, at};
+use crate::{
+    db::Engine,
+    sample::{World, at},
+};
 
 on_both_databases! {
     async fn migrating_again_changes_nothing(db: &TestDb) {
@@ -64,6 +67,21 @@ on_both_databases! {
         empty.close().await;
     }
 
+    async fn what_a_doctor_asks_is_answered(db: &TestDb) {
+        World::stored(db).await;
+        let database = db.store.database();
+        assert_eq!(database.schema_version().await.unwrap(), Database::newest_schema());
+        let time = database.server_time().await.unwrap();
+        // Whether it is right depends on two clocks; that it is one of these years does not.
+        let sound = |time: jiff::Timestamp| (2024..2200).contains(&time.to_zoned(jiff::tz::TimeZone::UTC).year());
+        assert_eq!(time.map(sound), (db.engine == Engine::Postgres).then_some(true));
+
+        let (chains, broken) = database.audit_heads().await.unwrap();
+        assert!(chains >= 1 && broken == 0, "{chains} {broken}");
+        db.tamper("DELETE FROM audit_event WHERE seq = (SELECT MAX(seq) FROM audit_event)").await;
+        assert_eq!(database.audit_heads().await.unwrap(), (chains, 1));
+    }
+
     async fn a_released_migration_that_was_edited_is_refused(db: &TestDb) {
         db.tamper(&format!("UPDATE _sqlx_migrations SET checksum = {}", db.blob("00"))).await;
         let refused = db.store.database().migrate().await;
@@ -90,10 +108,10 @@ on_both_databases! {
         let holds = |bytes: &[u8]| dump.windows(bytes.len()).any(|window| window == bytes);
         assert!(holds(b"globex") && holds(&world.digest.bytes) && holds(world.strange_key.id.to_string().as_bytes()));
         let tables = match db.engine {
-            crate::db::Engine::Sqlite => {
+            Engine::Sqlite => {
                 "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name NOT IN ('_sqlx_migrations', 'sqlite_sequence')"
             }
-            crate::db::Engine::Postgres => {
+            Engine::Postgres => {
                 "SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'"
             }
         };

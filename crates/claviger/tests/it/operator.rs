@@ -224,6 +224,19 @@ fn tables_fit_the_terminal() {
     }
 }
 
+#[test]
+fn use_is_drawn_again_and_again_on_a_terminal() {
+    let operator = Operator::new();
+    wait_for("something was used", || operator.ok("usage", &[]).stdout.contains("valid").then_some(()));
+    let mut command = Command::new("timeout");
+    let claviger = format!("{} usage --watch", env!("CARGO_BIN_EXE_claviger"));
+    command.args(["-s", "INT", "5", "script", "-qec", &claviger, "/dev/null"]);
+    command.env("CLAVIGER_URL", &operator.server.public).env("CLAVIGER_TOKEN", &operator.token);
+    let watched = done(command.output().unwrap());
+    let drawn = watched.stdout.split("\x1b[H\x1b[2J").filter(|frame| frame.contains('█')).count();
+    assert!(drawn >= 2 && watched.stdout.contains("Ctrl-C"), "{watched:?}");
+}
+
 /// A service that answers everything with this.
 fn hostile(body: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -96,6 +96,7 @@ pub(crate) fn run(doctor: Doctor) -> Result<ExitCode, Failure> {
             data_directory(&settings, &mut findings);
             on_runtime(async {
                 database(&settings, &mut findings).await;
+                redis(&settings, &mut findings).await;
                 Ok(ExitCode::SUCCESS)
             })?;
             service(&settings, &mut findings)?;
@@ -189,6 +190,19 @@ fn data_directory(settings: &Settings, findings: &mut Findings) {
 fn open_to_others(path: &Path) -> Option<u32> {
     let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
+}
+
+/// What makes limits exact across nodes, if that is wanted.
+async fn redis(settings: &Settings, findings: &mut Findings) {
+    let Some(redis) = &settings.redis else { return };
+    match redis.ping().await {
+        Ok(()) => findings.ok("redis", format!("{redis:?} answers")),
+        Err(error) => findings.warn(
+            "redis",
+            format!("{redis:?} does not answer: {error}; each node enforces limits by itself"),
+            "is it running, and are address and password in redis_url (CLAVIGER_REDIS_URL) right?",
+        ),
+    }
 }
 
 async fn database(settings: &Settings, findings: &mut Findings) {

@@ -4,6 +4,7 @@
 //! room must not know what a node does then.
 
 use std::{
+    error::Error,
     fmt,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
@@ -77,12 +78,27 @@ impl RedisAt {
     pub fn parse(text: &str) -> Option<Self> {
         Client::open(text).ok().map(Self)
     }
+
+    /// Whether it answers, and lets us in.
+    pub async fn ping(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        redis::cmd("PING").query_async::<()>(&mut self.connection()).await.map_err(Into::into)
+    }
+
+    /// Connects when it is first needed.
+    fn connection(&self) -> ConnectionManager {
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(PATIENCE))
+            .set_connection_timeout(Some(CONNECTING_PATIENCE))
+            .set_number_of_retries(0);
+        #[expect(clippy::expect_used, reason = "it fails only for push messages, which are not asked for")]
+        ConnectionManager::new_lazy_with_config(self.0.clone(), config).expect("no push messages")
+    }
 }
 
 /// Without the password.
 impl fmt::Debug for RedisAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RedisAt({})", self.0.get_connection_info().addr())
+        write!(f, "Redis at {}", self.0.get_connection_info().addr())
     }
 }
 
@@ -104,16 +120,9 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    /// Connects when it is first needed.
     pub(super) fn new(at: &RedisAt) -> Self {
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(PATIENCE))
-            .set_connection_timeout(Some(CONNECTING_PATIENCE))
-            .set_number_of_retries(0);
-        #[expect(clippy::expect_used, reason = "it fails only for push messages, which are not asked for")]
-        let connection = ConnectionManager::new_lazy_with_config(at.0.clone(), config).expect("no push messages");
         Self {
-            connection,
+            connection: at.connection(),
             script: Script::new(SCRIPT),
             away: AtomicBool::new(false),
             next_try: AtomicU64::new(0),

@@ -126,7 +126,7 @@ fn a_newer_schema_and_a_cut_trail_are_found() {
     instance.ok(&["bootstrap"]);
     instance.tamper("DELETE FROM audit_event WHERE seq = (SELECT MAX(seq) FROM audit_event)");
     check(&instance, "audit", "fail", &["1 of ", "audit verify"]);
-    instance.tamper("UPDATE _sqlx_migrations SET version = 999");
+    instance.tamper("UPDATE _sqlx_migrations SET version = 999 WHERE version = 1");
     check(&instance, "schema", "fail", &["999", "newer", "backup"]);
 }
 
@@ -142,5 +142,14 @@ fn postgres_is_asked_for_its_time_and_one_that_does_not_answer_is_found() {
     check(&instance, "master key", "ok", &["CLAVIGER_MASTER_KEY"]);
     let instance = instance.with("CLAVIGER_DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/keys");
     let done = check(&instance, "database", "fail", &["127.0.0.1:1/keys", "CLAVIGER_DATABASE_URL"]);
+    assert!(!done.stdout.contains("hunter2"), "{done:?}");
+}
+
+#[test]
+fn a_redis_that_is_away_is_worth_a_warning() {
+    let instance = Instance::new();
+    instance.ok(&["bootstrap"]);
+    let instance = instance.with("CLAVIGER_REDIS_URL", "redis://:hunter2@127.0.0.1:1");
+    let done = check(&instance, "redis", "warn", &["127.0.0.1:1", "redis_url"]);
     assert!(!done.stdout.contains("hunter2"), "{done:?}");
 }

@@ -79,9 +79,8 @@ fn an_operators_day() {
     let own = operator.server.user(&operator.instance, first, &["token", "show", "--output=json"]).json();
     let id = own["credential"]["id"].as_str().unwrap();
 
-    // Limits are set where the service knows them; the flags themselves are checked beside `limits.rs`.
-    // operator.ok(&format!("api-key update {id} --rate-limit default=100/1m --quota 1000/day"), &[]);
-    // assert!(operator.verify(first).json()["limits"][0]["remaining"].is_number());
+    operator.ok(&format!("api-key update {id} --rate-limit default=100/1m --quota 1000/day"), &[]);
+    assert_eq!(operator.verify(first).json()["limits"][0]["remaining"], 99);
 
     // What there is.
     for (command, expected) in [

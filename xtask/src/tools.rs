@@ -15,11 +15,14 @@ struct Package {
     directory: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 7] = [
     Package { name: "curl", binary: "curl", directory: "/usr/bin" },
     Package { name: "postgresql", binary: "postgres", directory: "/usr/lib/postgresql/*/bin" },
     Package { name: "redis-server", binary: "redis-server", directory: "/usr/bin" },
     Package { name: "nginx", binary: "nginx", directory: "/usr/sbin" },
+    Package { name: "caddy", binary: "caddy", directory: "/usr/bin" },
+    Package { name: "haproxy", binary: "haproxy", directory: "/usr/sbin" },
+    Package { name: "git", binary: "git", directory: "/usr/bin" },
 ];
 
 const CARGO_DENY: &str = "cargo-deny@0.20.2";

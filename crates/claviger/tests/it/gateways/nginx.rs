@@ -1,0 +1,72 @@
+//! The guide to nginx, and what nginx alone has.
+
+use serde_json::Value;
+
+use super::{Gateway, Guide, Instead, Key, Refusal, Run, promises::keeps};
+use crate::guides::blocks;
+
+static NGINX: Guide = Guide {
+    text: include_str!("../../../../../docs/gateways/nginx.md"),
+    files: &[("nginx", &["nginx.conf"])],
+    upstream: "server 127.0.0.1:8081",
+    run: Run::AsTheGuideSays,
+    refusal: Refusal::Document,
+    away: (503, 503),
+    by_method: |configuration| {
+        let proposed = blocks(NGINX.text, "conf");
+        asking(&configuration, proposed[0], proposed[1])
+    },
+    by_object: |configuration| {
+        let proposed = blocks(NGINX.text, "conf");
+        asking(&configuration, proposed[2], proposed[3])
+    },
+};
+
+/// The configuration with one more map, and a question that uses it.
+fn asking(configuration: &str, map: &str, question: &str) -> String {
+    let fixed = "proxy_pass http://claviger/v1/forward-auth?permission=invoices:read&nginx=1;";
+    configuration.replace(fixed, question).replace("upstream claviger {", &format!("{map}\n    upstream claviger {{"))
+}
+
+keeps! {
+    NGINX:
+    only_a_key_that_counts_and_holds_the_permission_passes,
+    a_revoked_key_is_refused_at_the_next_request,
+    both_secrets_pass_during_an_overlap_and_only_the_new_one_without,
+    headers_that_a_client_forges_never_reach_the_api,
+    headers_that_a_client_calls_hop_by_hop_reach_the_api,
+    a_body_reaches_the_api_and_not_before_the_verdict,
+    the_address_is_the_one_that_the_gateway_saw_and_not_a_forged_one,
+    connections_to_claviger_are_kept_whatever_the_verdict,
+    nothing_passes_while_claviger_is_away,
+    nothing_passes_while_claviger_does_not_answer,
+    nothing_passes_while_claviger_cannot_read_its_database,
+    the_permission_can_depend_on_the_method,
+    the_object_can_depend_on_the_path,
+    a_key_with_hundreds_of_permissions_passes,
+    #[ignore = "Claviger has no rate limits yet"]
+    a_key_whose_limit_is_used_up_is_told_when_to_come_again,
+    #[ignore = "Claviger has no rate limits yet"]
+    what_is_left_of_a_limit_is_told_with_the_answers_of_the_api,
+}
+
+#[test]
+fn the_question_itself_is_hidden_from_clients() {
+    let gateway = Gateway::start(&NGINX);
+    assert_eq!(gateway.get("/_claviger").send().unwrap().status().as_u16(), 404);
+}
+
+#[test]
+fn the_commands_of_the_guide_work_as_written() {
+    let gateway = Gateway::with(&NGINX, Instead { api_of_the_guide: true, ..Instead::default() });
+    let commands = blocks(NGINX.text, "sh");
+    let key = gateway.key("invoices:read");
+    gateway.check_tried(commands[1], &key);
+
+    let url = gateway.claviger.public.clone();
+    let variables = [("CLAVIGER_URL", &*url), ("CLAVIGER_TOKEN", &gateway.administrator), ("KEY_ID", &key.id)];
+    let rolled: Value = serde_json::from_slice(&gateway.shell(commands[2], &variables).stdout).unwrap();
+    let token = rolled["token"].as_str().unwrap().to_owned();
+    assert_eq!([&key, &Key { id: String::new(), token }].map(|key| gateway.status(key)), [200, 200]);
+    assert_eq!(commands.len(), 3);
+}

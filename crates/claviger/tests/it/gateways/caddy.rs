@@ -1,5 +1,7 @@
 //! The guide to Caddy.
 
+use serde_json::json;
+
 use super::{Gateway, Guide, Instead, Refusal, Run, promises::keeps};
 use crate::guides::blocks;
 
@@ -46,6 +48,8 @@ keeps! {
     a_key_whose_limit_is_used_up_is_told_when_to_come_again,
     #[ignore = "Claviger has no rate limits yet"]
     what_is_left_of_a_limit_is_told_with_the_answers_of_the_api,
+    #[ignore = "Claviger takes no other credentials yet"]
+    a_credential_stands_elsewhere_only_where_the_api_takes_it,
 }
 
 #[test]
@@ -54,4 +58,25 @@ fn the_commands_of_the_guide_work_as_written() {
     let commands = blocks(CADDY.text, "sh");
     gateway.check_tried(commands[1], &gateway.key("invoices:read"));
     assert_eq!(commands.len(), 2);
+}
+
+#[test]
+#[ignore = "Claviger knows no trusted proxies yet"]
+fn behind_a_load_balancer_the_address_is_the_one_that_it_saw() {
+    let with_trust = |configuration: String| {
+        assert!(CADDY.text.contains("`trusted_proxies` into `forward_auth`"));
+        configuration.replace("\t\t\ttransport http {", "\t\t\ttrusted_proxies 127.0.0.1\n\t\t\ttransport http {")
+    };
+    let trusted_proxies = Some("127.0.0.1");
+    let gateway =
+        Gateway::with(&CADDY, Instead { configuration: Some(with_trust), trusted_proxies, ..Instead::default() });
+    let key = gateway.key_with("invoices:read", json!({ "allowed_networks": ["203.0.113.66"] }));
+    // The load balancer appends the address that it saw to what the client wrote.
+    let ask = |forwarded: &str| {
+        let request = gateway.get("/invoices.json").bearer_auth(&key.token).header("X-Forwarded-For", forwarded);
+        request.send().unwrap().status().as_u16()
+    };
+    assert_eq!(ask("203.0.113.66"), 200);
+    assert_eq!(ask("198.51.100.1, 203.0.113.66"), 200);
+    assert_eq!(ask("203.0.113.66, 198.51.100.1"), 403);
 }

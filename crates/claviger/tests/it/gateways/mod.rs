@@ -82,6 +82,7 @@ pub(crate) struct Gateway {
     public: u16,
     client: Client,
     administrator: String,
+    api: String,
     organization: String,
     service_account: String,
     /// What reached the API.
@@ -99,6 +100,8 @@ struct Instead {
     counted: bool,
     /// Changes of the configuration that the guide itself proposes.
     configuration: Option<fn(String) -> String>,
+    /// The proxies in front of the gateway, as Claviger is told.
+    trusted_proxies: Option<&'static str>,
 }
 
 /// A key that was just made.
@@ -113,7 +116,10 @@ impl Gateway {
     }
 
     fn with(guide: &'static Guide, instead: Instead) -> Self {
-        let instance = Instance::new();
+        let mut instance = Instance::new();
+        if let Some(trusted) = instead.trusted_proxies {
+            instance = instance.with("CLAVIGER_TRUSTED_PROXIES", trusted);
+        }
         let claviger = instance.serve(&[]);
         let made: Value = serde_json::from_str(&instance.ok(&["bootstrap", "--json"])).unwrap();
 
@@ -161,6 +167,7 @@ impl Gateway {
             public,
             client: Client::new(),
             administrator: text(&made["api_key"]),
+            api: String::new(),
             organization: String::new(),
             service_account: String::new(),
             received,
@@ -173,10 +180,8 @@ impl Gateway {
         });
 
         let permissions = json!([{ "name": "invoices:read" }, { "name": "invoices:write" }]);
-        gateway.manage(
-            "/v1/apis",
-            &json!({ "identifier": "https://api.acme.test", "name": "Invoices", "permissions": permissions }),
-        );
+        let api = json!({ "identifier": "https://api.acme.test", "name": "Invoices", "permissions": permissions });
+        gateway.api = text(&gateway.manage("/v1/apis", &api)["id"]);
         gateway.organization = text(&gateway.manage("/v1/organizations", &json!({ "name": "Acme" }))["id"]);
         let account = json!({
             "organization_id": gateway.organization, "name": "billing sync",
@@ -188,7 +193,12 @@ impl Gateway {
 
     /// A POST of the administrator.
     fn manage(&self, path: &str, body: &Value) -> Value {
-        let request = self.client.post(format!("{}{path}", self.claviger.public)).bearer_auth(&self.administrator);
+        self.manage_by(Method::POST, path, body)
+    }
+
+    fn manage_by(&self, method: Method, path: &str, body: &Value) -> Value {
+        let request = self.client.request(method, format!("{}{path}", self.claviger.public));
+        let request = request.bearer_auth(&self.administrator);
         let answer = request.json(body).send().unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.text().unwrap());
         answer.json().unwrap()

@@ -48,6 +48,8 @@ keeps! {
     a_key_whose_limit_is_used_up_is_told_when_to_come_again,
     #[ignore = "Claviger has no rate limits yet"]
     what_is_left_of_a_limit_is_told_with_the_answers_of_the_api,
+    #[ignore = "Claviger takes no other credentials yet"]
+    a_credential_stands_elsewhere_only_where_the_api_takes_it,
 }
 
 #[test]
@@ -68,5 +70,42 @@ fn the_commands_of_the_guide_work_as_written() {
     let rolled: Value = serde_json::from_slice(&gateway.shell(commands[2], &variables).stdout).unwrap();
     let token = rolled["token"].as_str().unwrap().to_owned();
     assert_eq!([&key, &Key { id: String::new(), token }].map(|key| gateway.status(key)), [200, 200]);
-    assert_eq!(commands.len(), 3);
+    assert_eq!(commands.len(), 5);
+}
+
+#[test]
+#[ignore = "Claviger takes no other credentials yet"]
+fn git_clones_with_a_key_as_password() {
+    let gateway = Gateway::with(&NGINX, Instead { api_of_the_guide: true, ..Instead::default() });
+    let commands = blocks(NGINX.text, "sh");
+    let publish = "git init -q notes
+        git -C notes -c user.name=Acme -c user.email=acme@example.test commit -q --allow-empty -m 'A first note'
+        git clone -q --bare notes api/notes.git
+        git -C api/notes.git update-server-info";
+    let url = gateway.claviger.public.clone();
+    let key = gateway.key("invoices:read");
+    let variables = [
+        ("CLAVIGER_URL", url.as_str()),
+        ("CLAVIGER_TOKEN", &gateway.administrator),
+        ("API_ID", &gateway.api),
+        ("KEY", &key.token),
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+    ];
+    let run = |script: &str| {
+        let done = gateway.shell(script, &variables);
+        let told = [done.stdout, done.stderr].map(|told| String::from_utf8(told).unwrap()).concat();
+        (done.status.success(), told)
+    };
+
+    let (published, told) = run(publish);
+    assert!(published, "{told}");
+    let (cloned, told) = run(commands[4]);
+    assert!(!cloned, "the API does not take passwords yet: {told}");
+    let (accepted, told) = run(commands[3]);
+    assert!(accepted && told.contains(r#""accept_basic":true"#), "{told}");
+    let (cloned, told) = run(&format!("{}\ngit -C clone log --format=%s", commands[4]));
+    assert!(cloned && told.contains(r#"[{"number":1}]"#) && told.contains("\nA first note\n"), "{told}");
+    let (cloned, told) = run(&commands[4].replace("$KEY", "another").replace(" clone\n", " again\n"));
+    assert!(!cloned && !told.contains("number"), "{told}");
 }

@@ -344,3 +344,22 @@ fn check_limit(answer: &Response, limit: u32, left: u32) {
     let told = values(answer, "ratelimit").join(", ");
     assert!(told.starts_with(&format!(r#""default";r={left};t="#)), "{told}");
 }
+
+pub(super) fn a_credential_stands_elsewhere_only_where_the_api_takes_it(guide: &'static Guide) {
+    let gateway = Gateway::start(guide);
+    let key = gateway.key("invoices:read");
+    let as_password = || gateway.get("/invoices.json").basic_auth("git", Some(&key.token));
+    let in_the_query = || gateway.get(&format!("/invoices.json?page=2&access_key={}", key.token));
+    for request in [as_password(), in_the_query()] {
+        gateway.check(request, 401, Some(r#"Bearer realm="claviger""#), "missing");
+    }
+
+    let accepted = json!({ "accept_basic": true, "query_parameter": "access_key" });
+    gateway.manage_by(Method::PATCH, &format!("/v1/apis/{}", gateway.api), &accepted);
+    let challenge = Some(r#"Bearer realm="claviger", Basic realm="claviger", charset="UTF-8""#);
+    gateway.check(gateway.get("/invoices.json?page=2"), 401, challenge, "missing");
+    assert_eq!(as_password().send().unwrap().status().as_u16(), 200);
+    assert_eq!(gateway.arrived().header("authorization"), None);
+    assert_eq!(in_the_query().send().unwrap().status().as_u16(), 200);
+    gateway.check(in_the_query().header("x-api-key", "another"), 400, None, "bad_request");
+}

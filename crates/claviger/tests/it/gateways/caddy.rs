@@ -44,11 +44,8 @@ keeps! {
     the_permission_can_depend_on_the_method,
     the_object_can_depend_on_the_path,
     a_key_with_hundreds_of_permissions_passes,
-    #[ignore = "Claviger has no rate limits yet"]
     a_key_whose_limit_is_used_up_is_told_when_to_come_again,
-    #[ignore = "Claviger has no rate limits yet"]
     what_is_left_of_a_limit_is_told_with_the_answers_of_the_api,
-    #[ignore = "Claviger takes no other credentials yet"]
     a_credential_stands_elsewhere_only_where_the_api_takes_it,
 }
 
@@ -61,7 +58,6 @@ fn the_commands_of_the_guide_work_as_written() {
 }
 
 #[test]
-#[ignore = "Claviger knows no trusted proxies yet"]
 fn behind_a_load_balancer_the_address_is_the_one_that_it_saw() {
     let with_trust = |configuration: String| {
         assert!(CADDY.text.contains("`trusted_proxies` into `forward_auth`"));

@@ -16,10 +16,9 @@ use crate::server::wait_for;
 
 /// Makes a test of each promise, kept by the gateway of this guide.
 macro_rules! keeps {
-    ($guide:ident: $($(#[$attribute:meta])* $promise:ident,)+) => {
+    ($guide:ident: $($promise:ident,)+) => {
         $(
             #[test]
-            $(#[$attribute])*
             fn $promise() {
                 $crate::gateways::promises::$promise(&$guide);
             }

@@ -35,9 +35,7 @@ keeps! {
     nothing_passes_while_claviger_cannot_read_its_database,
     the_permission_can_depend_on_the_method,
     a_key_with_hundreds_of_permissions_passes,
-    #[ignore = "Claviger has no rate limits yet"]
     a_key_whose_limit_is_used_up_is_told_when_to_come_again,
-    #[ignore = "Claviger takes no other credentials yet"]
     a_credential_stands_elsewhere_only_where_the_api_takes_it,
 }
 

@@ -47,8 +47,8 @@ impl Message {
 
 /// An API that says 200 to everything and tells what it was sent.
 pub(crate) fn recording_api() -> (u16, Receiver<Message>) {
-    let port = free_port();
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
     let (tell, told) = channel();
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -67,8 +67,8 @@ pub(crate) fn recording_api() -> (u16, Receiver<Message>) {
 
 /// Passes every connection on to `address`, and counts it.
 pub(crate) fn counting(address: String) -> (u16, Arc<AtomicUsize>) {
-    let port = free_port();
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
     let opened = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&opened);
     thread::spawn(move || {
@@ -87,7 +87,8 @@ pub(crate) fn counting(address: String) -> (u16, Arc<AtomicUsize>) {
     (port, opened)
 }
 
-/// A port below those that the system gives to outgoing connections, so that none of these takes it meanwhile.
+/// A port for a program to listen on. It is below those that the system gives to outgoing connections, so that none of
+/// these takes it meanwhile.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(20_000 + std::process::id() * 100 % 10_000).unwrap();

@@ -39,6 +39,11 @@ pub(crate) fn serve() -> Result<ExitCode> {
 
 impl Postgres {
     pub(crate) fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// With more arguments for the server.
+    pub(crate) fn start_with(arguments: &[&str]) -> Result<Self> {
         let binaries = tools::directory_of("postgres")?;
         let directory = tempfile::Builder::new().prefix("claviger-postgres-").tempdir()?;
         if geteuid().is_root() {
@@ -59,6 +64,7 @@ impl Postgres {
             .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
             // Tests kill our servers, not this one: its data need not survive anything.
             .args(["-c", "fsync=off", "-c", "max_connections=300"])
+            .args(arguments)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -27,14 +27,31 @@ const PACKAGES: [Package; 7] = [
 
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
+/// What only the benchmark and the count of instructions need.
+const PACKAGES_OF_BENCH: [Package; 2] = [
+    Package { name: "valgrind", binary: "valgrind", directory: "/usr/bin" },
+    Package { name: "wrk", binary: "wrk", directory: "/usr/bin" },
+];
+
 /// Installs the Debian packages that are missing; only then needs root, or a `sudo` that asks nothing.
 /// Where the machine lets a package start its service, that service runs and nobody uses it.
 pub(crate) fn install_packages() -> Result<()> {
+    install(&PACKAGES)
+}
+
+/// The same for what the tests do without.
+pub(crate) fn install_packages_of_bench() -> Result<()> {
+    install(&PACKAGES_OF_BENCH)
+}
+
+fn install(packages: &[Package]) -> Result<()> {
     let missing = |package: &&Package| newest(package.directory, package.binary).is_none();
-    let missing: Vec<&str> = PACKAGES.iter().filter(missing).map(|package| package.name).collect();
+    let missing: Vec<&str> = packages.iter().filter(missing).map(|package| package.name).collect();
     if !missing.is_empty() {
-        process::run(apt_get().arg("update"))?;
-        process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(missing))?;
+        let names = missing.join(" ");
+        let failed = |error| format!("{error}\nwithout root and sudo, install by hand: apt-get install {names}");
+        process::run(apt_get().arg("update")).map_err(failed)?;
+        process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(missing)).map_err(failed)?;
     }
     Ok(())
 }

@@ -1,0 +1,154 @@
+//! An instance of Claviger with so many keys, the servers that run on it, and a bare server that answers the same.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use claviger_core::MasterKey;
+use rand::{SeedableRng as _, rngs::StdRng};
+use reqwest::blocking::{Client, Response};
+use serde_json::Value as Json;
+
+use crate::{
+    Result,
+    bare::Answer,
+    bulk,
+    customer::{self, Customer},
+    process::{Core, Process, SERVER, free_port, now},
+    tokens,
+};
+
+/// A directory or a PostgreSQL database with keys in it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    directory: PathBuf,
+    /// `sqlite://…` or `postgres://…`.
+    pub(crate) database: String,
+    master_key: String,
+    administrator: String,
+    pub(crate) customer: Customer,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) public: u16,
+    pub(crate) internal: u16,
+    /// From the start of the process to the first 200 of `/health/ready`.
+    pub(crate) started_in: Duration,
+}
+
+impl Site {
+    /// A directory in which no server has run yet.
+    pub(crate) fn unused(directory: PathBuf, postgres: Option<&str>) -> Result<Self> {
+        fs::create_dir(&directory)?;
+        let database = match postgres {
+            Some(url) => bulk::new_database(url)?,
+            None => format!("sqlite://{}", directory.join("claviger.db").display()),
+        };
+        // It guards nothing: all that it seals is thrown away.
+        let master_key = MasterKey::generate(&mut StdRng::seed_from_u64(0)).to_string();
+        let nobody = Customer { service_account: String::new(), key: String::new(), token: String::new() };
+        Ok(Self { directory, database, master_key, administrator: String::new(), customer: nobody })
+    }
+
+    /// A new instance in a directory of its own, with a customer who has this many keys.
+    pub(crate) fn new(directory: PathBuf, postgres: Option<&str>, keys: usize) -> Result<Self> {
+        let mut site = Self::unused(directory, postgres)?;
+        let server = site.serve(SERVER)?;
+        let bootstrap = site.command(Command::new(claviger()?)).args(["bootstrap", "--json"]).output()?;
+        let made: Json = serde_json::from_slice(&bootstrap.stdout)
+            .map_err(|_| format!("claviger bootstrap: {}", String::from_utf8_lossy(&bootstrap.stderr)))?;
+        site.administrator = made["api_key"].as_str().ok_or("bootstrap printed no key")?.to_owned();
+        let client = Client::new();
+        site.customer = Customer::make(|path, body| {
+            let url = format!("http://127.0.0.1:{}{path}", server.public);
+            let answer = client.post(url).bearer_auth(&site.administrator).json(body).send()?;
+            Ok(answer.error_for_status()?.json()?)
+        })?;
+        drop(server);
+        bulk::load(&site.database, &site.master_key, &site.customer.key, keys)?;
+        Ok(site)
+    }
+
+    /// Starts a server, as an operator would who sets nothing but where things are.
+    pub(crate) fn serve(&self, core: Core) -> Result<Server> {
+        let (public, internal) = (free_port()?, free_port()?);
+        let began = now();
+        let mut command = self.command(core.command(claviger()?));
+        command.env("CLAVIGER_LISTEN", format!("127.0.0.1:{public}"));
+        command.env("CLAVIGER_INTERNAL_LISTEN", format!("127.0.0.1:{internal}"));
+        command.arg("serve").stderr(File::create(self.directory.join("log"))?);
+        let mut process = Process::spawn(&mut command)?;
+        let ready = process.ready(internal, "/health/ready");
+        let started_in = began.elapsed();
+        ready.map_err(|error| {
+            format!("{error}:\n{}", fs::read_to_string(self.directory.join("log")).unwrap_or_default())
+        })?;
+        Ok(Server { process, public, internal, started_in })
+    }
+
+    /// The header that makes a request the administrator's.
+    pub(crate) fn authorization(&self) -> String {
+        format!("Authorization: Bearer {}", self.administrator)
+    }
+
+    fn command(&self, mut command: Command) -> Command {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CLAVIGER_")) {
+            command.env_remove(name);
+        }
+        command.env("CLAVIGER_DATA_DIR", &self.directory).env("CLAVIGER_DATABASE_URL", &self.database);
+        command.env("CLAVIGER_MASTER_KEY", &self.master_key).current_dir(&self.directory);
+        command
+    }
+}
+
+impl Server {
+    /// What `/v1/verify` answers for a key, which must be valid.
+    pub(crate) fn verify(&self, token: &str) -> Result<Response> {
+        let url = format!("http://127.0.0.1:{}/v1/verify", self.internal);
+        let ask = || Client::new().post(&url).json(&customer::question(token)).send()?.error_for_status();
+        let answer: Json = ask()?.json()?;
+        if answer["valid"] == true { Ok(ask()?) } else { Err(format!("a key is not valid: {answer}").into()) }
+    }
+
+    /// The same of `/v1/forward-auth`, with the same permission as in the guide to nginx.
+    pub(crate) fn forward_auth(&self, token: &str) -> Result<Response> {
+        let url = format!("http://127.0.0.1:{}/v1/forward-auth?permission={}", self.internal, customer::PERMISSION);
+        Ok(Client::new().get(url).bearer_auth(token).send()?.error_for_status()?)
+    }
+
+    /// Fails unless the first and the last key that were loaded are valid.
+    pub(crate) fn check(&self, keys: usize) -> Result<()> {
+        for number in [0, keys - 1] {
+            self.verify(tokens::nth(number).expose())?;
+        }
+        Ok(())
+    }
+
+    /// A bare server that answers what this one answers.
+    pub(crate) fn bare(&self, core: Core, token: &str, scratch: &Path) -> Result<(Process, u16)> {
+        let answers = BTreeMap::from([
+            ("/v1/verify", Answer::like(self.verify(token)?)?),
+            ("/v1/forward-auth", Answer::like(self.forward_auth(token)?)?),
+        ]);
+        let port = free_port()?;
+        let path = scratch.join(format!("answers-{port}"));
+        fs::write(&path, serde_json::to_vec(&answers)?)?;
+        let mut command = core.command(std::env::current_exe()?);
+        command.args(["bare", "--port", &port.to_string(), "--answers"]).arg(path);
+        let mut process = Process::spawn(&mut command)?;
+        process.ready(port, "/v1/verify")?;
+        Ok((process, port))
+    }
+}
+
+/// The service, which is built beside this program.
+fn claviger() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("claviger"))
+}

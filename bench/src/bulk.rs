@@ -26,13 +26,20 @@ struct Table {
     name: &'static str,
     /// The column with the id of the key.
     owner: &'static str,
-    /// The columns that differ between two keys, the primary key first, and what to take for them of the table `fresh`.
+    /// The columns that differ between two keys, and what to take for them of the table `fresh`.
     own: &'static [(&'static str, &'static str)],
+    /// So that rows come in the order of the primary key. The ids rise as they are made.
+    order: &'static str,
 }
 
 const TABLES: [Table; 2] = [
-    Table { name: "api_key", owner: "id", own: &[("id", "id")] },
-    Table { name: "secret", owner: "credential", own: &[("digest", "digest"), ("credential", "id"), ("hint", "hint")] },
+    Table { name: "api_key", owner: "id", own: &[("id", "id")], order: "" },
+    Table {
+        name: "secret",
+        owner: "credential",
+        own: &[("digest", "digest"), ("credential", "id"), ("hint", "hint")],
+        order: "ORDER BY fresh.digest",
+    },
 ];
 
 /// A connection to either database, past the store.
@@ -123,7 +130,7 @@ impl Direct {
 
     /// From `fresh` into the tables, in the order of their primary keys, with the other indexes away meanwhile.
     async fn copy(&mut self, key: &str, step: impl Fn(&str)) -> Result<()> {
-        for Table { name: table, owner, own } in TABLES {
+        for Table { name: table, owner, own, order } in TABLES {
             let indexes = self.indexes(table).await?;
             for (name, _) in &indexes {
                 self.run(&format!("DROP INDEX {name}")).await?;
@@ -136,10 +143,9 @@ impl Direct {
             let values: Vec<String> = columns.iter().map(value).collect();
             self.run(&format!("CREATE TEMP TABLE template AS SELECT * FROM {table} WHERE {owner} = '{key}'")).await?;
             self.run(&format!(
-                "INSERT INTO {table} ({}) SELECT {} FROM fresh CROSS JOIN template ORDER BY fresh.{}",
+                "INSERT INTO {table} ({}) SELECT {} FROM fresh CROSS JOIN template {order}",
                 columns.join(", "),
-                values.join(", "),
-                own[0].1
+                values.join(", ")
             ))
             .await?;
             self.run("DROP TABLE template").await?;

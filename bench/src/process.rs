@@ -92,7 +92,7 @@ impl Process {
         while began.elapsed() < PATIENCE {
             let before = self.cpu()?;
             sleep(REST);
-            if self.cpu()?.saturating_sub(before) < REST / 20 {
+            if self.cpu()?.saturating_sub(before) < REST / 40 {
                 return Ok(());
             }
         }

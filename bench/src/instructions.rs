@@ -156,6 +156,8 @@ async fn app(directory: &Path) -> Result<App> {
         internal_hosts: vec![HOST.to_owned()],
         internal_token: None,
         cache_entries: 1_000,
+        redis: None,
+        trusted_proxies: None,
     };
     let store = Store::new(database, keys.chain, Changes::new(process::now()));
     let app = App::new(store, keys.peppers, config, clock);

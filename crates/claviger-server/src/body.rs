@@ -139,6 +139,10 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RequestError
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Rejection::field("", "invalid_type", "the body is a JSON object").into());
     }
+    // Following the path costs; it is looked for once there is something wrong.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let error = match serde_path_to_error::deserialize(&mut deserializer) {
         Ok(value) => match deserializer.end() {

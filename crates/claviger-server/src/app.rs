@@ -14,7 +14,10 @@ use claviger_token::{Brand, Secret};
 use jiff::{SignedDuration, Timestamp};
 use rand::{CryptoRng, rand_core::UnwrapErr};
 
-use crate::verify::{Credentials, Usage};
+use crate::{
+    metrics::Metrics,
+    verify::{Credentials, Usage},
+};
 
 /// What the operator chose; `claviger` reads it from its settings.
 #[derive(Debug)]
@@ -51,6 +54,7 @@ pub struct Shared {
     pub(crate) brands: Vec<Brand>,
     pub(crate) credentials: Credentials,
     pub(crate) usage: Usage,
+    pub(crate) metrics: Metrics,
     clock: Clock,
 }
 
@@ -78,7 +82,8 @@ impl App {
     pub fn new(store: Store, peppers: Peppers, config: Config, clock: Clock) -> Self {
         let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
         let credentials = Credentials::new(config.cache_entries);
-        Self(Arc::new(Shared { store, peppers, config, brands, credentials, usage: Usage::default(), clock }))
+        let (usage, metrics) = (Usage::default(), Metrics::new());
+        Self(Arc::new(Shared { store, peppers, config, brands, credentials, usage, metrics, clock }))
     }
 
     /// Now, in whole milliseconds, as it is stored.

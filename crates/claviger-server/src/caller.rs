@@ -18,7 +18,7 @@ use crate::{
     log::RequestId,
     presented::{Ambiguous, credential},
     problem::RequestError,
-    verify::{Entry, Use},
+    verify::{Entry, Surface, Use},
 };
 
 /// A permission of Claviger's own API, as a type.
@@ -194,7 +194,8 @@ impl Known {
             Asked::Use | Asked::Permission(_) => {
                 let audience = permission.map(|_| app.config.public_url.as_str());
                 let required = Required { audience, permissions: &permissions, ..Required::default() };
-                app.judge(&looked_up, &Use { required, client_ip: address, visible: None })
+                let surface = Surface::Management;
+                app.judge(&looked_up, &Use { surface, required, client_ip: address, visible: None })
             }
         }
         .verdict;

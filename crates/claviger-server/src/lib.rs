@@ -14,6 +14,7 @@ mod keys;
 mod listing;
 mod log;
 mod manage;
+mod metrics;
 mod openapi;
 mod presented;
 mod problem;

@@ -31,6 +31,7 @@ pub use api_key::{ApiKeyFilter, KeyStatusFilter};
 pub use audit::{AuditEvent, AuditFilter, AuditFinding, AuditReport, ChainHead};
 pub use changes::{Changes, LogCursor, Mark};
 pub use database::{Database, KeyPurpose};
+pub use dialect::PoolState;
 pub use error::StoreError;
 pub use found::FoundSecret;
 pub use idempotency::{IdempotencyKey, Remembered};

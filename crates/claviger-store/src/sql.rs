@@ -204,10 +204,14 @@ impl Executor<'_> {
             return Ok(Vec::new());
         }
         Ok(match self {
-            Self::Pools(Pools::Sqlite { read, .. }) => read_sqlite(read, query).await?,
-            Self::Pools(Pools::Postgres { pool, .. }) => read_postgres(pool, query).await?,
-            Self::Follower(Pools::Sqlite { follow, .. }) => read_sqlite(follow, query).await?,
-            Self::Follower(Pools::Postgres { follow, .. }) => read_postgres(follow, query).await?,
+            Self::Pools(pools) => pools.note(match pools {
+                Pools::Sqlite { read, .. } => read_sqlite(read, query).await,
+                Pools::Postgres { pool, .. } => read_postgres(pool, query).await,
+            })?,
+            Self::Follower(pools) => pools.note(match pools {
+                Pools::Sqlite { follow, .. } => read_sqlite(follow, query).await,
+                Pools::Postgres { follow, .. } => read_postgres(follow, query).await,
+            })?,
             Self::Transaction { transaction, lock } => match transaction {
                 WriteTransaction::Sqlite(tx) => {
                     run!(query, &mut **tx, fetch_all, Sqlite)?.into_iter().map(Row::Sqlite).collect()
@@ -232,8 +236,12 @@ impl Executor<'_> {
 impl WriteTransaction {
     pub(crate) async fn begin(pools: &Pools) -> Result<Self, StoreError> {
         Ok(match pools {
-            Pools::Sqlite { write, .. } => Self::Sqlite(bounded(write.begin_with("BEGIN IMMEDIATE")).await?),
-            Pools::Postgres { pool, .. } => Self::Postgres(past_the_dead!(pool, bounded(pool.begin()).await)?),
+            Pools::Sqlite { write, .. } => {
+                Self::Sqlite(pools.note(bounded(write.begin_with("BEGIN IMMEDIATE")).await)?)
+            }
+            Pools::Postgres { pool, .. } => {
+                Self::Postgres(pools.note(past_the_dead!(pool, bounded(pool.begin()).await))?)
+            }
         })
     }
 
@@ -375,5 +383,6 @@ mod tests {
         assert!(matches!(refused, Ok(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)))));
         drop(taken);
         ask().await.unwrap();
+        assert_eq!(pools.timeouts(), 1);
     }
 }

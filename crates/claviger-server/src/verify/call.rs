@@ -8,7 +8,10 @@ use axum::{
 use claviger_core::{Reach, Rejection};
 use claviger_token::{PermissionSet, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest};
 
-use super::{credentials::LookedUp, judge::Use};
+use super::{
+    credentials::LookedUp,
+    judge::{Surface, Use},
+};
 use crate::{
     app::App,
     body::Json,
@@ -78,7 +81,8 @@ fn answer(app: &App, looked_up: &LookedUp, request: &VerifyRequest, visible: Opt
         permissions: &request.permissions,
         objects: request.object.as_ref().map_or(&[], |objects| objects.as_slice()),
     };
-    let judged = app.judge(looked_up, &Use { required, client_ip: request.client_ip, visible });
+    let judged =
+        app.judge(looked_up, &Use { surface: Surface::Verify, required, client_ip: request.client_ip, visible });
     let answer = VerifyAnswer::new(judged.verdict, looked_up.found(), judged.now);
     match visible {
         Some(visible) => json(&answer.limited_to(visible)),

@@ -10,7 +10,7 @@ use axum::{
 use claviger_token::{Found, Object, Permission, Refusal, Required, Verdict};
 use serde::Deserialize;
 
-use super::judge::Use;
+use super::judge::{Surface, Use};
 use crate::{
     app::App,
     presented::{Ambiguous, credential},
@@ -84,7 +84,7 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     let looked_up = app.look_up(presented).await?;
     let required = Required { audience: asked.audience.as_deref(), permissions: &permissions, objects: &objects };
     let client_ip = client_ip(headers);
-    let judged = app.judge(&looked_up, &Use { required, client_ip, visible: None });
+    let judged = app.judge(&looked_up, &Use { surface: Surface::ForwardAuth, required, client_ip, visible: None });
     Ok(match (judged.verdict, looked_up.found()) {
         (Verdict::Valid, Some(found)) => allowed(found),
         (Verdict::Valid, None) => refused(Refusal::Unknown, &permissions),

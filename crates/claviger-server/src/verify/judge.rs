@@ -10,9 +10,33 @@ use jiff::Timestamp;
 use super::credentials::LookedUp;
 use crate::app::App;
 
+/// Where a use was asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Surface {
+    Verify,
+    ForwardAuth,
+    Management,
+}
+
+impl Surface {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Verify, Self::ForwardAuth, Self::Management];
+
+    /// The word in metrics and in the access log.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::ForwardAuth => "forward_auth",
+            Self::Management => "management",
+        }
+    }
+}
+
 /// How a credential is used.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Use<'a> {
+    /// Where that was asked.
+    pub(crate) surface: Surface,
     /// What it must allow.
     pub(crate) required: Required<'a>,
     /// Where the request came from, as far as that can be known.
@@ -44,6 +68,7 @@ impl App {
             verdict @ (Verdict::Valid | Verdict::Refused(_)) => verdict,
         };
         self.usage.count(looked_up, verdict, used.required.permissions, used.client_ip, now);
+        self.metrics.judged(used.surface, looked_up.kind(), verdict);
         Judged { verdict, now }
     }
 
@@ -52,6 +77,7 @@ impl App {
         let now = self.now();
         let verdict = claviger_token::state(&looked_up.presented, looked_up.found(), now);
         self.usage.count(looked_up, verdict, &[], client_ip, now);
+        self.metrics.judged(Surface::Management, looked_up.kind(), verdict);
         Judged { verdict, now }
     }
 }

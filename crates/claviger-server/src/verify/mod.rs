@@ -10,5 +10,5 @@ mod usage;
 pub(crate) use call::{__path_verify_as_caller, verify_as_caller, verify_internal};
 pub(crate) use credentials::{Credentials, Entry};
 pub(crate) use forward_auth::forward_auth;
-pub(crate) use judge::Use;
+pub(crate) use judge::{Surface, Use};
 pub(crate) use usage::Usage;

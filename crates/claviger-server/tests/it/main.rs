@@ -30,6 +30,7 @@ mod forward_auth;
 mod internal;
 mod isolation;
 mod lists;
+mod metrics;
 mod nodes;
 mod openapi;
 mod outage;

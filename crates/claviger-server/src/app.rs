@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::{CryptoRng, rand_core::UnwrapErr};
 
 use crate::{
+    access_log::AccessLog,
     metrics::Metrics,
     verify::{Credentials, Usage},
 };
@@ -36,6 +37,8 @@ pub struct Config {
     pub internal_token: Option<Secret>,
     /// How many credentials are kept in memory.
     pub cache_entries: usize,
+    /// Where each use is told, if anywhere.
+    pub access_log: AccessLog,
 }
 
 /// The service's state, shared by all requests.
@@ -202,6 +205,7 @@ pub(crate) mod tests {
             internal_hosts: Vec::new(),
             internal_token: None,
             cache_entries: 100,
+            access_log: AccessLog::default(),
         };
         let master = MasterKey::parse(&"ab".repeat(32)).unwrap();
         let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::from_seed([1; 32]);

@@ -4,6 +4,7 @@
 //! handler (`manage/` or `verify/`), the rule of the same name in `claviger-core`, the query of the same
 //! name in `claviger-store`.
 
+mod access_log;
 mod app;
 mod body;
 mod bootstrap;
@@ -22,6 +23,7 @@ mod router;
 mod serve;
 mod verify;
 
+pub use access_log::{AccessLog, AccessLogAt};
 pub use app::{App, Clock, Config};
 pub use bootstrap::{BootstrapError, Bootstrapped};
 pub use keys::{KeyError, Keys};

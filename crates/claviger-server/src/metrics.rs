@@ -76,6 +76,7 @@ struct Sampled {
     connections: IntGaugeVec,
     most_connections: IntGaugeVec,
     pool_timeouts: IntCounter,
+    access_log_dropped: IntCounter,
     process: process::Process,
 }
 
@@ -282,6 +283,10 @@ impl Sampled {
                 "claviger_database_timeouts_total",
                 "Reads and writes that failed because no connection was free in time.",
             ),
+            access_log_dropped: made.counter(
+                "claviger_access_log_dropped_total",
+                "Lines of the access log that were not written, because what takes them is too slow or failed.",
+            ),
             process: process::Process::new(made),
         }
     }
@@ -299,6 +304,8 @@ impl Sampled {
             self.most_connections.with_label_values(&[pool.name]).set(pool.most.into());
         }
         self.pool_timeouts.inc_by(database.pool_timeouts().saturating_sub(self.pool_timeouts.get()));
+        let dropped = app.config.access_log.dropped();
+        self.access_log_dropped.inc_by(dropped.saturating_sub(self.access_log_dropped.get()));
         self.process.read();
     }
 }

@@ -109,7 +109,7 @@ impl Listeners {
     }
 }
 
-/// Serves until `stop`; then finishes the requests that run, and writes the usage that is counted.
+/// Serves until `stop`; then finishes the requests that run, and writes what is counted and told of them.
 pub async fn serve(
     app: App,
     listeners: Listeners,
@@ -147,6 +147,7 @@ pub async fn serve(
     ended.cancel();
     tasks.close();
     tasks.wait().await;
+    app.config.access_log.flush().await;
     app.store.database().close().await;
     Ok(())
 }

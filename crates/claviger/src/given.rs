@@ -25,6 +25,7 @@ const NAMES: &[&str] = &[
     MASTER_KEY_FILE,
     "max_staleness",
     "cache_entries",
+    "access_log",
     "log_format",
     "log",
 ];

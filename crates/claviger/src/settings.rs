@@ -11,6 +11,7 @@ use std::{
 
 use clap::Args;
 use claviger_core::MasterKey;
+use claviger_server::AccessLogAt;
 use claviger_token::{Brand, Secret};
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
@@ -75,6 +76,7 @@ pub(crate) struct Settings {
     pub(crate) master_key: MasterKeyAt,
     pub(crate) max_staleness: Duration,
     pub(crate) cache_entries: usize,
+    pub(crate) access_log: Option<AccessLogAt>,
     pub(crate) log_format: LogFormat,
     pub(crate) log: Option<String>,
     public_url: Option<String>,
@@ -161,6 +163,13 @@ impl Settings {
                     text.parse().ok().filter(|entries| (100..=10_000_000).contains(entries))
                 })?
                 .unwrap_or(100_000),
+            access_log: given.checked("access_log", "stdout, or a file for one line of JSON per use", |text| {
+                Some(match text {
+                    "stdout" => AccessLogAt::Stdout,
+                    "" => return None,
+                    path => AccessLogAt::File(PathBuf::from(path)),
+                })
+            })?,
             log_format: given
                 .checked("log_format", "text or json", |text| match text {
                     "text" => Some(LogFormat::Text),
@@ -322,8 +331,17 @@ mod tests {
         check("former_brands = ['ok', 'N']", &[], &["former_brands in FILE", "\"N\""]);
         check("internal_hosts = ['a b']", &[], &["internal_hosts in FILE", "\"a b\""]);
         check("", &[("CLAVIGER_LOG", "a=b=c")], &["log in CLAVIGER_LOG"]);
+        check("access_log = ''", &[], &["access_log in FILE", "stdout"]);
         check("log_format = 'xml'", &[], &["text or json"]);
         check("", &[("CLAVIGER_LISTEN", "192.0.2.1:7420")], &["CLAVIGER_PUBLIC_URL"]);
+    }
+
+    #[test]
+    fn the_access_log_is_off_or_goes_to_stdout_or_to_a_file() {
+        let at = |variables: &[(&str, &str)]| load("", variables, &[]).unwrap().access_log;
+        assert_eq!(at(&[]), None);
+        assert_eq!(at(&[("CLAVIGER_ACCESS_LOG", "stdout")]), Some(AccessLogAt::Stdout));
+        assert_eq!(at(&[("CLAVIGER_ACCESS_LOG", "a.log")]), Some(AccessLogAt::File(PathBuf::from("a.log"))));
     }
 
     #[test]

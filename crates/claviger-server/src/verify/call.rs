@@ -10,12 +10,14 @@ use claviger_token::{PermissionSet, Refusal, Required, Verdict, VerifyAnswer, Ve
 
 use super::{
     credentials::LookedUp,
-    judge::{Surface, Use},
+    judge::Use,
+    occasion::{Occasion, Surface},
 };
 use crate::{
     app::App,
     body::Json,
     caller::{Caller, Verify},
+    log::{Named, RequestId},
     problem::{Problem, RequestError},
 };
 
@@ -42,13 +44,14 @@ pub(crate) async fn verify_as_caller(
 ) -> Result<Response, RequestError> {
     must_be_few(&request)?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
-    let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, None)) };
+    let id = caller.by().request_id.as_deref();
+    let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, id, None)) };
     if caller.reach() == Reach::Instance || caller.reach() == Reach::Organization(found.organization.id) {
-        return Ok(answer(&app, &looked_up, &request, None));
+        return Ok(answer(&app, &looked_up, &request, id, None));
     }
     let served = app.catalog().await?.served_by(caller.found().principal.id, &found.audiences);
     Ok(match served {
-        Some(visible) => answer(&app, &looked_up, &request, Some(&visible)),
+        Some(visible) => answer(&app, &looked_up, &request, id, Some(&visible)),
         None => json(&VerifyAnswer::new(Verdict::Refused(Refusal::Unknown), None, app.now())),
     })
 }
@@ -56,11 +59,12 @@ pub(crate) async fn verify_as_caller(
 /// The same on the internal listener, whose callers need no credential and see everything.
 pub(crate) async fn verify_internal(
     State(app): State<App>,
+    Named(id): Named,
     Json(request): Json<VerifyRequest>,
 ) -> Result<Response, RequestError> {
     must_be_few(&request)?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
-    Ok(answer(&app, &looked_up, &request, None))
+    Ok(answer(&app, &looked_up, &request, id.as_ref().map(RequestId::as_str), None))
 }
 
 /// One call answers for one request; a long list would only cost others their turn.
@@ -75,14 +79,26 @@ fn must_be_few(request: &VerifyRequest) -> Result<(), RequestError> {
     Ok(())
 }
 
-fn answer(app: &App, looked_up: &LookedUp, request: &VerifyRequest, visible: Option<&PermissionSet>) -> Response {
+fn answer(
+    app: &App,
+    looked_up: &LookedUp,
+    request: &VerifyRequest,
+    id: Option<&str>,
+    visible: Option<&PermissionSet>,
+) -> Response {
     let required = Required {
         audience: request.audience.as_deref(),
         permissions: &request.permissions,
         objects: request.object.as_ref().map_or(&[], |objects| objects.as_slice()),
     };
-    let judged =
-        app.judge(looked_up, &Use { surface: Surface::Verify, required, client_ip: request.client_ip, visible });
+    let occasion = Occasion {
+        surface: Surface::Verify,
+        method: request.method.as_deref(),
+        path: request.path.as_deref(),
+        cost: request.cost.unwrap_or(1),
+        request_id: id,
+    };
+    let judged = app.judge(looked_up, &Use { occasion, required, client_ip: request.client_ip, visible });
     let answer = VerifyAnswer::new(judged.verdict, looked_up.found(), judged.now);
     match visible {
         Some(visible) => json(&answer.limited_to(visible)),

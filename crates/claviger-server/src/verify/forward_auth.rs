@@ -10,9 +10,13 @@ use axum::{
 use claviger_token::{Found, Object, Permission, Refusal, Required, Verdict};
 use serde::Deserialize;
 
-use super::judge::{Surface, Use};
+use super::{
+    judge::Use,
+    occasion::{Occasion, Surface},
+};
 use crate::{
     app::App,
+    log::{self, RequestId},
     presented::{Ambiguous, credential},
     problem::RequestError,
 };
@@ -84,12 +88,29 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     let looked_up = app.look_up(presented).await?;
     let required = Required { audience: asked.audience.as_deref(), permissions: &permissions, objects: &objects };
     let client_ip = client_ip(headers);
-    let judged = app.judge(&looked_up, &Use { surface: Surface::ForwardAuth, required, client_ip, visible: None });
+    let id = log::chosen(headers);
+    let judged =
+        app.judge(&looked_up, &Use { occasion: occasion(headers, id.as_ref()), required, client_ip, visible: None });
     Ok(match (judged.verdict, looked_up.found()) {
         (Verdict::Valid, Some(found)) => allowed(found),
         (Verdict::Valid, None) => refused(Refusal::Unknown, &permissions),
         (Verdict::Refused(refusal), _) => refused(refusal, &permissions),
     })
+}
+
+/// The request that the gateway holds, by the headers of Traefik and Caddy or of nginx.
+fn occasion<'a>(headers: &'a HeaderMap, id: Option<&'a RequestId>) -> Occasion<'a> {
+    let told = |names: [&str; 2]| {
+        let value = names.into_iter().find_map(|name| headers.get(name))?;
+        std::str::from_utf8(value.as_bytes()).ok()
+    };
+    Occasion {
+        surface: Surface::ForwardAuth,
+        method: told(["x-forwarded-method", "x-original-method"]),
+        path: told(["x-forwarded-uri", "x-original-uri"]),
+        cost: 1,
+        request_id: id.map(RequestId::as_str),
+    }
 }
 
 /// The gateway is on our side, and puts the client's address last.

@@ -7,36 +7,14 @@ use std::net::IpAddr;
 use claviger_token::{Context, Permission, PermissionSet, Proof, Refusal, Required, Verdict, decide};
 use jiff::Timestamp;
 
-use super::credentials::LookedUp;
+use super::{credentials::LookedUp, occasion::Occasion};
 use crate::app::App;
-
-/// Where a use was asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Surface {
-    Verify,
-    ForwardAuth,
-    Management,
-}
-
-impl Surface {
-    /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Verify, Self::ForwardAuth, Self::Management];
-
-    /// The word in metrics and in the access log.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Verify => "verify",
-            Self::ForwardAuth => "forward_auth",
-            Self::Management => "management",
-        }
-    }
-}
 
 /// How a credential is used.
 #[derive(Clone, Copy)]
 pub(crate) struct Use<'a> {
-    /// Where that was asked.
-    pub(crate) surface: Surface,
+    /// What for; it changes no verdict.
+    pub(crate) occasion: Occasion<'a>,
     /// What it must allow.
     pub(crate) required: Required<'a>,
     /// Where the request came from, as far as that can be known.
@@ -68,16 +46,21 @@ impl App {
             verdict @ (Verdict::Valid | Verdict::Refused(_)) => verdict,
         };
         self.usage.count(looked_up, verdict, used.required.permissions, used.client_ip, now);
-        self.metrics.judged(used.surface, looked_up.kind(), verdict);
+        self.told(looked_up, used, verdict, now);
         Judged { verdict, now }
     }
 
     /// The verdict on the credential as such, as when it asks about itself.
-    pub(crate) fn judge_state(&self, looked_up: &LookedUp, client_ip: Option<IpAddr>) -> Judged {
+    pub(crate) fn judge_state(&self, looked_up: &LookedUp, used: &Use<'_>) -> Judged {
         let now = self.now();
         let verdict = claviger_token::state(&looked_up.presented, looked_up.found(), now);
-        self.usage.count(looked_up, verdict, &[], client_ip, now);
-        self.metrics.judged(Surface::Management, looked_up.kind(), verdict);
+        self.usage.count(looked_up, verdict, &[], used.client_ip, now);
+        self.told(looked_up, used, verdict, now);
         Judged { verdict, now }
+    }
+
+    fn told(&self, looked_up: &LookedUp, used: &Use<'_>, verdict: Verdict, now: Timestamp) {
+        self.metrics.judged(used.occasion.surface, looked_up.kind(), verdict);
+        self.config.access_log.tell(used, looked_up.found(), verdict, now);
     }
 }

@@ -21,6 +21,7 @@ macro_rules! on_both_databases {
 mod app;
 mod database;
 
+mod access_log;
 mod api_keys;
 mod authorization;
 mod bad_input;

@@ -5,6 +5,7 @@
 
 mod server;
 
+mod access_log;
 mod audit;
 mod bootstrap;
 mod crash;

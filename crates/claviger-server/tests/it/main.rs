@@ -32,6 +32,7 @@ mod internal;
 mod isolation;
 mod lists;
 mod metrics;
+mod monitoring;
 mod nodes;
 mod openapi;
 mod outage;

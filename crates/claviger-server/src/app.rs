@@ -37,6 +37,8 @@ pub struct Config {
     pub internal_token: Option<Secret>,
     /// How many credentials are kept in memory.
     pub cache_entries: usize,
+    /// Whether somebody collects spans of requests.
+    pub traces: bool,
     /// Where each use is told, if anywhere.
     pub access_log: AccessLog,
 }
@@ -205,6 +207,7 @@ pub(crate) mod tests {
             internal_hosts: Vec::new(),
             internal_token: None,
             cache_entries: 100,
+            traces: false,
             access_log: AccessLog::default(),
         };
         let master = MasterKey::parse(&"ab".repeat(32)).unwrap();

@@ -21,6 +21,7 @@ mod presented;
 mod problem;
 mod router;
 mod serve;
+mod traces;
 mod verify;
 
 pub use access_log::{AccessLog, AccessLogAt};

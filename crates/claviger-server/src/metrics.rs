@@ -90,7 +90,7 @@ pub(crate) enum Listener {
 impl Listener {
     const ALL: [Self; 2] = [Self::Public, Self::Internal];
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Public => "public",
             Self::Internal => "internal",
@@ -142,7 +142,7 @@ impl Route {
         }
     }
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Verify => "verify",
             Self::ForwardAuth => "forward_auth",

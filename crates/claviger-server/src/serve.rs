@@ -30,12 +30,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 use tower_http::timeout::DeadlineBody;
+use tracing::Instrument as _;
 
 use crate::{
     app::{App, monotonic},
     jobs,
     metrics::{Listener, Route},
-    router,
+    router, traces,
 };
 
 /// How long requests that run may go on after a stop was asked for.
@@ -172,7 +173,14 @@ impl Site {
     /// Measured here, outside of every layer, so that all of them are in it.
     async fn answer(self, request: Request<Body>) -> Result<Response, Infallible> {
         let (route, began) = (Route::of(self.listener, request.uri().path()), monotonic());
-        let answer = self.routes.oneshot(request).await?;
+        let answer = if self.app.config.traces {
+            let span = traces::span(&request, self.listener, route);
+            let answer = self.routes.oneshot(request).instrument(span.clone()).await?;
+            traces::answered(&span, answer.status());
+            answer
+        } else {
+            self.routes.oneshot(request).await?
+        };
         self.app.metrics.answered(self.listener, route, answer.status(), began.elapsed());
         Ok(answer)
     }

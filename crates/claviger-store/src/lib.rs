@@ -35,6 +35,7 @@ pub use dialect::PoolState;
 pub use error::StoreError;
 pub use found::FoundSecret;
 pub use idempotency::{IdempotencyKey, Remembered};
+pub use sql::TRACE_TARGET;
 pub use tx::Tx;
 pub use usage::{LastUse, RetiredUse, UsageBatch};
 pub use view::{Page, View};

@@ -9,10 +9,15 @@ use sqlx::{
     pool::PoolConnection, postgres::PgRow, sqlite::SqliteRow,
 };
 
+use tracing::{Instrument as _, Span};
+
 use crate::{
     dialect::{LOCK_ROW, Pools, READ_PATIENCE, TRANSACTION_CAP},
     error::StoreError,
 };
+
+/// The target of spans that are made for traces.
+pub const TRACE_TARGET: &str = "claviger::trace";
 
 /// A value with its column's type, also when it is null: PostgreSQL refuses an untyped null.
 #[derive(Debug, Clone)]
@@ -125,6 +130,7 @@ pub(crate) enum WriteTransaction {
 /// Binds and runs on whichever engine, with the driver's method of that name.
 macro_rules! run {
     ($query:expr, $on:expr, $method:ident, $engine:ty) => {{
+        let span = statement(<$engine as sqlx::Database>::NAME, &$query.text);
         let mut prepared = sqlx::query::<$engine>(AssertSqlSafe($query.text));
         for value in $query.values {
             prepared = match value {
@@ -133,8 +139,24 @@ macro_rules! run {
                 Value::Bytes(value) => prepared.bind(value),
             };
         }
-        bounded(prepared.$method($on)).await
+        bounded(prepared.$method($on)).instrument(span).await
     }};
+}
+
+/// The span of a statement that a request waits for, for whoever collects traces. The text has places, and no values.
+fn statement(engine: &str, text: &str) -> Span {
+    // Work beside the requests belongs to no trace.
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    tracing::debug_span!(
+        target: TRACE_TARGET,
+        "query",
+        otel.name = text.split_whitespace().next(),
+        otel.kind = "client",
+        db.system.name = engine.to_ascii_lowercase(),
+        db.query.text = text,
+    )
 }
 
 /// Tries again for as many connections as are idle, since all of them may be dead. Only for what may be done twice.

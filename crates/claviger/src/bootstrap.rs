@@ -26,7 +26,7 @@ pub(crate) struct Bootstrap {
 
 pub(crate) async fn run(command: Bootstrap) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &ListenFlags::default())?;
-    output::start_log(&settings, "warn");
+    output::start_log(&settings, "warn", None);
     let database = open::migrated(&settings).await?;
     let keys = open::keys(&settings, &database).await?;
     let listen = settings.listen;

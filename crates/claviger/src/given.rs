@@ -26,6 +26,8 @@ const NAMES: &[&str] = &[
     "max_staleness",
     "cache_entries",
     "access_log",
+    "otlp_endpoint",
+    "otlp_service_name",
     "log_format",
     "log",
 ];

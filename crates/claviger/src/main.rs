@@ -16,6 +16,7 @@ mod open;
 mod output;
 mod serve;
 mod settings;
+mod traces;
 mod verify;
 
 use std::{future::Future, process::ExitCode};

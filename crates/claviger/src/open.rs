@@ -101,6 +101,7 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
         internal_hosts: settings.internal_hosts,
         internal_token: settings.internal_token,
         cache_entries: settings.cache_entries,
+        traces: settings.otlp_endpoint.is_some(),
         access_log,
     };
     App::new(Store::new(database, keys.chain, Changes::new(monotonic())), keys.peppers, config, Clock::default())

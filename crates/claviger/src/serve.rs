@@ -10,6 +10,7 @@ use crate::{
     failure::Failure,
     open, output,
     settings::{ListenFlags, SettingFlags, Settings},
+    traces::Traces,
 };
 
 /// Run the service
@@ -26,7 +27,8 @@ pub(crate) struct Serve {
 
 pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &command.listen)?;
-    output::start_log(&settings, "info,sqlx=warn");
+    let traces = Traces::open(&settings)?;
+    output::start_log(&settings, "info,sqlx=warn", traces.as_ref());
     // Before anything is opened: a signal from now on is a graceful stop.
     let stop = stop_signal()?;
     let access_log = access_log(&settings)?;
@@ -46,7 +48,11 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
         %public, %internal, public_url = app.config.public_url, database = database_shown,
         version = env!("CARGO_PKG_VERSION"), "listening"
     );
-    claviger_server::serve(app, listeners, stop).await?;
+    let served = claviger_server::serve(app, listeners, stop).await;
+    if let Some(traces) = traces {
+        tokio::task::spawn_blocking(|| traces.finish()).await?;
+    }
+    served?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -77,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) max_staleness: Duration,
     pub(crate) cache_entries: usize,
     pub(crate) access_log: Option<AccessLogAt>,
+    pub(crate) otlp_endpoint: Option<String>,
+    pub(crate) otlp_service_name: String,
     pub(crate) log_format: LogFormat,
     pub(crate) log: Option<String>,
     public_url: Option<String>,
@@ -170,6 +172,18 @@ impl Settings {
                     path => AccessLogAt::File(PathBuf::from(path)),
                 })
             })?,
+            otlp_endpoint: given.checked("otlp_endpoint", OTLP_ENDPOINT, |text| {
+                let url = Url::parse(text).ok()?;
+                let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+                let http = matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none();
+                (http && plain && !text.ends_with('/')).then(|| text.to_owned())
+            })?,
+            otlp_service_name: given
+                .checked("otlp_service_name", "1 to 100 visible ASCII characters", |text| {
+                    let sound = (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+                    sound.then(|| text.to_owned())
+                })?
+                .unwrap_or_else(|| "claviger".to_owned()),
             log_format: given
                 .checked("log_format", "text or json", |text| match text {
                     "text" => Some(LogFormat::Text),
@@ -204,6 +218,8 @@ impl Settings {
 }
 
 const BRAND: &str = "2 to 16 characters: a lower-case letter, then lower-case letters and digits";
+const OTLP_ENDPOINT: &str =
+    "the http:// or https:// address of a collector, without a slash at the end, such as http://localhost:4318";
 const PUBLIC_URL: &str = "an https:// address without a slash at the end (http:// only on loopback)";
 
 /// How to call a listener from this machine.
@@ -332,6 +348,8 @@ mod tests {
         check("internal_hosts = ['a b']", &[], &["internal_hosts in FILE", "\"a b\""]);
         check("", &[("CLAVIGER_LOG", "a=b=c")], &["log in CLAVIGER_LOG"]);
         check("access_log = ''", &[], &["access_log in FILE", "stdout"]);
+        check("", &[("CLAVIGER_OTLP_ENDPOINT", "localhost:4318")], &["otlp_endpoint", "http://localhost:4318"]);
+        check("otlp_service_name = 'a b'", &[], &["otlp_service_name in FILE", "ASCII"]);
         check("log_format = 'xml'", &[], &["text or json"]);
         check("", &[("CLAVIGER_LISTEN", "192.0.2.1:7420")], &["CLAVIGER_PUBLIC_URL"]);
     }

@@ -322,6 +322,7 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         internal_hosts: vec!["127.0.0.1".to_owned()],
         internal_token: None,
         cache_entries: 1000,
+        traces: false,
         access_log: AccessLog::default(),
     };
     configure(&mut config);

@@ -16,4 +16,5 @@ mod nginx;
 mod postgres;
 mod settings;
 mod stop;
+mod traces;
 mod user;

@@ -18,7 +18,7 @@ use axum::{
 use bytes::Bytes;
 use clap::ValueEnum;
 use claviger_core::MasterKey;
-use claviger_server::{App, Clock, Config, Keys, internal, public};
+use claviger_server::{AccessLog, App, Clock, Config, Keys, internal, public};
 use claviger_store::{Changes, Database, Store};
 use claviger_token::Brand;
 use http_body_util::BodyExt as _;
@@ -158,6 +158,8 @@ async fn app(directory: &Path) -> Result<App> {
         cache_entries: 1_000,
         redis: None,
         trusted_proxies: None,
+        traces: false,
+        access_log: AccessLog::default(),
     };
     let store = Store::new(database, keys.chain, Changes::new(process::now()));
     let app = App::new(store, keys.peppers, config, clock);

@@ -15,7 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use rand::{CryptoRng, rand_core::UnwrapErr};
 
 use crate::{
+    access_log::AccessLog,
     limits::{Limiter, RedisAt},
+    metrics::Metrics,
     verify::{Credentials, Usage},
 };
 
@@ -40,6 +42,10 @@ pub struct Config {
     pub redis: Option<RedisAt>,
     /// Proxies that are believed about who their clients are.
     pub trusted_proxies: Option<NetworkSet>,
+    /// Whether somebody collects spans of requests.
+    pub traces: bool,
+    /// Where each use is told, if anywhere.
+    pub access_log: AccessLog,
 }
 
 /// The service's state, shared by all requests.
@@ -59,6 +65,7 @@ pub struct Shared {
     pub(crate) credentials: Credentials,
     pub(crate) usage: Usage,
     pub(crate) limiter: Limiter,
+    pub(crate) metrics: Metrics,
     clock: Clock,
 }
 
@@ -86,8 +93,9 @@ impl App {
     pub fn new(store: Store, peppers: Peppers, config: Config, clock: Clock) -> Self {
         let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
         let credentials = Credentials::new(config.cache_entries);
-        let limiter = Limiter::new(config.redis.as_ref());
-        Self(Arc::new(Shared { store, peppers, config, brands, credentials, usage: Usage::default(), limiter, clock }))
+        let (usage, metrics) = (Usage::default(), Metrics::new());
+        let limiter = Limiter::new(config.redis.as_ref(), &metrics);
+        Self(Arc::new(Shared { store, peppers, config, brands, credentials, usage, limiter, metrics, clock }))
     }
 
     /// Now, in whole milliseconds, as it is stored.
@@ -208,6 +216,8 @@ pub(crate) mod tests {
             cache_entries: 100,
             redis: None,
             trusted_proxies: None,
+            traces: false,
+            access_log: AccessLog::default(),
         };
         let master = MasterKey::parse(&"ab".repeat(32)).unwrap();
         let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::from_seed([1; 32]);

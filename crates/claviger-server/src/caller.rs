@@ -19,7 +19,7 @@ use crate::{
     log::RequestId,
     presented::{Ambiguous, credential},
     problem::RequestError,
-    verify::{Entry, Judged, Use},
+    verify::{Entry, Judged, Occasion, Surface, Use},
 };
 
 /// A permission of Claviger's own API, as a type.
@@ -193,12 +193,20 @@ impl Known {
         };
         let permissions: Vec<Permission> =
             permission.and_then(|permission| permission.parse().ok()).into_iter().collect();
+        let request_id = parts.extensions.get::<RequestId>();
+        let occasion = Occasion {
+            surface: Surface::Management,
+            method: Some(parts.method.as_str()),
+            path: Some(parts.uri.path()),
+            request_id: request_id.map(RequestId::as_str),
+        };
+        let used = |required| Use { occasion, required, client_ip: address, visible: None, cost: 1 };
         let judged = match asked {
-            Asked::State => app.judge_state(&looked_up, address),
+            Asked::State => app.judge_state(&looked_up, &used(Required::default())),
             Asked::Use | Asked::Permission(_) => {
                 let audience = permission.map(|_| app.config.public_url.as_str());
                 let required = Required { audience, permissions: &permissions, ..Required::default() };
-                app.judge(&looked_up, &Use { required, client_ip: address, visible: None, cost: 1 }).await
+                app.judge(&looked_up, &used(required)).await
             }
         };
         let verdict = judged.verdict;
@@ -213,8 +221,8 @@ impl Known {
         let Some(entry) = looked_up.entry else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };
         let Some(found) = entry.found() else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };
         let actor = Actor::Principal { id: found.principal.id, credential: found.credential.id };
+        let request_id = request_id.map(ToString::to_string);
         parts.extensions.insert(found.credential.id);
-        let request_id = parts.extensions.get::<RequestId>().map(ToString::to_string);
         Ok(Self { by: By { actor, address: address.map(|ip: IpAddr| ip.to_canonical()), request_id }, entry })
     }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use claviger_store::{LogCursor, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, monotonic};
+use crate::{
+    app::{App, monotonic},
+    metrics::Work,
+};
 
 /// Bounds how late another node's change arrives; a read of an unchanged log costs microseconds.
 const FOLLOW_EVERY: Duration = Duration::from_millis(100);
@@ -16,7 +19,8 @@ const TRIM_EVERY: Duration = Duration::from_secs(3600);
 pub(crate) async fn follow_changes(app: App, mut cursor: LogCursor, stop: CancellationToken) {
     let mut failing = false;
     while wait(FOLLOW_EVERY, &stop).await {
-        failing = tell(app.store.follow_log(&mut cursor, monotonic()).await, failing, "the change log");
+        let done = app.store.follow_log(&mut cursor, monotonic()).await;
+        failing = tell(&app, Work::ChangeLog, done, failing);
     }
 }
 
@@ -24,15 +28,9 @@ pub(crate) async fn follow_changes(app: App, mut cursor: LogCursor, stop: Cancel
 pub(crate) async fn flush_usage(app: App, stop: CancellationToken) {
     let mut failing = false;
     while wait(FLUSH_EVERY, &stop).await {
-        failing = tell(flush(&app).await, failing, "usage");
+        failing = flush(&app, failing).await;
     }
-    tell(flush(&app).await, false, "usage");
-}
-
-/// Quotas first: what is lost of them is given away.
-async fn flush(app: &App) -> Result<(), StoreError> {
-    app.flush_quotas().await?;
-    app.flush_usage().await
+    flush(&app, false).await;
 }
 
 /// Removes what nobody needs any more.
@@ -40,8 +38,27 @@ pub(crate) async fn trim(app: App, stop: CancellationToken) {
     let mut failing = false;
     while wait(TRIM_EVERY, &stop).await {
         app.limiter.forget_idle();
-        failing = tell(app.store.trim(app.now()).await.map(drop), failing, "trimming");
+        let done = app.store.trim(app.now()).await.map(drop);
+        failing = tell(&app, Work::Trim, done, failing);
     }
+}
+
+async fn flush(app: &App, was_failing: bool) -> bool {
+    let began = monotonic();
+    // Quotas first: what is lost of them is given away.
+    let done = match app.flush_quotas().await {
+        Ok(()) => app.flush_usage().await,
+        Err(error) => Err((Work::Usage, error)),
+    };
+    app.metrics.usage_flush.observe(began.elapsed().as_secs_f64());
+    if done.is_ok() {
+        app.metrics.usage_is_flushed(monotonic());
+    }
+    let (work, done) = match done {
+        Ok(()) => (Work::Usage, Ok(())),
+        Err((work, error)) => (work, Err(error)),
+    };
+    tell(app, work, done, was_failing)
 }
 
 async fn wait(time: Duration, stop: &CancellationToken) -> bool {
@@ -52,7 +69,8 @@ async fn wait(time: Duration, stop: &CancellationToken) -> bool {
 }
 
 /// Tells an outage once when it begins and once when it ends, not at every try.
-fn tell(done: Result<(), StoreError>, was_failing: bool, what: &str) -> bool {
+fn tell(app: &App, work: Work, done: Result<(), StoreError>, was_failing: bool) -> bool {
+    let what = work.as_str();
     match done {
         Ok(()) => {
             if was_failing {
@@ -61,6 +79,7 @@ fn tell(done: Result<(), StoreError>, was_failing: bool, what: &str) -> bool {
             false
         }
         Err(error) => {
+            app.metrics.failed(work);
             if !was_failing {
                 tracing::error!(error = &error as &dyn std::error::Error, "{what}: storage failed; trying on");
             }

@@ -4,6 +4,7 @@
 //! handler (`manage/` or `verify/`), the rule of the same name in `claviger-core`, the query of the same
 //! name in `claviger-store`.
 
+mod access_log;
 mod app;
 mod body;
 mod bootstrap;
@@ -16,13 +17,16 @@ mod limits;
 mod listing;
 mod log;
 mod manage;
+mod metrics;
 mod openapi;
 mod presented;
 mod problem;
 mod router;
 mod serve;
+mod traces;
 mod verify;
 
+pub use access_log::{AccessLog, AccessLogAt};
 pub use app::{App, Clock, Config};
 pub use bootstrap::{BootstrapError, Bootstrapped};
 pub use keys::{KeyError, Keys};

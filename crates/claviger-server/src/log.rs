@@ -1,10 +1,10 @@
 //! One line per request, found by its id. Never a query string, never a header: secrets travel there.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, convert::Infallible, fmt, sync::Arc};
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -24,11 +24,27 @@ impl fmt::Display for RequestId {
     }
 }
 
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a request is called, if anybody gave it a name.
+pub(crate) struct Named(pub Option<RequestId>);
+
+impl FromRequestParts<App> for Named {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get().cloned().or_else(|| chosen(&parts.headers))))
+    }
+}
+
 /// Outermost on the public listener: everything that follows, also a refusal, is told under the id.
 pub(crate) async fn requests(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = chosen(request.headers()).unwrap_or_else(|| fresh(&app));
-    let span =
-        tracing::info_span!("request", id = %id, method = %request.method(), path = %shown(request.uri().path()));
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %bounded(request.uri().path(), 200));
     request.extensions_mut().insert(id.clone());
     let began = monotonic();
     async move {
@@ -45,7 +61,7 @@ pub(crate) async fn requests(State(app): State<App>, mut request: Request, next:
 }
 
 /// The caller's own id, if it is one that can stand in a log line.
-fn chosen(headers: &HeaderMap) -> Option<RequestId> {
+pub(crate) fn chosen(headers: &HeaderMap) -> Option<RequestId> {
     let text = headers.get(HEADER)?.to_str().ok()?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     ((1..=64).contains(&text.len()) && text.bytes().all(fits)).then(|| RequestId(text.into()))
@@ -73,10 +89,10 @@ pub(crate) fn redacted(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A path is the caller's text: bounded, and a token that somebody put into it does not stay.
-fn shown(path: &str) -> String {
-    let short: String = path.chars().take(200).collect();
-    redacted(&short).into_owned()
+/// A caller's text in at most so many characters. A token that stands in it goes first: half of one, cut at the end,
+/// would not look like a token any more.
+pub(crate) fn bounded(text: &str, most: usize) -> String {
+    redacted(text).chars().take(most).collect()
 }
 
 #[cfg(test)]
@@ -85,7 +101,11 @@ mod tests {
 
     #[test]
     fn a_token_in_a_path_is_not_logged() {
-        assert_eq!(shown("/v1/api-keys/clv_key_abcdefghijklmnopqrstuvwxyzABCDEF012345"), "/v1/api-keys/[redacted]");
-        assert_eq!(shown("/v1/api-keys/key_01h455vb4pex5vsknk084sn02q"), "/v1/api-keys/key_01h455vb4pex5vsknk084sn02q");
+        let token = "clv_key_abcdefghijklmnopqrstuvwxyzABCDEF012345";
+        assert_eq!(bounded(&format!("/v1/api-keys/{token}"), 200), "/v1/api-keys/[redacted]");
+        assert_eq!(bounded(&format!("/v1/api-keys/{token}"), 48), "/v1/api-keys/[redacted]", "nor a part of one");
+        let id = "/v1/api-keys/key_01h455vb4pex5vsknk084sn02q";
+        assert_eq!(bounded(id, 200), id);
+        assert_eq!(bounded(&"é".repeat(1 << 20), 200), "é".repeat(200));
     }
 }

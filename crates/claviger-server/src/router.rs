@@ -18,6 +18,7 @@ use crate::{
     body::MAX_BODY,
     health, log,
     manage::{api, api_key, assignment, audit_event, organization, role, service_account, token, usage},
+    metrics,
     openapi::{self, Document},
     problem::{Problem, RequestError},
     verify,
@@ -75,11 +76,12 @@ pub fn public(app: App) -> Router {
         .with_state(app)
 }
 
-/// The internal listener: what services and gateways ask, without a credential of their own.
+/// The internal listener: what services, gateways and Prometheus ask, without a credential of their own.
 pub fn internal(app: App) -> Router {
     let asking = Router::new()
         .route("/v1/verify", post(verify::verify_internal))
         .route("/v1/forward-auth", any(verify::forward_auth))
+        .route("/metrics", get(metrics::show))
         .layer(from_fn_with_state(app.clone(), only_with_internal_token))
         // A page in a browser must not get here through a name that it makes point to this address.
         .layer(from_fn_with_state(app.clone(), only_for_internal_hosts));

@@ -1,6 +1,7 @@
 //! The two listeners, from the first connection to the last flush.
 
 use std::{
+    convert::Infallible,
     future::{Future, pending},
     io,
     net::SocketAddr,
@@ -11,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use axum::{Router, body::Body, extract::ConnectInfo, http::Request, response::Response};
 use claviger_store::StoreError;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -29,10 +30,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 use tower_http::timeout::DeadlineBody;
+use tracing::Instrument as _;
 
 use crate::{
     app::{App, monotonic},
-    jobs, router,
+    jobs,
+    metrics::{Listener, Route},
+    router, traces,
 };
 
 /// How long requests that run may go on after a stop was asked for.
@@ -106,7 +110,7 @@ impl Listeners {
     }
 }
 
-/// Serves until `stop`; then finishes the requests that run, and writes the usage that is counted.
+/// Serves until `stop`; then finishes the requests that run, and writes what is counted and told of them.
 pub async fn serve(
     app: App,
     listeners: Listeners,
@@ -129,8 +133,8 @@ pub async fn serve(
     });
     let both = async {
         tokio::join!(
-            listen(listeners.public, router::public(app.clone()), MOST_CONNECTIONS, stopping.clone()),
-            listen(listeners.internal, router::internal(app.clone()), MOST_CONNECTIONS, stopping.clone()),
+            listen(listeners.public, Site::public(&app), MOST_CONNECTIONS, stopping.clone()),
+            listen(listeners.internal, Site::internal(&app), MOST_CONNECTIONS, stopping.clone()),
         );
     };
     let late = async {
@@ -144,13 +148,47 @@ pub async fn serve(
     ended.cancel();
     tasks.close();
     tasks.wait().await;
+    app.config.access_log.flush().await;
     app.store.database().close().await;
     Ok(())
 }
 
+/// What a listener serves, and in whose name it is measured.
+#[derive(Clone)]
+struct Site {
+    app: App,
+    listener: Listener,
+    routes: Router,
+}
+
+impl Site {
+    fn public(app: &App) -> Self {
+        Self { app: app.clone(), listener: Listener::Public, routes: router::public(app.clone()) }
+    }
+
+    fn internal(app: &App) -> Self {
+        Self { app: app.clone(), listener: Listener::Internal, routes: router::internal(app.clone()) }
+    }
+
+    /// Measured here, outside of every layer, so that all of them are in it.
+    async fn answer(self, request: Request<Body>) -> Result<Response, Infallible> {
+        let (route, began) = (Route::of(self.listener, request.uri().path()), monotonic());
+        let answer = if self.app.config.traces {
+            let span = traces::span(&request, self.listener, route);
+            let answer = self.routes.oneshot(request).instrument(span.clone()).await?;
+            traces::answered(&span, answer.status());
+            answer
+        } else {
+            self.routes.oneshot(request).await?
+        };
+        self.app.metrics.answered(self.listener, route, answer.status(), began.elapsed());
+        Ok(answer)
+    }
+}
+
 /// Takes connections until `stop`, then lets their requests end. hyper's own server and not `axum::serve`, which bounds
 /// neither how many connections there are nor how long one may stay silent.
-async fn listen(listener: TcpListener, routes: Router, most: usize, stop: CancellationToken) {
+async fn listen(listener: TcpListener, site: Site, most: usize, stop: CancellationToken) {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(IDLE_TIME);
     http.http2()
@@ -172,7 +210,7 @@ async fn listen(listener: TcpListener, routes: Router, most: usize, stop: Cancel
         match accepted {
             Ok((stream, peer, place)) => {
                 let client = Client { stream, peer, _place: place };
-                tokio::spawn(client.serve(http.clone(), routes.clone(), open.watcher()));
+                tokio::spawn(client.serve(http.clone(), site.clone(), open.watcher()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -192,7 +230,7 @@ struct Client {
 }
 
 impl Client {
-    async fn serve(self, http: Builder<TokioExecutor>, routes: Router, stopping: Watcher) {
+    async fn serve(self, http: Builder<TokioExecutor>, site: Site, stopping: Watcher) {
         let Self { stream, peer, _place } = self;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
@@ -203,7 +241,7 @@ impl Client {
             asked.store(true, Ordering::Relaxed);
             let mut request = request.map(|body| Body::new(DeadlineBody::new(BODY_TIME, body)));
             request.extensions_mut().insert(ConnectInfo(peer));
-            routes.clone().oneshot(request)
+            site.clone().answer(request)
         });
         let silent = async {
             sleep(HEAD_TIME).await;
@@ -227,14 +265,16 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+    use crate::app::tests::app;
 
     #[tokio::test]
     async fn who_comes_after_the_last_place_waits_for_one() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let routes = Router::new().fallback(async || "served");
+        let (app, _directory) = app().await;
+        let site = Site { app, listener: Listener::Public, routes: Router::new().fallback(async || "served") };
         let stop = CancellationToken::new();
-        let listening = tokio::spawn(listen(listener, routes, 1, stop.clone()));
+        let listening = tokio::spawn(listen(listener, site, 1, stop.clone()));
         let ask = async || {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();

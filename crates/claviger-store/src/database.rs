@@ -4,7 +4,7 @@ use claviger_core::Sealed;
 use jiff::Timestamp;
 
 use crate::{
-    dialect::{Pools, SERVER_TIME},
+    dialect::{PoolState, Pools, SERVER_TIME},
     error::StoreError,
     migrate,
     sql::{Executor, Row, WriteTransaction, sql},
@@ -90,6 +90,16 @@ impl Database {
     /// Whether it answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         Executor::Pools(&self.pools).one(sql("SELECT 1 AS one")).await.map(drop)
+    }
+
+    /// How full its pools of connections are.
+    pub fn pools(&self) -> Vec<PoolState> {
+        self.pools.state()
+    }
+
+    /// How many waited for a connection in vain since it was opened.
+    pub fn pool_timeouts(&self) -> u64 {
+        self.pools.timeouts()
     }
 
     /// The sealed keys for a purpose, newest first.

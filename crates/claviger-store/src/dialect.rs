@@ -1,9 +1,17 @@
 //! The whole difference between SQLite and PostgreSQL: how to connect, three words of the schema, one clause, one
 //! question.
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use sqlx::{
+    Pool,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
@@ -25,13 +33,26 @@ pub(crate) const LOCK_ROW: &str = " FOR UPDATE";
 pub(crate) const SERVER_TIME: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now";
 
 /// The pools of one database. `follow` is one connection for whoever follows the change log: a revocation does not
-/// queue behind look-ups.
+/// queue behind look-ups. `timeouts` counts who waited for a connection in vain.
 #[derive(Debug, Clone)]
 pub(crate) enum Pools {
     /// One writer, because SQLite has one; readers beside it.
-    Sqlite { read: SqlitePool, write: SqlitePool, follow: SqlitePool },
+    Sqlite { read: SqlitePool, write: SqlitePool, follow: SqlitePool, timeouts: Arc<AtomicU64> },
     /// One pool for reads and writes.
-    Postgres { pool: PgPool, follow: PgPool },
+    Postgres { pool: PgPool, follow: PgPool, timeouts: Arc<AtomicU64> },
+}
+
+/// How full a pool of connections is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// What its connections are for: `read`, `write` or `follow`; with PostgreSQL `main` or `follow`.
+    pub name: &'static str,
+    /// Connections that somebody uses.
+    pub used: u32,
+    /// Connections that wait for somebody.
+    pub idle: u32,
+    /// The most that it opens.
+    pub most: u32,
 }
 
 impl Pools {
@@ -43,7 +64,8 @@ impl Pools {
                 .options([("statement_timeout", cap.as_str()), ("idle_in_transaction_session_timeout", cap.as_str())]);
             let sized = |size| bounded(PgPoolOptions::new(), size);
             let pool = sized(20).connect_with(options.clone()).await?;
-            return Ok(Self::Postgres { pool, follow: sized(1).connect_lazy_with(options) });
+            let follow = sized(1).connect_lazy_with(options);
+            return Ok(Self::Postgres { pool, follow, timeouts: Arc::default() });
         }
         let options = SqliteConnectOptions::from_str(url)?
             .journal_mode(SqliteJournalMode::Wal)
@@ -56,17 +78,41 @@ impl Pools {
         let write = sized(1).connect_with(options.clone()).await?;
         let options = options.read_only(true).create_if_missing(false);
         let read = sized(4).connect_with(options.clone()).await?;
-        Ok(Self::Sqlite { read, write, follow: sized(1).connect_lazy_with(options) })
+        let follow = sized(1).connect_lazy_with(options);
+        Ok(Self::Sqlite { read, write, follow, timeouts: Arc::default() })
+    }
+
+    /// Counts what failed because no connection was free in time.
+    pub(crate) fn note<T>(&self, done: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if matches!(done, Err(sqlx::Error::PoolTimedOut)) {
+            let (Self::Sqlite { timeouts, .. } | Self::Postgres { timeouts, .. }) = self;
+            timeouts.fetch_add(1, Ordering::Relaxed);
+        }
+        done
+    }
+
+    pub(crate) fn timeouts(&self) -> u64 {
+        let (Self::Sqlite { timeouts, .. } | Self::Postgres { timeouts, .. }) = self;
+        timeouts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn state(&self) -> Vec<PoolState> {
+        match self {
+            Self::Sqlite { read, write, follow, .. } => {
+                vec![state("read", read), state("write", write), state("follow", follow)]
+            }
+            Self::Postgres { pool, follow, .. } => vec![state("main", pool), state("follow", follow)],
+        }
     }
 
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { read, write, follow } => {
+            Self::Sqlite { read, write, follow, .. } => {
                 follow.close().await;
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres { pool, follow } => {
+            Self::Postgres { pool, follow, .. } => {
                 follow.close().await;
                 pool.close().await;
             }
@@ -78,6 +124,11 @@ impl Pools {
 /// takes the next (`sql.rs`).
 fn bounded<D: sqlx::Database>(options: PoolOptions<D>, size: u32) -> PoolOptions<D> {
     options.max_connections(size).acquire_timeout(WRITE_PATIENCE).test_before_acquire(false)
+}
+
+fn state<D: sqlx::Database>(name: &'static str, pool: &Pool<D>) -> PoolState {
+    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+    PoolState { name, used: pool.size().saturating_sub(idle), idle, most: pool.options().get_max_connections() }
 }
 
 /// The schema's text, which is written as SQLite reads it, for PostgreSQL.

@@ -9,10 +9,15 @@ use sqlx::{
     pool::PoolConnection, postgres::PgRow, sqlite::SqliteRow,
 };
 
+use tracing::{Instrument as _, Span};
+
 use crate::{
     dialect::{LOCK_ROW, Pools, READ_PATIENCE, TRANSACTION_CAP},
     error::StoreError,
 };
+
+/// The target of spans that are made for traces.
+pub const TRACE_TARGET: &str = "claviger::trace";
 
 /// A value with its column's type, also when it is null: PostgreSQL refuses an untyped null.
 #[derive(Debug, Clone)]
@@ -131,6 +136,7 @@ pub(crate) enum WriteTransaction {
 /// Binds and runs on whichever engine, with the driver's method of that name.
 macro_rules! run {
     ($query:expr, $on:expr, $method:ident, $engine:ty) => {{
+        let span = statement(<$engine as sqlx::Database>::NAME, &$query.text);
         let mut prepared = sqlx::query::<$engine>(AssertSqlSafe($query.text));
         for value in $query.values {
             prepared = match value {
@@ -139,8 +145,24 @@ macro_rules! run {
                 Value::Bytes(value) => prepared.bind(value),
             };
         }
-        bounded(prepared.$method($on)).await
+        bounded(prepared.$method($on)).instrument(span).await
     }};
+}
+
+/// The span of a statement that a request waits for, for whoever collects traces. The text has places, and no values.
+fn statement(engine: &str, text: &str) -> Span {
+    // Work beside the requests belongs to no trace.
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    tracing::debug_span!(
+        target: TRACE_TARGET,
+        "query",
+        otel.name = text.split_whitespace().next(),
+        otel.kind = "client",
+        db.system.name = engine.to_ascii_lowercase(),
+        db.query.text = text,
+    )
 }
 
 /// Tries again for as many connections as are idle, since all of them may be dead. Only for what may be done twice.
@@ -210,10 +232,14 @@ impl Executor<'_> {
             return Ok(Vec::new());
         }
         Ok(match self {
-            Self::Pools(Pools::Sqlite { read, .. }) => read_sqlite(read, query).await?,
-            Self::Pools(Pools::Postgres { pool, .. }) => read_postgres(pool, query).await?,
-            Self::Follower(Pools::Sqlite { follow, .. }) => read_sqlite(follow, query).await?,
-            Self::Follower(Pools::Postgres { follow, .. }) => read_postgres(follow, query).await?,
+            Self::Pools(pools) => pools.note(match pools {
+                Pools::Sqlite { read, .. } => read_sqlite(read, query).await,
+                Pools::Postgres { pool, .. } => read_postgres(pool, query).await,
+            })?,
+            Self::Follower(pools) => pools.note(match pools {
+                Pools::Sqlite { follow, .. } => read_sqlite(follow, query).await,
+                Pools::Postgres { follow, .. } => read_postgres(follow, query).await,
+            })?,
             Self::Transaction { transaction, lock } => match transaction {
                 WriteTransaction::Sqlite(tx) => {
                     run!(query, &mut **tx, fetch_all, Sqlite)?.into_iter().map(Row::Sqlite).collect()
@@ -238,8 +264,12 @@ impl Executor<'_> {
 impl WriteTransaction {
     pub(crate) async fn begin(pools: &Pools) -> Result<Self, StoreError> {
         Ok(match pools {
-            Pools::Sqlite { write, .. } => Self::Sqlite(bounded(write.begin_with("BEGIN IMMEDIATE")).await?),
-            Pools::Postgres { pool, .. } => Self::Postgres(past_the_dead!(pool, bounded(pool.begin()).await)?),
+            Pools::Sqlite { write, .. } => {
+                Self::Sqlite(pools.note(bounded(write.begin_with("BEGIN IMMEDIATE")).await)?)
+            }
+            Pools::Postgres { pool, .. } => {
+                Self::Postgres(pools.note(past_the_dead!(pool, bounded(pool.begin()).await))?)
+            }
         })
     }
 
@@ -386,5 +416,6 @@ mod tests {
         assert!(matches!(refused, Ok(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)))));
         drop(taken);
         ask().await.unwrap();
+        assert_eq!(pools.timeouts(), 1);
     }
 }

@@ -135,7 +135,7 @@ impl Noun for Event {
 
 pub(crate) async fn verify(command: VerifyTrail) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &ListenFlags::default())?;
-    output::start_log(&settings, "warn");
+    output::start_log(&settings, "warn", None);
     let saved = command.heads.as_ref().map(read_heads).transpose()?;
     let database = open::existing(&settings).await?;
     let keys = open::existing_keys(&settings, &database).await?;

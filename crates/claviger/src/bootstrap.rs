@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use claviger_server::Bootstrapped;
+use claviger_server::{AccessLog, Bootstrapped};
 use serde_json::json;
 
 use crate::{
@@ -26,11 +26,11 @@ pub(crate) struct Bootstrap {
 
 pub(crate) async fn run(command: Bootstrap) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &ListenFlags::default())?;
-    output::start_log(&settings, "warn");
+    output::start_log(&settings, "warn", None);
     let database = open::migrated(&settings).await?;
     let keys = open::keys(&settings, &database).await?;
     let listen = settings.listen;
-    let app = open::app(settings, database, keys, listen);
+    let app = open::app(settings, database, keys, listen, AccessLog::default());
     open::ensure_builtins(&app).await?;
     let made = app.bootstrap(command.another_key).await?;
     app.store.database().close().await;

@@ -90,7 +90,7 @@ pub(crate) fn run(doctor: Doctor) -> Result<ExitCode, Failure> {
     match Settings::examine(&doctor.settings, &doctor.listen) {
         Err(refused) => refused.iter().for_each(|failure| findings.refused("settings", failure)),
         Ok(settings) => {
-            output::start_log(&settings, "off");
+            output::start_log(&settings, "off", None);
             findings.ok("settings", "every setting is known and sound");
             addresses(&settings, &mut findings);
             data_directory(&settings, &mut findings);

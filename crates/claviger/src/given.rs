@@ -27,6 +27,9 @@ const NAMES: &[&str] = &[
     MASTER_KEY_FILE,
     "max_staleness",
     "cache_entries",
+    "access_log",
+    "otlp_endpoint",
+    "otlp_service_name",
     "log_format",
     "log",
 ];

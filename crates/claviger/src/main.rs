@@ -28,6 +28,7 @@ mod serve;
 mod service_account;
 mod settings;
 mod token;
+mod traces;
 mod usage;
 mod verify;
 

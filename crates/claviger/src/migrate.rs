@@ -17,7 +17,7 @@ pub(crate) struct Migrate {
 
 pub(crate) async fn run(command: Migrate) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &ListenFlags::default())?;
-    output::start_log(&settings, "warn");
+    output::start_log(&settings, "warn", None);
     let database = open::prepared(&settings).await?;
     let before = database.schema_version().await?;
     open::migrate(&settings, &database).await?;

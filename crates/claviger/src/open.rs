@@ -10,7 +10,7 @@ use std::{
 };
 
 use claviger_core::{MasterKey, Reach};
-use claviger_server::{App, Clock, Config, KeyError, Keys};
+use claviger_server::{AccessLog, App, Clock, Config, KeyError, Keys};
 use claviger_store::{Changes, Database, Store};
 use jiff::Timestamp;
 use rand::{Rng as _, rand_core::UnwrapErr};
@@ -97,7 +97,7 @@ pub(crate) fn existing_master_key(settings: &Settings) -> Result<(MasterKey, Str
 }
 
 /// The app, before it listens. `bound` is where clients would reach it.
-pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: SocketAddr) -> App {
+pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: SocketAddr, access_log: AccessLog) -> App {
     let config = Config {
         public_url: settings.public_url(bound),
         brand: settings.brand,
@@ -108,6 +108,8 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
         cache_entries: settings.cache_entries,
         redis: settings.redis,
         trusted_proxies: settings.trusted_proxies,
+        traces: settings.otlp_endpoint.is_some(),
+        access_log,
     };
     App::new(Store::new(database, keys.chain, Changes::new(monotonic())), keys.peppers, config, Clock::default())
 }

@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use claviger_token::Secret;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::{
     failure::Failure,
     settings::{LogFormat, Settings},
+    traces::Traces,
 };
 
 /// What was asked for.
@@ -182,13 +183,20 @@ impl Drop for Progress {
     }
 }
 
-/// Starts the log, on stderr. `usual` is what is told if no setting says otherwise.
-pub(crate) fn start_log(settings: &Settings, usual: &str) {
+/// Starts the log, on stderr, and the traces beside it. `usual` is what is told if no setting says otherwise.
+pub(crate) fn start_log(settings: &Settings, usual: &str, traces: Option<&Traces>) {
     let filter = EnvFilter::new(settings.log.as_deref().unwrap_or(usual));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match settings.log_format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).init(),
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let log = match settings.log_format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).boxed(),
+    };
+    match traces {
+        // Without traces one filter stands before everything, and costs least.
+        None => tracing_subscriber::registry().with(log).with(filter).init(),
+        Some(traces) => {
+            tracing_subscriber::registry().with(log.with_filter(filter)).with(traces.layer()).init();
+        }
     }
 }
 

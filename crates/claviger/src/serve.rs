@@ -2,7 +2,7 @@
 
 use std::{future::Future, process::ExitCode};
 
-use claviger_server::Listeners;
+use claviger_server::{AccessLog, AccessLogAt, Listeners};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     failure::Failure,
     open, output,
     settings::{ListenFlags, SettingFlags, Settings},
+    traces::Traces,
 };
 
 /// Run the service
@@ -26,9 +27,11 @@ pub(crate) struct Serve {
 
 pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &command.listen)?;
-    output::start_log(&settings, "info,sqlx=warn");
+    let traces = Traces::open(&settings)?;
+    output::start_log(&settings, "info,sqlx=warn", traces.as_ref());
     // Before anything is opened: a signal from now on is a graceful stop.
     let stop = stop_signal()?;
+    let access_log = access_log(&settings)?;
     // The sockets come first, for the public address may depend on them; who connects early waits.
     let listeners =
         Listeners::bind(settings.listen, settings.internal_listen, settings.internal_token.is_some()).await?;
@@ -36,7 +39,7 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     let database = open::migrated(&settings).await?;
     let keys = open::keys(&settings, &database).await?;
     let database_shown = settings.database.to_string();
-    let app = open::app(settings, database, keys, public);
+    let app = open::app(settings, database, keys, public, access_log);
     app.install_builtins().await?;
     if command.dev {
         output::answer(&example::welcome(&app, public, internal).await?)?;
@@ -45,9 +48,32 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
         %public, %internal, public_url = app.config.public_url, database = database_shown,
         version = env!("CARGO_PKG_VERSION"), "listening"
     );
-    claviger_server::serve(app, listeners, stop).await?;
+    let served = claviger_server::serve(app, listeners, stop).await;
+    if let Some(traces) = traces {
+        tokio::task::spawn_blocking(|| traces.finish()).await?;
+    }
+    served?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens it, and opens it anew at each SIGHUP: what rotates logs says so when it has moved the file away.
+fn access_log(settings: &Settings) -> Result<AccessLog, Failure> {
+    let Some(at) = &settings.access_log else { return Ok(AccessLog::default()) };
+    let opened = AccessLog::open(at.clone()).map_err(|error| {
+        let place = match at {
+            AccessLogAt::Stdout => "stdout".to_owned(),
+            AccessLogAt::File(path) => path.display().to_string(),
+        };
+        Failure::because(format!("cannot write the access log {place}; set access_log (CLAVIGER_ACCESS_LOG)"), &error)
+    })?;
+    let (log, mut hangup) = (opened.clone(), signal(SignalKind::hangup())?);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            log.reopen();
+        }
+    });
+    Ok(opened)
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {

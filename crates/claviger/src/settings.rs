@@ -11,7 +11,7 @@ use std::{
 
 use clap::Args;
 use claviger_core::MasterKey;
-use claviger_server::RedisAt;
+use claviger_server::{AccessLogAt, RedisAt};
 use claviger_token::{Brand, NetworkSet, Secret};
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
@@ -78,6 +78,9 @@ pub(crate) struct Settings {
     pub(crate) master_key: MasterKeyAt,
     pub(crate) max_staleness: Duration,
     pub(crate) cache_entries: usize,
+    pub(crate) access_log: Option<AccessLogAt>,
+    pub(crate) otlp_endpoint: Option<String>,
+    pub(crate) otlp_service_name: String,
     pub(crate) log_format: LogFormat,
     pub(crate) log: Option<String>,
     public_url: Option<String>,
@@ -185,6 +188,25 @@ impl Settings {
                     text.parse().ok().filter(|entries| (100..=10_000_000).contains(entries))
                 })?
                 .unwrap_or(100_000),
+            access_log: given.checked("access_log", "stdout, or a file for one line of JSON per use", |text| {
+                Some(match text {
+                    "stdout" => AccessLogAt::Stdout,
+                    "" => return None,
+                    path => AccessLogAt::File(PathBuf::from(path)),
+                })
+            })?,
+            otlp_endpoint: given.checked("otlp_endpoint", OTLP_ENDPOINT, |text| {
+                let url = Url::parse(text).ok()?;
+                let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+                let http = matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none();
+                (http && plain && !text.ends_with('/')).then(|| text.to_owned())
+            })?,
+            otlp_service_name: given
+                .checked("otlp_service_name", "1 to 100 visible ASCII characters", |text| {
+                    let sound = (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+                    sound.then(|| text.to_owned())
+                })?
+                .unwrap_or_else(|| "claviger".to_owned()),
             log_format: given
                 .checked("log_format", "text or json", |text| match text {
                     "text" => Some(LogFormat::Text),
@@ -220,6 +242,8 @@ impl Settings {
 
 const BRAND: &str = "2 to 16 characters: a lower-case letter, then lower-case letters and digits";
 const REDIS_URL: &str = "redis://[USER:PASSWORD@]HOST[:PORT], rediss://… for TLS, or unix:///PATH";
+const OTLP_ENDPOINT: &str =
+    "the http:// or https:// address of a collector, without a slash at the end, such as http://localhost:4318";
 const PUBLIC_URL: &str = "an https:// address without a slash at the end (http:// only on loopback)";
 
 /// Networks of proxies. An empty list trusts none.
@@ -355,10 +379,21 @@ mod tests {
         check("former_brands = ['ok', 'N']", &[], &["former_brands in FILE", "\"N\""]);
         check("internal_hosts = ['a b']", &[], &["internal_hosts in FILE", "\"a b\""]);
         check("", &[("CLAVIGER_LOG", "a=b=c")], &["log in CLAVIGER_LOG"]);
+        check("access_log = ''", &[], &["access_log in FILE", "stdout"]);
+        check("", &[("CLAVIGER_OTLP_ENDPOINT", "localhost:4318")], &["otlp_endpoint", "http://localhost:4318"]);
+        check("otlp_service_name = 'a b'", &[], &["otlp_service_name in FILE", "ASCII"]);
         check("log_format = 'xml'", &[], &["text or json"]);
         check("trusted_proxies = ['10.0.0.0/8', '10.0.0.0/33']", &[], &["trusted_proxies in FILE", "10.0.0.0/33"]);
         check("", &[("CLAVIGER_REDIS_URL", "http://x")], &["redis_url in CLAVIGER_REDIS_URL", "redis://"]);
         check("", &[("CLAVIGER_LISTEN", "192.0.2.1:7420")], &["CLAVIGER_PUBLIC_URL"]);
+    }
+
+    #[test]
+    fn the_access_log_is_off_or_goes_to_stdout_or_to_a_file() {
+        let at = |variables: &[(&str, &str)]| load("", variables, &[]).unwrap().access_log;
+        assert_eq!(at(&[]), None);
+        assert_eq!(at(&[("CLAVIGER_ACCESS_LOG", "stdout")]), Some(AccessLogAt::Stdout));
+        assert_eq!(at(&[("CLAVIGER_ACCESS_LOG", "a.log")]), Some(AccessLogAt::File(PathBuf::from("a.log"))));
     }
 
     #[test]

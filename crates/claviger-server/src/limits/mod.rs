@@ -27,7 +27,10 @@ use self::{
     quota::Count,
     redis::Redis,
 };
-use crate::app::{App, monotonic};
+use crate::{
+    app::{App, monotonic},
+    metrics::Metrics,
+};
 
 /// The state of all limits that were asked lately.
 pub(crate) struct Limiter {
@@ -73,12 +76,12 @@ impl Spending<'_> {
 
 impl Limiter {
     /// Without any state. With a Redis, limits are exact across nodes.
-    pub(crate) fn new(redis: Option<&RedisAt>) -> Self {
+    pub(crate) fn new(redis: Option<&RedisAt>, metrics: &Metrics) -> Self {
         Self {
             rates: Mutex::default(),
             quotas: Mutex::default(),
             unwritten: Mutex::default(),
-            redis: redis.map(Redis::new),
+            redis: redis.map(|redis| Redis::new(redis, metrics)),
             began: monotonic(),
         }
     }

@@ -11,13 +11,14 @@ use std::{
 };
 
 use jiff::Timestamp;
+use prometheus::{Gauge, IntCounter};
 use redis::{
     Client, RedisError, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
 use super::{Meters, Spending, meter::Refusal};
-use crate::app::monotonic;
+use crate::{app::monotonic, metrics::Metrics};
 
 /// A verification waits no longer for an answer.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -111,6 +112,9 @@ pub(super) struct Shared<'a> {
 
 /// The shared limits.
 pub(super) struct Redis {
+    up: Gauge,
+    /// Requests that were not asked about here.
+    fallbacks: IntCounter,
     connection: ConnectionManager,
     script: Script,
     away: AtomicBool,
@@ -120,8 +124,10 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    pub(super) fn new(at: &RedisAt) -> Self {
+    pub(super) fn new(at: &RedisAt, metrics: &Metrics) -> Self {
         Self {
+            up: metrics.redis_up.clone(),
+            fallbacks: metrics.limit_fallbacks.clone(),
             connection: at.connection(),
             script: Script::new(SCRIPT),
             away: AtomicBool::new(false),
@@ -133,16 +139,20 @@ impl Redis {
     /// Spends `cost` of each limit if each has as much left; `None` if Redis did not answer.
     pub(super) async fn spend<'a>(&self, meters: &'a Meters, cost: u32, now: Timestamp) -> Option<Shared<'a>> {
         if self.away.load(Ordering::Relaxed) && !self.may_try() {
+            self.fallbacks.inc();
             return None;
         }
         match self.ask(meters, cost, now).await {
             Ok(answers) => {
+                self.up.set(1.0);
                 if self.away.swap(false, Ordering::Relaxed) {
                     tracing::info!("Redis answers again: limits are exact across nodes");
                 }
                 Some(read(meters, &answers, now))
             }
             Err(error) => {
+                self.up.set(0.0);
+                self.fallbacks.inc();
                 self.next_try.store(self.elapsed() + millis(PAUSE), Ordering::Relaxed);
                 if !self.away.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%error, "Redis does not answer: each node enforces limits by itself");

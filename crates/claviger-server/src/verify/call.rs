@@ -8,12 +8,17 @@ use axum::{
 use claviger_core::{Reach, Rejection};
 use claviger_token::{PermissionSet, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest};
 
-use super::{credentials::LookedUp, judge::Use};
+use super::{
+    credentials::LookedUp,
+    judge::Use,
+    occasion::{Occasion, Surface},
+};
 use crate::{
     app::App,
     body::Json,
     caller::{Caller, Verify},
     limits::Spending,
+    log::{Named, RequestId},
     problem::{Problem, RequestError},
 };
 
@@ -40,13 +45,14 @@ pub(crate) async fn verify_as_caller(
 ) -> Result<Response, RequestError> {
     must_be_few(&request)?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
-    let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, None).await) };
+    let id = caller.by().request_id.as_deref();
+    let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, id, None).await) };
     if caller.reach() == Reach::Instance || caller.reach() == Reach::Organization(found.organization.id) {
-        return Ok(answer(&app, &looked_up, &request, None).await);
+        return Ok(answer(&app, &looked_up, &request, id, None).await);
     }
     let served = app.catalog().await?.served_by(caller.found().principal.id, &found.audiences);
     Ok(match served {
-        Some(visible) => answer(&app, &looked_up, &request, Some(&visible)).await,
+        Some(visible) => answer(&app, &looked_up, &request, id, Some(&visible)).await,
         None => json(&VerifyAnswer::new(Verdict::Refused(Refusal::Unknown), None, app.now())),
     })
 }
@@ -54,11 +60,12 @@ pub(crate) async fn verify_as_caller(
 /// The same on the internal listener, whose callers need no credential and see everything.
 pub(crate) async fn verify_internal(
     State(app): State<App>,
+    Named(id): Named,
     Json(request): Json<VerifyRequest>,
 ) -> Result<Response, RequestError> {
     must_be_few(&request)?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
-    Ok(answer(&app, &looked_up, &request, None).await)
+    Ok(answer(&app, &looked_up, &request, id.as_ref().map(RequestId::as_str), None).await)
 }
 
 /// One call answers for one request; a long list would only cost others their turn.
@@ -73,14 +80,26 @@ fn must_be_few(request: &VerifyRequest) -> Result<(), RequestError> {
     Ok(())
 }
 
-async fn answer(app: &App, looked_up: &LookedUp, request: &VerifyRequest, visible: Option<&PermissionSet>) -> Response {
+async fn answer(
+    app: &App,
+    looked_up: &LookedUp,
+    request: &VerifyRequest,
+    id: Option<&str>,
+    visible: Option<&PermissionSet>,
+) -> Response {
     let required = Required {
         audience: request.audience.as_deref(),
         permissions: &request.permissions,
         objects: request.object.as_ref().map_or(&[], |objects| objects.as_slice()),
     };
-    let cost = request.cost.unwrap_or(1);
-    let judged = app.judge(looked_up, &Use { required, client_ip: request.client_ip, visible, cost }).await;
+    let occasion = Occasion {
+        surface: Surface::Verify,
+        method: request.method.as_deref(),
+        path: request.path.as_deref(),
+        request_id: id,
+    };
+    let (client_ip, cost) = (request.client_ip, request.cost.unwrap_or(1));
+    let judged = app.judge(looked_up, &Use { occasion, required, client_ip, visible, cost }).await;
     let Spending { limits, retry_after_seconds, .. } = judged.spending;
     let answer = VerifyAnswer::new(judged.verdict, looked_up.found(), judged.now);
     let answer = answer.with_limits(limits, retry_after_seconds);

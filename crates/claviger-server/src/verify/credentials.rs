@@ -12,7 +12,7 @@ use std::{
 
 use claviger_core::{Digest, Touched};
 use claviger_store::{Changes, FoundSecret, Mark, StoreError};
-use claviger_token::{ApiKeyId, CredentialId, Found, Opaque, Presented, Rights, SecretKind, TokenHash};
+use claviger_token::{ApiKeyId, CredentialId, CredentialKind, Found, Opaque, Presented, Rights, SecretKind, TokenHash};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use tokio::sync::OnceCell;
@@ -88,6 +88,11 @@ impl LookedUp {
     pub(crate) fn meters(&self) -> Option<&Meters> {
         self.entry.as_ref().map(|entry| &entry.meters).filter(|meters| !meters.is_empty())
     }
+
+    /// What kind of credential it is, if it is one.
+    pub(crate) fn kind(&self) -> Option<CredentialKind> {
+        Some(self.found()?.credential.kind)
+    }
 }
 
 impl Entry {
@@ -125,6 +130,11 @@ impl Credentials {
         Self { entries: Cache::new(entries), fills: Mutex::default(), catalog: KeptCatalog::default() }
     }
 
+    /// How many are in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Takes part in the read of an entry that is under way, or begins one.
     fn join(&self, hash: TokenHash) -> Joined<'_> {
         let fill = Arc::clone(self.fills.lock().entry(hash).or_default());
@@ -157,8 +167,14 @@ impl App {
             return Ok(LookedUp { presented: Presented::Malformed, entry: None });
         };
         let entry = match self.remembered(&opaque) {
-            Some(entry) => entry,
-            None => self.read_together(&opaque).await?,
+            Some(entry) => {
+                self.metrics.cache_hits.inc();
+                entry
+            }
+            None => {
+                self.metrics.cache_misses.inc();
+                self.read_together(&opaque).await?
+            }
         };
         Ok(LookedUp { presented: Presented::WellFormed, entry: Some(entry) })
     }
@@ -250,6 +266,8 @@ impl App {
     fn keep(&self, hash: TokenHash, entry: &Arc<Entry>) {
         if entry.holds(self.store.changes(), monotonic()) {
             self.credentials.entries.insert(hash, Arc::clone(entry));
+        } else {
+            self.metrics.fills_discarded.inc();
         }
     }
 

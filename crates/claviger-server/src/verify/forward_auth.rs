@@ -12,10 +12,14 @@ use axum::{
 use claviger_token::{Found, Object, Opaque, Permission, Refusal, Required, Verdict};
 use serde::Deserialize;
 
-use super::judge::Use;
+use super::{
+    judge::Use,
+    occasion::{Occasion, Surface},
+};
 use crate::{
     app::App,
     client::address_at_gateway,
+    log::{self, RequestId},
     presented::{Ambiguous, credential, credential_at_gateway, may_be_elsewhere},
     problem::RequestError,
 };
@@ -92,7 +96,9 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     };
     let looked_up = app.look_up(&presented).await?;
     let client_ip = address_at_gateway(headers, app.config.trusted_proxies.as_ref());
-    let judged = app.judge(&looked_up, &Use { required, client_ip, visible: None, cost: 1 }).await;
+    let id = log::chosen(headers);
+    let occasion = occasion(headers, id.as_ref());
+    let judged = app.judge(&looked_up, &Use { occasion, required, client_ip, visible: None, cost: 1 }).await;
     let mut response = match (judged.verdict, looked_up.found()) {
         (Verdict::Valid, Some(found)) => allowed(found),
         (Verdict::Valid, None) => refused(app, Refusal::Unknown, &required).await,
@@ -100,6 +106,20 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     };
     judged.spending.tell(response.headers_mut());
     Ok(response)
+}
+
+/// The request that the gateway holds, by the headers of Traefik and Caddy or of nginx.
+fn occasion<'a>(headers: &'a HeaderMap, id: Option<&'a RequestId>) -> Occasion<'a> {
+    let told = |names: [&str; 2]| {
+        let value = names.into_iter().find_map(|name| headers.get(name))?;
+        std::str::from_utf8(value.as_bytes()).ok()
+    };
+    Occasion {
+        surface: Surface::ForwardAuth,
+        method: told(["x-forwarded-method", "x-original-method"]),
+        path: told(["x-forwarded-uri", "x-original-uri"]),
+        request_id: id.map(RequestId::as_str),
+    }
 }
 
 fn allowed(found: &Found) -> Response {

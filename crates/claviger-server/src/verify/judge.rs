@@ -7,12 +7,14 @@ use std::net::IpAddr;
 use claviger_token::{Allowance, Context, Permission, PermissionSet, Proof, Refusal, Required, Verdict, decide};
 use jiff::Timestamp;
 
-use super::credentials::LookedUp;
+use super::{credentials::LookedUp, occasion::Occasion};
 use crate::{app::App, limits::Spending};
 
 /// How a credential is used.
 #[derive(Clone, Copy)]
 pub(crate) struct Use<'a> {
+    /// What for; it changes no verdict.
+    pub(crate) occasion: Occasion<'a>,
     /// What it must allow.
     pub(crate) required: Required<'a>,
     /// Where the request came from, as far as that can be known.
@@ -59,14 +61,21 @@ impl App {
             verdict = used.verdict(looked_up, spending.allowance, now);
         }
         self.usage.count(looked_up, verdict, used.required.permissions, used.client_ip, now);
+        self.told(looked_up, used, verdict, now);
         Judged { verdict, spending, now }
     }
 
     /// The verdict on the credential as such, as when it asks about itself.
-    pub(crate) fn judge_state<'a>(&self, looked_up: &'a LookedUp, client_ip: Option<IpAddr>) -> Judged<'a> {
+    pub(crate) fn judge_state<'a>(&self, looked_up: &'a LookedUp, used: &Use<'_>) -> Judged<'a> {
         let now = self.now();
         let verdict = claviger_token::state(&looked_up.presented, looked_up.found(), now);
-        self.usage.count(looked_up, verdict, &[], client_ip, now);
+        self.usage.count(looked_up, verdict, &[], used.client_ip, now);
+        self.told(looked_up, used, verdict, now);
         Judged { verdict, spending: Spending::none(), now }
+    }
+
+    fn told(&self, looked_up: &LookedUp, used: &Use<'_>, verdict: Verdict, now: Timestamp) {
+        self.metrics.judged(used.occasion.surface, looked_up.kind(), verdict);
+        self.config.access_log.tell(used, looked_up.found(), verdict, now);
     }
 }

@@ -5,10 +5,12 @@ mod catalog;
 mod credentials;
 mod forward_auth;
 mod judge;
+mod occasion;
 mod usage;
 
 pub(crate) use call::{__path_verify_as_caller, verify_as_caller, verify_internal};
 pub(crate) use credentials::{Credentials, Entry};
 pub(crate) use forward_auth::forward_auth;
 pub(crate) use judge::{Judged, Use};
+pub(crate) use occasion::{Occasion, Surface};
 pub(crate) use usage::Usage;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::credentials::{Entry, KnownSecret, LookedUp};
-use crate::app::App;
+use crate::{app::App, metrics::Work};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -73,8 +73,8 @@ fn add<T>(counts: &mut Vec<(T, u64)>, item: T, same: impl Fn(&T, &T) -> bool) {
 }
 
 impl App {
-    /// Writes what was counted. What cannot be written is kept for the next time.
-    pub(crate) async fn flush_usage(&self) -> Result<(), StoreError> {
+    /// Writes what was counted. What cannot be written is kept for the next time, and a failure names what it was.
+    pub(crate) async fn flush_usage(&self) -> Result<(), (Work, StoreError)> {
         let mut pending = self.usage.pending.lock().await;
         for entry in std::mem::take(&mut *self.usage.queue.lock()) {
             let tally = std::mem::take(&mut *entry.tally.lock());
@@ -84,9 +84,16 @@ impl App {
                 note(&mut pending, known, tally);
             }
         }
-        self.store.flush_usage(&mut pending).await?;
+        let written = self.write(&mut pending).await;
+        self.metrics.usage_pending.set(i64::try_from(pending.rows()).unwrap_or(i64::MAX));
+        written
+    }
+
+    async fn write(&self, pending: &mut UsageBatch) -> Result<(), (Work, StoreError)> {
+        self.store.flush_usage(pending).await.map_err(|error| (Work::Usage, error))?;
         while let Some((&key, used)) = pending.retired.first_key_value() {
-            self.store.tell_retired_use(used, self.now(), &mut self.rng()).await?;
+            let told = self.store.tell_retired_use(used, self.now(), &mut self.rng()).await;
+            told.map_err(|error| (Work::Audit, error))?;
             pending.retired.remove(&key);
         }
         Ok(())

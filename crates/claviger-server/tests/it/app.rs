@@ -11,7 +11,7 @@ use std::{
 };
 
 use claviger_core::MasterKey;
-use claviger_server::{App, Clock, Config, Keys, Listeners, serve};
+use claviger_server::{AccessLog, App, Clock, Config, Keys, Listeners, serve};
 use claviger_store::{Changes, Database, Store};
 use claviger_token::Brand;
 use reqwest::{Method, StatusCode, header::HeaderMap};
@@ -329,6 +329,8 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         cache_entries: 1000,
         redis: None,
         trusted_proxies: None,
+        traces: false,
+        access_log: AccessLog::default(),
     };
     configure(&mut config);
     let master = MasterKey::parse(MASTER_KEY).unwrap();

@@ -21,6 +21,7 @@ macro_rules! on_both_databases {
 mod app;
 mod database;
 
+mod access_log;
 mod api_keys;
 mod authorization;
 mod bad_input;
@@ -31,6 +32,8 @@ mod internal;
 mod isolation;
 mod limits;
 mod lists;
+mod metrics;
+mod monitoring;
 mod nodes;
 mod openapi;
 mod outage;

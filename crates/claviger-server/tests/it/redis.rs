@@ -74,6 +74,13 @@ async fn left(app: &TestApp, key: &Key) -> Value {
     json!([answer["limits"][0]["remaining"], answer["limits"][1]["remaining"]])
 }
 
+async fn metric(app: &TestApp, name: &str) -> f64 {
+    let metrics =
+        app.request(reqwest::Method::GET, app.internal, "/metrics").send().await.unwrap().text().await.unwrap();
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("no {name}: {metrics}"))
+}
+
 on_both_databases! {
     async fn a_limit_is_exact_across_nodes_that_share_a_redis(app: &TestApp) {
         let redis = RedisServer::start().await;
@@ -119,6 +126,7 @@ on_both_databases! {
         assert_eq!(left(&node, &key).await, json!([6, 96]));
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         assert_eq!(code(&node, &key).await, "valid");
+        assert_eq!((metric(&node, "claviger_redis_up").await, metric(&node, "claviger_limit_fallbacks_total").await), (0.0, 2.0));
         redis.signal("-CONT");
         let port = redis.port;
         drop(redis);
@@ -131,7 +139,7 @@ on_both_databases! {
         code(&node, &key).await;
         tokio::time::sleep(Duration::from_millis(1200)).await;
         let told = left(&node, &key).await;
-        assert_eq!(told[1], 90, "{told}");
+        assert_eq!((&told[1], metric(&node, "claviger_redis_up").await), (&json!(90), 1.0), "{told}");
         node.finish().await;
         drop(redis);
     }

@@ -5,6 +5,7 @@
 
 mod server;
 
+mod access_log;
 mod audit;
 mod bootstrap;
 mod crash;
@@ -18,4 +19,5 @@ mod postgres;
 mod reference;
 mod settings;
 mod stop;
+mod traces;
 mod user;

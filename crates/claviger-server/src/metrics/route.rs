@@ -1,0 +1,76 @@
+//! The kinds of routes that requests are measured by: a path is the caller's text, and no label.
+
+/// Which of the two listeners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listener {
+    Public,
+    Internal,
+}
+
+impl Listener {
+    pub(super) const ALL: [Self; 2] = [Self::Public, Self::Internal];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// The kinds of routes that are told apart; what nobody serves is `Other`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    Verify,
+    ForwardAuth,
+    Management,
+    Documentation,
+    Health,
+    Metrics,
+    Other,
+}
+
+impl Route {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Verify,
+        Self::ForwardAuth,
+        Self::Management,
+        Self::Documentation,
+        Self::Health,
+        Self::Metrics,
+        Self::Other,
+    ];
+
+    pub(crate) fn of(listener: Listener, path: &str) -> Self {
+        match (listener, path) {
+            (_, "/v1/verify") => Self::Verify,
+            (_, "/health/live" | "/health/ready") => Self::Health,
+            (Listener::Internal, "/v1/forward-auth") => Self::ForwardAuth,
+            (Listener::Internal, "/metrics") => Self::Metrics,
+            (Listener::Public, "/openapi.json") => Self::Documentation,
+            (Listener::Public, path) if path.starts_with("/docs") => Self::Documentation,
+            (Listener::Public, path) if path.starts_with("/v1/") => Self::Management,
+            (Listener::Public | Listener::Internal, _) => Self::Other,
+        }
+    }
+
+    pub(super) fn is_served(self, listener: Listener) -> bool {
+        match self {
+            Self::Verify | Self::Health | Self::Other => true,
+            Self::ForwardAuth | Self::Metrics => listener == Listener::Internal,
+            Self::Management | Self::Documentation => listener == Listener::Public,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::ForwardAuth => "forward_auth",
+            Self::Management => "management",
+            Self::Documentation => "documentation",
+            Self::Health => "health",
+            Self::Metrics => "metrics",
+            Self::Other => "other",
+        }
+    }
+}

@@ -122,14 +122,18 @@ pub struct Rate {
 pub enum Try {
     /// It may pass, and this is the state once it has.
     Fits(Rate),
-    /// It may not, and this is how long it takes until it would; longer than the window if it costs more than
-    /// the whole limit.
+    /// It may not, and this is how long it takes until it would.
     TooMuch(Duration),
+    /// It costs more than the whole limit, and never will.
+    Never,
 }
 
 impl Rate {
     /// Whether `cost` fits at `now`.
     pub fn try_spend(self, limit: &RateLimit, cost: u32, now: Duration) -> Try {
+        if cost > limit.limit {
+            return Try::Never;
+        }
         let spent = self.after(limit, cost, now);
         let latest = fine(now) + window(limit);
         if spent.full_at <= latest { Try::Fits(spent) } else { Try::TooMuch(coarse(spent.full_at - latest)) }
@@ -144,17 +148,27 @@ impl Rate {
 
     /// How much could be spent at `now`.
     pub fn remaining(self, limit: &RateLimit, now: Duration) -> u32 {
-        let left = (fine(now) + window(limit)).saturating_sub(self.full_at.max(fine(now)));
+        let left = fine(now) + window(limit) - self.owed(limit, now);
         u32::try_from(left / interval(limit)).unwrap_or(u32::MAX).min(limit.limit)
     }
 
     /// How long until the whole limit could be spent again.
-    pub fn full_in(self, now: Duration) -> Duration {
-        coarse(self.full_at.saturating_sub(fine(now)))
+    pub fn full_in(self, limit: &RateLimit, now: Duration) -> Duration {
+        coarse(self.owed(limit, now) - fine(now))
+    }
+
+    /// Whether it is as good as new, whatever the limit.
+    pub fn is_full(self, now: Duration) -> bool {
+        self.full_at <= fine(now)
     }
 
     fn after(self, limit: &RateLimit, cost: u32, now: Duration) -> Self {
-        Self { full_at: self.full_at.max(fine(now)) + interval(limit) * Fine::from(cost) }
+        Self { full_at: self.owed(limit, now) + interval(limit) * Fine::from(cost) }
+    }
+
+    /// When the whole is regained. Not later than after a window, also when the window was longer until now.
+    fn owed(self, limit: &RateLimit, now: Duration) -> Fine {
+        self.full_at.clamp(fine(now), fine(now) + window(limit))
     }
 }
 
@@ -250,6 +264,7 @@ mod tests {
                     Ok(rate.remaining(&limit, ms(now)))
                 }
                 Try::TooMuch(wait) => Err(wait.as_millis() as u64),
+                Try::Never => Err(u64::MAX),
             };
             assert_eq!(got, expected, "at {now}");
         };
@@ -261,7 +276,7 @@ mod tests {
         check(11_000, 3, Err(3000));
         check(14_000, 3, Ok(0));
         check(14_000, 0, Ok(0)); // asking costs nothing
-        check(90_000, 4, Err(1000)); // more than the whole never fits
+        check(90_000, 4, Err(u64::MAX)); // more than the whole never fits
         check(90_000, 3, Ok(0));
     }
 
@@ -269,13 +284,41 @@ mod tests {
     fn what_was_spent_elsewhere_never_locks_out_for_longer_than_a_window() {
         let limit = per(10, 60);
         let rate = Rate::default().spend(&limit, u32::MAX, ms(1000));
-        assert_eq!((rate.remaining(&limit, ms(1000)), rate.full_in(ms(1000))), (0, Duration::from_secs(60)));
+        assert_eq!((rate.remaining(&limit, ms(1000)), rate.full_in(&limit, ms(1000))), (0, Duration::from_secs(60)));
         assert_eq!(rate.remaining(&limit, ms(61_000)), 10);
+    }
+
+    #[test]
+    fn a_shorter_window_owes_no_longer_than_itself() {
+        let used_up = Rate::default().spend(&per(3, 31_622_400), 3, ms(1000));
+        let limit = per(10, 2);
+        assert_eq!((used_up.remaining(&limit, ms(1000)), used_up.full_in(&limit, ms(1000))), (0, ms(2000)));
+        assert_eq!(used_up.try_spend(&limit, 1, ms(1000)), Try::TooMuch(ms(200)));
+        let spent = used_up.spend(&limit, 0, ms(1000));
+        assert!(spent.is_full(ms(3000)) && !spent.is_full(ms(2999)));
     }
 
     proptest! {
         #[test]
-        fn no_window_lets_more_than_twice_the_limit_pass_and_a_full_one_the_whole(
+        fn no_window_lets_more_than_twice_the_limit_pass(
+            limit in 1u32..200, window in 1u32..100, gaps in prop::collection::vec(0u64..3_000, 1..400),
+        ) {
+            let (limit, mut rate, mut now, mut passed) = (per(limit, window), Rate::default(), ms(0), Vec::new());
+            for gap in gaps {
+                now += ms(gap);
+                if let Try::Fits(after) = rate.try_spend(&limit, 1, now) {
+                    rate = after;
+                    passed.push(now);
+                }
+            }
+            for end in &passed {
+                let within = |at: &&Duration| **at <= *end && **at + Duration::from_secs(window.into()) > *end;
+                prop_assert!(passed.iter().filter(within).count() <= 2 * limit.limit as usize);
+            }
+        }
+
+        #[test]
+        fn a_full_limit_lets_the_whole_pass_and_an_empty_one_after_the_wait_that_it_tells(
             limit in 1u32..2_000_000_000, window in 1u32..40_000_000, cost in 0u32.., start in 0u64..1 << 40,
         ) {
             let (limit, now) = (per(limit, window), ms(start));

@@ -106,6 +106,17 @@ impl Grantor<'_> {
         }
     }
 
+    /// Lifting limits of a principal, which bound all its credentials, those of the caller perhaps among them.
+    pub fn may_lift_limits(&self, organization: OrganizationId) -> Result<(), Rejection> {
+        if self.may_give_anything(Some(organization)) {
+            return Ok(());
+        }
+        Err(Rejection::Forbidden {
+            permission: GRANTS_WRITE.to_owned(),
+            message: format!("lifting or renaming limits gives more than there was; it needs {GRANTS_WRITE}"),
+        })
+    }
+
     /// Making a credential, or handing out a new secret for one: it must not be able to do more than the
     /// credential that asks, unless that one may give anything there.
     pub fn may_issue(&self, wanted: &Widening<'_>) -> Result<(), Rejection> {

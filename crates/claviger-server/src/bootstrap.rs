@@ -5,7 +5,7 @@ use claviger_core::{
     NewServiceAccount, Organization, Policy, Reach, Rejection, Scope, ServiceAccount, Touched,
 };
 use claviger_store::{Page, StoreError, Tx};
-use claviger_token::{ApiKeyId, OrganizationId, PermissionMask, RoleId, Secret, ServiceAccountId};
+use claviger_token::{ApiKeyId, Limits, OrganizationId, PermissionMask, RoleId, Secret, ServiceAccountId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -56,7 +56,13 @@ impl App {
             None => (self.new_organization(&mut tx).await?, vec!["organization"]),
         };
         let account = match administrator(&mut tx, organization.id).await? {
-            Some(account) => account,
+            Some(account) if account.limits.is_empty() => account,
+            Some(account) => {
+                changed.push("account_limits");
+                let account = ServiceAccount { limits: Limits::default(), ..account };
+                tx.save_service_account(&account).await?;
+                account
+            }
             None => {
                 changed.push("administrator");
                 self.new_administrator(&mut tx, organization.id).await?
@@ -133,6 +139,7 @@ impl App {
 /// what that was.
 async fn mend(tx: &mut Tx<'_>, before: Organization) -> Result<(Organization, Vec<&'static str>), StoreError> {
     let mut after = Organization { disabled_at: None, ceiling: Some(PermissionMask::everything()), ..before.clone() };
+    after.limits = Limits::default();
     after.policy.allowed_networks = None;
     after.policy.wildcard_allowed = true;
     if !after.policy.allows(Kind::ApiKey) {
@@ -141,6 +148,7 @@ async fn mend(tx: &mut Tx<'_>, before: Organization) -> Result<(Organization, Ve
     let parts = [
         ("disabled", before.disabled_at != after.disabled_at),
         ("ceiling", before.ceiling != after.ceiling),
+        ("limits", before.limits != after.limits),
         ("allowed_networks", before.policy.allowed_networks != after.policy.allowed_networks),
         ("wildcard_allowed", before.policy.wildcard_allowed != after.policy.wildcard_allowed),
         ("allowed_kinds", before.policy.allowed_kinds != after.policy.allowed_kinds),

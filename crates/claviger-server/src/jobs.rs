@@ -46,10 +46,8 @@ pub(crate) async fn trim(app: App, stop: CancellationToken) {
 async fn flush(app: &App, was_failing: bool) -> bool {
     let began = monotonic();
     // Quotas first: what is lost of them is given away.
-    let done = match app.flush_quotas().await {
-        Ok(()) => app.flush_usage().await,
-        Err(error) => Err((Work::Usage, error)),
-    };
+    let quotas = app.flush_quotas().await.map_err(|error| (Work::Usage, error));
+    let done = quotas.and(app.flush_usage().await);
     app.metrics.usage_flush.observe(began.elapsed().as_secs_f64());
     if done.is_ok() {
         app.metrics.usage_is_flushed(monotonic());

@@ -55,7 +55,7 @@ pub(crate) fn credential_at_gateway<'a>(
         only(&mut found, Cow::Owned(candidate.to_owned()))?;
     }
     if let Some(parameter) = &also.query_parameter {
-        for (name, value) in queries(headers).flat_map(|query| url::form_urlencoded::parse(query.as_bytes())) {
+        for (name, value) in queries(headers).flat_map(url::form_urlencoded::parse) {
             if name == *parameter && !value.is_empty() {
                 only(&mut found, Cow::Owned(value.into_owned()))?;
             }
@@ -64,10 +64,14 @@ pub(crate) fn credential_at_gateway<'a>(
     Ok(found)
 }
 
-/// The queries of the request that a gateway holds, as the gateway tells its address.
-fn queries(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+/// The queries of the request that a gateway holds, as the gateway tells its address: byte by byte, for a gateway may not
+/// encode what a client did not.
+fn queries(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let addresses = ["x-forwarded-uri", "x-original-uri"].into_iter().flat_map(|name| headers.get_all(name));
-    addresses.filter_map(|address| address.to_str().ok()?.split_once('?').map(|(_, query)| query))
+    addresses.filter_map(|address| {
+        let address = address.as_bytes();
+        address.iter().position(|byte| *byte == b'?').map(|mark| &address[mark + 1..])
+    })
 }
 
 fn only<T: PartialEq>(found: &mut Option<T>, candidate: T) -> Result<(), Ambiguous> {
@@ -173,6 +177,8 @@ mod tests {
             check((true, None), &[(name, "/a?key=clv_a")], Ok(None));
         }
         check(key, &[("x-forwarded-uri", "/a?key=clv%5Fa")], Ok(Some("clv_a")));
+        check(key, &[("x-original-uri", "/caf\u{e9}?x=\u{e9}&key=clv_a")], Ok(Some("clv_a")));
+        check(key, &[("x-original-uri", "/?x=\u{e9}&key=clv_a"), ("x-api-key", "clv_b")], Err(Ambiguous));
         check(key, &[("x-forwarded-uri", "/a?KEY=clv_a&key=&keys=clv_b")], Ok(None));
         check(key, &[("x-forwarded-uri", "/a?key=clv_a&key=clv_b")], Err(Ambiguous));
         check(key, &[("x-forwarded-uri", "/a?key=clv_a"), ("authorization", "Bearer clv_b")], Err(Ambiguous));

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     Store,
     error::StoreError,
-    sql::{WriteTransaction, sql},
+    sql::{Row, WriteTransaction, sql},
 };
 
 /// Uses of quotas that are not yet written, by who carries the quota (its id) and the start of the period. Ordered, so
@@ -15,13 +15,18 @@ use crate::{
 pub type QuotaUses = BTreeMap<(String, Timestamp), u64>;
 
 impl Store {
-    /// What was used of a quota in the period that starts then.
-    pub async fn quota_used(&self, holder: &str, period: Timestamp) -> Result<u64, StoreError> {
-        let query = sql("SELECT used FROM quota_use WHERE holder = $1 AND period = $2").bind(holder).bind(period);
-        match self.read().optional(query).await? {
-            Some(row) => u64::try_from(row.int("used")?).map_err(StoreError::damaged),
-            None => Ok(0),
+    /// What was used of quotas in the periods that start then; nothing is said of those that were not used.
+    pub async fn quotas_used(&self, asked: &[(&str, Timestamp)]) -> Result<QuotaUses, StoreError> {
+        let mut query = sql("SELECT holder, period, used FROM quota_use WHERE 1 = 0");
+        for (holder, period) in asked {
+            query = query.and_bind(" OR (holder = ?", *holder).and_bind(" AND period = ?)", *period);
         }
+        let rows = self.read().all(query).await?;
+        let read = |row: &Row| {
+            let used = u64::try_from(row.int("used")?).map_err(StoreError::damaged)?;
+            Ok(((row.text("holder")?, row.time("period")?), used))
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Adds uses, all or none of them, and tells what is used of each quota since. Not a change: nothing is audited.

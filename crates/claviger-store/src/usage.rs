@@ -95,12 +95,6 @@ pub struct Used {
 }
 
 impl Counted {
-    /// The start of the hour or day that a moment lies in.
-    pub fn start(self, at: Timestamp) -> Timestamp {
-        let start = at.as_millisecond().div_euclid(self.length()) * self.length();
-        Timestamp::from_millisecond(start).unwrap_or(at)
-    }
-
     fn length(self) -> i64 {
         match self {
             Self::CodesByHour => HOUR_MS,
@@ -122,9 +116,11 @@ impl View<'_> {
                     CAST(SUM(u.uses) AS BIGINT) AS uses
              FROM {table} u JOIN api_key k ON k.id = u.credential WHERE {time}"
         );
+        // The bucket's own start decides, so that of two questions one after the other only one has it.
         let query = sql(&select)
-            .and_bind(" >= ?", filter.counted.start(filter.from))
-            .and_bind(&format!(" AND {time} < ?"), filter.to)
+            .and_bind(" >= ?", filter.from)
+            .and_bind(&format!(" AND {time} - {time} % {length} >= ?"), filter.from)
+            .and_bind(&format!(" AND {time} - {time} % {length} < ?"), filter.to)
             .and_if(" AND u.credential = ?", filter.credential.map(text))
             .and_if(" AND k.organization = ?", filter.organization.map(text));
         let query = self.bound(query, "k.organization").and(" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");

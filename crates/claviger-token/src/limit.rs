@@ -5,7 +5,8 @@
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-/// At most `limit` of cost in any `window_seconds`; the whole of it may be spent at once.
+/// `limit` of cost at once, and regained evenly: all of it within `window_seconds`. So no window lets more than twice
+/// the limit pass, and in the long run it is `limit` per window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RateLimit {
@@ -74,10 +75,11 @@ impl Limits {
         self.rates.is_empty() && self.quota.is_none()
     }
 
-    /// Whether each bound of `other` has one here that is at least as strict.
+    /// Whether each bound of `other` has one here of the same name, for the state goes by the name, that is at least as
+    /// strict.
     pub fn is_within(&self, other: &Self) -> bool {
         let stricter = |own: &RateLimit, theirs: &RateLimit| {
-            own.limit <= theirs.limit && own.window_seconds >= theirs.window_seconds
+            own.name == theirs.name && own.limit <= theirs.limit && own.window_seconds >= theirs.window_seconds
         };
         let quota_within = |theirs: Quota| {
             let month_for_day = |own: Quota| own.period == theirs.period || own.period == QuotaPeriod::Month;
@@ -121,9 +123,13 @@ mod tests {
     #[test]
     fn limits_are_within_others_if_each_of_those_has_a_stricter_one() {
         fn limits(rates: &[(u32, u32)], quota: Option<(u64, QuotaPeriod)>) -> Limits {
-            let rate = |&(limit, window_seconds): &(u32, u32)| RateLimit { name: "x".into(), limit, window_seconds };
+            let rate = |(index, &(limit, window_seconds)): (usize, &(u32, u32))| RateLimit {
+                name: format!("n{index}"),
+                limit,
+                window_seconds,
+            };
             let quota = quota.map(|(limit, period)| Quota { limit, period });
-            Limits { rates: rates.iter().map(rate).collect(), quota }
+            Limits { rates: rates.iter().enumerate().map(rate).collect(), quota }
         }
         fn check(own: Limits, other: Limits, expected: bool) {
             assert_eq!(own.is_within(&other), expected, "{own:?} within {other:?}");
@@ -139,6 +145,10 @@ mod tests {
         check(limits(&[(10, 59)], None), limits(&[(10, 60)], None), false);
         check(limits(&[(10, 60)], None), limits(&[(10, 60), (2, 1)], None), false);
         check(limits(&[(10, 60), (1, 1)], None), limits(&[(10, 60), (2, 1)], None), true);
+        check(limits(&[(1, 1), (1, 1)], None), limits(&[(1, 1)], None), true);
+        let mut renamed = limits(&[(1, 1)], None);
+        renamed.rates[0].name = "another".to_owned();
+        check(renamed, limits(&[(1, 1)], None), false);
         check(limits(&[], Some((5, day))), limits(&[], Some((5, day))), true);
         check(limits(&[], Some((5, month))), limits(&[], Some((5, day))), true);
         check(limits(&[], Some((5, day))), limits(&[], Some((5, month))), false);

@@ -168,7 +168,7 @@ pub struct VerifyAnswer<'a> {
     /// Where its limits stand; of refusals, only those that come from a limit have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Vec<LimitView<'a>>>,
-    /// When to try again, if a limit refused.
+    /// When to try again, if a limit refused; absent if the call costs more than the whole limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
     /// What a local verifier needs to decide alone; null if it cannot.
@@ -313,7 +313,7 @@ impl<'a> VerifyAnswer<'a> {
     /// Shows where limits stand, in the answers that have them.
     #[must_use]
     pub fn with_limits(mut self, limits: Vec<LimitView<'a>>, retry_after_seconds: Option<u64>) -> Self {
-        if self.valid || retry_after_seconds.is_some() {
+        if self.valid || !limits.is_empty() {
             self.limits = Some(limits);
         }
         self.retry_after_seconds = retry_after_seconds;
@@ -328,6 +328,13 @@ impl<'a> VerifyAnswer<'a> {
             permissions.visible = Some(visible);
         }
         self
+    }
+}
+
+impl LimitView<'_> {
+    /// Whether it is the principal's or the organization's.
+    pub fn is_shared(&self) -> bool {
+        self.name.contains('.')
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct LimitChanges {
     no_quota: bool,
 }
 
-/// At most so many in any such time.
+/// So many at once, regained evenly within such a time.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct RateLimit {
     name: String,

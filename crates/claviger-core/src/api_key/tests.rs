@@ -166,7 +166,7 @@ fn a_limited_caller_makes_and_raises_no_key_beyond_its_own_limits() {
     let mut caller = world.caller("claviger:api_keys:write invoices:read", "");
     caller.credential.limits = limits(10, 9);
     let context = world.asked_by(Grantor::Credential(&caller));
-    let rate = |limit: u32| json!([{ "name": "x", "limit": limit, "window_seconds": 60 }]);
+    let rate = |limit: u32| json!([{ "name": "default", "limit": limit, "window_seconds": 60 }]);
     let issue = |members| said(&ApiKey::issue(world.new_key(members), &context, "x".to_owned(), now(), &mut rng()));
     let day = json!({ "limit": 9, "period": "day" });
     assert_eq!(issue(json!({ "rate_limits": rate(10), "quota": day })), "ok");

@@ -41,25 +41,28 @@ impl Meters {
         let mut refusal = Refusal::default();
         for (meter, count) in &mut counts {
             let (start, next) = meter.quota.period.around(now);
-            if count.used(start).saturating_add(cost.into()) > meter.quota.limit {
-                refusal.quota(next, now);
+            if u64::from(cost) > meter.quota.limit {
+                refusal.quota(None);
+            } else if count.used(start).saturating_add(cost.into()) > meter.quota.limit {
+                refusal.quota(Some(seconds_to_wait(next, now)));
             }
         }
         let mut after = Vec::with_capacity(rates.len());
         for (meter, rate) in &rates {
             match rate.try_spend(&meter.limit, cost, elapsed) {
                 Try::Fits(rate) => after.push(rate),
-                Try::TooMuch(wait) => refusal.rate(wait),
+                Try::TooMuch(wait) => refusal.rate(Some(wait)),
+                Try::Never => refusal.rate(None),
             }
         }
         if refusal.allowance() == Allowance::Open {
-            counts.iter_mut().for_each(|(_, count)| count.spend(cost));
+            counts.iter_mut().for_each(|(meter, count)| count.spend(meter.period(now).0, cost));
             rates.iter_mut().zip(after).for_each(|((_, rate), after)| **rate = after);
         }
 
         let quotas = counts.iter_mut().map(|(meter, count)| meter.view(count.used(meter.period(now).0), now));
         let rates = rates.iter().map(|(meter, rate)| {
-            let whole = rate.full_in(elapsed);
+            let whole = rate.full_in(&meter.limit, elapsed);
             meter.view(rate.remaining(&meter.limit, elapsed).into(), whole)
         });
         refusal.spending(rates.chain(quotas).collect())
@@ -75,9 +78,7 @@ impl Meters {
     /// Spends without asking what was allowed elsewhere.
     pub(super) fn spend_unasked(&self, cost: u32, now: Timestamp, elapsed: Duration) {
         for meter in &self.quotas {
-            let mut count = meter.count.lock();
-            count.used(meter.period(now).0);
-            count.spend(cost);
+            meter.count.lock().spend(meter.period(now).0, cost);
         }
         for meter in &self.rates {
             let mut rate = meter.state.lock();
@@ -121,18 +122,27 @@ impl QuotaMeter {
 pub(super) struct Refusal {
     quota: bool,
     rate: bool,
+    /// It costs more than a whole limit: waiting is in vain.
+    never: bool,
     wait: u64,
 }
 
 impl Refusal {
-    pub(super) fn quota(&mut self, next: Timestamp, now: Timestamp) {
+    /// A quota refuses for so many seconds, or for ever.
+    pub(super) fn quota(&mut self, wait: Option<u64>) {
         self.quota = true;
-        self.wait = self.wait.max(seconds_to_wait(next, now));
+        self.wait(wait);
     }
 
-    pub(super) fn rate(&mut self, wait: Duration) {
+    /// A rate limit refuses for so long, or for ever.
+    pub(super) fn rate(&mut self, wait: Option<Duration>) {
         self.rate = true;
-        self.wait = self.wait.max(whole_seconds(wait).max(1));
+        self.wait(wait.map(|wait| whole_seconds(wait).max(1)));
+    }
+
+    fn wait(&mut self, seconds: Option<u64>) {
+        self.never |= seconds.is_none();
+        self.wait = self.wait.max(seconds.unwrap_or(0));
     }
 
     pub(super) fn allowance(&self) -> Allowance {
@@ -145,7 +155,7 @@ impl Refusal {
 
     pub(super) fn spending(self, limits: Vec<LimitView<'_>>) -> Spending<'_> {
         let allowance = self.allowance();
-        let retry_after_seconds = (allowance != Allowance::Open).then_some(self.wait);
+        let retry_after_seconds = (allowance != Allowance::Open && !self.never).then_some(self.wait);
         Spending { allowance, limits, retry_after_seconds }
     }
 }
@@ -197,6 +207,8 @@ mod tests {
         check(&meters, 1, 0, Allowance::Open, &[8, 0, 98], None);
         check(&meters, 1, 0, Allowance::RateLimited, &[8, 0, 98], Some(5));
         check(&meters, 1, 5, Allowance::Open, &[10 - 1, 0, 97], None);
+        check(&meters, 3, 5, Allowance::RateLimited, &[9, 0, 97], None); // waiting is in vain
+        check(&meters, 101, 5, Allowance::QuotaExceeded, &[9, 0, 97], None);
     }
 
     #[test]

@@ -42,8 +42,9 @@ pub(crate) struct Limiter {
     began: Instant,
 }
 
-/// The limits that apply to one credential: its own, and those that it shares with others. Each list begins with its
-/// own and ends with its organization's, which is the order in which they are locked.
+/// The limits that apply to one credential: its own, and those that it shares with others. Quotas before rates, its own
+/// before its organization's, and each carrier's by name: that is the order in which all of them are locked, whatever
+/// the order in which they were given.
 #[derive(Default)]
 pub(crate) struct Meters {
     quotas: Vec<QuotaMeter>,
@@ -121,7 +122,7 @@ impl Limiter {
     /// Forgets the state of limits that nobody holds and that is as good as none.
     pub(crate) fn forget_idle(&self) {
         let elapsed = self.elapsed();
-        let in_use = |arc: &Arc<Mutex<Rate>>| Arc::strong_count(arc) > 1 || !arc.lock().full_in(elapsed).is_zero();
+        let in_use = |rate: &Arc<Mutex<Rate>>| Arc::strong_count(rate) > 1 || !rate.lock().is_full(elapsed);
         self.rates.lock().retain(|_, rate| in_use(rate));
         self.quotas.lock().retain(|_, count| Arc::strong_count(count) > 1 || count.lock().has_unwritten());
     }
@@ -134,16 +135,16 @@ impl App {
         if !found.is_limited() {
             return Ok(meters);
         }
-        // In one slot of a Redis cluster, so that one script may ask all of them.
-        let slot = found.organization.id;
         let carriers = [
             ("", found.credential.id.to_string(), &found.credential.limits),
             ("principal.", found.principal.id.to_string(), &found.principal.limits),
             ("organization.", found.organization.id.to_string(), &found.organization.limits),
         ];
         for (prefix, holder, Limits { rates, quota }) in carriers {
+            let mut rates: Vec<_> = rates.iter().collect();
+            rates.sort_by_key(|rate| &rate.name);
             for rate in rates {
-                let key = format!("claviger:{{{slot}}}:rate:{holder}:{}", rate.name);
+                let key = format!("claviger:rate:{holder}:{}", rate.name);
                 let state = Arc::clone(self.limiter.rates.lock().entry(key.clone()).or_default());
                 meters.rates.push(RateMeter {
                     name: format!("{prefix}{}", rate.name),
@@ -153,12 +154,19 @@ impl App {
                 });
             }
             if let Some(quota) = *quota {
-                let (period, _) = quota.period.around(self.now());
-                let used = self.store.quota_used(&holder, period).await?;
                 let count = Arc::clone(self.limiter.quotas.lock().entry(holder.clone()).or_default());
-                count.lock().learn(period, used);
-                let (name, key) = (format!("{prefix}quota"), format!("claviger:{{{slot}}}:quota:{holder}"));
+                let (name, key) = (format!("{prefix}quota"), format!("claviger:quota:{holder}"));
                 meters.quotas.push(QuotaMeter { name, quota, key, holder, count });
+            }
+        }
+        if !meters.quotas.is_empty() {
+            let now = self.now();
+            let asked: Vec<_> =
+                meters.quotas.iter().map(|meter| (meter.holder.as_str(), meter.period(now).0)).collect();
+            let used = self.store.quotas_used(&asked).await?;
+            for meter in &meters.quotas {
+                let key = (meter.holder.clone(), meter.period(now).0);
+                meter.count.lock().learn(key.1, used.get(&key).copied().unwrap_or(0));
             }
         }
         Ok(meters)

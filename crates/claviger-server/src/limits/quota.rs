@@ -1,60 +1,69 @@
 //! The count of one quota, and how counts reach the database: all together, twice a second, off the path of a request.
 //! What a crash loses is what was counted since.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use claviger_store::{QuotaUses, StoreError};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 use crate::app::App;
 
 /// Quotas per transaction.
 const CHUNK: usize = 500;
 
-/// How much of a quota is used, as far as this node knows.
-#[derive(Debug)]
+/// How many periods are remembered: this one and the last, and as many again for a clock that jumps, or a quota per day that
+/// becomes one per month.
+const MOST_PERIODS: usize = 4;
+
+/// How much of a quota is used, as far as this node knows, by the start of the period.
+#[derive(Debug, Default)]
 pub(crate) struct Count {
-    /// The start of the period that is counted.
-    period: Timestamp,
-    /// What the database holds of it, from all nodes.
-    written: u64,
-    /// What it does not hold yet, by period.
-    unwritten: BTreeMap<Timestamp, u64>,
+    periods: BTreeMap<Timestamp, Uses>,
     queued: bool,
 }
 
-impl Default for Count {
-    fn default() -> Self {
-        Self { period: Timestamp::MIN, written: 0, unwritten: BTreeMap::new(), queued: false }
-    }
+#[derive(Debug, Default)]
+struct Uses {
+    /// What the database holds, from all nodes.
+    written: u64,
+    /// What it does not hold yet.
+    unwritten: u64,
+    /// Whether some of that is on its way there. What is read meanwhile may hold it already.
+    writing: bool,
 }
 
 impl Count {
-    /// What is used in this period. A clock that went back does not bring back the quota of an earlier one.
+    /// What is used in this period.
     pub(super) fn used(&mut self, period: Timestamp) -> u64 {
-        if period > self.period {
-            (self.period, self.written) = (period, 0);
-        }
-        self.written.saturating_add(self.unwritten.get(&self.period).copied().unwrap_or(0))
+        let uses = self.uses(period);
+        uses.written.saturating_add(uses.unwritten)
     }
 
-    /// Counts in the period that was asked about last.
-    pub(super) fn spend(&mut self, cost: u32) {
-        if cost > 0 {
-            *self.unwritten.entry(self.period).or_default() += u64::from(cost);
-        }
+    /// Counts in this period.
+    pub(super) fn spend(&mut self, period: Timestamp, cost: u32) {
+        self.uses(period).unwritten += u64::from(cost);
     }
 
-    /// What the database holds of a period.
+    /// What the database held of a period when it was read.
     pub(super) fn learn(&mut self, period: Timestamp, used: u64) {
-        self.used(period);
-        if period == self.period {
-            self.written = self.written.max(used);
+        let uses = self.uses(period);
+        if !uses.writing {
+            uses.written = uses.written.max(used);
         }
+    }
+
+    /// What is used of a period as somebody counted who knows better, whatever the database holds of it yet.
+    pub(super) fn be_at_least(&mut self, period: Timestamp, used: u64) {
+        let known = self.used(period);
+        self.uses(period).written += used.saturating_sub(known);
     }
 
     pub(super) fn has_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
+        self.periods.values().any(|uses| uses.unwritten > 0)
     }
 
     /// Whether there is something to write that is not queued yet; it is from now on.
@@ -62,26 +71,37 @@ impl Count {
         self.has_unwritten() && !std::mem::replace(&mut self.queued, true)
     }
 
-    /// The database holds `uses` more of a period now, and `total` in all.
-    fn wrote(&mut self, period: Timestamp, uses: u64, total: u64) {
-        if let Some(unwritten) = self.unwritten.get_mut(&period) {
-            *unwritten -= uses.min(*unwritten);
-            if *unwritten == 0 {
-                self.unwritten.remove(&period);
-            }
-        }
-        if period == self.period {
-            self.written = self.written.saturating_add(uses);
-        }
-        self.learn(period, total);
+    /// What is to be written; it is on its way from now on.
+    fn begin_writing(&mut self) -> Vec<(Timestamp, u64)> {
+        self.queued = false;
+        let unwritten = self.periods.iter_mut().filter(|(_, uses)| uses.unwritten > 0);
+        let begin = |(period, uses): (&Timestamp, &mut Uses)| {
+            uses.writing = true;
+            (*period, uses.unwritten)
+        };
+        unwritten.map(begin).collect()
     }
 
-    /// What is used of a period as somebody counted who knows better, whatever the database holds of it yet.
-    pub(super) fn be_at_least(&mut self, period: Timestamp, used: u64) {
-        let known = self.used(period);
-        if period == self.period {
-            self.written += used.saturating_sub(known);
+    /// The database holds `used` more of a period now, and `total` in all.
+    fn wrote(&mut self, period: Timestamp, used: u64, total: u64) {
+        let uses = self.uses(period);
+        uses.writing = false;
+        uses.unwritten = uses.unwritten.saturating_sub(used);
+        uses.written = uses.written.saturating_add(used).max(total);
+    }
+
+    fn could_not_write(&mut self) {
+        self.periods.values_mut().for_each(|uses| uses.writing = false);
+    }
+
+    fn uses(&mut self, period: Timestamp) -> &mut Uses {
+        if !self.periods.contains_key(&period) && self.periods.len() >= MOST_PERIODS {
+            // The oldest go first; what is not written stays.
+            let old =
+                self.periods.iter().find(|(_, uses)| uses.unwritten == 0 && !uses.writing).map(|(start, _)| *start);
+            old.map(|start| self.periods.remove(&start));
         }
+        self.periods.entry(period).or_default()
     }
 }
 
@@ -90,26 +110,30 @@ impl App {
     pub(crate) async fn flush_quotas(&self) -> Result<(), StoreError> {
         let mut queued = std::mem::take(&mut *self.limiter.unwritten.lock());
         while !queued.is_empty() {
-            let chunk: Vec<_> = queued.drain(..queued.len().min(CHUNK)).collect();
+            let chunk: HashMap<String, Arc<Mutex<Count>>> = queued.drain(..queued.len().min(CHUNK)).collect();
             let mut uses = QuotaUses::new();
             for (holder, count) in &chunk {
-                let mut count = count.lock();
-                count.queued = false;
-                uses.extend(count.unwritten.iter().map(|(period, used)| ((holder.clone(), *period), *used)));
+                let begun = count.lock().begin_writing();
+                uses.extend(begun.into_iter().map(|(period, used)| ((holder.clone(), period), used)));
             }
-            let totals = match self.store.add_quota_uses(&uses).await {
-                Ok(totals) => totals,
+            match self.store.add_quota_uses(&uses).await {
+                Ok(totals) => {
+                    for (key, total) in totals {
+                        if let (Some(count), Some(used)) = (chunk.get(&key.0), uses.get(&key)) {
+                            count.lock().wrote(key.1, *used, total);
+                        }
+                    }
+                }
                 Err(error) => {
                     let mut waiting = self.limiter.unwritten.lock();
-                    waiting.extend(chunk.into_iter().filter(|(_, count)| count.lock().must_be_queued()));
+                    for (holder, count) in chunk {
+                        count.lock().could_not_write();
+                        if count.lock().must_be_queued() {
+                            waiting.push((holder, count));
+                        }
+                    }
                     waiting.extend(queued);
                     return Err(error);
-                }
-            };
-            for (holder, count) in chunk {
-                let own = totals.iter().filter(|((other, _), _)| *other == holder);
-                for (key, total) in own {
-                    count.lock().wrote(key.1, uses.get(key).copied().unwrap_or(0), *total);
                 }
             }
         }
@@ -128,34 +152,39 @@ mod tests {
     #[test]
     fn a_new_period_begins_at_nothing_and_the_rest_of_the_old_is_still_written() {
         let mut count = Count::default();
-        assert_eq!(count.used(at(0)), 0);
-        count.spend(3);
-        assert_eq!(count.used(at(0)), 3);
-        assert_eq!(count.used(at(100)), 0);
-        count.spend(1);
-        assert_eq!(count.unwritten, BTreeMap::from([(at(0), 3), (at(100), 1)]));
+        count.spend(at(0), 3);
+        assert_eq!((count.used(at(0)), count.used(at(100))), (3, 0));
+        count.spend(at(100), 1);
+        assert_eq!(count.begin_writing(), [(at(0), 3), (at(100), 1)]);
         count.wrote(at(0), 3, 3);
         count.wrote(at(100), 1, 5);
         assert_eq!((count.used(at(100)), count.has_unwritten()), (5, false));
     }
 
     #[test]
-    fn a_clock_that_jumps_back_brings_no_quota_back() {
+    fn a_clock_that_jumps_counts_where_it_says_and_finds_the_old_count_when_it_is_back() {
         let mut count = Count::default();
         count.learn(at(100), 7);
-        count.spend(1);
-        assert_eq!(count.used(at(0)), 8);
-        count.learn(at(0), 1_000);
-        assert_eq!(count.used(at(100)), 8);
+        count.spend(at(100), 1);
+        count.spend(at(9_999), 5);
+        assert_eq!((count.used(at(0)), count.used(at(100)), count.used(at(9_999))), (0, 8, 5));
+        for period in 200..300 {
+            count.used(at(period));
+        }
+        assert!(count.periods.len() <= MOST_PERIODS, "{count:?}");
+        assert_eq!((count.used(at(100)), count.used(at(9_999))), (8, 5));
     }
 
     #[test]
-    fn what_is_counted_while_it_is_written_is_not_lost() {
+    fn what_is_counted_while_it_is_written_is_not_lost_and_not_counted_twice() {
         let mut count = Count::default();
         count.learn(at(0), 10);
-        count.spend(2);
+        count.spend(at(0), 2);
         assert!(count.must_be_queued() && !count.must_be_queued());
-        count.spend(5);
+        assert_eq!(count.begin_writing(), [(at(0), 2)]);
+        count.spend(at(0), 5);
+        count.learn(at(0), 12); // read after the commit, and before its answer
+        assert_eq!(count.used(at(0)), 17);
         count.wrote(at(0), 2, 12);
         assert_eq!((count.used(at(0)), count.has_unwritten()), (17, true));
         count.learn(at(0), 11); // read before the write, and arrived after it
@@ -163,12 +192,25 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_written_is_written_next_time() {
+        let mut count = Count::default();
+        count.spend(at(0), 2);
+        assert!(count.must_be_queued());
+        count.begin_writing();
+        count.could_not_write();
+        count.spend(at(0), 1);
+        assert!(count.must_be_queued());
+        assert_eq!(count.begin_writing(), [(at(0), 3)]);
+    }
+
+    #[test]
     fn what_others_counted_is_known_before_they_write_it() {
         let mut count = Count::default();
         count.be_at_least(at(0), 20);
-        count.spend(5);
+        count.spend(at(0), 5);
         assert_eq!(count.used(at(0)), 25);
         count.be_at_least(at(0), 24);
+        count.begin_writing();
         count.wrote(at(0), 5, 5);
         assert_eq!(count.used(at(0)), 25);
     }

@@ -10,7 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use claviger_token::seconds_to_wait;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use prometheus::{Gauge, IntCounter};
 use redis::{
     Client, RedisError, Script,
@@ -20,21 +22,22 @@ use redis::{
 use super::{Meters, Spending, meter::Refusal};
 use crate::{app::monotonic, metrics::Metrics};
 
-/// A verification waits no longer for an answer.
+/// A verification waits no longer for an answer, a connection included.
 const PATIENCE: Duration = Duration::from_millis(100);
 const CONNECTING_PATIENCE: Duration = Duration::from_millis(500);
 
 /// After a failure, one request in so long tries whether Redis is back.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Asks all limits and spends of all of them, or of none. Times are microseconds of the Redis server's own clock.
+/// Asks all limits and spends of all of them, or of none. Times are microseconds of the Redis
+/// server's own clock since late in 2023: a later beginning leaves more places behind the point.
 ///
 /// `KEYS`: the quotas, then the rates. `ARGV`: cost, number of quotas; of each quota its limit, what is known to be used
 /// and the milliseconds to keep the count; of each rate its limit and its window. Answers, for each quota, what is used
 /// and whether that refuses; for each rate, the time until it is whole and the time to wait.
 const SCRIPT: &str = r"
 local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
+local now = (time[1] - 1700000000) * 1000000 + time[2]
 local cost, quotas = tonumber(ARGV[1]), tonumber(ARGV[2])
 local open, answer, writes, at = true, {}, {}, 3
 for k = 1, #KEYS do
@@ -115,7 +118,8 @@ pub(super) struct Redis {
     up: Gauge,
     /// Requests that were not asked about here.
     fallbacks: IntCounter,
-    connection: ConnectionManager,
+    at: RedisAt,
+    connection: Mutex<ConnectionManager>,
     script: Script,
     away: AtomicBool,
     /// When to try again, in milliseconds since `began`.
@@ -128,7 +132,8 @@ impl Redis {
         Self {
             up: metrics.redis_up.clone(),
             fallbacks: metrics.limit_fallbacks.clone(),
-            connection: at.connection(),
+            at: at.clone(),
+            connection: Mutex::new(at.connection()),
             script: Script::new(SCRIPT),
             away: AtomicBool::new(false),
             next_try: AtomicU64::new(0),
@@ -142,17 +147,23 @@ impl Redis {
             self.fallbacks.inc();
             return None;
         }
-        match self.ask(meters, cost, now).await {
+        let answer = match tokio::time::timeout(PATIENCE, self.ask(meters, cost, now)).await {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+        };
+        match answer {
             Ok(answers) => {
                 self.up.set(1.0);
                 if self.away.swap(false, Ordering::Relaxed) {
                     tracing::info!("Redis answers again: limits are exact across nodes");
                 }
-                Some(read(meters, &answers, now))
+                Some(read(meters, &answers, cost, now))
             }
             Err(error) => {
                 self.up.set(0.0);
                 self.fallbacks.inc();
+                // One on which an answer is owed may never get it: the other side can be gone without a word.
+                *self.connection.lock() = self.at.connection();
                 self.next_try.store(self.elapsed() + millis(PAUSE), Ordering::Relaxed);
                 if !self.away.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%error, "Redis does not answer: each node enforces limits by itself");
@@ -187,23 +198,25 @@ impl Redis {
         for meter in &meters.rates {
             call.key(&meter.key).arg(meter.limit.limit).arg(u64::from(meter.limit.window_seconds) * 1_000_000);
         }
-        call.invoke_async(&mut self.connection.clone()).await
+        let mut connection = self.connection.lock().clone();
+        call.invoke_async(&mut connection).await
     }
 }
 
-fn read<'a>(meters: &'a Meters, answers: &[(f64, f64)], now: Timestamp) -> Shared<'a> {
+fn read<'a>(meters: &'a Meters, answers: &[(f64, f64)], cost: u32, now: Timestamp) -> Shared<'a> {
     let mut refusal = Refusal::default();
     let (quotas, rates) = answers.split_at(meters.quotas.len().min(answers.len()));
     let quotas: Vec<_> = meters.quotas.iter().zip(quotas).collect();
     let rates: Vec<_> = meters.rates.iter().zip(rates).collect();
     for (meter, (_, refuses)) in &quotas {
         if *refuses > 0.0 {
-            refusal.quota(meter.period(now).1, now);
+            let ever = u64::from(cost) <= meter.quota.limit;
+            refusal.quota(ever.then(|| seconds_to_wait(meter.period(now).1, now)));
         }
     }
-    for (_, (_, wait)) in &rates {
+    for (meter, (_, wait)) in &rates {
         if *wait > 0.0 {
-            refusal.rate(micros(*wait));
+            refusal.rate((cost <= meter.limit.limit).then(|| micros(*wait)));
         }
     }
     let rates = rates.into_iter().map(|(meter, (whole_in, _))| {

@@ -179,7 +179,11 @@ pub(crate) async fn update(
         caller.grantor().may_give(&held, Some(account.organization))?;
     }
     let held = tx.within(Reach::Organization(account.organization)).assignments_of(id.into()).await?;
+    let limits = account.limits.clone();
     let (account, event) = account.update(&changes, &held, app.now())?;
+    if !account.limits.is_within(&limits) {
+        caller.grantor().may_lift_limits(account.organization)?;
+    }
     tx.save_service_account(&account).await?;
     let wanted = Wanted { roles: changes.roles.as_deref(), permissions: changes.permissions.as_deref() };
     let assignments = set_rights(&app, &mut tx, &account, held, wanted, caller.grantor()).await?;

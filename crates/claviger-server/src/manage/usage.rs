@@ -78,9 +78,9 @@ pub(crate) struct UsageQuery {
     credential_id: Option<CredentialId>,
     /// Of the credentials of one organization.
     organization_id: Option<OrganizationId>,
-    /// From the hour or day of this moment on (RFC 3339); 24 hours before `to` if absent.
+    /// Hours or days that start at this moment or later (RFC 3339); 24 hours before `to` if absent.
     from: Option<Timestamp>,
-    /// Before this moment (RFC 3339); now if absent.
+    /// And before this one (RFC 3339); now if absent.
     to: Option<Timestamp>,
     /// `hour` (the default with `group=code`) or `day`.
     by: Option<By>,
@@ -123,7 +123,7 @@ pub(crate) async fn report(
         return Err(refused("too_many_items", detail));
     }
     let items = used.into_iter().map(|used| UsageItem::new(used, group)).collect();
-    Ok(Answer(Usage { from: counted.start(from), to, by, group, items }))
+    Ok(Answer(Usage { from, to, by, group, items }))
 }
 
 fn refused(code: &'static str, detail: &str) -> RequestError {

@@ -100,7 +100,11 @@ async fn answer(
     };
     let (client_ip, cost) = (request.client_ip, request.cost.unwrap_or(1));
     let judged = app.judge(looked_up, &Use { occasion, required, client_ip, visible, cost }).await;
-    let Spending { limits, retry_after_seconds, .. } = judged.spending;
+    let Spending { mut limits, retry_after_seconds, .. } = judged.spending;
+    if visible.is_some() {
+        // What others of that organization use is not the business of who serves one API.
+        limits.retain(|limit| !limit.is_shared());
+    }
     let answer = VerifyAnswer::new(judged.verdict, looked_up.found(), judged.now);
     let answer = answer.with_limits(limits, retry_after_seconds);
     match visible {

@@ -39,10 +39,13 @@ on_both_databases! {
             "expiry_required": true, "api_key_max_lifetime_days": 7,
         });
         let policy = json!(["allowed_networks", "wildcard_allowed", "allowed_kinds"]);
+        let used_up = json!({ "quota": { "limit": 1, "period": "month" } });
         let cases = [
             ("organization", Method::PATCH, json!({ "disabled": true }), json!(["disabled"])),
             ("organization", Method::PATCH, json!({ "ceiling": ["claviger:verify"] }), json!(["ceiling"])),
             ("policy", Method::PATCH, everything, policy),
+            ("account", Method::PATCH, used_up.clone(), json!(["account_limits"])),
+            ("organization", Method::PATCH, used_up, json!(["limits"])),
             ("account", Method::PATCH, json!({ "name": "renamed" }), json!([])),
             ("account", Method::PATCH, json!({ "disabled": true }), json!(["administrator"])),
             ("account", Method::DELETE, Value::Null, json!(["administrator"])),

@@ -68,6 +68,8 @@ on_both_databases! {
         assert_eq!(codes(app, &key, cost(5), 1).await, ["valid"]);
         assert_eq!(codes(app, &key, cost(4), 1).await, ["quota_exceeded"]);
         assert_eq!(codes(app, &key, cost(u32::MAX.into()), 1).await, ["quota_exceeded"]);
+        let never = app.verify(&key.token, cost(9)).await;
+        assert_eq!((&never["retry_after_seconds"], never["limits"].as_array().unwrap().len()), (&Value::Null, 2));
         assert_eq!(left(app, &key).await, json!({ "default": 5, "quota": 3 }));
         assert_eq!(codes(app, &key, cost(3), 2).await, ["valid", "quota_exceeded"]);
         let over = app.request(Method::POST, app.internal, "/v1/verify");
@@ -130,10 +132,85 @@ on_both_databases! {
         assert!((1..=86_400).contains(&wait), "{refused}");
         again.clock.advance(SignedDuration::from_secs(wait as i64));
         assert_eq!(codes(&again, &key, json!({}), 1).await, ["valid"]);
-        // A clock that jumps back does not bring the old day's rest, nor a new one.
-        again.clock.advance(SignedDuration::from_hours(-48));
-        assert_eq!(left(&again, &key).await, json!({ "quota": 2 }));
+        // A clock that jumps, and comes back, finds what was counted.
+        again.clock.advance(SignedDuration::from_secs(-(wait as i64)));
+        assert_eq!(codes(&again, &key, json!({}), 1).await, ["quota_exceeded"]);
+        again.clock.advance(SignedDuration::from_hours(400 * 24));
+        assert_eq!(codes(&again, &key, json!({}), 1).await, ["valid"]);
+        again.clock.advance(SignedDuration::from_hours(-400 * 24));
+        assert_eq!(codes(&again, &key, json!({}), 1).await, ["quota_exceeded"]);
         again.finish().await;
+    }
+
+    async fn a_quota_per_day_that_becomes_one_per_month_counts_the_month(app: &TestApp) {
+        let key = limited(app, json!({ "quota": { "limit": 50, "period": "day" } })).await;
+        let path = format!("/v1/api-keys/{}", key.id);
+        // Not the first of a month, when the two begin at once.
+        let day = app.app.now().to_zoned(jiff::tz::TimeZone::UTC).day();
+        app.clock.advance(SignedDuration::from_hours(if day == 1 { 24 } else { 0 }));
+        assert_eq!(codes(app, &key, json!({ "cost": 30 }), 1).await, ["valid"]);
+        app.root().patch(&path, json!({ "quota": { "limit": 50, "period": "month" } })).await.expect(StatusCode::OK);
+        assert_eq!(codes(app, &key, json!({ "cost": 40 }), 1).await, ["valid"]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut again = app.another_node().await;
+        again.clock.advance(SignedDuration::from_hours(if day == 1 { 24 } else { 0 }));
+        assert_eq!(left(&again, &key).await, json!({ "quota": 10 }));
+        again.finish().await;
+    }
+
+    async fn limits_in_another_order_are_locked_in_the_same(app: &TestApp) {
+        let order = |names: [&str; 2]| names.map(|name| json!({ "name": name, "limit": 1_000_000, "window_seconds": 1 }));
+        let key = limited(app, json!({ "rate_limits": order(["a", "b"]) })).await;
+        let path = format!("/v1/api-keys/{}", key.id);
+        let spend = async || {
+            for _ in 0..50 {
+                assert_eq!(app.code(&key.token).await, "valid");
+            }
+        };
+        let reorder = async || {
+            for names in [["b", "a"], ["a", "b"], ["b", "a"], ["a", "b"]] {
+                app.root().patch(&path, json!({ "rate_limits": order(names) })).await.expect(StatusCode::OK);
+            }
+        };
+        let all = async { tokio::join!(spend(), spend(), spend(), reorder()) };
+        tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+    }
+
+    async fn who_serves_one_api_does_not_see_what_others_use(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, account) = app.account("acme", &["invoices:read"]).await;
+        let shared = json!({ "rate_limits": rate("default", 9), "quota": { "limit": 9, "period": "day" } });
+        app.root().patch(&format!("/v1/organizations/{organization}"), shared).await.expect(StatusCode::OK);
+        let key = app.key(&account, &["invoices:read"], json!({ "rate_limits": rate("own", 5) })).await;
+        let (_, server) = app.account("server", &[]).await;
+        app.root().patch(&format!("/v1/service-accounts/{server}"), json!({ "permissions": ["claviger:verify"] })).await
+            .expect(StatusCode::OK);
+        let apis = app.root().get("/v1/apis").await.expect(StatusCode::OK);
+        let api = apis["items"].as_array().unwrap().iter().find(|api| api["identifier"] == "https://invoices.test").unwrap();
+        let path = format!("/v1/apis/{}", text(&api["id"]));
+        app.root().patch(&path, json!({ "resource_servers": [server] })).await.expect(StatusCode::OK);
+        let server = app.key(&server, &["claviger:verify"], json!({})).await;
+        let asked = json!({ "credential": key.token });
+        let seen = app.client(&server.token).post("/v1/verify", asked).await.expect(StatusCode::OK);
+        assert_eq!((&seen["valid"], seen["limits"].as_array().unwrap().len()), (&json!(true), 1), "{seen}");
+        assert_eq!((&seen["limits"][0]["name"], &seen["limits"][0]["remaining"]), (&json!("own"), &json!(4)));
+        assert_eq!(left(app, &key).await["organization.quota"], 8);
+    }
+
+    async fn a_limited_caller_does_not_shed_its_limits(app: &TestApp) {
+        let (_, account) = app.account("acme", &["claviger:api_keys:write", "claviger:service_accounts:write"]).await;
+        let path = format!("/v1/service-accounts/{account}");
+        app.root().patch(&path, json!({ "quota": { "limit": 1000, "period": "day" } })).await.expect(StatusCode::OK);
+        let key = app.key(&account, &["claviger:*"], json!({ "rate_limits": rate("default", 100) })).await;
+        let me = app.client(&key.token);
+        let own = format!("/v1/api-keys/{}", key.id);
+        for more in [json!({ "rate_limits": rate("renamed", 100) }), json!({ "rate_limits": rate("default", 101) }),
+            json!({ "rate_limits": null })] {
+            me.patch(&own, more).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+        }
+        me.patch(&path, json!({ "quota": null })).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+        me.patch(&path, json!({ "quota": { "limit": 999, "period": "day" } })).await.expect(StatusCode::OK);
+        me.patch(&own, json!({ "rate_limits": rate("default", 99) })).await.expect(StatusCode::OK);
     }
 
     async fn the_management_api_limits_its_own_callers(app: &TestApp) {

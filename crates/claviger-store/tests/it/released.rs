@@ -126,7 +126,8 @@ on_both_databases! {
         assert_eq!(found.principal.limits, Limits { rates: Vec::new(), quota: day });
         assert_eq!(found.organization.limits, Limits { rates: vec![rate("default", 1000, 1)], quota: None });
         let (start, _) = QuotaPeriod::Month.around(at(0));
-        assert_eq!(store.quota_used(&key_id.to_string(), start).await.unwrap(), 7);
+        let used = store.quotas_used(&[(&key_id.to_string(), start)]).await.unwrap();
+        assert_eq!(used, [((key_id.to_string(), start), 7)].into());
         let apis = store.within(Reach::Instance).apis(None, &all()).await.unwrap();
         let expected = AlsoAccepts { basic: true, query_parameter: Some("api_key".to_owned()) };
         assert_eq!(apis.iter().find(|api| !api.builtin).unwrap().also_accepts, expected);

@@ -93,11 +93,14 @@ on_both_databases! {
         check(Reach::Instance, UsageFilter { organization: Some(world.acme.id), ..all }, &of_acme).await;
         check(Reach::Instance, UsageFilter { credential: Some(other), ..all }, &[strange]).await;
         check(Reach::Organization(world.acme.id), UsageFilter { credential: Some(other), ..all }, &[]).await;
-        // A moment inside an hour means all of that hour; the end is left out.
-        check(Reach::Instance, UsageFilter { from: moment(hour(24) + 1), ..all }, &of_acme[3..]).await;
+        // An hour belongs to the time in which it starts; the end is left out.
+        check(Reach::Instance, UsageFilter { from: moment(hour(24)), ..all }, &of_acme[3..]).await;
+        check(Reach::Instance, UsageFilter { from: moment(hour(24) + 1), ..all }, &[]).await;
+        check(Reach::Instance, UsageFilter { to: moment(1 + hour(1)), organization: Some(world.acme.id), ..all }, &of_acme[..3]).await;
         check(Reach::Instance, UsageFilter { to: moment(hour(1)), ..all }, &of_acme[..1]).await;
-        let days = UsageFilter { credential: Some(id), counted: Counted::CodesByDay, from: moment(hour(5)), ..all };
+        let days = UsageFilter { credential: Some(id), counted: Counted::CodesByDay, ..all };
         check(Reach::Instance, days, &[(day, id, "expired", 3), (day, id, "valid", 3), (hour(24), id, "valid", 4)]).await;
+        check(Reach::Instance, UsageFilter { from: moment(hour(1)), ..days }, &[(hour(24), id, "valid", 4)]).await;
         let permissions = UsageFilter { counted: Counted::PermissionsByDay, ..all };
         check(Reach::Instance, permissions, &[(day, id, "a:read", 6), (hour(24), id, "a:read", 7)]).await;
         assert_eq!(db.view().usage(&all, 2).await.unwrap().len(), 2);

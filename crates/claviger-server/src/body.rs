@@ -1,5 +1,7 @@
 //! Request bodies: JSON read strictly, with an error that points at what is wrong; and POSTs that are safe to repeat.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
@@ -8,13 +10,18 @@ use axum::{
 };
 use claviger_core::Rejection;
 use claviger_store::{IdempotencyKey, Remembered};
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_path_to_error::Segment;
+use tokio::time::timeout;
 
 use crate::{app::App, caller::CallerId, problem::RequestError};
 
 /// The largest body that is read.
-pub(crate) const MAX_BODY: usize = 64 * 1024;
+const MAX_BODY: usize = 64 * 1024;
+
+/// How long a body may take.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub T);
@@ -22,8 +29,8 @@ pub(crate) struct Json<T>(pub T);
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = RequestError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, RequestError> {
-        let bytes = read(request, app).await?;
+    async fn from_request(request: Request, _: &App) -> Result<Self, RequestError> {
+        let bytes = read(request).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -60,7 +67,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Post<T> {
         let header = idempotency_header(&parts.headers).map_err(IntoResponse::into_response)?;
         let route = format!("{} {}", parts.method, parts.uri.path());
         let caller = CallerId::from_request_parts(&mut parts, app).await.ok();
-        let bytes = read(Request::from_parts(parts, body), app).await.map_err(IntoResponse::into_response)?;
+        let bytes = read(Request::from_parts(parts, body)).await.map_err(IntoResponse::into_response)?;
         let mut repeatable = Repeatable(None);
         if let (Some(header), Some(CallerId(caller))) = (header, caller) {
             let key = app
@@ -113,7 +120,7 @@ fn again(request: &IdempotencyKey, kept: Remembered) -> Response {
     response
 }
 
-async fn read(request: Request, app: &App) -> Result<Bytes, RequestError> {
+async fn read(request: Request) -> Result<Bytes, RequestError> {
     let sort = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = sort.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
@@ -123,13 +130,15 @@ async fn read(request: Request, app: &App) -> Result<Bytes, RequestError> {
             "send the body as Content-Type: application/json",
         ));
     }
-    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => RequestError::unreadable(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!("a body is at most {MAX_BODY} bytes"),
-        ),
-        status => RequestError::unreadable(status, "unreadable_body", "the body could not be read to its end"),
+    // Most bodies are there with the head, and then nothing is timed.
+    let body = timeout(BODY_TIME, Limited::new(request.into_body(), MAX_BODY).collect()).await;
+    let body = body.unwrap_or_else(|late| Err(late.into()));
+    body.map(Collected::to_bytes).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            let detail = format!("a body is at most {MAX_BODY} bytes");
+            return RequestError::unreadable(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
+        }
+        RequestError::unreadable(StatusCode::BAD_REQUEST, "unreadable_body", "the body could not be read to its end")
     })
 }
 

@@ -12,7 +12,8 @@ use crate::{
 
 /// Bounds how late another node's change arrives; a read of an unchanged log costs microseconds.
 const FOLLOW_EVERY: Duration = Duration::from_millis(100);
-const FLUSH_EVERY: Duration = Duration::from_millis(500);
+/// Bounds what a crash loses of counts to a second, the writing included.
+const FLUSH_EVERY: Duration = Duration::from_millis(800);
 const TRIM_EVERY: Duration = Duration::from_secs(3600);
 
 /// Keeps the cache true, from a cursor that was taken before anything was cached. Returns when stopped.

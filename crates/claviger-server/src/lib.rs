@@ -11,6 +11,7 @@ mod bootstrap;
 mod caller;
 mod client;
 mod health;
+mod inside;
 mod jobs;
 mod keys;
 mod limits;

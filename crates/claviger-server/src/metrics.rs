@@ -24,6 +24,7 @@ use prometheus::{
 pub(crate) use self::route::{Listener, Route};
 use crate::{
     app::{App, monotonic},
+    inside::Inside,
     verify::Surface,
 };
 
@@ -294,7 +295,7 @@ fn integer(count: usize) -> i64 {
 }
 
 /// `GET /metrics`, in the text format that Prometheus and its kin read.
-pub(crate) async fn show(State(app): State<App>) -> Response {
+pub(crate) async fn show(_: Inside, State(app): State<App>) -> Response {
     app.metrics.sampled.read(&app);
     match TextEncoder::new().encode_to_string(&app.metrics.registry.gather()) {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),

@@ -2,20 +2,17 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use subtle::ConstantTimeEq as _;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
-    body::MAX_BODY,
     health, log,
     manage::{api, api_key, assignment, audit_event, organization, role, service_account, token, usage},
     metrics,
@@ -63,9 +60,7 @@ pub fn public(app: App) -> Router {
         .merge(openapi::routes())
         .fallback(async || RequestError::NotFound)
         .method_not_allowed_fallback(method_not_allowed)
-        // Innermost first: a bound on what is read, then what every answer says, then a net under panics,
-        // and outermost the log, which tells of all of them.
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        // Innermost first: what every answer says, then a net under panics, and outermost the log, which tells of both.
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
@@ -78,21 +73,16 @@ pub fn public(app: App) -> Router {
 
 /// The internal listener: what services, gateways and Prometheus ask, without a credential of their own.
 pub fn internal(app: App) -> Router {
-    let asking = Router::new()
+    Router::new()
+        // Each of these wants to be asked by somebody `Inside`.
         .route("/v1/verify", post(verify::verify_internal))
         .route("/v1/forward-auth", any(verify::forward_auth))
         .route("/metrics", get(metrics::show))
-        .layer(from_fn_with_state(app.clone(), only_with_internal_token))
-        // A page in a browser must not get here through a name that it makes point to this address.
-        .layer(from_fn_with_state(app.clone(), only_for_internal_hosts));
-    Router::new()
-        .merge(asking)
         // Probes call by whatever address they have.
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(async || RequestError::NotFound)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)
 }
@@ -109,28 +99,4 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
         "a defect of Claviger; the log has the request id",
     )
     .into_response()
-}
-
-async fn only_for_internal_hosts(State(app): State<App>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-    let name = name.map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');
-    if app.config.internal_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
-        return next.run(request).await;
-    }
-    let detail = "this name is not one of internal_hosts; call the internal listener by one of those";
-    Problem::new(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed", detail).into_response()
-}
-
-async fn only_with_internal_token(State(app): State<App>, request: Request, next: Next) -> Response {
-    let Some(expected) = &app.config.internal_token else { return next.run(request).await };
-    let headers = request.headers();
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    let own = headers.get("x-claviger-internal").map(HeaderValue::as_bytes);
-    let matches = |presented: &[u8]| bool::from(presented.ct_eq(expected.expose().as_bytes()));
-    if bearer.is_some_and(matches) || own.is_some_and(matches) {
-        return next.run(request).await;
-    }
-    let detail = "the internal listener wants internal_token, in X-Claviger-Internal or Authorization: Bearer";
-    Problem::new(StatusCode::UNAUTHORIZED, "internal_token_needed", detail).into_response()
 }

@@ -29,7 +29,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
-use tower_http::timeout::DeadlineBody;
 use tracing::Instrument as _;
 
 use crate::{
@@ -54,9 +53,6 @@ const HEAD_TIME: Duration = Duration::from_secs(5);
 /// The same for every later request, the pause before it included. Longer than nginx keeps an idle connection to its
 /// upstream (60 s): so it is the client who closes, and no request is sent into a closing connection.
 const IDLE_TIME: Duration = Duration::from_secs(75);
-
-/// How long the body of a request may take; it is 64 KiB at most.
-const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// How often an HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -239,8 +235,10 @@ impl Client {
         let asked = &asked;
         let service = service_fn(|request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
-            let mut request = request.map(|body| Body::new(DeadlineBody::new(BODY_TIME, body)));
-            request.extensions_mut().insert(ConnectInfo(peer));
+            let mut request = request.map(Body::new);
+            if site.listener == Listener::Public {
+                request.extensions_mut().insert(ConnectInfo(peer));
+            }
             site.clone().answer(request)
         });
         let silent = async {

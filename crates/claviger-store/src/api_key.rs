@@ -68,21 +68,23 @@ impl View<'_> {
             return Ok(Vec::new());
         }
         let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
-        let query = sql("SELECT credential, number, hint, created_at, ends_at, last_used_at, last_used_from
-                         FROM secret s WHERE credential IN ");
-        let newest = " AND number > (SELECT MAX(n.number) - ? FROM secret n WHERE n.credential = s.credential)
-                       ORDER BY number DESC";
+        let query = sql("SELECT s.credential, s.number, s.hint, s.created_at, s.ends_at, u.used_at, u.used_from
+                         FROM secret s
+                         LEFT JOIN secret_use u ON u.credential = s.credential AND u.number = s.number
+                         WHERE s.credential IN ");
+        let newest = " AND s.number > (SELECT MAX(n.number) - ? FROM secret n WHERE n.credential = s.credential)
+                       ORDER BY s.number DESC";
         let query = query.and_list(ids.iter().map(text)).and_bind(newest, NEWEST_SECRETS);
         let mut secrets: HashMap<String, Vec<SecretRecord>> = HashMap::new();
-        // Whoever changes a key holds its row. Locks on its secrets would make a revocation wait for `flush_usage`.
+        // Whoever changes a key holds its row, and who counts its uses need not wait.
         for row in self.executor.unlocked().all(query).await? {
             let secret = SecretRecord {
                 number: row.count("number")?,
                 hint: row.text("hint")?,
                 created_at: row.time("created_at")?,
                 ends_at: row.time_or_null("ends_at")?,
-                last_used_at: row.time_or_null("last_used_at")?,
-                last_used_from: row.text_or_null("last_used_from")?,
+                last_used_at: row.time_or_null("used_at")?,
+                last_used_from: row.text_or_null("used_from")?,
             };
             secrets.entry(row.text("credential")?).or_default().push(secret);
         }
@@ -162,12 +164,9 @@ impl Tx<'_> {
     pub async fn save_rolled_api_key(&mut self, rolled: &ApiKey, digest: &Digest) -> Result<(), StoreError> {
         self.save_api_key(rolled).await?;
         if let [current, before, ..] = rolled.secrets.as_slice() {
-            const ALIVE: &str = " WHERE credential = $1 AND (ends_at IS NULL OR ends_at > $2)";
-            let key = |query: Query| query.bind(text(rolled.id)).bind(current.created_at);
-            // Locked in the order of `flush_usage`, so that the two never wait for each other in a circle.
-            let alive = key(sql("SELECT digest FROM secret").and(ALIVE).and(" ORDER BY digest"));
-            self.to_change(Reach::Instance).executor.all(alive).await?;
-            let end = key(sql("UPDATE secret SET ends_at = CASE WHEN number = $3 THEN $4 ELSE $2 END").and(ALIVE));
+            let end = sql("UPDATE secret SET ends_at = CASE WHEN number = $3 THEN $4 ELSE $2 END
+                           WHERE credential = $1 AND (ends_at IS NULL OR ends_at > $2)");
+            let end = end.bind(text(rolled.id)).bind(current.created_at);
             self.execute(end.bind(before.number).bind(before.ends_at)).await?;
         }
         self.insert_current_secret(rolled, digest).await

@@ -58,13 +58,13 @@ impl Changes {
     }
 
     /// Whether facts read at `mark` still hold, as far as this process knows.
-    pub fn hold_since<'a>(&self, mark: Mark, ids: impl IntoIterator<Item = &'a Touched>) -> bool {
+    pub fn hold_since(&self, mark: Mark, ids: impl IntoIterator<Item = Touched>) -> bool {
         if mark.0 == self.latest.load(Ordering::Acquire) {
             return true;
         }
         let named = self.named.read();
         named.all <= mark.0
-            && ids.into_iter().all(|id| named.positions.get(id).is_none_or(|(position, _)| *position <= mark.0))
+            && ids.into_iter().all(|id| named.positions.get(&id).is_none_or(|(position, _)| *position <= mark.0))
     }
 
     /// Names what changed. Entries read before this moment stop counting.
@@ -171,13 +171,13 @@ mod tests {
         let (now, key, other) = (start(), some_key(1), some_key(2));
         let changes = Changes::new(now);
         let before = changes.mark();
-        assert!(changes.hold_since(before, [&key]));
+        assert!(changes.hold_since(before, [key]));
         changes.name(&[key], now);
-        assert!(!changes.hold_since(before, [&key]));
-        assert!(changes.hold_since(before, [&other]));
-        assert!(changes.hold_since(changes.mark(), [&key]));
+        assert!(!changes.hold_since(before, [key]));
+        assert!(changes.hold_since(before, [other]));
+        assert!(changes.hold_since(changes.mark(), [key]));
         changes.name_everything();
-        assert!(!changes.hold_since(before, [&other]));
+        assert!(!changes.hold_since(before, [other]));
     }
 
     #[test]
@@ -187,7 +187,7 @@ mod tests {
         let before = changes.mark();
         changes.name(&[key], now);
         changes.was_read(now + Changes::ENTRY_LIFE);
-        assert!(!changes.hold_since(before, [&key]));
+        assert!(!changes.hold_since(before, [key]));
     }
 
     #[test]

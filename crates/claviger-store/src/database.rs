@@ -142,6 +142,7 @@ impl Database {
             "assignment",
             "api_key",
             "secret",
+            "secret_use",
             "change_log",
             "audit_head",
             "audit_event",

@@ -14,8 +14,6 @@ use crate::{
 /// A secret with everything that stands behind it.
 #[derive(Debug)]
 pub struct FoundSecret {
-    /// Under which digest it was found.
-    pub digest: Digest,
     /// Its generation.
     pub secret: SecretFacts,
     /// How to recognise it.
@@ -64,7 +62,6 @@ impl Store {
         let key = read_key(row, Vec::new())?;
         let policy: Policy = serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?;
         Ok(Some(FoundSecret {
-            digest: *digest,
             secret: SecretFacts { number: row.count("number")?, ends_at: row.time_or_null("secret_ends_at")? },
             hint: row.text("hint")?,
             principal: PrincipalFacts {

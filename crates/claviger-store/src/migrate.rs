@@ -13,7 +13,7 @@ use crate::{
 /// Version, name, text; in order.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first light", include_str!("../migrations/0001_first_light.sql")),
-    (2, "limits", include_str!("../migrations/0002_limits.sql")),
+    (2, "limits and use", include_str!("../migrations/0002_limits_and_use.sql")),
 ];
 
 /// The last of them.

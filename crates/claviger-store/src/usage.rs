@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use claviger_core::{ApiKey, By, Digest};
+use claviger_core::{ApiKey, By};
 use claviger_token::{ApiKeyId, CredentialId, OrganizationId, Permission};
 use jiff::Timestamp;
 use rand::CryptoRng;
@@ -27,8 +27,8 @@ pub struct UsageBatch {
     pub hours: BTreeMap<(CredentialId, i64, &'static str), u64>,
     /// Permissions asked for, by credential, day (its start in ms) and permission.
     pub permission_days: BTreeMap<(CredentialId, i64, Permission), u64>,
-    /// The latest use of each secret.
-    pub last_uses: BTreeMap<Digest, LastUse>,
+    /// The latest use of each secret, by credential and generation.
+    pub last_uses: BTreeMap<(CredentialId, u32), LastUse>,
     /// Uses of secrets that were rolled away, the last of each key. The caller tells them, and takes out what it told.
     pub retired: BTreeMap<ApiKeyId, RetiredUse>,
 }
@@ -154,7 +154,7 @@ impl Store {
                 query.and_list([text(credential), (*hour).into(), (*code).into(), count(**uses).into()])
             });
             let add = " ON CONFLICT (credential, hour, code) DO UPDATE SET uses = usage_hour.uses + excluded.uses";
-            vec![insert.and(add)]
+            insert.and(add)
         };
         self.drain(&mut batch.hours, hours).await?;
         let days = |days: &[(&(CredentialId, i64, Permission), &u64)]| {
@@ -164,18 +164,18 @@ impl Store {
             });
             let add = " ON CONFLICT (credential, day, permission)
                         DO UPDATE SET uses = usage_permission_day.uses + excluded.uses";
-            vec![insert.and(add)]
+            insert.and(add)
         };
         self.drain(&mut batch.permission_days, days).await?;
-        let last_uses = |last_uses: &[(&Digest, &LastUse)]| {
-            let update = |(digest, last): &(&Digest, &LastUse)| {
-                sql("UPDATE secret SET last_used_at = $2, last_used_from = $3
-                     WHERE digest = $1 AND (last_used_at IS NULL OR last_used_at < $2)")
-                .bind(digest.bytes)
-                .bind(last.at)
-                .bind(last.from.clone())
-            };
-            last_uses.iter().map(update).collect()
+        let last_uses = |last_uses: &[(&(CredentialId, u32), &LastUse)]| {
+            let insert = sql("INSERT INTO secret_use (credential, number, used_at, used_from) VALUES ");
+            let insert = rows(insert, last_uses, |query, ((credential, number), last)| {
+                query.and_list([text(credential), (*number).into(), last.at.into(), last.from.clone().into()])
+            });
+            let newer = " ON CONFLICT (credential, number) DO UPDATE
+                          SET used_at = excluded.used_at, used_from = excluded.used_from
+                          WHERE secret_use.used_at < excluded.used_at";
+            insert.and(newer)
         };
         self.drain(&mut batch.last_uses, last_uses).await
     }
@@ -184,14 +184,12 @@ impl Store {
     async fn drain<K: Ord + Clone, V>(
         &self,
         map: &mut BTreeMap<K, V>,
-        statements: impl Fn(&[(&K, &V)]) -> Vec<Query>,
+        statement: impl Fn(&[(&K, &V)]) -> Query,
     ) -> Result<(), StoreError> {
         while !map.is_empty() {
-            let statements = statements(&map.iter().take(CHUNK).collect::<Vec<_>>());
+            let statement = statement(&map.iter().take(CHUNK).collect::<Vec<_>>());
             let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
-            for statement in statements {
-                transaction.execute(statement).await?;
-            }
+            transaction.execute(statement).await?;
             transaction.commit().await?;
             let rest = map.keys().nth(CHUNK).cloned();
             *map = rest.map(|first| map.split_off(&first)).unwrap_or_default();

@@ -167,7 +167,7 @@ pub struct CredentialFacts {
 }
 
 /// What is known about the principal of a credential, inside the credential's organization.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PrincipalFacts {
     /// Who it is.
     pub id: PrincipalId,
@@ -186,7 +186,7 @@ pub struct PrincipalFacts {
 }
 
 /// What is known about the organization of a credential.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OrganizationFacts {
     /// Which it is.
     pub id: OrganizationId,

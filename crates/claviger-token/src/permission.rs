@@ -114,9 +114,14 @@ impl PermissionSet {
         self.0.iter()
     }
 
+    /// The permission of this name, if it is in the set.
+    pub fn get(&self, permission: &str) -> Option<&Permission> {
+        self.0.get(self.0.binary_search_by(|own| own.as_str().cmp(permission)).ok()?)
+    }
+
     /// Whether the permission is in the set.
     pub fn contains(&self, permission: &str) -> bool {
-        self.0.binary_search_by(|own| own.as_str().cmp(permission)).is_ok()
+        self.get(permission).is_some()
     }
 
     /// Whether there is none.

@@ -90,7 +90,8 @@ impl Limiter {
     /// Spends `cost` of every limit, or of none.
     pub(crate) async fn spend<'a>(&self, meters: &'a Meters, cost: u32, now: Timestamp) -> Spending<'a> {
         if let Some(redis) = &self.redis
-            && let Some(shared) = redis.spend(meters, cost, now).await
+            // Boxed, or the future of every request would be as large as this one.
+            && let Some(shared) = Box::pin(redis.spend(meters, cost, now)).await
         {
             // So that the limits go on where they stood when Redis goes away, and quotas are written.
             if shared.spending.allowance == Allowance::Open {

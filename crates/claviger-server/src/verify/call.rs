@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::header,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use claviger_core::{Reach, Rejection};
@@ -17,6 +17,7 @@ use crate::{
     app::App,
     body::Json,
     caller::{Caller, Verify},
+    inside::Inside,
     limits::Spending,
     log::{Named, RequestId},
     problem::{Problem, RequestError},
@@ -59,6 +60,7 @@ pub(crate) async fn verify_as_caller(
 
 /// The same on the internal listener, whose callers need no credential and see everything.
 pub(crate) async fn verify_internal(
+    _: Inside,
     State(app): State<App>,
     Named(id): Named,
     Json(request): Json<VerifyRequest>,
@@ -114,6 +116,11 @@ async fn answer(
 }
 
 fn json(answer: &VerifyAnswer<'_>) -> Response {
-    let headers = [(header::CACHE_CONTROL, "no-store")];
-    (headers, axum::Json(answer)).into_response()
+    // Large enough for nearly all of them, so that it is written without growing.
+    let mut body = Vec::with_capacity(1024);
+    if let Err(error) = serde_json::to_writer(&mut body, answer) {
+        tracing::error!(%error, "an answer could not be written; this is a defect");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }

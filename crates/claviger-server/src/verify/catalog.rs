@@ -38,14 +38,15 @@ pub(super) struct KeptCatalog {
 }
 
 impl Catalog {
-    /// Those that an API still declares: what no API declares any more is nobody's.
+    /// Those that an API still declares: what no API declares any more is nobody's. The names are the catalog's own, so
+    /// that they are in memory once.
     pub(super) fn declared(&self, permissions: &PermissionSet) -> PermissionSet {
-        permissions.iter().filter(|permission| self.declared.contains(permission.as_str())).cloned().collect()
+        permissions.iter().filter_map(|permission| self.declared.get(permission.as_str())).cloned().collect()
     }
 
     fn holds(&self, changes: &Changes, now: Instant) -> bool {
         now.saturating_duration_since(self.read_at) < Changes::ENTRY_LIFE
-            && changes.hold_since(self.mark, &[Touched::Catalog])
+            && changes.hold_since(self.mark, [Touched::Catalog])
     }
 
     /// The permissions of the APIs that this principal serves, if it serves any of `audiences`.
@@ -92,12 +93,16 @@ impl App {
         if let Some(catalog) = self.remembered_catalog() {
             return Ok(catalog);
         }
-        let _turn = self.credentials.catalog.turn.lock().await;
-        // Whose turn it was before has read it for all.
-        match self.remembered_catalog() {
-            Some(catalog) => Ok(catalog),
-            None => self.read_catalog().await,
-        }
+        // Boxed, or the future of every request would be as large as a read.
+        Box::pin(async {
+            let _turn = self.credentials.catalog.turn.lock().await;
+            // Whose turn it was before has read it for all.
+            match self.remembered_catalog() {
+                Some(catalog) => Ok(catalog),
+                None => self.read_catalog().await,
+            }
+        })
+        .await
     }
 
     fn remembered_catalog(&self) -> Option<Arc<Catalog>> {

@@ -10,15 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_core::{Digest, Touched};
+use claviger_core::Touched;
 use claviger_store::{Changes, FoundSecret, Mark, StoreError};
-use claviger_token::{ApiKeyId, CredentialId, CredentialKind, Found, Opaque, Presented, Rights, SecretKind, TokenHash};
+use claviger_token::{
+    ApiKeyId, CredentialId, CredentialKind, Found, Opaque, Presented, Rights, RoleId, SecretKind, TokenHash,
+};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use tokio::sync::OnceCell;
 
 use super::{
     catalog::{Catalog, KeptCatalog},
+    common::CommonFacts,
     usage::Tally,
 };
 use crate::{
@@ -42,6 +45,7 @@ pub(crate) struct Credentials {
     /// What is being read right now, so that many who miss one entry read it once.
     fills: Mutex<HashMap<TokenHash, Arc<Fill>>>,
     pub(super) catalog: KeptCatalog,
+    common: CommonFacts,
 }
 
 /// A read that is shared: what was found and where in the changes the read began; `None` if it failed.
@@ -50,24 +54,24 @@ type Fill = OnceCell<Option<(Mark, Arc<Entry>)>>;
 /// What was found for one token, or that nothing was.
 pub(crate) struct Entry {
     known: Option<KnownSecret>,
-    /// Ids whose change makes this stale.
-    depends: Box<[Touched]>,
+    /// The roles that its rights came from.
+    roles: Box<[RoleId]>,
     mark: Mark,
     /// When the oldest part of it was read: that may be the catalog.
     read_at: Instant,
     /// When the credential itself was read.
     filled_at: Instant,
     refreshing: AtomicBool,
-    pub(super) tally: Mutex<Tally>,
-    /// What it counts against.
-    pub(super) meters: Meters,
+    /// What it saw since the last flush, if anything: most entries are at rest, and there are many.
+    pub(super) tally: Mutex<Option<Box<Tally>>>,
+    /// What it counts against, if anything.
+    meters: Option<Box<Meters>>,
 }
 
 /// A found secret, with what usage needs to know of it.
 pub(super) struct KnownSecret {
     found: Found,
-    pub(super) digest: Digest,
-    pub(super) hint: String,
+    pub(super) hint: Box<str>,
 }
 
 /// What a presented text turned out to be.
@@ -86,7 +90,7 @@ impl LookedUp {
 
     /// What it counts against, if anything.
     pub(crate) fn meters(&self) -> Option<&Meters> {
-        self.entry.as_ref().map(|entry| &entry.meters).filter(|meters| !meters.is_empty())
+        self.entry.as_ref()?.meters.as_deref()
     }
 
     /// What kind of credential it is, if it is one.
@@ -107,7 +111,20 @@ impl Entry {
 
     fn holds(&self, changes: &Changes, now: Instant) -> bool {
         let life = if self.known.is_some() { Changes::ENTRY_LIFE } else { UNKNOWN_LIFE };
-        now.saturating_duration_since(self.read_at) < life && changes.hold_since(self.mark, &self.depends)
+        now.saturating_duration_since(self.read_at) < life && changes.hold_since(self.mark, self.depends())
+    }
+
+    /// Ids whose change makes this stale. An unknown one is stale soon in any case.
+    fn depends(&self) -> impl Iterator<Item = Touched> {
+        let own = self.found().map(|found| {
+            [
+                Touched::Credential(found.credential.id),
+                Touched::Principal(found.principal.id),
+                Touched::Organization(found.organization.id),
+                Touched::Catalog,
+            ]
+        });
+        own.into_iter().flatten().chain(self.roles.iter().copied().map(Touched::Role))
     }
 }
 
@@ -127,7 +144,8 @@ impl KnownSecret {
 
 impl Credentials {
     pub(crate) fn new(entries: usize) -> Self {
-        Self { entries: Cache::new(entries), fills: Mutex::default(), catalog: KeptCatalog::default() }
+        let entries = Cache::new(entries);
+        Self { entries, fills: Mutex::default(), catalog: KeptCatalog::default(), common: CommonFacts::default() }
     }
 
     /// How many are in memory.
@@ -173,7 +191,8 @@ impl App {
             }
             None => {
                 self.metrics.cache_misses.inc();
-                self.read_together(&opaque).await?
+                // Boxed, or the future of every request would hold, and copy, a whole read of the database.
+                Box::pin(self.read_together(&opaque)).await?
             }
         };
         Ok(LookedUp { presented: Presented::WellFormed, entry: Some(entry) })
@@ -245,20 +264,20 @@ impl App {
             | SecretKind::AccessToken
             | SecretKind::Portal => None,
         };
-        let (known, depends, meters) = match known {
-            None => (None, Box::default(), Meters::default()),
+        let (known, roles, meters) = match known {
+            None => (None, Box::default(), None),
             Some(secret) => {
-                let depends = depends(&secret);
+                let roles = secret.roles.clone().into_boxed_slice();
                 let catalog = self.catalog().await?;
                 // Its mark needs no such care: a catalog that holds here was not named before `mark` either.
                 read_at = read_at.min(catalog.read_at);
-                let known = known_secret(secret, &catalog);
+                let known = known_secret(secret, &catalog, &self.credentials.common);
                 let meters = self.meters(&known.found).await?;
-                (Some(known), depends, meters)
+                (Some(known), roles, (!meters.is_empty()).then(|| Box::new(meters)))
             }
         };
         let (refreshing, tally) = (AtomicBool::new(false), Mutex::default());
-        Ok(Arc::new(Entry { known, depends, mark, read_at, filled_at, refreshing, tally, meters }))
+        Ok(Arc::new(Entry { known, roles, mark, read_at, filled_at, refreshing, tally, meters }))
     }
 
     /// Keeps what was read, unless something that it depends on changed meanwhile: the guard against a stale fill is
@@ -281,28 +300,16 @@ impl App {
     }
 }
 
-fn depends(secret: &FoundSecret) -> Box<[Touched]> {
-    [
-        Touched::Credential(secret.credential.id),
-        Touched::Principal(secret.principal.id),
-        Touched::Organization(secret.organization.id),
-        Touched::Catalog,
-    ]
-    .into_iter()
-    .chain(secret.roles.iter().copied().map(Touched::Role))
-    .collect()
-}
-
-fn known_secret(secret: FoundSecret, catalog: &Catalog) -> KnownSecret {
-    let FoundSecret { digest, secret, hint, credential, mut principal, roles: _, organization } = secret;
+fn known_secret(secret: FoundSecret, catalog: &Catalog, common: &CommonFacts) -> KnownSecret {
+    let FoundSecret { secret, hint, credential, mut principal, roles: _, organization } = secret;
     // What no API declares any more is nobody's.
     principal.permissions = catalog.declared(&principal.permissions);
     principal.instance_permissions = catalog.declared(&principal.instance_permissions);
     let rights = Rights::effective(&organization, &principal, &credential.permissions);
     let audiences = catalog
         .audiences(&principal.permissions.masked_by(&credential.permissions).union(credential.permissions.named()));
-    let (principal, organization) = (Arc::new(principal), Arc::new(organization));
-    KnownSecret { found: Found { secret, credential, principal, organization, rights, audiences }, digest, hint }
+    let (principal, organization) = (common.principal(principal), common.organization(organization));
+    KnownSecret { found: Found { secret, credential, principal, organization, rights, audiences }, hint: hint.into() }
 }
 
 #[cfg(test)]

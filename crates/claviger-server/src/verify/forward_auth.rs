@@ -19,6 +19,7 @@ use super::{
 use crate::{
     app::App,
     client::address_at_gateway,
+    inside::Inside,
     log::{self, RequestId},
     presented::{Ambiguous, credential, credential_at_gateway, may_be_elsewhere},
     problem::RequestError,
@@ -39,9 +40,17 @@ pub(crate) struct Asked {
 }
 
 const CODE: HeaderName = HeaderName::from_static("x-claviger-code");
+const PRINCIPAL: HeaderName = HeaderName::from_static("x-claviger-principal");
+const PRINCIPAL_TYPE: HeaderName = HeaderName::from_static("x-claviger-principal-type");
+const ORGANIZATION: HeaderName = HeaderName::from_static("x-claviger-organization");
+const CREDENTIAL: HeaderName = HeaderName::from_static("x-claviger-credential");
+const ENVIRONMENT: HeaderName = HeaderName::from_static("x-claviger-environment");
+const PERMISSIONS: HeaderName = HeaderName::from_static("x-claviger-permissions");
+const OBJECTS: HeaderName = HeaderName::from_static("x-claviger-objects");
 
 /// Any method: what is checked is the request that the gateway holds, not this one.
 pub(crate) async fn forward_auth(
+    _: Inside,
     State(app): State<App>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
     uri: Uri,
@@ -125,21 +134,21 @@ fn occasion<'a>(headers: &'a HeaderMap, id: Option<&'a RequestId>) -> Occasion<'
 fn allowed(found: &Found) -> Response {
     let mut response = told(StatusCode::OK, "valid", None);
     let headers = response.headers_mut();
-    let mut tell = |name: &'static str, value: &str| {
+    let mut tell = |name: HeaderName, value: String| {
         // Names of objects may be UTF-8; control characters, which alone fail here, are in none of these.
-        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-            headers.insert(HeaderName::from_static(name), value);
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
         }
     };
-    tell("x-claviger-principal", &found.principal.id.to_string());
-    tell("x-claviger-principal-type", found.principal.id.kind().as_str());
-    tell("x-claviger-organization", &found.organization.id.to_string());
-    tell("x-claviger-credential", &found.credential.id.to_string());
-    tell("x-claviger-environment", found.credential.environment.as_str());
-    tell("x-claviger-permissions", &found.rights.permissions.to_text());
+    tell(PRINCIPAL, found.principal.id.to_string());
+    tell(ORGANIZATION, found.organization.id.to_string());
+    tell(CREDENTIAL, found.credential.id.to_string());
+    tell(PERMISSIONS, found.rights.permissions.to_text());
     if let Some(objects) = &found.credential.objects {
-        tell("x-claviger-objects", &objects.to_text().replace('\n', " "));
+        tell(OBJECTS, objects.to_text().replace('\n', " "));
     }
+    headers.insert(PRINCIPAL_TYPE, HeaderValue::from_static(found.principal.id.kind().as_str()));
+    headers.insert(ENVIRONMENT, HeaderValue::from_static(found.credential.environment.as_str()));
     response
 }
 
@@ -168,6 +177,8 @@ async fn unauthenticated(app: &App, code: &'static str, error: &str, required: &
 fn told(status: StatusCode, code: &'static str, challenge: Option<String>) -> Response {
     let mut response = status.into_response();
     let headers = response.headers_mut();
+    // For all that may follow, so that the map does not grow step by step.
+    headers.reserve(16);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CODE, HeaderValue::from_static(code));

@@ -2,6 +2,7 @@
 
 mod call;
 mod catalog;
+mod common;
 mod credentials;
 mod forward_auth;
 mod judge;

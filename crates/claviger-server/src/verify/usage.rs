@@ -45,7 +45,8 @@ impl Usage {
     ) {
         let Some(entry) = &looked_up.entry else { return };
         let Some(known) = entry.known() else { return };
-        let mut tally = entry.tally.lock();
+        let mut place = entry.tally.lock();
+        let tally = place.get_or_insert_default();
         add(&mut tally.codes, verdict.code(), |code, other| code == other);
         // What the credential could never do is not counted: its bearer could make up names without end.
         let found = known.found();
@@ -59,7 +60,7 @@ impl Usage {
         tally.last = Some((now, from.map(|ip| ip.to_canonical())));
         tally.retired |= found.secret.generation(now) == Generation::Retired;
         if !std::mem::replace(&mut tally.queued, true) {
-            drop(tally);
+            drop(place);
             self.queue.lock().push(Arc::clone(entry));
         }
     }
@@ -77,11 +78,11 @@ impl App {
     pub(crate) async fn flush_usage(&self) -> Result<(), (Work, StoreError)> {
         let mut pending = self.usage.pending.lock().await;
         for entry in std::mem::take(&mut *self.usage.queue.lock()) {
-            let tally = std::mem::take(&mut *entry.tally.lock());
-            if let Some(known) = entry.known()
+            let tally = entry.tally.lock().take();
+            if let (Some(known), Some(tally)) = (entry.known(), tally)
                 && pending.rows() < MOST_PENDING
             {
-                note(&mut pending, known, tally);
+                note(&mut pending, known, *tally);
             }
         }
         let written = self.write(&mut pending).await;
@@ -110,10 +111,10 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
     for (permission, uses) in tally.permissions {
         *batch.permission_days.entry((id, ms - ms.rem_euclid(DAY_MS), permission)).or_default() += uses;
     }
-    batch.last_uses.insert(known.digest, LastUse { at, from: from.map(|ip| ip.to_string()) });
+    batch.last_uses.insert((id, found.secret.number), LastUse { at, from: from.map(|ip| ip.to_string()) });
     if let (true, Some(key)) = (tally.retired, known.api_key()) {
         let (organization, number) = (found.organization.id, found.secret.number);
-        batch.retired.insert(key, RetiredUse { key, organization, number, hint: known.hint.clone() });
+        batch.retired.insert(key, RetiredUse { key, organization, number, hint: known.hint.to_string() });
     }
 }
 

@@ -163,7 +163,7 @@ on_both_databases! {
     async fn a_rolled_key_keeps_all_its_secrets_and_their_last_use(db: &TestDb) {
         let world = World::stored(db).await;
         let used = LastUse { at: at(77), from: Some("2001:db8::1".to_owned()) };
-        let mut batch = UsageBatch { last_uses: [(world.digest, used)].into(), ..UsageBatch::default() };
+        let mut batch = UsageBatch { last_uses: [((world.key.id.into(), 1), used)].into(), ..UsageBatch::default() };
         db.store.flush_usage(&mut batch).await.unwrap();
         let ended = |number, at| SecretRecord { ends_at: Some(at), ..secret(number) };
         let first = |ends_at| SecretRecord {

@@ -24,7 +24,7 @@ on_both_databases! {
     async fn a_found_secret_brings_its_key_account_and_organization(db: &TestDb) {
         let world = World::stored(db).await;
         let found = find(db, &world.digest).await;
-        assert_eq!((found.digest, found.hint.as_str()), (world.digest, "h1xy"));
+        assert_eq!(found.hint, "h1xy");
         assert_eq!((found.secret.number, found.secret.generation(at(0))), (1, Generation::Current));
         assert_eq!((found.principal.id, found.principal.name.as_str()), (world.ci.id.into(), "ci"));
         assert_eq!((found.organization.id, found.organization.slug.as_str()), (world.acme.id, "acme"));

@@ -22,7 +22,7 @@ async fn touch(db: &TestDb, touched: &[Touched]) {
 }
 
 fn named(store: &Store, since: Mark, touched: &Touched) -> bool {
-    !store.changes().hold_since(since, [touched])
+    !store.changes().hold_since(since, [*touched])
 }
 
 on_both_databases! {

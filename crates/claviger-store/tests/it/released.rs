@@ -13,11 +13,20 @@ use crate::{
     sample::{at, metadata, networks, permission, set},
 };
 
-/// A store on a database that schema `version` filled with `fixture`, and that was migrated since.
-async fn migrated(db: &TestDb, version: i64, fixture: &str) -> Store {
+/// A store on a database that released schemas filled with their fixtures one after the other, and that was migrated since.
+async fn migrated(db: &TestDb, fixtures: &[(i64, &str)]) -> Store {
     let url = db.empty().await;
     let database = Database::open(&url).await.unwrap();
-    database.migrate_to(version).await.unwrap();
+    for (version, fixture) in fixtures {
+        database.migrate_to(*version).await.unwrap();
+        db.tamper_at(&url, &with_blobs(db, fixture)).await;
+    }
+    database.migrate().await.unwrap();
+    Store::new(database, chain_key(), Changes::new(instant()))
+}
+
+/// The statements of a fixture, as this engine writes its blobs.
+fn with_blobs(db: &TestDb, fixture: &str) -> String {
     let mut statements = String::new();
     for (index, part) in fixture.split('{').enumerate() {
         // JSON has braces too, but never around bare hexadecimal digits.
@@ -32,14 +41,15 @@ async fn migrated(db: &TestDb, version: i64, fixture: &str) -> Store {
             }
         }
     }
-    db.tamper_at(&url, &statements).await;
-    database.migrate().await.unwrap();
-    Store::new(database, chain_key(), Changes::new(instant()))
+    statements
 }
+
+const SCHEMA_1: (i64, &str) = (1, include_str!("../fixtures/schema_0001.sql"));
+const SCHEMA_2: (i64, &str) = (2, include_str!("../fixtures/schema_0002.sql"));
 
 on_both_databases! {
     async fn what_schema_1_wrote_still_reads(db: &TestDb) {
-        let store = migrated(db, 1, include_str!("../fixtures/schema_0001.sql")).await;
+        let store = migrated(db, &[SCHEMA_1]).await;
         let mut view = store.within(Reach::Instance);
         let full_id: OrganizationId = "org_01mcc5rm07ftbsgrja8e0j3e3a".parse().unwrap();
         let key_id: ApiKeyId = "key_01mcc5rm0afgc9n5dz8ap8kb23".parse().unwrap();
@@ -113,8 +123,7 @@ on_both_databases! {
     }
 
     async fn what_schema_2_wrote_still_reads(db: &TestDb) {
-        let fixtures = concat!(include_str!("../fixtures/schema_0001.sql"), include_str!("../fixtures/schema_0002.sql"));
-        let store = migrated(db, 2, fixtures).await;
+        let store = migrated(db, &[SCHEMA_1, SCHEMA_2]).await;
         let key_id: ApiKeyId = "key_01mcc5rm0afgc9n5dz8ap8kb23".parse().unwrap();
         let found = store.find_api_key(&Digest { bytes: [0xd2; 32], pepper: 1 }).await.unwrap().unwrap();
         let rate = |name: &str, limit, window_seconds| RateLimit { name: name.to_owned(), limit, window_seconds };
@@ -128,6 +137,9 @@ on_both_databases! {
         let (start, _) = QuotaPeriod::Month.around(at(0));
         let used = store.quotas_used(&[(&key_id.to_string(), start)]).await.unwrap();
         assert_eq!(used, [((key_id.to_string(), start), 7)].into());
+        let key = store.within(Reach::Instance).api_key(key_id).await.unwrap().unwrap();
+        let used: Vec<_> = key.secrets.iter().map(|secret| (secret.number, secret.last_used_at)).collect();
+        assert_eq!(used, [(2, Some(at(90))), (1, Some(at(95)))]);
         let apis = store.within(Reach::Instance).apis(None, &all()).await.unwrap();
         let expected = AlsoAccepts { basic: true, query_parameter: Some("api_key".to_owned()) };
         assert_eq!(apis.iter().find(|api| !api.builtin).unwrap().also_accepts, expected);

@@ -25,7 +25,7 @@ on_both_databases! {
         drop(tx);
         assert_eq!(db.view().organization(one.id).await.unwrap(), None);
         assert_eq!(db.number(ROWS).await, before);
-        assert!(db.store.changes().hold_since(mark, [&Touched::Organization(one.id)]));
+        assert!(db.store.changes().hold_since(mark, [Touched::Organization(one.id)]));
     }
 
     async fn a_failed_statement_leaves_nothing_of_the_whole_write(db: &TestDb) {
@@ -48,10 +48,10 @@ on_both_databases! {
         write(&db.store, event(Some(world.acme.id), touched.to_vec()), async |_| Ok(())).await.unwrap();
         assert_eq!(db.number(ROWS).await - before, 1_003_000);
         for one in &touched {
-            assert!(!db.store.changes().hold_since(mark, [one]), "{one:?}");
-            assert!(db.store.changes().hold_since(db.store.changes().mark(), [one]));
+            assert!(!db.store.changes().hold_since(mark, [*one]), "{one:?}");
+            assert!(db.store.changes().hold_since(db.store.changes().mark(), [*one]));
         }
-        assert!(db.store.changes().hold_since(mark, [&Touched::Organization(world.globex.id)]));
+        assert!(db.store.changes().hold_since(mark, [Touched::Organization(world.globex.id)]));
     }
 
     async fn further_events_are_chained_before_that_of_the_commit(db: &TestDb) {
@@ -65,7 +65,7 @@ on_both_databases! {
         tx.also(event(Some(world.globex.id), vec![key]));
         let mark = db.store.changes().mark();
         tx.commit(event(Some(world.acme.id), Vec::new()), at(42), &mut rng()).await.unwrap();
-        assert!(!db.store.changes().hold_since(mark, [&key]));
+        assert!(!db.store.changes().hold_since(mark, [key]));
         let report = db.store.verify_audit().await.unwrap();
         assert_eq!((report.findings.as_slice(), report.events), ([].as_slice(), 1503));
         let mut lengths: Vec<_> = report.heads.iter().map(|head| head.seq).collect();

@@ -157,12 +157,12 @@ on_both_databases! {
         let ids: [CredentialId; 2] = [world.key.id.into(), world.strange_key.id.into()];
         let mut tasks = JoinSet::new();
         for task in 0..8 {
-            let (store, digest) = (Arc::clone(&db.store), world.digest);
+            let (store, secret) = (Arc::clone(&db.store), (ids[0], 1));
             tasks.spawn(async move {
                 for round in 0..3 {
                     let mut batch = batch(ids[(task + round) % 2], 600);
                     let from = Some(format!("10.0.0.{task}"));
-                    batch.last_uses.insert(digest, LastUse { at: at((10 * task + round) as i64), from });
+                    batch.last_uses.insert(secret, LastUse { at: at((10 * task + round) as i64), from });
                     store.flush_usage(&mut batch).await.unwrap();
                 }
             });
@@ -185,7 +185,7 @@ on_both_databases! {
         let world = World::stored(db).await;
         let check = async |milliseconds, from: Option<&str>, expected: (i64, Option<&str>)| {
             let used = LastUse { at: at(milliseconds), from: from.map(str::to_owned) };
-            let mut batch = UsageBatch { last_uses: [(world.digest, used)].into(), ..UsageBatch::default() };
+            let mut batch = UsageBatch { last_uses: [((world.key.id.into(), 1), used)].into(), ..UsageBatch::default() };
             db.store.flush_usage(&mut batch).await.unwrap();
             assert_eq!(last_use(db, &world).await, (Some(at(expected.0)), expected.1.map(str::to_owned)));
         };

@@ -1,0 +1,48 @@
+//! Who may ask the internal listener: whoever calls it by one of its names and, where one is set, presents its token. A
+//! handler there says so in its signature.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+};
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    app::{App, Config},
+    problem::Problem,
+};
+
+/// A caller of the internal listener.
+pub(crate) struct Inside;
+
+impl FromRequestParts<App> for Inside {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        // A page in a browser must not get here through a name that it makes point to this address.
+        if !is_called_by_its_name(&app.config, &parts.headers) {
+            let detail = "this name is not one of internal_hosts; call the internal listener by one of those";
+            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed", detail));
+        }
+        if !has_token(&app.config, &parts.headers) {
+            let detail = "the internal listener wants internal_token, in X-Claviger-Internal or Authorization: Bearer";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "internal_token_needed", detail));
+        }
+        Ok(Self)
+    }
+}
+
+fn is_called_by_its_name(config: &Config, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let name = name.map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');
+    config.internal_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+}
+
+fn has_token(config: &Config, headers: &HeaderMap) -> bool {
+    let Some(expected) = &config.internal_token else { return true };
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let own = headers.get("x-claviger-internal").map(HeaderValue::as_bytes);
+    let matches = |presented: &[u8]| bool::from(presented.ct_eq(expected.expose().as_bytes()));
+    bearer.is_some_and(matches) || own.is_some_and(matches)
+}

@@ -1,0 +1,46 @@
+//! Facts that many entries have in common, in memory once: the principal and the organization of a hundred keys.
+//!
+//! Only equal facts are shared, so that nothing here decides how fresh an entry is.
+
+use std::{hash::Hash, sync::Arc};
+
+use claviger_token::{OrganizationFacts, OrganizationId, PrincipalFacts, PrincipalId};
+use quick_cache::sync::Cache;
+
+/// How many of each are remembered for those who come next.
+const MOST: usize = 10_000;
+
+/// The facts that were read last, by whom they are about.
+pub(super) struct CommonFacts {
+    principals: Cache<PrincipalId, Arc<PrincipalFacts>>,
+    organizations: Cache<OrganizationId, Arc<OrganizationFacts>>,
+}
+
+impl Default for CommonFacts {
+    fn default() -> Self {
+        Self { principals: Cache::new(MOST), organizations: Cache::new(MOST) }
+    }
+}
+
+impl CommonFacts {
+    /// The same facts, as others have them if they do.
+    pub(super) fn principal(&self, facts: PrincipalFacts) -> Arc<PrincipalFacts> {
+        shared(&self.principals, facts.id, facts)
+    }
+
+    /// The same facts, as others have them if they do.
+    pub(super) fn organization(&self, facts: OrganizationFacts) -> Arc<OrganizationFacts> {
+        shared(&self.organizations, facts.id, facts)
+    }
+}
+
+fn shared<K: Hash + Eq, V: PartialEq>(cache: &Cache<K, Arc<V>>, key: K, facts: V) -> Arc<V> {
+    if let Some(known) = cache.get(&key)
+        && *known == facts
+    {
+        return known;
+    }
+    let facts = Arc::new(facts);
+    cache.insert(key, Arc::clone(&facts));
+    facts
+}

@@ -12,7 +12,7 @@ pub(crate) fn warm(bench: &mut Bench) -> Result<()> {
     ours.send(&bench.full(8), 0, bench.scratch())?;
     let sides = [Side { process: &bare, requests: ours.to(port) }, Side { process: &server.process, requests: ours }];
     let (most, same) = (bench.saturated(&sides)?, bench.paced(&sides)?);
-    let what = "forward-auth, warm";
+    let what = &format!("forward-auth, warm, {} keys in use", scale.hot);
     bench.report(Row::cost(what, 1.25, &most[0], &most[1]));
     bench.report(Row::p99(what, 2.0, &same[0], &same[1]).without_goal());
     bench.report(Row::most(what, &most[0], &most[1]));

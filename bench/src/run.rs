@@ -66,14 +66,17 @@ pub(crate) struct Scale {
     pub(crate) most: usize,
     /// Keys that are asked for again and again.
     pub(crate) hot: usize,
+    /// The same, where many are: the use of each is counted and written.
+    pub(crate) spread: usize,
     /// Of one load.
     pub(crate) seconds: u64,
     /// How often each side is measured.
     pub(crate) rounds: usize,
 }
 
-const FULL: Scale = Scale { few: 1_000, many: 1_000_000, most: 10_000_000, hot: 10_000, seconds: 4, rounds: 3 };
-const QUICK: Scale = Scale { few: 1_000, many: 20_000, most: 50_000, hot: 1_000, seconds: 1, rounds: 1 };
+const FULL: Scale =
+    Scale { few: 1_000, many: 1_000_000, most: 10_000_000, hot: 1_000, spread: 20_000, seconds: 4, rounds: 3 };
+const QUICK: Scale = Scale { few: 1_000, many: 20_000, most: 50_000, hot: 200, spread: 2_000, seconds: 1, rounds: 1 };
 
 /// What the groups work with.
 pub(crate) struct Bench {

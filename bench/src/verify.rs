@@ -54,11 +54,18 @@ pub(crate) fn warm(bench: &mut Bench) -> Result<()> {
     let (site, scale) = (bench.many()?, bench.scale);
     let pair = Pair::start(bench, &site, scale.many, bench.tokens(0..scale.hot)?)?;
     pair.warm_up(bench)?;
-    let what = format!("`POST /v1/verify`, warm, {} keys stored", scale.many);
+    let what = format!("`POST /v1/verify`, warm, {} keys stored, {} in use", scale.many, scale.hot);
     let (most, same) = (bench.saturated(&pair.sides())?, bench.paced(&pair.sides())?);
     bench.report(Row::cost(&what, 1.35, &most[0], &most[1]));
     bench.report(Row::p99(&what, 2.0, &same[0], &same[1]));
     bench.report(Row::most(&what, &most[0], &most[1]));
+    let spread = Pair::start(bench, &site, scale.many, bench.tokens(0..scale.spread)?)?;
+    spread.warm_up(bench)?;
+    let most = bench.saturated(&spread.sides())?;
+    let what = format!("the same, and {} keys in use at once, whose counts are written all the time", scale.spread);
+    let ratio = most[1].cost.as_secs_f64() / most[0].cost.as_secs_f64();
+    let row = Row::for_orientation(what, "").with(micros(most[0].cost), micros(most[1].cost), Some(ratio));
+    bench.report(row);
     Ok(())
 }
 

@@ -17,8 +17,12 @@ use crate::{
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// Rows per transaction, and per statement: below both engines' bound on values, and soon done.
+/// Rows per transaction: others wait no longer than these take.
 const CHUNK: usize = 500;
+
+/// Rows per statement. SQLite looks for each value's place among all of them: ten times as many would cost a hundred times
+/// as much.
+const ROWS: usize = 50;
 
 /// Everything counted since the flush before. Ordered, so that nodes that flush at once lock rows in one order.
 #[derive(Debug, Default)]
@@ -187,9 +191,11 @@ impl Store {
         statement: impl Fn(&[(&K, &V)]) -> Query,
     ) -> Result<(), StoreError> {
         while !map.is_empty() {
-            let statement = statement(&map.iter().take(CHUNK).collect::<Vec<_>>());
+            let chunk: Vec<_> = map.iter().take(CHUNK).collect();
             let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
-            transaction.execute(statement).await?;
+            for rows in chunk.chunks(ROWS) {
+                transaction.execute(statement(rows)).await?;
+            }
             transaction.commit().await?;
             let rest = map.keys().nth(CHUNK).cloned();
             *map = rest.map(|first| map.split_off(&first)).unwrap_or_default();

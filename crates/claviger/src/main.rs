@@ -38,10 +38,6 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::failure::Failure;
 
-/// A verification allocates some thirty times; glibc's allocator took a seventh of its instructions.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Programmatic access for your customers and your services: issue, verify, roll and revoke API keys.
 #[derive(Debug, Parser)]
 #[command(name = "claviger", version, propagate_version = true, arg_required_else_help = true)]

@@ -16,6 +16,9 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// More unwritten rows than this are not kept while the database is away: memory is bounded, counts are not exact then.
 const MOST_PENDING: usize = 200_000;
 
+/// Entries whose counts are collected before they are written: that takes memory, which is not given back.
+const PART: usize = 2_000;
+
 /// What one entry saw since the flush before.
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -77,15 +80,22 @@ impl App {
     /// Writes what was counted. What cannot be written is kept for the next time, and a failure names what it was.
     pub(crate) async fn flush_usage(&self) -> Result<(), (Work, StoreError)> {
         let mut pending = self.usage.pending.lock().await;
-        for entry in std::mem::take(&mut *self.usage.queue.lock()) {
-            let tally = entry.tally.lock().take();
-            if let (Some(known), Some(tally)) = (entry.known(), tally)
-                && pending.rows() < MOST_PENDING
-            {
-                note(&mut pending, known, *tally);
+        // What could not be written before goes first.
+        let mut written = self.write(&mut pending).await;
+        let queue = std::mem::take(&mut *self.usage.queue.lock());
+        for part in queue.chunks(PART) {
+            for entry in part {
+                let tally = entry.tally.lock().take();
+                if let (Some(known), Some(tally)) = (entry.known(), tally)
+                    && pending.rows() < MOST_PENDING
+                {
+                    note(&mut pending, known, *tally);
+                }
+            }
+            if written.is_ok() {
+                written = self.write(&mut pending).await;
             }
         }
-        let written = self.write(&mut pending).await;
         self.metrics.usage_pending.set(i64::try_from(pending.rows()).unwrap_or(i64::MAX));
         written
     }

@@ -304,8 +304,7 @@ impl ApiKey {
         let permissions = context.permissions(&new.permissions, &mut errors);
         let objects = parse_objects(new.objects.as_deref(), &mut errors);
         let networks = parse_networks(new.allowed_networks.as_deref(), &mut errors);
-        let (rates, quota) = (Some(new.rate_limits.as_deref()), Some(new.quota));
-        let limits = limit::changed(&Limits::default(), rates, quota, &mut errors);
+        let limits = limit::given(new.rate_limits.as_deref(), new.quota, &mut errors);
         let metadata = parse_metadata(new.metadata.as_ref(), &mut errors);
         check_times(new.not_before, new.expires_at, now, &mut errors);
         policy.check_api_key_expiry(new.expires_at, now, &mut errors);
@@ -364,8 +363,7 @@ impl ApiKey {
         if let Some(networks) = changes.allowed_networks {
             new.networks = parse_networks(networks.as_deref(), &mut errors);
         }
-        let rates = changes.rate_limits.as_ref().map(Option::as_deref);
-        new.limits = limit::changed(&new.limits, rates, changes.quota, &mut errors);
+        new.limits = limit::changed(new.limits, changes.rate_limits.as_ref(), changes.quota, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
         }

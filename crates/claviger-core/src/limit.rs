@@ -47,24 +47,29 @@ pub struct NewQuota {
     pub period: QuotaPeriod,
 }
 
-/// The limits after a body was read: absent members stay, `null` lifts.
+/// The limits of a new thing.
+pub(crate) fn given(rates: Option<&[NewRateLimit]>, quota: Option<NewQuota>, errors: &mut FieldErrors) -> Limits {
+    let rates = parse_rates(rates.unwrap_or_default(), errors);
+    Limits { rates, quota: quota.and_then(|quota| parse_quota(quota, errors)) }
+}
+
+/// The limits after a change: absent members stay, `null` lifts.
 pub(crate) fn changed(
-    old: &Limits,
-    rates: Option<Option<&[NewRateLimit]>>,
+    old: Limits,
+    rates: Option<&Option<Vec<NewRateLimit>>>,
     quota: Option<Option<NewQuota>>,
     errors: &mut FieldErrors,
 ) -> Limits {
-    let mut new = old.clone();
-    if let Some(rates) = rates {
-        new.rates = parse_rates(rates.unwrap_or_default(), errors);
+    let new = given(rates.and_then(Option::as_deref), quota.flatten(), errors);
+    Limits {
+        rates: if rates.is_some() { new.rates } else { old.rates },
+        quota: if quota.is_some() { new.quota } else { old.quota },
     }
-    if let Some(quota) = quota {
-        new.quota = quota.and_then(|quota| {
-            let limit = in_range("/quota/limit", quota.limit, HIGHEST_QUOTA, errors)?;
-            Some(Quota { limit, period: quota.period })
-        });
-    }
-    new
+}
+
+fn parse_quota(quota: NewQuota, errors: &mut FieldErrors) -> Option<Quota> {
+    let limit = in_range("/quota/limit", quota.limit, HIGHEST_QUOTA, errors)?;
+    Some(Quota { limit, period: quota.period })
 }
 
 fn parse_rates(rates: &[NewRateLimit], errors: &mut FieldErrors) -> Vec<RateLimit> {
@@ -203,7 +208,7 @@ mod tests {
         let mut errors = FieldErrors::default();
         let rates: Option<Vec<NewRateLimit>> = serde_json::from_value(body["rate_limits"].clone()).unwrap();
         let quota: Option<NewQuota> = serde_json::from_value(body["quota"].clone()).unwrap();
-        let limits = changed(&Limits::default(), Some(rates.as_deref()), Some(quota), &mut errors);
+        let limits = given(rates.as_deref(), quota, &mut errors);
         errors.finish().map(|()| limits)
     }
 
@@ -241,9 +246,10 @@ mod tests {
         }))
         .unwrap();
         let mut errors = FieldErrors::default();
-        assert_eq!(changed(&old, None, None, &mut errors), old);
-        assert_eq!(changed(&old, Some(None), None, &mut errors), Limits { rates: Vec::new(), ..old.clone() });
-        assert_eq!(changed(&old, None, Some(None), &mut errors), Limits { quota: None, ..old });
+        assert_eq!(changed(old.clone(), None, None, &mut errors), old);
+        let lifted = Limits { rates: Vec::new(), ..old.clone() };
+        assert_eq!(changed(old.clone(), Some(&None), None, &mut errors), lifted);
+        assert_eq!(changed(old.clone(), None, Some(None), &mut errors), Limits { quota: None, ..old });
     }
 
     fn per(limit: u32, window_seconds: u32) -> RateLimit {

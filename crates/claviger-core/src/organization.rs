@@ -146,8 +146,8 @@ pub struct OrganizationChanges {
 impl OrganizationChanges {
     /// Whether only somebody whose permission has instance scope may make these changes.
     pub fn need_instance_scope(&self) -> bool {
-        let (limits, named) = (self.rate_limits.is_some() || self.quota.is_some(), self.external_id.is_some());
-        self.ceiling.is_some() || self.disabled.is_some() || self.slug.is_some() || named || limits
+        let limits = self.rate_limits.is_some() || self.quota.is_some();
+        self.ceiling.is_some() || self.disabled.is_some() || self.slug.is_some() || self.external_id.is_some() || limits
     }
 }
 
@@ -158,8 +158,7 @@ impl Organization {
         let name = errors.keep("/name", "invalid_name", Name::parse(&new.name));
         let slug = new.slug.map(|slug| errors.keep("/slug", "invalid_slug", Slug::parse(&slug)));
         let external_id = new.external_id.and_then(|id| parse_external_id(&id, &mut errors));
-        let (rates, quota) = (Some(new.rate_limits.as_deref()), Some(new.quota));
-        let limits = limit::changed(&Limits::default(), rates, quota, &mut errors);
+        let limits = limit::given(new.rate_limits.as_deref(), new.quota, &mut errors);
         let metadata = parse_metadata(new.metadata.as_ref(), &mut errors);
         errors.finish()?;
         let (Some(name), Some(metadata)) = (name, metadata) else { return Err(Rejection::Invalid(Vec::new())) };
@@ -204,8 +203,7 @@ impl Organization {
         if let Some(external_id) = changes.external_id {
             new.external_id = external_id.and_then(|id| parse_external_id(&id, &mut errors));
         }
-        let rates = changes.rate_limits.as_ref().map(Option::as_deref);
-        new.limits = limit::changed(&new.limits, rates, changes.quota, &mut errors);
+        new.limits = limit::changed(new.limits, changes.rate_limits.as_ref(), changes.quota, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
         }

@@ -123,8 +123,7 @@ impl ServiceAccount {
         let mut errors = FieldErrors::default();
         let name = errors.keep("/name", "invalid_name", Name::parse(&new.name));
         let external_id = new.external_id.as_deref().and_then(|id| parse_external_id(id, &mut errors));
-        let (rates, quota) = (Some(new.rate_limits.as_deref()), Some(new.quota));
-        let limits = limit::changed(&Limits::default(), rates, quota, &mut errors);
+        let limits = limit::given(new.rate_limits.as_deref(), new.quota, &mut errors);
         let metadata = parse_metadata(new.metadata.as_ref(), &mut errors);
         errors.finish()?;
         let (Some(name), Some(metadata)) = (name, metadata) else { return Err(Rejection::Invalid(Vec::new())) };
@@ -162,8 +161,7 @@ impl ServiceAccount {
         if let Some(external_id) = &changes.external_id {
             new.external_id = external_id.as_deref().and_then(|id| parse_external_id(id, &mut errors));
         }
-        let rates = changes.rate_limits.as_ref().map(Option::as_deref);
-        new.limits = limit::changed(&new.limits, rates, changes.quota, &mut errors);
+        new.limits = limit::changed(new.limits, changes.rate_limits.as_ref(), changes.quota, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
         }

@@ -11,16 +11,12 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The client of a listener that anybody may reach: whoever is connected, unless that is a trusted proxy.
 pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, trusted: Option<&NetworkSet>) -> IpAddr {
     let peer = peer.to_canonical();
-    if is_trusted(peer, trusted) { before(headers, trusted).unwrap_or(peer) } else { peer }
+    if is_trusted(peer, trusted) { address_at_gateway(headers, trusted).unwrap_or(peer) } else { peer }
 }
 
-/// The client of a gateway, which is on our side and writes the address that it sees last; unknown if it writes none.
+/// The client of a gateway, which is on our side and writes the address that it sees last; unknown if it writes none. It is
+/// the last address that is no trusted proxy's; where the chain stops making sense, the last proxy that does.
 pub(crate) fn address_at_gateway(headers: &HeaderMap, trusted: Option<&NetworkSet>) -> Option<IpAddr> {
-    before(headers, trusted)
-}
-
-/// The last address that is no trusted proxy's. Where the chain stops making sense, it is the last proxy that does.
-fn before(headers: &HeaderMap, trusted: Option<&NetworkSet>) -> Option<IpAddr> {
     let mut client = None;
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     for hop in lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(',')) {

@@ -40,7 +40,7 @@ impl Meters {
 
         let mut refusal = Refusal::default();
         for (meter, count) in &mut counts {
-            let (start, next) = meter.quota.period.around(now);
+            let (start, next) = meter.period(now);
             if u64::from(cost) > meter.quota.limit {
                 refusal.quota(None);
             } else if count.used(start).saturating_add(cost.into()) > meter.quota.limit {

@@ -164,10 +164,11 @@ impl App {
             let now = self.now();
             let asked: Vec<_> =
                 meters.quotas.iter().map(|meter| (meter.holder.as_str(), meter.period(now).0)).collect();
-            let used = self.store.quotas_used(&asked).await?;
-            for meter in &meters.quotas {
-                let key = (meter.holder.clone(), meter.period(now).0);
-                meter.count.lock().learn(key.1, used.get(&key).copied().unwrap_or(0));
+            // What is not told was not used, and there is nothing to learn.
+            for ((holder, period), used) in self.store.quotas_used(&asked).await? {
+                if let Some(meter) = meters.quotas.iter().find(|meter| meter.holder == holder) {
+                    meter.count.lock().learn(period, used);
+                }
             }
         }
         Ok(meters)

@@ -1,4 +1,5 @@
-//! One use of a credential: decided, spent of its limits, and counted. Every surface asks here, so that what is counted is what was decided.
+//! One use of a credential: decided, spent of its limits, and counted. Every surface asks here, so that what is counted is
+//! what was decided.
 //!
 //! The room must not know how a request arrived, nor how its answer looks.
 
@@ -60,7 +61,6 @@ impl App {
             spending = self.limiter.spend(meters, used.cost, now).await;
             verdict = used.verdict(looked_up, spending.allowance, now);
         }
-        self.usage.count(looked_up, verdict, used.required.permissions, used.client_ip, now);
         self.told(looked_up, used, verdict, now);
         Judged { verdict, spending, now }
     }
@@ -69,12 +69,12 @@ impl App {
     pub(crate) fn judge_state<'a>(&self, looked_up: &'a LookedUp, used: &Use<'_>) -> Judged<'a> {
         let now = self.now();
         let verdict = claviger_token::state(&looked_up.presented, looked_up.found(), now);
-        self.usage.count(looked_up, verdict, &[], used.client_ip, now);
         self.told(looked_up, used, verdict, now);
         Judged { verdict, spending: Spending::none(), now }
     }
 
     fn told(&self, looked_up: &LookedUp, used: &Use<'_>, verdict: Verdict, now: Timestamp) {
+        self.usage.count(looked_up, verdict, used.required.permissions, used.client_ip, now);
         self.metrics.judged(used.occasion.surface, looked_up.kind(), verdict);
         self.config.access_log.tell(used, looked_up.found(), verdict, now);
     }

@@ -33,7 +33,7 @@ struct Table {
 }
 
 const TABLES: [Table; 2] = [
-    Table { name: "api_key", owner: "id", own: &[("id", "id")], order: "" },
+    Table { name: "credential", owner: "id", own: &[("id", "id")], order: "" },
     Table {
         name: "secret",
         owner: "credential",

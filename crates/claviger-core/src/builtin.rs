@@ -8,6 +8,14 @@ pub mod permission {
     pub const ORGANIZATIONS_READ: &str = "claviger:organizations:read";
     /// Change them; with instance scope also make, delete and set the ceiling.
     pub const ORGANIZATIONS_WRITE: &str = "claviger:organizations:write";
+    /// Read users: those who belong to an organization within reach.
+    pub const USERS_READ: &str = "claviger:users:read";
+    /// Make, change and delete users, who may belong to many organizations.
+    pub const USERS_WRITE: &str = "claviger:users:write";
+    /// Read who belongs to an organization, and who is invited.
+    pub const MEMBERS_READ: &str = "claviger:members:read";
+    /// Invite, add and remove them, and give them roles.
+    pub const MEMBERS_WRITE: &str = "claviger:members:write";
     /// Read service accounts.
     pub const SERVICE_ACCOUNTS_READ: &str = "claviger:service_accounts:read";
     /// Make, change and delete them.
@@ -28,6 +36,16 @@ pub mod permission {
     pub const API_KEYS_READ: &str = "claviger:api_keys:read";
     /// Issue, change, roll, revoke and delete them.
     pub const API_KEYS_WRITE: &str = "claviger:api_keys:write";
+    /// Read personal access tokens: a user one's own, others those within reach.
+    pub const PERSONAL_ACCESS_TOKENS_READ: &str = "claviger:personal_access_tokens:read";
+    /// Issue, change, roll, revoke and delete them.
+    pub const PERSONAL_ACCESS_TOKENS_WRITE: &str = "claviger:personal_access_tokens:write";
+    /// See every credential that reaches an organization, whoever's it is.
+    pub const CREDENTIALS_READ: &str = "claviger:credentials:read";
+    /// Approve, deny and revoke them.
+    pub const CREDENTIALS_WRITE: &str = "claviger:credentials:write";
+    /// Open a portal for a user of one's own product.
+    pub const PORTAL_SESSIONS_WRITE: &str = "claviger:portal_sessions:write";
     /// Read how much credentials are used.
     pub const USAGE_READ: &str = "claviger:usage:read";
     /// Read the audit trail.
@@ -61,6 +79,10 @@ pub const PERMISSIONS: &[BuiltinPermission] = &[
         p::ORGANIZATIONS_WRITE,
         "Change organizations and their policy; with instance scope also make and delete them",
     ),
+    both(p::USERS_READ, "Read the users of an organization"),
+    BuiltinPermission { name: p::USERS_WRITE, description: "Make, change and delete users", organization_level: false },
+    both(p::MEMBERS_READ, "Read who belongs to an organization and who is invited"),
+    both(p::MEMBERS_WRITE, "Invite, add and remove members, and give them roles"),
     both(p::SERVICE_ACCOUNTS_READ, "Read service accounts"),
     both(p::SERVICE_ACCOUNTS_WRITE, "Make, change and delete service accounts"),
     both(p::APIS_READ, "Read APIs and their permissions"),
@@ -75,6 +97,11 @@ pub const PERMISSIONS: &[BuiltinPermission] = &[
     both(p::ASSIGNMENTS_WRITE, "Give and take roles and permissions"),
     both(p::API_KEYS_READ, "Read API keys"),
     both(p::API_KEYS_WRITE, "Issue, change, roll, revoke and delete API keys"),
+    both(p::PERSONAL_ACCESS_TOKENS_READ, "Read one's own personal access tokens"),
+    both(p::PERSONAL_ACCESS_TOKENS_WRITE, "Issue, change, roll, revoke and delete one's own personal access tokens"),
+    both(p::CREDENTIALS_READ, "See every credential that reaches the organization"),
+    both(p::CREDENTIALS_WRITE, "Approve, deny and revoke credentials of others"),
+    both(p::PORTAL_SESSIONS_WRITE, "Open the portal for a user of one's own product"),
     both(p::USAGE_READ, "Read how much credentials are used"),
     both(p::AUDIT_EVENTS_READ, "Read the audit trail"),
     both(p::VERIFY, "Ask for the verdict on a credential"),
@@ -113,8 +140,17 @@ pub const BUILTIN_ROLES: &[BuiltinRole] = &[
     },
     BuiltinRole {
         name: "member",
-        description: "See the organization, its roles and the APIs it can use",
-        holds: |permission| matches!(permission.name, p::ORGANIZATIONS_READ | p::APIS_READ | p::ROLES_READ),
+        description: "See the organization, its roles and the APIs it can use; have personal access tokens",
+        holds: |permission| {
+            matches!(
+                permission.name,
+                p::ORGANIZATIONS_READ
+                    | p::APIS_READ
+                    | p::ROLES_READ
+                    | p::PERSONAL_ACCESS_TOKENS_READ
+                    | p::PERSONAL_ACCESS_TOKENS_WRITE
+            )
+        },
     },
     BuiltinRole {
         name: "auditor",

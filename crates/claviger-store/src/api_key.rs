@@ -15,7 +15,7 @@ use crate::{
 
 /// The key's own columns, under the alias `k`.
 pub(crate) const KEY_COLUMNS: &str =
-    "k.id, k.organization, k.service_account, k.name, k.environment, k.permissions, k.objects, k.networks, k.not_before,
+    "k.id, k.organization, k.principal, k.name, k.environment, k.permissions, k.objects, k.networks, k.not_before,
      k.expires_at, k.disabled_at, k.revoked_at, k.revoke_reason, k.confirmation, k.epoch, k.limits, k.metadata,
      k.created_at, k.created_by, k.deleted_at";
 
@@ -47,7 +47,7 @@ pub struct KeyStatusFilter {
 impl View<'_> {
     /// One with its newest secrets, unless it is deleted or out of reach.
     pub async fn api_key(&mut self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
-        let query = sql("SELECT ").and(KEY_COLUMNS).and(" FROM api_key k WHERE k.deleted_at IS NULL");
+        let query = sql("SELECT ").and(KEY_COLUMNS).and(" FROM credential k WHERE k.deleted_at IS NULL");
         let query = self.bound(query.and_bind(" AND k.id = ?", text(id)), "k.organization");
         let row = self.executor.optional(query).await?;
         Ok(self.with_secrets(row.as_slice()).await?.pop())
@@ -55,8 +55,9 @@ impl View<'_> {
 
     /// A page of them with their newest secrets.
     pub async fn api_keys(&mut self, filter: &ApiKeyFilter, page: &Page<ApiKeyId>) -> Result<Vec<ApiKey>, StoreError> {
-        let query = sql("SELECT ").and(KEY_COLUMNS).and(" FROM api_key k WHERE k.deleted_at IS NULL");
-        let query = query.and_if(" AND k.service_account = ?", filter.service_account.map(text));
+        let query =
+            sql("SELECT ").and(KEY_COLUMNS).and(" FROM credential k WHERE k.deleted_at IS NULL AND k.kind = 'api_key'");
+        let query = query.and_if(" AND k.principal = ?", filter.service_account.map(text));
         let query = query.and_if(" AND LOWER(k.name) LIKE LOWER(?) ESCAPE '\\'", filter.q.as_deref().map(contains));
         let query = with_status(query, filter.status);
         let rows = self.page(query, "k.organization", filter.organization, page, "k.id").await?;
@@ -112,9 +113,9 @@ impl Tx<'_> {
     /// Adds a key with its first secret.
     pub async fn insert_api_key(&mut self, new: &ApiKey, digest: &Digest) -> Result<(), StoreError> {
         let insert = sql(
-            "INSERT INTO api_key (id, organization, service_account, name, environment, permissions, objects, networks,
+            "INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, objects, networks,
                             not_before, expires_at, epoch, limits, metadata, created_at, created_by)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                          VALUES ($1, 'api_key', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         );
         let insert = insert
             .bind(text(new.id))
@@ -139,7 +140,7 @@ impl Tx<'_> {
     /// Replaces what can change of a key; its secrets excepted.
     pub async fn save_api_key(&mut self, new: &ApiKey) -> Result<(), StoreError> {
         let update =
-            sql("UPDATE api_key SET name = $2, permissions = $3, objects = $4, networks = $5, not_before = $6,
+            sql("UPDATE credential SET name = $2, permissions = $3, objects = $4, networks = $5, not_before = $6,
                             expires_at = $7, disabled_at = $8, revoked_at = $9, revoke_reason = $10, epoch = $11,
                             limits = $12, metadata = $13, deleted_at = $14 WHERE id = $1");
         let update = update
@@ -180,7 +181,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<Vec<ApiKeyId>, StoreError> {
         let end = format!(
-            "UPDATE api_key SET revoked_at = $2, revoke_reason = 'owner_left', epoch = epoch + 1
+            "UPDATE credential SET revoked_at = $2, revoke_reason = 'owner_left', epoch = epoch + 1
              WHERE {column} = $1 AND revoked_at IS NULL RETURNING id, organization"
         );
         let rows = self.within(Reach::Instance).executor.all(sql(&end).bind(owner).bind(now)).await?;
@@ -218,7 +219,7 @@ pub(crate) fn read_key(row: &Row, secrets: Vec<SecretRecord>) -> Result<ApiKey, 
     Ok(ApiKey {
         id: row.parse("id")?,
         organization: row.parse("organization")?,
-        service_account: row.parse("service_account")?,
+        service_account: row.parse("principal")?,
         name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
         environment: row.parse("environment")?,
         permissions: row.mask("permissions")?,

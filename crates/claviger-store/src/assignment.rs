@@ -39,7 +39,8 @@ impl View<'_> {
         self.executor.all(query.and(" ORDER BY a.id")).await?.iter().map(read).collect()
     }
 
-    /// The permissions that a principal holds in an organization, those of instance scope included.
+    /// The permissions that a principal holds in an organization, those of instance scope included. Whatever the reach: who
+    /// bounds somebody by what a principal can do must see all of it, wherever it was given.
     pub async fn held(
         &mut self,
         principal: PrincipalId,
@@ -49,17 +50,15 @@ impl View<'_> {
             sql("SELECT a.permission, (SELECT r.permissions FROM role r WHERE r.id = a.role) AS role_permissions
                          FROM assignment a
                          WHERE a.principal = $1 AND (a.organization = $2 OR a.organization IS NULL)");
-        let query = self.bound(query.bind(text(principal)).bind(text(organization)), "a.home");
-        sum(&self.executor.all(query).await?)
+        sum(&self.executor.all(query.bind(text(principal)).bind(text(organization))).await?)
     }
 
-    /// The part of what a principal holds that has instance scope.
+    /// The part of what a principal holds that has instance scope, whatever the reach.
     pub async fn held_everywhere(&mut self, principal: PrincipalId) -> Result<PermissionSet, StoreError> {
         let query =
             sql("SELECT a.permission, (SELECT r.permissions FROM role r WHERE r.id = a.role) AS role_permissions
                          FROM assignment a WHERE a.principal = $1 AND a.organization IS NULL");
-        let query = self.bound(query.bind(text(principal)), "a.home");
-        sum(&self.executor.all(query).await?)
+        sum(&self.executor.all(query.bind(text(principal))).await?)
     }
 }
 

@@ -38,8 +38,8 @@ impl Store {
                o.disabled_at AS organization_disabled_at,
                a.organization AS scope, a.permission, r.id AS role, r.permissions AS role_permissions
              FROM secret s
-             JOIN api_key k ON k.id = s.credential
-             JOIN service_account p ON p.id = k.service_account
+             JOIN credential k ON k.id = s.credential
+             JOIN service_account p ON p.id = k.principal
              JOIN organization o ON o.id = k.organization
              LEFT JOIN assignment a ON a.principal = p.id AND (a.organization = k.organization OR a.organization IS NULL)
              LEFT JOIN role r ON r.id = a.role

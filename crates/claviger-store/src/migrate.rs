@@ -14,6 +14,7 @@ use crate::{
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first light", include_str!("../migrations/0001_first_light.sql")),
     (2, "limits and use", include_str!("../migrations/0002_limits_and_use.sql")),
+    (3, "people", include_str!("../migrations/0003_people.sql")),
 ];
 
 /// The last of them.

@@ -77,7 +77,7 @@ impl Tx<'_> {
         id: ServiceAccountId,
         now: Timestamp,
     ) -> Result<Vec<ApiKeyId>, StoreError> {
-        let keys = self.end_api_keys("service_account", text(id), now).await?;
+        let keys = self.end_api_keys("principal", text(id), now).await?;
         self.execute(sql("DELETE FROM assignment WHERE principal = $1").bind(text(id))).await?;
         Ok(keys)
     }

@@ -118,7 +118,7 @@ impl View<'_> {
         let select = format!(
             "SELECT {time} - {time} % {length} AS start, u.credential, {what} AS what,
                     CAST(SUM(u.uses) AS BIGINT) AS uses
-             FROM {table} u JOIN api_key k ON k.id = u.credential WHERE {time}"
+             FROM {table} u JOIN credential k ON k.id = u.credential WHERE {time}"
         );
         // The bucket's own start decides, so that of two questions one after the other only one has it.
         let query = sql(&select)
@@ -212,7 +212,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let by = By::system();
         let mut tx = self.begin(&by).await?;
-        let claim = sql("UPDATE api_key SET retired_use_told_at = $2
+        let claim = sql("UPDATE credential SET retired_use_told_at = $2
                          WHERE id = $1 AND (retired_use_told_at IS NULL OR retired_use_told_at <= $3)");
         let claim = claim.bind(text(used.key)).bind(now).bind(now.as_millisecond() - HOUR_MS);
         if tx.execute(claim).await? == 0 {

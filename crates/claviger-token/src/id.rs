@@ -149,6 +149,8 @@ typed_ids! {
     AssignmentId = "asg", "an assignment";
     ApiKeyId = "key", "an API key (never its secret)";
     PersonalAccessTokenId = "pat", "a personal access token (never its secret)";
+    SessionId = "sess", "a sign-in session (never its cookie)";
+    InvitationId = "inv", "an invitation (never its link)";
     EventId = "evt", "an audit event";
 }
 

@@ -21,8 +21,8 @@ pub use facts::{
     Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
-    ApiId, ApiKeyId, AssignmentId, CredentialId, EventId, IdError, OrganizationId, PersonalAccessTokenId, PrincipalId,
-    PrincipalType, RoleId, ServiceAccountId, TypedId, UserId,
+    ApiId, ApiKeyId, AssignmentId, CredentialId, EventId, IdError, InvitationId, OrganizationId, PersonalAccessTokenId,
+    PrincipalId, PrincipalType, RoleId, ServiceAccountId, SessionId, TypedId, UserId,
 };
 pub use limit::{Limits, Quota, QuotaPeriod, RateLimit, seconds_to_wait};
 pub use network::{NetworkError, NetworkSet};

@@ -229,7 +229,7 @@ fn check_away(gateway: &Gateway, key: &Key, status: u16) {
 pub(super) fn nothing_passes_while_claviger_cannot_read_its_database(guide: &'static Guide) {
     let gateway = Gateway::start(guide);
     let key = gateway.key("invoices:read");
-    gateway.instance.tamper("ALTER TABLE api_key RENAME TO gone");
+    gateway.instance.tamper("ALTER TABLE credential RENAME TO gone");
     gateway.check(gateway.get("/invoices.json").bearer_auth(&key.token), 503, None, "unavailable");
 }
 

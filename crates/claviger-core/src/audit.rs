@@ -7,14 +7,13 @@
 use std::{fmt, str::FromStr};
 
 use aws_lc_rs::hmac;
-use claviger_token::{ApiKeyId, CredentialId, EventId, IdError, OrganizationId, PrincipalId, RoleId};
+use claviger_token::{CredentialId, EventId, IdError, OrganizationId, PrincipalId, RoleId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
     actor::{Actor, By},
-    api_key::RevokeReason,
     pepper::into_array,
 };
 
@@ -107,6 +106,18 @@ actions! {
     ApiKeyRevoked "api_key.revoked" "It ended.",
     ApiKeyDeleted "api_key.deleted" "It ended and is no longer listed.",
     ApiKeyRetiredSecretUsed "api_key.retired_secret_used" "Somebody still uses a secret that was rolled away.",
+    ApiKeyApproved "api_key.approved" "Somebody let it work, as a policy wants.",
+    ApiKeyDenied "api_key.denied" "It ended instead.",
+    PersonalAccessTokenCreated "personal_access_token.created" "A user's token was issued.",
+    PersonalAccessTokenUpdated "personal_access_token.updated" "What it may do, or how it is called, changed.",
+    PersonalAccessTokenDisabled "personal_access_token.disabled" "It stopped working, for now.",
+    PersonalAccessTokenEnabled "personal_access_token.enabled" "It works again.",
+    PersonalAccessTokenApproved "personal_access_token.approved" "Somebody let it work, as a policy wants.",
+    PersonalAccessTokenDenied "personal_access_token.denied" "It ended instead.",
+    PersonalAccessTokenRolled "personal_access_token.rolled" "It has a new secret.",
+    PersonalAccessTokenRevoked "personal_access_token.revoked" "It ended.",
+    PersonalAccessTokenDeleted "personal_access_token.deleted" "It ended and is no longer listed.",
+    PersonalAccessTokenRetiredSecretUsed "personal_access_token.retired_secret_used" "Somebody still uses a secret that was rolled away.",
 }
 
 /// An id whose facts changed: what every node must forget.
@@ -149,25 +160,14 @@ pub struct ChainLink {
 }
 
 impl Event {
-    /// How many keys that end with their owner have an event each, and are listed in the owner's.
-    pub const MOST_KEYS: usize = 1000;
+    /// How many credentials that end with their owner have an event each, and are listed in the owner's.
+    pub const MOST_ENDED: usize = 1000;
 
-    /// The end of a key with its owner. What nodes must forget, the owner's event says.
-    pub fn api_key_ended(key: ApiKeyId, organization: OrganizationId) -> Self {
-        Self {
-            chain: Chain::Organization(organization),
-            action: Action::ApiKeyRevoked,
-            target: key.to_string(),
-            details: json!({ "reason": RevokeReason::OwnerLeft }),
-            touched: Vec::new(),
-        }
-    }
-
-    /// The same event, which also tells the keys that ended with what it deleted.
+    /// The same event, which also tells the credentials that ended with what it deleted.
     #[must_use]
-    pub fn ending(mut self, keys: &[ApiKeyId]) -> Self {
-        self.details["ended_api_keys"] = json!(keys.iter().take(Self::MOST_KEYS).collect::<Vec<_>>());
-        self.details["ended_api_key_count"] = json!(keys.len());
+    pub fn ending(mut self, credentials: &[CredentialId]) -> Self {
+        self.details["ended_credentials"] = json!(credentials.iter().take(Self::MOST_ENDED).collect::<Vec<_>>());
+        self.details["ended_credential_count"] = json!(credentials.len());
         self
     }
 
@@ -217,6 +217,7 @@ mod tests {
     use claviger_token::TypedId as _;
 
     use super::*;
+    use crate::credential::Credential;
     use crate::fixtures::{World, at, elsewhere, rng};
 
     #[test]
@@ -244,8 +245,8 @@ mod tests {
         check(Actor::Operator, json!({ "type": "operator" }));
         check(Actor::System, json!({ "type": "system" }));
         check(
-            Actor::Principal { id: key.service_account.into(), credential: key.id.into() },
-            json!({ "type": "service_account", "id": key.service_account, "credential": key.id }),
+            Actor::Principal { id: key.principal, credential: key.id },
+            json!({ "type": "service_account", "id": key.principal, "credential": key.id }),
         );
     }
 
@@ -273,15 +274,15 @@ mod tests {
         let world = World::new();
         let key = world.key(json!({})).id;
         let (_, event) = world.service_account.clone().delete(at(1));
-        let check = |keys: &[ApiKeyId], listed: usize| {
+        let check = |keys: &[CredentialId], listed: usize| {
             let details = event.clone().ending(keys).details;
-            assert_eq!(details["ended_api_keys"].as_array().unwrap().len(), listed);
-            assert_eq!((&details["ended_api_key_count"], &details["name"]), (&json!(keys.len()), &json!("ci")));
+            assert_eq!(details["ended_credentials"].as_array().unwrap().len(), listed);
+            assert_eq!((&details["ended_credential_count"], &details["name"]), (&json!(keys.len()), &json!("ci")));
         };
         check(&[], 0);
         check(&[key; 2], 2);
         check(&[key; 1001], 1000);
-        let ended = Event::api_key_ended(key, world.organization.id);
+        let ended = Credential::ended(key, world.organization.id);
         assert_eq!((ended.action, ended.target), (Action::ApiKeyRevoked, key.to_string()));
         assert_eq!(ended.details, json!({ "reason": "owner_left" }));
     }

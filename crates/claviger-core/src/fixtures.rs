@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use rand::{SeedableRng as _, rngs::StdRng};
 
 use crate::{
-    api_key::{ApiKey, IssuingContext, NewApiKey},
+    api_key::NewApiKey,
+    credential::Credential,
     invalid::Rejection,
+    issuing::IssuingContext,
     organization::{NewOrganization, Organization},
     rights::Grantor,
     service_account::{NewServiceAccount, ServiceAccount},
@@ -98,7 +100,7 @@ impl World {
     pub(crate) fn asked_by<'a>(&'a self, grantor: Grantor<'a>) -> IssuingContext<'a> {
         IssuingContext {
             organization: &self.organization,
-            service_account: &self.service_account,
+            principal: self.service_account.id.into(),
             held: &self.held,
             held_everywhere: &self.held_everywhere,
             declared: &self.declared,
@@ -118,9 +120,9 @@ impl World {
     }
 
     /// A key that the operator made.
-    pub(crate) fn key(&self, members: serde_json::Value) -> ApiKey {
+    pub(crate) fn key(&self, members: serde_json::Value) -> Credential {
         let context = self.asked_by(Grantor::Operator);
-        ApiKey::issue(self.new_key(members), &context, "operator".to_owned(), now(), &mut rng()).unwrap().key
+        self.new_key(members).issue(&context, "operator".to_owned(), now(), &mut rng()).unwrap().credential
     }
 
     /// A caller of this organization, through a key of the same service account that cuts nothing.

@@ -10,14 +10,17 @@ mod api_key;
 mod assignment;
 mod audit;
 mod builtin;
+mod credential;
 #[cfg(test)]
 mod fixtures;
 mod invalid;
+mod issuing;
 mod limit;
 mod metadata;
 mod name;
 mod organization;
 mod pepper;
+mod personal_access_token;
 mod policy;
 mod rights;
 mod role;
@@ -26,18 +29,21 @@ mod service_account;
 
 pub use actor::{Actor, By};
 pub use api::{AlsoAccepts, Api, ApiChanges, DeclaredPermission, NewApi};
-pub use api_key::{
-    ApiKey, ApiKeyChanges, Issued, IssuingContext, KeyStatus, NewApiKey, Revocation, RevokeReason, SecretRecord,
-};
+pub use api_key::NewApiKey;
 pub use assignment::{Assignment, Granted, NewAssignment, Scope, ScopeName};
 pub use audit::{Action, Chain, ChainKey, ChainLink, Event, Touched};
 pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, default_ceiling, permission};
+pub use credential::{
+    Approval, Credential, CredentialChanges, CredentialStatus, Revocation, RevokeReason, SecretRecord,
+};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};
+pub use issuing::{Issued, IssuingContext};
 pub use limit::{NewQuota, NewRateLimit, Rate, Try};
 pub use metadata::Metadata;
 pub use name::Name;
 pub use organization::{NewOrganization, Organization, OrganizationChanges, Slug};
 pub use pepper::{Digest, Pepper, Peppers};
+pub use personal_access_token::NewPersonalAccessToken;
 pub use policy::{Kind, Policy, PolicyChanges};
 pub use rights::{Grantor, Reach, Widening};
 pub use role::{NewRole, Role, RoleChanges};

@@ -1,10 +1,13 @@
 //! An organization's rules for the credentials inside it (DESIGN: `GET/PATCH /v1/organizations/{id}/policy`).
 
-use claviger_token::NetworkSet;
+use claviger_token::{CredentialFacts, CredentialId, NetworkSet, ObjectSet, PermissionSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::invalid::{FieldErrors, Rejection, present};
+use crate::{
+    builtin::permission,
+    invalid::{FieldErrors, Rejection, present},
+};
 
 const MAX_DAYS: u32 = 36_500;
 
@@ -179,9 +182,48 @@ impl Policy {
         self.allowed_kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
     }
 
-    /// Notes what is wrong with the end of an API key made or changed at `now`.
-    pub(crate) fn check_api_key_expiry(&self, expires_at: Option<Timestamp>, now: Timestamp, errors: &mut FieldErrors) {
-        let bound = self.api_key_max_lifetime_days;
+    /// Refuses a kind of credential that may not be made.
+    pub(crate) fn must_allow(&self, id: CredentialId) -> Result<(), Rejection> {
+        let kind = Kind::of(id);
+        if self.allows(kind) {
+            return Ok(());
+        }
+        let message = format!("the organization's policy does not allow {}", kind.plural());
+        Err(Rejection::conflict("kind_not_allowed", message))
+    }
+
+    /// Whether a new credential of this kind waits for an approval.
+    pub(crate) fn wants_approval(&self, id: CredentialId) -> bool {
+        self.approval_required && Kind::of(id) == Kind::PersonalAccessToken
+    }
+
+    /// When a credential of this kind ends whose maker names no end.
+    pub(crate) fn default_end(&self, id: CredentialId, now: Timestamp) -> Option<Timestamp> {
+        let days = match Kind::of(id) {
+            Kind::PersonalAccessToken => self.pat_default_lifetime_days.or(self.pat_max_lifetime_days),
+            Kind::ApiKey | Kind::ClientSecret | Kind::PublicKey | Kind::Certificate | Kind::Federation => None,
+        };
+        days.map(|days| now + days_long(days))
+    }
+
+    /// The longest life of a credential of this kind, in days.
+    pub(crate) fn longest_life(&self, kind: Kind) -> Option<u32> {
+        match kind {
+            Kind::ApiKey => self.api_key_max_lifetime_days,
+            Kind::PersonalAccessToken => self.pat_max_lifetime_days,
+            Kind::ClientSecret | Kind::PublicKey | Kind::Certificate | Kind::Federation => None,
+        }
+    }
+
+    /// Notes what is wrong with the end of a credential made or changed at `now`.
+    pub(crate) fn check_expiry(
+        &self,
+        id: CredentialId,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+        errors: &mut FieldErrors,
+    ) {
+        let bound = self.longest_life(Kind::of(id));
         match (expires_at, bound) {
             (None, None) if !self.expiry_required => {}
             (None, _) => {
@@ -192,7 +234,7 @@ impl Policy {
                     format!("the organization's policy asks for an end{hint}"),
                 );
             }
-            (Some(end), Some(days)) if end > now + SignedDuration::from_hours(24 * i64::from(days)) => {
+            (Some(end), Some(days)) if end > now + days_long(days) => {
                 errors.add(
                     "/expires_at",
                     "lifetime_too_long",
@@ -200,6 +242,75 @@ impl Policy {
                 );
             }
             (Some(_), _) => {}
+        }
+    }
+
+    /// Notes that a member's token must name objects, and does not. `held` is what the member holds.
+    pub(crate) fn check_objects(
+        &self,
+        id: CredentialId,
+        objects: Option<&ObjectSet>,
+        held: &PermissionSet,
+        errors: &mut FieldErrors,
+    ) {
+        if objects.is_none() && self.wants_objects(id, held) {
+            let message = "the organization's policy asks members to name the objects of their tokens";
+            errors.add("/objects", "objects_required", message);
+        }
+    }
+
+    fn wants_objects(&self, id: CredentialId, held: &PermissionSet) -> bool {
+        self.members_must_name_objects
+            && Kind::of(id) == Kind::PersonalAccessToken
+            && !held.contains(permission::CREDENTIALS_WRITE)
+    }
+
+    /// What is left of a credential under these rules, which may be stricter than those that it was made under. `held` is what
+    /// its principal holds. Networks are the verdict's, and lives were cut when the rule was made.
+    #[must_use]
+    pub fn applied_to(&self, mut facts: CredentialFacts, held: &PermissionSet) -> CredentialFacts {
+        facts.disabled |=
+            !self.allows(Kind::of(facts.id)) || (facts.objects.is_none() && self.wants_objects(facts.id, held));
+        if !self.wildcard_allowed && facts.permissions.follows_principal() {
+            facts.permissions = facts.permissions.without_wildcards();
+        }
+        facts
+    }
+}
+
+fn days_long(days: u32) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(days))
+}
+
+impl Kind {
+    /// The kind of a credential.
+    pub fn of(id: CredentialId) -> Self {
+        match id {
+            CredentialId::ApiKey(_) => Self::ApiKey,
+            CredentialId::PersonalAccessToken(_) => Self::PersonalAccessToken,
+        }
+    }
+
+    /// The word on the wire and in storage.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::PersonalAccessToken => "personal_access_token",
+            Self::ClientSecret => "client_secret",
+            Self::PublicKey => "public_key",
+            Self::Certificate => "certificate",
+            Self::Federation => "federation",
+        }
+    }
+
+    fn plural(self) -> &'static str {
+        match self {
+            Self::ApiKey => "API keys",
+            Self::PersonalAccessToken => "personal access tokens",
+            Self::ClientSecret => "client secrets",
+            Self::PublicKey => "public keys",
+            Self::Certificate => "certificates",
+            Self::Federation => "federated identities",
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The first administrator of an instance, made by whoever has the database and the master key.
 
 use claviger_core::{
-    Action, ApiKey, Assignment, By, Chain, Event, Granted, Grantor, IssuingContext, Kind, NewApiKey, NewOrganization,
+    Action, Assignment, By, Chain, Event, Granted, Grantor, IssuingContext, Kind, NewApiKey, NewOrganization,
     NewServiceAccount, Organization, Policy, Reach, Rejection, Scope, ServiceAccount, Touched,
 };
 use claviger_store::{Page, StoreError, Tx};
-use claviger_token::{ApiKeyId, Limits, OrganizationId, PermissionMask, RoleId, Secret, ServiceAccountId};
+use claviger_token::{CredentialId, Limits, OrganizationId, PermissionMask, RoleId, Secret, ServiceAccountId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -23,7 +23,7 @@ pub struct Bootstrapped {
     /// An instance administrator: service account `root`, unless it was renamed.
     pub service_account_id: ServiceAccountId,
     /// Its new key.
-    pub api_key_id: ApiKeyId,
+    pub api_key_id: CredentialId,
     /// The key in the clear.
     pub api_key: Secret,
 }
@@ -73,7 +73,7 @@ impl App {
         let declared = tx.within(Reach::Instance).declared_permissions().await?;
         let context = IssuingContext {
             organization: &organization,
-            service_account: &account,
+            principal: account.id.into(),
             held: &held,
             held_everywhere: &held_everywhere,
             declared: &declared,
@@ -82,13 +82,13 @@ impl App {
         };
         let mut new = NewApiKey::named(account.id, "bootstrap", ["claviger:*"]);
         new.expires_at = latest_end(&organization.policy, now);
-        let issued = ApiKey::issue(new, &context, by.actor.id(), now, &mut self.rng())?;
-        tx.insert_api_key(&issued.key, &self.peppers.digest(&issued.secret.hash())).await?;
+        let issued = new.issue(&context, by.actor.id(), now, &mut self.rng())?;
+        tx.insert_credential(&issued.credential, &self.peppers.digest(&issued.secret.hash())).await?;
         let event = Event {
             chain: Chain::Instance,
             action: Action::InstanceBootstrapped,
             target: account.id.to_string(),
-            details: json!({ "organization": organization.id, "api_key": issued.key.id, "changed": changed }),
+            details: json!({ "organization": organization.id, "api_key": issued.credential.id, "changed": changed }),
             touched: vec![Touched::Organization(organization.id), Touched::Principal(account.id.into())],
         };
         match tx.commit(event, now, &mut self.rng()).await {
@@ -97,7 +97,7 @@ impl App {
             Ok(()) => Ok(Bootstrapped {
                 organization_id: organization.id,
                 service_account_id: account.id,
-                api_key_id: issued.key.id,
+                api_key_id: issued.credential.id,
                 api_key: issued.secret,
             }),
         }

@@ -1,12 +1,13 @@
 //! Lists: `limit`, `cursor`, filters, and the page that answers them.
 
+use std::{fmt::Display, str::FromStr};
+
 use axum::{
     extract::{FromRequestParts, Query},
     http::{StatusCode, request::Parts},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use claviger_store::Page;
-use claviger_token::TypedId;
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
@@ -101,13 +102,13 @@ fn shape(app: &App, path: &str, query: &str) -> [u8; 4] {
 
 impl<Q: ListQuery> Listing<Q> {
     /// The page to read: one more than is shown, to know whether there is a next one.
-    pub(crate) fn page<Id: TypedId>(&self) -> Result<Page<Id>, RequestError> {
+    pub(crate) fn page<Id: FromStr>(&self) -> Result<Page<Id>, RequestError> {
         let after = self.filters.cursor().map(|cursor| self.open(cursor)).transpose()?;
         Ok(Page { after, limit: self.limit + 1 })
     }
 
     /// The list to answer with.
-    pub(crate) fn list<T, Id: TypedId, V>(
+    pub(crate) fn list<T, Id: Display, V>(
         &self,
         mut rows: Vec<T>,
         id: impl Fn(&T) -> Id,
@@ -120,14 +121,14 @@ impl<Q: ListQuery> Listing<Q> {
         List { items: rows.into_iter().map(view).collect(), next_cursor }
     }
 
-    fn seal<Id: TypedId>(&self, id: Id) -> String {
-        URL_SAFE_NO_PAD.encode([self.shape.as_slice(), id.uuid().as_bytes()].concat())
+    fn seal<Id: Display>(&self, id: Id) -> String {
+        URL_SAFE_NO_PAD.encode([self.shape.as_slice(), id.to_string().as_bytes()].concat())
     }
 
-    fn open<Id: TypedId>(&self, cursor: &str) -> Result<Id, RequestError> {
+    fn open<Id: FromStr>(&self, cursor: &str) -> Result<Id, RequestError> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().filter(|bytes| bytes.starts_with(&self.shape));
-        let uuid = bytes.and_then(|bytes| uuid::Uuid::from_slice(&bytes[4..]).ok());
-        uuid.map(Id::from_uuid).ok_or_else(|| {
+        let id = bytes.and_then(|bytes| std::str::from_utf8(&bytes[4..]).ok()?.parse().ok());
+        id.ok_or_else(|| {
             RequestError::unreadable(
                 StatusCode::BAD_REQUEST,
                 "invalid_cursor",

@@ -5,8 +5,8 @@ use claviger_token::{CredentialFacts, OrganizationFacts, PermissionSet, Principa
 
 use crate::{
     Store,
-    api_key::{KEY_COLUMNS, read_key},
     assignment::given,
+    credential::{self, COLUMNS},
     error::StoreError,
     sql::sql,
 };
@@ -28,24 +28,60 @@ pub struct FoundSecret {
     pub organization: OrganizationFacts,
 }
 
+/// Where principals of a kind stand: their columns, and how they join the credential `k`.
+struct Principals {
+    columns: &'static str,
+    join: &'static str,
+}
+
+const SERVICE_ACCOUNTS: Principals = Principals {
+    columns:
+        ", p.name AS principal_name, p.external_id AS principal_external_id, p.disabled_at AS principal_disabled_at,
+              p.limits AS principal_limits",
+    join: " JOIN service_account p ON p.id = k.principal",
+};
+
+/// Whoever is no member counts as switched off; leaving ended the tokens besides.
+const USERS: Principals = Principals {
+    columns: ", COALESCE(p.name, p.email) AS principal_name, p.external_id AS principal_external_id,
+              CASE WHEN m.person IS NULL OR p.deleted_at IS NOT NULL THEN 0 ELSE p.disabled_at END AS principal_disabled_at,
+              CAST(NULL AS TEXT) AS principal_limits",
+    join: " JOIN person p ON p.id = k.principal
+            LEFT JOIN membership m ON m.person = k.principal AND m.organization = k.organization",
+};
+
 impl Store {
     /// The API key behind a digest.
     pub async fn find_api_key(&self, digest: &Digest) -> Result<Option<FoundSecret>, StoreError> {
-        let query = sql("SELECT s.number, s.ends_at AS secret_ends_at, s.hint, ").and(KEY_COLUMNS).and(
-            ", p.name AS principal_name, p.external_id AS principal_external_id, p.disabled_at AS principal_disabled_at,
-               p.limits AS principal_limits, o.limits AS organization_limits,
-               o.slug, o.external_id AS organization_external_id, o.ceiling, o.policy,
-               o.disabled_at AS organization_disabled_at,
-               a.organization AS scope, a.permission, r.id AS role, r.permissions AS role_permissions
-             FROM secret s
-             JOIN credential k ON k.id = s.credential
-             JOIN service_account p ON p.id = k.principal
-             JOIN organization o ON o.id = k.organization
-             LEFT JOIN assignment a ON a.principal = p.id AND (a.organization = k.organization OR a.organization IS NULL)
-             LEFT JOIN role r ON r.id = a.role
-             WHERE s.digest = $1",
-        );
-        let rows = self.read().all(query.bind(digest.bytes)).await?;
+        self.find(digest, &SERVICE_ACCOUNTS).await
+    }
+
+    /// The personal access token behind a digest.
+    pub async fn find_personal_access_token(&self, digest: &Digest) -> Result<Option<FoundSecret>, StoreError> {
+        self.find(digest, &USERS).await
+    }
+
+    async fn find(&self, digest: &Digest, principals: &Principals) -> Result<Option<FoundSecret>, StoreError> {
+        let query = sql("SELECT s.number, s.ends_at AS secret_ends_at, s.hint, ")
+            .and(COLUMNS)
+            .and(principals.columns)
+            .and(
+                ", o.limits AS organization_limits, o.slug, o.external_id AS organization_external_id, o.ceiling, o.policy,
+                   o.disabled_at AS organization_disabled_at,
+                   a.organization AS scope, a.permission, r.id AS role, r.permissions AS role_permissions
+                 FROM secret s
+                 JOIN credential k ON k.id = s.credential",
+            )
+            .and(principals.join)
+            .and(
+                " JOIN organization o ON o.id = k.organization
+                 LEFT JOIN assignment a ON a.principal = k.principal
+                      AND (a.organization = k.organization OR a.organization IS NULL)
+                 LEFT JOIN role r ON r.id = a.role
+                 WHERE s.digest = ",
+            )
+            .and_bind("?", digest.bytes);
+        let rows = self.read().all(query).await?;
         let Some(row) = rows.first() else { return Ok(None) };
 
         let mut permissions = PermissionSet::default();
@@ -59,13 +95,15 @@ impl Store {
             }
             roles.extend(row.parse_or_null::<RoleId>("role")?);
         }
-        let key = read_key(row, Vec::new())?;
+        let credential = credential::read(row, Vec::new())?;
         let policy: Policy = serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?;
+        let (id, organization) = (credential.principal, credential.organization);
         Ok(Some(FoundSecret {
+            credential: policy.applied_to(credential.facts(), &permissions),
             secret: SecretFacts { number: row.count("number")?, ends_at: row.time_or_null("secret_ends_at")? },
             hint: row.text("hint")?,
             principal: PrincipalFacts {
-                id: key.service_account.into(),
+                id,
                 name: row.text("principal_name")?,
                 external_id: row.text_or_null("principal_external_id")?,
                 disabled: row.int_or_null("principal_disabled_at")?.is_some(),
@@ -75,7 +113,7 @@ impl Store {
             },
             roles,
             organization: OrganizationFacts {
-                id: key.organization,
+                id: organization,
                 slug: row.text("slug")?,
                 external_id: row.text_or_null("organization_external_id")?,
                 disabled: row.int_or_null("organization_disabled_at")?.is_some(),
@@ -83,7 +121,6 @@ impl Store {
                 allowed_networks: policy.allowed_networks,
                 limits: row.limits("organization_limits")?,
             },
-            credential: key.facts(),
         }))
     }
 }

@@ -5,11 +5,11 @@
 //! store decides nothing: rules come from `claviger-core`, and it knows no HTTP, no clock and no plaintext.
 
 mod api;
-mod api_key;
 mod assignment;
 mod audit;
 mod change_log;
 mod changes;
+mod credential;
 mod database;
 mod dialect;
 mod error;
@@ -28,9 +28,9 @@ mod view;
 
 use claviger_core::ChainKey;
 
-pub use api_key::{ApiKeyFilter, KeyStatusFilter};
 pub use audit::{AuditEvent, AuditFilter, AuditFinding, AuditReport, ChainHead};
 pub use changes::{Changes, LogCursor, Mark};
+pub use credential::{CredentialFilter, Owner, StatusAt};
 pub use database::{Database, KeyPurpose};
 pub use dialect::PoolState;
 pub use error::StoreError;

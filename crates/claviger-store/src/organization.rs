@@ -1,10 +1,11 @@
 //! Organizations in storage.
 
 use claviger_core::{Metadata, Name, Organization, Slug};
-use claviger_token::{ApiKeyId, OrganizationId};
+use claviger_token::{CredentialId, OrganizationId};
 use jiff::Timestamp;
 
 use crate::{
+    credential::Owner,
     error::StoreError,
     sql::{Query, Row, limits, sql, text, text_or_null},
     tx::Tx,
@@ -63,17 +64,17 @@ impl Tx<'_> {
     }
 
     /// Ends every service account and key in a deleted organization, so that nothing comes back with it. Tells which
-    /// keys ended.
+    /// credentials ended.
     pub async fn end_all_in_organization(
         &mut self,
         id: OrganizationId,
         now: Timestamp,
-    ) -> Result<Vec<ApiKeyId>, StoreError> {
+    ) -> Result<Vec<CredentialId>, StoreError> {
         // Accounts before keys, as when one account ends: the two never wait for each other in a circle.
         let accounts = sql("UPDATE service_account SET deleted_at = $2, disabled_at = COALESCE(disabled_at, $2)
                             WHERE organization = $1 AND deleted_at IS NULL");
         self.execute(accounts.bind(text(id)).bind(now)).await?;
-        self.end_api_keys("organization", text(id), now).await
+        self.end_credentials(Owner::Organization(id), now).await
     }
 }
 

@@ -1,10 +1,11 @@
 //! Service accounts in storage.
 
 use claviger_core::{Metadata, Name, ServiceAccount};
-use claviger_token::{ApiKeyId, OrganizationId, ServiceAccountId};
+use claviger_token::{CredentialId, OrganizationId, ServiceAccountId};
 use jiff::Timestamp;
 
 use crate::{
+    credential::Owner,
     error::StoreError,
     sql::{Row, limits, sql, text},
     tx::Tx,
@@ -71,13 +72,13 @@ impl Tx<'_> {
     }
 
     /// Ends every credential and right of a deleted service account, so that nothing comes back with it. Tells which
-    /// keys ended.
+    /// credentials ended.
     pub async fn end_all_of_service_account(
         &mut self,
         id: ServiceAccountId,
         now: Timestamp,
-    ) -> Result<Vec<ApiKeyId>, StoreError> {
-        let keys = self.end_api_keys("principal", text(id), now).await?;
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        let keys = self.end_credentials(Owner::Principal(id.into()), now).await?;
         self.execute(sql("DELETE FROM assignment WHERE principal = $1").bind(text(id))).await?;
         Ok(keys)
     }

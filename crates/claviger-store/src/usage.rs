@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use claviger_core::{ApiKey, By};
-use claviger_token::{ApiKeyId, CredentialId, OrganizationId, Permission};
+use claviger_core::{By, Credential};
+use claviger_token::{CredentialId, OrganizationId, Permission};
 use jiff::Timestamp;
 use rand::CryptoRng;
 
@@ -33,8 +33,8 @@ pub struct UsageBatch {
     pub permission_days: BTreeMap<(CredentialId, i64, Permission), u64>,
     /// The latest use of each secret, by credential and generation.
     pub last_uses: BTreeMap<(CredentialId, u32), LastUse>,
-    /// Uses of secrets that were rolled away, the last of each key. The caller tells them, and takes out what it told.
-    pub retired: BTreeMap<ApiKeyId, RetiredUse>,
+    /// Uses of secrets that were rolled away, the last of each credential. The caller tells them, and takes out what it told.
+    pub retired: BTreeMap<CredentialId, RetiredUse>,
 }
 
 /// When and from where a secret was last used.
@@ -49,8 +49,8 @@ pub struct LastUse {
 /// A use of a secret whose overlap has ended.
 #[derive(Debug, Clone)]
 pub struct RetiredUse {
-    /// Of which key.
-    pub key: ApiKeyId,
+    /// Of which credential.
+    pub credential: CredentialId,
     /// Where it acts.
     pub organization: OrganizationId,
     /// Which generation.
@@ -203,7 +203,7 @@ impl Store {
         Ok(())
     }
 
-    /// Tells the audit trail that a retired secret was used, at most once per key and hour, over all nodes.
+    /// Tells the audit trail that a retired secret was used, at most once per credential and hour, over all nodes.
     pub async fn tell_retired_use(
         &self,
         used: &RetiredUse,
@@ -214,11 +214,11 @@ impl Store {
         let mut tx = self.begin(&by).await?;
         let claim = sql("UPDATE credential SET retired_use_told_at = $2
                          WHERE id = $1 AND (retired_use_told_at IS NULL OR retired_use_told_at <= $3)");
-        let claim = claim.bind(text(used.key)).bind(now).bind(now.as_millisecond() - HOUR_MS);
+        let claim = claim.bind(text(used.credential)).bind(now).bind(now.as_millisecond() - HOUR_MS);
         if tx.execute(claim).await? == 0 {
             return Ok(());
         }
-        let event = ApiKey::retired_secret_used(used.key, used.organization, used.number, &used.hint);
+        let event = Credential::retired_secret_used(used.credential, used.organization, used.number, &used.hint);
         tx.commit(event, now, rng).await
     }
 

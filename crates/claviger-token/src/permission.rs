@@ -264,6 +264,12 @@ impl PermissionMask {
         &self.named
     }
 
+    /// The entries that are permissions, as a list of their own: it no longer grows with its principal.
+    #[must_use]
+    pub fn without_wildcards(&self) -> Self {
+        Self { named: self.named.clone(), ..Self::default() }
+    }
+
     /// Whether it admits nothing at all.
     pub fn is_empty(&self) -> bool {
         !self.follows_principal() && self.named.is_empty()

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use claviger_core::{
-    Api, ApiKey, Assignment, By, DeclaredPermission, Granted, Grantor, IssuingContext, NewApi, NewApiKey,
-    NewOrganization, NewServiceAccount, Organization, Reach, Rejection, Scope, ServiceAccount,
+    Api, Assignment, By, DeclaredPermission, Granted, Grantor, IssuingContext, NewApi, NewApiKey, NewOrganization,
+    NewServiceAccount, Organization, Reach, Rejection, Scope, ServiceAccount,
 };
 use claviger_server::{App, BootstrapError};
 use claviger_store::{Page, StoreError};
-use claviger_token::{ApiKeyId, Permission, Secret};
+use claviger_token::{CredentialId, Permission, Secret};
 
 use crate::{failure::Failure, settings::address_to_call};
 
@@ -54,7 +54,7 @@ async fn exists(app: &App) -> Result<bool, StoreError> {
 }
 
 /// Step by step, so that each leaves its own event in the audit trail.
-async fn make(app: &App) -> Result<(ApiKeyId, Secret), ExampleError> {
+async fn make(app: &App) -> Result<(CredentialId, Secret), ExampleError> {
     let (by, now) = (By::operator(), app.now());
 
     let mut tx = app.store.begin(&by).await?;
@@ -97,7 +97,7 @@ async fn make(app: &App) -> Result<(ApiKeyId, Secret), ExampleError> {
     let mut tx = app.store.begin(&by).await?;
     let context = IssuingContext {
         organization: &organization,
-        service_account: &account,
+        principal: account.id.into(),
         held: &tx.within(Reach::Instance).held(account.id.into(), home).await?,
         held_everywhere: &tx.within(Reach::Instance).held_everywhere(account.id.into()).await?,
         declared: &tx.within(Reach::Instance).declared_permissions().await?,
@@ -105,10 +105,10 @@ async fn make(app: &App) -> Result<(ApiKeyId, Secret), ExampleError> {
         brand: &app.config.brand,
     };
     let new = NewApiKey::named(account.id, KEY, [PERMISSIONS[0].0]);
-    let issued = ApiKey::issue(new, &context, by.actor.id(), now, &mut app.rng())?;
-    tx.insert_api_key(&issued.key, &app.peppers.digest(&issued.secret.hash())).await?;
+    let issued = new.issue(&context, by.actor.id(), now, &mut app.rng())?;
+    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
     tx.commit(issued.event, now, &mut app.rng()).await?;
-    Ok((issued.key.id, issued.secret))
+    Ok((issued.credential.id, issued.secret))
 }
 
 fn again(public: &str) -> String {
@@ -130,7 +130,7 @@ fn first(
     internal: &str,
     internal_token: bool,
     administrator: Option<&Secret>,
-    id: ApiKeyId,
+    id: CredentialId,
     example: &Secret,
 ) -> String {
     let (administrator_shown, token) = match administrator {

@@ -1,21 +1,22 @@
 //! `/v1/api-keys`.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{
-    ApiKey, ApiKeyChanges, Grantor, IssuingContext, KeyStatus, NewApiKey, Organization, Reach, Rejection, RevokeReason,
-    SecretRecord, ServiceAccount,
-};
-use claviger_store::{ApiKeyFilter, KeyStatusFilter, Tx};
+use claviger_core::{Credential, CredentialChanges, CredentialStatus, Kind, NewApiKey, Rejection, RevokeReason};
+use claviger_store::{CredentialFilter, StatusAt};
 use claviger_token::{
-    ApiKeyId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, Quota, RateLimit,
-    Secret, ServiceAccountId,
+    ApiKeyId, CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PrincipalId, Quota,
+    RateLimit, Secret, ServiceAccountId,
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, must_not_reach_further, shown};
+use super::{
+    Id,
+    credential::{GenerationView, Revoke, Roll, World, in_the_clear},
+    must_not_reach_further, shown,
+};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -28,11 +29,11 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ApiKey)]
 pub(crate) struct ApiKeyView {
-    id: ApiKeyId,
+    id: CredentialId,
     organization_id: OrganizationId,
-    service_account_id: ServiceAccountId,
+    service_account_id: PrincipalId,
     name: String,
-    status: KeyStatus,
+    status: CredentialStatus,
     environment: Environment,
     permissions: PermissionMask,
     /// The objects it is limited to; null if it is not.
@@ -59,24 +60,6 @@ pub(crate) struct ApiKeyView {
     created_by: String,
 }
 
-/// One secret of a key.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Generation)]
-pub(crate) struct GenerationView {
-    /// Counts from 1.
-    number: u32,
-    /// `current`, `retiring` (works until `ends_at`) or `retired`.
-    #[schema(value_type = String, example = "current")]
-    state: &'static str,
-    /// The first four characters after the prefix.
-    hint: String,
-    created_at: Timestamp,
-    ends_at: Option<Timestamp>,
-    last_used_at: Option<Timestamp>,
-    /// The client's address, where the gateway or the API told it.
-    last_used_from: Option<String>,
-}
-
 /// A key with its token, which is shown this once.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = IssuedApiKey)]
@@ -89,28 +72,23 @@ pub(crate) struct IssuedApiKey {
     token: Option<Secret>,
 }
 
-/// The one place that writes a secret into a response.
-fn in_the_clear<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
-    secret.as_ref().map(Secret::expose).serialize(serializer)
-}
-
 impl IssuedApiKey {
-    pub(super) fn reveal(key: ApiKey, token: Secret, now: Timestamp) -> Self {
+    pub(super) fn reveal(key: Credential, token: Secret, now: Timestamp) -> Self {
         Self { key: ApiKeyView::new(key, now), token: Some(token) }
     }
 
     /// As a repetition of the request sees it.
-    pub(super) fn concealed(key: &ApiKey, now: Timestamp) -> Self {
+    pub(super) fn concealed(key: &Credential, now: Timestamp) -> Self {
         Self { key: ApiKeyView::new(key.clone(), now), token: None }
     }
 }
 
 impl ApiKeyView {
-    pub(super) fn new(key: ApiKey, now: Timestamp) -> Self {
+    pub(super) fn new(key: Credential, now: Timestamp) -> Self {
         Self {
             id: key.id,
             organization_id: key.organization,
-            service_account_id: key.service_account,
+            service_account_id: key.principal,
             name: key.name.to_string(),
             status: key.status(now),
             environment: key.environment,
@@ -133,20 +111,6 @@ impl ApiKeyView {
     }
 }
 
-impl GenerationView {
-    fn new(secret: SecretRecord, now: Timestamp) -> Self {
-        Self {
-            number: secret.number,
-            state: secret.facts().generation(now).as_str(),
-            hint: secret.hint,
-            created_at: secret.created_at,
-            ends_at: secret.ends_at,
-            last_used_at: secret.last_used_at,
-            last_used_from: secret.last_used_from,
-        }
-    }
-}
-
 /// Filters of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -157,7 +121,7 @@ pub(crate) struct ApiKeyQuery {
     /// Of one service account.
     service_account_id: Option<ServiceAccountId>,
     /// In this state now.
-    status: Option<KeyStatus>,
+    status: Option<CredentialStatus>,
     /// In the name.
     q: Option<String>,
     /// 1 to 200; 50 if absent.
@@ -166,22 +130,6 @@ pub(crate) struct ApiKeyQuery {
     cursor: Option<String>,
 }
 list_query!(ApiKeyQuery);
-
-/// Body of a roll.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Roll {
-    /// For how long the secret before works on, 0 to 2592000 (30 days). Without: it ends now.
-    pub overlap_seconds: u32,
-}
-
-/// Body of a revocation.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Revoke {
-    /// Why.
-    reason: RevokeReason,
-}
 
 /// List API keys
 #[utoipa::path(
@@ -195,13 +143,15 @@ pub(crate) async fn list(
     listing: Listing<ApiKeyQuery>,
 ) -> Result<Answer<List<ApiKeyView>>, RequestError> {
     let (filters, now) = (&listing.filters, app.now());
-    let filter = ApiKeyFilter {
+    let filter = CredentialFilter {
+        kind: Some(Kind::ApiKey),
         organization: filters.organization_id,
-        service_account: filters.service_account_id,
-        status: filters.status.map(|status| KeyStatusFilter { status, at: now }),
+        principal: filters.service_account_id.map(Into::into),
+        status: filters.status.map(|status| StatusAt { status, at: now }),
         q: filters.q.clone(),
+        ..CredentialFilter::default()
     };
-    let found = app.store.within(caller.reach()).api_keys(&filter, &listing.page()?).await?;
+    let found = app.store.within(caller.reach()).credentials(&filter, &listing.page()?).await?;
     Ok(Answer(listing.list(found, |key| key.id, |key| ApiKeyView::new(key, now))))
 }
 
@@ -219,19 +169,19 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewApiKey>,
 ) -> Result<Created<IssuedApiKey>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
-    let world = World::read(&mut tx, caller.reach(), body.service_account_id).await?.ok_or_else(|| {
+    let world = World::of_account(&mut tx, caller.reach(), body.service_account_id).await?.ok_or_else(|| {
         let message = "there is no such service account, or not for you";
         Rejection::field("/service_account_id", "unknown_service_account", message)
     })?;
     let now = app.now();
-    let issued =
-        ApiKey::issue(body, &world.context(&app, caller.grantor()), caller.by().actor.id(), now, &mut app.rng())?;
-    tx.insert_api_key(&issued.key, &app.peppers.digest(&issued.secret.hash())).await?;
-    let location = format!("/v1/api-keys/{}", issued.key.id);
-    let concealed = IssuedApiKey::concealed(&issued.key, now);
+    let context = world.context(&app, caller.grantor());
+    let issued = body.issue(&context, caller.by().actor.id(), now, &mut app.rng())?;
+    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    let location = format!("/v1/api-keys/{}", issued.credential.id);
+    let concealed = IssuedApiKey::concealed(&issued.credential, now);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &concealed);
     tx.commit_answering(issued.event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Created { location, body: IssuedApiKey::reveal(issued.key, issued.secret, now) })
+    Ok(Created { location, body: IssuedApiKey::reveal(issued.credential, issued.secret, now) })
 }
 
 /// Show an API key
@@ -245,7 +195,7 @@ pub(crate) async fn show(
     caller: Caller<ReadApiKeys>,
     Id(id): Id<ApiKeyId>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
-    let key = app.store.within(caller.reach()).api_key(id).await?.ok_or(RequestError::NotFound)?;
+    let key = app.store.within(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
     Ok(Answer(ApiKeyView::new(key, app.now())))
 }
 
@@ -254,21 +204,21 @@ pub(crate) async fn show(
 /// What it loses, it loses at once; what it gains, the caller must be able to give.
 #[utoipa::path(
     patch, path = "/v1/api-keys/{id}", tag = "API keys", operation_id = "updateApiKey",
-    params(("id" = ApiKeyId, Path)), request_body = ApiKeyChanges,
+    params(("id" = ApiKeyId, Path)), request_body = CredentialChanges,
     responses((status = 200, body = ApiKeyView), (status = "4XX", body = Problem)),
 )]
 pub(crate) async fn update(
     State(app): State<App>,
     caller: Caller<WriteApiKeys>,
     Id(id): Id<ApiKeyId>,
-    Json(changes): Json<ApiKeyChanges>,
+    Json(changes): Json<CredentialChanges>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
-    let key = tx.to_change(caller.reach()).api_key(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, key.service_account.into()).await?;
-    let world = World::read(&mut tx, caller.reach(), key.service_account).await?.ok_or(RequestError::NotFound)?;
+    let key = tx.to_change(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, key.principal).await?;
+    let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
     let (key, event) = key.update(changes, &world.context(&app, caller.grantor()), app.now())?;
-    tx.save_api_key(&key).await?;
+    tx.save_credential(&key).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(Answer(ApiKeyView::new(key, app.now())))
 }
@@ -287,10 +237,10 @@ pub(crate) async fn delete(
     Id(id): Id<ApiKeyId>,
 ) -> Result<StatusCode, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
-    let key = tx.to_change(caller.reach()).api_key(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, key.service_account.into()).await?;
+    let key = tx.to_change(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, key.principal).await?;
     let (key, event) = key.delete(app.now());
-    tx.save_api_key(&key).await?;
+    tx.save_credential(&key).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -311,15 +261,15 @@ pub(crate) async fn roll(
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedApiKey>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
-    let key = tx.to_change(caller.reach()).api_key(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, key.service_account.into()).await?;
-    let world = World::read(&mut tx, caller.reach(), key.service_account).await?.ok_or(RequestError::NotFound)?;
+    let key = tx.to_change(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, key.principal).await?;
+    let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
     let now = app.now();
     let rolled = key.roll(body.overlap_seconds, &world.context(&app, caller.grantor()), now, &mut app.rng())?;
-    tx.save_rolled_api_key(&rolled.key, &app.peppers.digest(&rolled.secret.hash())).await?;
-    let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.key, now));
+    tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
+    let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Answer(IssuedApiKey::reveal(rolled.key, rolled.secret, now)))
+    Ok(Answer(IssuedApiKey::reveal(rolled.credential, rolled.secret, now)))
 }
 
 /// Revoke an API key
@@ -337,49 +287,12 @@ pub(crate) async fn revoke(
     Post { body, repeatable }: Post<Revoke>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
-    let key = tx.to_change(caller.reach()).api_key(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, key.service_account.into()).await?;
+    let key = tx.to_change(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
+    must_not_reach_further(&caller, &mut tx, key.principal).await?;
     let (key, event) = key.revoke(body.reason, app.now())?;
-    tx.save_api_key(&key).await?;
+    tx.save_credential(&key).await?;
     let body = ApiKeyView::new(key, app.now());
     let kept = repeatable.remembered(StatusCode::OK, None, &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
     Ok(Answer(body))
-}
-
-/// What issuing depends on, as it stands inside the transaction.
-pub(super) struct World {
-    organization: Organization,
-    service_account: ServiceAccount,
-    held: PermissionSet,
-    held_everywhere: PermissionSet,
-    declared: PermissionSet,
-}
-
-impl World {
-    pub(super) async fn read(
-        tx: &mut Tx<'_>,
-        reach: Reach,
-        account: ServiceAccountId,
-    ) -> Result<Option<Self>, RequestError> {
-        let mut view = tx.within(reach);
-        let Some(service_account) = view.service_account(account).await? else { return Ok(None) };
-        let Some(organization) = view.organization(service_account.organization).await? else { return Ok(None) };
-        let held = view.held(account.into(), organization.id).await?;
-        let held_everywhere = view.held_everywhere(account.into()).await?;
-        let declared = view.declared_permissions().await?;
-        Ok(Some(Self { organization, service_account, held, held_everywhere, declared }))
-    }
-
-    pub(super) fn context<'a>(&'a self, app: &'a App, grantor: Grantor<'a>) -> IssuingContext<'a> {
-        IssuingContext {
-            organization: &self.organization,
-            service_account: &self.service_account,
-            held: &self.held,
-            held_everywhere: &self.held_everywhere,
-            declared: &self.declared,
-            grantor,
-            brand: &app.config.brand,
-        }
-    }
 }

@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod api_key;
 pub(crate) mod assignment;
 pub(crate) mod audit_event;
+mod credential;
 pub(crate) mod organization;
 pub(crate) mod role;
 pub(crate) mod service_account;

@@ -1,17 +1,18 @@
 //! `/v1/token`: a credential about itself. No permission is needed: who holds it may see, roll and end it.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{ApiKey, Grantor, Reach, Rejection, RevokeReason};
+use claviger_core::{Credential, Grantor, Reach, Rejection, RevokeReason};
 use claviger_store::Tx;
-use claviger_token::{
-    CredentialId, CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet, PrincipalView,
-};
+use claviger_token::{CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet, PrincipalView};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::api_key::{IssuedApiKey, Roll, World};
+use super::{
+    api_key::IssuedApiKey,
+    credential::{Roll, World},
+};
 use crate::{
     app::App,
     body::{Answer, Post},
@@ -71,7 +72,7 @@ pub(crate) async fn roll(
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedApiKey>, RequestError> {
     let mut tx = app.store.begin(itself.by()).await?;
-    let key = own_key(&mut tx, itself.found()).await?;
+    let key = own(&mut tx, itself.found()).await?;
     let now = app.now();
     // Asked of the record under lock: of two racing rolls, the second holds a secret that is no longer current.
     let current = key.secrets.first().is_some_and(|secret| secret.number == itself.found().secret.number);
@@ -80,12 +81,12 @@ pub(crate) async fn roll(
         return Err(Rejection::Conflict { code: "not_current", message }.into());
     }
     let reach = Reach::Organization(key.organization);
-    let world = World::read(&mut tx, reach, key.service_account).await?.ok_or(RequestError::NotFound)?;
+    let world = World::of(&mut tx, reach, &key).await?.ok_or(RequestError::NotFound)?;
     let rolled = key.roll(body.overlap_seconds, &world.context(&app, Grantor::Itself), now, &mut app.rng())?;
-    tx.save_rolled_api_key(&rolled.key, &app.peppers.digest(&rolled.secret.hash())).await?;
-    let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.key, now));
+    tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
+    let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Answer(IssuedApiKey::reveal(rolled.key, rolled.secret, now)))
+    Ok(Answer(IssuedApiKey::reveal(rolled.credential, rolled.secret, now)))
 }
 
 /// Revoke the presented credential
@@ -95,14 +96,14 @@ pub(crate) async fn roll(
 )]
 pub(crate) async fn revoke(State(app): State<App>, itself: ActsOnItself) -> Result<StatusCode, RequestError> {
     let mut tx = app.store.begin(itself.by()).await?;
-    let key = own_key(&mut tx, itself.found()).await?;
+    let key = own(&mut tx, itself.found()).await?;
     let (key, event) = key.revoke(RevokeReason::Unspecified, app.now())?;
-    tx.save_api_key(&key).await?;
+    tx.save_credential(&key).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn own_key(tx: &mut Tx<'_>, found: &Found) -> Result<ApiKey, RequestError> {
-    let CredentialId::ApiKey(id) = found.credential.id else { return Err(RequestError::NotFound) };
-    tx.to_change(Reach::Organization(found.organization.id)).api_key(id).await?.ok_or(RequestError::NotFound)
+async fn own(tx: &mut Tx<'_>, found: &Found) -> Result<Credential, RequestError> {
+    let reach = Reach::Organization(found.organization.id);
+    tx.to_change(reach).credential(found.credential.id).await?.ok_or(RequestError::NotFound)
 }

@@ -12,9 +12,7 @@ use std::{
 
 use claviger_core::Touched;
 use claviger_store::{Changes, FoundSecret, Mark, StoreError};
-use claviger_token::{
-    ApiKeyId, CredentialId, CredentialKind, Found, Opaque, Presented, Rights, RoleId, SecretKind, TokenHash,
-};
+use claviger_token::{CredentialKind, Found, Opaque, Presented, Rights, RoleId, SecretKind, TokenHash};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use tokio::sync::OnceCell;
@@ -131,14 +129,6 @@ impl Entry {
 impl KnownSecret {
     pub(super) fn found(&self) -> &Found {
         &self.found
-    }
-
-    /// The API key's id, if that is what it is.
-    pub(super) fn api_key(&self) -> Option<ApiKeyId> {
-        match self.found.credential.id {
-            CredentialId::ApiKey(id) => Some(id),
-            CredentialId::PersonalAccessToken(_) => None,
-        }
     }
 }
 
@@ -257,13 +247,7 @@ impl App {
     async fn read(&self, opaque: &Opaque) -> Result<Arc<Entry>, StoreError> {
         let (mark, filled_at) = (self.store.changes().mark(), monotonic());
         let mut read_at = filled_at;
-        let known = match opaque.kind {
-            SecretKind::ApiKey | SecretKind::TestApiKey => self.find(&opaque.hash).await?,
-            SecretKind::PersonalAccessToken
-            | SecretKind::ClientSecret
-            | SecretKind::AccessToken
-            | SecretKind::Portal => None,
-        };
+        let known = self.find(opaque).await?;
         let (known, roles, meters) = match known {
             None => (None, Box::default(), None),
             Some(secret) => {
@@ -290,10 +274,16 @@ impl App {
         }
     }
 
-    async fn find(&self, hash: &TokenHash) -> Result<Option<FoundSecret>, StoreError> {
-        for digest in self.peppers.candidates(hash) {
-            if let Some(found) = self.store.find_api_key(&digest).await? {
-                return Ok(Some(found));
+    /// The kind that the token's prefix tells says where to look.
+    async fn find(&self, opaque: &Opaque) -> Result<Option<FoundSecret>, StoreError> {
+        for digest in self.peppers.candidates(&opaque.hash) {
+            let found = match opaque.kind {
+                SecretKind::ApiKey | SecretKind::TestApiKey => self.store.find_api_key(&digest).await?,
+                SecretKind::PersonalAccessToken => self.store.find_personal_access_token(&digest).await?,
+                SecretKind::ClientSecret | SecretKind::AccessToken | SecretKind::Portal => None,
+            };
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
@@ -325,12 +315,12 @@ mod tests {
         claviger_token::state(&looked_up.presented, looked_up.found(), app.now())
     }
 
-    async fn revoke(app: &App, id: ApiKeyId) {
+    async fn revoke(app: &App, id: claviger_token::CredentialId) {
         let by = By::operator();
         let mut tx = app.store.begin(&by).await.unwrap();
-        let key = tx.to_change(Reach::Instance).api_key(id).await.unwrap().unwrap();
+        let key = tx.to_change(Reach::Instance).credential(id).await.unwrap().unwrap();
         let (key, event) = key.revoke(RevokeReason::Unspecified, app.now()).unwrap();
-        tx.save_api_key(&key).await.unwrap();
+        tx.save_credential(&key).await.unwrap();
         tx.commit(event, app.now(), &mut app.rng()).await.unwrap();
     }
 

@@ -102,10 +102,10 @@ impl App {
 
     async fn write(&self, pending: &mut UsageBatch) -> Result<(), (Work, StoreError)> {
         self.store.flush_usage(pending).await.map_err(|error| (Work::Usage, error))?;
-        while let Some((&key, used)) = pending.retired.first_key_value() {
+        while let Some((&credential, used)) = pending.retired.first_key_value() {
             let told = self.store.tell_retired_use(used, self.now(), &mut self.rng()).await;
             told.map_err(|error| (Work::Audit, error))?;
-            pending.retired.remove(&key);
+            pending.retired.remove(&credential);
         }
         Ok(())
     }
@@ -122,15 +122,15 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
         *batch.permission_days.entry((id, ms - ms.rem_euclid(DAY_MS), permission)).or_default() += uses;
     }
     batch.last_uses.insert((id, found.secret.number), LastUse { at, from: from.map(|ip| ip.to_string()) });
-    if let (true, Some(key)) = (tally.retired, known.api_key()) {
+    if tally.retired {
         let (organization, number) = (found.organization.id, found.secret.number);
-        batch.retired.insert(key, RetiredUse { key, organization, number, hint: known.hint.to_string() });
+        batch.retired.insert(id, RetiredUse { credential: id, organization, number, hint: known.hint.to_string() });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use claviger_token::{ApiKeyId, OrganizationId, TypedId as _};
+    use claviger_token::{ApiKeyId, CredentialId, OrganizationId, TypedId as _};
 
     use super::*;
     use crate::app::tests::app;
@@ -139,9 +139,9 @@ mod tests {
     async fn a_retired_use_is_kept_until_it_is_told() {
         let (app, _directory) = app().await;
         let used = || {
-            let key = ApiKeyId::generate(app.now(), &mut app.rng());
+            let credential = CredentialId::from(ApiKeyId::generate(app.now(), &mut app.rng()));
             let organization = OrganizationId::generate(app.now(), &mut app.rng());
-            (key, RetiredUse { key, organization, number: 1, hint: "h1xy".to_owned() })
+            (credential, RetiredUse { credential, organization, number: 1, hint: "h1xy".to_owned() })
         };
         app.usage.pending.lock().await.retired.extend([used(), used()]);
         app.flush_usage().await.unwrap();

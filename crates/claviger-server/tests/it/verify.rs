@@ -229,6 +229,6 @@ on_both_databases! {
         assert_eq!(app.audit_trail(&key.id).await, ["api_key.created", "api_key.revoked"]);
         let path = format!("/v1/audit-events?target={organization}&action=organization.deleted");
         let end = app.root().get(&path).await.expect(StatusCode::OK);
-        assert_eq!(end["items"][0]["details"]["ended_api_keys"], json!([key.id]));
+        assert_eq!(end["items"][0]["details"]["ended_credentials"], json!([key.id]));
     }
 }

@@ -53,7 +53,9 @@ on_both_databases! {
         assert_eq!(view.assignments(Some(world.globex.id), None, &all()).await.unwrap(), []);
         assert_eq!(view.assignments(None, Some(world.stranger.id.into()), &all()).await.unwrap(), []);
         assert_eq!(view.assignments_of(world.stranger.id.into()).await.unwrap(), []);
-        assert!(view.held(world.stranger.id.into(), world.globex.id).await.unwrap().is_empty());
+        // What a principal can do bounds others, and is seen whole.
+        assert_eq!(view.held(world.stranger.id.into(), world.globex.id).await.unwrap(), set("b:read"));
+        assert_eq!(view.held_everywhere(world.stranger.id.into()).await.unwrap(), set("b:read"));
         let mut view = db.view();
         assert_eq!(view.assignments(Some(world.globex.id), None, &all()).await.unwrap(), std::slice::from_ref(&foreign));
         assert_eq!(view.assignments(None, Some(world.ci.id.into()), &all()).await.unwrap(), [own]);
@@ -76,7 +78,9 @@ on_both_databases! {
         assert_eq!(view.held(ci, world.acme.id).await.unwrap(), set("a:read b:read c:read d:read"));
         assert_eq!(view.held(ci, world.globex.id).await.unwrap(), set("b:read c:read"));
         assert_eq!(db.view().held_everywhere(ci).await.unwrap(), set("b:read c:read"));
-        assert!(view.held(world.stranger.id.into(), world.globex.id).await.unwrap().is_empty());
+        // What a principal can do bounds others, and is seen whole.
+        assert_eq!(view.held(world.stranger.id.into(), world.globex.id).await.unwrap(), set("b:read"));
+        assert_eq!(view.held_everywhere(world.stranger.id.into()).await.unwrap(), set("b:read"));
     }
 
     async fn pages_tell_each_assignment_once_newest_first(db: &TestDb) {

@@ -1,7 +1,7 @@
 //! What a digest unlocks: everything that the verdict needs, in any state.
 
 use claviger_core::{
-    ApiKey, Digest, Organization, Policy, Revocation, RevokeReason, Role, Scope, ServiceAccount, default_ceiling,
+    Credential, Digest, Organization, Policy, Revocation, RevokeReason, Role, Scope, ServiceAccount, default_ceiling,
 };
 use claviger_store::{FoundSecret, StoreError};
 use claviger_token::{Generation, PermissionMask};
@@ -46,7 +46,7 @@ on_both_databases! {
         };
         let account = ServiceAccount { external_id: Some("43".to_owned()), ..world.ci };
         db.write(async |tx| {
-            tx.insert_api_key(&full, &digest).await?;
+            tx.insert_credential(&full, &digest).await?;
             tx.save_organization(&organization).await?;
             tx.save_service_account(&account).await
         }).await;
@@ -68,8 +68,8 @@ on_both_databases! {
             assert_eq!(told, (revoked, credential, principal, organization));
         };
         check((false, false, false, false)).await;
-        let stopped = ApiKey { disabled_at: Some(at(1)), ..world.key.clone() };
-        db.write(async |tx| tx.save_api_key(&stopped).await).await;
+        let stopped = Credential { disabled_at: Some(at(1)), ..world.key.clone() };
+        db.write(async |tx| tx.save_credential(&stopped).await).await;
         check((false, true, false, false)).await;
         let account = ServiceAccount { disabled_at: Some(at(1)), ..world.ci.clone() };
         db.write(async |tx| tx.save_service_account(&account).await).await;
@@ -78,8 +78,8 @@ on_both_databases! {
         db.write(async |tx| tx.save_organization(&organization).await).await;
         check((false, true, true, true)).await;
         let revoked =
-            ApiKey { revocation: Some(Revocation { at: at(1), reason: RevokeReason::Policy }), ..world.key.clone() };
-        db.write(async |tx| tx.save_api_key(&revoked).await).await;
+            Credential { revocation: Some(Revocation { at: at(1), reason: RevokeReason::Policy }), ..world.key.clone() };
+        db.write(async |tx| tx.save_credential(&revoked).await).await;
         check((true, false, true, true)).await;
     }
 
@@ -124,13 +124,13 @@ on_both_databases! {
         let world = World::stored(db).await;
         let mut old = secret(1);
         old.ends_at = Some(at(500));
-        let rolled = ApiKey { secrets: vec![secret(2), old], ..world.key };
+        let rolled = Credential { secrets: vec![secret(2), old], ..world.key };
         let new = digest();
-        db.write(async |tx| tx.save_rolled_api_key(&rolled, &new).await).await;
+        db.write(async |tx| tx.save_rolled_credential(&rolled, &new).await).await;
         let check = async |digest, milliseconds, expected| {
             let found = find(db, digest).await;
             assert_eq!((found.secret.number, found.secret.generation(at(milliseconds))), expected);
-            assert_eq!(found.credential.id, rolled.id.into());
+            assert_eq!(found.credential.id, rolled.id);
         };
         check(&new, 499, (2, Generation::Current)).await;
         check(&world.digest, 499, (1, Generation::Retiring)).await;
@@ -139,7 +139,7 @@ on_both_databases! {
 
     async fn a_deleted_key_is_still_known_as_revoked(db: &TestDb) {
         let world = World::stored(db).await;
-        db.write(async |tx| tx.save_api_key(&world.key.delete(at(9)).0).await).await;
+        db.write(async |tx| tx.save_credential(&world.key.delete(at(9)).0).await).await;
         assert!(find(db, &world.digest).await.credential.revoked);
     }
 

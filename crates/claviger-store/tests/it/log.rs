@@ -29,7 +29,7 @@ on_both_databases! {
     async fn another_node_hears_of_every_kind_of_change(db: &TestDb) {
         let world = World::stored(db).await;
         let touched = [
-            Touched::Credential(world.key.id.into()),
+            Touched::Credential(world.key.id),
             Touched::Principal(world.ci.id.into()),
             Touched::Organization(world.acme.id),
             some_role(),
@@ -151,12 +151,12 @@ async fn end(mut transaction: PgConnection, how: &'static str) {
 fn on_postgres_a_change_that_commits_late_is_not_missed() {
     run(Engine::Postgres, async |db| {
         let world = World::stored(db).await;
-        let (key, role) = (Touched::Credential(world.key.id.into()), some_role());
+        let (key, role) = (Touched::Credential(world.key.id), some_role());
         touch(db, &[some_role()]).await;
         let other = db.another_store().await;
         let mut cursor = other.log_cursor(instant()).await.unwrap();
         let mark = other.changes().mark();
-        let first = late(db, world.key.id.into()).await;
+        let first = late(db, world.key.id).await;
         touch(db, &[role]).await;
         other.follow_log(&mut cursor, instant()).await.unwrap();
         assert!(named(&other, mark, &role) && !named(&other, mark, &key));
@@ -172,14 +172,14 @@ fn on_postgres_a_change_that_commits_late_is_not_missed() {
 fn on_postgres_a_node_that_starts_meanwhile_does_not_miss_it_either() {
     run(Engine::Postgres, async |db| {
         let world = World::stored(db).await;
-        let first = late(db, world.key.id.into()).await;
+        let first = late(db, world.key.id).await;
         touch(db, &[some_role()]).await;
         let other = db.another_store().await;
         let mut cursor = other.log_cursor(instant()).await.unwrap();
         let mark = other.changes().mark();
         end(first, "COMMIT").await;
         other.follow_log(&mut cursor, instant()).await.unwrap();
-        assert!(named(&other, mark, &Touched::Credential(world.key.id.into())));
+        assert!(named(&other, mark, &Touched::Credential(world.key.id)));
     });
 }
 
@@ -189,7 +189,7 @@ fn on_postgres_a_change_that_rolls_back_is_waited_for_and_given_up() {
         let world = World::stored(db).await;
         let now = instant();
         let mut cursor = db.store.log_cursor(now).await.unwrap();
-        let first = late(db, world.key.id.into()).await;
+        let first = late(db, world.key.id).await;
         touch(db, &[some_role()]).await;
         end(first, "ROLLBACK").await;
         db.store.follow_log(&mut cursor, now).await.unwrap();

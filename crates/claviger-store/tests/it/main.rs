@@ -22,9 +22,9 @@ mod db;
 mod sample;
 
 mod api;
-mod api_key;
 mod assignment;
 mod audit;
+mod credential;
 mod database;
 mod found;
 mod idempotency;

@@ -126,13 +126,13 @@ on_both_databases! {
         assert_eq!(view.organization_by_slug("acme").await.unwrap(), None);
         assert_eq!(view.organizations(None, &all()).await.unwrap(), [world.globex]);
         assert_eq!(view.service_account(world.ci.id).await.unwrap(), None);
-        let key = view.api_key(world.key.id).await.unwrap().unwrap();
+        let key = view.credential(world.key.id).await.unwrap().unwrap();
         let revocation = key.revocation.unwrap();
         assert_eq!((revocation.reason, revocation.at, key.epoch), (RevokeReason::OwnerLeft, at(9), 2));
         let found = db.store.find_api_key(&world.digest).await.unwrap().unwrap();
         assert!(found.credential.revoked && found.principal.disabled && found.organization.disabled);
         assert_eq!(view.service_account(world.stranger.id).await.unwrap(), Some(world.stranger));
-        assert_eq!(view.api_key(world.strange_key.id).await.unwrap(), Some(world.strange_key));
+        assert_eq!(view.credential(world.strange_key.id).await.unwrap(), Some(world.strange_key));
     }
 
     async fn a_name_that_no_version_would_write_is_damage(db: &TestDb) {

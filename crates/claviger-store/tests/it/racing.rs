@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use claviger_core::{By, Reach, RevokeReason};
-use claviger_store::{ApiKeyFilter, LastUse, UsageBatch};
+use claviger_store::{CredentialFilter, LastUse, UsageBatch};
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
 
@@ -27,7 +27,7 @@ on_both_databases! {
                 for _ in 0..20 {
                     let one = key(account, "raced");
                     let mut tx = store.begin(&by).await.unwrap();
-                    tx.insert_api_key(&one, &digest()).await.unwrap();
+                    tx.insert_credential(&one, &digest()).await.unwrap();
                     tx.commit(event(Some(one.organization), Vec::new()), at(0), &mut rng()).await.unwrap();
                 }
             });
@@ -36,8 +36,8 @@ on_both_databases! {
             done.unwrap();
         }
         let count = async |organization| {
-            let filter = ApiKeyFilter { organization: Some(organization), ..ApiKeyFilter::default() };
-            db.view().api_keys(&filter, &all()).await.unwrap().len()
+            let filter = CredentialFilter { organization: Some(organization), ..CredentialFilter::default() };
+            db.view().credentials(&filter, &all()).await.unwrap().len()
         };
         assert_eq!((count(world.acme.id).await, count(world.globex.id).await), (161, 21));
         let report = db.store.verify_audit().await.unwrap();
@@ -56,16 +56,16 @@ on_both_databases! {
             tasks.spawn(async move {
                 let by = By::operator();
                 let mut tx = store.begin(&by).await.unwrap();
-                let mut key = tx.to_change(Reach::Instance).api_key(id).await.unwrap().unwrap();
+                let mut key = tx.to_change(Reach::Instance).credential(id).await.unwrap().unwrap();
                 key.epoch += 1;
-                tx.save_api_key(&key).await.unwrap();
+                tx.save_credential(&key).await.unwrap();
                 tx.commit(event(Some(key.organization), Vec::new()), at(0), &mut rng()).await.unwrap();
             });
         }
         while let Some(done) = tasks.join_next().await {
             done.unwrap();
         }
-        assert_eq!(db.view().api_key(world.key.id).await.unwrap().unwrap().epoch, 21);
+        assert_eq!(db.view().credential(world.key.id).await.unwrap().unwrap().epoch, 21);
     }
 
     async fn rolling_and_counting_never_wait_for_each_other_in_a_circle(db: &TestDb) {
@@ -79,7 +79,7 @@ on_both_databases! {
                 for round in 0..40 {
                     let used = LastUse { at: at(1000 + 2 * round + task), from: None };
                     let numbers = 1..=newest.load(Ordering::Relaxed);
-                    let last_uses = numbers.map(|number| ((id.into(), number), used.clone())).collect();
+                    let last_uses = numbers.map(|number| ((id, number), used.clone())).collect();
                     store.flush_usage(&mut UsageBatch { last_uses, ..UsageBatch::default() }).await.unwrap();
                 }
             });
@@ -90,11 +90,11 @@ on_both_databases! {
                 let by = By::operator();
                 for _ in 0..20 {
                     let mut tx = store.begin(&by).await.unwrap();
-                    let mut key = tx.to_change(Reach::Instance).api_key(id).await.unwrap().unwrap();
+                    let mut key = tx.to_change(Reach::Instance).credential(id).await.unwrap().unwrap();
                     let number = key.secrets[0].number + 1;
                     key.secrets[0].ends_at = Some(at(900));
                     key.secrets.insert(0, secret(number));
-                    tx.save_rolled_api_key(&key, &digest()).await.unwrap();
+                    tx.save_rolled_credential(&key, &digest()).await.unwrap();
                     tx.commit(event(None, Vec::new()), at(0), &mut rng()).await.unwrap();
                     newest.fetch_max(number, Ordering::Relaxed);
                 }
@@ -121,8 +121,8 @@ fn on_postgres_revoking_a_key_does_not_wait_for_who_counts_its_uses() {
         sqlx::raw_sql(sqlx::AssertSqlSafe(update)).execute(&mut counting).await.unwrap();
         // It would wait until its time is up.
         db.write(async |tx| {
-            let key = tx.to_change(Reach::Instance).api_key(world.key.id).await?.unwrap();
-            tx.save_api_key(&key.revoke(RevokeReason::Compromised, at(9)).unwrap().0).await
+            let key = tx.to_change(Reach::Instance).credential(world.key.id).await?.unwrap();
+            tx.save_credential(&key.revoke(RevokeReason::Compromised, at(9)).unwrap().0).await
         })
         .await;
     });

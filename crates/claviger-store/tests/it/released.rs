@@ -5,7 +5,7 @@
 //! and add a test here that reads all of it through the public API. A fixture is frozen once its schema is released.
 
 use claviger_core::{AlsoAccepts, Digest, Reach, RevokeReason, Sealed};
-use claviger_store::{ApiKeyFilter, AuditFilter, Changes, Database, KeyPurpose, Store};
+use claviger_store::{AuditFilter, Changes, CredentialFilter, Database, KeyPurpose, Store};
 use claviger_token::{ApiKeyId, Environment, Limits, OrganizationId, Quota, QuotaPeriod, RateLimit};
 
 use crate::{
@@ -83,11 +83,11 @@ on_both_databases! {
         let held = view.held(account.id.into(), full_id).await.unwrap();
         assert_eq!(held, set("claviger:verify invoices:read invoices:write"));
 
-        let keys = view.api_keys(&ApiKeyFilter::default(), &all()).await.unwrap();
+        let keys = view.credentials(&CredentialFilter::default(), &all()).await.unwrap();
         let [key, _, revoked] = keys.as_slice() else { panic!("{keys:?}") };
         let revocation = revoked.revocation.unwrap();
         assert_eq!((revocation.reason, revocation.at, revoked.epoch), (RevokeReason::Compromised, at(80), 2));
-        assert_eq!((key.id, key.environment, key.name.as_str()), (key_id, Environment::Test, "größe \u{1F680}"));
+        assert_eq!((key.id, key.environment, key.name.as_str()), (key_id.into(), Environment::Test, "größe \u{1F680}"));
         assert_eq!(key.objects.as_ref().unwrap().to_text(), "base:*\nrepo:acme/a-b");
         assert_eq!((&key.networks, key.not_before, key.expires_at), (&Some(networks()), Some(at(5)), Some(at(50_000))));
         let [current, old] = key.secrets.as_slice() else { panic!("{key:?}") };
@@ -137,7 +137,7 @@ on_both_databases! {
         let (start, _) = QuotaPeriod::Month.around(at(0));
         let used = store.quotas_used(&[(&key_id.to_string(), start)]).await.unwrap();
         assert_eq!(used, [((key_id.to_string(), start), 7)].into());
-        let key = store.within(Reach::Instance).api_key(key_id).await.unwrap().unwrap();
+        let key = store.within(Reach::Instance).credential(key_id).await.unwrap().unwrap();
         let used: Vec<_> = key.secrets.iter().map(|secret| (secret.number, secret.last_used_at)).collect();
         assert_eq!(used, [(2, Some(at(90))), (1, Some(at(95)))]);
         let apis = store.within(Reach::Instance).apis(None, &all()).await.unwrap();

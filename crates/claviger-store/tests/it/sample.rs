@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
-    Action, AlsoAccepts, Api, ApiKey, Assignment, Chain, DeclaredPermission, Digest, Event, Granted, Metadata, Name,
-    Organization, Policy, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched,
+    Action, AlsoAccepts, Api, Assignment, Chain, Credential, DeclaredPermission, Digest, Event, Granted, Metadata,
+    Name, Organization, Policy, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched,
 };
 use claviger_token::{
     ApiId, ApiKeyId, Environment, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, Quota,
@@ -166,12 +166,13 @@ pub(crate) fn secret(number: u32) -> SecretRecord {
     }
 }
 
-pub(crate) fn key(account: &ServiceAccount, called: &str) -> ApiKey {
+pub(crate) fn key(account: &ServiceAccount, called: &str) -> Credential {
     let now = later();
-    ApiKey {
-        id: ApiKeyId::generate(now, &mut rng()),
+    Credential {
+        id: ApiKeyId::generate(now, &mut rng()).into(),
         organization: account.organization,
-        service_account: account.id,
+        principal: account.id.into(),
+        approval: None,
         name: name(called),
         environment: Environment::Live,
         permissions: PermissionMask::from_text("* claviger:verify").unwrap(),
@@ -193,8 +194,8 @@ pub(crate) fn key(account: &ServiceAccount, called: &str) -> ApiKey {
 }
 
 /// One with every field set that a new key may have.
-pub(crate) fn full_key(account: &ServiceAccount) -> ApiKey {
-    ApiKey {
+pub(crate) fn full_key(account: &ServiceAccount) -> Credential {
+    Credential {
         environment: Environment::Test,
         objects: ObjectSet::parse(["base:*", "repo:acme/a-b"]).ok(),
         networks: Some(networks()),
@@ -210,11 +211,11 @@ pub(crate) fn full_key(account: &ServiceAccount) -> ApiKey {
 pub(crate) struct World {
     pub(crate) acme: Organization,
     pub(crate) ci: ServiceAccount,
-    pub(crate) key: ApiKey,
+    pub(crate) key: Credential,
     pub(crate) digest: Digest,
     pub(crate) globex: Organization,
     pub(crate) stranger: ServiceAccount,
-    pub(crate) strange_key: ApiKey,
+    pub(crate) strange_key: Credential,
 }
 
 impl World {
@@ -228,8 +229,8 @@ impl World {
             tx.insert_organization(&world.globex).await?;
             tx.insert_service_account(&world.ci).await?;
             tx.insert_service_account(&world.stranger).await?;
-            tx.insert_api_key(&world.key, &world.digest).await?;
-            tx.insert_api_key(&world.strange_key, &digest()).await
+            tx.insert_credential(&world.key, &world.digest).await?;
+            tx.insert_credential(&world.strange_key, &digest()).await
         })
         .await;
         world

@@ -2,7 +2,7 @@
 
 use claviger_core::{Reach, RevokeReason, Scope, ServiceAccount};
 use claviger_store::{AuditFilter, StoreError};
-use claviger_token::ApiKeyId;
+use claviger_token::CredentialId;
 
 use crate::{
     db::{all, walk},
@@ -108,7 +108,7 @@ on_both_databases! {
             assert_eq!(ended, [world.key.id]);
             Ok(())
         }).await;
-        let of_key = |key: ApiKeyId| AuditFilter { target: Some(key.to_string()), ..AuditFilter::default() };
+        let of_key = |key: CredentialId| AuditFilter { target: Some(key.to_string()), ..AuditFilter::default() };
         let trail = db.view().audit_events(&of_key(world.key.id), &all()).await.unwrap();
         let [end] = trail.as_slice() else { panic!("{trail:?}") };
         assert!(end.record.contains(r#""action":"api_key.revoked""#) && end.record.contains(r#""reason":"owner_left""#));
@@ -116,11 +116,11 @@ on_both_databases! {
         let mut view = db.view();
         assert_eq!(view.service_account(world.ci.id).await.unwrap(), None);
         assert_eq!(view.service_accounts(None, None, &all()).await.unwrap(), [world.stranger]);
-        let key = view.api_key(world.key.id).await.unwrap().unwrap();
+        let key = view.credential(world.key.id).await.unwrap().unwrap();
         assert_eq!((key.revocation.unwrap().reason, key.epoch), (RevokeReason::OwnerLeft, 2));
         assert_eq!(view.assignments(None, None, &all()).await.unwrap(), [kept]);
         let found = db.store.find_api_key(&world.digest).await.unwrap().unwrap();
         assert!(found.credential.revoked && found.principal.disabled && found.principal.permissions.is_empty());
-        assert_eq!(view.api_key(world.strange_key.id).await.unwrap(), Some(world.strange_key));
+        assert_eq!(view.credential(world.strange_key.id).await.unwrap(), Some(world.strange_key));
     }
 }

@@ -2,7 +2,7 @@
 
 use claviger_core::{Actor, By, Reach, Touched};
 use claviger_store::{AuditFilter, StoreError};
-use claviger_token::ApiKeyId;
+use claviger_token::CredentialId;
 use serde_json::Value;
 
 use crate::{
@@ -42,7 +42,7 @@ on_both_databases! {
     async fn a_commit_writes_one_event_and_its_log_rows_and_names_what_it_touched(db: &TestDb) {
         let world = World::stored(db).await;
         let touched =
-            [Touched::Organization(world.acme.id), Touched::Credential(world.key.id.into()), Touched::Catalog];
+            [Touched::Organization(world.acme.id), Touched::Credential(world.key.id), Touched::Catalog];
         let mark = db.store.changes().mark();
         let before = db.number(ROWS).await;
         write(&db.store, event(Some(world.acme.id), touched.to_vec()), async |_| Ok(())).await.unwrap();
@@ -58,7 +58,7 @@ on_both_databases! {
         let world = World::stored(db).await;
         let by = By::operator();
         let mut tx = db.store.begin(&by).await.unwrap();
-        let key = Touched::Credential(world.key.id.into());
+        let key = Touched::Credential(world.key.id);
         for _ in 0..1500 {
             tx.also(event(Some(world.acme.id), Vec::new()));
         }
@@ -76,7 +76,7 @@ on_both_databases! {
     async fn an_event_says_who_did_it_and_keeps_the_address_beside_the_record(db: &TestDb) {
         let world = World::stored(db).await;
         let by = By {
-            actor: Actor::Principal { id: world.ci.id.into(), credential: world.key.id.into() },
+            actor: Actor::Principal { id: world.ci.id.into(), credential: world.key.id },
             address: Some("2001:db8::7".parse().unwrap()),
             request_id: Some("r-1".to_owned()),
         };
@@ -97,11 +97,11 @@ on_both_databases! {
 
     async fn reading_in_a_write_sees_it_before_others_do(db: &TestDb) {
         let world = World::stored(db).await;
-        let id: ApiKeyId = world.key.id;
-        let renamed = claviger_core::ApiKey { name: crate::sample::name("renamed"), ..world.key };
+        let id: CredentialId = world.key.id;
+        let renamed = claviger_core::Credential { name: crate::sample::name("renamed"), ..world.key };
         db.write(async |tx| {
-            tx.save_api_key(&renamed).await?;
-            assert_eq!(tx.within(Reach::Instance).api_key(id).await?.as_ref(), Some(&renamed));
+            tx.save_credential(&renamed).await?;
+            assert_eq!(tx.within(Reach::Instance).credential(id).await?.as_ref(), Some(&renamed));
             assert_ne!(outside(db, id).await, renamed);
             Ok(())
         }).await;
@@ -109,6 +109,6 @@ on_both_databases! {
     }
 }
 
-async fn outside(db: &TestDb, id: ApiKeyId) -> claviger_core::ApiKey {
-    db.view().api_key(id).await.unwrap().unwrap()
+async fn outside(db: &TestDb, id: CredentialId) -> claviger_core::Credential {
+    db.view().credential(id).await.unwrap().unwrap()
 }

@@ -23,13 +23,13 @@ fn batch(credential: CredentialId, rows: i64) -> UsageBatch {
 }
 
 async fn last_use(db: &TestDb, world: &World) -> (Option<jiff::Timestamp>, Option<String>) {
-    let key = db.view().api_key(world.key.id).await.unwrap().unwrap();
+    let key = db.view().credential(world.key.id).await.unwrap().unwrap();
     let secret = key.secrets.into_iter().next().unwrap();
     (secret.last_used_at, secret.last_used_from)
 }
 
 fn retired(world: &World) -> RetiredUse {
-    RetiredUse { key: world.key.id, organization: world.acme.id, number: 1, hint: "h1xy".to_owned() }
+    RetiredUse { credential: world.key.id, organization: world.acme.id, number: 1, hint: "h1xy".to_owned() }
 }
 
 async fn told(db: &TestDb) -> usize {
@@ -40,7 +40,7 @@ async fn told(db: &TestDb) -> usize {
 on_both_databases! {
     async fn batches_add_up(db: &TestDb) {
         let world = World::stored(db).await;
-        let (id, other): (CredentialId, CredentialId) = (world.key.id.into(), world.strange_key.id.into());
+        let (id, other): (CredentialId, CredentialId) = (world.key.id, world.strange_key.id);
         let batch = || UsageBatch {
             hours: [((id, HOUR, "valid"), 2), ((id, HOUR, "expired"), 1), ((other, HOUR, "valid"), 5)].into(),
             permission_days: [((id, HOUR, "a:read".parse().unwrap()), 4)].into(),
@@ -57,7 +57,7 @@ on_both_databases! {
 
     async fn a_report_counts_by_hour_or_day_within_its_reach(db: &TestDb) {
         let world = World::stored(db).await;
-        let (id, other): (CredentialId, CredentialId) = (world.key.id.into(), world.strange_key.id.into());
+        let (id, other): (CredentialId, CredentialId) = (world.key.id, world.strange_key.id);
         let day = at(0).as_millisecond() / 86_400_000 * 86_400_000;
         let hour = |number: i64| day + number * 3_600_000;
         let permission = |text: &str| text.parse().unwrap();
@@ -112,7 +112,7 @@ on_both_databases! {
 
     async fn what_was_written_before_a_failure_is_not_counted_twice(db: &TestDb) {
         let world = World::stored(db).await;
-        let id: CredentialId = world.key.id.into();
+        let id: CredentialId = world.key.id;
         let mut batch = batch(id, 1200);
         // The 700th row does not go in: with it fails its transaction, and nothing before that.
         let late = HOUR + 700 * 3_600_000;
@@ -139,7 +139,7 @@ on_both_databases! {
 
     async fn usage_is_kept_for_400_days(db: &TestDb) {
         let world = World::stored(db).await;
-        let id: CredentialId = world.key.id.into();
+        let id: CredentialId = world.key.id;
         db.store.flush_usage(&mut batch(id, 1)).await.unwrap();
         // More than go in one transaction, long ago.
         db.tamper("INSERT INTO usage_hour (credential, hour, code, uses)
@@ -154,7 +154,7 @@ on_both_databases! {
 
     async fn nothing_is_lost_between_flushers(db: &TestDb) {
         let world = World::stored(db).await;
-        let ids: [CredentialId; 2] = [world.key.id.into(), world.strange_key.id.into()];
+        let ids: [CredentialId; 2] = [world.key.id, world.strange_key.id];
         let mut tasks = JoinSet::new();
         for task in 0..8 {
             let (store, secret) = (Arc::clone(&db.store), (ids[0], 1));
@@ -185,7 +185,7 @@ on_both_databases! {
         let world = World::stored(db).await;
         let check = async |milliseconds, from: Option<&str>, expected: (i64, Option<&str>)| {
             let used = LastUse { at: at(milliseconds), from: from.map(str::to_owned) };
-            let mut batch = UsageBatch { last_uses: [((world.key.id.into(), 1), used)].into(), ..UsageBatch::default() };
+            let mut batch = UsageBatch { last_uses: [((world.key.id, 1), used)].into(), ..UsageBatch::default() };
             db.store.flush_usage(&mut batch).await.unwrap();
             assert_eq!(last_use(db, &world).await, (Some(at(expected.0)), expected.1.map(str::to_owned)));
         };

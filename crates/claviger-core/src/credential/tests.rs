@@ -1,29 +1,31 @@
-//! Each rule of an API key as a table.
+//! Each rule of a credential as a table.
 
-use claviger_token::{Quota, QuotaPeriod, RateLimit};
+use claviger_token::{Quota, QuotaPeriod, RateLimit, ServiceAccountId, TypedId as _};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::{
+    api_key::NewApiKey,
     fixtures::{World, at, lets_through, mask, now, rng, said, set, uses},
-    policy::Policy,
+    policy::{Kind, Policy},
+    rights::Grantor,
 };
 
 fn issue(world: &World, members: serde_json::Value) -> Result<Issued, Rejection> {
     let context = world.asked_by(Grantor::Operator);
-    ApiKey::issue(world.new_key(members), &context, "operator".to_owned(), now(), &mut rng())
+    world.new_key(members).issue(&context, "operator".to_owned(), now(), &mut rng())
 }
 
-fn changes(members: serde_json::Value) -> ApiKeyChanges {
+fn changes(members: serde_json::Value) -> CredentialChanges {
     serde_json::from_value(members).unwrap()
 }
 
-fn update(world: &World, key: &ApiKey, members: serde_json::Value) -> Result<(ApiKey, Event), Rejection> {
+fn update(world: &World, key: &Credential, members: serde_json::Value) -> Result<(Credential, Event), Rejection> {
     key.clone().update(changes(members), &world.asked_by(Grantor::Operator), now())
 }
 
-fn roll(key: ApiKey, overlap_seconds: u32, seconds: i64) -> Result<Issued, Rejection> {
+fn roll(key: Credential, overlap_seconds: u32, seconds: i64) -> Result<Issued, Rejection> {
     let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(seconds.unsigned_abs() + 2);
     key.roll(overlap_seconds, &World::new().asked_by(Grantor::Operator), at(seconds), &mut rng)
 }
@@ -102,14 +104,14 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
         "expires_at": at(9), "allowed_networks": ["10.0.0.0/8"], "metadata": { "team": "a" },
         "rate_limits": [{ "name": "default", "limit": 10, "window_seconds": 60 }], "quota": { "limit": 9, "period": "day" },
     });
-    let Issued { key, secret, event } = issue(&world, members).unwrap();
+    let Issued { credential: key, secret, event } = issue(&world, members).unwrap();
     let hint = secret.hint();
     let first =
         SecretRecord { number: 1, hint, created_at: now(), ends_at: None, last_used_at: None, last_used_from: None };
-    let expected = ApiKey {
+    let expected = Credential {
         id: key.id,
         organization: world.organization.id,
-        service_account: world.service_account.id,
+        principal: world.service_account.id.into(),
         name: Name::parse("production").unwrap(),
         environment: Environment::Test,
         permissions: mask("* invoices:read"),
@@ -119,6 +121,7 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
         expires_at: Some(at(9)),
         disabled_at: None,
         revocation: None,
+        approval: None,
         confirmation: None,
         epoch: 1,
         limits: limits(10, 9),
@@ -131,7 +134,7 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
     assert_eq!(key, expected);
     assert!(secret.expose().starts_with("clv_testkey_"));
     assert_eq!((event.action, event.chain), (Action::ApiKeyCreated, Chain::Organization(world.organization.id)));
-    assert_eq!((event.target, event.touched), (key.id.to_string(), vec![Touched::Credential(key.id.into())]));
+    assert_eq!((event.target, event.touched), (key.id.to_string(), vec![Touched::Credential(key.id)]));
     assert!(!event.details.to_string().contains(secret.expose()));
     assert!(issue(&world, json!({})).unwrap().secret.expose().starts_with("clv_key_"));
 }
@@ -145,7 +148,7 @@ fn limits(limit: u32, quota: u64) -> Limits {
 fn limits_change_without_an_end_for_what_was_made_from_the_key() {
     let world = World::new();
     let context = world.asked_by(Grantor::Operator);
-    let key = ApiKey { limits: limits(10, 9), ..world.key(json!({})) };
+    let key = Credential { limits: limits(10, 9), ..world.key(json!({})) };
     let check = |changes, expected: Limits| {
         let (new, event) = key.clone().update(serde_json::from_value(changes).unwrap(), &context, at(1)).unwrap();
         assert_eq!((&new.limits, new.epoch), (&expected, key.epoch));
@@ -167,12 +170,12 @@ fn a_limited_caller_makes_and_raises_no_key_beyond_its_own_limits() {
     caller.credential.limits = limits(10, 9);
     let context = world.asked_by(Grantor::Credential(&caller));
     let rate = |limit: u32| json!([{ "name": "default", "limit": limit, "window_seconds": 60 }]);
-    let issue = |members| said(&ApiKey::issue(world.new_key(members), &context, "x".to_owned(), now(), &mut rng()));
+    let issue = |members| said(&world.new_key(members).issue(&context, "x".to_owned(), now(), &mut rng()));
     let day = json!({ "limit": 9, "period": "day" });
     assert_eq!(issue(json!({ "rate_limits": rate(10), "quota": day })), "ok");
     assert_eq!(issue(json!({ "rate_limits": rate(11), "quota": day })), "forbidden claviger:grants:write");
     assert_eq!(issue(json!({ "rate_limits": rate(10) })), "forbidden claviger:grants:write");
-    let key = ApiKey { limits: limits(10, 9), ..world.key(json!({})) };
+    let key = Credential { limits: limits(10, 9), ..world.key(json!({})) };
     let update = |changes| said(&key.clone().update(serde_json::from_value(changes).unwrap(), &context, at(1)));
     assert_eq!(update(json!({ "quota": { "limit": 1, "period": "day" } })), "ok");
     assert_eq!(update(json!({ "quota": null })), "forbidden claviger:grants:write");
@@ -180,7 +183,7 @@ fn a_limited_caller_makes_and_raises_no_key_beyond_its_own_limits() {
 
 #[test]
 fn a_roll_with_overlap_keeps_the_old_secret_for_that_long() {
-    let Issued { key, secret, event } = roll(World::new().key(json!({})), 60, 100).unwrap();
+    let Issued { credential: key, secret, event } = roll(World::new().key(json!({})), 60, 100).unwrap();
     let told: Vec<_> = key.secrets.iter().map(|secret| (secret.number, secret.ends_at)).collect();
     assert_eq!(told, [(2, None), (1, Some(at(160)))]);
     assert_eq!((key.secrets[0].hint.as_str(), key.secrets[0].created_at), (secret.hint().as_str(), at(100)));
@@ -189,26 +192,26 @@ fn a_roll_with_overlap_keeps_the_old_secret_for_that_long() {
 
 #[test]
 fn a_roll_during_an_overlap_ends_the_older_secret_at_once() {
-    let key = roll(World::new().key(json!({})), 60, 100).unwrap().key;
-    let key = roll(key, 60, 110).unwrap().key;
+    let key = roll(World::new().key(json!({})), 60, 100).unwrap().credential;
+    let key = roll(key, 60, 110).unwrap().credential;
     let ends: Vec<_> = key.secrets.iter().map(|secret| (secret.number, secret.ends_at)).collect();
     assert_eq!(ends, [(3, None), (2, Some(at(170))), (1, Some(at(110)))]);
     // An overlap that is over is not opened again.
-    let key = roll(key, 60, 500).unwrap().key;
+    let key = roll(key, 60, 500).unwrap().credential;
     let ends: Vec<_> = key.secrets.iter().map(|secret| secret.ends_at).collect();
     assert_eq!(ends, [None, Some(at(560)), Some(at(170)), Some(at(110))]);
 }
 
 #[test]
 fn a_roll_without_overlap_raises_the_epoch() {
-    let key = roll(World::new().key(json!({})), 0, 100).unwrap().key;
+    let key = roll(World::new().key(json!({})), 0, 100).unwrap().credential;
     assert_eq!((key.epoch, key.secrets[1].ends_at), (2, Some(at(100))));
 }
 
 #[test]
 fn what_cannot_be_rolled_says_why() {
     let world = World::new();
-    let check = |key: ApiKey, overlap, expected: &str| assert_eq!(said(&roll(key, overlap, 10)), expected);
+    let check = |key: Credential, overlap, expected: &str| assert_eq!(said(&roll(key, overlap, 10)), expected);
     let key = || world.key(json!({}));
     check(key(), 30 * 24 * 60 * 60, "ok");
     check(key(), 30 * 24 * 60 * 60 + 1, "/overlap_seconds out_of_range");
@@ -259,7 +262,7 @@ fn null_lifts_a_limit_and_absence_leaves_it() {
     assert_eq!(update(&world, &key, json!({})).unwrap().0, key);
     let lifted = json!({ "objects": null, "allowed_networks": null, "not_before": null, "expires_at": null });
     let (lifted, _) = update(&world, &key, lifted).unwrap();
-    assert_eq!(lifted, ApiKey { objects: None, networks: None, not_before: None, expires_at: None, ..key });
+    assert_eq!(lifted, Credential { objects: None, networks: None, not_before: None, expires_at: None, ..key });
 }
 
 #[test]
@@ -281,7 +284,7 @@ fn an_update_is_checked_like_an_issue() {
     let revoked = key.clone().revoke(RevokeReason::Unused, now()).unwrap().0;
     assert_eq!(said(&update(&world, &revoked, json!({ "name": "x" }))), "conflict revoked");
     for unknown in [json!({ "epoch": 1 }), json!({ "environment": "live" }), json!({ "service_account_id": "x" })] {
-        assert!(serde_json::from_value::<ApiKeyChanges>(unknown).is_err());
+        assert!(serde_json::from_value::<CredentialChanges>(unknown).is_err());
     }
 }
 
@@ -301,7 +304,7 @@ fn whoever_cannot_do_it_may_narrow_but_neither_widen_nor_restart() {
     let world = World::new();
     let powerless = world.powerless();
     let key = world.key(json!({ "permissions": ["invoices:read"], "objects": ["base:a"], "expires_at": at(100) }));
-    let check = |key: &ApiKey, members: serde_json::Value, expected: &str| {
+    let check = |key: &Credential, members: serde_json::Value, expected: &str| {
         let context = world.asked_by(Grantor::Credential(&powerless));
         assert_eq!(said(&key.clone().update(changes(members), &context, now())), expected);
     };
@@ -340,16 +343,16 @@ fn reasons_read_back_from_storage() {
 #[test]
 fn a_list_shows_the_state_that_weighs_most() {
     let world = World::new();
-    let check = |key: &ApiKey, seconds, expected| assert_eq!(key.status(at(seconds)), expected, "{seconds}");
+    let check = |key: &Credential, seconds, expected| assert_eq!(key.status(at(seconds)), expected, "{seconds}");
     let key = world.key(json!({ "not_before": at(10), "expires_at": at(20) }));
-    check(&key, 9, KeyStatus::NotYetValid);
-    check(&key, 10, KeyStatus::Active);
-    check(&key, 19, KeyStatus::Active);
-    check(&key, 20, KeyStatus::Expired);
+    check(&key, 9, CredentialStatus::NotYetValid);
+    check(&key, 10, CredentialStatus::Active);
+    check(&key, 19, CredentialStatus::Active);
+    check(&key, 20, CredentialStatus::Expired);
     let stopped = update(&world, &key, json!({ "disabled": true })).unwrap().0;
-    check(&stopped, 9, KeyStatus::Disabled);
-    check(&stopped, 20, KeyStatus::Disabled);
-    check(&stopped.revoke(RevokeReason::Policy, now()).unwrap().0, 9, KeyStatus::Revoked);
+    check(&stopped, 9, CredentialStatus::Disabled);
+    check(&stopped, 20, CredentialStatus::Disabled);
+    check(&stopped.revoke(RevokeReason::Policy, now()).unwrap().0, 9, CredentialStatus::Revoked);
 }
 
 /// Members of a body out of a world in which every combination can be tried.
@@ -409,8 +412,8 @@ proptest! {
             found.principal = other.into();
         }
         let context = world.asked_by(Grantor::Credential(&found));
-        let issued = ApiKey::issue(world.new_key(wanted), &context, "somebody".to_owned(), now(), &mut rng());
-        if let Ok(Issued { key, .. }) = issued {
+        let issued = world.new_key(wanted).issue(&context, "somebody".to_owned(), now(), &mut rng());
+        if let Ok(Issued { credential: key, .. }) = issued {
             prop_assert!(!own_is_test || key.permissions.is_empty() || key.environment == Environment::Test);
             let new = key.facts();
             // Uses before now are over, and a start is not a right: both keys may wait for theirs.

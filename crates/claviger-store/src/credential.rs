@@ -1,0 +1,341 @@
+//! Credentials and their secrets in storage: API keys and personal access tokens. How one is found by its digest stands in
+//! `found.rs`.
+
+use std::collections::HashMap;
+
+use claviger_core::{
+    Approval, Credential, CredentialStatus, Digest, Event, Kind, Metadata, Name, Reach, Revocation, RevokeReason,
+    SecretRecord,
+};
+use claviger_token::{CredentialId, NetworkSet, ObjectSet, OrganizationId, PrincipalId, UserId};
+use jiff::Timestamp;
+
+use crate::{
+    error::StoreError,
+    sql::{Query, Row, Value, limits, sql, text, text_or_null},
+    tx::Tx,
+    view::{Page, View, contains},
+};
+
+/// The credential's own columns, under the alias `k`.
+pub(crate) const COLUMNS: &str =
+    "k.id, k.organization, k.principal, k.name, k.environment, k.permissions, k.objects, k.networks, k.not_before,
+     k.expires_at, k.disabled_at, k.revoked_at, k.revoke_reason, k.pending_since, k.approved_at, k.approved_by,
+     k.confirmation, k.epoch, k.limits, k.metadata, k.created_at, k.created_by, k.deleted_at";
+
+/// How many secrets of a credential are read, newest first: those before them have ended long ago.
+const NEWEST_SECRETS: i64 = 10;
+
+/// Which credentials a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct CredentialFilter {
+    /// Of one kind.
+    pub kind: Option<Kind>,
+    /// Of one organization.
+    pub organization: Option<OrganizationId>,
+    /// Of one principal.
+    pub principal: Option<PrincipalId>,
+    /// Made by one principal, or `operator`.
+    pub created_by: Option<String>,
+    /// In this state, at this moment.
+    pub status: Option<StatusAt>,
+    /// Whose name contains this.
+    pub q: Option<String>,
+    /// Made at this moment or later.
+    pub created_from: Option<Timestamp>,
+    /// Made before this moment.
+    pub created_before: Option<Timestamp>,
+    /// That end before this moment.
+    pub expires_before: Option<Timestamp>,
+    /// That never end, or that do.
+    pub never_expires: Option<bool>,
+    /// Not used since this moment, and not made since either.
+    pub unused_since: Option<Timestamp>,
+}
+
+/// A state at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct StatusAt {
+    /// The state.
+    pub status: CredentialStatus,
+    /// The moment.
+    pub at: Timestamp,
+}
+
+/// Whose credentials end.
+#[derive(Debug, Clone, Copy)]
+pub enum Owner {
+    /// All of a principal.
+    Principal(PrincipalId),
+    /// All in an organization.
+    Organization(OrganizationId),
+    /// Those that a user has in one organization.
+    Member(UserId, OrganizationId),
+}
+
+impl View<'_> {
+    /// One with its newest secrets, unless it is deleted or out of reach.
+    pub async fn credential(&mut self, id: impl Into<CredentialId>) -> Result<Option<Credential>, StoreError> {
+        let query = sql("SELECT ").and(COLUMNS).and(" FROM credential k WHERE k.deleted_at IS NULL");
+        let query = self.bound(query.and_bind(" AND k.id = ?", text(id.into())), "k.organization");
+        let row = self.executor.optional(query).await?;
+        Ok(self.with_secrets(row.as_slice()).await?.pop())
+    }
+
+    /// A page of them with their newest secrets.
+    pub async fn credentials(
+        &mut self,
+        filter: &CredentialFilter,
+        page: &Page<CredentialId>,
+    ) -> Result<Vec<Credential>, StoreError> {
+        let query = sql("SELECT ").and(COLUMNS).and(" FROM credential k WHERE k.deleted_at IS NULL");
+        let query = filtered(query, filter);
+        let rows = self.page(query, "k.organization", filter.organization, page, "k.id").await?;
+        self.with_secrets(&rows).await
+    }
+
+    /// How many there are.
+    pub async fn count_credentials(&mut self, filter: &CredentialFilter) -> Result<i64, StoreError> {
+        let query = sql("SELECT COUNT(*) AS number FROM credential k WHERE k.deleted_at IS NULL");
+        let query = filtered(query, filter).and_if(" AND k.organization = ?", filter.organization.map(text));
+        let query = self.bound(query, "k.organization");
+        self.executor.one(query).await?.int("number")
+    }
+
+    async fn with_secrets(&mut self, rows: &[Row]) -> Result<Vec<Credential>, StoreError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
+        let query = sql("SELECT s.credential, s.number, s.hint, s.created_at, s.ends_at, u.used_at, u.used_from
+                         FROM secret s
+                         LEFT JOIN secret_use u ON u.credential = s.credential AND u.number = s.number
+                         WHERE s.credential IN ");
+        let newest = " AND s.number > (SELECT MAX(n.number) - ? FROM secret n WHERE n.credential = s.credential)
+                       ORDER BY s.number DESC";
+        let query = query.and_list(ids.iter().map(text)).and_bind(newest, NEWEST_SECRETS);
+        let mut secrets: HashMap<String, Vec<SecretRecord>> = HashMap::new();
+        // Whoever changes a credential holds its row, and who counts its uses need not wait.
+        for row in self.executor.unlocked().all(query).await? {
+            let secret = SecretRecord {
+                number: row.count("number")?,
+                hint: row.text("hint")?,
+                created_at: row.time("created_at")?,
+                ends_at: row.time_or_null("ends_at")?,
+                last_used_at: row.time_or_null("used_at")?,
+                last_used_from: row.text_or_null("used_from")?,
+            };
+            secrets.entry(row.text("credential")?).or_default().push(secret);
+        }
+        rows.iter().zip(ids).map(|(row, id)| read(row, secrets.remove(&id).unwrap_or_default())).collect()
+    }
+}
+
+fn filtered(query: Query, filter: &CredentialFilter) -> Query {
+    const UNUSED: &str = " AND k.created_at < ? AND NOT EXISTS (SELECT 1 FROM secret_use u
+                              WHERE u.credential = k.id AND u.used_at >= ?)";
+    let query = query
+        .and_if(" AND k.kind = ?", filter.kind.map(Kind::as_str))
+        .and_if(" AND k.principal = ?", filter.principal.map(text))
+        .and_if(" AND k.created_by = ?", filter.created_by.as_deref().map(Value::from))
+        .and_if(" AND LOWER(k.name) LIKE LOWER(?) ESCAPE '\\'", filter.q.as_deref().map(contains))
+        .and_if(" AND k.created_at >= ?", filter.created_from.map(Value::from))
+        .and_if(" AND k.created_at < ?", filter.created_before.map(Value::from))
+        .and_if(" AND k.expires_at < ?", filter.expires_before.map(Value::from))
+        .and_if(UNUSED, filter.unused_since.map(Value::from))
+        .and(match filter.never_expires {
+            None => "",
+            Some(true) => " AND k.expires_at IS NULL",
+            Some(false) => " AND k.expires_at IS NOT NULL",
+        });
+    with_status(query, filter.status)
+}
+
+fn with_status(query: Query, filter: Option<StatusAt>) -> Query {
+    let Some(StatusAt { status, at }) = filter else { return query };
+    const LIVE: &str = " AND k.revoked_at IS NULL AND k.disabled_at IS NULL";
+    const UNEXPIRED: &str = " AND (k.expires_at IS NULL OR k.expires_at > ?)";
+    let query = match status {
+        CredentialStatus::Revoked => return query.and(" AND k.revoked_at IS NOT NULL"),
+        CredentialStatus::Disabled => {
+            return query.and(" AND k.revoked_at IS NULL AND k.disabled_at IS NOT NULL");
+        }
+        CredentialStatus::PendingApproval => return query.and(LIVE).and(" AND k.pending_since IS NOT NULL"),
+        CredentialStatus::Expired | CredentialStatus::NotYetValid | CredentialStatus::Active => {
+            query.and(LIVE).and(" AND k.pending_since IS NULL")
+        }
+    };
+    match status {
+        CredentialStatus::Expired => query.and_bind(" AND k.expires_at <= ?", at),
+        CredentialStatus::NotYetValid => query.and_bind(UNEXPIRED, at).and_bind(" AND k.not_before > ?", at),
+        CredentialStatus::Active
+        | CredentialStatus::Revoked
+        | CredentialStatus::Disabled
+        | CredentialStatus::PendingApproval => {
+            let started = " AND (k.not_before IS NULL OR k.not_before <= ?)";
+            query.and_bind(UNEXPIRED, at).and_bind(started, at)
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Adds one with its first secret.
+    pub async fn insert_credential(&mut self, new: &Credential, digest: &Digest) -> Result<(), StoreError> {
+        let insert = sql(
+            "INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, objects, networks,
+                            not_before, expires_at, pending_since, epoch, limits, metadata, created_at, created_by)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        );
+        let insert = insert
+            .bind(text(new.id))
+            .bind(Kind::of(new.id).as_str())
+            .bind(text(new.organization))
+            .bind(text(new.principal))
+            .bind(text(&new.name))
+            .bind(new.environment.as_str())
+            .bind(new.permissions.to_text())
+            .bind(new.objects.as_ref().map(ObjectSet::to_text))
+            .bind(new.networks.as_ref().map(NetworkSet::to_text))
+            .bind(new.not_before)
+            .bind(new.expires_at)
+            .bind(pending_since(new))
+            .bind(epoch(new)?)
+            .bind(limits(&new.limits)?)
+            .bind(new.metadata.as_str())
+            .bind(new.created_at)
+            .bind(new.created_by.as_str());
+        self.execute(insert).await?;
+        self.insert_current_secret(new, digest).await
+    }
+
+    /// Replaces what can change of one; its secrets excepted.
+    pub async fn save_credential(&mut self, new: &Credential) -> Result<(), StoreError> {
+        let update =
+            sql("UPDATE credential SET name = $2, permissions = $3, objects = $4, networks = $5, not_before = $6,
+                            expires_at = $7, disabled_at = $8, revoked_at = $9, revoke_reason = $10, epoch = $11,
+                            limits = $12, metadata = $13, deleted_at = $14, pending_since = $15, approved_at = $16,
+                            approved_by = $17 WHERE id = $1");
+        let (approved_at, approved_by) = match &new.approval {
+            Some(Approval::Given { at, by }) => (Some(*at), Some(by.clone())),
+            Some(Approval::Pending { .. }) | None => (None, None),
+        };
+        let update = update
+            .bind(text(new.id))
+            .bind(text(&new.name))
+            .bind(new.permissions.to_text())
+            .bind(new.objects.as_ref().map(ObjectSet::to_text))
+            .bind(new.networks.as_ref().map(NetworkSet::to_text))
+            .bind(new.not_before)
+            .bind(new.expires_at)
+            .bind(new.disabled_at)
+            .bind(new.revocation.map(|revocation| revocation.at))
+            .bind(text_or_null(new.revocation.map(|revocation| revocation.reason.as_str())))
+            .bind(epoch(new)?)
+            .bind(limits(&new.limits)?)
+            .bind(new.metadata.as_str())
+            .bind(new.deleted_at)
+            .bind(pending_since(new))
+            .bind(approved_at)
+            .bind(approved_by);
+        self.execute(update).await.map(drop)
+    }
+
+    /// Keeps one that was rolled: its new secret, the end of the one before, and that any older one ends now.
+    pub async fn save_rolled_credential(&mut self, rolled: &Credential, digest: &Digest) -> Result<(), StoreError> {
+        self.save_credential(rolled).await?;
+        if let [current, before, ..] = rolled.secrets.as_slice() {
+            let end = sql("UPDATE secret SET ends_at = CASE WHEN number = $3 THEN $4 ELSE $2 END
+                           WHERE credential = $1 AND (ends_at IS NULL OR ends_at > $2)");
+            let end = end.bind(text(rolled.id)).bind(current.created_at);
+            self.execute(end.bind(before.number).bind(before.ends_at)).await?;
+        }
+        self.insert_current_secret(rolled, digest).await
+    }
+
+    /// Ends every credential of an owner who left, everywhere or in one organization, and tells it in the trail of each, up
+    /// to [`Event::MOST_ENDED`].
+    pub async fn end_credentials(&mut self, owner: Owner, now: Timestamp) -> Result<Vec<CredentialId>, StoreError> {
+        let end = sql("UPDATE credential SET revoked_at = ");
+        let end =
+            end.and_bind("?", now).and(", revoke_reason = 'owner_left', epoch = epoch + 1 WHERE revoked_at IS NULL");
+        let end = match owner {
+            Owner::Principal(id) => end.and_bind(" AND principal = ?", text(id)),
+            Owner::Organization(id) => end.and_bind(" AND organization = ?", text(id)),
+            Owner::Member(user, organization) => {
+                end.and_bind(" AND principal = ?", text(user)).and_bind(" AND organization = ?", text(organization))
+            }
+        };
+        let rows = self.within(Reach::Instance).executor.all(end.and(" RETURNING id, organization")).await?;
+        for row in rows.iter().take(Event::MOST_ENDED) {
+            self.also(Credential::ended(row.parse("id")?, row.parse("organization")?));
+        }
+        rows.iter().map(|row| row.parse("id")).collect()
+    }
+
+    async fn insert_current_secret(&mut self, of: &Credential, digest: &Digest) -> Result<(), StoreError> {
+        let current = of.secrets.first().ok_or_else(|| StoreError::damaged("a credential without a secret"))?;
+        let insert = sql("INSERT INTO secret (digest, pepper, credential, number, hint, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6)");
+        let insert = insert
+            .bind(digest.bytes)
+            .bind(digest.pepper)
+            .bind(text(of.id))
+            .bind(current.number)
+            .bind(current.hint.as_str())
+            .bind(current.created_at);
+        self.execute(insert).await.map(drop)
+    }
+}
+
+fn epoch(of: &Credential) -> Result<i64, StoreError> {
+    i64::try_from(of.epoch).map_err(StoreError::damaged)
+}
+
+fn pending_since(of: &Credential) -> Option<Timestamp> {
+    match of.approval {
+        Some(Approval::Pending { since }) => Some(since),
+        Some(Approval::Given { .. }) | None => None,
+    }
+}
+
+fn approval(row: &Row) -> Result<Option<Approval>, StoreError> {
+    if let Some(since) = row.time_or_null("pending_since")? {
+        return Ok(Some(Approval::Pending { since }));
+    }
+    let given = row.time_or_null("approved_at")?.zip(row.text_or_null("approved_by")?);
+    Ok(given.map(|(at, by)| Approval::Given { at, by }))
+}
+
+pub(crate) fn read(row: &Row, secrets: Vec<SecretRecord>) -> Result<Credential, StoreError> {
+    let revoked_at = row.time_or_null("revoked_at")?;
+    let reason = row.text_or_null("revoke_reason")?;
+    let confirmation = row.text_or_null("confirmation")?;
+    let objects = row.text_or_null("objects")?;
+    let networks = row.text_or_null("networks")?;
+    Ok(Credential {
+        id: row.parse("id")?,
+        organization: row.parse("organization")?,
+        principal: row.parse("principal")?,
+        name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
+        environment: row.parse("environment")?,
+        permissions: row.mask("permissions")?,
+        objects: objects.map(|text| ObjectSet::from_text(&text)).transpose().map_err(StoreError::damaged)?,
+        networks: networks.map(|text| NetworkSet::from_text(&text)).transpose().map_err(StoreError::damaged)?,
+        not_before: row.time_or_null("not_before")?,
+        expires_at: row.time_or_null("expires_at")?,
+        disabled_at: row.time_or_null("disabled_at")?,
+        revocation: revoked_at.map(|at| Revocation {
+            at,
+            reason: reason.as_deref().and_then(RevokeReason::from_word).unwrap_or_default(),
+        }),
+        approval: approval(row)?,
+        confirmation: confirmation.map(|text| serde_json::from_str(&text)).transpose().map_err(StoreError::damaged)?,
+        epoch: u64::try_from(row.int("epoch")?).map_err(StoreError::damaged)?,
+        limits: row.limits("limits")?,
+        metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
+        created_at: row.time("created_at")?,
+        created_by: row.text("created_by")?,
+        deleted_at: row.time_or_null("deleted_at")?,
+        secrets,
+    })
+}

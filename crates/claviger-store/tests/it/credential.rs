@@ -1,0 +1,205 @@
+//! API keys and their secrets in storage.
+
+use claviger_core::{Credential, CredentialStatus, Reach, Revocation, RevokeReason, SecretRecord};
+use claviger_store::{CredentialFilter, LastUse, StatusAt, StoreError, UsageBatch};
+use claviger_token::PermissionMask;
+
+use crate::{
+    db::{all, walk},
+    sample::{World, at, digest, full_key, key, limits, metadata, name, networks, secret, service_account},
+};
+
+on_both_databases! {
+    async fn a_key_reads_back_as_it_was_written(db: &TestDb) {
+        let world = World::stored(db).await;
+        let full = full_key(&world.ci);
+        db.write(async |tx| tx.insert_credential(&full, &digest()).await).await;
+        for written in [&world.key, &full] {
+            assert_eq!(db.view().credential(written.id).await.unwrap().as_ref(), Some(written));
+        }
+    }
+
+    async fn a_saved_key_reads_back_with_every_change(db: &TestDb) {
+        let world = World::stored(db).await;
+        let full = full_key(&world.ci);
+        db.write(async |tx| tx.insert_credential(&full, &digest()).await).await;
+        let now_full = Credential {
+            name: name("renamed"),
+            permissions: PermissionMask::from_text("a:read").unwrap(),
+            objects: full.objects.clone(),
+            networks: Some(networks()),
+            not_before: Some(at(1)),
+            expires_at: Some(at(2)),
+            disabled_at: Some(at(3)),
+            revocation: Some(Revocation { at: at(4), reason: RevokeReason::Compromised }),
+            epoch: u64::from(u32::MAX) + 7,
+            limits: limits(),
+            metadata: metadata(),
+            ..world.key.clone()
+        };
+        let now_bare = Credential {
+            environment: full.environment, id: full.id, created_at: full.created_at, ..key(&world.ci, "bare")
+        };
+        for changed in [now_full, now_bare] {
+            db.write(async |tx| {
+                assert!(tx.to_change(Reach::Instance).credential(changed.id).await?.is_some());
+                tx.save_credential(&changed).await
+            }).await;
+            assert_eq!(db.view().credential(changed.id).await.unwrap(), Some(changed));
+        }
+    }
+
+    async fn every_reason_reads_back(db: &TestDb) {
+        let world = World::stored(db).await;
+        for reason in [
+            RevokeReason::Unspecified, RevokeReason::Superseded, RevokeReason::Compromised, RevokeReason::OwnerLeft,
+            RevokeReason::Policy, RevokeReason::Unused,
+        ] {
+            let revoked = Credential { revocation: Some(Revocation { at: at(4), reason }), ..world.key.clone() };
+            db.write(async |tx| tx.save_credential(&revoked).await).await;
+            assert_eq!(db.view().credential(revoked.id).await.unwrap(), Some(revoked));
+        }
+    }
+
+    async fn keys_of_another_organization_look_absent(db: &TestDb) {
+        let world = World::stored(db).await;
+        let mut view = db.store.within(Reach::Organization(world.acme.id));
+        assert_eq!(view.credential(world.strange_key.id).await.unwrap(), None);
+        let list = async |filter: CredentialFilter| {
+            db.store.within(Reach::Organization(world.acme.id)).credentials(&filter, &all()).await.unwrap()
+        };
+        assert_eq!(list(CredentialFilter::default()).await, std::slice::from_ref(&world.key));
+        let of_globex = CredentialFilter { organization: Some(world.globex.id), ..CredentialFilter::default() };
+        assert_eq!(list(of_globex.clone()).await, []);
+        let of_stranger = CredentialFilter { principal: Some(world.stranger.id.into()), ..CredentialFilter::default() };
+        assert_eq!(list(of_stranger).await, []);
+        assert_eq!(db.view().credentials(&of_globex, &all()).await.unwrap(), std::slice::from_ref(&world.strange_key));
+        db.write(async |tx| {
+            let read = tx.to_change(Reach::Organization(world.acme.id)).credential(world.strange_key.id).await?;
+            assert_eq!(read, None);
+            Ok(())
+        }).await;
+    }
+
+    async fn a_list_is_filtered_by_account_name_and_status(db: &TestDb) {
+        let world = World::stored(db).await;
+        let other = service_account(&world.acme, "other");
+        let named = |called| key(&other, called);
+        let keys = [
+            Credential { not_before: Some(at(100)), ..named("Not_Yet") },
+            Credential { expires_at: Some(at(100)), ..named("50% Ökostrom") },
+            Credential { disabled_at: Some(at(1)), expires_at: Some(at(1)), ..named("disabled") },
+            Credential {
+                revocation: Some(Revocation { at: at(1), reason: RevokeReason::Unused }), disabled_at: Some(at(1)),
+                ..named("revoked")
+            },
+            Credential { deleted_at: Some(at(1)), ..named("deleted") },
+        ];
+        db.write(async |tx| {
+            tx.insert_service_account(&other).await?;
+            for key in &keys {
+                tx.insert_credential(key, &digest()).await?;
+                tx.save_credential(key).await?;
+            }
+            Ok(())
+        }).await;
+        let names = async |filter: CredentialFilter| {
+            let keys = db.view().credentials(&filter, &all()).await.unwrap();
+            keys.iter().rev().map(|key| key.name.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let of_other = CredentialFilter { principal: Some(other.id.into()), ..CredentialFilter::default() };
+        assert_eq!(names(of_other.clone()).await, "Not_Yet, 50% Ökostrom, disabled, revoked");
+        let check = async |status, milliseconds, expected: &str| {
+            let status = Some(StatusAt { status, at: at(milliseconds) });
+            assert_eq!(names(CredentialFilter { status, ..of_other.clone() }).await, expected, "{status:?}");
+            // What the list says of each key is what it was filtered by.
+            for key in db.view().credentials(&CredentialFilter { status, ..of_other.clone() }, &all()).await.unwrap() {
+                assert_eq!(Some(key.status(at(milliseconds))), status.map(|filter| filter.status));
+            }
+        };
+        check(CredentialStatus::NotYetValid, 99, "Not_Yet").await;
+        check(CredentialStatus::NotYetValid, 100, "").await;
+        check(CredentialStatus::Active, 99, "50% Ökostrom").await;
+        check(CredentialStatus::Active, 100, "Not_Yet").await;
+        check(CredentialStatus::Expired, 99, "").await;
+        check(CredentialStatus::Expired, 100, "50% Ökostrom").await;
+        check(CredentialStatus::Disabled, 100, "disabled").await;
+        check(CredentialStatus::Revoked, 100, "revoked").await;
+        let search = async |q: &str, expected: &str| {
+            assert_eq!(names(CredentialFilter { q: Some(q.to_owned()), ..of_other.clone() }).await, expected, "{q}");
+        };
+        search("t_y", "Not_Yet").await;
+        search("_", "Not_Yet").await;
+        search("0%", "50% Ökostrom").await;
+        search("Öko", "50% Ökostrom").await;
+        search("DISABLED", "disabled").await;
+        search("production", "").await;
+    }
+
+    async fn pages_tell_each_key_once_newest_first_with_its_own_secrets(db: &TestDb) {
+        let world = World::stored(db).await;
+        let mut ids = vec![world.key.id];
+        for number in 0..24 {
+            let one = Credential { secrets: vec![secret(number + 1)], ..key(&world.ci, "same name") };
+            db.write(async |tx| tx.insert_credential(&one, &digest()).await).await;
+            ids.insert(0, one.id);
+        }
+        let filter = CredentialFilter { organization: Some(world.acme.id), ..CredentialFilter::default() };
+        let page = async |page| db.view().credentials(&filter, &page).await;
+        assert_eq!(walk(|one: &Credential| one.id, page).await, ids);
+        let keys = db.view().credentials(&filter, &all()).await.unwrap();
+        let numbers: Vec<_> = keys.iter().map(|key| key.secrets[0].number).collect();
+        assert_eq!(numbers, [(1..=24).rev().collect::<Vec<_>>(), vec![1]].concat());
+    }
+
+    async fn a_digest_is_never_stored_twice(db: &TestDb) {
+        let world = World::stored(db).await;
+        let again = key(&world.ci, "again");
+        let refused = db.try_write(async |tx| tx.insert_credential(&again, &world.digest).await).await;
+        assert!(matches!(refused, Err(StoreError::Taken("value"))), "{refused:?}");
+        assert_eq!(db.view().credential(again.id).await.unwrap(), None);
+    }
+
+    async fn a_rolled_key_keeps_all_its_secrets_and_their_last_use(db: &TestDb) {
+        let world = World::stored(db).await;
+        let used = LastUse { at: at(77), from: Some("2001:db8::1".to_owned()) };
+        let mut batch = UsageBatch { last_uses: [((world.key.id, 1), used)].into(), ..UsageBatch::default() };
+        db.store.flush_usage(&mut batch).await.unwrap();
+        let ended = |number, at| SecretRecord { ends_at: Some(at), ..secret(number) };
+        let first = |ends_at| SecretRecord {
+            last_used_at: Some(at(77)), last_used_from: Some("2001:db8::1".to_owned()), ..ended(1, ends_at)
+        };
+        let rolled = Credential { secrets: vec![secret(2), first(at(500))], ..world.key };
+        db.write(async |tx| tx.save_rolled_credential(&rolled, &digest()).await).await;
+        assert_eq!(db.view().credential(rolled.id).await.unwrap().as_ref(), Some(&rolled));
+        let again = Credential { secrets: vec![secret(3), ended(2, at(600)), first(at(3))], epoch: 2, ..rolled };
+        db.write(async |tx| tx.save_rolled_credential(&again, &digest()).await).await;
+        assert_eq!(db.view().credential(again.id).await.unwrap().as_ref(), Some(&again));
+        // What has ended keeps its end.
+        let thrice = Credential { secrets: vec![secret(4), ended(3, at(4)), ended(2, at(4)), first(at(3))], ..again };
+        db.write(async |tx| tx.save_rolled_credential(&thrice, &digest()).await).await;
+        assert_eq!(db.view().credential(thrice.id).await.unwrap(), Some(thrice));
+    }
+
+    async fn of_a_key_that_was_rolled_often_the_newest_ten_secrets_are_read(db: &TestDb) {
+        let world = World::stored(db).await;
+        let mut rolled = world.key;
+        for number in 2..=13 {
+            rolled.secrets.insert(0, secret(number));
+            db.write(async |tx| tx.save_rolled_credential(&rolled, &digest()).await).await;
+        }
+        let numbers = |key: &Credential| key.secrets.iter().map(|secret| secret.number).collect::<Vec<_>>();
+        assert_eq!(numbers(&db.view().credential(rolled.id).await.unwrap().unwrap()), (4..=13).rev().collect::<Vec<_>>());
+        let keys = db.view().credentials(&CredentialFilter::default(), &all()).await.unwrap();
+        assert_eq!(keys.iter().map(|key| key.secrets.len()).collect::<Vec<_>>(), [1, 10]);
+    }
+
+    async fn a_deleted_key_is_listed_no_more(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (id, organization) = (world.key.id, world.acme.id);
+        db.write(async |tx| tx.save_credential(&world.key.delete(at(9)).0).await).await;
+        assert_eq!(db.view().credential(id).await.unwrap(), None);
+        let filter = CredentialFilter { organization: Some(organization), ..CredentialFilter::default() };
+        assert_eq!(db.view().credentials(&filter, &all()).await.unwrap(), []);
+    }
+}

@@ -98,6 +98,7 @@ actions! {
     RoleDeleted "role.deleted" "Nobody has it any more.",
     AssignmentCreated "assignment.created" "A principal was given a role or a permission.",
     AssignmentDeleted "assignment.deleted" "It was taken away.",
+    CredentialsRevoked "credentials.revoked" "Many of them ended at once, by a query or by a rule.",
     ApiKeyCreated "api_key.created" "An API key was issued.",
     ApiKeyUpdated "api_key.updated" "What it may do, or how it is called, changed.",
     ApiKeyDisabled "api_key.disabled" "It stopped working, for now.",

@@ -399,6 +399,11 @@ impl Credential {
         Self::event_of(id, organization, Change::Revoked, json!({ "reason": RevokeReason::OwnerLeft }), Vec::new())
     }
 
+    /// The event of its being revoked as one of many.
+    pub fn revoked_by_query(id: CredentialId, organization: OrganizationId, reason: RevokeReason) -> Event {
+        Self::event_of(id, organization, Change::Revoked, json!({ "reason": reason }), vec![Touched::Credential(id)])
+    }
+
     /// What it is called in messages.
     fn noun(&self) -> &'static str {
         match self.id {
@@ -474,7 +479,7 @@ impl Credential {
         Self::event_of(self.id, self.organization, change, details, touched)
     }
 
-    fn event_of(
+    pub(crate) fn event_of(
         id: CredentialId,
         organization: OrganizationId,
         change: Change,

@@ -26,6 +26,7 @@ mod rights;
 mod role;
 mod seal;
 mod service_account;
+mod tightening;
 
 pub use actor::{Actor, By};
 pub use api::{AlsoAccepts, Api, ApiChanges, DeclaredPermission, NewApi};
@@ -49,3 +50,4 @@ pub use rights::{Grantor, Reach, Widening};
 pub use role::{NewRole, Role, RoleChanges};
 pub use seal::{MasterKey, Sealed, UnsealError};
 pub use service_account::{NewServiceAccount, ServiceAccount, ServiceAccountChanges};
+pub use tightening::{Effect, Tightening, Touches};

@@ -215,6 +215,13 @@ impl Policy {
         }
     }
 
+    /// How late a credential of this kind may end, where there is a bound.
+    pub fn latest_end(&self, kind: Kind, now: Timestamp) -> Option<Timestamp> {
+        const A_YEAR: u32 = 365;
+        let days = self.longest_life(kind).or(self.expiry_required.then_some(A_YEAR))?;
+        Some(now + days_long(days))
+    }
+
     /// Notes what is wrong with the end of a credential made or changed at `now`.
     pub(crate) fn check_expiry(
         &self,

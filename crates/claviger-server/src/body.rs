@@ -65,7 +65,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Post<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let header = idempotency_header(&parts.headers).map_err(IntoResponse::into_response)?;
-        let route = format!("{} {}", parts.method, parts.uri.path());
+        let route = format!("{} {}", parts.method, parts.uri);
         let caller = CallerId::from_request_parts(&mut parts, app).await.ok();
         let bytes = read(Request::from_parts(parts, body)).await.map_err(IntoResponse::into_response)?;
         let mut repeatable = Repeatable(None);

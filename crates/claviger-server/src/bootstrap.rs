@@ -2,11 +2,10 @@
 
 use claviger_core::{
     Action, Assignment, By, Chain, Event, Granted, Grantor, IssuingContext, Kind, NewApiKey, NewOrganization,
-    NewServiceAccount, Organization, Policy, Reach, Rejection, Scope, ServiceAccount, Touched,
+    NewServiceAccount, Organization, Reach, Rejection, Scope, ServiceAccount, Touched,
 };
 use claviger_store::{Page, StoreError, Tx};
 use claviger_token::{CredentialId, Limits, OrganizationId, PermissionMask, RoleId, Secret, ServiceAccountId};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
@@ -81,7 +80,7 @@ impl App {
             brand: &self.config.brand,
         };
         let mut new = NewApiKey::named(account.id, "bootstrap", ["claviger:*"]);
-        new.expires_at = latest_end(&organization.policy, now);
+        new.expires_at = organization.policy.latest_end(Kind::ApiKey, now);
         let issued = new.issue(&context, by.actor.id(), now, &mut self.rng())?;
         tx.insert_credential(&issued.credential, &self.peppers.digest(&issued.secret.hash())).await?;
         let event = Event {
@@ -188,11 +187,4 @@ async fn administrator(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<
 async fn role(tx: &mut Tx<'_>) -> Result<RoleId, StoreError> {
     let role = tx.within(Reach::Instance).role_called(ROLE, None).await?;
     role.map(|role| role.id).ok_or_else(|| StoreError::Damaged("the built-in roles are missing".to_owned()))
-}
-
-/// When a key must end, where policy wants that it does.
-fn latest_end(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
-    const A_YEAR: u32 = 365;
-    let days = policy.api_key_max_lifetime_days.or(policy.expiry_required.then_some(A_YEAR))?;
-    Some(now + SignedDuration::from_hours(24 * i64::from(days)))
 }

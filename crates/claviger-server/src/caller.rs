@@ -52,6 +52,8 @@ permitted! {
     WriteAssignments = ASSIGNMENTS_WRITE,
     ReadApiKeys = API_KEYS_READ,
     WriteApiKeys = API_KEYS_WRITE,
+    ReadCredentials = CREDENTIALS_READ,
+    WriteCredentials = CREDENTIALS_WRITE,
     ReadUsage = USAGE_READ,
     ReadAuditEvents = AUDIT_EVENTS_READ,
     Verify = VERIFY,

@@ -10,6 +10,7 @@ mod body;
 mod bootstrap;
 mod caller;
 mod client;
+mod governing;
 mod health;
 mod inside;
 mod jobs;

@@ -110,15 +110,21 @@ impl<Q: ListQuery> Listing<Q> {
     /// The list to answer with.
     pub(crate) fn list<T, Id: Display, V>(
         &self,
-        mut rows: Vec<T>,
+        rows: Vec<T>,
         id: impl Fn(&T) -> Id,
         view: impl Fn(T) -> V,
     ) -> List<V> {
+        let (rows, next_cursor) = self.cut(rows, id);
+        List { items: rows.into_iter().map(view).collect(), next_cursor }
+    }
+
+    /// What is shown of the rows that were read, and where the next page begins.
+    pub(crate) fn cut<T, Id: Display>(&self, mut rows: Vec<T>, id: impl Fn(&T) -> Id) -> (Vec<T>, Option<String>) {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next_cursor = rows.last().filter(|_| more).map(|last| self.seal(id(last)));
-        List { items: rows.into_iter().map(view).collect(), next_cursor }
+        (rows, next_cursor)
     }
 
     fn seal<Id: Display>(&self, id: Id) -> String {

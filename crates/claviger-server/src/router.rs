@@ -14,7 +14,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     app::App,
     health, log,
-    manage::{api, api_key, assignment, audit_event, organization, role, service_account, token, usage},
+    manage::{
+        api, api_key, assignment, audit_event, inventory, organization, policy, role, service_account, token, usage,
+    },
     metrics,
     openapi::{self, Document},
     problem::{Problem, RequestError},
@@ -33,10 +35,13 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(api_key::show, api_key::update, api_key::delete))
         .routes(routes!(api_key::roll))
         .routes(routes!(api_key::revoke))
+        .routes(routes!(inventory::list))
+        .routes(routes!(inventory::revoke))
         // Who
         .routes(routes!(organization::list, organization::create))
         .routes(routes!(organization::show, organization::update, organization::delete))
-        .routes(routes!(organization::show_policy, organization::update_policy))
+        .routes(routes!(policy::show, policy::update))
+        .routes(routes!(policy::preview))
         .routes(routes!(service_account::list, service_account::create))
         .routes(routes!(service_account::show, service_account::update, service_account::delete))
         // May do what

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 
 use claviger_core::{
     Approval, Credential, CredentialStatus, Digest, Event, Kind, Metadata, Name, Reach, Revocation, RevokeReason,
-    SecretRecord,
+    SecretRecord, Touches, permission,
 };
 use claviger_token::{CredentialId, NetworkSet, ObjectSet, OrganizationId, PrincipalId, UserId};
 use jiff::Timestamp;
 
 use crate::{
     error::StoreError,
-    sql::{Query, Row, Value, limits, sql, text, text_or_null},
+    sql::{Query, Row, limits, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
 };
@@ -51,6 +51,12 @@ pub struct CredentialFilter {
     pub never_expires: Option<bool>,
     /// Not used since this moment, and not made since either.
     pub unused_since: Option<Timestamp>,
+    /// Neither revoked nor expired at this moment.
+    pub live_at: Option<Timestamp>,
+    /// Touched by a stricter policy.
+    pub touched: Option<Touches>,
+    /// Only of principals that reach no more than one organization.
+    pub local_only: bool,
 }
 
 /// A state at a moment.
@@ -102,6 +108,20 @@ impl View<'_> {
         self.executor.one(query).await?.int("number")
     }
 
+    /// What the owners of credentials are called: a user by name or else address.
+    pub async fn principal_names(
+        &mut self,
+        principals: &[PrincipalId],
+    ) -> Result<HashMap<PrincipalId, String>, StoreError> {
+        if principals.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let query = sql("SELECT id, name FROM service_account WHERE id IN ").and_list(principals.iter().map(text));
+        let query = query.and(" UNION ALL SELECT id, COALESCE(name, email) AS name FROM person WHERE id IN ");
+        let rows = self.executor.all(query.and_list(principals.iter().map(text))).await?;
+        rows.iter().map(|row| Ok((row.parse("id")?, row.text("name")?))).collect()
+    }
+
     async fn with_secrets(&mut self, rows: &[Row]) -> Result<Vec<Credential>, StoreError> {
         if rows.is_empty() {
             return Ok(Vec::new());
@@ -131,24 +151,52 @@ impl View<'_> {
     }
 }
 
-fn filtered(query: Query, filter: &CredentialFilter) -> Query {
-    const UNUSED: &str = " AND k.created_at < ? AND NOT EXISTS (SELECT 1 FROM secret_use u
-                              WHERE u.credential = k.id AND u.used_at >= ?)";
+const UNUSED: &str = " AND k.created_at < ? AND NOT EXISTS (SELECT 1 FROM secret_use u
+                          WHERE u.credential = k.id AND u.used_at >= ?)";
+
+pub(crate) fn filtered(query: Query, filter: &CredentialFilter) -> Query {
     let query = query
         .and_if(" AND k.kind = ?", filter.kind.map(Kind::as_str))
         .and_if(" AND k.principal = ?", filter.principal.map(text))
-        .and_if(" AND k.created_by = ?", filter.created_by.as_deref().map(Value::from))
+        .and_if(" AND k.created_by = ?", filter.created_by.as_deref())
         .and_if(" AND LOWER(k.name) LIKE LOWER(?) ESCAPE '\\'", filter.q.as_deref().map(contains))
-        .and_if(" AND k.created_at >= ?", filter.created_from.map(Value::from))
-        .and_if(" AND k.created_at < ?", filter.created_before.map(Value::from))
-        .and_if(" AND k.expires_at < ?", filter.expires_before.map(Value::from))
-        .and_if(UNUSED, filter.unused_since.map(Value::from))
+        .and_if(" AND k.created_at >= ?", filter.created_from)
+        .and_if(" AND k.created_at < ?", filter.created_before)
+        .and_if(" AND k.expires_at < ?", filter.expires_before)
         .and(match filter.never_expires {
             None => "",
             Some(true) => " AND k.expires_at IS NULL",
             Some(false) => " AND k.expires_at IS NOT NULL",
-        });
-    with_status(query, filter.status)
+        })
+        .and_if(UNUSED, filter.unused_since)
+        .and_if(" AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)", filter.live_at)
+        .and(if filter.local_only { LOCAL } else { "" });
+    with_status(touched(query, filter.touched), filter.status)
+}
+
+const LOCAL: &str =
+    " AND NOT EXISTS (SELECT 1 FROM assignment i WHERE i.principal = k.principal AND i.organization IS NULL)";
+
+fn touched(query: Query, touches: Option<Touches>) -> Query {
+    match touches {
+        None | Some(Touches::All) => query,
+        Some(Touches::Kind(kind)) => query.and_bind(" AND k.kind = ?", kind.as_str()),
+        Some(Touches::Outliving(kind, end)) => query
+            .and_bind(" AND k.kind = ?", kind.as_str())
+            .and_bind(" AND (k.expires_at IS NULL OR k.expires_at > ?)", end),
+        // Wildcards come first in a list.
+        Some(Touches::Wildcards) => query.and(" AND (k.permissions LIKE '*%' OR k.permissions LIKE 'claviger:*%')"),
+        Some(Touches::MembersWithoutObjects) => {
+            query.and_bind(" AND k.objects IS NULL AND k.kind = ?", Kind::PersonalAccessToken.as_str()).and_bind(
+                " AND NOT EXISTS (SELECT 1 FROM assignment g LEFT JOIN role h ON h.id = g.role
+                                  WHERE g.principal = k.principal
+                                    AND (g.organization = k.organization OR g.organization IS NULL)
+                                    AND (g.permission = ? OR ' ' || h.permissions || ' ' LIKE '% ' || ? || ' %'))",
+                permission::CREDENTIALS_WRITE,
+            )
+        }
+        Some(Touches::UnusedSince(since)) => query.and_bind(UNUSED, since),
+    }
 }
 
 fn with_status(query: Query, filter: Option<StatusAt>) -> Query {

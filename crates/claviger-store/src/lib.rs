@@ -14,6 +14,7 @@ mod database;
 mod dialect;
 mod error;
 mod found;
+mod governing;
 mod idempotency;
 mod migrate;
 mod organization;

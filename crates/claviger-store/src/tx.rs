@@ -86,6 +86,8 @@ impl Tx<'_> {
         }
         let mut events = std::mem::take(&mut self.also);
         events.push(event);
+        // In one order for all, so that transactions that write to several chains cannot wait for each other in a circle.
+        events.sort_by_key(|event| event.chain);
         let touched: Vec<Touched> = events.iter().flat_map(|event| event.touched.iter().copied()).collect();
         self.log(&touched, now).await?;
         let of_one_chain = events.chunk_by(|one, next| one.chain == next.chain);

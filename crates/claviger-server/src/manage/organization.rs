@@ -1,7 +1,7 @@
-//! `/v1/organizations` and their policy.
+//! `/v1/organizations`. Their policy has a room of its own.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{NewOrganization, Organization, OrganizationChanges, Policy, PolicyChanges};
+use claviger_core::{NewOrganization, Organization, OrganizationChanges};
 use claviger_token::{OrganizationId, PermissionMask, Quota, RateLimit};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -167,39 +167,4 @@ pub(crate) async fn delete(
     let ended = tx.end_all_in_organization(id, app.now()).await?;
     tx.commit(event.ending(&ended), app.now(), &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Show an organization's policy
-#[utoipa::path(
-    get, path = "/v1/organizations/{id}/policy", tag = "Organizations", operation_id = "showPolicy",
-    params(("id" = OrganizationId, Path)),
-    responses((status = 200, body = Policy), (status = "4XX", body = Problem)),
-)]
-pub(crate) async fn show_policy(
-    State(app): State<App>,
-    caller: Caller<ReadOrganizations>,
-    Id(id): Id<OrganizationId>,
-) -> Result<Answer<Policy>, RequestError> {
-    let found = app.store.within(caller.reach()).organization(id).await?;
-    found.map(|organization| Answer(organization.policy)).ok_or(RequestError::NotFound)
-}
-
-/// Change an organization's policy
-#[utoipa::path(
-    patch, path = "/v1/organizations/{id}/policy", tag = "Organizations", operation_id = "updatePolicy",
-    params(("id" = OrganizationId, Path)), request_body = PolicyChanges,
-    responses((status = 200, body = Policy), (status = "4XX", body = Problem)),
-)]
-pub(crate) async fn update_policy(
-    State(app): State<App>,
-    caller: Caller<WriteOrganizations>,
-    Id(id): Id<OrganizationId>,
-    Json(changes): Json<PolicyChanges>,
-) -> Result<Answer<Policy>, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
-    let (organization, event) = organization.update_policy(changes)?;
-    tx.save_organization(&organization).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(Answer(organization.policy))
 }

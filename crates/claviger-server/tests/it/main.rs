@@ -29,6 +29,7 @@ mod bootstrap;
 mod connections;
 mod forward_auth;
 mod internal;
+mod inventory;
 mod isolation;
 mod limits;
 mod lists;

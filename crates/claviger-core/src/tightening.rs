@@ -1,0 +1,163 @@
+//! What a stricter policy does to the credentials that exist: told before it is done, and done with the change.
+//!
+//! Lives are cut when the rule is made; all else is enforced at the verdict, and ends with the rule.
+
+use claviger_token::CredentialId;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::{
+    audit::Event,
+    credential::{Change, Credential},
+    policy::{Kind, Policy},
+};
+
+/// One rule that became stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tightening {
+    /// The member of the policy.
+    pub rule: &'static str,
+    /// What becomes of those that it touches.
+    pub effect: Effect,
+    /// Which credentials it touches.
+    pub touches: Touches,
+}
+
+/// What becomes of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Effect {
+    /// It ends earlier: as late as the rule allows, counted from now.
+    EndsSooner,
+    /// It is refused for as long as the rule stands.
+    Disabled,
+    /// It no longer follows its principal; the permissions that it names stay.
+    LosesWildcards,
+    /// It works from the allowed networks only.
+    LimitedToNetworks,
+    /// It ends within the hour.
+    Revoked,
+}
+
+/// The live credentials of an organization that a rule touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touches {
+    /// All of them.
+    All,
+    /// Those of a kind.
+    Kind(Kind),
+    /// Those of a kind that end later, or never.
+    Outliving(Kind, Timestamp),
+    /// Those that follow their principal.
+    Wildcards,
+    /// Tokens without objects, of members who do not govern the credentials of others.
+    MembersWithoutObjects,
+    /// Those that were neither made nor used since.
+    UnusedSince(Timestamp),
+}
+
+/// The kinds that exist in storage.
+const KINDS: [(Kind, &str); 2] =
+    [(Kind::ApiKey, "api_key_max_lifetime_days"), (Kind::PersonalAccessToken, "pat_max_lifetime_days")];
+
+impl Policy {
+    /// Where `new` is stricter than this one, for credentials that exist at `now`.
+    pub fn tightened_by(&self, new: &Self, now: Timestamp) -> Vec<Tightening> {
+        let mut tightenings = Vec::new();
+        let mut add = |rule, effect, touches| tightenings.push(Tightening { rule, effect, touches });
+        for (kind, rule) in KINDS {
+            if self.allows(kind) && !new.allows(kind) {
+                add("allowed_kinds", Effect::Disabled, Touches::Kind(kind));
+            }
+            let (before, after) = (self.latest_end(kind, now), new.latest_end(kind, now));
+            if let Some(end) = after
+                && before.is_none_or(|before| end < before)
+            {
+                let rule = if new.longest_life(kind).is_some() { rule } else { "expiry_required" };
+                add(rule, Effect::EndsSooner, Touches::Outliving(kind, end));
+            }
+        }
+        if self.wildcard_allowed && !new.wildcard_allowed {
+            add("wildcard_allowed", Effect::LosesWildcards, Touches::Wildcards);
+        }
+        if !self.members_must_name_objects && new.members_must_name_objects {
+            add("members_must_name_objects", Effect::Disabled, Touches::MembersWithoutObjects);
+        }
+        if let Some(networks) = &new.allowed_networks
+            && self.allowed_networks.as_ref().is_none_or(|own| !own.is_within(networks))
+        {
+            add("allowed_networks", Effect::LimitedToNetworks, Touches::All);
+        }
+        if let Some(days) = new.revoke_after_unused_days
+            && self.revoke_after_unused_days.is_none_or(|own| days < own)
+        {
+            add(
+                "revoke_after_unused_days",
+                Effect::Revoked,
+                Touches::UnusedSince(new.unused_since(now).unwrap_or(now)),
+            );
+        }
+        tightenings
+    }
+
+    /// The moment since which a credential must have been used, or made, to stay.
+    pub fn unused_since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.revoke_after_unused_days.map(|days| now - SignedDuration::from_hours(24 * i64::from(days)))
+    }
+}
+
+impl Credential {
+    /// The event of its end being drawn nearer by a stricter policy. What nodes must forget, the policy's event says.
+    pub fn shortened(id: CredentialId, organization: claviger_token::OrganizationId, end: Timestamp) -> Event {
+        let details = serde_json::json!({ "after": { "expires_at": end }, "reason": "policy" });
+        Self::event_of(id, organization, Change::Updated, details, Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_token::NetworkSet;
+
+    use super::*;
+    use crate::fixtures::{at, now};
+
+    const DAY: i64 = 24 * 60 * 60;
+
+    fn check(old: Policy, new: Policy, expected: &[(&str, Touches)]) {
+        let told: Vec<_> = old.tightened_by(&new, now()).iter().map(|one| (one.rule, one.touches)).collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn only_what_became_stricter_touches_what_exists() {
+        let policy = Policy::default;
+        let token = Kind::PersonalAccessToken;
+        check(policy(), policy(), &[]);
+        let short = || Policy { pat_max_lifetime_days: Some(30), ..policy() };
+        check(policy(), short(), &[("pat_max_lifetime_days", Touches::Outliving(token, at(30 * DAY)))]);
+        check(short(), policy(), &[]);
+        let keys = || Policy { api_key_max_lifetime_days: Some(2), ..policy() };
+        check(policy(), keys(), &[("api_key_max_lifetime_days", Touches::Outliving(Kind::ApiKey, at(2 * DAY)))]);
+        let ending = || Policy { expiry_required: true, ..policy() };
+        check(policy(), ending(), &[("expiry_required", Touches::Outliving(Kind::ApiKey, at(365 * DAY)))]);
+        check(
+            Policy { api_key_max_lifetime_days: Some(2), ..policy() },
+            Policy { expiry_required: true, ..keys() },
+            &[],
+        );
+        let kinds = |kinds: &[Kind]| Policy { allowed_kinds: Some(kinds.to_vec()), ..policy() };
+        check(policy(), kinds(&[Kind::ApiKey]), &[("allowed_kinds", Touches::Kind(token))]);
+        check(kinds(&[Kind::ApiKey]), policy(), &[]);
+        check(policy(), Policy { wildcard_allowed: false, ..policy() }, &[("wildcard_allowed", Touches::Wildcards)]);
+        let named = || Policy { members_must_name_objects: true, ..policy() };
+        check(policy(), named(), &[("members_must_name_objects", Touches::MembersWithoutObjects)]);
+        let from = |network: &str| Policy { allowed_networks: NetworkSet::parse([network]).ok(), ..policy() };
+        check(policy(), from("10.0.0.0/8"), &[("allowed_networks", Touches::All)]);
+        check(from("10.0.0.0/8"), from("10.1.0.0/16"), &[("allowed_networks", Touches::All)]);
+        check(from("10.1.0.0/16"), from("10.0.0.0/8"), &[]);
+        let unused = |days| Policy { revoke_after_unused_days: Some(days), ..policy() };
+        check(policy(), unused(9), &[("revoke_after_unused_days", Touches::UnusedSince(at(-9 * DAY)))]);
+        check(unused(9), unused(10), &[]);
+    }
+}

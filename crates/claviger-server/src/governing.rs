@@ -1,0 +1,69 @@
+//! The end of many credentials at once: by somebody's query, or by the rule that ends what nobody uses.
+
+use claviger_core::{Action, By, Chain, Event, Reach, RevokeReason};
+use claviger_store::{CredentialFilter, Page, StoreError};
+use serde_json::{Value, json};
+
+use crate::app::App;
+
+/// How many end in one transaction: others who write wait no longer than that takes.
+const BATCH: u32 = 500;
+
+/// Which credentials end, and why.
+pub(crate) struct Many {
+    /// Which.
+    pub filter: CredentialFilter,
+    /// Why.
+    pub reason: RevokeReason,
+    /// The filter, as the audit trail tells it.
+    pub told: Value,
+}
+
+impl App {
+    /// Ends them in batches, each a change of its own, and tells how many there were. A failure leaves some of them ended.
+    pub(crate) async fn revoke_many(&self, by: &By, reach: Reach, many: Many) -> Result<u64, StoreError> {
+        let organization = match reach {
+            Reach::Organization(id) => Some(id),
+            Reach::Instance => many.filter.organization,
+        };
+        let chain = Chain::from(organization);
+        let mut revoked = 0;
+        loop {
+            let mut tx = self.store.begin(by).await?;
+            let now = self.now();
+            let ended = tx.revoke_credentials(reach, &many.filter, many.reason, now, BATCH).await?;
+            if ended.is_empty() {
+                return Ok(revoked);
+            }
+            revoked += ended.len() as u64;
+            let event = Event {
+                chain,
+                action: Action::CredentialsRevoked,
+                target: chain.to_string(),
+                details: json!({ "reason": many.reason, "filters": many.told, "count": ended.len() }),
+                touched: Vec::new(),
+            };
+            tx.commit(event, now, &mut self.rng()).await?;
+        }
+    }
+
+    /// Ends what nobody has used for as long as its organization's policy allows. Several nodes may do so at once.
+    pub async fn end_unused(&self) -> Result<(), StoreError> {
+        let (by, mut after) = (By::system(), None);
+        loop {
+            let page = Page { after, limit: 200 };
+            let organizations = self.store.within(Reach::Instance).organizations(None, &page).await?;
+            let Some(last) = organizations.last() else { return Ok(()) };
+            after = Some(last.id);
+            for organization in organizations {
+                let now = self.now();
+                let Some(since) = organization.policy.unused_since(now) else { continue };
+                let reach = Reach::Organization(organization.id);
+                let filter =
+                    CredentialFilter { unused_since: Some(since), live_at: Some(now), ..CredentialFilter::default() };
+                let many = Many { filter, reason: RevokeReason::Unused, told: json!({ "unused_since": since }) };
+                self.revoke_many(&by, reach, many).await?;
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! `/v1/credentials`: every credential that reaches an organization, whatever its kind, and the end of many at once.
+
+use axum::{extract::State, http::StatusCode};
+use claviger_core::{Credential, CredentialStatus, Kind, Reach, Rejection, RevokeReason};
+use claviger_store::{CredentialFilter, StatusAt};
+use claviger_token::{
+    CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PrincipalId, PrincipalType,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    app::App,
+    body::{Answer, Json},
+    caller::{Caller, ReadCredentials, WriteCredentials},
+    governing::Many,
+    listing::{List, Listing, list_query},
+    problem::{Problem, RequestError},
+};
+
+/// How many of the matching credentials a preview shows.
+const SHOWN: u32 = 20;
+
+/// A credential, as whoever governs the organization sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Credential)]
+pub(crate) struct InventoryView {
+    id: CredentialId,
+    kind: Kind,
+    organization_id: OrganizationId,
+    owner: OwnerView,
+    name: String,
+    status: CredentialStatus,
+    environment: Environment,
+    permissions: PermissionMask,
+    /// The objects it is limited to; null if it is not.
+    objects: Option<ObjectSet>,
+    /// The networks it is limited to; null if it is not.
+    allowed_networks: Option<NetworkSet>,
+    not_before: Option<Timestamp>,
+    /// Null if it never ends.
+    expires_at: Option<Timestamp>,
+    /// Null if it was never used.
+    last_used_at: Option<Timestamp>,
+    /// The client's address, where the gateway or the API told it.
+    last_used_from: Option<String>,
+    created_at: Timestamp,
+    /// A principal's id, or `operator`.
+    created_by: String,
+}
+
+/// Whose a credential is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CredentialOwner)]
+pub(crate) struct OwnerView {
+    id: PrincipalId,
+    #[serde(rename = "type")]
+    kind: PrincipalType,
+    /// A user's name, or address if there is none.
+    name: String,
+}
+
+/// Filters of the list, and of what is revoked.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct InventoryQuery {
+    /// Of one organization.
+    organization_id: Option<OrganizationId>,
+    /// Of one kind: `api_key` or `personal_access_token`.
+    kind: Option<Kind>,
+    /// Of one user or service account.
+    principal_id: Option<PrincipalId>,
+    /// Made by this user or service account, or by `operator`.
+    created_by: Option<String>,
+    /// In this state now.
+    status: Option<CredentialStatus>,
+    /// In the name.
+    q: Option<String>,
+    /// Made at this time or later (RFC 3339).
+    created_from: Option<Timestamp>,
+    /// Made before this time.
+    created_before: Option<Timestamp>,
+    /// That end before this time.
+    expires_before: Option<Timestamp>,
+    /// That never end, or that do.
+    never_expires: Option<bool>,
+    /// Neither used nor made since this time.
+    unused_since: Option<Timestamp>,
+    /// 1 to 200; 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+list_query!(InventoryQuery);
+
+impl InventoryQuery {
+    fn filter(&self, now: Timestamp) -> CredentialFilter {
+        CredentialFilter {
+            kind: self.kind,
+            organization: self.organization_id,
+            principal: self.principal_id,
+            created_by: self.created_by.clone(),
+            status: self.status.map(|status| StatusAt { status, at: now }),
+            q: self.q.clone(),
+            created_from: self.created_from,
+            created_before: self.created_before,
+            expires_before: self.expires_before,
+            never_expires: self.never_expires,
+            unused_since: self.unused_since,
+            ..CredentialFilter::default()
+        }
+    }
+
+    /// Whether it names anything. Without, everything would be meant, and nobody who says nothing means that.
+    fn is_empty(&self) -> bool {
+        self.told().as_object().is_none_or(|filters| filters.values().all(serde_json::Value::is_null))
+    }
+
+    /// The filters, as the audit trail tells them.
+    fn told(&self) -> serde_json::Value {
+        json!({
+            "organization_id": self.organization_id, "kind": self.kind, "principal_id": self.principal_id,
+            "created_by": self.created_by, "status": self.status, "q": self.q, "created_from": self.created_from,
+            "created_before": self.created_before, "expires_before": self.expires_before,
+            "never_expires": self.never_expires, "unused_since": self.unused_since,
+        })
+    }
+}
+
+/// Body of a revocation of many.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = RevokeMany)]
+pub(crate) struct RevokeMany {
+    /// Why.
+    reason: RevokeReason,
+    /// How many the filters matched when they were counted. Absent: count, and revoke none.
+    expected: Option<u64>,
+}
+
+/// What a revocation of many did, or would do.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RevokedMany)]
+pub(crate) struct RevokedMany {
+    /// How many live credentials the filters match.
+    matched: u64,
+    /// How many of them ended: none where the request only counted.
+    revoked: u64,
+    /// The newest of those that match, 20 at most; empty once they ended.
+    credentials: Vec<InventoryView>,
+}
+
+/// List credentials of every kind
+///
+/// The inventory of an organization: who holds what, until when, and when it was last used.
+#[utoipa::path(
+    get, path = "/v1/credentials", tag = "Credentials", operation_id = "listCredentials",
+    params(InventoryQuery),
+    responses((status = 200, body = List<InventoryView>), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller<ReadCredentials>,
+    listing: Listing<InventoryQuery>,
+) -> Result<Answer<List<InventoryView>>, RequestError> {
+    let filter = listing.filters.filter(app.now());
+    let found = app.store.within(caller.reach()).credentials(&filter, &listing.page()?).await?;
+    let (shown, next_cursor) = listing.cut(found, |credential| credential.id);
+    Ok(Answer(List { items: views(&app, caller.reach(), shown).await?, next_cursor }))
+}
+
+/// Revoke credentials by a query
+///
+/// The query takes the filters of the list, at least one of them. Without `expected` it counts what would end and shows
+/// some of it. With the count as `expected` they end, unless it is no longer that many (409 `count_changed`). Of many thousands
+/// some have ended already if a failure comes in between; repeat the request then.
+#[utoipa::path(
+    post, path = "/v1/credentials/revoke", tag = "Credentials", operation_id = "revokeCredentials",
+    params(InventoryQuery), request_body = RevokeMany,
+    responses((status = 200, body = RevokedMany), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    caller: Caller<WriteCredentials>,
+    listing: Listing<InventoryQuery>,
+    Json(body): Json<RevokeMany>,
+) -> Result<Answer<RevokedMany>, RequestError> {
+    let query = &listing.filters;
+    if query.is_empty() || query.limit.is_some() || query.cursor.is_some() {
+        let detail = "name at least one filter of GET /v1/credentials, and neither limit nor cursor";
+        return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail));
+    }
+    let now = app.now();
+    let filter = CredentialFilter {
+        live_at: Some(now),
+        // Whoever governs one organization does not end what administers the instance.
+        local_only: caller.reach() != Reach::Instance,
+        ..query.filter(now)
+    };
+    let mut view = app.store.within(caller.reach());
+    let matched = u64::try_from(view.count_credentials(&filter).await?).unwrap_or_default();
+    let Some(expected) = body.expected else {
+        let found = view.credentials(&filter, &claviger_store::Page { after: None, limit: SHOWN }).await?;
+        let credentials = views(&app, caller.reach(), found).await?;
+        return Ok(Answer(RevokedMany { matched, revoked: 0, credentials }));
+    };
+    if expected != matched {
+        let message = format!("the filters match {matched} live credentials, and not {expected}; look at them again");
+        return Err(Rejection::Conflict { code: "count_changed", message }.into());
+    }
+    let many = Many { filter, reason: body.reason, told: query.told() };
+    let revoked = app.revoke_many(caller.by(), caller.reach(), many).await?;
+    Ok(Answer(RevokedMany { matched, revoked, credentials: Vec::new() }))
+}
+
+/// With the names of the owners, which are read together.
+pub(super) async fn views(app: &App, reach: Reach, found: Vec<Credential>) -> Result<Vec<InventoryView>, RequestError> {
+    let owners: Vec<PrincipalId> = found.iter().map(|credential| credential.principal).collect();
+    let names = app.store.within(reach).principal_names(&owners).await?;
+    let now = app.now();
+    let view = |credential: Credential| {
+        let last = credential.secrets.iter().max_by_key(|secret| secret.last_used_at);
+        InventoryView {
+            id: credential.id,
+            kind: Kind::of(credential.id),
+            organization_id: credential.organization,
+            owner: OwnerView {
+                id: credential.principal,
+                kind: credential.principal.kind(),
+                name: names.get(&credential.principal).cloned().unwrap_or_default(),
+            },
+            name: credential.name.to_string(),
+            status: credential.status(now),
+            environment: credential.environment,
+            last_used_at: last.and_then(|secret| secret.last_used_at),
+            last_used_from: last.and_then(|secret| secret.last_used_from.clone()),
+            permissions: credential.permissions,
+            objects: credential.objects,
+            allowed_networks: credential.networks,
+            not_before: credential.not_before,
+            expires_at: credential.expires_at,
+            created_at: credential.created_at,
+            created_by: credential.created_by,
+        }
+    };
+    Ok(found.into_iter().map(view).collect())
+}

@@ -1,0 +1,114 @@
+//! `/v1/organizations/{id}/policy`: the rules for an organization's credentials, and what stricter ones would touch.
+
+use axum::extract::State;
+use claviger_core::{Effect, Policy, PolicyChanges, Tightening, Touches};
+use claviger_store::{CredentialFilter, Page};
+use claviger_token::OrganizationId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Id,
+    inventory::{self, InventoryView},
+};
+use crate::{
+    app::App,
+    body::{Answer, Json},
+    caller::{Caller, ReadOrganizations, WriteOrganizations},
+    problem::{Problem, RequestError},
+};
+
+/// Show an organization's policy
+#[utoipa::path(
+    get, path = "/v1/organizations/{id}/policy", tag = "Organizations", operation_id = "showPolicy",
+    params(("id" = OrganizationId, Path)),
+    responses((status = 200, body = Policy), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller<ReadOrganizations>,
+    Id(id): Id<OrganizationId>,
+) -> Result<Answer<Policy>, RequestError> {
+    let found = app.store.within(caller.reach()).organization(id).await?;
+    found.map(|organization| Answer(organization.policy)).ok_or(RequestError::NotFound)
+}
+
+/// Change an organization's policy
+///
+/// Stricter rules hold for the credentials that exist, too: ask `preview` first for what they touch.
+#[utoipa::path(
+    patch, path = "/v1/organizations/{id}/policy", tag = "Organizations", operation_id = "updatePolicy",
+    params(("id" = OrganizationId, Path)), request_body = PolicyChanges,
+    responses((status = 200, body = Policy), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller<WriteOrganizations>,
+    Id(id): Id<OrganizationId>,
+    Json(changes): Json<PolicyChanges>,
+) -> Result<Answer<Policy>, RequestError> {
+    let mut tx = app.store.begin(caller.by()).await?;
+    let old = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
+    let (before, now) = (old.policy.clone(), app.now());
+    let (organization, event) = old.update_policy(changes)?;
+    tx.save_organization(&organization).await?;
+    for tightening in before.tightened_by(&organization.policy, now) {
+        if let Touches::Outliving(kind, end) = tightening.touches {
+            tx.cut_lives(id, kind, end).await?;
+        }
+    }
+    tx.commit(event, now, &mut app.rng()).await?;
+    Ok(Answer(organization.policy))
+}
+
+/// What a change of policy would touch
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PolicyPreview {
+    /// The policy as it would be.
+    policy: Policy,
+    /// The rules that would become stricter.
+    touches: Vec<TouchedByRule>,
+}
+
+/// What one stricter rule would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TouchedByRule {
+    /// The member of the policy.
+    #[schema(value_type = String, example = "pat_max_lifetime_days")]
+    rule: &'static str,
+    /// What would become of the credentials.
+    effect: Effect,
+    /// How many live credentials.
+    count: i64,
+    /// The newest of them, 20 at most.
+    credentials: Vec<InventoryView>,
+}
+
+/// Show what a change of an organization's policy would touch
+///
+/// Takes the body of the change, and changes nothing.
+#[utoipa::path(
+    post, path = "/v1/organizations/{id}/policy/preview", tag = "Organizations", operation_id = "previewPolicy",
+    params(("id" = OrganizationId, Path)), request_body = PolicyChanges,
+    responses((status = 200, body = PolicyPreview), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn preview(
+    State(app): State<App>,
+    caller: Caller<WriteOrganizations>,
+    Id(id): Id<OrganizationId>,
+    Json(changes): Json<PolicyChanges>,
+) -> Result<Answer<PolicyPreview>, RequestError> {
+    let mut view = app.store.within(caller.reach());
+    let organization = view.organization(id).await?.ok_or(RequestError::NotFound)?;
+    let (policy, now) = (organization.policy.update(changes)?, app.now());
+    let mut touches = Vec::new();
+    for Tightening { rule, effect, touches: touched } in organization.policy.tightened_by(&policy, now) {
+        let (organization, live_at, touched) = (Some(id), Some(now), Some(touched));
+        let filter = CredentialFilter { organization, live_at, touched, ..CredentialFilter::default() };
+        let count = view.count_credentials(&filter).await?;
+        let newest = view.credentials(&filter, &Page { after: None, limit: 20 }).await?;
+        let credentials = inventory::views(&app, caller.reach(), newest).await?;
+        touches.push(TouchedByRule { rule, effect, count, credentials });
+    }
+    Ok(Answer(PolicyPreview { policy, touches }))
+}

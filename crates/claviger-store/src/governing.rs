@@ -1,0 +1,67 @@
+//! Many credentials at once: ended by a query, or with a life that a stricter policy cuts. Each has an event of its own.
+
+use claviger_core::{Credential, Event, Kind, Reach, RevokeReason};
+use claviger_token::{CredentialId, OrganizationId};
+use jiff::Timestamp;
+
+use crate::{
+    credential::{CredentialFilter, filtered},
+    error::StoreError,
+    sql::{Row, sql, text},
+    tx::Tx,
+};
+
+impl Tx<'_> {
+    /// Revokes at most `most` of the credentials that a filter names within a reach, and tells it in the trail of each.
+    /// Those that ended before are left alone. Which ended is told in the order in which they are locked.
+    pub async fn revoke_credentials(
+        &mut self,
+        reach: Reach,
+        filter: &CredentialFilter,
+        reason: RevokeReason,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        let query = sql("SELECT k.id FROM credential k WHERE k.deleted_at IS NULL AND k.revoked_at IS NULL");
+        let query = filtered(query, filter).and_if(" AND k.organization = ?", filter.organization.map(text));
+        let mut view = self.to_change(reach);
+        let query = view.bound(query, "k.organization").and(" ORDER BY k.id").and_bind(" LIMIT ?", i64::from(most));
+        let rows = view.executor.all(query).await?;
+        let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let end = sql("UPDATE credential SET epoch = epoch + 1").and_bind(", revoked_at = ?", now);
+        let end = end.and_bind(", revoke_reason = ?", reason.as_str()).and(" WHERE id IN ");
+        let end = end.and_list(ids.into_iter().map(Into::into)).and(" RETURNING id, organization");
+        let rows = self.within(Reach::Instance).executor.all(end).await?;
+        for (id, organization) in ended(&rows)? {
+            self.also(Credential::revoked_by_query(id, organization, reason));
+        }
+        Ok(ended(&rows)?.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// Draws the end of an organization's live credentials of a kind nearer, where they end later than `end`, and tells it in
+    /// the trail of each, up to [`Event::MOST_ENDED`].
+    pub async fn cut_lives(
+        &mut self,
+        organization: OrganizationId,
+        kind: Kind,
+        end: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let cut = sql("UPDATE credential SET expires_at = $1, epoch = epoch + 1
+                       WHERE organization = $2 AND kind = $3 AND revoked_at IS NULL AND deleted_at IS NULL
+                         AND (expires_at IS NULL OR expires_at > $1)
+                       RETURNING id, organization");
+        let cut = cut.bind(end).bind(text(organization)).bind(kind.as_str());
+        let rows = self.within(Reach::Instance).executor.all(cut).await?;
+        for (id, organization) in ended(&rows)?.into_iter().take(Event::MOST_ENDED) {
+            self.also(Credential::shortened(id, organization, end));
+        }
+        Ok(rows.len())
+    }
+}
+
+fn ended(rows: &[Row]) -> Result<Vec<(CredentialId, OrganizationId)>, StoreError> {
+    rows.iter().map(|row| Ok((row.parse("id")?, row.parse("organization")?))).collect()
+}

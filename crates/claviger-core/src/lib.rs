@@ -11,6 +11,7 @@ mod assignment;
 mod audit;
 mod builtin;
 mod credential;
+mod explanation;
 #[cfg(test)]
 mod fixtures;
 mod invalid;
@@ -37,6 +38,7 @@ pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, de
 pub use credential::{
     Approval, Credential, CredentialChanges, CredentialStatus, Revocation, RevokeReason, SecretRecord,
 };
+pub use explanation::{Case, Outcome, PermissionTrace, Source, Step};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};
 pub use issuing::{Issued, IssuingContext};
 pub use limit::{NewQuota, NewRateLimit, Rate, Try};

@@ -27,6 +27,7 @@ use crate::{
 pub(crate) fn described() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(verify::verify_as_caller))
+        .routes(routes!(verify::explain))
         // A credential about itself
         .routes(routes!(token::show, token::revoke))
         .routes(routes!(token::roll))

@@ -13,6 +13,7 @@ mod client;
 mod doctor;
 mod duration;
 mod example;
+mod explain;
 mod failure;
 mod given;
 mod limits;
@@ -65,6 +66,7 @@ enum Command {
     Token(token::Token),
     /// Ask whether a credential is valid
     Verify(verify::Verify),
+    Explain(explain::Explain),
     Usage(usage::Usage),
     /// List what happened, and prove the trail
     #[command(subcommand)]
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Command::ApiKey(command) => api_key::run(command),
         Command::Token(command) => token::run(command),
         Command::Verify(command) => verify::run(command),
+        Command::Explain(command) => explain::run(command),
         Command::Usage(command) => usage::run(command),
         Command::Audit(audit::Audit::List(command)) => audit::list(command),
         Command::Audit(audit::Audit::Verify(command)) => on_runtime(audit::verify(command)),

@@ -24,6 +24,15 @@ use crate::{
 /// Exits 0 if it is and 1 if not. Your own credential (CLAVIGER_TOKEN) needs claviger:verify.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
+    #[command(flatten)]
+    asked: Asked,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// A credential and what is asked of it.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
     /// The credential, or - to read it from standard input. Prefer -: whatever stands on a command line is visible to
     /// every user of this machine, and stays in your shell's history
     #[arg(default_value = "-", hide_default_value = true)]
@@ -43,8 +52,28 @@ pub(crate) struct Verify {
     /// What the request counts as against limits and quotas [default: 1]
     #[arg(long, value_name = "N")]
     cost: Option<u32>,
-    #[command(flatten)]
-    remote: Remote,
+}
+
+impl Asked {
+    /// The body of the request.
+    pub(crate) fn body(self) -> Result<Body, Failure> {
+        let Self { credential, permissions, objects, audience, client_ip, cost } = self;
+        let mut credential = Zeroizing::new(credential);
+        if credential.as_str() == "-" {
+            credential.clear();
+            if io::stdin().is_terminal() {
+                output::note("Paste the credential, then Enter:");
+            }
+            io::stdin().read_line(&mut credential)?;
+        }
+        Ok(Body::new()
+            .with("credential", Some(credential.trim()))
+            .with("permissions", Some(permissions))
+            .with_list("object", objects)
+            .with("audience", audience)
+            .with("client_ip", client_ip.map(|ip| ip.to_string()))
+            .with("cost", cost))
+    }
 }
 
 /// What the table needs of a verdict.
@@ -70,23 +99,8 @@ struct Standing {
     reset_seconds: u64,
 }
 
-pub(crate) fn run(verify: Verify) -> Result<ExitCode, Failure> {
-    let Verify { credential, permissions, objects, audience, client_ip, cost, remote } = verify;
-    let mut credential = Zeroizing::new(credential);
-    if credential.as_str() == "-" {
-        credential.clear();
-        if io::stdin().is_terminal() {
-            output::note("Paste the credential, then Enter:");
-        }
-        io::stdin().read_line(&mut credential)?;
-    }
-    let body = Body::new()
-        .with("credential", Some(credential.trim()))
-        .with("permissions", Some(permissions))
-        .with_list("object", objects)
-        .with("audience", audience)
-        .with("client_ip", client_ip.map(|ip| ip.to_string()))
-        .with("cost", cost);
+pub(crate) fn run(Verify { asked, remote }: Verify) -> Result<ExitCode, Failure> {
+    let body = asked.body()?;
     let service = remote.service()?;
     let answer = service.post(&["verify"], &body.json())?;
     let verdict: Verdict = noun::understood(&answer)?;

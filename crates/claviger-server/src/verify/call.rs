@@ -6,7 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use claviger_core::{Reach, Rejection};
-use claviger_token::{PermissionSet, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest};
+use claviger_token::{
+    Object, OneOrMany, Permission, PermissionSet, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest,
+};
 
 use super::{
     credentials::LookedUp,
@@ -44,7 +46,7 @@ pub(crate) async fn verify_as_caller(
     caller: Caller<Verify>,
     Json(request): Json<VerifyRequest>,
 ) -> Result<Response, RequestError> {
-    must_be_few(&request)?;
+    must_be_few(&request.permissions, objects(&request))?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
     let id = caller.by().request_id.as_deref();
     let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, id, None).await) };
@@ -65,16 +67,19 @@ pub(crate) async fn verify_internal(
     Named(id): Named,
     Json(request): Json<VerifyRequest>,
 ) -> Result<Response, RequestError> {
-    must_be_few(&request)?;
+    must_be_few(&request.permissions, objects(&request))?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
     Ok(answer(&app, &looked_up, &request, id.as_ref().map(RequestId::as_str), None).await)
 }
 
+fn objects(request: &VerifyRequest) -> &[Object] {
+    request.object.as_ref().map_or(&[], OneOrMany::as_slice)
+}
+
 /// One call answers for one request; a long list would only cost others their turn.
-fn must_be_few(request: &VerifyRequest) -> Result<(), RequestError> {
+pub(super) fn must_be_few(permissions: &[Permission], objects: &[Object]) -> Result<(), RequestError> {
     const MOST: usize = 100;
-    let objects = request.object.as_ref().map_or(0, |objects| objects.as_slice().len());
-    for (pointer, entries) in [("/permissions", request.permissions.len()), ("/object", objects)] {
+    for (pointer, entries) in [("/permissions", permissions.len()), ("/object", objects.len())] {
         if entries > MOST {
             return Err(Rejection::field(pointer, "too_many", format!("at most {MOST} entries")).into());
         }
@@ -92,7 +97,7 @@ async fn answer(
     let required = Required {
         audience: request.audience.as_deref(),
         permissions: &request.permissions,
-        objects: request.object.as_ref().map_or(&[], |objects| objects.as_slice()),
+        objects: objects(request),
     };
     let occasion = Occasion {
         surface: Surface::Verify,

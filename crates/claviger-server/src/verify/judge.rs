@@ -65,6 +65,23 @@ impl App {
         Judged { verdict, spending, now }
     }
 
+    /// What the verdict on one use would be: nothing is spent, and nobody counts it.
+    pub(crate) async fn would_judge(&self, looked_up: &LookedUp, used: &Use<'_>) -> Verdict {
+        let now = self.now();
+        let verdict = used.verdict(looked_up, Allowance::Open, now);
+        let (Verdict::Valid, Some(meters)) = (verdict, looked_up.meters()) else { return verdict };
+        let limits = self.limiter.spend(meters, 0, now).await.limits;
+        let mut short = limits.iter().filter(|limit| limit.remaining < u64::from(used.cost)).map(|limit| limit.name);
+        let allowance = match short.next() {
+            None => Allowance::Open,
+            Some(first) => {
+                let quota = std::iter::once(first).chain(short).any(|name| name.ends_with("quota"));
+                if quota { Allowance::QuotaExceeded } else { Allowance::RateLimited }
+            }
+        };
+        used.verdict(looked_up, allowance, now)
+    }
+
     /// The verdict on the credential as such, as when it asks about itself.
     pub(crate) fn judge_state<'a>(&self, looked_up: &'a LookedUp, used: &Use<'_>) -> Judged<'a> {
         let now = self.now();

@@ -4,6 +4,7 @@ mod call;
 mod catalog;
 mod common;
 mod credentials;
+mod explain;
 mod forward_auth;
 mod judge;
 mod occasion;
@@ -11,6 +12,7 @@ mod usage;
 
 pub(crate) use call::{__path_verify_as_caller, verify_as_caller, verify_internal};
 pub(crate) use credentials::{Credentials, Entry};
+pub(crate) use explain::{__path_explain, explain};
 pub(crate) use forward_auth::forward_auth;
 pub(crate) use judge::{Judged, Use};
 pub(crate) use occasion::{Occasion, Surface};

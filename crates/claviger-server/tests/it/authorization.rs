@@ -11,6 +11,7 @@ use crate::app::{TestApp, text};
 /// Columns: instance-admin · organization-admin · member · auditor, the last three in their organization only.
 const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/v1/verify", "YYPP"),
+    ("POST", "/v1/explain", "YYPP"),
     ("GET", "/v1/token", "YYYY"),
     ("POST", "/v1/token/roll", "YYYY"),
     ("DELETE", "/v1/token", "YYYY"),
@@ -62,7 +63,7 @@ fn nobodys(path: &str) -> String {
     let prefix = match path.split('/').nth(2).unwrap() {
         "api-keys" => "key",
         "organizations" => "org",
-        "token" | "verify" | "usage" | "credentials" | "audit-events" => return path.to_owned(),
+        "token" | "verify" | "explain" | "usage" | "credentials" | "audit-events" => return path.to_owned(),
         "service-accounts" => "sa",
         "apis" => "api",
         "roles" => "role",
@@ -77,7 +78,7 @@ fn body(method: &Method, path: &str) -> Option<Value> {
     let account = "sa_01h455vb4pex5vsknk084sn02q";
     match (method.as_str(), path) {
         ("GET" | "DELETE", _) => None,
-        ("POST", "/v1/verify") => Some(json!({ "credential": "x" })),
+        ("POST", "/v1/verify" | "/v1/explain") => Some(json!({ "credential": "x" })),
         ("POST", "/v1/api-keys") => Some(json!({ "service_account_id": account, "name": "x", "permissions": [] })),
         ("POST", "/v1/organizations") => Some(json!({ "name": " refused after the authorization " })),
         ("POST", "/v1/service-accounts") => Some(json!({ "organization_id": organization, "name": "x" })),

@@ -27,6 +27,7 @@ mod authorization;
 mod bad_input;
 mod bootstrap;
 mod connections;
+mod explain;
 mod forward_auth;
 mod internal;
 mod inventory;

@@ -159,3 +159,19 @@ fn verify_shows_a_verdict_in_words() {
     assert_eq!(garbage.code, Some(1), "{garbage:?}");
     assert!(garbage.stdout.contains("malformed"), "{garbage:?}");
 }
+
+#[test]
+fn explain_tells_which_test_refused_and_why() {
+    let admin = Admin::new();
+    let explain = |more: &[&str]| {
+        let mut command = admin.instance.claviger(&[["explain", "-"].as_slice(), more].concat());
+        command.env("CLAVIGER_URL", &admin.server.public).env("CLAVIGER_TOKEN", &admin.token);
+        done_reading(&mut command, &format!("{}\n", admin.example))
+    };
+    let good = explain(&["--permission=invoices:read"]);
+    assert_eq!(good.code, Some(0), "{good:?}");
+    assert!(good.stdout.contains("effective; given by directly (organization)"), "{good:?}");
+    let bad = explain(&["--permission=invoices:write"]);
+    assert_eq!(bad.code, Some(1), "{bad:?}");
+    assert!(bad.stdout.contains("REFUSED") && bad.stdout.contains("not on the credential's list"), "{bad:?}");
+}

@@ -1,0 +1,67 @@
+//! The verify call that shows its working.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, text};
+
+async fn explained(app: &TestApp, token: &str, mut asked: Value) -> Value {
+    asked["credential"] = json!(token);
+    app.root().post("/v1/explain", asked).await.expect(StatusCode::OK)
+}
+
+fn step<'a>(explanation: &'a Value, code: &str) -> &'a Value {
+    explanation["steps"].as_array().unwrap().iter().find(|step| step["code"] == code).unwrap()
+}
+
+on_both_databases! {
+    async fn a_refusal_names_its_test_and_where_each_permission_is_lost(app: &TestApp) {
+        let key = app.reader().await;
+        let explained = explained(app, &key.token, json!({ "permissions": ["invoices:read", "invoices:write", "a:b"] })).await;
+        assert_eq!((text(&explained["code"]), &explained["valid"]), ("permission_missing".to_owned(), &json!(false)));
+        assert_eq!(step(&explained, "expired")["outcome"], "passed");
+        assert_eq!(step(&explained, "permission_missing")["outcome"], "refused");
+        assert_eq!(step(&explained, "permission_missing")["facts"]["missing"], json!(["invoices:write", "a:b"]));
+        assert_eq!(step(&explained, "rate_limited")["outcome"], "not_reached");
+        let [read, write, unknown] = explained["permissions"].as_array().unwrap().as_slice() else { panic!("{explained}") };
+        assert_eq!((&read["effective"], &read["cut_by"], text(&read["declared_by"])), (&json!(true), &Value::Null, crate::app::INVOICES.to_owned()));
+        assert_eq!((&read["given_by"][0]["role"], text(&read["given_by"][0]["scope"])), (&Value::Null, "organization".to_owned()));
+        assert_eq!((&write["effective"], text(&write["cut_by"])), (&json!(false), "not_on_credential".to_owned()));
+        assert_eq!((&unknown["given_by"], text(&unknown["cut_by"])), (&json!([]), "not_declared".to_owned()));
+    }
+
+    async fn explaining_spends_nothing(app: &TestApp) {
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &[]).await;
+        let limits = json!({ "rate_limits": [{ "name": "default", "limit": 2, "window_seconds": 3600 }] });
+        let key = app.key(&account, &[], limits).await;
+        for _ in 0..5 {
+            assert_eq!(explained(app, &key.token, json!({})).await["code"], "valid");
+        }
+        assert_eq!(explained(app, &key.token, json!({ "cost": 3 })).await["code"], "rate_limited");
+        assert_eq!(app.verify(&key.token, json!({ "cost": 2 })).await["code"], "valid");
+        assert_eq!(explained(app, &key.token, json!({})).await["code"], "rate_limited");
+        let refused = app.root().post("/v1/explain", json!({ "credential": "x", "cost": 0 })).await;
+        refused.wrong("/cost", "out_of_range");
+    }
+
+    async fn what_a_caller_may_not_see_is_not_explained(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, account) = app.account("acme", &["claviger:verify", "invoices:read"]).await;
+        let own = app.key(&account, &["claviger:verify", "invoices:read"], json!({})).await;
+        let (_, other) = app.account("globex", &["invoices:read"]).await;
+        let foreign = app.key(&other, &["invoices:read"], json!({})).await;
+        let ask = async |token: &str| {
+            let asked = json!({ "credential": token, "permissions": ["invoices:read"] });
+            app.client(&own.token).post("/v1/explain", asked).await.expect(StatusCode::OK)
+        };
+        let explained = ask(&own.token).await;
+        assert_eq!(explained["code"], "valid");
+        assert_eq!(explained["organization"]["id"], organization);
+        assert_eq!((&explained["permissions"][0]["given_by"], &explained["permissions"][0]["within_ceiling"]), (&Value::Null, &Value::Null));
+        let hidden = ask(&foreign.token).await;
+        assert_eq!((&hidden["code"], &hidden["credential"], &hidden["permissions"]), (&json!("unknown"), &Value::Null, &json!([])));
+        assert!(hidden["steps"].as_array().unwrap().iter().all(|step| step["facts"] == Value::Null), "{hidden}");
+        assert_eq!(ask("clv_key_x").await["code"], "malformed");
+    }
+}

@@ -206,7 +206,14 @@ impl Api {
     }
 
     fn event(&self, action: Action, details: serde_json::Value) -> Event {
-        Event { chain: Chain::Instance, action, target: self.id.to_string(), details, touched: vec![Touched::Catalog] }
+        Event {
+            chain: Chain::Instance,
+            action,
+            target: self.id.to_string(),
+            details,
+            personal: None,
+            touched: vec![Touched::Catalog],
+        }
     }
 
     fn told(&self) -> serde_json::Value {

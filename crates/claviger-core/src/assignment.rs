@@ -119,6 +119,7 @@ impl Assignment {
             action,
             target: self.id.to_string(),
             details,
+            personal: None,
             touched: vec![Touched::Principal(self.principal)],
         }
     }

@@ -1,7 +1,7 @@
 //! The audit trail: what happened, written so that nobody can change it afterwards unnoticed.
 //!
 //! Events form one HMAC chain per organization and one for the instance. Each link covers the one before,
-//! so a changed, removed or inserted event breaks every later link. Personal data (addresses) is kept
+//! so a changed, removed or inserted event breaks every later link. Personal data is kept
 //! beside the record, outside the hash, so that it can be erased.
 
 use std::{fmt, str::FromStr};
@@ -90,6 +90,12 @@ actions! {
     ServiceAccountDisabled "service_account.disabled" "Every credential of it stopped working.",
     ServiceAccountEnabled "service_account.enabled" "They work again.",
     ServiceAccountDeleted "service_account.deleted" "It ended, and every credential of it.",
+    UserCreated "user.created" "A person was added.",
+    UserUpdated "user.updated" "Their address, name, external id or metadata changed.",
+    UserDisabled "user.disabled" "They cannot sign in, and their tokens stopped working.",
+    UserEnabled "user.enabled" "They can sign in again, and their tokens work.",
+    UserDeleted "user.deleted" "They are gone, and with them every token and session.",
+    PasswordResetLinkCreated "user.password_reset_link_created" "Somebody got a link on which they choose a new password.",
     ApiCreated "api.created" "A protected API was declared.",
     ApiUpdated "api.updated" "Its name or its permissions changed.",
     ApiDeleted "api.deleted" "It and its permissions are gone.",
@@ -147,6 +153,8 @@ pub struct Event {
     pub target: String,
     /// Both sides of the change; nothing secret, nothing personal.
     pub details: Value,
+    /// What it tells of a person, both sides too. It stands beside the record and goes when the person is deleted.
+    pub personal: Option<Value>,
     /// What every node must forget.
     pub touched: Vec<Touched>,
 }
@@ -230,6 +238,7 @@ mod tests {
             action: Action::ApiKeyRevoked,
             target: "key_1".to_owned(),
             details: json!({ "reason": "unused" }),
+            personal: None,
             touched: Vec::new(),
         };
         let address = Some("203.0.113.9".parse().unwrap());
@@ -271,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_tells_which_keys_ended_with_it() {
+    fn a_deletion_tells_which_credentials_ended_with_it() {
         let world = World::new();
         let key = world.key(json!({})).id;
         let (_, event) = world.service_account.clone().delete(at(1));

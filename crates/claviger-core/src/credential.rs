@@ -487,7 +487,7 @@ impl Credential {
         touched: Vec<Touched>,
     ) -> Event {
         let chain = Chain::Organization(organization);
-        Event { chain, action: change.action(id), target: id.to_string(), details, touched }
+        Event { chain, action: change.action(id), target: id.to_string(), details, personal: None, touched }
     }
 
     pub(crate) fn told(&self) -> serde_json::Value {

@@ -11,14 +11,17 @@ mod assignment;
 mod audit;
 mod builtin;
 mod credential;
+mod email;
 mod explanation;
 #[cfg(test)]
 mod fixtures;
 mod invalid;
 mod issuing;
 mod limit;
+mod link_code;
 mod metadata;
 mod name;
+mod one_time_code;
 mod organization;
 mod pepper;
 mod personal_access_token;
@@ -28,6 +31,7 @@ mod role;
 mod seal;
 mod service_account;
 mod tightening;
+mod user;
 
 pub use actor::{Actor, By};
 pub use api::{AlsoAccepts, Api, ApiChanges, DeclaredPermission, NewApi};
@@ -38,12 +42,15 @@ pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, de
 pub use credential::{
     Approval, Credential, CredentialChanges, CredentialStatus, Revocation, RevokeReason, SecretRecord,
 };
+pub use email::{Email, EmailError};
 pub use explanation::{Case, Outcome, PermissionTrace, Source, Step};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};
 pub use issuing::{Issued, IssuingContext};
 pub use limit::{NewQuota, NewRateLimit, Rate, Try};
+pub use link_code::{is_link_code, link_code};
 pub use metadata::Metadata;
 pub use name::Name;
+pub use one_time_code::{CodePurpose, NewPasswordReset, OneTimeCode};
 pub use organization::{NewOrganization, Organization, OrganizationChanges, Slug};
 pub use pepper::{Digest, Pepper, Peppers};
 pub use personal_access_token::NewPersonalAccessToken;
@@ -53,3 +60,4 @@ pub use role::{NewRole, Role, RoleChanges};
 pub use seal::{MasterKey, Sealed, UnsealError};
 pub use service_account::{NewServiceAccount, ServiceAccount, ServiceAccountChanges};
 pub use tightening::{Effect, Tightening, Touches};
+pub use user::{NewUser, User, UserByExternalId, UserChanges};

@@ -70,7 +70,7 @@ impl fmt::Debug for Name {
 }
 
 /// Format covers the bidirectional controls and zero-width joiners; the rest never shows as a glyph either.
-fn hides_something(character: char) -> bool {
+pub(crate) fn hides_something(character: char) -> bool {
     use GeneralCategory as G;
     matches!(
         character.general_category(),

@@ -246,6 +246,7 @@ impl Organization {
             action,
             target: self.id.to_string(),
             details,
+            personal: None,
             touched: vec![Touched::Organization(self.id)],
         }
     }

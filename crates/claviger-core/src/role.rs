@@ -147,6 +147,7 @@ impl Role {
             action,
             target: self.id.to_string(),
             details,
+            personal: None,
             touched: vec![Touched::Role(self.id)],
         }
     }

@@ -205,6 +205,7 @@ impl ServiceAccount {
             action,
             target: self.id.to_string(),
             details,
+            personal: None,
             touched: vec![Touched::Principal(self.id.into())],
         }
     }

@@ -88,6 +88,7 @@ impl App {
             action: Action::InstanceBootstrapped,
             target: account.id.to_string(),
             details: json!({ "organization": organization.id, "api_key": issued.credential.id, "changed": changed }),
+            personal: None,
             touched: vec![Touched::Organization(organization.id), Touched::Principal(account.id.into())],
         };
         match tx.commit(event, now, &mut self.rng()).await {

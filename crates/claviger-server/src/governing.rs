@@ -41,6 +41,7 @@ impl App {
                 action: Action::CredentialsRevoked,
                 target: chain.to_string(),
                 details: json!({ "reason": many.reason, "filters": many.told, "count": ended.len() }),
+                personal: None,
                 touched: Vec::new(),
             };
             tx.commit(event, now, &mut self.rng()).await?;

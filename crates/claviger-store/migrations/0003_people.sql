@@ -28,11 +28,12 @@ CREATE TABLE membership (
 );
 CREATE INDEX membership_person ON membership (person);
 
--- roles and permissions are separated by spaces. digest is a keyed hash of the code in the link.
+-- roles (their ids) and permissions are separated by spaces. digest is a keyed hash of the code in the link.
 CREATE TABLE invitation (
     id TEXT PRIMARY KEY,
     organization TEXT NOT NULL REFERENCES organization (id),
     email TEXT NOT NULL,
+    email_key TEXT NOT NULL,
     roles TEXT NOT NULL,
     permissions TEXT NOT NULL,
     digest BLOB NOT NULL,
@@ -45,6 +46,8 @@ CREATE TABLE invitation (
 );
 CREATE UNIQUE INDEX invitation_digest ON invitation (digest);
 CREATE INDEX invitation_organization ON invitation (organization, id);
+CREATE INDEX invitation_email ON invitation (email_key);
+CREATE INDEX invitation_ends_at ON invitation (ends_at);
 
 -- Codes in links that work once: password resets, portal links. The row goes when the code is used.
 CREATE TABLE one_time_code (

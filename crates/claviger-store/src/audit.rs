@@ -24,6 +24,8 @@ pub struct AuditEvent {
     pub record: String,
     /// From where, unless it was erased.
     pub address: Option<String>,
+    /// What it tells of a person, as JSON, unless it was erased.
+    pub personal: Option<String>,
 }
 
 /// Which events a list shows.
@@ -50,7 +52,7 @@ impl View<'_> {
         filter: &AuditFilter,
         page: &Page<EventId>,
     ) -> Result<Vec<AuditEvent>, StoreError> {
-        let query = sql("SELECT id, chain, record, address FROM audit_event WHERE 1 = 1")
+        let query = sql("SELECT id, chain, record, address, personal FROM audit_event WHERE 1 = 1")
             .and_if(" AND target = ?", filter.target.clone())
             .and_if(" AND actor = ?", filter.actor.clone())
             .and_if(" AND action = ?", filter.action.clone())
@@ -63,6 +65,7 @@ impl View<'_> {
                 chain: row.parse("chain")?,
                 record: row.text("record")?,
                 address: row.text_or_null("address")?,
+                personal: row.text_or_null("personal")?,
             })
         };
         rows.iter().map(read).collect()

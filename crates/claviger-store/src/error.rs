@@ -26,6 +26,7 @@ pub enum StoreError {
 /// Columns that are unique, by the word that the engines' messages name them with.
 const UNIQUE: &[(&str, &str)] = &[
     ("external_id", "external_id"),
+    ("email", "email"),
     ("slug", "slug"),
     ("identifier", "identifier"),
     ("idempotency", "idempotency_key"),

@@ -17,6 +17,7 @@ mod found;
 mod governing;
 mod idempotency;
 mod migrate;
+mod one_time_code;
 mod organization;
 mod quota;
 mod role;
@@ -25,6 +26,7 @@ mod sql;
 mod trim;
 mod tx;
 mod usage;
+mod user;
 mod view;
 
 use claviger_core::ChainKey;
@@ -41,6 +43,7 @@ pub use quota::QuotaUses;
 pub use sql::TRACE_TARGET;
 pub use tx::Tx;
 pub use usage::{Counted, LastUse, RetiredUse, UsageBatch, UsageFilter, Used};
+pub use user::UserFilter;
 pub use view::{Page, View};
 
 /// The storage of one instance.

@@ -78,9 +78,9 @@ impl Tx<'_> {
         id: ServiceAccountId,
         now: Timestamp,
     ) -> Result<Vec<CredentialId>, StoreError> {
-        let keys = self.end_credentials(Owner::Principal(id.into()), now).await?;
+        let credentials = self.end_credentials(Owner::Principal(id.into()), now).await?;
         self.execute(sql("DELETE FROM assignment WHERE principal = $1").bind(text(id))).await?;
-        Ok(keys)
+        Ok(credentials)
     }
 }
 

@@ -16,9 +16,8 @@ const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
 const BATCH: u64 = 5000;
 
 impl Store {
-    /// Removes change-log rows and kept answers older than a day, and usage and uses of
-    /// quotas older than 400 days. The newest log row
-    /// stays: its number is how a node knows that it still follows the same log.
+    /// Removes codes that have ended, change-log rows and kept answers older than a day, and usage and uses of quotas
+    /// older than 400 days. The newest log row stays: its number is how a node knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
                    (SELECT seq FROM change_log WHERE at < $1 AND seq < (SELECT MAX(seq) FROM change_log) LIMIT $2)";
@@ -31,8 +30,16 @@ impl Store {
         let mut removed = 0;
         let quotas = "DELETE FROM quota_use WHERE (holder, period) IN
                       (SELECT holder, period FROM quota_use WHERE period < $1 LIMIT $2)";
-        let kinds =
-            [(log, KEEP_LOG), (answers, KEEP_ANSWERS), (hours, KEEP_USAGE), (days, KEEP_USAGE), (quotas, KEEP_USAGE)];
+        let codes = "DELETE FROM one_time_code WHERE digest IN
+                     (SELECT digest FROM one_time_code WHERE ends_at <= $1 LIMIT $2)";
+        let kinds = [
+            (codes, SignedDuration::ZERO),
+            (log, KEEP_LOG),
+            (answers, KEEP_ANSWERS),
+            (hours, KEEP_USAGE),
+            (days, KEEP_USAGE),
+            (quotas, KEEP_USAGE),
+        ];
         for (delete, keep) in kinds {
             removed += self.delete_in_batches(&sql(delete).bind(now - keep).bind(BATCH as i64)).await?;
         }

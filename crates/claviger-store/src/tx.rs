@@ -86,7 +86,7 @@ impl Tx<'_> {
         }
         let mut events = std::mem::take(&mut self.also);
         events.push(event);
-        // In one order for all, so that transactions that write to several chains cannot wait for each other in a circle.
+        // Chains in one order, for the same reason for which their heads come last.
         events.sort_by_key(|event| event.chain);
         let touched: Vec<Touched> = events.iter().flat_map(|event| event.touched.iter().copied()).collect();
         self.log(&touched, now).await?;
@@ -119,8 +119,9 @@ impl Tx<'_> {
                         RETURNING seq, hash");
         let head = self.inner.read().one(head.bind(chain.as_str()).bind([0; 32]).bind(count)).await?;
         let mut link = ChainLink { seq: head.int("seq")? - count, previous: head.hash("hash")? };
-        let mut insert =
-            sql("INSERT INTO audit_event (chain, seq, id, at, action, actor, target, record, address, hash) VALUES ");
+        let mut insert = sql(
+            "INSERT INTO audit_event (chain, seq, id, at, action, actor, target, record, address, personal, hash) VALUES ",
+        );
         for (index, event) in events.iter().enumerate() {
             link.seq += 1;
             let id = EventId::generate(now, rng);
@@ -136,6 +137,7 @@ impl Tx<'_> {
                 event.target.as_str().into(),
                 record.into(),
                 text_or_null(by.address),
+                text_or_null(event.personal.as_ref()),
                 link.previous.into(),
             ]);
         }

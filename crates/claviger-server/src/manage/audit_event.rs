@@ -42,6 +42,9 @@ pub(crate) struct AuditEventView {
     /// Both sides of the change.
     #[schema(value_type = Object)]
     details: Value,
+    /// What it tells of a person, both sides too; null if there is nothing, or since it was erased.
+    #[schema(value_type = Option<Object>)]
+    personal: Value,
     /// Finds the request in the log.
     #[schema(value_type = Option<String>)]
     request_id: Value,
@@ -61,6 +64,7 @@ impl From<AuditEvent> for AuditEventView {
             address: event.address,
             target: take("target"),
             details: take("details"),
+            personal: event.personal.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
             request_id: take("request_id"),
         }
     }

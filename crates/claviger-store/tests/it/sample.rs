@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
-    Action, AlsoAccepts, Api, Assignment, Chain, Credential, DeclaredPermission, Digest, Event, Granted, Metadata,
-    Name, Organization, Policy, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched,
+    Action, AlsoAccepts, Api, Assignment, Chain, Credential, DeclaredPermission, Digest, Email, Event, Granted,
+    Metadata, Name, Organization, Policy, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched, User,
 };
 use claviger_token::{
     ApiId, ApiKeyId, Environment, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, Quota,
-    QuotaPeriod, RateLimit, RoleId, ServiceAccountId, TypedId as _,
+    QuotaPeriod, RateLimit, RoleId, ServiceAccountId, TypedId as _, UserId,
 };
 use jiff::Timestamp;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -59,6 +59,7 @@ pub(crate) fn event(organization: Option<OrganizationId>, touched: Vec<Touched>)
         action: Action::ApiKeyUpdated,
         target: "key_x".to_owned(),
         details: json!({ "name": "production" }),
+        personal: None,
         touched,
     }
 }
@@ -105,6 +106,30 @@ pub(crate) fn service_account(organization: &Organization, called: &str) -> Serv
         disabled_at: None,
         created_at: now,
         deleted_at: None,
+    }
+}
+
+pub(crate) fn user(email: &str) -> User {
+    let now = later();
+    User {
+        id: UserId::generate(now, &mut rng()),
+        email: Email::parse(email).unwrap(),
+        name: None,
+        external_id: None,
+        metadata: Metadata::default(),
+        disabled_at: None,
+        created_at: now,
+    }
+}
+
+/// One with every nullable field set.
+pub(crate) fn full_user(email: &str, external_id: &str) -> User {
+    User {
+        name: Some(name("Zoë \u{1F680}")),
+        external_id: Some(external_id.to_owned()),
+        metadata: metadata(),
+        disabled_at: Some(at(3)),
+        ..user(email)
     }
 }
 

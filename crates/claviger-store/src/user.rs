@@ -1,0 +1,165 @@
+//! Users in storage, in the table `person` (the word itself is reserved in SQL). Whoever reaches one organization sees its
+//! members. How they sign in stands in columns that are not read here.
+
+use claviger_core::{Email, Metadata, Name, Reach, User};
+use claviger_token::{CredentialId, OrganizationId, UserId};
+use jiff::Timestamp;
+
+use crate::{
+    credential::Owner,
+    error::StoreError,
+    sql::{Query, Row, sql, text, text_or_null},
+    tx::Tx,
+    view::{Page, View, contains},
+};
+
+/// The columns of [`read`], under the alias `p`.
+pub(crate) const COLUMNS: &str = "p.id, p.email, p.name, p.external_id, p.metadata, p.disabled_at, p.created_at";
+
+/// In address, name or external id.
+pub(crate) const CONTAINS: &str =
+    " AND (LOWER(p.email) LIKE LOWER(?) ESCAPE '\\' OR LOWER(p.name) LIKE LOWER(?) ESCAPE '\\'
+                                     OR LOWER(p.external_id) LIKE LOWER(?) ESCAPE '\\')";
+
+/// Which users a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    /// Members of one organization.
+    pub organization: Option<OrganizationId>,
+    /// With exactly this external id.
+    pub external_id: Option<String>,
+    /// Those who are, or are not, disabled.
+    pub disabled: Option<bool>,
+    /// Whose address, name or external id contains this.
+    pub q: Option<String>,
+}
+
+impl View<'_> {
+    /// One, unless deleted or out of reach.
+    pub async fn user(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.one_user(" AND p.id = ?", &id.to_string()).await
+    }
+
+    /// The one with this external id.
+    pub async fn user_by_external_id(&mut self, external_id: &str) -> Result<Option<User>, StoreError> {
+        self.one_user(" AND p.external_id = ?", external_id).await
+    }
+
+    /// The one with this address, however it is spelt.
+    pub async fn user_by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError> {
+        self.one_user(" AND p.email_key = ?", &email.key()).await
+    }
+
+    /// A page of them.
+    pub async fn users(&mut self, filter: &UserFilter, page: &Page<UserId>) -> Result<Vec<User>, StoreError> {
+        let query = self.members_only(select());
+        let query = query.and_if(MEMBER_OF, filter.organization.map(text));
+        let query = query.and_if(" AND p.external_id = ?", filter.external_id.clone());
+        let query = query.and(match filter.disabled {
+            None => "",
+            Some(true) => " AND p.disabled_at IS NOT NULL",
+            Some(false) => " AND p.disabled_at IS NULL",
+        });
+        let query = query
+            .and_if(CONTAINS, filter.q.as_deref().map(contains))
+            .and_if(" AND p.id < ?", page.after.map(text))
+            .and(" ORDER BY p.id DESC")
+            .and_bind(" LIMIT ?", i64::from(page.limit));
+        self.executor.all(query).await?.iter().map(read).collect()
+    }
+
+    async fn one_user(&mut self, which: &str, value: &str) -> Result<Option<User>, StoreError> {
+        let query = self.members_only(select().and_bind(which, value));
+        self.executor.optional(query).await?.as_ref().map(read).transpose()
+    }
+
+    fn members_only(&self, query: Query) -> Query {
+        match self.reach {
+            Reach::Instance => query,
+            Reach::Organization(id) => query.and_bind(MEMBER_OF, text(id)),
+        }
+    }
+}
+
+const MEMBER_OF: &str = " AND EXISTS (SELECT 1 FROM membership m WHERE m.person = p.id AND m.organization = ?)";
+
+fn select() -> Query {
+    sql("SELECT ").and(COLUMNS).and(" FROM person p WHERE p.deleted_at IS NULL")
+}
+
+impl Tx<'_> {
+    /// Adds one.
+    pub async fn insert_user(&mut self, new: &User) -> Result<(), StoreError> {
+        let insert =
+            sql("INSERT INTO person (id, email, email_key, name, external_id, metadata, disabled_at, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+        self.execute(bound(insert, new).bind(new.created_at)).await.map(drop)
+    }
+
+    /// Replaces what can change of one.
+    pub async fn save_user(&mut self, new: &User) -> Result<(), StoreError> {
+        let update = sql("UPDATE person SET email = $2, email_key = $3, name = $4, external_id = $5, metadata = $6,
+                            disabled_at = $7 WHERE id = $1");
+        self.execute(bound(update, new)).await.map(drop)
+    }
+
+    /// Ends the sessions of a user and voids their links: whoever is disabled is out at once.
+    pub async fn shut_out_user(&mut self, id: UserId) -> Result<(), StoreError> {
+        for table in ["session", "one_time_code"] {
+            self.execute(sql(&format!("DELETE FROM {table} WHERE person = $1")).bind(text(id))).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a user with every credential, session and right that they have, and erases what is personal: of the row only the
+    /// id stays. Tells which credentials ended.
+    pub async fn end_user(&mut self, user: &User, now: Timestamp) -> Result<Vec<CredentialId>, StoreError> {
+        // Invitations first: they say which events told of the address.
+        const INVITED: &str = "(accepted_by = $1 OR email_key = $2)";
+        let erase = format!(
+            "UPDATE audit_event SET personal = NULL WHERE personal IS NOT NULL
+             AND (target = $1 OR target IN (SELECT id FROM invitation WHERE {INVITED}))"
+        );
+        for about_invitations in [erase, format!("DELETE FROM invitation WHERE {INVITED}")] {
+            self.execute(sql(&about_invitations).bind(text(user.id)).bind(user.email.key())).await?;
+        }
+        self.shut_out_user(user.id).await?;
+        for table in ["recovery_code", "identity", "membership"] {
+            self.execute(sql(&format!("DELETE FROM {table} WHERE person = $1")).bind(text(user.id))).await?;
+        }
+        self.execute(sql("DELETE FROM assignment WHERE principal = $1").bind(text(user.id))).await?;
+        let end = sql(
+            "UPDATE person SET deleted_at = $2, disabled_at = COALESCE(disabled_at, $2), email = '', email_key = '',
+                         name = NULL, external_id = NULL, metadata = '{}', password = NULL, password_set_at = NULL,
+                         totp_seed = NULL, totp_confirmed_at = NULL, totp_step = NULL
+                       WHERE id = $1",
+        );
+        self.execute(end.bind(text(user.id)).bind(now)).await?;
+        self.end_credentials(Owner::Principal(user.id.into()), now).await
+    }
+}
+
+/// `$1` to `$7` of the statements that write one.
+fn bound(query: Query, new: &User) -> Query {
+    query
+        .bind(text(new.id))
+        .bind(text(&new.email))
+        .bind(new.email.key())
+        .bind(text_or_null(new.name.as_ref()))
+        .bind(new.external_id.clone())
+        .bind(new.metadata.as_str())
+        .bind(new.disabled_at)
+}
+
+pub(crate) fn read(row: &Row) -> Result<User, StoreError> {
+    let name = row.text_or_null("name")?;
+    Ok(User {
+        id: row.parse("id")?,
+        email: Email::parse(&row.text("email")?).map_err(StoreError::damaged)?,
+        name: name.as_deref().map(Name::parse).transpose().map_err(StoreError::damaged)?,
+        external_id: row.text_or_null("external_id")?,
+        metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
+        disabled_at: row.time_or_null("disabled_at")?,
+        created_at: row.time("created_at")?,
+    })
+}

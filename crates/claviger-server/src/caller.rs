@@ -52,6 +52,8 @@ permitted! {
     WriteAssignments = ASSIGNMENTS_WRITE,
     ReadApiKeys = API_KEYS_READ,
     WriteApiKeys = API_KEYS_WRITE,
+    ReadPersonalAccessTokens = PERSONAL_ACCESS_TOKENS_READ,
+    WritePersonalAccessTokens = PERSONAL_ACCESS_TOKENS_WRITE,
     ReadCredentials = CREDENTIALS_READ,
     WriteCredentials = CREDENTIALS_WRITE,
     ReadUsage = USAGE_READ,
@@ -76,12 +78,17 @@ impl<P: Permitted> Caller<P> {
     pub(crate) fn must_reach_instance(&self) -> Result<(), RequestError> {
         match self.reach {
             Reach::Instance => Ok(()),
-            Reach::Organization(_) => Err(RequestError::Forbidden {
-                code: "instance_scope_needed",
-                permission: Some(P::PERMISSION),
-                message: format!("this concerns the whole instance; it needs {} with instance scope", P::PERMISSION),
-            }),
+            Reach::Organization(_) => Err(instance_scope_needed(P::PERMISSION)),
         }
+    }
+}
+
+/// The refusal of what concerns the whole instance.
+pub(crate) fn instance_scope_needed(permission: &'static str) -> RequestError {
+    RequestError::Forbidden {
+        code: "instance_scope_needed",
+        permission: Some(permission),
+        message: format!("this concerns the whole instance; it needs {permission} with instance scope"),
     }
 }
 

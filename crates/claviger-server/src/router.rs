@@ -15,7 +15,8 @@ use crate::{
     app::App,
     health, log,
     manage::{
-        api, api_key, assignment, audit_event, inventory, organization, policy, role, service_account, token, usage,
+        api, api_key, assignment, audit_event, inventory, organization, personal_access_token, policy, role,
+        service_account, token, usage,
     },
     metrics,
     openapi::{self, Document},
@@ -36,6 +37,12 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(api_key::show, api_key::update, api_key::delete))
         .routes(routes!(api_key::roll))
         .routes(routes!(api_key::revoke))
+        .routes(routes!(personal_access_token::list, personal_access_token::create))
+        .routes(routes!(personal_access_token::show, personal_access_token::update, personal_access_token::delete))
+        .routes(routes!(personal_access_token::roll))
+        .routes(routes!(personal_access_token::revoke))
+        .routes(routes!(personal_access_token::approve))
+        .routes(routes!(personal_access_token::deny))
         .routes(routes!(inventory::list))
         .routes(routes!(inventory::revoke))
         // Who

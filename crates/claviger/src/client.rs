@@ -90,6 +90,11 @@ impl Service {
         self.call(Method::GET, path, query, None)
     }
 
+    /// A POST whose path has a query.
+    pub(crate) fn post_asking(&self, path: &[&str], query: &[(&str, &str)], body: &Json) -> Result<String, Failure> {
+        self.call(Method::POST, path, query, Some(body))
+    }
+
     pub(crate) fn post(&self, path: &[&str], body: &Json) -> Result<String, Failure> {
         self.call(Method::POST, path, &[], Some(body))
     }

@@ -10,12 +10,14 @@ mod audit;
 mod body;
 mod bootstrap;
 mod client;
+mod credential;
 mod doctor;
 mod duration;
 mod example;
 mod explain;
 mod failure;
 mod given;
+mod inventory;
 mod limits;
 mod migrate;
 mod noun;
@@ -64,6 +66,7 @@ enum Command {
     Assignment(assignment::Assignment),
     ApiKey(api_key::ApiKey),
     Token(token::Token),
+    Credential(inventory::Inventory),
     /// Ask whether a credential is valid
     Verify(verify::Verify),
     Explain(explain::Explain),
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Assignment(command) => assignment::run(command),
         Command::ApiKey(command) => api_key::run(command),
         Command::Token(command) => token::run(command),
+        Command::Credential(command) => inventory::run(command),
         Command::Verify(command) => verify::run(command),
         Command::Explain(command) => explain::run(command),
         Command::Usage(command) => usage::run(command),

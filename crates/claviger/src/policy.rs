@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
@@ -19,7 +20,7 @@ pub(crate) enum Policy {
         /// Id or slug of the organization
         organization: String,
     },
-    /// Change it, for what is made and used from now on
+    /// Change it, for every credential there is; with --preview, show which it would touch
     Update(Box<Update>),
 }
 
@@ -27,6 +28,9 @@ pub(crate) enum Policy {
 pub(crate) struct Update {
     /// Id or slug of the organization
     organization: String,
+    /// Change nothing: show which credentials the stricter rules would touch, and how
+    #[arg(long)]
+    preview: bool,
     /// The longest life of an API key
     #[arg(long, value_name = "DAYS")]
     api_key_max_lifetime_days: Option<u32>,
@@ -86,10 +90,16 @@ impl Policy {
             }
             Self::Update(mut update) => {
                 let called = std::mem::take(&mut update.organization);
+                let preview = update.preview;
                 let changes = update.body()?;
                 let id = service.organization(&called)?;
+                if preview {
+                    return previewed(service, &service.post(&["organizations", &id, "policy", "preview"], &changes)?);
+                }
                 shown(service, &service.patch(&["organizations", &id, "policy"], &changes)?)?;
-                output::note("Changed. What is there already keeps its expiry; what is used follows at once.");
+                output::note(
+                    "Changed: it holds for every credential, on that node from now on, and on every other within a second.",
+                );
                 Ok(())
             }
         }
@@ -117,6 +127,46 @@ impl Update {
             .with("members_must_name_objects", self.members_must_name_objects)
             .changes()
     }
+}
+
+/// A stricter rule, and what it would touch.
+#[derive(Debug, Deserialize)]
+struct Touch {
+    rule: String,
+    effect: String,
+    count: u64,
+    credentials: Vec<Touched>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Touched {
+    id: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Preview {
+    touches: Vec<Touch>,
+}
+
+fn previewed(service: &Service, answer: &str) -> Result<(), Failure> {
+    if service.output == Output::Json {
+        return output::json(answer);
+    }
+    let Preview { touches } = noun::understood(answer)?;
+    if touches.is_empty() {
+        output::note("No rule would become stricter: nothing that exists would change.");
+        return Ok(());
+    }
+    let row = |touch: Touch| {
+        let newest = touch.credentials.iter().take(3).map(|one| format!("{} ({})", one.id, one.name));
+        let newest = newest.collect::<Vec<_>>().join(", ");
+        let more = if touch.count > 3 { ", …" } else { "" };
+        vec![touch.rule, touch.effect.replace('_', " "), touch.count.to_string(), newest + more]
+    };
+    output::answer(&output::table(&["RULE", "EFFECT", "CREDENTIALS", "NEWEST"], touches.into_iter().map(row)))?;
+    output::note("Nothing was changed. Without --preview, it is.");
+    Ok(())
 }
 
 /// Whatever members it has, under the names by which they are changed.

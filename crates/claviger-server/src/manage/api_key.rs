@@ -1,21 +1,16 @@
 //! `/v1/api-keys`.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Credential, CredentialChanges, CredentialStatus, Kind, NewApiKey, Rejection, RevokeReason};
+use claviger_core::{Credential, CredentialChanges, CredentialStatus, Kind, NewApiKey, Rejection, permission};
 use claviger_store::{CredentialFilter, StatusAt};
-use claviger_token::{
-    ApiKeyId, CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PrincipalId, Quota,
-    RateLimit, Secret, ServiceAccountId,
-};
+use claviger_token::{ApiKeyId, OrganizationId, PrincipalId, Secret, ServiceAccountId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Id,
-    credential::{GenerationView, Revoke, Roll, World, in_the_clear},
-    must_not_reach_further, shown,
+    credential::{Authority, CredentialView, Revoke, Roll, World, in_the_clear},
 };
 use crate::{
     app::App,
@@ -29,35 +24,10 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ApiKey)]
 pub(crate) struct ApiKeyView {
-    id: CredentialId,
-    organization_id: OrganizationId,
+    #[schema(value_type = ServiceAccountId)]
     service_account_id: PrincipalId,
-    name: String,
-    status: CredentialStatus,
-    environment: Environment,
-    permissions: PermissionMask,
-    /// The objects it is limited to; null if it is not.
-    objects: Option<ObjectSet>,
-    /// The networks it is limited to; null if it is not.
-    allowed_networks: Option<NetworkSet>,
-    not_before: Option<Timestamp>,
-    expires_at: Option<Timestamp>,
-    disabled: bool,
-    revoked_at: Option<Timestamp>,
-    revoke_reason: Option<RevokeReason>,
-    /// The latest use of any of its secrets.
-    last_used_at: Option<Timestamp>,
-    /// Its secrets, the current one first, and then those that were rolled away.
-    generations: Vec<GenerationView>,
-    /// Null if it has none.
-    rate_limits: Option<Vec<RateLimit>>,
-    /// Null if it has none.
-    quota: Option<Quota>,
-    #[schema(value_type = Object)]
-    metadata: Box<RawValue>,
-    created_at: Timestamp,
-    /// A principal's id, or `operator`.
-    created_by: String,
+    #[serde(flatten)]
+    credential: CredentialView,
 }
 
 /// A key with its token, which is shown this once.
@@ -85,29 +55,7 @@ impl IssuedApiKey {
 
 impl ApiKeyView {
     pub(super) fn new(key: Credential, now: Timestamp) -> Self {
-        Self {
-            id: key.id,
-            organization_id: key.organization,
-            service_account_id: key.principal,
-            name: key.name.to_string(),
-            status: key.status(now),
-            environment: key.environment,
-            permissions: key.permissions,
-            objects: key.objects,
-            allowed_networks: key.networks,
-            not_before: key.not_before,
-            expires_at: key.expires_at,
-            disabled: key.disabled_at.is_some(),
-            revoked_at: key.revocation.map(|revocation| revocation.at),
-            revoke_reason: key.revocation.map(|revocation| revocation.reason),
-            last_used_at: key.secrets.iter().filter_map(|secret| secret.last_used_at).max(),
-            generations: key.secrets.into_iter().map(|secret| GenerationView::new(secret, now)).collect(),
-            rate_limits: shown(key.limits.rates),
-            quota: key.limits.quota,
-            metadata: key.metadata.raw().to_owned(),
-            created_at: key.created_at,
-            created_by: key.created_by,
-        }
+        Self { service_account_id: key.principal, credential: CredentialView::new(key, now) }
     }
 }
 
@@ -213,9 +161,8 @@ pub(crate) async fn update(
     Id(id): Id<ApiKeyId>,
     Json(changes): Json<CredentialChanges>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let key = tx.to_change(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, key.principal).await?;
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, key) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
     let (key, event) = key.update(changes, &world.context(&app, caller.grantor()), app.now())?;
     tx.save_credential(&key).await?;
@@ -236,9 +183,8 @@ pub(crate) async fn delete(
     caller: Caller<WriteApiKeys>,
     Id(id): Id<ApiKeyId>,
 ) -> Result<StatusCode, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let key = tx.to_change(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, key.principal).await?;
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, key) = authority.to_change(&app, id).await?;
     let (key, event) = key.delete(app.now());
     tx.save_credential(&key).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
@@ -260,9 +206,8 @@ pub(crate) async fn roll(
     Id(id): Id<ApiKeyId>,
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedApiKey>, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let key = tx.to_change(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, key.principal).await?;
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, key) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
     let now = app.now();
     let rolled = key.roll(body.overlap_seconds, &world.context(&app, caller.grantor()), now, &mut app.rng())?;
@@ -286,9 +231,8 @@ pub(crate) async fn revoke(
     Id(id): Id<ApiKeyId>,
     Post { body, repeatable }: Post<Revoke>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let key = tx.to_change(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, key.principal).await?;
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, key) = authority.to_change(&app, id).await?;
     let (key, event) = key.revoke(body.reason, app.now())?;
     tx.save_credential(&key).await?;
     let body = ApiKeyView::new(key, app.now());

@@ -1,14 +1,86 @@
-//! What the routes of every kind of credential share: how its secrets are shown, the bodies of its actions, and the world
-//! that issuing depends on.
+//! What the routes of every kind of credential share: how one is shown, the bodies of its actions, who may change it, and the
+//! world that issuing depends on.
 
-use claviger_core::{Credential, Grantor, IssuingContext, Organization, Reach, RevokeReason, SecretRecord};
-use claviger_store::Tx;
-use claviger_token::{OrganizationId, PermissionSet, PrincipalId, Secret, ServiceAccountId};
+use claviger_core::{
+    By, Credential, CredentialStatus, Grantor, IssuingContext, Organization, Reach, RevokeReason, SecretRecord,
+};
+use claviger_store::{Tx, View};
+use claviger_token::{
+    CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, PrincipalId,
+    Quota, RateLimit, Secret, ServiceAccountId, UserId,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::{app::App, problem::RequestError};
+use super::shown;
+use crate::{
+    app::App,
+    caller::{Caller, Permitted, instance_scope_needed},
+    problem::RequestError,
+};
+
+/// A credential of any kind; never its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CredentialMembers)]
+pub(crate) struct CredentialView {
+    id: CredentialId,
+    organization_id: OrganizationId,
+    name: String,
+    status: CredentialStatus,
+    environment: Environment,
+    permissions: PermissionMask,
+    /// The objects it is limited to; null if it is not.
+    objects: Option<ObjectSet>,
+    /// The networks it is limited to; null if it is not.
+    allowed_networks: Option<NetworkSet>,
+    not_before: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    disabled: bool,
+    revoked_at: Option<Timestamp>,
+    revoke_reason: Option<RevokeReason>,
+    /// The latest use of any of its secrets.
+    last_used_at: Option<Timestamp>,
+    /// Its secrets, the current one first, and then those that were rolled away.
+    generations: Vec<GenerationView>,
+    /// Null if it has none.
+    rate_limits: Option<Vec<RateLimit>>,
+    /// Null if it has none.
+    quota: Option<Quota>,
+    #[schema(value_type = Object)]
+    metadata: Box<RawValue>,
+    created_at: Timestamp,
+    /// A principal's id, or `operator`.
+    created_by: String,
+}
+
+impl CredentialView {
+    pub(super) fn new(credential: Credential, now: Timestamp) -> Self {
+        Self {
+            id: credential.id,
+            organization_id: credential.organization,
+            name: credential.name.to_string(),
+            status: credential.status(now),
+            environment: credential.environment,
+            permissions: credential.permissions,
+            objects: credential.objects,
+            allowed_networks: credential.networks,
+            not_before: credential.not_before,
+            expires_at: credential.expires_at,
+            disabled: credential.disabled_at.is_some(),
+            revoked_at: credential.revocation.map(|revocation| revocation.at),
+            revoke_reason: credential.revocation.map(|revocation| revocation.reason),
+            last_used_at: credential.secrets.iter().filter_map(|secret| secret.last_used_at).max(),
+            generations: credential.secrets.into_iter().map(|secret| GenerationView::new(secret, now)).collect(),
+            rate_limits: shown(credential.limits.rates),
+            quota: credential.limits.quota,
+            metadata: credential.metadata.raw().to_owned(),
+            created_at: credential.created_at,
+            created_by: credential.created_by,
+        }
+    }
+}
 
 /// One secret of a credential.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,7 +101,7 @@ pub(crate) struct GenerationView {
 }
 
 impl GenerationView {
-    pub(super) fn new(secret: SecretRecord, now: Timestamp) -> Self {
+    fn new(secret: SecretRecord, now: Timestamp) -> Self {
         Self {
             number: secret.number,
             state: secret.facts().generation(now).as_str(),
@@ -63,6 +135,62 @@ pub(crate) struct Revoke {
     pub reason: RevokeReason,
 }
 
+/// What somebody may do about credentials: through a credential with a permission.
+pub(super) struct Authority<'a> {
+    pub by: &'a By,
+    /// The organizations whose credentials it may touch.
+    pub reach: Reach,
+    /// The user whose own tokens are all that it may see of tokens.
+    pub own: Option<UserId>,
+    pub grantor: Grantor<'a>,
+    principal: PrincipalId,
+    permission: &'static str,
+}
+
+impl<'a> Authority<'a> {
+    /// A caller's. A user is limited to its own tokens, unless it holds `governs` there.
+    pub(super) fn of<P: Permitted>(caller: &'a Caller<P>, governs: &str) -> Self {
+        let (reach, principal) = (caller.reach(), caller.found().principal.id);
+        let own = match principal {
+            PrincipalId::User(id) if Reach::of(caller.found(), governs).is_none() => Some(id),
+            PrincipalId::User(_) | PrincipalId::ServiceAccount(_) => None,
+        };
+        Self { by: caller.by(), reach, own, grantor: caller.grantor(), principal, permission: P::PERMISSION }
+    }
+
+    /// A credential that it may see.
+    pub(super) async fn find(
+        &self,
+        view: &mut View<'_>,
+        id: impl Into<CredentialId>,
+    ) -> Result<Credential, RequestError> {
+        let found = view.credential(id).await?;
+        found.filter(|one| !self.is_hidden(one.principal)).ok_or(RequestError::NotFound)
+    }
+
+    /// A credential that it may change, locked until the end of the transaction.
+    pub(super) async fn to_change(
+        &self,
+        app: &'a App,
+        id: impl Into<CredentialId>,
+    ) -> Result<(Tx<'a>, Credential), RequestError> {
+        let mut tx = app.store.begin(self.by).await?;
+        let credential = self.find(&mut tx.to_change(self.reach), id).await?;
+        let principal = credential.principal;
+        let reaches_further = principal != self.principal
+            && self.reach != Reach::Instance
+            && !tx.within(self.reach).held_everywhere(principal).await?.is_empty();
+        if reaches_further {
+            return Err(instance_scope_needed(self.permission));
+        }
+        Ok((tx, credential))
+    }
+
+    fn is_hidden(&self, owner: PrincipalId) -> bool {
+        matches!(owner, PrincipalId::User(_)) && self.own.is_some_and(|own| owner != own.into())
+    }
+}
+
 /// What issuing depends on, as it stands inside the transaction.
 pub(super) struct World {
     organization: Organization,
@@ -83,6 +211,20 @@ impl World {
         Self::read(tx, reach, account.id.into(), account.organization).await
     }
 
+    /// Around a user who belongs to an organization that the caller can see.
+    pub(super) async fn of_member(
+        tx: &mut Tx<'_>,
+        reach: Reach,
+        user: UserId,
+        organization: OrganizationId,
+    ) -> Result<Option<Self>, RequestError> {
+        let there = Reach::Organization(organization);
+        if !reach.covers(organization) || tx.within(there).user(user).await?.is_none() {
+            return Ok(None);
+        }
+        Self::read(tx, there, user.into(), organization).await
+    }
+
     /// Around a credential that exists.
     pub(super) async fn of(
         tx: &mut Tx<'_>,
@@ -91,7 +233,7 @@ impl World {
     ) -> Result<Option<Self>, RequestError> {
         match credential.principal {
             PrincipalId::ServiceAccount(id) => Self::of_account(tx, reach, id).await,
-            PrincipalId::User(_) => Ok(None),
+            PrincipalId::User(id) => Self::of_member(tx, reach, id, credential.organization).await,
         }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod audit_event;
 mod credential;
 pub(crate) mod inventory;
 pub(crate) mod organization;
+pub(crate) mod personal_access_token;
 pub(crate) mod policy;
 pub(crate) mod role;
 pub(crate) mod service_account;

@@ -3,7 +3,9 @@
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{Credential, Grantor, Reach, Rejection, RevokeReason};
 use claviger_store::Tx;
-use claviger_token::{CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet, PrincipalView};
+use claviger_token::{
+    CredentialId, CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet, PrincipalView, Secret,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -12,6 +14,7 @@ use utoipa::ToSchema;
 use super::{
     api_key::IssuedApiKey,
     credential::{Roll, World},
+    personal_access_token::IssuedPersonalAccessToken,
 };
 use crate::{
     app::App,
@@ -47,6 +50,35 @@ impl<'a> TokenView<'a> {
     }
 }
 
+/// A credential that rolled itself, in the form of its kind.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum RolledToken {
+    ApiKey(IssuedApiKey),
+    PersonalAccessToken(IssuedPersonalAccessToken),
+}
+
+impl RolledToken {
+    fn reveal(credential: Credential, token: Secret, now: Timestamp) -> Self {
+        match credential.id {
+            CredentialId::ApiKey(_) => Self::ApiKey(IssuedApiKey::reveal(credential, token, now)),
+            CredentialId::PersonalAccessToken(_) => {
+                Self::PersonalAccessToken(IssuedPersonalAccessToken::reveal(credential, token, now))
+            }
+        }
+    }
+
+    /// As a repetition of the request sees it.
+    fn concealed(credential: &Credential, now: Timestamp) -> Self {
+        match credential.id {
+            CredentialId::ApiKey(_) => Self::ApiKey(IssuedApiKey::concealed(credential, now)),
+            CredentialId::PersonalAccessToken(_) => {
+                Self::PersonalAccessToken(IssuedPersonalAccessToken::concealed(credential, now))
+            }
+        }
+    }
+}
+
 /// Show the presented credential
 ///
 /// The call by which an integration tests its connection. Spends no quota.
@@ -64,13 +96,13 @@ pub(crate) async fn show(State(app): State<App>, itself: Itself) -> axum::respon
 #[utoipa::path(
     post, path = "/v1/token/roll", tag = "Token", operation_id = "rollToken",
     request_body = Roll,
-    responses((status = 200, body = IssuedApiKey), (status = "4XX", body = Problem)),
+    responses((status = 200, body = RolledToken), (status = "4XX", body = Problem)),
 )]
 pub(crate) async fn roll(
     State(app): State<App>,
     itself: ActsOnItself,
     Post { body, repeatable }: Post<Roll>,
-) -> Result<Answer<IssuedApiKey>, RequestError> {
+) -> Result<Answer<RolledToken>, RequestError> {
     let mut tx = app.store.begin(itself.by()).await?;
     let key = own(&mut tx, itself.found()).await?;
     let now = app.now();
@@ -84,9 +116,9 @@ pub(crate) async fn roll(
     let world = World::of(&mut tx, reach, &key).await?.ok_or(RequestError::NotFound)?;
     let rolled = key.roll(body.overlap_seconds, &world.context(&app, Grantor::Itself), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
-    let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.credential, now));
+    let kept = repeatable.remembered(StatusCode::OK, None, &RolledToken::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Answer(IssuedApiKey::reveal(rolled.credential, rolled.secret, now)))
+    Ok(Answer(RolledToken::reveal(rolled.credential, rolled.secret, now)))
 }
 
 /// Revoke the presented credential

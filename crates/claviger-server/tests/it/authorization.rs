@@ -22,6 +22,15 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("DELETE", "/v1/api-keys/{id}", "YYPP"),
     ("POST", "/v1/api-keys/{id}/roll", "YYPP"),
     ("POST", "/v1/api-keys/{id}/revoke", "YYPP"),
+    ("GET", "/v1/personal-access-tokens", "YYYY"),
+    ("POST", "/v1/personal-access-tokens", "YYYP"),
+    ("GET", "/v1/personal-access-tokens/{id}", "YYYY"),
+    ("PATCH", "/v1/personal-access-tokens/{id}", "YYYP"),
+    ("DELETE", "/v1/personal-access-tokens/{id}", "YYYP"),
+    ("POST", "/v1/personal-access-tokens/{id}/roll", "YYYP"),
+    ("POST", "/v1/personal-access-tokens/{id}/revoke", "YYYP"),
+    ("POST", "/v1/personal-access-tokens/{id}/approve", "YYPP"),
+    ("POST", "/v1/personal-access-tokens/{id}/deny", "YYPP"),
     ("GET", "/v1/credentials", "YYPY"),
     ("POST", "/v1/credentials/revoke", "YYPP"),
     ("GET", "/v1/organizations", "YYYY"),
@@ -62,6 +71,7 @@ const OPEN: &[(&str, &str)] = &[("GET", "/health/live"), ("GET", "/health/ready"
 fn nobodys(path: &str) -> String {
     let prefix = match path.split('/').nth(2).unwrap() {
         "api-keys" => "key",
+        "personal-access-tokens" => "pat",
         "organizations" => "org",
         "token" | "verify" | "explain" | "usage" | "credentials" | "audit-events" => return path.to_owned(),
         "service-accounts" => "sa",
@@ -80,6 +90,9 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("GET" | "DELETE", _) => None,
         ("POST", "/v1/verify" | "/v1/explain") => Some(json!({ "credential": "x" })),
         ("POST", "/v1/api-keys") => Some(json!({ "service_account_id": account, "name": "x", "permissions": [] })),
+        ("POST", "/v1/personal-access-tokens") => {
+            Some(json!({ "organization_id": organization, "name": "x", "permissions": [] }))
+        }
         ("POST", "/v1/organizations") => Some(json!({ "name": " refused after the authorization " })),
         ("POST", "/v1/service-accounts") => Some(json!({ "organization_id": organization, "name": "x" })),
         ("POST", "/v1/apis") => Some(json!({ "identifier": "x", "name": "x", "permissions": [] })),

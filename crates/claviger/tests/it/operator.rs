@@ -278,3 +278,34 @@ fn names_do_not_act_on_the_terminal() {
     let done = done(command.args(["-qec", &claviger, "/dev/null"]).env_remove("CLAVIGER_TOKEN").output().unwrap());
     assert!(done.stdout.contains("\\u009b31m") && !done.stdout.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{done:?}");
 }
+
+#[test]
+fn many_end_after_a_count_and_a_policy_is_tried_before_it_holds() {
+    let instance = Instance::new();
+    let server = instance.serve(&["--dev"]);
+    let (token, example) = server.keys();
+    let run = |arguments: &[&str]| server.user(&instance, &token, arguments);
+    let ok = |arguments: &[&str]| {
+        let done = run(arguments);
+        assert_eq!(done.code, Some(0), "{arguments:?}: {done:?}");
+        done
+    };
+    let preview = ok(&["org", "policy", "update", "acme", "--api-key-max-lifetime-days=5", "--preview"]);
+    assert!(
+        preview.stdout.contains("api_key_max_lifetime_days") && preview.stdout.contains("ends sooner"),
+        "{preview:?}"
+    );
+    let shown = ok(&["org", "policy", "show", "acme", "--output=json"]).json();
+    assert_eq!(shown["api_key_max_lifetime_days"], serde_json::Value::Null);
+
+    let list = ok(&["credential", "list", "--organization=acme", "--kind=api_key"]);
+    assert!(list.stdout.contains("dev example") && list.stdout.contains("billing sync"), "{list:?}");
+    let filters = ["--organization=acme", "--query=dev", "--kind=api_key"];
+    let counted = ok(&[["credential", "revoke"].as_slice(), &filters].concat());
+    assert!(counted.stdout.contains("dev example") && counted.stderr.contains("--expected 1"), "{counted:?}");
+    let wrong = run(&[["credential", "revoke", "--expected=7"].as_slice(), &filters].concat());
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    ok(&[["credential", "revoke", "--expected=1", "--reason=compromised"].as_slice(), &filters].concat());
+    let refused = server.user(&instance, &token, &["verify", &example]);
+    assert!(refused.stdout.contains("refused: revoked"), "{refused:?}");
+}

@@ -1,0 +1,351 @@
+//! `/v1/personal-access-tokens`: by their users, by who governs the organization, and by the SaaS for its own users.
+
+use axum::{extract::State, http::StatusCode};
+use claviger_core::{
+    Approval, Credential, CredentialChanges, CredentialStatus, Kind, NewPersonalAccessToken, Reach, Rejection,
+    permission,
+};
+use claviger_store::{CredentialFilter, StatusAt, Tx};
+use claviger_token::{OrganizationId, PersonalAccessTokenId, PrincipalId, Secret, UserId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    Id,
+    credential::{Authority, CredentialView, Revoke, Roll, World, in_the_clear},
+};
+use crate::{
+    app::App,
+    body::{Answer, Created, Json, Post},
+    caller::{Caller, ReadPersonalAccessTokens, WriteCredentials, WritePersonalAccessTokens},
+    listing::{List, Listing, list_query},
+    problem::{Problem, RequestError},
+};
+
+/// A personal access token; never its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PersonalAccessToken)]
+pub(crate) struct PersonalAccessTokenView {
+    #[schema(value_type = UserId)]
+    user_id: PrincipalId,
+    /// Since when it waits for an approval; null if it does not.
+    pending_since: Option<Timestamp>,
+    /// When it was approved; null if that was not wanted, or not yet.
+    approved_at: Option<Timestamp>,
+    /// By whom: a principal's id, or `operator`.
+    approved_by: Option<String>,
+    #[serde(flatten)]
+    credential: CredentialView,
+}
+
+/// One with its token, which is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IssuedPersonalAccessToken)]
+pub(crate) struct IssuedPersonalAccessToken {
+    #[serde(flatten)]
+    credential: PersonalAccessTokenView,
+    /// Store it now; it cannot be shown again. Null when a request is repeated.
+    #[serde(serialize_with = "in_the_clear")]
+    #[schema(value_type = Option<String>, example = "clv_pat_…")]
+    token: Option<Secret>,
+}
+
+impl IssuedPersonalAccessToken {
+    pub(super) fn reveal(one: Credential, token: Secret, now: Timestamp) -> Self {
+        Self { credential: PersonalAccessTokenView::new(one, now), token: Some(token) }
+    }
+
+    /// As a repetition of the request sees it.
+    pub(super) fn concealed(one: &Credential, now: Timestamp) -> Self {
+        Self { credential: PersonalAccessTokenView::new(one.clone(), now), token: None }
+    }
+}
+
+impl PersonalAccessTokenView {
+    pub(super) fn new(one: Credential, now: Timestamp) -> Self {
+        let (pending_since, approved_at, approved_by) = match &one.approval {
+            None => (None, None, None),
+            Some(Approval::Pending { since }) => (Some(*since), None, None),
+            Some(Approval::Given { at, by }) => (None, Some(*at), Some(by.clone())),
+        };
+        let (user_id, credential) = (one.principal, CredentialView::new(one, now));
+        Self { user_id, pending_since, approved_at, approved_by, credential }
+    }
+}
+
+/// Filters of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PersonalAccessTokenQuery {
+    /// Of one organization.
+    organization_id: Option<OrganizationId>,
+    /// Of one user.
+    user_id: Option<UserId>,
+    /// In this state now.
+    status: Option<CredentialStatus>,
+    /// In the name.
+    q: Option<String>,
+    /// 1 to 200; 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+list_query!(PersonalAccessTokenQuery);
+
+/// List personal access tokens
+///
+/// A user sees their own, and those of others with `claviger:credentials:read`.
+#[utoipa::path(
+    get, path = "/v1/personal-access-tokens", tag = "Personal access tokens", operation_id = "listPersonalAccessTokens",
+    params(PersonalAccessTokenQuery),
+    responses((status = 200, body = List<PersonalAccessTokenView>), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller<ReadPersonalAccessTokens>,
+    listing: Listing<PersonalAccessTokenQuery>,
+) -> Result<Answer<List<PersonalAccessTokenView>>, RequestError> {
+    let (filters, now) = (&listing.filters, app.now());
+    let authority = Authority::of(&caller, permission::CREDENTIALS_READ);
+    if let (Some(own), Some(asked)) = (authority.own, filters.user_id)
+        && own != asked
+    {
+        return Ok(Answer(listing.list(
+            Vec::new(),
+            |one: &Credential| one.id,
+            |one| PersonalAccessTokenView::new(one, now),
+        )));
+    }
+    let filter = CredentialFilter {
+        kind: Some(Kind::PersonalAccessToken),
+        organization: filters.organization_id,
+        principal: filters.user_id.or(authority.own).map(Into::into),
+        status: filters.status.map(|status| StatusAt { status, at: now }),
+        q: filters.q.clone(),
+        ..CredentialFilter::default()
+    };
+    let found = app.store.within(authority.reach).credentials(&filter, &listing.page()?).await?;
+    Ok(Answer(listing.list(found, |one| one.id, |one| PersonalAccessTokenView::new(one, now))))
+}
+
+/// Make a personal access token
+///
+/// It can do no more than its user, at any moment, and is made with no more than its maker may give. The answer holds the token,
+/// once; afterwards only its digest exists. Where the organization's policy wants an approval, it works once it has that.
+#[utoipa::path(
+    post, path = "/v1/personal-access-tokens", tag = "Personal access tokens", operation_id = "createPersonalAccessToken",
+    request_body = NewPersonalAccessToken,
+    responses((status = 201, body = IssuedPersonalAccessToken), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller<WritePersonalAccessTokens>,
+    Post { body, repeatable }: Post<NewPersonalAccessToken>,
+) -> Result<Created<IssuedPersonalAccessToken>, RequestError> {
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let mut tx = app.store.begin(authority.by).await?;
+    let world = owner(&mut tx, &authority, &body, caller.found().principal.id).await?;
+    let now = app.now();
+    let context = world.context(&app, authority.grantor);
+    let issued = body.issue(&context, caller.by().actor.id(), now, &mut app.rng())?;
+    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    let location = format!("/v1/personal-access-tokens/{}", issued.credential.id);
+    let concealed = IssuedPersonalAccessToken::concealed(&issued.credential, now);
+    let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &concealed);
+    tx.commit_answering(issued.event, kept.as_ref(), now, &mut app.rng()).await?;
+    Ok(Created { location, body: IssuedPersonalAccessToken::reveal(issued.credential, issued.secret, now) })
+}
+
+/// Show a personal access token
+#[utoipa::path(
+    get, path = "/v1/personal-access-tokens/{id}", tag = "Personal access tokens", operation_id = "showPersonalAccessToken",
+    params(("id" = PersonalAccessTokenId, Path)),
+    responses((status = 200, body = PersonalAccessTokenView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller<ReadPersonalAccessTokens>,
+    Id(id): Id<PersonalAccessTokenId>,
+) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
+    let authority = Authority::of(&caller, permission::CREDENTIALS_READ);
+    let one = authority.find(&mut app.store.within(authority.reach), id).await?;
+    Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
+}
+
+/// Change a personal access token
+///
+/// What it loses, it loses at once; what it gains, the caller must be able to give.
+#[utoipa::path(
+    patch, path = "/v1/personal-access-tokens/{id}", tag = "Personal access tokens", operation_id = "updatePersonalAccessToken",
+    params(("id" = PersonalAccessTokenId, Path)), request_body = CredentialChanges,
+    responses((status = 200, body = PersonalAccessTokenView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller<WritePersonalAccessTokens>,
+    Id(id): Id<PersonalAccessTokenId>,
+    Json(changes): Json<CredentialChanges>,
+) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, one) = authority.to_change(&app, id).await?;
+    let world = World::of(&mut tx, authority.reach, &one).await?.ok_or(RequestError::NotFound)?;
+    let (one, event) = one.update(changes, &world.context(&app, authority.grantor), app.now())?;
+    tx.save_credential(&one).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
+}
+
+/// Delete a personal access token
+///
+/// It ends and is no longer listed. Its token stays known as revoked.
+#[utoipa::path(
+    delete, path = "/v1/personal-access-tokens/{id}", tag = "Personal access tokens", operation_id = "deletePersonalAccessToken",
+    params(("id" = PersonalAccessTokenId, Path)),
+    responses((status = 204, description = "Gone"), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller<WritePersonalAccessTokens>,
+    Id(id): Id<PersonalAccessTokenId>,
+) -> Result<StatusCode, RequestError> {
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, one) = authority.to_change(&app, id).await?;
+    let (one, event) = one.delete(app.now());
+    tx.save_credential(&one).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Roll a personal access token
+///
+/// It gets a new secret under the same id; the one before works on for the overlap. The answer holds the new
+/// token, once. Rolling during an overlap ends the older secret at once.
+#[utoipa::path(
+    post, path = "/v1/personal-access-tokens/{id}/roll", tag = "Personal access tokens", operation_id = "rollPersonalAccessToken",
+    params(("id" = PersonalAccessTokenId, Path)), request_body = Roll,
+    responses((status = 200, body = IssuedPersonalAccessToken), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn roll(
+    State(app): State<App>,
+    caller: Caller<WritePersonalAccessTokens>,
+    Id(id): Id<PersonalAccessTokenId>,
+    Post { body, repeatable }: Post<Roll>,
+) -> Result<Answer<IssuedPersonalAccessToken>, RequestError> {
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, one) = authority.to_change(&app, id).await?;
+    let world = World::of(&mut tx, authority.reach, &one).await?.ok_or(RequestError::NotFound)?;
+    let now = app.now();
+    let rolled = one.roll(body.overlap_seconds, &world.context(&app, authority.grantor), now, &mut app.rng())?;
+    tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
+    let kept =
+        repeatable.remembered(StatusCode::OK, None, &IssuedPersonalAccessToken::concealed(&rolled.credential, now));
+    tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
+    Ok(Answer(IssuedPersonalAccessToken::reveal(rolled.credential, rolled.secret, now)))
+}
+
+/// Revoke a personal access token
+///
+/// It is refused from the answer on: here at once, on every other node within a second. This is final.
+#[utoipa::path(
+    post, path = "/v1/personal-access-tokens/{id}/revoke", tag = "Personal access tokens", operation_id = "revokePersonalAccessToken",
+    params(("id" = PersonalAccessTokenId, Path)), request_body = Revoke,
+    responses((status = 200, body = PersonalAccessTokenView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    caller: Caller<WritePersonalAccessTokens>,
+    Id(id): Id<PersonalAccessTokenId>,
+    Post { body, repeatable }: Post<Revoke>,
+) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, one) = authority.to_change(&app, id).await?;
+    let (one, event) = one.revoke(body.reason, app.now())?;
+    tx.save_credential(&one).await?;
+    let body = PersonalAccessTokenView::new(one, app.now());
+    let kept = repeatable.remembered(StatusCode::OK, None, &body);
+    tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
+    Ok(Answer(body))
+}
+
+/// Approve a personal access token
+///
+/// It works from the answer on. Needs `claviger:credentials:write`.
+#[utoipa::path(
+    post, path = "/v1/personal-access-tokens/{id}/approve", tag = "Personal access tokens",
+    operation_id = "approvePersonalAccessToken", params(("id" = PersonalAccessTokenId, Path)),
+    responses((status = 200, body = PersonalAccessTokenView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn approve(
+    State(app): State<App>,
+    caller: Caller<WriteCredentials>,
+    Id(id): Id<PersonalAccessTokenId>,
+) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, one) = authority.to_change(&app, id).await?;
+    let (one, event) = one.approve(authority.by.actor.id(), app.now())?;
+    tx.save_credential(&one).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
+}
+
+/// Deny a personal access token
+///
+/// It ends without having worked. Needs `claviger:credentials:write`.
+#[utoipa::path(
+    post, path = "/v1/personal-access-tokens/{id}/deny", tag = "Personal access tokens",
+    operation_id = "denyPersonalAccessToken", params(("id" = PersonalAccessTokenId, Path)),
+    responses((status = 200, body = PersonalAccessTokenView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn deny(
+    State(app): State<App>,
+    caller: Caller<WriteCredentials>,
+    Id(id): Id<PersonalAccessTokenId>,
+) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
+    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let (mut tx, one) = authority.to_change(&app, id).await?;
+    let (one, event) = one.deny(app.now())?;
+    tx.save_credential(&one).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
+}
+
+/// The world around the user who gets a token: named by id or external id, or whoever asks.
+async fn owner(
+    tx: &mut Tx<'_>,
+    authority: &Authority<'_>,
+    body: &NewPersonalAccessToken,
+    caller: PrincipalId,
+) -> Result<World, RequestError> {
+    let unknown = |pointer| {
+        let message = "there is no such user in that organization, or not for you";
+        RequestError::from(Rejection::field(pointer, "unknown_user", message))
+    };
+    let (user, pointer) = match (body.user_id, &body.user_external_id, caller) {
+        (Some(id), None, _) => (id, "/user_id"),
+        (None, Some(external_id), _) => {
+            let pointer = "/user_external_id";
+            let there = Reach::Organization(body.organization_id);
+            let covered = authority.reach.covers(body.organization_id);
+            let found = if covered { tx.within(there).user_by_external_id(external_id).await? } else { None };
+            (found.ok_or_else(|| unknown(pointer))?.id, pointer)
+        }
+        (None, None, PrincipalId::User(id)) => (id, "/organization_id"),
+        (Some(_), Some(_), _) | (None, None, PrincipalId::ServiceAccount(_)) => {
+            let message = "name the user, by user_id or by user_external_id";
+            return Err(Rejection::field("", "one_of", message).into());
+        }
+    };
+    if authority.own.is_some_and(|own| own != user) {
+        return Err(Rejection::Forbidden {
+            permission: permission::CREDENTIALS_WRITE.to_owned(),
+            message: format!(
+                "a token for somebody else needs {}; leave the user out to make your own",
+                permission::CREDENTIALS_WRITE
+            ),
+        }
+        .into());
+    }
+    World::of_member(tx, authority.reach, user, body.organization_id).await?.ok_or_else(|| unknown(pointer))
+}

@@ -1,0 +1,190 @@
+//! `claviger credential`: whatever reaches an organization, and the end of many at once.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::{
+    body::Body,
+    client::{Output, Remote, Service},
+    failure::Failure,
+    noun::{self, Noun, Paging, joined, or, short},
+    output,
+};
+
+/// List every credential of an organization, and revoke many at once
+#[derive(Debug, Args)]
+pub(crate) struct Inventory {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List them, whatever their kind
+    List {
+        #[command(flatten)]
+        filters: Filters,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Count what the filters match; with --expected that number, end them
+    Revoke {
+        #[command(flatten)]
+        filters: Filters,
+        /// How many there are, as a run without this flag counts: they end
+        #[arg(long, value_name = "NUMBER")]
+        expected: Option<u64>,
+        /// unspecified, superseded, compromised, owner_left, policy or unused
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Filters {
+    /// Of one organization: its id or slug
+    #[arg(long, value_name = "ORGANIZATION")]
+    organization: Option<String>,
+    /// api_key or personal_access_token
+    #[arg(long)]
+    kind: Option<String>,
+    /// Of one user or service account
+    #[arg(long, value_name = "ID")]
+    owner: Option<String>,
+    /// Made by this user or service account, or by operator
+    #[arg(long, value_name = "ID")]
+    created_by: Option<String>,
+    /// active, revoked, disabled, expired, not_yet_valid or pending_approval
+    #[arg(long)]
+    status: Option<String>,
+    /// With this text in the name
+    #[arg(short, long, value_name = "TEXT")]
+    query: Option<String>,
+    /// Made at this time or later (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    created_from: Option<Timestamp>,
+    /// Made before this time
+    #[arg(long, value_name = "TIME")]
+    created_before: Option<Timestamp>,
+    /// That end before this time
+    #[arg(long, value_name = "TIME")]
+    expires_before: Option<Timestamp>,
+    /// That never end
+    #[arg(long)]
+    never_expires: bool,
+    /// Neither used nor made since this time
+    #[arg(long, value_name = "TIME")]
+    unused_since: Option<Timestamp>,
+}
+
+/// What the tables need of one.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    id: String,
+    owner: Owner,
+    name: String,
+    status: String,
+    permissions: Vec<String>,
+    objects: Option<Vec<String>>,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Owner {
+    name: String,
+}
+
+/// What a revocation of many did, or would do.
+#[derive(Debug, Deserialize)]
+struct Revoked {
+    matched: u64,
+    revoked: u64,
+    credentials: Vec<Entry>,
+}
+
+pub(crate) fn run(Inventory { remote, command }: Inventory) -> Result<ExitCode, Failure> {
+    let service = remote.service()?;
+    match command {
+        Command::List { filters, paging } => {
+            let filters = filters.query(&service)?;
+            let filters: Vec<_> = filters.iter().map(|(name, value)| (*name, Some(value.as_str()))).collect();
+            noun::list::<Entry>(&service, &paging, &filters)?;
+        }
+        Command::Revoke { filters, expected, reason } => {
+            let filters = filters.query(&service)?;
+            let filters: Vec<_> = filters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let body = Body::new().with("expected", expected).with("reason", reason).json();
+            revoked(&service, &service.post_asking(&[Entry::PATH, "revoke"], &filters, &body)?)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn revoked(service: &Service, answer: &str) -> Result<(), Failure> {
+    if service.output == Output::Json {
+        return output::json(answer);
+    }
+    let Revoked { matched, revoked, credentials } = noun::understood(answer)?;
+    if revoked > 0 {
+        output::note(&format!(
+            "Revoked {revoked}: refused on that node from now on, and on every other within a second."
+        ));
+        return Ok(());
+    }
+    if !credentials.is_empty() {
+        output::answer(&output::table(Entry::TITLES, credentials.into_iter().map(Noun::row)))?;
+    }
+    output::note(&format!(
+        "{matched} would end. Nothing was done yet: repeat this with --expected {matched} to revoke them."
+    ));
+    Ok(())
+}
+
+impl Filters {
+    fn query(self, service: &Service) -> Result<Vec<(&'static str, String)>, Failure> {
+        let filters = [
+            ("organization_id", service.organization_id(self.organization.as_deref())?),
+            ("kind", self.kind),
+            ("principal_id", self.owner),
+            ("created_by", self.created_by),
+            ("status", self.status),
+            ("q", self.query),
+            ("created_from", self.created_from.map(|at| at.to_string())),
+            ("created_before", self.created_before.map(|at| at.to_string())),
+            ("expires_before", self.expires_before.map(|at| at.to_string())),
+            ("never_expires", self.never_expires.then(|| "true".to_owned())),
+            ("unused_since", self.unused_since.map(|at| at.to_string())),
+        ];
+        Ok(filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+    }
+}
+
+impl Noun for Entry {
+    const PATH: &'static str = "credentials";
+    const COMMAND: &'static str = "credential";
+    const TITLES: &'static [&'static str] =
+        &["ID", "OWNER", "NAME", "STATUS", "PERMISSIONS", "OBJECTS", "EXPIRES", "LAST USED"];
+
+    fn row(self) -> Vec<String> {
+        vec![
+            self.id,
+            self.owner.name,
+            self.name,
+            self.status,
+            self.permissions.join(" "),
+            joined(self.objects, "any"),
+            self.expires_at.map_or_else(|| "never".to_owned(), |at| short(&at)),
+            self.last_used_at.map_or_else(|| "never".to_owned(), |at| short(&at)),
+        ]
+    }
+
+    fn details(self) -> Vec<(&'static str, String)> {
+        vec![("id", self.id), ("name", self.name), ("expires", or(self.expires_at, "never"))]
+    }
+}

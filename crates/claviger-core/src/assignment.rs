@@ -48,7 +48,7 @@ pub struct Assignment {
     pub id: AssignmentId,
     /// Who holds it.
     pub principal: PrincipalId,
-    /// The principal's organization.
+    /// The principal's organization; of a user's, the one with whose membership it ends.
     pub home: OrganizationId,
     /// Where it counts.
     pub scope: Scope,
@@ -66,6 +66,10 @@ pub struct NewAssignment {
     /// Who gets it.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub principal_id: PrincipalId,
+    /// Which of a user's organizations: where it counts and, with instance scope, with which it ends. A service account
+    /// has one only, and may leave this out.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub organization_id: Option<OrganizationId>,
     /// Name or id of a role.
     pub role: Option<String>,
     /// A permission.
@@ -85,6 +89,18 @@ pub enum ScopeName {
     Organization,
     /// Every organization.
     Instance,
+}
+
+/// The names of the roles and the direct permissions that count in `scope`.
+pub fn names_in(assignments: &[Assignment], scope: Scope) -> (Vec<&str>, Vec<&str>) {
+    let (mut roles, mut permissions) = (Vec::new(), Vec::new());
+    for assignment in assignments.iter().filter(|assignment| assignment.scope == scope) {
+        match &assignment.granted {
+            Granted::Role { name, .. } => roles.push(name.as_str()),
+            Granted::Permission(permission) => permissions.push(permission.as_str()),
+        }
+    }
+    (roles, permissions)
 }
 
 impl Assignment {

@@ -106,6 +106,37 @@ impl Grantor<'_> {
         }
     }
 
+    /// Letting somebody be taken for a user who holds `held`, be it by a link on which they choose the user's password: that
+    /// gives all of it, wherever it counts, and free of any limit of the credential that asks.
+    pub fn may_let_in(&self, held: &PermissionSet) -> Result<(), Rejection> {
+        let Self::Credential(found) = self else { return Ok(()) };
+        if held.is_empty() || self.may_give_anything(None) {
+            return Ok(());
+        }
+        self.may_give(held, None)?;
+        let wanted = Widening {
+            principal: found.principal.id,
+            organization: found.organization.id,
+            permissions: &found.credential.permissions,
+            held_everywhere: held,
+            objects: None,
+            networks: None,
+            expires_at: None,
+            environment: Environment::Live,
+            limits: &Limits::default(),
+        };
+        match beyond_limits(&found.credential, &wanted) {
+            None => Ok(()),
+            Some(how) => Err(Rejection::Forbidden {
+                permission: GRANTS_WRITE.to_owned(),
+                message: format!(
+                    "whoever is let in as this user would reach beyond the credential you use: it {how}; {GRANTS_WRITE} \
+                     with instance scope would allow it"
+                ),
+            }),
+        }
+    }
+
     /// Lifting limits of a principal, which bound all its credentials, those of the caller perhaps among them.
     pub fn may_lift_limits(&self, organization: OrganizationId) -> Result<(), Rejection> {
         if self.may_give_anything(Some(organization)) {
@@ -339,6 +370,27 @@ mod tests {
         check((GRANTS_WRITE, ""), wanted, |own, _| limited(own), "ok");
         check((GRANTS_WRITE, ""), wanted, |_, wanted| wanted.organization = elsewhere(), "forbidden a");
         check(("", GRANTS_WRITE), wanted, |_, wanted| wanted.organization = elsewhere(), "ok");
+    }
+
+    #[test]
+    fn nobody_lets_somebody_in_as_a_user_who_holds_more() {
+        let check = |(held, everywhere): (&str, &str), limited: bool, users: &str, expected: &str| {
+            let mut found = World::new().caller(held, everywhere);
+            found.credential.expires_at = limited.then(|| at(9));
+            assert_eq!(
+                said(&Grantor::Credential(&found).may_let_in(&set(users))),
+                expected,
+                "{held} {everywhere} {users}"
+            );
+        };
+        check(("", ""), true, "", "ok");
+        check(("", "a b"), false, "a", "ok");
+        check(("", "a b"), true, "a", BEYOND);
+        check(("", "a b"), false, "a c", "forbidden c");
+        check(("a", ""), false, "a", "forbidden a");
+        check((GRANTS_WRITE, ""), false, "a", "forbidden a");
+        check(("", GRANTS_WRITE), true, "a b c", "ok");
+        assert_eq!(said(&Grantor::Operator.may_let_in(&set("a"))), "ok");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    assignment::{Assignment, Granted, Scope},
+    assignment::{Assignment, Scope, names_in},
     audit::{Action, Chain, Event, Touched},
     invalid::{FieldErrors, Rejection, present},
     limit::{self, NewQuota, NewRateLimit},
@@ -174,14 +174,7 @@ impl ServiceAccount {
             action = if disabled { Action::ServiceAccountDisabled } else { Action::ServiceAccountEnabled };
         }
         let (mut before, mut after) = (self.told(), new.told());
-        let here = held.iter().filter(|assignment| assignment.scope == Scope::Organization(self.organization));
-        let (mut roles, mut permissions) = (Vec::new(), Vec::new());
-        for assignment in here {
-            match &assignment.granted {
-                Granted::Role { name, .. } => roles.push(name.as_str()),
-                Granted::Permission(permission) => permissions.push(permission.as_str()),
-            }
-        }
+        let (roles, permissions) = names_in(held, Scope::Organization(self.organization));
         if let Some(wanted) = &changes.roles {
             (before["roles"], after["roles"]) = (json!(roles), json!(wanted));
         }
@@ -223,6 +216,7 @@ mod tests {
     use claviger_token::RoleId;
 
     use super::*;
+    use crate::assignment::Granted;
     use crate::fixtures::{at, elsewhere, now, rng, said};
 
     fn create(members: serde_json::Value) -> Result<(ServiceAccount, Event), Rejection> {

@@ -42,6 +42,10 @@ macro_rules! permitted {
 permitted! {
     ReadOrganizations = ORGANIZATIONS_READ,
     WriteOrganizations = ORGANIZATIONS_WRITE,
+    ReadUsers = USERS_READ,
+    WriteUsers = USERS_WRITE,
+    ReadMembers = MEMBERS_READ,
+    WriteMembers = MEMBERS_WRITE,
     ReadServiceAccounts = SERVICE_ACCOUNTS_READ,
     WriteServiceAccounts = SERVICE_ACCOUNTS_WRITE,
     ReadApis = APIS_READ,

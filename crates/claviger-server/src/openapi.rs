@@ -24,6 +24,8 @@ use crate::{app::App, router::described};
         (name = "Token", description = "A credential about itself"),
         (name = "API keys", description = "Credentials of service accounts"),
         (name = "Organizations", description = "The customers, their ceiling and policy"),
+        (name = "Members", description = "Who belongs to an organization, and what they may do there"),
+        (name = "Users", description = "People, who may belong to several organizations"),
         (name = "Service accounts", description = "The non-person principals of an organization"),
         (name = "APIs", description = "What is protected, and which permissions it declares"),
         (name = "Roles and assignments", description = "Who may do what"),

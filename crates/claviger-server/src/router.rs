@@ -15,8 +15,8 @@ use crate::{
     app::App,
     health, log,
     manage::{
-        api, api_key, assignment, audit_event, inventory, organization, personal_access_token, policy, role,
-        service_account, token, usage,
+        api, api_key, assignment, audit_event, inventory, member, organization, personal_access_token, policy, role,
+        service_account, token, usage, user,
     },
     metrics,
     openapi::{self, Document},
@@ -50,6 +50,12 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(organization::show, organization::update, organization::delete))
         .routes(routes!(policy::show, policy::update))
         .routes(routes!(policy::preview))
+        .routes(routes!(member::list))
+        .routes(routes!(member::show, member::put, member::remove))
+        .routes(routes!(user::list, user::create))
+        .routes(routes!(user::show, user::update, user::delete))
+        .routes(routes!(user::put_by_external_id))
+        .routes(routes!(user::reset_password))
         .routes(routes!(service_account::list, service_account::create))
         .routes(routes!(service_account::show, service_account::update, service_account::delete))
         // May do what

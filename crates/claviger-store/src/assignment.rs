@@ -1,6 +1,6 @@
 //! Assignments in storage, and what they add up to.
 
-use claviger_core::{Assignment, Granted, Scope};
+use claviger_core::{Assignment, Granted, Reach, Scope};
 use claviger_token::{AssignmentId, OrganizationId, PermissionSet, PrincipalId};
 
 use crate::{
@@ -33,6 +33,21 @@ impl View<'_> {
         self.page(query, "a.home", organization, page, "a.id").await?.iter().map(read).collect()
     }
 
+    /// All that these principals hold in one organization, or with it as their home.
+    pub async fn assignments_in(
+        &mut self,
+        organization: OrganizationId,
+        principals: impl IntoIterator<Item = PrincipalId>,
+    ) -> Result<Vec<Assignment>, StoreError> {
+        let principals: Vec<_> = principals.into_iter().map(text).collect();
+        if principals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = sql(COLUMNS).and_bind(" WHERE a.home = ?", text(organization)).and(" AND a.principal IN ");
+        let query = self.bound(query.and_list(principals), "a.home");
+        self.executor.all(query.and(" ORDER BY a.id")).await?.iter().map(read).collect()
+    }
+
     /// All of one principal.
     pub async fn assignments_of(&mut self, principal: PrincipalId) -> Result<Vec<Assignment>, StoreError> {
         let query = self.bound(sql(COLUMNS).and_bind(" WHERE a.principal = ?", text(principal)), "a.home");
@@ -51,6 +66,14 @@ impl View<'_> {
                          FROM assignment a
                          WHERE a.principal = $1 AND (a.organization = $2 OR a.organization IS NULL)");
         sum(&self.executor.all(query.bind(text(principal)).bind(text(organization))).await?)
+    }
+
+    /// All that a principal holds anywhere, whatever the reach.
+    pub async fn held_anywhere(&mut self, principal: PrincipalId) -> Result<PermissionSet, StoreError> {
+        let query =
+            sql("SELECT a.permission, (SELECT r.permissions FROM role r WHERE r.id = a.role) AS role_permissions
+                         FROM assignment a WHERE a.principal = $1");
+        sum(&self.executor.all(query.bind(text(principal))).await?)
     }
 
     /// The part of what a principal holds that has instance scope, whatever the reach.
@@ -94,6 +117,21 @@ impl Tx<'_> {
         self.execute(insert).await.map(drop)
     }
 
+    /// Removes what has this home, of one principal or of all, and tells what it was.
+    pub(crate) async fn delete_assignments_at(
+        &mut self,
+        home: OrganizationId,
+        principal: Option<PrincipalId>,
+    ) -> Result<Vec<Assignment>, StoreError> {
+        const THESE: &str = " WHERE a.home = ?";
+        let of = " AND a.principal = ?";
+        let query = sql(COLUMNS).and_bind(THESE, text(home)).and_if(of, principal.map(text)).and(" ORDER BY a.id");
+        let gone = self.to_change(Reach::Instance).executor.all(query).await?;
+        let delete = sql("DELETE FROM assignment AS a").and_bind(THESE, text(home)).and_if(of, principal.map(text));
+        self.execute(delete).await?;
+        gone.iter().map(read).collect()
+    }
+
     /// Removes one, and tells whether it was still there: of two who remove it, one did.
     pub async fn delete_assignment(&mut self, id: AssignmentId) -> Result<bool, StoreError> {
         let delete = sql("DELETE FROM assignment WHERE id = $1").bind(text(id));
@@ -101,7 +139,7 @@ impl Tx<'_> {
     }
 }
 
-fn read(row: &Row) -> Result<Assignment, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<Assignment, StoreError> {
     let granted = match row.parse_or_null("role")? {
         Some(id) => Granted::Role { id, name: row.text("role_name")? },
         None => Granted::Permission(row.parse("permission")?),

@@ -1,6 +1,6 @@
 //! Organizations in storage.
 
-use claviger_core::{Metadata, Name, Organization, Slug};
+use claviger_core::{Metadata, Name, Organization, Scope, Slug};
 use claviger_token::{CredentialId, OrganizationId};
 use jiff::Timestamp;
 
@@ -63,8 +63,8 @@ impl Tx<'_> {
         self.execute(bound(update, new)?.bind(new.deleted_at)).await.map(drop)
     }
 
-    /// Ends every service account and key in a deleted organization, so that nothing comes back with it. Tells which
-    /// credentials ended.
+    /// Ends every service account, membership and credential in a deleted organization, so that nothing comes back with
+    /// it. Tells which credentials ended.
     pub async fn end_all_in_organization(
         &mut self,
         id: OrganizationId,
@@ -74,6 +74,18 @@ impl Tx<'_> {
         let accounts = sql("UPDATE service_account SET deleted_at = $2, disabled_at = COALESCE(disabled_at, $2)
                             WHERE organization = $1 AND deleted_at IS NULL");
         self.execute(accounts.bind(text(id)).bind(now)).await?;
+        // Users live on, without what they held here: with instance scope, too, it was theirs as members.
+        for assignment in self.delete_assignments_at(id, None).await? {
+            if assignment.scope == Scope::Instance {
+                self.also(assignment.delete());
+            }
+        }
+        let revoke = sql("UPDATE invitation SET revoked_at = $2
+                          WHERE organization = $1 AND revoked_at IS NULL AND accepted_at IS NULL");
+        self.execute(revoke.bind(text(id)).bind(now)).await?;
+        for table in ["membership", "one_time_code", "session"] {
+            self.execute(sql(&format!("DELETE FROM {table} WHERE organization = $1")).bind(text(id))).await?;
+        }
         self.end_credentials(Owner::Organization(id), now).await
     }
 }

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Id,
-    service_account::{permission, role},
+    rights::{Holder, permission, role},
 };
 use crate::{
     app::App,
@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct AssignmentView {
     id: AssignmentId,
     principal_id: PrincipalId,
-    /// The principal's organization.
+    /// The principal's organization; of a user's, the one with whose membership it ends.
     organization_id: OrganizationId,
     scope: ScopeName,
     /// The role's name, or null for a direct permission.
@@ -107,7 +107,7 @@ pub(crate) async fn create(
         caller.must_reach_instance()?;
     }
     let mut tx = app.store.begin(caller.by()).await?;
-    let home = home(&mut tx.to_change(caller.reach()), body.principal_id).await?;
+    let Holder { principal, home } = holder(&mut tx.to_change(caller.reach()), &body).await?;
     let (granted, permissions) = match (&body.role, &body.permission) {
         // With instance scope only the instance's roles: an organization could widen one of its own afterwards.
         (Some(called), None) => {
@@ -126,12 +126,12 @@ pub(crate) async fn create(
         ScopeName::Instance => Scope::Instance,
     };
     caller.grantor().may_give(&permissions, scope.organization())?;
-    let held = tx.within(Reach::Instance).assignments_of(body.principal_id).await?;
+    let held = tx.within(Reach::Instance).assignments_of(principal).await?;
     if held.iter().any(|assignment| assignment.granted == granted && assignment.scope == scope) {
         let message = "the principal holds this already".to_owned();
         return Err(Rejection::Conflict { code: "taken", message }.into());
     }
-    let (assignment, event) = Assignment::create(body.principal_id, home, scope, granted, app.now(), &mut app.rng());
+    let (assignment, event) = Assignment::create(principal, home, scope, granted, app.now(), &mut app.rng());
     tx.insert_assignment(&assignment).await?;
     let location = format!("/v1/assignments/{}", assignment.id);
     let body = AssignmentView::from(assignment);
@@ -180,12 +180,31 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The organization of a principal that the caller can see.
-async fn home(view: &mut claviger_store::View<'_>, principal: PrincipalId) -> Result<OrganizationId, RequestError> {
-    let account = match principal {
-        PrincipalId::ServiceAccount(id) => view.service_account(id).await?,
-        PrincipalId::User(_) => None,
+/// A principal that the caller can see, in one of its organizations.
+async fn holder(view: &mut claviger_store::View<'_>, body: &NewAssignment) -> Result<Holder, RequestError> {
+    let named = |pointer, code, message| RequestError::from(Rejection::field(pointer, code, message));
+    let unknown = || named("/principal_id", "unknown_principal", "there is no such principal, or not for you");
+    let home = match body.principal_id {
+        PrincipalId::ServiceAccount(id) => {
+            let home = view.service_account(id).await?.ok_or_else(unknown)?.organization;
+            if body.organization_id.is_some_and(|organization| organization != home) {
+                let message = "the service account belongs to another organization, and only there; leave this out";
+                return Err(named("/organization_id", "other_organization", message));
+            }
+            home
+        }
+        PrincipalId::User(id) => {
+            // Locked: whoever leaves meanwhile takes along what is given here, or it is not given.
+            let user = view.user(id).await?.ok_or_else(unknown)?;
+            let Some(home) = body.organization_id else {
+                return Err(named("/organization_id", "required", "name one of the user's organizations"));
+            };
+            if view.membership(home, user.id).await?.is_none() {
+                let message = "the user is not a member of this organization, or it is not for you";
+                return Err(named("/organization_id", "not_a_member", message));
+            }
+            home
+        }
     };
-    let unknown = "there is no such principal, or not for you";
-    Ok(account.ok_or_else(|| Rejection::field("/principal_id", "unknown_principal", unknown))?.organization)
+    Ok(Holder { principal: body.principal_id, home })
 }

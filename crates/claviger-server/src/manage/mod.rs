@@ -6,13 +6,16 @@ pub(crate) mod assignment;
 pub(crate) mod audit_event;
 mod credential;
 pub(crate) mod inventory;
+pub(crate) mod member;
 pub(crate) mod organization;
 pub(crate) mod personal_access_token;
 pub(crate) mod policy;
+pub(crate) mod rights;
 pub(crate) mod role;
 pub(crate) mod service_account;
 pub(crate) mod token;
 pub(crate) mod usage;
+pub(crate) mod user;
 
 use claviger_core::{Reach, Rejection};
 use claviger_store::Tx;
@@ -22,7 +25,7 @@ use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
 };
-use claviger_token::TypedId;
+use claviger_token::{Secret, TypedId};
 
 use crate::{
     app::App,
@@ -58,6 +61,11 @@ async fn must_not_reach_further<P: Permitted>(
     caller.must_reach_instance()
 }
 
+/// The address of a page that takes the code of a link. Whoever has it has what it opens, so it is a secret as a whole.
+fn link(app: &App, page: &str, code: &Secret) -> Secret {
+    Secret::new(format!("{}/{page}?code={}", app.config.public_url, code.expose()))
+}
+
 /// The id in the path. One that cannot be an id of this kind is answered as one that is not there.
 pub(crate) struct Id<T>(pub T);
 
@@ -67,5 +75,19 @@ impl<T: TypedId + Send> FromRequestParts<App> for Id<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
         let Path(text) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| RequestError::NotFound)?;
         text.parse().map(Self).map_err(|_| RequestError::NotFound)
+    }
+}
+
+/// The two ids in the path: what is meant, and where.
+pub(crate) struct Ids<A, B>(pub A, pub B);
+
+impl<A: TypedId + Send, B: TypedId + Send> FromRequestParts<App> for Ids<A, B> {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
+        let ids = Path::<(String, String)>::from_request_parts(parts, app).await;
+        let Path((one, other)) = ids.map_err(|_| RequestError::NotFound)?;
+        let (one, other) = (one.parse().ok(), other.parse().ok());
+        one.zip(other).map(|(one, other)| Self(one, other)).ok_or(RequestError::NotFound)
     }
 }

@@ -2,16 +2,19 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{
-    Assignment, Granted, Grantor, NewServiceAccount, Reach, Rejection, Scope, ServiceAccount, ServiceAccountChanges,
+    Assignment, NewServiceAccount, Reach, Rejection, Scope, ServiceAccount, ServiceAccountChanges, names_in,
 };
-use claviger_store::Tx;
-use claviger_token::{OrganizationId, Permission, PermissionSet, Quota, RateLimit, ServiceAccountId};
+use claviger_token::{OrganizationId, Quota, RateLimit, ServiceAccountId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, must_be_few, must_not_reach_further, shown};
+use super::{
+    Id, must_not_reach_further,
+    rights::{Holder, Wanted, set_rights},
+    shown,
+};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -65,15 +68,9 @@ impl From<ServiceAccount> for ServiceAccountView {
 
 impl ServiceAccountView {
     fn with_rights(self, assignments: &[Assignment]) -> Self {
-        let here = |assignment: &&Assignment| assignment.scope == Scope::Organization(self.organization_id);
-        let (mut roles, mut permissions) = (Vec::new(), Vec::new());
-        for assignment in assignments.iter().filter(here) {
-            match &assignment.granted {
-                Granted::Role { name, .. } => roles.push(name.clone()),
-                Granted::Permission(permission) => permissions.push(permission.to_string()),
-            }
-        }
-        Self { roles: Some(roles), permissions: Some(permissions), ..self }
+        let (roles, permissions) = names_in(assignments, Scope::Organization(self.organization_id));
+        let owned = |names: Vec<&str>| Some(names.into_iter().map(str::to_owned).collect());
+        Self { roles: owned(roles), permissions: owned(permissions), ..self }
     }
 }
 
@@ -131,7 +128,7 @@ pub(crate) async fn create(
     let (account, event) = ServiceAccount::create(&body, app.now(), &mut app.rng())?;
     tx.insert_service_account(&account).await?;
     let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
-    let assignments = set_rights(&app, &mut tx, &account, Vec::new(), wanted, caller.grantor()).await?;
+    let assignments = set_rights(&app, &mut tx, holder(&account), Vec::new(), wanted, caller.grantor()).await?;
     let location = format!("/v1/service-accounts/{}", account.id);
     let body = ServiceAccountView::from(account).with_rights(&assignments);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
@@ -186,7 +183,7 @@ pub(crate) async fn update(
     }
     tx.save_service_account(&account).await?;
     let wanted = Wanted { roles: changes.roles.as_deref(), permissions: changes.permissions.as_deref() };
-    let assignments = set_rights(&app, &mut tx, &account, held, wanted, caller.grantor()).await?;
+    let assignments = set_rights(&app, &mut tx, holder(&account), held, wanted, caller.grantor()).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(Answer(ServiceAccountView::from(account).with_rights(&assignments)))
 }
@@ -214,85 +211,6 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What somebody wants a service account to hold in its organization; `None` leaves it.
-struct Wanted<'a> {
-    roles: Option<&'a [String]>,
-    permissions: Option<&'a [String]>,
-}
-
-/// Makes the assignments in the account's organization those that are wanted, out of those that it has (`held`), if the
-/// grantor may give what is new.
-async fn set_rights(
-    app: &App,
-    tx: &mut Tx<'_>,
-    account: &ServiceAccount,
-    held: Vec<Assignment>,
-    wanted: Wanted<'_>,
-    grantor: Grantor<'_>,
-) -> Result<Vec<Assignment>, RequestError> {
-    let home = account.organization;
-    let here = |assignment: &Assignment| assignment.scope == Scope::Organization(home);
-    must_be_few("/roles", wanted.roles.unwrap_or_default().len())?;
-    must_be_few("/permissions", wanted.permissions.unwrap_or_default().len())?;
-    let mut targets = Vec::new();
-    for (index, called) in wanted.roles.unwrap_or_default().iter().enumerate() {
-        targets.push(role(tx, Some(home), called, &format!("/roles/{index}")).await?);
-    }
-    let declared = tx.within(Reach::Organization(home)).declared_permissions().await?;
-    for (index, name) in wanted.permissions.unwrap_or_default().iter().enumerate() {
-        targets.push(permission(&declared, name, &format!("/permissions/{index}"))?);
-    }
-    let mut kept = Vec::new();
-    for assignment in held {
-        let named = match &assignment.granted {
-            Granted::Role { .. } => wanted.roles.is_some(),
-            Granted::Permission(_) => wanted.permissions.is_some(),
-        };
-        if here(&assignment) && named && !targets.iter().any(|(granted, _)| *granted == assignment.granted) {
-            tx.delete_assignment(assignment.id).await?;
-        } else {
-            kept.push(assignment);
-        }
-    }
-    for (granted, permissions) in targets {
-        if kept.iter().any(|assignment| here(assignment) && assignment.granted == granted) {
-            continue;
-        }
-        grantor.may_give(&permissions, Some(home))?;
-        let scope = Scope::Organization(home);
-        let (assignment, _) = Assignment::create(account.id.into(), home, scope, granted, app.now(), &mut app.rng());
-        tx.insert_assignment(&assignment).await?;
-        kept.push(assignment);
-    }
-    Ok(kept)
-}
-
-/// A role by name or id, with what it holds: one of the organization's or the instance's, or (`None`) the instance's only.
-pub(super) async fn role(
-    tx: &mut Tx<'_>,
-    organization: Option<OrganizationId>,
-    called: &str,
-    pointer: &str,
-) -> Result<(Granted, PermissionSet), RequestError> {
-    let reach = organization.map_or(Reach::Instance, Reach::Organization);
-    let role = tx.within(reach).role_called(called, organization).await?;
-    let role = role.ok_or_else(|| {
-        Rejection::field(pointer, "unknown_role", "there is no such role here; GET /v1/roles lists what there is")
-    })?;
-    Ok((Granted::Role { id: role.id, name: role.name }, role.permissions))
-}
-
-/// A permission that some API declares.
-pub(super) fn permission(
-    declared: &PermissionSet,
-    name: &str,
-    pointer: &str,
-) -> Result<(Granted, PermissionSet), RequestError> {
-    let permission: Permission =
-        name.parse().map_err(|error| Rejection::field(pointer, "invalid_permission", format!("{error}")))?;
-    if !declared.contains(name) {
-        let message = format!("no API declares {name}; GET /v1/apis lists what there is");
-        return Err(Rejection::field(pointer, "unknown_permission", message).into());
-    }
-    Ok((Granted::Permission(permission.clone()), std::iter::once(permission).collect()))
+fn holder(account: &ServiceAccount) -> Holder {
+    Holder { principal: account.id.into(), home: account.organization }
 }

@@ -183,6 +183,19 @@ impl TestApp {
         text(&self.root().post("/v1/service-accounts", account).await.expect(StatusCode::CREATED)["id"])
     }
 
+    /// A user who belongs nowhere yet.
+    pub(crate) async fn user(&self, email: &str) -> String {
+        text(&self.root().post("/v1/users", json!({ "email": email })).await.expect(StatusCode::CREATED)["id"])
+    }
+
+    /// The key of a service account with this role in an organization.
+    pub(crate) async fn holder_of(&self, role: &str, organization: &str) -> Key {
+        let account = self.account_in(organization, &[]).await;
+        let path = format!("/v1/service-accounts/{account}");
+        self.root().patch(&path, json!({ "roles": [role] })).await.expect(StatusCode::OK);
+        self.key(&account, &["claviger:*"], json!({})).await
+    }
+
     /// A key, with what else its maker asks for.
     pub(crate) async fn key(&self, account: &str, permissions: &[&str], more: Value) -> Key {
         let mut body = json!({ "service_account_id": account, "name": "ci", "permissions": permissions });
@@ -234,6 +247,10 @@ impl Client<'_> {
         self.send(Method::POST, path, Some(body), &[]).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PUT, path, Some(body), &[]).await
+    }
+
     pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
         self.send(Method::PATCH, path, Some(body), &[]).await
     }
@@ -275,8 +292,9 @@ impl Reply {
     pub(crate) async fn read(app: &TestApp, response: reqwest::Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null);
-        if let Some(token) = body["token"].as_str() {
-            app.handed_out.lock().unwrap().push(token.to_owned());
+        let code = body["url"].as_str().and_then(|url| url.split_once("?code="));
+        if let Some(secret) = body["token"].as_str().or(code.map(|(_, code)| code)) {
+            app.handed_out.lock().unwrap().push(secret.to_owned());
         }
         Self { status, headers, body }
     }

@@ -41,6 +41,17 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/v1/organizations/{id}/policy", "YYYY"),
     ("PATCH", "/v1/organizations/{id}/policy", "YYPP"),
     ("POST", "/v1/organizations/{id}/policy/preview", "YYPP"),
+    ("GET", "/v1/organizations/{id}/members", "YYPY"),
+    ("GET", "/v1/organizations/{id}/members/{user}", "YYPY"),
+    ("PUT", "/v1/organizations/{id}/members/{user}", "YYPP"),
+    ("DELETE", "/v1/organizations/{id}/members/{user}", "YYPP"),
+    ("GET", "/v1/users", "YYPY"),
+    ("POST", "/v1/users", "YPPP"),
+    ("GET", "/v1/users/{id}", "YYPY"),
+    ("PATCH", "/v1/users/{id}", "YPPP"),
+    ("DELETE", "/v1/users/{id}", "YPPP"),
+    ("PUT", "/v1/users/by-external-id/{id}", "YPPP"),
+    ("POST", "/v1/users/{id}/password-reset", "YPPP"),
     ("GET", "/v1/service-accounts", "YYPY"),
     ("POST", "/v1/service-accounts", "YYPP"),
     ("GET", "/v1/service-accounts/{id}", "YYPY"),
@@ -75,12 +86,14 @@ fn nobodys(path: &str) -> String {
         "organizations" => "org",
         "token" | "verify" | "explain" | "usage" | "credentials" | "audit-events" => return path.to_owned(),
         "service-accounts" => "sa",
+        "users" => "user",
         "apis" => "api",
         "roles" => "role",
         "assignments" => "asg",
         other => panic!("which ids does {other} have?"),
     };
-    path.replace("{id}", &format!("{prefix}_01h455vb4pex5vsknk084sn02q"))
+    let user = "user_01h455vb4pex5vsknk084sn02q";
+    path.replace("{id}", &format!("{prefix}_01h455vb4pex5vsknk084sn02q")).replace("{user}", user)
 }
 
 fn body(method: &Method, path: &str) -> Option<Value> {
@@ -94,6 +107,8 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             Some(json!({ "organization_id": organization, "name": "x", "permissions": [] }))
         }
         ("POST", "/v1/organizations") => Some(json!({ "name": " refused after the authorization " })),
+        ("PUT", "/v1/organizations/{id}/members/{user}") => Some(json!({ "roles": [] })),
+        ("POST", "/v1/users") | ("PUT", "/v1/users/by-external-id/{id}") => Some(json!({ "email": "refused" })),
         ("POST", "/v1/service-accounts") => Some(json!({ "organization_id": organization, "name": "x" })),
         ("POST", "/v1/apis") => Some(json!({ "identifier": "x", "name": "x", "permissions": [] })),
         ("POST", "/v1/roles") => Some(json!({ "name": "x", "organization_id": organization, "permissions": [] })),

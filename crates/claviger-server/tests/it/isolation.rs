@@ -15,17 +15,30 @@ on_both_databases! {
         let assignments = app.root().get(&format!("/v1/assignments?principal_id={account}")).await.expect(StatusCode::OK);
         let assignment = text(&assignments["items"][0]["id"]);
 
-        let (_, attacker) = app.account("attacker", &[]).await;
+        let user = app.user("victim@acme.test").await;
+        let member = format!("/v1/organizations/{victim}/members/{user}");
+        app.root().put(&member, json!({ "roles": ["member"] })).await.expect(StatusCode::CREATED);
+        let own_member = "/v1/organizations/{own}/members/{}";
+
+        let (own, attacker) = app.account("attacker", &[]).await;
         let path = format!("/v1/service-accounts/{attacker}");
         app.root().patch(&path, json!({ "roles": ["organization-admin"] })).await.expect(StatusCode::OK);
         let attacker = app.key(&attacker, &["claviger:*"], json!({})).await;
         let client = app.client(&attacker.token);
 
-        let tries: [(Method, String, &str, Option<Value>); 15] = [
+        let tries: [(Method, String, &str, Option<Value>); 23] = [
             (Method::GET, "/v1/organizations/{}".into(), &victim, None),
             (Method::PATCH, "/v1/organizations/{}".into(), &victim, Some(json!({ "name": "mine" }))),
             (Method::GET, "/v1/organizations/{}/policy".into(), &victim, None),
             (Method::PATCH, "/v1/organizations/{}/policy".into(), &victim, Some(json!({ "wildcard_allowed": true }))),
+            (Method::GET, "/v1/organizations/{}/members".into(), &victim, None),
+            (Method::GET, format!("/v1/organizations/{{}}/members/{user}"), &victim, None),
+            (Method::PUT, format!("/v1/organizations/{{}}/members/{user}"), &victim, Some(json!({ "roles": [] }))),
+            (Method::DELETE, format!("/v1/organizations/{{}}/members/{user}"), &victim, None),
+            (Method::GET, own_member.replace("{own}", &own), &user, None),
+            (Method::PUT, own_member.replace("{own}", &own), &user, Some(json!({ "roles": [] }))),
+            (Method::DELETE, own_member.replace("{own}", &own), &user, None),
+            (Method::GET, "/v1/users/{}".into(), &user, None),
             (Method::GET, "/v1/service-accounts/{}".into(), &account, None),
             (Method::PATCH, "/v1/service-accounts/{}".into(), &account, Some(json!({ "disabled": true }))),
             (Method::DELETE, "/v1/service-accounts/{}".into(), &account, None),
@@ -47,10 +60,11 @@ on_both_databases! {
         }
         assert_eq!(app.code(&key.token).await, "valid");
 
-        for list in ["organizations", "service-accounts", "api-keys", "assignments", "audit-events"] {
+        for list in ["organizations", "service-accounts", "api-keys", "assignments", "audit-events", "users"] {
             let filter = if list == "organizations" { String::new() } else { format!("?organization_id={victim}") };
             let found = client.get(&format!("/v1/{list}{filter}")).await.expect(StatusCode::OK);
-            assert!(!found.to_string().contains(&victim), "{list}: {found}");
+            let found = found.to_string();
+            assert!(!found.contains(&victim) && !found.contains(&user), "{list}: {found}");
         }
         let found = client.get(&format!("/v1/roles?organization_id={victim}")).await.expect(StatusCode::OK);
         assert!(!found.to_string().contains(&role));

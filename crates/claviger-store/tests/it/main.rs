@@ -29,6 +29,7 @@ mod database;
 mod found;
 mod idempotency;
 mod log;
+mod membership;
 mod one_time_code;
 mod organization;
 mod quota;

@@ -1,0 +1,293 @@
+//! Tokens of users: made, used, narrowed, renewed, approved and ended, and never more than their user.
+
+use jiff::SignedDuration;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::app::{Key, TestApp, text};
+
+const READ: &str = "invoices:read";
+const WRITE: &str = "invoices:write";
+const OWN: &str = "claviger:personal_access_tokens:write";
+
+/// A user who is a member of an organization, and what the tests do with one.
+struct Member<'a> {
+    app: &'a TestApp,
+    user: String,
+    organization: String,
+}
+
+impl<'a> Member<'a> {
+    async fn join(app: &'a TestApp, organization: &str, email: &str, roles: &[&str], permissions: &[&str]) -> Self {
+        let made =
+            app.root().post("/v1/users", json!({ "email": email, "name": email })).await.expect(StatusCode::CREATED);
+        let member = Self { app, user: text(&made["id"]), organization: organization.to_owned() };
+        member.hold(roles, permissions).await;
+        member
+    }
+
+    async fn hold(&self, roles: &[&str], permissions: &[&str]) {
+        let path = format!("/v1/organizations/{}/members/{}", self.organization, self.user);
+        let rights = json!({ "roles": roles, "permissions": permissions });
+        let status = self.app.root().send(reqwest::Method::PUT, &path, Some(rights), &[]).await.status;
+        assert!(status.is_success(), "{status}");
+    }
+
+    async fn leave(&self) {
+        let path = format!("/v1/organizations/{}/members/{}", self.organization, self.user);
+        self.app.root().delete(&path).await.expect(StatusCode::NO_CONTENT);
+    }
+
+    fn body(&self, permissions: &[&str], more: Value) -> Value {
+        let mut body = json!({
+            "user_id": self.user, "organization_id": self.organization, "name": "laptop", "permissions": permissions,
+        });
+        body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        body
+    }
+
+    async fn token(&self, permissions: &[&str], more: Value) -> Key {
+        let made = self.app.root().post("/v1/personal-access-tokens", self.body(permissions, more)).await;
+        Key::from(made.expect(StatusCode::CREATED))
+    }
+
+    async fn code(&self, key: &Key, permission: &str) -> String {
+        text(&self.app.verify(&key.token, json!({ "permissions": [permission] })).await["code"])
+    }
+}
+
+/// Acme, where Alice may read and write invoices.
+async fn alice(app: &TestApp) -> Member<'_> {
+    app.declare_invoices().await;
+    let (organization, _) = app.account("acme", &[]).await;
+    Member::join(app, &organization, "alice@acme.test", &["member"], &[READ, WRITE]).await
+}
+
+fn path(key: &Key, action: &str) -> String {
+    format!("/v1/personal-access-tokens/{}{action}", key.id)
+}
+
+on_both_databases! {
+    async fn a_token_does_what_its_user_may_and_no_more(app: &TestApp) {
+        let alice = alice(app).await;
+        let key = alice.token(&[READ], json!({ "metadata": { "team": "a" } })).await;
+        assert!(key.token.starts_with("clv_pat_") && key.id.starts_with("pat_"));
+        let answer = app.verify(&key.token, json!({ "permissions": [READ] })).await;
+        assert_eq!(answer["code"], "valid");
+        assert_eq!(answer["credential"]["kind"], "personal_access_token");
+        assert_eq!((&answer["principal"]["type"], &answer["principal"]["id"]), (&json!("user"), &json!(alice.user)));
+        assert_eq!(answer["metadata"], json!({ "team": "a" }));
+        assert_eq!(alice.code(&key, WRITE).await, "permission_missing");
+
+        let asked = |permissions: &[&str]| alice.body(permissions, json!({}));
+        let refused = app.root().post("/v1/personal-access-tokens", asked(&["claviger:organizations:write"])).await;
+        refused.wrong("/permissions/0", "permission_not_held");
+        let shown = app.root().get(&path(&key, "")).await.expect(StatusCode::OK);
+        assert_eq!((&shown["user_id"], &shown["token"], &shown["status"]), (&json!(alice.user), &Value::Null, &json!("active")));
+    }
+
+    async fn losing_a_role_narrows_every_token_at_once_and_leaving_ends_them_for_good(app: &TestApp) {
+        let alice = alice(app).await;
+        let (named, follows) = (alice.token(&[READ, WRITE], json!({})).await, alice.token(&["*"], json!({})).await);
+        assert_eq!((alice.code(&named, WRITE).await, alice.code(&follows, WRITE).await), ("valid".to_owned(), "valid".to_owned()));
+        alice.hold(&["member"], &[READ]).await;
+        for key in [&named, &follows] {
+            assert_eq!((alice.code(key, WRITE).await.as_str(), alice.code(key, READ).await.as_str()), ("permission_missing", "valid"));
+        }
+        alice.hold(&["member"], &[READ, WRITE]).await;
+        assert_eq!(alice.code(&named, WRITE).await, "valid");
+
+        alice.leave().await;
+        assert_eq!(alice.code(&named, READ).await, "revoked");
+        alice.hold(&["member"], &[READ, WRITE]).await;
+        assert_eq!((alice.code(&named, READ).await, alice.code(&follows, READ).await), ("revoked".to_owned(), "revoked".to_owned()));
+        let shown = app.root().get(&path(&named, "")).await.expect(StatusCode::OK);
+        assert_eq!(shown["revoke_reason"], "owner_left");
+        assert_eq!(app.audit_trail(&named.id).await, ["personal_access_token.created", "personal_access_token.revoked"]);
+    }
+
+    async fn an_end_comes_from_policy_unless_it_is_named(app: &TestApp) {
+        let alice = alice(app).await;
+        let policy = format!("/v1/organizations/{}/policy", alice.organization);
+        let days = |key: &Key| {
+            let end: jiff::Timestamp = text(&key.body["expires_at"]).parse().unwrap();
+            (end.duration_since(app.app.now()).as_hours() + 1) / 24
+        };
+        assert_eq!(days(&alice.token(&[READ], json!({})).await), 90);
+        let never = app.root().post("/v1/personal-access-tokens", alice.body(&[READ], json!({ "expires_at": null }))).await;
+        never.wrong("/expires_at", "expiry_required");
+        let late = json!({ "expires_at": app.app.now() + SignedDuration::from_hours(24 * 367) });
+        let late = app.root().post("/v1/personal-access-tokens", alice.body(&[READ], late)).await;
+        late.wrong("/expires_at", "lifetime_too_long");
+
+        let bounds = json!({ "pat_max_lifetime_days": null, "pat_default_lifetime_days": 7 });
+        app.root().patch(&policy, bounds).await.expect(StatusCode::OK);
+        let short = alice.token(&[READ], json!({})).await;
+        assert_eq!(days(&short), 7);
+        assert_eq!(alice.token(&[READ], json!({ "expires_at": null })).await.body["expires_at"], Value::Null);
+        app.clock.advance(SignedDuration::from_hours(24 * 7));
+        assert_eq!(alice.code(&short, READ).await, "expired");
+        let renewed = json!({ "expires_at": app.app.now() + SignedDuration::from_hours(24) });
+        app.root().patch(&path(&short, ""), renewed).await.expect(StatusCode::OK);
+        assert_eq!(alice.code(&short, READ).await, "valid");
+    }
+
+    async fn a_token_is_renamed_renewed_and_revoked_under_one_id(app: &TestApp) {
+        let alice = alice(app).await;
+        let (key, twin) = (alice.token(&[READ], json!({})).await, alice.token(&[READ], json!({})).await);
+        assert_eq!((&key.body["name"], &twin.body["name"]), (&json!("laptop"), &json!("laptop")));
+        let renamed = app.root().patch(&path(&key, ""), json!({ "name": "old laptop" })).await.expect(StatusCode::OK);
+        assert_eq!((&renamed["name"], &renamed["id"]), (&json!("old laptop"), &json!(key.id)));
+        let rolled = app.root().post(&path(&key, "/roll"), json!({ "overlap_seconds": 60 })).await.expect(StatusCode::OK);
+        let rolled = Key::from(rolled);
+        assert_eq!(rolled.id, key.id);
+        for token in [&key, &rolled] {
+            assert_eq!(alice.code(token, READ).await, "valid");
+        }
+        app.root().post(&path(&key, "/revoke"), json!({})).await.expect(StatusCode::OK);
+        for token in [&key, &rolled] {
+            assert_eq!(alice.code(token, READ).await, "revoked");
+        }
+        assert_eq!(alice.code(&twin, READ).await, "valid");
+        app.root().delete(&path(&twin, "")).await.expect(StatusCode::NO_CONTENT);
+        app.root().get(&path(&twin, "")).await.expect(StatusCode::NOT_FOUND);
+        assert_eq!(alice.code(&twin, READ).await, "revoked");
+    }
+
+    async fn a_user_manages_their_own_tokens_with_a_token_and_nobody_elses(app: &TestApp) {
+        let alice = alice(app).await;
+        let bob = Member::join(app, &alice.organization, "bob@acme.test", &["member"], &[READ]).await;
+        let bobs = bob.token(&[READ], json!({})).await;
+        let tool = alice.token(&[READ, OWN, "claviger:personal_access_tokens:read"], json!({})).await;
+        let client = app.client(&tool.token);
+
+        let mine = json!({ "organization_id": alice.organization, "name": "made by a tool", "permissions": [READ] });
+        let made = Key::from(client.post("/v1/personal-access-tokens", mine).await.expect(StatusCode::CREATED));
+        assert_eq!((&made.body["user_id"], alice.code(&made, READ).await), (&json!(alice.user), "valid".to_owned()));
+        let list = client.get("/v1/personal-access-tokens").await.expect(StatusCode::OK);
+        let users: Vec<_> = list["items"].as_array().unwrap().iter().map(|one| text(&one["user_id"])).collect();
+        assert_eq!(users, [alice.user.clone(), alice.user.clone()]);
+        let others = client.get(&format!("/v1/personal-access-tokens?user_id={}", bob.user)).await.expect(StatusCode::OK);
+        assert_eq!(others["items"], json!([]));
+
+        // Not beyond the tool itself, though Alice holds more.
+        let wider = json!({ "organization_id": alice.organization, "name": "x", "permissions": [WRITE] });
+        client.post("/v1/personal-access-tokens", wider).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+        let longer = json!({ "expires_at": app.app.now() + SignedDuration::from_hours(24 * 200) });
+        client.patch(&path(&tool, ""), longer).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+        client.patch(&path(&tool, ""), json!({ "permissions": ["*"] })).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+
+        for action in ["/roll", "/revoke"] {
+            client.post(&path(&bobs, action), json!({})).await.problem(StatusCode::NOT_FOUND, "not_found");
+        }
+        client.get(&path(&bobs, "")).await.problem(StatusCode::NOT_FOUND, "not_found");
+        client.patch(&path(&bobs, ""), json!({ "name": "x" })).await.problem(StatusCode::NOT_FOUND, "not_found");
+        client.delete(&path(&bobs, "")).await.problem(StatusCode::NOT_FOUND, "not_found");
+        let for_bob = client.post("/v1/personal-access-tokens", bob.body(&[READ], json!({}))).await;
+        assert_eq!(for_bob.problem(StatusCode::FORBIDDEN, "permission_missing")["permission"], "claviger:credentials:write");
+        let refused = client.post(&path(&bobs, "/approve"), json!({})).await;
+        assert_eq!(refused.problem(StatusCode::FORBIDDEN, "permission_missing")["permission"], "claviger:credentials:write");
+
+        let weak = alice.token(&[READ], json!({})).await;
+        let refused = app.client(&weak.token).post("/v1/personal-access-tokens", alice.body(&[READ], json!({}))).await;
+        assert_eq!(refused.problem(StatusCode::FORBIDDEN, "permission_missing")["permission"], OWN);
+        assert_eq!(app.client(&weak.token).get("/v1/token").await.expect(StatusCode::OK)["principal"]["id"], alice.user);
+        let rolled = app.client(&weak.token).post("/v1/token/roll", json!({})).await.expect(StatusCode::OK);
+        assert!(text(&rolled["token"]).starts_with("clv_pat_"));
+    }
+
+    async fn a_new_token_waits_for_the_approval_that_policy_wants(app: &TestApp) {
+        let alice = alice(app).await;
+        let old = alice.token(&[READ], json!({})).await;
+        let policy = format!("/v1/organizations/{}/policy", alice.organization);
+        app.root().patch(&policy, json!({ "approval_required": true })).await.expect(StatusCode::OK);
+        let (good, bad) = (alice.token(&[READ], json!({})).await, alice.token(&[READ], json!({})).await);
+        assert_eq!((alice.code(&old, READ).await.as_str(), alice.code(&good, READ).await.as_str()), ("valid", "pending_approval"));
+        let waiting = app.root().get("/v1/credentials?status=pending_approval").await.expect(StatusCode::OK);
+        assert_eq!(waiting["items"].as_array().unwrap().len(), 2);
+
+        let approved = app.root().post(&path(&good, "/approve"), json!({})).await.expect(StatusCode::OK);
+        assert_eq!((&approved["status"], &approved["pending_since"]), (&json!("active"), &Value::Null));
+        assert_ne!(approved["approved_by"], Value::Null);
+        assert_eq!(alice.code(&good, READ).await, "valid");
+        app.root().post(&path(&bad, "/deny"), json!({})).await.expect(StatusCode::OK);
+        assert_eq!(alice.code(&bad, READ).await, "revoked");
+        app.root().post(&path(&bad, "/approve"), json!({})).await.problem(StatusCode::CONFLICT, "revoked");
+        app.root().post(&path(&good, "/approve"), json!({})).await.problem(StatusCode::CONFLICT, "not_pending");
+
+        // More than was approved waits again, and less does not.
+        app.root().patch(&path(&good, ""), json!({ "permissions": [] })).await.expect(StatusCode::OK);
+        assert_eq!(app.code(&good.token).await, "valid");
+        app.root().patch(&path(&good, ""), json!({ "permissions": [READ, WRITE] })).await.expect(StatusCode::OK);
+        assert_eq!(app.code(&good.token).await, "pending_approval");
+    }
+
+    async fn members_name_objects_where_policy_wants_it_and_admins_need_not(app: &TestApp) {
+        let alice = alice(app).await;
+        let admin = Member::join(app, &alice.organization, "root@acme.test", &["organization-admin"], &[READ]).await;
+        let (old, admins) = (alice.token(&[READ], json!({})).await, admin.token(&[READ], json!({})).await);
+        let policy = format!("/v1/organizations/{}/policy", alice.organization);
+        let changes = json!({ "members_must_name_objects": true });
+        let preview = app.root().post(&format!("{policy}/preview"), changes.clone()).await.expect(StatusCode::OK);
+        let touched = &preview["touches"][0];
+        assert_eq!((&touched["count"], &touched["credentials"][0]["id"]), (&json!(1), &json!(old.id)));
+        app.root().patch(&policy, changes).await.expect(StatusCode::OK);
+        let refused = app.root().post("/v1/personal-access-tokens", alice.body(&[READ], json!({}))).await;
+        refused.wrong("/objects", "objects_required");
+        let limited = alice.token(&[READ], json!({ "objects": ["base:*"] })).await;
+        app.root().patch(&path(&limited, ""), json!({ "objects": null })).await.wrong("/objects", "objects_required");
+        assert_eq!((app.code(&old.token).await.as_str(), app.code(&admins.token).await.as_str()), ("disabled", "valid"));
+        assert_eq!(app.verify(&limited.token, json!({ "object": "base:a" })).await["code"], "valid");
+        admin.token(&[READ], json!({})).await;
+    }
+
+    async fn the_products_backend_makes_tokens_for_its_own_users(app: &TestApp) {
+        let alice = alice(app).await;
+        let (other, _) = app.account("globex", &[]).await;
+        let user = json!({ "email": "dora@acme.test", "external_id": "u-7" });
+        let made = app.root().post("/v1/users", user).await.expect(StatusCode::CREATED);
+        let dora = Member { app, user: text(&made["id"]), organization: alice.organization.clone() };
+        dora.hold(&[], &[READ]).await;
+        let backend = app.account_in(&alice.organization, &[OWN, READ]).await;
+        let backend = app.key(&backend, &[OWN, READ], json!({})).await;
+        let client = app.client(&backend.token);
+        let body = |members: Value| {
+            let mut body = json!({ "organization_id": alice.organization, "name": "portal", "permissions": [READ] });
+            body.as_object_mut().unwrap().extend(members.as_object().cloned().unwrap());
+            body
+        };
+        let made = client.post("/v1/personal-access-tokens", body(json!({ "user_external_id": "u-7" }))).await;
+        let made = Key::from(made.expect(StatusCode::CREATED));
+        assert_eq!(app.verify(&made.token, json!({})).await["principal"]["external_id"], "u-7");
+        let post = async |members| client.post("/v1/personal-access-tokens", body(members)).await;
+        post(json!({ "user_external_id": "u-8" })).await.wrong("/user_external_id", "unknown_user");
+        post(json!({})).await.wrong("", "one_of");
+        post(json!({ "user_external_id": "u-7", "user_id": dora.user })).await.wrong("", "one_of");
+        post(json!({ "user_id": dora.user, "organization_id": other })).await.wrong("/user_id", "unknown_user");
+        post(json!({ "user_id": dora.user, "permissions": [WRITE] })).await.wrong("/permissions/0", "permission_not_held");
+        post(json!({ "user_id": alice.user, "permissions": [WRITE] })).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+    }
+
+    async fn whoever_administers_one_organization_gets_no_token_of_who_reaches_all(app: &TestApp) {
+        let alice = alice(app).await;
+        let boss = Member::join(app, &alice.organization, "boss@acme.test", &["member"], &[READ]).await;
+        let given = json!({
+            "principal_id": boss.user, "organization_id": boss.organization, "role": "instance-admin", "scope": "instance",
+        });
+        app.root().post("/v1/assignments", given).await.expect(StatusCode::CREATED);
+        let admin = Member::join(app, &alice.organization, "admin@acme.test", &["organization-admin"], &[READ]).await;
+        let admins = admin.token(&[READ, "claviger:*"], json!({})).await;
+        let client = app.client(&admins.token);
+        for permissions in [json!(["claviger:organizations:write"]), json!(["claviger:*"])] {
+            let body = json!({
+                "user_id": boss.user, "organization_id": boss.organization, "name": "x", "permissions": permissions,
+            });
+            client.post("/v1/personal-access-tokens", body).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+        }
+        let bosses = boss.token(&["claviger:*"], json!({})).await;
+        client.post(&path(&bosses, "/roll"), json!({})).await.problem(StatusCode::FORBIDDEN, "instance_scope_needed");
+        let elsewhere = Member::join(app, &app.account("globex", &[]).await.0, "eve@globex.test", &["member"], &[]).await;
+        let foreign = elsewhere.token(&[], json!({})).await;
+        client.get(&path(&foreign, "")).await.problem(StatusCode::NOT_FOUND, "not_found");
+    }
+}

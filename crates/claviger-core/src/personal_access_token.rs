@@ -1,6 +1,6 @@
 //! Personal access tokens: how one is issued. What becomes of it afterwards is every credential's: see `credential.rs`.
 
-use claviger_token::{Environment, OrganizationId, PersonalAccessTokenId, TypedId as _, UserId};
+use claviger_token::{CredentialId, Environment, OrganizationId, PersonalAccessTokenId, TypedId as _, UserId};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::Deserialize;
@@ -89,7 +89,7 @@ impl NewPersonalAccessToken {
             permissions: &self.permissions,
             objects: self.objects.as_deref(),
             not_before: self.not_before,
-            expires_at: self.expires_at.unwrap_or_else(|| context.organization.policy.default_end(id, now)),
+            expires_at: self.expires_at.unwrap_or_else(|| default_end(id, context, now)),
             allowed_networks: self.allowed_networks.as_deref(),
             rate_limits: self.rate_limits.as_deref(),
             quota: self.quota,
@@ -97,4 +97,11 @@ impl NewPersonalAccessToken {
         };
         asked.issue(context, created_by, now, rng)
     }
+}
+
+/// As the policy says, and no later than the credential that makes it.
+fn default_end(id: CredentialId, context: &IssuingContext<'_>, now: Timestamp) -> Option<Timestamp> {
+    let own = context.grantor.latest_end(context.organization.id);
+    let default = context.organization.policy.default_end(id, now);
+    default.into_iter().chain(own).min()
 }

@@ -148,6 +148,14 @@ impl Grantor<'_> {
         })
     }
 
+    /// When a credential must end at the latest that the grantor makes there: its own does not outlive it.
+    pub fn latest_end(&self, organization: OrganizationId) -> Option<Timestamp> {
+        match self {
+            Self::Credential(found) if !self.may_give_anything(Some(organization)) => found.credential.expires_at,
+            Self::Operator | Self::Itself | Self::Credential(_) => None,
+        }
+    }
+
     /// Making a credential, or handing out a new secret for one: it must not be able to do more than the
     /// credential that asks, unless that one may give anything there.
     pub fn may_issue(&self, wanted: &Widening<'_>) -> Result<(), Rejection> {

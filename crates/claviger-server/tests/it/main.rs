@@ -40,6 +40,7 @@ mod monitoring;
 mod nodes;
 mod openapi;
 mod outage;
+mod personal_access_tokens;
 mod redis;
 mod rights;
 mod token;

@@ -3,10 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use claviger_token::NetworkSet;
 
-const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client of a listener that anybody may reach: whoever is connected, unless that is a trusted proxy.
 pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, trusted: Option<&NetworkSet>) -> IpAddr {
@@ -48,10 +48,7 @@ mod tests {
     use super::*;
 
     fn headers(lines: &[&str]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|line| (FORWARDED_FOR.parse().unwrap(), HeaderValue::from_bytes(line.as_bytes()).unwrap()))
-            .collect()
+        lines.iter().map(|line| (FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap())).collect()
     }
 
     #[test]

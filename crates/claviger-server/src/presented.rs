@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use claviger_core::AlsoAccepts;
 
@@ -15,6 +15,12 @@ impl Ambiguous {
     pub(crate) const MESSAGE: &str =
         "present one credential, once: in Authorization: Bearer … or in X-API-Key, not two different ones";
 }
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Where a gateway tells the address of the request that it holds: Traefik and Caddy, and nginx.
+pub(crate) const ADDRESS: [HeaderName; 2] =
+    [HeaderName::from_static("x-forwarded-uri"), HeaderName::from_static("x-original-uri")];
 
 /// What is not ASCII, or not what its scheme asks for, is no credential of ours; it is refused as malformed, not as absent.
 const UNREADABLE: &str = "?";
@@ -67,7 +73,7 @@ pub(crate) fn credential_at_gateway<'a>(
 /// The queries of the request that a gateway holds, as the gateway tells its address: byte by byte, for a gateway may not
 /// encode what a client did not.
 fn queries(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    let addresses = ["x-forwarded-uri", "x-original-uri"].into_iter().flat_map(|name| headers.get_all(name));
+    let addresses = ADDRESS.into_iter().flat_map(|name| headers.get_all(name));
     addresses.filter_map(|address| {
         let address = address.as_bytes();
         address.iter().position(|byte| *byte == b'?').map(|mark| &address[mark + 1..])
@@ -101,7 +107,7 @@ fn authorization<'a>(headers: &'a HeaderMap, wanted: &str) -> Result<Option<&'a 
 
 fn api_key(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous> {
     let mut found = None;
-    for value in headers.get_all("x-api-key") {
+    for value in headers.get_all(API_KEY) {
         let value = value.to_str().unwrap_or(UNREADABLE).trim();
         if !value.is_empty() {
             only(&mut found, value)?;
@@ -112,7 +118,7 @@ fn api_key(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderValue;
 
     use super::*;
 

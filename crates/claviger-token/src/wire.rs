@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
@@ -310,6 +310,13 @@ impl<'a> VerifyAnswer<'a> {
         }
     }
 
+    /// From this instant on, the same verdict on the same facts may be told in other words, because the time of a local
+    /// verifier grows short; until then they are the same. `None`: for ever.
+    pub fn same_until(found: &Found) -> Option<Timestamp> {
+        let end = first_end(found)?;
+        Some(end.checked_sub(SignedDuration::from_secs(CACHE_SECONDS.cast_signed())).unwrap_or(Timestamp::MIN))
+    }
+
     /// Shows where limits stand, in the answers that have them.
     #[must_use]
     pub fn with_limits(mut self, limits: Vec<LimitView<'a>>, retry_after_seconds: Option<u64>) -> Self {
@@ -381,8 +388,7 @@ impl<'a> CacheView<'a> {
         if found.credential.confirmation.is_some() || found.is_limited() {
             return None;
         }
-        let ends = [found.credential.expires_at, found.secret.ends_at];
-        let left = ends.into_iter().flatten().map(|end| seconds_until(end, now)).min();
+        let left = first_end(found).map(|end| seconds_until(end, now));
         let networks = match (&found.credential.networks, &found.organization.allowed_networks) {
             (Some(one), other) => Some(NetworksView { one, other: other.as_ref() }),
             (None, Some(one)) => Some(NetworksView { one, other: None }),
@@ -395,6 +401,11 @@ impl<'a> CacheView<'a> {
             epoch: found.credential.epoch,
         })
     }
+}
+
+/// When the credential or the presented secret ends, whichever is first.
+fn first_end(found: &Found) -> Option<Timestamp> {
+    [found.credential.expires_at, found.secret.ends_at].into_iter().flatten().min()
 }
 
 /// Whole seconds, rounded down, so that a cached answer is gone before the instant.
@@ -498,6 +509,28 @@ mod tests {
         check_age(Some(30_000), Some(10_000), 10);
         check_age(Some(5_000), Some(10_000), 5);
         check_age(Some(999), None, 0);
+    }
+
+    #[test]
+    fn an_answer_is_the_same_until_it_says_so() {
+        fn check_same(expires_in: Option<i64>, ends_in: Option<i64>, same_for: Option<i64>) {
+            let mut found = found();
+            found.credential.expires_at = expires_in.map(|seconds| at(NOW + seconds));
+            found.secret.ends_at = ends_in.map(|seconds| at(NOW + seconds));
+            let until = VerifyAnswer::same_until(&found);
+            assert_eq!(until, same_for.map(|seconds| at(NOW + seconds)));
+            let told = |now| serde_json::to_string(&VerifyAnswer::new(Verdict::Valid, Some(&found), now)).unwrap();
+            let last = until.unwrap_or(at(NOW + 1_000_000)) - SignedDuration::from_nanos(1);
+            assert_eq!(told(at(NOW - 1_000_000)), told(last));
+            if let Some(until) = until {
+                assert_ne!(told(last), told(until + SignedDuration::from_nanos(1)));
+            }
+        }
+        check_same(None, None, None);
+        check_same(Some(90), None, Some(30));
+        check_same(None, Some(90), Some(30));
+        check_same(Some(90), Some(3_600), Some(30));
+        check_same(Some(3_600), Some(10), Some(-50));
     }
 
     #[test]

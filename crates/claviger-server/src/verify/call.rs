@@ -1,17 +1,19 @@
 //! `POST /v1/verify`, on both listeners: any credential in, a verdict out, 200 for every verdict.
 
 use axum::{
+    body::{Body, Bytes},
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use claviger_core::{Reach, Rejection};
 use claviger_token::{
-    Object, OneOrMany, Permission, PermissionSet, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest,
+    Found, Object, OneOrMany, Permission, PermissionSet, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest,
 };
+use jiff::Timestamp;
 
 use super::{
-    credentials::LookedUp,
+    credentials::{Entry, LookedUp},
     judge::Use,
     occasion::{Occasion, Surface},
 };
@@ -107,6 +109,12 @@ async fn answer(
     };
     let (client_ip, cost) = (request.client_ip, request.cost.unwrap_or(1));
     let judged = app.judge(looked_up, &Use { occasion, required, client_ip, visible, cost }).await;
+    if let (Verdict::Valid, Some(entry), None) = (judged.verdict, &looked_up.entry, visible)
+        && let Some(found) = entry.found()
+        && !entry.is_metered()
+    {
+        return written(app, entry, found, judged.now);
+    }
     let Spending { mut limits, retry_after_seconds, .. } = judged.spending;
     if visible.is_some() {
         // What others of that organization use is not the business of who serves one API.
@@ -120,12 +128,46 @@ async fn answer(
     }
 }
 
+/// An answer as it was sent.
+pub(super) struct Written {
+    body: Bytes,
+    /// When it is written otherwise.
+    until: Option<Timestamp>,
+}
+
+/// What a valid credential is told that nothing counts and of which all may be seen. That stays the same, so that most are
+/// not written anew.
+fn written(app: &App, entry: &Entry, found: &Found, now: Timestamp) -> Response {
+    let holds = |written: &Written| written.until.is_none_or(|until| now < until);
+    let write = || {
+        let body = text(&VerifyAnswer::new(Verdict::Valid, Some(found), now));
+        body.map(|body| Written { body: body.into_boxed_slice().into(), until: VerifyAnswer::same_until(found) })
+    };
+    match entry.answer.answer(&app.credentials.answers, holds, write) {
+        Some(written) => respond(written.body.clone()),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 fn json(answer: &VerifyAnswer<'_>) -> Response {
+    match text(answer) {
+        Some(body) => respond(body),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn text(answer: &VerifyAnswer<'_>) -> Option<Vec<u8>> {
     // Large enough for nearly all of them, so that it is written without growing.
     let mut body = Vec::with_capacity(1024);
-    if let Err(error) = serde_json::to_writer(&mut body, answer) {
-        tracing::error!(%error, "an answer could not be written; this is a defect");
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    }
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
+    let done = serde_json::to_writer(&mut body, answer);
+    done.inspect_err(|error| tracing::error!(%error, "an answer could not be written; this is a defect")).ok()?;
+    Some(body)
+}
+
+fn respond(body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::http::HeaderMap;
 use claviger_core::Touched;
 use claviger_store::{Changes, FoundSecret, Mark, StoreError};
 use claviger_token::{CredentialKind, Found, Opaque, Presented, Rights, RoleId, SecretKind, TokenHash};
@@ -18,8 +19,10 @@ use quick_cache::sync::Cache;
 use tokio::sync::OnceCell;
 
 use super::{
+    call::Written,
     catalog::{Catalog, KeptCatalog},
     common::CommonFacts,
+    kept::{Kept, Own},
     usage::Tally,
 };
 use crate::{
@@ -44,6 +47,8 @@ pub(crate) struct Credentials {
     fills: Mutex<HashMap<TokenHash, Arc<Fill>>>,
     pub(super) catalog: KeptCatalog,
     common: CommonFacts,
+    pub(super) answers: Kept<Written>,
+    pub(super) headers: Kept<HeaderMap>,
 }
 
 /// A read that is shared: what was found and where in the changes the read began; `None` if it failed.
@@ -64,6 +69,10 @@ pub(crate) struct Entry {
     pub(super) tally: Mutex<Option<Box<Tally>>>,
     /// What it counts against, if anything.
     meters: Option<Box<Meters>>,
+    /// What the verify call tells of it while it is valid, if that depends on nothing else.
+    pub(super) answer: Own<Written>,
+    /// The same of forward-auth.
+    pub(super) headers: Own<HeaderMap>,
 }
 
 /// A found secret, with what usage needs to know of it.
@@ -107,6 +116,11 @@ impl Entry {
         self.known.as_ref()
     }
 
+    /// Whether something counts its uses, so that each answer is another.
+    pub(super) fn is_metered(&self) -> bool {
+        self.meters.is_some()
+    }
+
     fn holds(&self, changes: &Changes, now: Instant) -> bool {
         let life = if self.known.is_some() { Changes::ENTRY_LIFE } else { UNKNOWN_LIFE };
         now.saturating_duration_since(self.read_at) < life && changes.hold_since(self.mark, self.depends())
@@ -134,8 +148,14 @@ impl KnownSecret {
 
 impl Credentials {
     pub(crate) fn new(entries: usize) -> Self {
-        let entries = Cache::new(entries);
-        Self { entries, fills: Mutex::default(), catalog: KeptCatalog::default(), common: CommonFacts::default() }
+        Self {
+            entries: Cache::new(entries),
+            fills: Mutex::default(),
+            catalog: KeptCatalog::default(),
+            common: CommonFacts::default(),
+            answers: Kept::default(),
+            headers: Kept::default(),
+        }
     }
 
     /// How many are in memory.
@@ -260,8 +280,18 @@ impl App {
                 (Some(known), roles, (!meters.is_empty()).then(|| Box::new(meters)))
             }
         };
-        let (refreshing, tally) = (AtomicBool::new(false), Mutex::default());
-        Ok(Arc::new(Entry { known, roles, mark, read_at, filled_at, refreshing, tally, meters }))
+        Ok(Arc::new(Entry {
+            known,
+            roles,
+            mark,
+            read_at,
+            filled_at,
+            refreshing: AtomicBool::new(false),
+            tally: Mutex::default(),
+            meters,
+            answer: Own::default(),
+            headers: Own::default(),
+        }))
     }
 
     /// Keeps what was read, unless something that it depends on changed meanwhile: the guard against a stale fill is

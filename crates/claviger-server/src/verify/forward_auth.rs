@@ -5,14 +5,15 @@
 use std::borrow::Cow;
 
 use axum::{
-    extract::{Query, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
+    extract::{Query, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use claviger_token::{Found, Object, Opaque, Permission, Refusal, Required, Verdict};
 use serde::Deserialize;
 
 use super::{
+    credentials::Entry,
     judge::Use,
     occasion::{Occasion, Surface},
 };
@@ -21,7 +22,7 @@ use crate::{
     client::address_at_gateway,
     inside::Inside,
     log::{self, RequestId},
-    presented::{Ambiguous, credential, credential_at_gateway, may_be_elsewhere},
+    presented::{ADDRESS, Ambiguous, credential, credential_at_gateway, may_be_elsewhere},
     problem::RequestError,
 };
 
@@ -48,22 +49,26 @@ const ENVIRONMENT: HeaderName = HeaderName::from_static("x-claviger-environment"
 const PERMISSIONS: HeaderName = HeaderName::from_static("x-claviger-permissions");
 const OBJECTS: HeaderName = HeaderName::from_static("x-claviger-objects");
 
+/// The method of the request that the gateway holds.
+const METHOD: [HeaderName; 2] =
+    [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];
+
 /// Any method: what is checked is the request that the gateway holds, not this one.
 pub(crate) async fn forward_auth(
     _: Inside,
     State(app): State<App>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
-    uri: Uri,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
+    let (parts, _) = request.into_parts();
     let Ok(Query(asked)) = asked else {
         // Whatever else is wrong, nginx is not given a status that it cannot use.
-        let by_nginx = uri.query().is_some_and(|query| query.contains("nginx="));
+        let by_nginx = parts.uri.query().is_some_and(|query| query.contains("nginx="));
         let status = if by_nginx { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
         return told(status, "invalid_query", None);
     };
     let only_nginx = asked.nginx == Some(1);
-    let response = match check(&app, &asked, &headers).await {
+    let response = match check(&app, &asked, &parts.headers).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
@@ -108,8 +113,9 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     let id = log::chosen(headers);
     let occasion = occasion(headers, id.as_ref());
     let judged = app.judge(&looked_up, &Use { occasion, required, client_ip, visible: None, cost: 1 }).await;
-    let mut response = match (judged.verdict, looked_up.found()) {
-        (Verdict::Valid, Some(found)) => allowed(found),
+    let known = looked_up.entry.as_deref().and_then(|entry| Some((entry, entry.found()?)));
+    let mut response = match (judged.verdict, known) {
+        (Verdict::Valid, Some((entry, found))) => allowed(app, entry, found),
         (Verdict::Valid, None) => refused(app, Refusal::Unknown, &required).await,
         (Verdict::Refused(refusal), _) => refused(app, refusal, &required).await,
     };
@@ -119,21 +125,30 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
 
 /// The request that the gateway holds, by the headers of Traefik and Caddy or of nginx.
 fn occasion<'a>(headers: &'a HeaderMap, id: Option<&'a RequestId>) -> Occasion<'a> {
-    let told = |names: [&str; 2]| {
+    let told = |names: [HeaderName; 2]| {
         let value = names.into_iter().find_map(|name| headers.get(name))?;
         std::str::from_utf8(value.as_bytes()).ok()
     };
     Occasion {
         surface: Surface::ForwardAuth,
-        method: told(["x-forwarded-method", "x-original-method"]),
-        path: told(["x-forwarded-uri", "x-original-uri"]),
+        method: told(METHOD),
+        path: told(ADDRESS),
         request_id: id.map(RequestId::as_str),
     }
 }
 
-fn allowed(found: &Found) -> Response {
-    let mut response = told(StatusCode::OK, "valid", None);
-    let headers = response.headers_mut();
+/// What the gateway passes on about a valid credential, which stays the same, so that most are not told anew.
+fn allowed(app: &App, entry: &Entry, found: &Found) -> Response {
+    let (kept, write) = (&app.credentials.headers, || Some(facts(found)));
+    let mut response = StatusCode::OK.into_response();
+    if let Some(headers) = entry.headers.answer(kept, |_| true, write) {
+        *response.headers_mut() = HeaderMap::clone(&headers);
+    }
+    response
+}
+
+fn facts(found: &Found) -> HeaderMap {
+    let mut headers = told_headers("valid");
     let mut tell = |name: HeaderName, value: String| {
         // Names of objects may be UTF-8; control characters, which alone fail here, are in none of these.
         if let Ok(value) = HeaderValue::try_from(value) {
@@ -149,7 +164,7 @@ fn allowed(found: &Found) -> Response {
     }
     headers.insert(PRINCIPAL_TYPE, HeaderValue::from_static(found.principal.id.kind().as_str()));
     headers.insert(ENVIRONMENT, HeaderValue::from_static(found.credential.environment.as_str()));
-    response
+    headers
 }
 
 async fn refused(app: &App, refusal: Refusal, required: &Required<'_>) -> Response {
@@ -177,15 +192,21 @@ async fn unauthenticated(app: &App, code: &'static str, error: &str, required: &
 fn told(status: StatusCode, code: &'static str, challenge: Option<String>) -> Response {
     let mut response = status.into_response();
     let headers = response.headers_mut();
-    // For all that may follow, so that the map does not grow step by step.
-    headers.reserve(16);
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CODE, HeaderValue::from_static(code));
+    *headers = told_headers(code);
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     response
+}
+
+/// What every answer has.
+fn told_headers(code: &'static str) -> HeaderMap {
+    // For all that may follow, so that the map does not grow step by step.
+    let mut headers = HeaderMap::with_capacity(16);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CODE, HeaderValue::from_static(code));
+    headers
 }
 
 /// The status of a problem document, without the document.

@@ -7,6 +7,7 @@ mod credentials;
 mod explain;
 mod forward_auth;
 mod judge;
+mod kept;
 mod occasion;
 mod usage;
 

@@ -39,6 +39,26 @@ on_both_databases! {
         }));
     }
 
+    async fn who_asks_again_hears_the_same_until_the_end_is_near(app: &TestApp) {
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &["invoices:read"]).await;
+        let more = json!({ "expires_at": (app.app.now() + SignedDuration::from_secs(3_600)).to_string() });
+        let key = app.key(&account, &["invoices:read"], more).await;
+        let first = app.verify(&key.token, json!({})).await;
+        assert_eq!((&first["valid"], &first["cache"]["max_age_seconds"]), (&json!(true), &json!(60)));
+        for _ in 0..3 {
+            assert_eq!(app.verify(&key.token, json!({})).await, first);
+            check(app, &key, json!({ "permissions": ["invoices:write"] }), "permission_missing").await;
+        }
+        app.clock.advance(SignedDuration::from_secs(3_570));
+        for _ in 0..3 {
+            let age = app.verify(&key.token, json!({})).await["cache"]["max_age_seconds"].as_u64();
+            assert!(age.is_some_and(|age| (15..=30).contains(&age)), "{age:?}");
+        }
+        app.clock.advance(SignedDuration::from_secs(30));
+        check(app, &key, json!({}), "expired").await;
+    }
+
     async fn malformed_and_unknown_say_nothing_else(app: &TestApp) {
         let key = app.reader().await;
         let mut typo = key.token.clone();

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread::available_parallelism,
     time::Duration,
 };
 
@@ -25,6 +26,9 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The same for a read, which somebody's request waits for: "try again" soon is better than a late answer.
 pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The most look-ups that run at a time; SQLite has as many readers.
+const LOOK_UPS: usize = 4;
 
 /// Appended to a read that a change depends on. SQLite needs none: a write transaction there is alone.
 pub(crate) const LOCK_ROW: &str = " FOR UPDATE";
@@ -102,6 +106,15 @@ impl Pools {
                 vec![state("read", read), state("write", write), state("follow", follow)]
             }
             Self::Postgres { pool, follow, .. } => vec![state("main", pool), state("follow", follow)],
+        }
+    }
+
+    /// How many look-ups run at a time. More than SQLite has cores to run on would only take them from each other; those of
+    /// PostgreSQL mostly wait for it.
+    pub(crate) fn look_ups_at_once(&self) -> usize {
+        match self {
+            Self::Sqlite { .. } => available_parallelism().map_or(1, |cores| cores.get().min(LOOK_UPS)),
+            Self::Postgres { .. } => LOOK_UPS,
         }
     }
 

@@ -1,6 +1,8 @@
 //! What a digest unlocks, in any state and in one round trip: whether it counts is `claviger_token::decide`'s call.
 
-use claviger_core::{Digest, Policy, default_ceiling};
+use std::collections::HashMap;
+
+use claviger_core::{Policy, default_ceiling};
 use claviger_token::{CredentialFacts, OrganizationFacts, PermissionSet, PrincipalFacts, RoleId, SecretFacts};
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
     assignment::given,
     credential::{self, COLUMNS},
     error::StoreError,
-    sql::sql,
+    sql::{Row, sql},
 };
 
 /// A secret with everything that stands behind it.
@@ -29,12 +31,13 @@ pub struct FoundSecret {
 }
 
 /// Where principals of a kind stand: their columns, and how they join the credential `k`.
-struct Principals {
+#[derive(Debug)]
+pub(crate) struct Principals {
     columns: &'static str,
     join: &'static str,
 }
 
-const SERVICE_ACCOUNTS: Principals = Principals {
+pub(crate) const SERVICE_ACCOUNTS: Principals = Principals {
     columns:
         ", p.name AS principal_name, p.external_id AS principal_external_id, p.disabled_at AS principal_disabled_at,
               p.limits AS principal_limits",
@@ -42,7 +45,7 @@ const SERVICE_ACCOUNTS: Principals = Principals {
 };
 
 /// Whoever is no member counts as switched off; leaving ended the tokens besides.
-const USERS: Principals = Principals {
+pub(crate) const USERS: Principals = Principals {
     columns: ", COALESCE(p.name, p.email) AS principal_name, p.external_id AS principal_external_id,
               CASE WHEN m.person IS NULL OR p.deleted_at IS NOT NULL THEN 0 ELSE p.disabled_at END AS principal_disabled_at,
               CAST(NULL AS TEXT) AS principal_limits",
@@ -50,19 +53,18 @@ const USERS: Principals = Principals {
             LEFT JOIN membership m ON m.person = k.principal AND m.organization = k.organization",
 };
 
+/// A stored secret: the bytes of its digest.
+pub(crate) type Secret = [u8; 32];
+
 impl Store {
-    /// The API key behind a digest.
-    pub async fn find_api_key(&self, digest: &Digest) -> Result<Option<FoundSecret>, StoreError> {
-        self.find(digest, &SERVICE_ACCOUNTS).await
-    }
-
-    /// The personal access token behind a digest.
-    pub async fn find_personal_access_token(&self, digest: &Digest) -> Result<Option<FoundSecret>, StoreError> {
-        self.find(digest, &USERS).await
-    }
-
-    async fn find(&self, digest: &Digest, principals: &Principals) -> Result<Option<FoundSecret>, StoreError> {
-        let query = sql("SELECT s.number, s.ends_at AS secret_ends_at, s.hint, ")
+    /// The credentials behind these digests whose principals are of one kind, as far as there are any. One that is damaged
+    /// takes nothing from the others.
+    pub(crate) async fn read_secrets(
+        &self,
+        principals: &Principals,
+        secrets: &[Secret],
+    ) -> Result<HashMap<Secret, Result<FoundSecret, StoreError>>, StoreError> {
+        let query = sql("SELECT s.digest, s.number, s.ends_at AS secret_ends_at, s.hint, ")
             .and(COLUMNS)
             .and(principals.columns)
             .and(
@@ -78,49 +80,56 @@ impl Store {
                  LEFT JOIN assignment a ON a.principal = k.principal
                       AND (a.organization = k.organization OR a.organization IS NULL)
                  LEFT JOIN role r ON r.id = a.role
-                 WHERE s.digest = ",
+                 WHERE s.digest IN ",
             )
-            .and_bind("?", digest.bytes);
-        let rows = self.read().all(query).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-
-        let mut permissions = PermissionSet::default();
-        let mut instance_permissions = PermissionSet::default();
-        let mut roles = Vec::new();
-        for row in &rows {
-            let given = given(row)?;
-            permissions = permissions.union(&given);
-            if row.text_or_null("scope")?.is_none() {
-                instance_permissions = instance_permissions.union(&given);
-            }
-            roles.extend(row.parse_or_null::<RoleId>("role")?);
+            .and_list(secrets.iter().map(|secret| (*secret).into()));
+        let mut rows: HashMap<Secret, Vec<Row>> = HashMap::new();
+        for row in self.read().all(query).await? {
+            rows.entry(row.hash("digest")?).or_default().push(row);
         }
-        let credential = credential::read(row, Vec::new())?;
-        let policy: Policy = serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?;
-        let (id, organization) = (credential.principal, credential.organization);
-        Ok(Some(FoundSecret {
-            credential: policy.applied_to(credential.facts(), &permissions),
-            secret: SecretFacts { number: row.count("number")?, ends_at: row.time_or_null("secret_ends_at")? },
-            hint: row.text("hint")?,
-            principal: PrincipalFacts {
-                id,
-                name: row.text("principal_name")?,
-                external_id: row.text_or_null("principal_external_id")?,
-                disabled: row.int_or_null("principal_disabled_at")?.is_some(),
-                permissions,
-                instance_permissions,
-                limits: row.limits("principal_limits")?,
-            },
-            roles,
-            organization: OrganizationFacts {
-                id: organization,
-                slug: row.text("slug")?,
-                external_id: row.text_or_null("organization_external_id")?,
-                disabled: row.int_or_null("organization_disabled_at")?.is_some(),
-                ceiling: row.mask_or_null("ceiling")?.unwrap_or_else(default_ceiling),
-                allowed_networks: policy.allowed_networks,
-                limits: row.limits("organization_limits")?,
-            },
-        }))
+        Ok(rows.into_iter().map(|(secret, rows)| (secret, found(&rows))).collect())
     }
+}
+
+/// A secret from its rows, one for each assignment of its principal.
+fn found(rows: &[Row]) -> Result<FoundSecret, StoreError> {
+    let row = rows.first().ok_or_else(|| StoreError::damaged("a secret without a row"))?;
+    let mut permissions = PermissionSet::default();
+    let mut instance_permissions = PermissionSet::default();
+    let mut roles = Vec::new();
+    for row in rows {
+        let given = given(row)?;
+        permissions = permissions.union(&given);
+        if row.text_or_null("scope")?.is_none() {
+            instance_permissions = instance_permissions.union(&given);
+        }
+        roles.extend(row.parse_or_null::<RoleId>("role")?);
+    }
+    let credential = credential::read(row, Vec::new())?;
+    let policy: Policy = serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?;
+    let (id, organization) = (credential.principal, credential.organization);
+    Ok(FoundSecret {
+        credential: policy.applied_to(credential.facts(), &permissions),
+        secret: SecretFacts { number: row.count("number")?, ends_at: row.time_or_null("secret_ends_at")? },
+        hint: row.text("hint")?,
+        principal: PrincipalFacts {
+            id,
+            name: row.text("principal_name")?,
+            external_id: row.text_or_null("principal_external_id")?,
+            disabled: row.int_or_null("principal_disabled_at")?.is_some(),
+            permissions,
+            instance_permissions,
+            limits: row.limits("principal_limits")?,
+        },
+        roles,
+        organization: OrganizationFacts {
+            id: organization,
+            slug: row.text("slug")?,
+            external_id: row.text_or_null("organization_external_id")?,
+            disabled: row.int_or_null("organization_disabled_at")?.is_some(),
+            ceiling: row.mask_or_null("ceiling")?.unwrap_or_else(default_ceiling),
+            allowed_networks: policy.allowed_networks,
+            limits: row.limits("organization_limits")?,
+        },
+    })
 }

@@ -17,6 +17,7 @@ mod found;
 mod governing;
 mod idempotency;
 mod membership;
+mod look_ups;
 mod migrate;
 mod one_time_code;
 mod organization;
@@ -31,6 +32,7 @@ mod user;
 mod view;
 
 use claviger_core::ChainKey;
+use look_ups::LookUps;
 
 pub use audit::{AuditEvent, AuditFilter, AuditFinding, AuditReport, ChainHead};
 pub use changes::{Changes, LogCursor, Mark};
@@ -54,12 +56,16 @@ pub struct Store {
     database: Database,
     chain_key: ChainKey,
     changes: Changes,
+    api_keys: LookUps,
+    personal_access_tokens: LookUps,
 }
 
 impl Store {
     /// On a migrated database whose chain key was opened.
     pub fn new(database: Database, chain_key: ChainKey, changes: Changes) -> Self {
-        Self { database, chain_key, changes }
+        let turns = database.pools.look_ups_at_once();
+        let (api_keys, personal_access_tokens) = (LookUps::of_service_accounts(turns), LookUps::of_users(turns));
+        Self { database, chain_key, changes, api_keys, personal_access_tokens }
     }
 
     /// What changed lately, for caches.

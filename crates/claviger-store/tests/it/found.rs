@@ -1,10 +1,13 @@
 //! What a digest unlocks: everything that the verdict needs, in any state.
 
+use std::sync::Arc;
+
 use claviger_core::{
     Credential, Digest, Organization, Policy, Revocation, RevokeReason, Role, Scope, ServiceAccount, default_ceiling,
 };
 use claviger_store::{FoundSecret, StoreError};
 use claviger_token::{Generation, PermissionMask};
+use tokio::task::{JoinError, JoinSet};
 
 use crate::{
     db::TestDb,
@@ -141,6 +144,33 @@ on_both_databases! {
         let world = World::stored(db).await;
         db.write(async |tx| tx.save_credential(&world.key.delete(at(9)).0).await).await;
         assert!(find(db, &world.digest).await.credential.revoked);
+    }
+
+    async fn many_who_ask_at_once_each_get_their_own_answer(db: &TestDb) {
+        let world = World::stored(db).await;
+        let mut tasks = JoinSet::new();
+        for number in 0..300_u16 {
+            let store = Arc::clone(&db.store);
+            // Two of three are unknown, and of the third all ask for the same.
+            let mut asked = world.digest;
+            if number % 3 != 0 {
+                asked.bytes[..2].copy_from_slice(&number.to_be_bytes());
+            }
+            tasks.spawn(async move {
+                let found = store.find_api_key(&asked).await.unwrap();
+                assert_eq!(found.map(|found| found.hint).as_deref(), (number % 3 == 0).then_some("h1xy"), "{number}");
+            });
+        }
+        // Who goes away takes nobody else along.
+        for _ in 0..100 {
+            let (store, asked) = (Arc::clone(&db.store), world.digest);
+            let gone = tasks.spawn(async move { drop(store.find_api_key(&asked).await) });
+            tokio::task::yield_now().await;
+            gone.abort();
+        }
+        while let Some(done) = tasks.join_next().await {
+            assert!(done.as_ref().err().is_none_or(JoinError::is_cancelled), "{done:?}");
+        }
     }
 
     async fn a_database_that_is_gone_is_an_outage_and_not_an_unknown_digest(db: &TestDb) {

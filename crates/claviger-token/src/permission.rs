@@ -105,7 +105,7 @@ serde_as_text!(Permission);
 schema_of_text!(Permission, "A permission of an API. OAuth calls it a scope.", "invoices:read");
 
 /// A set of permissions, sorted. A clone costs one reference count.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
 pub struct PermissionSet(Arc<[Permission]>);
 
 impl PermissionSet {
@@ -210,7 +210,7 @@ schema_of_texts!(PermissionSet, "Permissions, sorted, without repetition.", ["in
 
 /// The list on a credential or a ceiling: permissions by name, `*` (everything that is not `claviger:`) and
 /// `claviger:*` (everything that is). An empty list admits nothing.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct PermissionMask {
     every_api: bool,
     every_builtin: bool,

@@ -321,14 +321,17 @@ impl App {
 }
 
 fn known_secret(secret: FoundSecret, catalog: &Catalog, common: &CommonFacts) -> KnownSecret {
-    let FoundSecret { secret, hint, credential, mut principal, roles: _, organization } = secret;
+    let FoundSecret { secret, hint, mut credential, mut principal, roles: _, organization } = secret;
     // What no API declares any more is nobody's.
     principal.permissions = catalog.declared(&principal.permissions);
     principal.instance_permissions = catalog.declared(&principal.instance_permissions);
+    // Shared before rights are made of them, which then are shared, too.
+    let (principal, organization) = (common.principal(principal), common.organization(organization));
+    credential.permissions = common.list(credential.permissions);
     let rights = Rights::effective(&organization, &principal, &credential.permissions);
     let audiences = catalog
         .audiences(&principal.permissions.masked_by(&credential.permissions).union(credential.permissions.named()));
-    let (principal, organization) = (common.principal(principal), common.organization(organization));
+    let audiences = common.audiences(audiences);
     KnownSecret { found: Found { secret, credential, principal, organization, rights, audiences }, hint: hint.into() }
 }
 

@@ -1,5 +1,5 @@
 //! The whole difference between SQLite and PostgreSQL: how to connect, three words of the schema, one clause, one
-//! question.
+//! function, one question.
 
 use std::{
     str::FromStr,
@@ -106,6 +106,14 @@ impl Pools {
                 vec![state("read", read), state("write", write), state("follow", follow)]
             }
             Self::Postgres { pool, follow, .. } => vec![state("main", pool), state("follow", follow)],
+        }
+    }
+
+    /// A table of the rows that `$1` holds as a JSON array, each in the column `value`.
+    pub(crate) fn json_rows(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "json_each($1)",
+            Self::Postgres { .. } => "json_array_elements(CAST($1 AS json))",
         }
     }
 

@@ -6,23 +6,40 @@ use claviger_core::{By, Credential};
 use claviger_token::{CredentialId, OrganizationId, Permission};
 use jiff::Timestamp;
 use rand::CryptoRng;
+use serde_json::{Value as Json, json};
 
 use crate::{
     Store,
     error::StoreError,
-    sql::{Query, Row, WriteTransaction, sql, text},
+    sql::{Row, WriteTransaction, sql, text},
     view::View,
 };
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// Rows per transaction: others wait no longer than these take.
-const CHUNK: usize = 500;
+/// Rows of each table per transaction: others wait no longer than these take.
+const CHUNK: usize = 200;
 
-/// Rows per statement. SQLite looks for each value's place among all of them: ten times as many would cost a hundred times
-/// as much.
-const ROWS: usize = 50;
+/// Each table's columns, their values in a row, and what is done if there is such a row.
+type Table = (&'static str, &'static str, &'static str);
+
+const HOURS: Table = (
+    "usage_hour (credential, hour, code, uses)",
+    "value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, CAST(value ->> 3 AS BIGINT)",
+    "ON CONFLICT (credential, hour, code) DO UPDATE SET uses = usage_hour.uses + excluded.uses",
+);
+const DAYS: Table = (
+    "usage_permission_day (credential, day, permission, uses)",
+    "value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, CAST(value ->> 3 AS BIGINT)",
+    "ON CONFLICT (credential, day, permission) DO UPDATE SET uses = usage_permission_day.uses + excluded.uses",
+);
+const LAST_USES: Table = (
+    "secret_use (credential, number, used_at, used_from)",
+    "value ->> 0, CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), value ->> 3",
+    "ON CONFLICT (credential, number) DO UPDATE SET used_at = excluded.used_at, used_from = excluded.used_from
+     WHERE secret_use.used_at < excluded.used_at",
+);
 
 /// Everything counted since the flush before. Ordered, so that nodes that flush at once lock rows in one order.
 #[derive(Debug, Default)]
@@ -152,53 +169,26 @@ impl Store {
     /// Adds a batch to the roll-ups, and takes out of it what was written: after a failure the rest can be tried again.
     /// Not a change: nothing is audited.
     pub async fn flush_usage(&self, batch: &mut UsageBatch) -> Result<(), StoreError> {
-        let hours = |hours: &[(&(CredentialId, i64, &'static str), &u64)]| {
-            let insert = sql("INSERT INTO usage_hour (credential, hour, code, uses) VALUES ");
-            let insert = rows(insert, hours, |query, ((credential, hour, code), uses)| {
-                query.and_list([text(credential), (*hour).into(), (*code).into(), count(**uses).into()])
+        while !(batch.hours.is_empty() && batch.permission_days.is_empty() && batch.last_uses.is_empty()) {
+            let hours = first(&batch.hours, |(credential, hour, code), uses| json!([credential, hour, code, uses]));
+            let days =
+                first(&batch.permission_days, |(credential, day, name), uses| json!([credential, day, name, uses]));
+            let last_uses = first(&batch.last_uses, |(credential, number), last| {
+                json!([credential, number, last.at.as_millisecond(), last.from])
             });
-            let add = " ON CONFLICT (credential, hour, code) DO UPDATE SET uses = usage_hour.uses + excluded.uses";
-            insert.and(add)
-        };
-        self.drain(&mut batch.hours, hours).await?;
-        let days = |days: &[(&(CredentialId, i64, Permission), &u64)]| {
-            let insert = sql("INSERT INTO usage_permission_day (credential, day, permission, uses) VALUES ");
-            let insert = rows(insert, days, |query, ((credential, day, permission), uses)| {
-                query.and_list([text(credential), (*day).into(), text(permission), count(**uses).into()])
-            });
-            let add = " ON CONFLICT (credential, day, permission)
-                        DO UPDATE SET uses = usage_permission_day.uses + excluded.uses";
-            insert.and(add)
-        };
-        self.drain(&mut batch.permission_days, days).await?;
-        let last_uses = |last_uses: &[(&(CredentialId, u32), &LastUse)]| {
-            let insert = sql("INSERT INTO secret_use (credential, number, used_at, used_from) VALUES ");
-            let insert = rows(insert, last_uses, |query, ((credential, number), last)| {
-                query.and_list([text(credential), (*number).into(), last.at.into(), last.from.clone().into()])
-            });
-            let newer = " ON CONFLICT (credential, number) DO UPDATE
-                          SET used_at = excluded.used_at, used_from = excluded.used_from
-                          WHERE secret_use.used_at < excluded.used_at";
-            insert.and(newer)
-        };
-        self.drain(&mut batch.last_uses, last_uses).await
-    }
-
-    /// Writes a few rows per transaction and drops them from the map, until it is empty.
-    async fn drain<K: Ord + Clone, V>(
-        &self,
-        map: &mut BTreeMap<K, V>,
-        statement: impl Fn(&[(&K, &V)]) -> Query,
-    ) -> Result<(), StoreError> {
-        while !map.is_empty() {
-            let chunk: Vec<_> = map.iter().take(CHUNK).collect();
+            // Every node writes the tables in this order, and the rows of each by their key.
             let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
-            for rows in chunk.chunks(ROWS) {
-                transaction.execute(statement(rows)).await?;
+            for (rows, (columns, values, on_conflict)) in [(hours, HOURS), (days, DAYS), (last_uses, LAST_USES)] {
+                if rows != "[]" {
+                    let from = self.database.pools.json_rows();
+                    let insert = format!("INSERT INTO {columns} SELECT {values} FROM {from} WHERE 1 = 1 {on_conflict}");
+                    transaction.execute(sql(&insert).bind(rows)).await?;
+                }
             }
             transaction.commit().await?;
-            let rest = map.keys().nth(CHUNK).cloned();
-            *map = rest.map(|first| map.split_off(&first)).unwrap_or_default();
+            drop_first(&mut batch.hours);
+            drop_first(&mut batch.permission_days);
+            drop_first(&mut batch.last_uses);
         }
         Ok(())
     }
@@ -239,16 +229,12 @@ impl Store {
     }
 }
 
-fn rows<T>(mut query: Query, chunk: &[T], append: impl Fn(Query, &T) -> Query) -> Query {
-    for (index, row) in chunk.iter().enumerate() {
-        if index > 0 {
-            query = query.and(", ");
-        }
-        query = append(query, row);
-    }
-    query
+/// The first rows of a map as one value, so that the statement is the same for any number of them.
+fn first<K, V>(map: &BTreeMap<K, V>, row: impl Fn(&K, &V) -> Json) -> String {
+    Json::Array(map.iter().take(CHUNK).map(|(key, value)| row(key, value)).collect()).to_string()
 }
 
-fn count(uses: u64) -> i64 {
-    i64::try_from(uses).unwrap_or(i64::MAX)
+fn drop_first<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>) {
+    let rest = map.keys().nth(CHUNK).cloned();
+    *map = rest.map(|first| map.split_off(&first)).unwrap_or_default();
 }

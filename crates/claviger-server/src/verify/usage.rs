@@ -1,6 +1,6 @@
 //! Counting without writing: each entry keeps its own tally, and a job writes them all twice a second.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use claviger_store::{LastUse, RetiredUse, StoreError, UsageBatch};
 use claviger_token::{Generation, Permission, Verdict};
@@ -16,8 +16,12 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// More unwritten rows than this are not kept while the database is away: memory is bounded, counts are not exact then.
 const MOST_PENDING: usize = 200_000;
 
-/// Entries whose counts are collected before they are written: that takes memory, which is not given back.
-const PART: usize = 2_000;
+/// Entries whose counts are written at a time: requests wait on a busy core while that is done.
+const PART: usize = 100;
+
+/// How long the pauses between parts are together, and each of them at most, so that the requests that waited come first.
+const PAUSES: Duration = Duration::from_millis(60);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What one entry saw since the flush before.
 #[derive(Default)]
@@ -83,6 +87,7 @@ impl App {
         // What could not be written before goes first.
         let mut written = self.write(&mut pending).await;
         let queue = std::mem::take(&mut *self.usage.queue.lock());
+        let parts = queue.len().div_ceil(PART).try_into().unwrap_or(u32::MAX);
         for part in queue.chunks(PART) {
             for entry in part {
                 let tally = entry.tally.lock().take();
@@ -94,6 +99,7 @@ impl App {
             }
             if written.is_ok() {
                 written = self.write(&mut pending).await;
+                pause(PAUSES / parts).await;
             }
         }
         self.metrics.usage_pending.set(i64::try_from(pending.rows()).unwrap_or(i64::MAX));
@@ -108,6 +114,15 @@ impl App {
             pending.retired.remove(&credential);
         }
         Ok(())
+    }
+}
+
+/// The timer knows no less than a millisecond.
+async fn pause(time: Duration) {
+    if time < Duration::from_millis(1) {
+        tokio::task::yield_now().await;
+    } else {
+        tokio::time::sleep(time.min(PAUSE)).await;
     }
 }
 

@@ -129,7 +129,7 @@ on_both_databases! {
         };
         db.tamper(&stop).await;
         assert!(db.store.flush_usage(&mut batch).await.is_err());
-        assert_eq!((batch.hours.len(), db.store.uses(id).await.unwrap().len()), (700, 500));
+        assert_eq!((batch.hours.len(), db.store.uses(id).await.unwrap().len()), (600, 600));
         db.tamper(go).await;
         db.store.flush_usage(&mut batch).await.unwrap();
         assert_eq!(batch.rows(), 0);

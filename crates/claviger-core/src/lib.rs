@@ -16,6 +16,7 @@ mod explanation;
 #[cfg(test)]
 mod fixtures;
 mod invalid;
+mod invitation;
 mod issuing;
 mod limit;
 mod link_code;
@@ -46,6 +47,7 @@ pub use credential::{
 pub use email::{Email, EmailError};
 pub use explanation::{Case, Outcome, PermissionTrace, Source, Step};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};
+pub use invitation::{Invitation, InvitationStatus, Inviter, NewInvitation};
 pub use issuing::{Issued, IssuingContext};
 pub use limit::{NewQuota, NewRateLimit, Rate, Try};
 pub use link_code::{is_link_code, link_code};

@@ -4,6 +4,7 @@
 //! handler (`manage/` or `verify/`), the rule of the same name in `claviger-core`, the query of the same
 //! name in `claviger-store`.
 
+mod accepting;
 mod access_log;
 mod app;
 mod body;
@@ -28,6 +29,7 @@ mod serve;
 mod traces;
 mod verify;
 
+pub use accepting::{AcceptError, Invited, OpenInvitation};
 pub use access_log::{AccessLog, AccessLogAt};
 pub use app::{App, Clock, Config};
 pub use bootstrap::{BootstrapError, Bootstrapped};

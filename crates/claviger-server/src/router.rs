@@ -15,8 +15,8 @@ use crate::{
     app::App,
     health, log,
     manage::{
-        api, api_key, assignment, audit_event, inventory, member, organization, personal_access_token, policy, role,
-        service_account, token, usage, user,
+        api, api_key, assignment, audit_event, inventory, invitation, member, organization, personal_access_token,
+        policy, role, service_account, token, usage, user,
     },
     metrics,
     openapi::{self, Document},
@@ -52,6 +52,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(policy::preview))
         .routes(routes!(member::list))
         .routes(routes!(member::show, member::put, member::remove))
+        .routes(routes!(invitation::list, invitation::create))
+        .routes(routes!(invitation::show, invitation::revoke))
         .routes(routes!(user::list, user::create))
         .routes(routes!(user::show, user::update, user::delete))
         .routes(routes!(user::put_by_external_id))

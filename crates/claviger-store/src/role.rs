@@ -36,6 +36,16 @@ impl View<'_> {
         self.executor.optional(query).await?.as_ref().map(read).transpose()
     }
 
+    /// Those with these ids that are still there.
+    pub async fn roles_by_id(&mut self, ids: impl IntoIterator<Item = RoleId>) -> Result<Vec<Role>, StoreError> {
+        let ids: Vec<_> = ids.into_iter().map(text).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = self.usable(sql(COLUMNS).and(" WHERE id IN ").and_list(ids));
+        self.executor.all(query.and(" ORDER BY name, id")).await?.iter().map(read).collect()
+    }
+
     /// Those whose name contains `q`; with an organization, its own and the instance's.
     pub async fn roles(
         &mut self,

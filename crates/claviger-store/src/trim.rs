@@ -10,14 +10,16 @@ use crate::{
 
 const KEEP_LOG: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_ANSWERS: SignedDuration = SignedDuration::from_hours(24);
+/// Counted from the end that it was made with, whatever ended it before.
+const KEEP_INVITATIONS: SignedDuration = SignedDuration::from_hours(30 * 24);
 const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// Rows per transaction: other writers wait no longer than that takes.
 const BATCH: u64 = 5000;
 
 impl Store {
-    /// Removes codes that have ended, change-log rows and kept answers older than a day, and usage and uses of quotas
-    /// older than 400 days. The newest log row stays: its number is how a node knows that it still follows the same log.
+    /// Removes codes that have ended, invitations that ended a month ago, change-log rows and kept answers older than a day,
+    /// and usage and uses of quotas older than 400 days. The newest log row stays: its number is how a node knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
                    (SELECT seq FROM change_log WHERE at < $1 AND seq < (SELECT MAX(seq) FROM change_log) LIMIT $2)";
@@ -32,7 +34,11 @@ impl Store {
                       (SELECT holder, period FROM quota_use WHERE period < $1 LIMIT $2)";
         let codes = "DELETE FROM one_time_code WHERE digest IN
                      (SELECT digest FROM one_time_code WHERE ends_at <= $1 LIMIT $2)";
+        let invitations = "DELETE FROM invitation WHERE id IN
+                           (SELECT id FROM invitation WHERE ends_at <= $1 LIMIT $2)";
+        self.erase_ended_invitations(now - KEEP_INVITATIONS).await?;
         let kinds = [
+            (invitations, KEEP_INVITATIONS),
             (codes, SignedDuration::ZERO),
             (log, KEEP_LOG),
             (answers, KEEP_ANSWERS),
@@ -41,20 +47,29 @@ impl Store {
             (quotas, KEEP_USAGE),
         ];
         for (delete, keep) in kinds {
-            removed += self.delete_in_batches(&sql(delete).bind(now - keep).bind(BATCH as i64)).await?;
+            removed += self.in_batches(&sql(delete).bind(now - keep).bind(BATCH as i64)).await?;
         }
         Ok(removed)
     }
 
-    async fn delete_in_batches(&self, delete: &Query) -> Result<u64, StoreError> {
-        let mut removed = 0;
+    /// The address of whoever was invited is erased from the audit trail before the invitation is forgotten: nothing would
+    /// lead to it afterwards.
+    async fn erase_ended_invitations(&self, before: Timestamp) -> Result<(), StoreError> {
+        let erase = "UPDATE audit_event SET personal = NULL WHERE (chain, seq) IN
+                     (SELECT e.chain, e.seq FROM invitation i JOIN audit_event e ON e.target = i.id
+                      WHERE i.ends_at <= $1 AND e.personal IS NOT NULL LIMIT $2)";
+        self.in_batches(&sql(erase).bind(before).bind(BATCH as i64)).await.map(drop)
+    }
+
+    async fn in_batches(&self, statement: &Query) -> Result<u64, StoreError> {
+        let mut rows = 0;
         loop {
             let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
-            let batch = transaction.execute(delete.clone()).await?;
+            let batch = transaction.execute(statement.clone()).await?;
             transaction.commit().await?;
-            removed += batch;
+            rows += batch;
             if batch < BATCH {
-                return Ok(removed);
+                return Ok(rows);
             }
         }
     }

@@ -41,9 +41,12 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Create {
-    /// Who gets it: sa_…
+    /// Who gets it: sa_… or user_…
     #[arg(long, value_name = "ID")]
     principal: String,
+    /// Which of a user's organizations: its id or slug
+    #[arg(long, value_name = "ORGANIZATION")]
+    organization: Option<String>,
     #[command(flatten)]
     granted: Granted,
     /// organization (the principal's own) or instance (everywhere) [default: organization]
@@ -89,9 +92,11 @@ struct Held {
 pub(crate) fn run(Assignment { remote, command }: Assignment) -> Result<ExitCode, Failure> {
     let service = remote.service()?;
     match command {
-        Command::Create(Create { principal, granted, scope }) => {
+        Command::Create(Create { principal, organization, granted, scope }) => {
+            let organization = service.organization_id(organization.as_deref())?;
             let body = Body::new()
                 .with("principal_id", Some(principal))
+                .with("organization_id", organization)
                 .with("role", granted.role)
                 .with("permission", granted.permission)
                 .with("scope", scope);

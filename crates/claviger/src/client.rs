@@ -99,6 +99,10 @@ impl Service {
         self.call(Method::POST, path, &[], Some(body))
     }
 
+    pub(crate) fn put(&self, path: &[&str], body: &Json) -> Result<String, Failure> {
+        self.call(Method::PUT, path, &[], Some(body))
+    }
+
     pub(crate) fn patch(&self, path: &[&str], body: &Json) -> Result<String, Failure> {
         self.call(Method::PATCH, path, &[], Some(body))
     }

@@ -19,6 +19,8 @@ mod failure;
 mod given;
 mod inventory;
 mod limits;
+mod link;
+mod member;
 mod migrate;
 mod noun;
 mod open;
@@ -33,6 +35,7 @@ mod settings;
 mod token;
 mod traces;
 mod usage;
+mod user;
 mod verify;
 
 use std::{future::Future, process::ExitCode};
@@ -60,6 +63,7 @@ enum Command {
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
     Org(organization::Org),
+    User(user::User),
     ServiceAccount(service_account::ServiceAccount),
     Api(api::Api),
     Role(role::Role),
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
         Command::Migrate(command) => on_runtime(migrate::run(command)),
         Command::Doctor(command) => doctor::run(command),
         Command::Org(command) => organization::run(command),
+        Command::User(command) => user::run(command),
         Command::ServiceAccount(command) => service_account::run(command),
         Command::Api(command) => api::run(command),
         Command::Role(command) => role::run(command),

@@ -96,10 +96,20 @@ pub(crate) fn list<N: Noun>(
     paging: &Paging,
     filters: &[(&str, Option<&str>)],
 ) -> Result<(), Failure> {
+    list_at::<N>(service, &[N::PATH], paging, filters)
+}
+
+/// The same for what stands below another thing.
+pub(crate) fn list_at<N: Noun>(
+    service: &Service,
+    path: &[&str],
+    paging: &Paging,
+    filters: &[(&str, Option<&str>)],
+) -> Result<(), Failure> {
     let limit = paging.limit.or(paging.all.then_some(200)).map(|limit| limit.to_string());
     let filters = filters.iter().copied().chain([("limit", limit.as_deref())]);
     let filters: Vec<(&str, &str)> = filters.filter_map(|(name, value)| Some((name, value?))).collect();
-    let first = service.get(&[N::PATH], &filters)?;
+    let first = service.get(path, &filters)?;
     if !paging.all && service.output == Output::Json {
         return output::json(&first);
     }
@@ -107,7 +117,7 @@ pub(crate) fn list<N: Noun>(
     let progress = Progress::new();
     while let Some(cursor) = page.next_cursor.take_if(|_| paging.all) {
         progress.tell(&format!("{} so far …", page.items.len()));
-        let next = service.get(&[N::PATH], &[filters.as_slice(), &[("cursor", cursor.as_str())]].concat())?;
+        let next = service.get(path, &[filters.as_slice(), &[("cursor", cursor.as_str())]].concat())?;
         let next: Page = understood(&next)?;
         page.items.extend(next.items);
         page.next_cursor = next.next_cursor;

@@ -11,6 +11,7 @@ use crate::{
     client::{Remote, Service},
     failure::Failure,
     limits::{self, LimitChanges, Limits, Quota, RateLimit},
+    member::{AddMember, Invitations, Invite, Members, RemoveMember, RevokeInvitation},
     noun::{self, Noun, Paging, joined, or, short, yes},
     policy::Policy,
 };
@@ -42,6 +43,18 @@ enum Command {
         /// Its id or slug
         organization: String,
     },
+    /// List its members
+    Members(Members),
+    /// Make a user a member, or change what one holds there
+    AddMember(AddMember),
+    /// Remove a member, and end every token that they have there
+    RemoveMember(RemoveMember),
+    /// Invite somebody by a link; it goes to stdout, this once
+    Invite(Invite),
+    /// List who is invited
+    Invitations(Invitations),
+    /// Take an invitation back
+    RevokeInvitation(RevokeInvitation),
     /// Show and change what its credentials must be like
     #[command(subcommand)]
     Policy(Policy),
@@ -146,6 +159,12 @@ pub(crate) fn run(Org { remote, command }: Org) -> Result<ExitCode, Failure> {
             let gone = "Every service account and key in it ended with it.";
             noun::delete::<Organization>(&service, &service.organization(&organization)?, gone)?;
         }
+        Command::Members(members) => members.run(&service)?,
+        Command::AddMember(add) => add.run(&service)?,
+        Command::RemoveMember(remove) => remove.run(&service)?,
+        Command::Invite(invite) => invite.run(&service)?,
+        Command::Invitations(invitations) => invitations.run(&service)?,
+        Command::RevokeInvitation(revoke) => revoke.run(&service)?,
         Command::Policy(policy) => policy.run(&service)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ pub(crate) mod assignment;
 pub(crate) mod audit_event;
 mod credential;
 pub(crate) mod inventory;
+pub(crate) mod invitation;
 pub(crate) mod member;
 pub(crate) mod organization;
 pub(crate) mod personal_access_token;

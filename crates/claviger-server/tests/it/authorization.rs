@@ -45,6 +45,10 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/v1/organizations/{id}/members/{user}", "YYPY"),
     ("PUT", "/v1/organizations/{id}/members/{user}", "YYPP"),
     ("DELETE", "/v1/organizations/{id}/members/{user}", "YYPP"),
+    ("GET", "/v1/organizations/{id}/invitations", "YYPY"),
+    ("POST", "/v1/organizations/{id}/invitations", "YYPP"),
+    ("GET", "/v1/organizations/{id}/invitations/{invitation}", "YYPY"),
+    ("DELETE", "/v1/organizations/{id}/invitations/{invitation}", "YYPP"),
     ("GET", "/v1/users", "YYPY"),
     ("POST", "/v1/users", "YPPP"),
     ("GET", "/v1/users/{id}", "YYPY"),
@@ -92,8 +96,10 @@ fn nobodys(path: &str) -> String {
         "assignments" => "asg",
         other => panic!("which ids does {other} have?"),
     };
-    let user = "user_01h455vb4pex5vsknk084sn02q";
-    path.replace("{id}", &format!("{prefix}_01h455vb4pex5vsknk084sn02q")).replace("{user}", user)
+    let (user, invitation) = ("user_01h455vb4pex5vsknk084sn02q", "inv_01h455vb4pex5vsknk084sn02q");
+    path.replace("{id}", &format!("{prefix}_01h455vb4pex5vsknk084sn02q"))
+        .replace("{user}", user)
+        .replace("{invitation}", invitation)
 }
 
 fn body(method: &Method, path: &str) -> Option<Value> {
@@ -108,6 +114,7 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         }
         ("POST", "/v1/organizations") => Some(json!({ "name": " refused after the authorization " })),
         ("PUT", "/v1/organizations/{id}/members/{user}") => Some(json!({ "roles": [] })),
+        ("POST", "/v1/organizations/{id}/invitations") => Some(json!({ "email": "refused", "roles": [] })),
         ("POST", "/v1/users") | ("PUT", "/v1/users/by-external-id/{id}") => Some(json!({ "email": "refused" })),
         ("POST", "/v1/service-accounts") => Some(json!({ "organization_id": organization, "name": "x" })),
         ("POST", "/v1/apis") => Some(json!({ "identifier": "x", "name": "x", "permissions": [] })),

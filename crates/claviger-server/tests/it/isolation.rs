@@ -18,6 +18,10 @@ on_both_databases! {
         let user = app.user("victim@acme.test").await;
         let member = format!("/v1/organizations/{victim}/members/{user}");
         app.root().put(&member, json!({ "roles": ["member"] })).await.expect(StatusCode::CREATED);
+        let invited = json!({ "email": "invited@acme.test", "roles": [] });
+        let invitation = app.root().post(&format!("/v1/organizations/{victim}/invitations"), invited).await;
+        let invitation = text(&invitation.expect(StatusCode::CREATED)["id"]);
+        let own_invitation = "/v1/organizations/{own}/invitations/{}";
         let own_member = "/v1/organizations/{own}/members/{}";
 
         let (own, attacker) = app.account("attacker", &[]).await;
@@ -26,7 +30,7 @@ on_both_databases! {
         let attacker = app.key(&attacker, &["claviger:*"], json!({})).await;
         let client = app.client(&attacker.token);
 
-        let tries: [(Method, String, &str, Option<Value>); 23] = [
+        let tries: [(Method, String, &str, Option<Value>); 27] = [
             (Method::GET, "/v1/organizations/{}".into(), &victim, None),
             (Method::PATCH, "/v1/organizations/{}".into(), &victim, Some(json!({ "name": "mine" }))),
             (Method::GET, "/v1/organizations/{}/policy".into(), &victim, None),
@@ -35,6 +39,10 @@ on_both_databases! {
             (Method::GET, format!("/v1/organizations/{{}}/members/{user}"), &victim, None),
             (Method::PUT, format!("/v1/organizations/{{}}/members/{user}"), &victim, Some(json!({ "roles": [] }))),
             (Method::DELETE, format!("/v1/organizations/{{}}/members/{user}"), &victim, None),
+            (Method::GET, "/v1/organizations/{}/invitations".into(), &victim, None),
+            (Method::DELETE, format!("/v1/organizations/{{}}/invitations/{invitation}"), &victim, None),
+            (Method::GET, own_invitation.replace("{own}", &own), &invitation, None),
+            (Method::DELETE, own_invitation.replace("{own}", &own), &invitation, None),
             (Method::GET, own_member.replace("{own}", &own), &user, None),
             (Method::PUT, own_member.replace("{own}", &own), &user, Some(json!({ "roles": [] }))),
             (Method::DELETE, own_member.replace("{own}", &own), &user, None),

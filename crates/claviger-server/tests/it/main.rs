@@ -31,6 +31,7 @@ mod explain;
 mod forward_auth;
 mod internal;
 mod inventory;
+mod invitations;
 mod isolation;
 mod limits;
 mod lists;

@@ -28,6 +28,7 @@ mod credential;
 mod database;
 mod found;
 mod idempotency;
+mod invitation;
 mod log;
 mod membership;
 mod one_time_code;

@@ -150,6 +150,47 @@ fn a_refusal_says_why_and_what_next() {
 }
 
 #[test]
+fn people_are_made_invited_added_and_removed() {
+    let admin = Admin::new();
+    let person = ["user", "create", "--email=alice@acme.test", "--name=Alice", "--external-id=42", "--output=json"];
+    let alice = admin.ok(&person).json()["id"].as_str().unwrap().to_owned();
+    let upsert = ["user", "upsert", "42", "--email=al@acme.test", "--no-name", "--output=json"];
+    let same = admin.ok(&upsert).json();
+    assert_eq!((same["id"].as_str(), same["email"].as_str()), (Some(alice.as_str()), Some("al@acme.test")));
+    assert!(same["name"].is_null());
+    admin.ok(&["user", "update", &alice, "--name=Al", "--disable"]);
+    let shown = admin.ok(&["user", "show", &alice]);
+    assert!(shown.stdout.contains("al@acme.test") && shown.stdout.contains("organizations"), "{shown:?}");
+    assert!(admin.ok(&["user", "list", "--disabled=true", "--external-id=42"]).stdout.contains(&alice));
+    admin.ok(&["user", "update", &alice, "--enable"]);
+
+    let link = admin.ok(&["user", "reset-password", &alice, "--expires-in-hours=1"]);
+    assert!(link.stdout.contains("/password-reset?code=") && link.stdout.lines().count() == 1, "{link:?}");
+    let invite = ["org", "invite", "acme", "--email=bob@acme.test", "--role=member", "--expires-in-days=1"];
+    let invite = admin.ok(&invite);
+    assert!(invite.stdout.contains("/invitation?code=") && invite.stdout.lines().count() == 1, "{invite:?}");
+    for (shown, other) in [(&link, &invite), (&invite, &link)] {
+        let code = shown.stdout.trim().split_once("code=").unwrap().1;
+        assert!(!shown.stderr.contains(code) && !other.stderr.contains(code), "{shown:?}");
+        admin.instance.assert_nowhere(&[code]);
+    }
+    let invited = admin.ok(&["org", "invitations", "acme", "--status=open", "--output=json"]).json();
+    let invitation = invited["items"][0]["id"].as_str().unwrap();
+    admin.ok(&["org", "revoke-invitation", "acme", invitation]);
+    assert!(admin.ok(&["org", "invitations", "acme"]).stdout.contains("revoked"));
+
+    admin.ok(&["org", "add-member", "acme", &alice, "--role=member", "--permission=invoices:read"]);
+    let members = admin.ok(&["org", "members", "acme", "--query=al@"]);
+    assert!(members.stdout.contains("al@acme.test") && members.stdout.contains("invoices:read"), "{members:?}");
+    let give = ["assignment", "create", "--principal", &alice, "--organization=acme", "--role=auditor"];
+    admin.ok(&give);
+    admin.ok(&["org", "remove-member", "acme", &alice]);
+    assert!(admin.ok(&["org", "members", "acme"]).stdout.is_empty());
+    admin.ok(&["user", "delete", &alice]);
+    assert_eq!(admin.run(&["user", "show", &alice]).code, Some(1));
+}
+
+#[test]
 fn verify_shows_a_verdict_in_words() {
     let admin = Admin::new();
     let valid = admin.run(&["verify", &admin.example, "--permission=invoices:read"]);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use claviger_token::{CredentialId, PrincipalId};
+use claviger_token::{CredentialId, PrincipalId, SessionId, UserId};
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,18 @@ pub enum Actor {
         /// With what.
         credential: CredentialId,
     },
+    /// A user in a browser, through the session that they signed in to.
+    Session {
+        /// Who.
+        user: UserId,
+        /// With what.
+        session: SessionId,
+    },
+    /// A user who is not signed in, with a link that works once.
+    Link {
+        /// Who.
+        user: UserId,
+    },
     /// Somebody with the database and the master key in hand, on the command line.
     Operator,
     /// Claviger itself: jobs, and events that come from use.
@@ -24,10 +36,19 @@ impl Actor {
     /// The word for it in audit events and filters.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Principal { id: PrincipalId::User(_), .. } => "user",
+            Self::Principal { id: PrincipalId::User(_), .. } | Self::Session { .. } | Self::Link { .. } => "user",
             Self::Principal { id: PrincipalId::ServiceAccount(_), .. } => "service_account",
             Self::Operator => "operator",
             Self::System => "system",
+        }
+    }
+
+    /// The id of what they act with, if it has one.
+    pub fn means(&self) -> Option<String> {
+        match self {
+            Self::Principal { credential, .. } => Some(credential.to_string()),
+            Self::Session { session, .. } => Some(session.to_string()),
+            Self::Link { .. } | Self::Operator | Self::System => None,
         }
     }
 
@@ -35,6 +56,7 @@ impl Actor {
     pub fn id(&self) -> String {
         match self {
             Self::Principal { id, .. } => id.to_string(),
+            Self::Session { user, .. } | Self::Link { user } => user.to_string(),
             Self::Operator | Self::System => self.kind().to_owned(),
         }
     }

@@ -110,6 +110,16 @@ actions! {
     RoleDeleted "role.deleted" "Nobody has it any more.",
     AssignmentCreated "assignment.created" "A principal was given a role or a permission.",
     AssignmentDeleted "assignment.deleted" "It was taken away.",
+    SessionStarted "session.started" "A user signed in.",
+    SessionReauthenticated "session.reauthenticated" "Its user proved again who they are.",
+    SessionEnded "session.ended" "It ended before its time.",
+    SignInFailed "sign_in.failed" "Somebody did not get in; told once a minute for each account.",
+    PasswordChanged "password.changed" "A user has another password, or the first.",
+    PasswordReset "password.reset" "A user has another password, by a link that an administrator made.",
+    TotpEnabled "totp.enabled" "An authenticator app is asked for at sign-in.",
+    TotpDisabled "totp.disabled" "It is no longer asked for.",
+    RecoveryCodesMade "recovery_codes.made" "A user has new recovery codes; the old ones are void.",
+    RecoveryCodeUsed "recovery_code.used" "One of them stood in for the authenticator app.",
     CredentialsRevoked "credentials.revoked" "Many of them ended at once, by a query or by a rule.",
     ApiKeyCreated "api_key.created" "An API key was issued.",
     ApiKeyUpdated "api_key.updated" "What it may do, or how it is called, changed.",
@@ -189,9 +199,12 @@ impl Event {
     /// The exact text that is hashed and stored.
     pub fn record(&self, link: &ChainLink, id: EventId, by: &By, at: Timestamp) -> String {
         let mut actor = json!({ "type": by.actor.kind() });
-        if let Actor::Principal { id, credential } = by.actor {
-            actor["id"] = json!(id);
-            actor["credential"] = json!(credential);
+        match by.actor {
+            Actor::Principal { .. } | Actor::Session { .. } | Actor::Link { .. } => {
+                actor["id"] = json!(by.actor.id());
+                actor["credential"] = json!(by.actor.means());
+            }
+            Actor::Operator | Actor::System => {}
         }
         json!({
             "id": id,
@@ -229,7 +242,7 @@ impl ChainKey {
 
 #[cfg(test)]
 mod tests {
-    use claviger_token::TypedId as _;
+    use claviger_token::{SessionId, TypedId as _, UserId};
 
     use super::*;
     use crate::credential::Credential;
@@ -264,6 +277,9 @@ mod tests {
             Actor::Principal { id: key.principal, credential: key.id },
             json!({ "type": "service_account", "id": key.principal, "credential": key.id }),
         );
+        let (user, session) = (UserId::generate(at(0), &mut rng()), SessionId::generate(at(0), &mut rng()));
+        check(Actor::Session { user, session }, json!({ "type": "user", "id": user, "credential": session }));
+        check(Actor::Link { user }, json!({ "type": "user", "id": user, "credential": null }));
     }
 
     #[test]

@@ -115,8 +115,8 @@ type Fine = u128;
 const FRACTION_BITS: u32 = 32;
 
 /// How far a rate limit is used: the generic cell rate algorithm, whose whole state is one instant. Times are counted
-/// from any fixed instant on a clock that does not go back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// from any fixed instant on a clock that does not go back. Of two rates of one limit, the greater has less left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate {
     /// The theoretical arrival time: when all that was spent will have been regained.
     full_at: Fine,

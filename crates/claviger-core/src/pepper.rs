@@ -26,6 +26,16 @@ impl Pepper {
         Self { version, key: hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()) }
     }
 
+    fn keyed_hash(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(purpose.as_bytes());
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        into_array(&context.sign())
+    }
+
     fn digest(&self, hash: &TokenHash) -> Digest {
         Digest { bytes: keyed(&self.key, hash.as_bytes()), pepper: self.version }
     }
@@ -57,13 +67,12 @@ impl Peppers {
     /// A keyed hash of something that must not be stored in the clear and is not a secret of ours,
     /// such as an idempotency key. `purpose` keeps the uses apart.
     pub fn keyed_hash(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.newest.key);
-        context.update(purpose.as_bytes());
-        for part in parts {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-        into_array(&context.sign())
+        self.newest.keyed_hash(purpose, parts)
+    }
+
+    /// The keyed hashes under which this may be stored, the likeliest first.
+    pub fn keyed_hashes<'a>(&'a self, purpose: &'a str, parts: &'a [&'a [u8]]) -> impl Iterator<Item = [u8; 32]> + 'a {
+        std::iter::once(&self.newest).chain(&self.older).map(move |pepper| pepper.keyed_hash(purpose, parts))
     }
 }
 
@@ -94,5 +103,17 @@ mod tests {
         let both = Peppers::new(new, vec![old]);
         assert_ne!(both.digest(&hash), stored);
         assert!(both.candidates(&hash).any(|digest| digest == stored));
+    }
+
+    #[test]
+    fn a_keyed_hash_depends_on_its_purpose_its_parts_and_its_pepper() {
+        let old = Pepper::new(1, &Zeroizing::new([1; 32]));
+        let new = Pepper::new(2, &Zeroizing::new([2; 32]));
+        let before = Peppers::new(old.clone(), vec![]).keyed_hash("csrf", &[b"a", b"b"]);
+        let both = Peppers::new(new, vec![old]);
+        assert!(both.keyed_hashes("csrf", &[b"a", b"b"]).any(|hash| hash == before));
+        for (purpose, parts) in [("other", [b"a".as_slice(), b"b"]), ("csrf", [b"ab", b""]), ("csrf", [b"b", b"a"])] {
+            assert!(both.keyed_hashes(purpose, &parts).all(|hash| hash != before), "{purpose}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Keys at rest: AES-256-GCM under the master key, each bound to the row that holds it.
+//! Keys at rest: AES-256-GCM under the master key, each bound to the row that holds it; and small secrets under a key
+//! that is itself sealed so.
 
 use std::fmt;
 
@@ -52,29 +53,69 @@ impl MasterKey {
 
     /// Seals 32 bytes to the row named `row`: a sealed key that is copied to another row does not open.
     pub fn seal(&self, row: &str, plain: &Zeroizing<[u8; 32]>, rng: &mut dyn CryptoRng) -> Sealed {
-        let mut nonce = [0u8; NONCE_LEN];
-        rng.fill_bytes(&mut nonce);
-        let mut cipher = plain.to_vec();
-        #[expect(clippy::expect_used, reason = "AES-GCM refuses only plaintexts of many gigabytes")]
-        self.0
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(row), &mut cipher)
-            .expect("32 bytes can be sealed");
-        Sealed([nonce.as_slice(), &cipher].concat())
+        seal(&self.0, row, plain.as_slice(), rng)
     }
 
     /// Opens what [`MasterKey::seal`] made for the same row.
     pub fn unseal(&self, row: &str, sealed: &Sealed) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
-        let (nonce, cipher) = sealed.0.split_at_checked(NONCE_LEN).ok_or(UnsealError)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| UnsealError)?;
-        let mut cipher = Zeroizing::new(cipher.to_vec());
-        let plain = self.0.open_in_place(nonce, Aad::from(row), &mut cipher).map_err(|_| UnsealError)?;
-        let mut bytes = Zeroizing::new([0u8; 32]);
-        if plain.len() != bytes.len() {
-            return Err(UnsealError);
-        }
-        bytes.copy_from_slice(plain);
-        Ok(bytes)
+        into_key(&unseal(&self.0, row, sealed)?)
     }
+}
+
+/// One of the instance's sealed keys, opened: what seals small secrets in many rows, such as the seeds of second
+/// factors, so that changing the master key does not touch them.
+pub struct DataKey(LessSafeKey);
+
+impl DataKey {
+    /// From the 32 bytes that were sealed.
+    pub fn new(key: &Zeroizing<[u8; 32]>) -> Self {
+        #[expect(clippy::expect_used, reason = "AES-256 refuses only keys of another length")]
+        let key = UnboundKey::new(&AES_256_GCM, key.as_slice()).expect("32 bytes are a key");
+        Self(LessSafeKey::new(key))
+    }
+
+    /// Seals a secret to the row named `row`.
+    pub fn seal(&self, row: &str, plain: &[u8], rng: &mut dyn CryptoRng) -> Sealed {
+        seal(&self.0, row, plain, rng)
+    }
+
+    /// Opens what [`DataKey::seal`] made for the same row.
+    pub fn unseal(&self, row: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        unseal(&self.0, row, sealed)
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey(..)")
+    }
+}
+
+fn seal(key: &LessSafeKey, row: &str, plain: &[u8], rng: &mut dyn CryptoRng) -> Sealed {
+    let mut nonce = [0u8; NONCE_LEN];
+    rng.fill_bytes(&mut nonce);
+    let mut cipher = plain.to_vec();
+    #[expect(clippy::expect_used, reason = "AES-GCM refuses only plaintexts of many gigabytes")]
+    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(row), &mut cipher)
+        .expect("a small secret can be sealed");
+    Sealed([nonce.as_slice(), &cipher].concat())
+}
+
+fn unseal(key: &LessSafeKey, row: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+    let (nonce, cipher) = sealed.0.split_at_checked(NONCE_LEN).ok_or(UnsealError)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| UnsealError)?;
+    let mut cipher = Zeroizing::new(cipher.to_vec());
+    let plain = key.open_in_place(nonce, Aad::from(row), &mut cipher).map_err(|_| UnsealError)?;
+    Ok(Zeroizing::new(plain.to_vec()))
+}
+
+fn into_key(plain: &[u8]) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
+    let mut bytes = Zeroizing::new([0u8; 32]);
+    if plain.len() != bytes.len() {
+        return Err(UnsealError);
+    }
+    bytes.copy_from_slice(plain);
+    Ok(bytes)
 }
 
 impl fmt::Debug for MasterKey {
@@ -100,6 +141,18 @@ mod tests {
         assert_eq!(ours.unseal("pepper/2", &sealed), Err(UnsealError));
         assert_eq!(other.unseal("pepper/1", &sealed), Err(UnsealError));
         assert_eq!(ours.unseal("pepper/1", &Sealed(vec![1, 2])), Err(UnsealError));
+    }
+
+    #[test]
+    fn a_small_secret_opens_only_in_its_row_and_under_its_key() {
+        let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+        let (ours, other) = (DataKey::new(&Zeroizing::new([1; 32])), DataKey::new(&Zeroizing::new([2; 32])));
+        let sealed = ours.seal("person/a", b"seed", &mut rng);
+        assert_eq!(ours.unseal("person/a", &sealed).unwrap().as_slice(), b"seed");
+        assert_eq!(ours.unseal("person/b", &sealed), Err(UnsealError));
+        assert_eq!(other.unseal("person/a", &sealed), Err(UnsealError));
+        assert_eq!(ours.unseal("person/a", &Sealed(Vec::new())), Err(UnsealError));
+        assert_ne!(ours.seal("person/a", b"seed", &mut rng), sealed);
     }
 
     #[test]

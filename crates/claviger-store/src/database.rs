@@ -23,6 +23,8 @@ pub enum KeyPurpose {
     Pepper,
     /// Links of the audit chains.
     AuditChain,
+    /// Seeds of second factors.
+    TotpSeeds,
 }
 
 impl KeyPurpose {
@@ -30,6 +32,7 @@ impl KeyPurpose {
         match self {
             Self::Pepper => "pepper",
             Self::AuditChain => "audit_chain",
+            Self::TotpSeeds => "totp_seeds",
         }
     }
 

@@ -339,6 +339,10 @@ impl Row {
         column!(self, name, Vec<u8>)
     }
 
+    pub(crate) fn bytes_or_null(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        column!(self, name, Option<Vec<u8>>)
+    }
+
     pub(crate) fn hash(&self, name: &str) -> Result<[u8; 32], StoreError> {
         self.bytes(name)?.try_into().map_err(|_| StoreError::damaged(format!("column {name}: not 32 bytes")))
     }

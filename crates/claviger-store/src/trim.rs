@@ -18,8 +18,9 @@ const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
 const BATCH: u64 = 5000;
 
 impl Store {
-    /// Removes codes that have ended, invitations that ended a month ago, change-log rows and kept answers older than a day,
-    /// and usage and uses of quotas older than 400 days. The newest log row stays: its number is how a node knows that it still follows the same log.
+    /// Removes codes and sessions that have ended, invitations that ended a month ago, change-log rows and kept answers older
+    /// than a day, and usage and uses of quotas older than 400 days. The newest log row stays: its number is how a node
+    /// knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
                    (SELECT seq FROM change_log WHERE at < $1 AND seq < (SELECT MAX(seq) FROM change_log) LIMIT $2)";
@@ -37,9 +38,11 @@ impl Store {
         let invitations = "DELETE FROM invitation WHERE id IN
                            (SELECT id FROM invitation WHERE ends_at <= $1 LIMIT $2)";
         self.erase_ended_invitations(now - KEEP_INVITATIONS).await?;
+        let sessions = "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at <= $1 LIMIT $2)";
         let kinds = [
             (invitations, KEEP_INVITATIONS),
             (codes, SignedDuration::ZERO),
+            (sessions, SignedDuration::ZERO),
             (log, KEEP_LOG),
             (answers, KEEP_ANSWERS),
             (hours, KEEP_USAGE),

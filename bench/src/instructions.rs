@@ -17,7 +17,7 @@ use axum::{
 };
 use bytes::Bytes;
 use clap::ValueEnum;
-use claviger_core::MasterKey;
+use claviger_core::{MasterKey, SessionLife};
 use claviger_server::{AccessLog, App, Clock, Config, Keys, internal, public};
 use claviger_store::{Changes, Database, Store};
 use claviger_token::Brand;
@@ -160,9 +160,10 @@ async fn app(directory: &Path) -> Result<App> {
         trusted_proxies: None,
         traces: false,
         access_log: AccessLog::default(),
+        sessions: SessionLife::default(),
     };
     let store = Store::new(database, keys.chain, Changes::new(process::now()));
-    let app = App::new(store, keys.peppers, config, clock);
+    let app = App::new(store, keys.peppers, keys.totp_seeds, config, clock);
     app.install_builtins().await?;
     Ok(app)
 }

@@ -102,6 +102,8 @@ actions! {
     InvitationCreated "invitation.created" "Somebody got a link that makes them a member.",
     InvitationAccepted "invitation.accepted" "It was used, and works no more.",
     InvitationRevoked "invitation.revoked" "It was taken back.",
+    SignInLinkCreated "user.sign_in_link_created" "Somebody got a link that signs them in once.",
+    SignInLinkUsed "user.sign_in_link_used" "It was used.",
     ApiCreated "api.created" "A protected API was declared.",
     ApiUpdated "api.updated" "Its name or its permissions changed.",
     ApiDeleted "api.deleted" "It and its permissions are gone.",

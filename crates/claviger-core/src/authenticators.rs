@@ -97,6 +97,11 @@ impl Authenticators {
         self.event(Action::RecoveryCodeUsed, json!({ "left": left }))
     }
 
+    /// They signed in by a link that works once.
+    pub fn sign_in_link_used(&self) -> Event {
+        self.event(Action::SignInLinkUsed, json!({}))
+    }
+
     /// Somebody did not get in. `stage` is what was wrong.
     pub fn sign_in_failed(&self, stage: &'static str) -> Event {
         self.event(Action::SignInFailed, json!({ "stage": stage }))

@@ -18,6 +18,9 @@ use crate::{
 /// How long a link to a new password works at most.
 const LONGEST_RESET_HOURS: u32 = 24;
 
+/// How long a link that signs somebody in works: it is printed at a start and clicked soon.
+const SIGN_IN_LIFE: SignedDuration = SignedDuration::from_hours(1);
+
 /// What a code opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodePurpose {
@@ -120,6 +123,28 @@ impl OneTimeCode {
         };
         Ok((code, link_code(rng), event))
     }
+
+    /// The code of a link that signs `user` in, for whoever runs the instance.
+    pub fn sign_in(user: &User, created_by: String, now: Timestamp, rng: &mut dyn CryptoRng) -> (Self, Secret, Event) {
+        let code = Self {
+            purpose: CodePurpose::SignIn,
+            user: user.id,
+            organization: None,
+            details: json!({}),
+            created_at: now,
+            created_by,
+            ends_at: now + SIGN_IN_LIFE,
+        };
+        let event = Event {
+            chain: Chain::Instance,
+            action: Action::SignInLinkCreated,
+            target: user.id.to_string(),
+            details: json!({ "expires_at": code.ends_at }),
+            personal: None,
+            touched: Vec::new(),
+        };
+        (code, link_code(rng), event)
+    }
 }
 
 #[cfg(test)]
@@ -148,6 +173,14 @@ mod tests {
         assert_eq!((event.action, event.target), (Action::PasswordResetLinkCreated, user.id.to_string()));
         let disabled = User { disabled_at: Some(now()), ..user };
         assert_eq!(said(&reset(&disabled, None)), "conflict user_disabled");
+    }
+
+    #[test]
+    fn a_link_that_signs_in_works_for_an_hour() {
+        let (user, _) = User::create(&NewUser::with_email("alice@acme.test"), now(), &mut rng()).unwrap();
+        let (code, _, event) = OneTimeCode::sign_in(&user, "operator".to_owned(), now(), &mut rng());
+        assert_eq!((code.ends_at, code.user, code.purpose), (at(3600), user.id, CodePurpose::SignIn));
+        assert_eq!((event.action, event.target), (Action::SignInLinkCreated, user.id.to_string()));
     }
 
     #[test]

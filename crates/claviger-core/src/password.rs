@@ -58,6 +58,11 @@ impl Password {
         Self::normalized(text)
     }
 
+    /// One that nobody has.
+    pub fn nobodys() -> Self {
+        Self(Zeroizing::new(String::new()))
+    }
+
     /// One that somebody chooses. `about` is what an attacker knows of them, such as name and address: a password made
     /// of that is weak.
     pub fn chosen(text: &str, about: &[&str]) -> Result<Self, PasswordError> {

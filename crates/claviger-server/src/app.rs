@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_core::{Api, BUILTIN_ROLES, BuiltinRole, By, Peppers, Reach, Role};
+use claviger_core::{Api, BUILTIN_ROLES, BuiltinRole, By, DataKey, Peppers, Reach, Role, SessionLife};
 use claviger_store::{Store, StoreError};
 use claviger_token::{Brand, NetworkSet, Secret};
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +18,8 @@ use crate::{
     access_log::AccessLog,
     limits::{Limiter, RedisAt},
     metrics::Metrics,
+    passwords::Passwords,
+    throttle::Throttle,
     verify::{Credentials, Usage},
 };
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub traces: bool,
     /// Where each use is told, if anywhere.
     pub access_log: AccessLog,
+    /// How long somebody stays signed in.
+    pub sessions: SessionLife,
 }
 
 /// The service's state, shared by all requests.
@@ -66,6 +70,9 @@ pub struct Shared {
     pub(crate) usage: Usage,
     pub(crate) limiter: Limiter,
     pub(crate) metrics: Metrics,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
+    pub(crate) totp_seeds: DataKey,
     clock: Clock,
 }
 
@@ -90,12 +97,25 @@ impl Clock {
 
 impl App {
     /// On an open store.
-    pub fn new(store: Store, peppers: Peppers, config: Config, clock: Clock) -> Self {
+    pub fn new(store: Store, peppers: Peppers, totp_seeds: DataKey, config: Config, clock: Clock) -> Self {
         let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
         let credentials = Credentials::new(config.cache_entries);
         let (usage, metrics) = (Usage::default(), Metrics::new());
         let limiter = Limiter::new(config.redis.as_ref(), &metrics);
-        Self(Arc::new(Shared { store, peppers, config, brands, credentials, usage, limiter, metrics, clock }))
+        Self(Arc::new(Shared {
+            store,
+            peppers,
+            config,
+            brands,
+            credentials,
+            usage,
+            limiter,
+            metrics,
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+            totp_seeds,
+            clock,
+        }))
     }
 
     /// Now, in whole milliseconds, as it is stored.
@@ -201,12 +221,9 @@ pub(crate) mod tests {
         (app, directory)
     }
 
-    async fn empty_app() -> (App, tempfile::TempDir) {
-        let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", directory.path().join("claviger.db").display());
-        let database = Database::open(&url).await.unwrap();
-        database.migrate().await.unwrap();
-        let config = Config {
+    /// Of an instance that nobody configured.
+    pub(crate) fn config() -> Config {
+        Config {
             public_url: "https://claviger.test".to_owned(),
             brand: Brand::default(),
             former_brands: Vec::new(),
@@ -218,12 +235,20 @@ pub(crate) mod tests {
             trusted_proxies: None,
             traces: false,
             access_log: AccessLog::default(),
-        };
+            sessions: SessionLife::default(),
+        }
+    }
+
+    async fn empty_app() -> (App, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("claviger.db").display());
+        let database = Database::open(&url).await.unwrap();
+        database.migrate().await.unwrap();
         let master = MasterKey::parse(&"ab".repeat(32)).unwrap();
         let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::from_seed([1; 32]);
         let keys = Keys::open(&database, &master, Timestamp::UNIX_EPOCH, &mut rng).await.unwrap();
         let store = Store::new(database, keys.chain, Changes::new(monotonic()));
-        (App::new(store, keys.peppers, config, Clock::default()), directory)
+        (App::new(store, keys.peppers, keys.totp_seeds, config(), Clock::default()), directory)
     }
 
     #[tokio::test]

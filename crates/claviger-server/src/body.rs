@@ -30,7 +30,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = RequestError;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, RequestError> {
-        let bytes = read(request).await?;
+        let bytes = read(request, JSON).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -67,7 +67,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Post<T> {
         let header = idempotency_header(&parts.headers).map_err(IntoResponse::into_response)?;
         let route = format!("{} {}", parts.method, parts.uri);
         let caller = CallerId::from_request_parts(&mut parts, app).await.ok();
-        let bytes = read(Request::from_parts(parts, body)).await.map_err(IntoResponse::into_response)?;
+        let bytes = read(Request::from_parts(parts, body), JSON).await.map_err(IntoResponse::into_response)?;
         let mut repeatable = Repeatable(None);
         if let (Some(header), Some(CallerId(caller))) = (header, caller) {
             let key = app
@@ -120,14 +120,17 @@ fn again(request: &IdempotencyKey, kept: Remembered) -> Response {
     response
 }
 
-async fn read(request: Request) -> Result<Bytes, RequestError> {
+const JSON: &str = "application/json";
+
+/// The body, if it is of this media type, small, and there soon.
+pub(crate) async fn read(request: Request, media_type: &str) -> Result<Bytes, RequestError> {
     let sort = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = sort.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    if !essence.eq_ignore_ascii_case(media_type) {
         return Err(RequestError::unreadable(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            "send the body as Content-Type: application/json",
+            format!("send the body as Content-Type: {media_type}"),
         ));
     }
     // Most bodies are there with the head, and then nothing is timed.

@@ -1,6 +1,6 @@
 //! The instance's own keys: made at the first start, sealed under the master key, opened at every start.
 
-use claviger_core::{ChainKey, MasterKey, Pepper, Peppers, UnsealError};
+use claviger_core::{ChainKey, DataKey, MasterKey, Pepper, Peppers, UnsealError};
 use claviger_store::{Database, KeyPurpose, StoreError};
 use jiff::Timestamp;
 use rand::CryptoRng;
@@ -13,6 +13,8 @@ pub struct Keys {
     pub peppers: Peppers,
     /// For the audit chains.
     pub chain: ChainKey,
+    /// For the seeds of second factors.
+    pub totp_seeds: DataKey,
 }
 
 /// Why the keys could not be opened.
@@ -36,11 +38,15 @@ impl Keys {
     ) -> Result<Self, KeyError> {
         let mut peppers = unsealed(database, master, KeyPurpose::Pepper, now, rng).await?.into_iter();
         let mut chain = unsealed(database, master, KeyPurpose::AuditChain, now, rng).await?.into_iter();
-        let (Some((version, newest)), Some((_, chain))) = (peppers.next(), chain.next()) else {
+        let mut seeds = unsealed(database, master, KeyPurpose::TotpSeeds, now, rng).await?.into_iter();
+        let (Some((version, newest)), Some((_, chain)), Some((_, seeds))) =
+            (peppers.next(), chain.next(), seeds.next())
+        else {
             return Err(KeyError::Store(StoreError::Damaged("a sealed key vanished while it was read".to_owned())));
         };
         let older = peppers.map(|(version, key)| Pepper::new(version, &key)).collect();
-        Ok(Self { peppers: Peppers::new(Pepper::new(version, &newest), older), chain: ChainKey::new(&chain) })
+        let peppers = Peppers::new(Pepper::new(version, &newest), older);
+        Ok(Self { peppers, chain: ChainKey::new(&chain), totp_seeds: DataKey::new(&seeds) })
     }
 
     /// Whether this database has keys already, so that a missing master key is not silently replaced.

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
-    health, log,
+    console, health, log,
     manage::{
         api, api_key, assignment, audit_event, inventory, invitation, member, organization, personal_access_token,
         policy, role, service_account, token, usage, user,
@@ -74,11 +74,13 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(health::ready))
 }
 
-/// The public listener: management API, verify for callers with `claviger:verify`, documentation.
+/// The public listener: management API, verify for callers with `claviger:verify`, documentation, and the console, whose
+/// routes stand in `console/mod.rs`.
 pub fn public(app: App) -> Router {
     Router::new()
         .merge(described())
         .merge(openapi::routes())
+        .merge(console::routes(&app))
         .fallback(async || RequestError::NotFound)
         .method_not_allowed_fallback(method_not_allowed)
         // Innermost first: what every answer says, then a net under panics, and outermost the log, which tells of both.

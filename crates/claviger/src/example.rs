@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use claviger_core::{
     Api, Assignment, By, DeclaredPermission, Granted, Grantor, IssuingContext, NewApi, NewApiKey, NewOrganization,
-    NewServiceAccount, Organization, Reach, Rejection, Scope, ServiceAccount,
+    NewServiceAccount, NewUser, OneTimeCode, Organization, Reach, Rejection, Scope, ServiceAccount, User,
 };
 use claviger_server::{App, BootstrapError};
 use claviger_store::{Page, StoreError};
@@ -16,6 +16,7 @@ const ORGANIZATION: &str = "acme";
 const API: &str = "https://api.acme.test";
 const ACCOUNT: &str = "billing sync";
 const KEY: &str = "dev example";
+const PERSON: &str = "dev@acme.test";
 const PERMISSIONS: [(&str, &str); 2] = [("invoices:read", "Read invoices"), ("invoices:write", "Change invoices")];
 
 /// Why there is no example.
@@ -29,6 +30,14 @@ enum ExampleError {
     Permission(#[from] claviger_token::PermissionError),
 }
 
+/// What is shown once.
+struct Example {
+    key: CredentialId,
+    token: Secret,
+    /// Of the link that signs the person in.
+    code: Secret,
+}
+
 /// What `--dev` says at the start.
 pub(crate) async fn welcome(app: &App, public: SocketAddr, internal: SocketAddr) -> Result<String, Failure> {
     let (public, internal) = (address_to_call(public), address_to_call(internal));
@@ -40,9 +49,9 @@ pub(crate) async fn welcome(app: &App, public: SocketAddr, internal: SocketAddr)
         Err(BootstrapError::AlreadyDone) => None,
         Err(error) => return Err(error.into()),
     };
-    let (id, example) = make(app).await.map_err(|error| Failure::because("cannot make the example", &error))?;
+    let example = make(app).await.map_err(|error| Failure::because("cannot make the example", &error))?;
     let internal_token = app.config.internal_token.is_some();
-    Ok(first(&public, &internal, internal_token, administrator.as_ref(), id, &example))
+    Ok(first(&public, &internal, internal_token, administrator.as_ref(), &example))
 }
 
 /// Whether anybody has been here before: an organization other than ours, or the example's API.
@@ -54,7 +63,7 @@ async fn exists(app: &App) -> Result<bool, StoreError> {
 }
 
 /// Step by step, so that each leaves its own event in the audit trail.
-async fn make(app: &App) -> Result<(CredentialId, Secret), ExampleError> {
+async fn make(app: &App) -> Result<Example, ExampleError> {
     let (by, now) = (By::operator(), app.now());
 
     let mut tx = app.store.begin(&by).await?;
@@ -108,7 +117,24 @@ async fn make(app: &App) -> Result<(CredentialId, Secret), ExampleError> {
     let issued = new.issue(&context, by.actor.id(), now, &mut app.rng())?;
     tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
     tx.commit(issued.event, now, &mut app.rng()).await?;
-    Ok((issued.credential.id, issued.secret))
+    let code = person(app).await?;
+    Ok(Example { key: issued.credential.id, token: issued.secret, code })
+}
+
+/// Somebody to sign in as, and the code of a link that does.
+async fn person(app: &App) -> Result<Secret, ExampleError> {
+    let (by, now) = (By::operator(), app.now());
+    let mut tx = app.store.begin(&by).await?;
+    let new = NewUser { name: Some("Dev".to_owned()), ..NewUser::with_email(PERSON) };
+    let (user, event) = User::create(&new, now, &mut app.rng())?;
+    tx.insert_user(&user).await?;
+    tx.commit(event, now, &mut app.rng()).await?;
+
+    let mut tx = app.store.begin(&by).await?;
+    let (code, secret, event) = OneTimeCode::sign_in(&user, by.actor.id(), now, &mut app.rng());
+    tx.insert_one_time_code(&code, &app.peppers.digest(&secret.hash())).await?;
+    tx.commit(event, now, &mut app.rng()).await?;
+    Ok(secret)
 }
 
 fn again(public: &str) -> String {
@@ -130,14 +156,14 @@ fn first(
     internal: &str,
     internal_token: bool,
     administrator: Option<&Secret>,
-    id: CredentialId,
-    example: &Secret,
+    example: &Example,
 ) -> String {
     let (administrator_shown, token) = match administrator {
         Some(key) => (key.expose(), key.expose()),
         None => ("the one that `claviger bootstrap` printed; put it into CLAVIGER_TOKEN", "$CLAVIGER_TOKEN"),
     };
-    let example = example.expose();
+    let Example { key: id, token: example, code } = example;
+    let (example, code) = (example.expose(), code.expose());
     let json = "-H 'Content-Type: application/json'";
     let caller = if internal_token { " -H \"X-Claviger-Internal: $CLAVIGER_INTERNAL_TOKEN\"" } else { "" };
     let bearer = format!("-H \"Authorization: Bearer {token}\"");
@@ -153,6 +179,8 @@ Claviger runs, with a small example to try. The keys are shown this once.
   example key    {example}
   organization   {ORGANIZATION}, service account \"{ACCOUNT}\": may {read} and {write}; the key only {read}
   API            {API}
+  console        {public}/sign-in/link?code={code}
+                 signs {PERSON} in, once and within an hour
 
 1. Your API asks: is this key good, and may it read invoices?
 

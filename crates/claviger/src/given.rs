@@ -28,6 +28,8 @@ const NAMES: &[&str] = &[
     "max_staleness",
     "cache_entries",
     "access_log",
+    "session_idle",
+    "session_life",
     "otlp_endpoint",
     "otlp_service_name",
     "log_format",

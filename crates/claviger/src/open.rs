@@ -110,8 +110,10 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
         trusted_proxies: settings.trusted_proxies,
         traces: settings.otlp_endpoint.is_some(),
         access_log,
+        sessions: settings.sessions,
     };
-    App::new(Store::new(database, keys.chain, Changes::new(monotonic())), keys.peppers, config, Clock::default())
+    let store = Store::new(database, keys.chain, Changes::new(monotonic()));
+    App::new(store, keys.peppers, keys.totp_seeds, config, Clock::default())
 }
 
 /// Built-in roles and API where there are none yet. Only a service that listens knows its own address, so only `serve`

@@ -10,9 +10,10 @@ use std::{
 };
 
 use clap::Args;
-use claviger_core::MasterKey;
+use claviger_core::{MasterKey, SessionLife};
 use claviger_server::{AccessLogAt, RedisAt};
 use claviger_token::{Brand, NetworkSet, Secret};
+use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
@@ -79,6 +80,7 @@ pub(crate) struct Settings {
     pub(crate) max_staleness: Duration,
     pub(crate) cache_entries: usize,
     pub(crate) access_log: Option<AccessLogAt>,
+    pub(crate) sessions: SessionLife,
     pub(crate) otlp_endpoint: Option<String>,
     pub(crate) otlp_service_name: String,
     pub(crate) log_format: LogFormat,
@@ -195,6 +197,7 @@ impl Settings {
                     path => AccessLogAt::File(PathBuf::from(path)),
                 })
             })?,
+            sessions: sessions(given)?,
             otlp_endpoint: given.checked("otlp_endpoint", OTLP_ENDPOINT, |text| {
                 let url = Url::parse(text).ok()?;
                 let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
@@ -252,6 +255,23 @@ fn trusted_proxies(given: &Given) -> Result<Option<NetworkSet>, Failure> {
     let right = "IP addresses or networks of proxies, such as 10.0.0.0/8";
     let proxies = given.list("trusted_proxies", right, one)?.unwrap_or_default();
     Ok(NetworkSet::parse(&proxies).ok())
+}
+
+/// How long somebody stays signed in.
+fn sessions(given: &Given) -> Result<SessionLife, Failure> {
+    const DAY: u64 = 24 * 60 * 60;
+    let life = |name, right, longest: u64| {
+        given.checked(name, right, move |text| {
+            let life = duration::parse(text).ok().filter(|life| (300..=longest).contains(&life.as_secs()))?;
+            SignedDuration::try_from(life).ok()
+        })
+    };
+    let (idle, absolute) = (
+        life("session_idle", "5m to 30d: how long a sign-in lasts without use", 30 * DAY)?,
+        life("session_life", "5m to 90d: how long a sign-in lasts at all", 90 * DAY)?,
+    );
+    let usual = SessionLife::default();
+    Ok(SessionLife { idle: idle.unwrap_or(usual.idle), absolute: absolute.unwrap_or(usual.absolute) })
 }
 
 /// How to call a listener from this machine.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_core::MasterKey;
+use claviger_core::{MasterKey, SessionLife};
 use claviger_server::{AccessLog, App, Clock, Config, Keys, Listeners, serve};
 use claviger_store::{Changes, Database, Store};
 use claviger_token::Brand;
@@ -76,7 +76,12 @@ impl TestApp {
         });
         let root = root.expose().to_owned();
         let handed_out = Mutex::new(vec![root.clone()]);
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
         Self {
             url: url.to_owned(),
             clock,
@@ -136,6 +141,11 @@ impl TestApp {
     /// Nobody.
     pub(crate) fn anonymous(&self) -> Client<'_> {
         Client { app: self, token: None }
+    }
+
+    /// Notes a secret that may stand neither in the database nor in the log.
+    pub(crate) fn handed_out(&self, secret: &str) {
+        self.handed_out.lock().unwrap().push(secret.to_owned());
     }
 
     /// A request, as bare as one likes.
@@ -349,12 +359,13 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         trusted_proxies: None,
         traces: false,
         access_log: AccessLog::default(),
+        sessions: SessionLife::default(),
     };
     configure(&mut config);
     let master = MasterKey::parse(MASTER_KEY).unwrap();
     let keys = Keys::open(&database, &master, jiff::Timestamp::UNIX_EPOCH, &mut rng()).await.unwrap();
     let store = Store::new(database, keys.chain, Changes::new(instant()));
-    let app = App::new(store, keys.peppers, config, clock);
+    let app = App::new(store, keys.peppers, keys.totp_seeds, config, clock);
     app.install_builtins().await.unwrap();
     app
 }

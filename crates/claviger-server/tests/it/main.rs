@@ -19,6 +19,7 @@ macro_rules! on_both_databases {
 }
 
 mod app;
+mod browser;
 mod database;
 
 mod access_log;
@@ -44,6 +45,9 @@ mod outage;
 mod personal_access_tokens;
 mod redis;
 mod rights;
+mod second_factor;
+mod sessions;
+mod sign_in;
 mod token;
 mod usage;
 mod users;

@@ -47,7 +47,9 @@ fn what_dev_prints_works_as_pasted() {
     assert_eq!(sh(verify)["code"], "revoked");
 
     let (admin, example) = server.keys();
-    instance.assert_nowhere(&[&admin, &example, token]);
+    let said = server.stdout();
+    let (_, code) = said.lines().find_map(|line| line.split_once("/sign-in/link?code=")).unwrap();
+    instance.assert_nowhere(&[&admin, &example, token, code]);
 }
 
 #[test]

@@ -1,0 +1,86 @@
+## Frame
+signed-in-as = Connecté : { $name }
+sign-out = Se déconnecter
+languages = Langues
+back = Retour à l’accueil
+cancel = Annuler
+continue = Continuer
+
+## Signing in
+sign-in-title = Connexion
+sign-in = Se connecter
+sign-in-failed = L’adresse et le mot de passe ne vont pas ensemble. Vérifiez les deux ; après quelques essais, attendez un moment.
+email = Adresse e-mail
+password = Mot de passe
+other-ways = Autres façons de se connecter
+forgot-password = Mot de passe oublié ? Un administrateur peut créer pour vous un lien vers un nouveau.
+second-factor-title = Deuxième étape
+second-factor-hint = Saisissez les six chiffres qu’affiche votre application d’authentification. Si elle n’est pas disponible, saisissez un de vos codes de secours.
+code = Code
+code-wrong = Ce code ne compte pas : il est faux, trop ancien ou déjà utilisé. Attendez le suivant.
+start-again = Recommencer
+again-title = Est-ce toujours vous ?
+again-why = Ce que vous allez faire est durable. Prouvez encore une fois qui vous êtes.
+again-other-way = Votre compte n’a ni mot de passe ni application. Déconnectez-vous, puis reconnectez-vous comme vous êtes venu.
+link-for = Ce lien vous connecte en tant que { $name }. Il ne fonctionne qu’une fois.
+
+## Passwords
+password-current = Mot de passe actuel
+password-new = Nouveau mot de passe
+password-new-again = Nouveau mot de passe, encore une fois
+password-change = Enregistrer le nouveau mot de passe
+password-rules = Au moins 12 caractères. Quelques mots sans rapport entre eux font un bon mot de passe ; chiffres et signes ne sont pas nécessaires.
+password-ends-sessions = Tous les autres navigateurs seront déconnectés.
+password-wrong = Ce n’est pas votre mot de passe.
+password-differs = Les deux nouveaux mots de passe diffèrent.
+password-too-short = Le nouveau mot de passe est trop court : au moins 12 caractères.
+password-too-long = Le nouveau mot de passe est trop long : 256 caractères au plus.
+password-weak = Le nouveau mot de passe serait vite deviné. Allongez-le, par exemple avec quelques mots sans rapport entre eux.
+password-reset-title = Choisir un mot de passe
+password-reset-for = Pour { $name }
+
+## Security
+security-title = Sécurité
+changed = C’est fait. Tous les autres navigateurs sont déconnectés.
+authenticator-title = Application d’authentification
+authenticator-on = Activée depuis le { $since }.
+authenticator-off = Désactivée. Avec une application, un mot de passe volé n’ouvre rien à lui seul.
+authenticator-add = Configurer une application
+authenticator-remove = Retirer l’application
+authenticator-scan = Scannez cette image avec votre application d’authentification.
+authenticator-picture = Code QR pour l’application d’authentification
+authenticator-type = Ou saisissez ceci dans l’application :
+authenticator-code = Saisissez ensuite le code qu’affiche l’application
+authenticator-enable = Activer
+recovery-codes-left = { $count ->
+    [0] Il ne vous reste aucun code de secours.
+    [one] Il vous reste un code de secours.
+   *[other] Il vous reste { $count } codes de secours.
+}
+recovery-codes-make = Créer de nouveaux codes de secours
+recovery-codes-title = Vos codes de secours
+recovery-codes-why = Chacun de ces codes remplace l’application une fois, si vous la perdez. Ils ne sont montrés que maintenant : gardez-les là où vous les retrouverez sans votre téléphone.
+recovery-codes-kept = Je les ai gardés
+sessions-title = Où vous êtes connecté
+session-browser = Navigateur
+session-address = Adresse
+session-started = Depuis
+session-used = Dernière utilisation
+session-this = Déconnecter ici
+session-end = Déconnecter là-bas
+session-end-others = Déconnecter partout ailleurs
+
+## Start
+start-title = Accueil
+start-hello = Bonjour, { $name }
+organizations = Vos organisations
+organizations-none = Vous n’appartenez encore à aucune organisation. Demandez une invitation à qui vous a envoyé ici.
+
+## Trouble
+trouble-title = Cela n’a pas fonctionné
+trouble-form = Cette page est restée ouverte trop longtemps, ou votre navigateur ne garde pas les cookies. Rien n’a changé : revenez en arrière, rechargez la page et réessayez.
+trouble-unreadable = Ce que votre navigateur a envoyé est illisible.
+trouble-link = Ce lien a déjà servi, est trop ancien ou incomplet. Demandez-en un nouveau.
+trouble-throttled = Trop d’essais. Attendez quelques minutes et réessayez.
+trouble-busy = Il y a trop à faire en ce moment. Réessayez dans un instant.
+trouble-defect = Quelque chose est cassé de notre côté. Le journal en dit plus.

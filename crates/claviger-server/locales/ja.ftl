@@ -1,0 +1,85 @@
+## Frame
+signed-in-as = { $name } としてサインイン中
+sign-out = サインアウト
+languages = 言語
+back = 最初のページへ戻る
+cancel = キャンセル
+continue = 続ける
+
+## Signing in
+sign-in-title = サインイン
+sign-in = サインイン
+sign-in-failed = アドレスとパスワードの組み合わせが正しくありません。両方を確認してください。何度か失敗したときは、少し待ってください。
+email = メールアドレス
+password = パスワード
+other-ways = ほかのサインイン方法
+forgot-password = パスワードを忘れたときは、管理者が新しいパスワードのためのリンクを発行できます。
+second-factor-title = 第二段階
+second-factor-hint = 認証アプリに表示される6桁の数字を入力してください。アプリを使えないときは、リカバリーコードを入力してください。
+code = コード
+code-wrong = このコードは使えません。間違っているか、古いか、すでに使われています。次のコードを待ってください。
+start-again = 最初からやり直す
+again-title = ご本人の確認
+again-why = これから行う操作は後まで残ります。もう一度、ご本人であることを確認してください。
+again-other-way = このアカウントにはパスワードもアプリもありません。一度サインアウトし、来たときと同じ方法でサインインしてください。
+link-for = このリンクで { $name } としてサインインします。使えるのは一度だけです。
+
+## Passwords
+password-current = 現在のパスワード
+password-new = 新しいパスワード
+password-new-again = 新しいパスワード（もう一度）
+password-change = 新しいパスワードを設定
+password-rules = 12文字以上。互いに関係のないいくつかの言葉がよいパスワードになります。数字や記号は必須ではありません。
+password-ends-sessions = ほかのブラウザーはすべてサインアウトされます。
+password-wrong = パスワードが違います。
+password-differs = 二つの新しいパスワードが一致しません。
+password-too-short = 新しいパスワードが短すぎます。12文字以上にしてください。
+password-too-long = 新しいパスワードが長すぎます。256文字以下にしてください。
+password-weak = 新しいパスワードはすぐに推測されます。互いに関係のない言葉を並べるなど、もっと長くしてください。
+password-reset-title = パスワードの設定
+password-reset-for = 対象: { $name }
+
+## Security
+security-title = セキュリティ
+changed = 完了しました。ほかのブラウザーはすべてサインアウトされました。
+authenticator-title = 認証アプリ
+authenticator-on = { $since } から有効です。
+authenticator-off = 無効です。アプリを使えば、パスワードを盗まれただけでは何も開きません。
+authenticator-add = アプリを設定する
+authenticator-remove = アプリを外す
+authenticator-scan = 認証アプリでこの画像を読み取ってください。
+authenticator-picture = 認証アプリのためのQRコード
+authenticator-type = または、アプリに次の文字を入力してください。
+authenticator-code = 続いて、アプリに表示されるコードを入力してください
+authenticator-enable = 有効にする
+recovery-codes-left = { $count ->
+    [0] リカバリーコードは残っていません。
+   *[other] リカバリーコードは残り { $count } 個です。
+}
+recovery-codes-make = 新しいリカバリーコードを作る
+recovery-codes-title = リカバリーコード
+recovery-codes-why = アプリを失ったとき、それぞれのコードが一度だけアプリの代わりになります。表示されるのは今だけです。電話がなくても見つかる場所に保管してください。
+recovery-codes-kept = 保管しました
+sessions-title = サインイン中の場所
+session-browser = ブラウザー
+session-address = アドレス
+session-started = 開始
+session-used = 最後の利用
+session-this = ここをサインアウト
+session-end = そこをサインアウト
+session-end-others = ほかのすべてをサインアウト
+
+## Start
+start-title = ホーム
+start-hello = こんにちは、{ $name } さん
+organizations = 所属する組織
+organizations-none = まだどの組織にも所属していません。案内した人に招待を頼んでください。
+
+## Trouble
+trouble-title = うまくいきませんでした
+trouble-form = このページを長く開いたままだったか、ブラウザーがクッキーを保存していません。何も変更されていません。戻ってページを再読み込みし、もう一度試してください。
+trouble-unreadable = ブラウザーから送られた内容を読み取れませんでした。
+trouble-link = このリンクは使用済みか、古いか、不完全です。新しいリンクを頼んでください。
+trouble-throttled = 試行が多すぎます。数分待ってから、もう一度試してください。
+trouble-busy = ただいま混み合っています。少し後でもう一度試してください。
+trouble-defect = こちら側に不具合があります。詳しくはログにあります。

@@ -1,0 +1,107 @@
+//! `/sign-in/again`: somebody who is signed in proves again who they are, before something that lasts.
+
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::StatusCode,
+    response::Response,
+};
+use claviger_core::{Authenticators, SignInMethod};
+
+use super::{
+    form::SessionForm,
+    page::{Frame, go, page, page_with},
+    sign_in::{Next, presented},
+    trouble::Trouble,
+    visit::{SignedIn, Visit},
+};
+use crate::{app::App, cookies::Cookie, session::Session, throttle::Attempt};
+
+#[derive(Template)]
+#[template(path = "again.html")]
+pub(super) struct AgainPage {
+    pub(super) frame: Frame,
+    pub(super) next: String,
+    pub(super) asked: Asked,
+    pub(super) failed: bool,
+}
+
+/// What somebody can be asked for. An account without either signs out and in again by its own way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    Password,
+    Code,
+    Nothing,
+}
+
+impl Asked {
+    fn of(user: &Authenticators) -> Self {
+        match (&user.password, &user.totp) {
+            (Some(_), _) => Self::Password,
+            (None, Some(_)) => Self::Code,
+            (None, None) => Self::Nothing,
+        }
+    }
+}
+
+/// `GET /sign-in/again`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    visit: Visit,
+    SignedIn(session): SignedIn,
+    Query(next): Query<Next>,
+) -> Result<Response, Trouble> {
+    let user = app.user_of(&session).await?;
+    let frame = Frame::of(&session, &visit, &app);
+    Ok(page(&AgainPage { frame, next: next.path(), asked: Asked::of(&user), failed: false }, []))
+}
+
+/// `POST /sign-in/again` with `password` or `code`.
+pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
+    let SessionForm { fields, visit, session } = form;
+    let user = app.user_of(&session).await?;
+    let attempt = app.attempt_in(&session, &visit);
+    app.throttle.attempt(&attempt, app.now()).map_err(Trouble::Throttled)?;
+    let asked = Asked::of(&user);
+    let step = app.totp_step(&user, fields.value("code"));
+    let proven = match asked {
+        Asked::Password => app.password_matches(presented(&fields), user.password.clone()).await?,
+        Asked::Code => step.is_some(),
+        Asked::Nothing => false,
+    };
+    let now = app.now();
+    let method = if asked == Asked::Code { SignInMethod::Totp } else { SignInMethod::Password };
+    let (new, secret, event) = session.found().session.clone().prove(method, now, &mut app.rng());
+    let failed = || {
+        let frame = Frame::of(&session, &visit, &app);
+        let page = AgainPage { frame, next: fields.next(), asked, failed: true };
+        Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &page, []))
+    };
+    if !proven {
+        return failed();
+    }
+    let mut tx = app.store.begin(session.by()).await?;
+    if asked == Asked::Code && !tx.use_totp_step(user.user, step.unwrap_or(i64::MIN)).await? {
+        return failed();
+    }
+    if !tx.renew_session(&new, &app.peppers.digest(&secret.hash())).await? {
+        return Err(Trouble::NotSignedIn { next: fields.next() });
+    }
+    tx.commit(event, now, &mut app.rng()).await?;
+    app.throttle.succeeded(&attempt);
+    Ok(go(&fields.next(), [Cookie::Session.set(secret.expose(), visit.secure)]))
+}
+
+impl App {
+    /// What the user of a session proves themselves with.
+    pub(super) async fn user_of(&self, session: &Session) -> Result<Authenticators, Trouble> {
+        let user = self.store.authenticators(session.user()).await?;
+        user.ok_or_else(|| Trouble::NotSignedIn { next: "/".to_owned() })
+    }
+
+    /// A try of somebody who is signed in: no stranger counts among theirs.
+    pub(super) fn attempt_in(&self, session: &Session, visit: &Visit) -> Attempt {
+        let account = self.peppers.keyed_hash("account-in-session", &[session.id().to_string().as_bytes()]);
+        Attempt { account, address: visit.from.address, known_device: true }
+    }
+}

@@ -1,0 +1,115 @@
+//! Forms. Each is sent by a page of ours and carries the token that was made for its browser, or is refused: no handler
+//! sees one that does not.
+
+use axum::extract::{FromRequest, Request};
+use zeroize::Zeroizing;
+
+use super::{trouble::Trouble, visit::Visit};
+use crate::{
+    app::App,
+    body, origin,
+    problem::RequestError,
+    session::{Session, is_token},
+};
+
+const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
+
+/// What a form says. What is absent is empty, and of what is there twice the first counts.
+pub(crate) struct Fields(Vec<(String, Zeroizing<String>)>);
+
+impl Fields {
+    fn read(bytes: &[u8]) -> Self {
+        let pairs = url::form_urlencoded::parse(bytes);
+        Self(pairs.map(|(name, value)| (name.into_owned(), Zeroizing::new(value.into_owned()))).collect())
+    }
+
+    /// The value of a field.
+    pub(crate) fn value(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Where to go afterwards.
+    pub(crate) fn next(&self) -> String {
+        origin::local(self.value("next")).unwrap_or_else(|| "/".to_owned())
+    }
+}
+
+/// A form of a browser in which perhaps nobody is signed in.
+pub(crate) struct VisitForm {
+    pub(crate) fields: Fields,
+    pub(crate) visit: Visit,
+    /// Who was signed in there until now.
+    pub(crate) session: Option<Session>,
+}
+
+impl FromRequest<App> for VisitForm {
+    type Rejection = Trouble;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
+        let (visit, session, fields) = sent(request, app).await?;
+        let visitor = visit.known_visitor().ok_or(Trouble::Form)?;
+        if !is_token(fields.value("csrf"), &visit_token(visitor, app)) {
+            return Err(Trouble::Form);
+        }
+        Ok(Self { fields, visit, session })
+    }
+}
+
+/// A form of somebody who is signed in.
+pub(crate) struct SessionForm {
+    pub(crate) fields: Fields,
+    pub(crate) visit: Visit,
+    pub(crate) session: Session,
+}
+
+impl FromRequest<App> for SessionForm {
+    type Rejection = Trouble;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
+        let (visit, session, fields) = sent(request, app).await?;
+        let session = session.ok_or_else(|| Trouble::NotSignedIn { next: "/".to_owned() })?;
+        if !is_token(fields.value("csrf"), session.csrf()) {
+            return Err(Trouble::Form);
+        }
+        Ok(Self { fields, visit, session })
+    }
+}
+
+/// The token of the forms of a browser in which nobody is signed in.
+pub(crate) fn visit_token(visitor: &str, app: &App) -> String {
+    app.csrf(&format!("visit {visitor}"))
+}
+
+async fn sent(request: Request, app: &App) -> Result<(Visit, Option<Session>, Fields), Trouble> {
+    let (parts, body) = request.into_parts();
+    if !origin::is_from_here(&parts.headers, &app.config) {
+        return Err(Trouble::Form);
+    }
+    let visit = Visit::read(&parts, app);
+    let session = Session::of(&parts.headers, &visit.from, app).await?;
+    let bytes = body::read(Request::from_parts(parts, body), MEDIA_TYPE).await;
+    let bytes = bytes.map_err(|error| match error {
+        RequestError::Unreadable { status, .. } => Trouble::Unreadable(status),
+        RequestError::NotFound
+        | RequestError::Rejected(_)
+        | RequestError::Unauthenticated(_)
+        | RequestError::Forbidden { .. }
+        | RequestError::Throttled { .. }
+        | RequestError::Store(_) => Trouble::Form,
+    })?;
+    Ok((visit, session, Fields::read(&bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_read_as_browsers_write_it() {
+        let fields = Fields::read("a=1&b=Zo%C3%AB+x%26y&a=2&c=&d&next=//evil.test".as_bytes());
+        assert_eq!((fields.value("a"), fields.value("b"), fields.value("c")), ("1", "Zoë x&y", ""));
+        assert_eq!((fields.value("d"), fields.value("e"), fields.next().as_str()), ("", "", "/"));
+        assert_eq!(Fields::read(b"next=/account?x=1").next(), "/account?x=1");
+        Fields::read(b"%ff%&&&=&%zz=\xff");
+    }
+}

@@ -1,0 +1,56 @@
+//! What people see in a browser: pages without scripts, in their language.
+//!
+//! A page is a template (`templates/`) with its words in `locales/`; every form in it carries a token (`form.rs`). All
+//! answers go through `framed`, which says what browsers must not do with them, and makes a page of what went wrong.
+
+mod again;
+mod device;
+mod enrolment;
+mod form;
+mod half_way;
+mod language;
+mod link;
+mod page;
+mod password_reset;
+mod second_factor;
+mod security;
+mod sign_in;
+mod sign_out;
+mod start;
+mod trouble;
+mod visit;
+
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+
+use crate::app::App;
+
+/// The pages.
+pub(crate) fn routes(app: &App) -> Router<App> {
+    Router::new()
+        .route("/", get(start::show))
+        // Signing in and out
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-in/second-factor", get(second_factor::show).post(second_factor::submit))
+        .route("/sign-in/again", get(again::show).post(again::submit))
+        .route("/sign-in/link", get(link::show).post(link::submit))
+        .route("/password-reset", get(password_reset::show).post(password_reset::submit))
+        .route("/sign-out", post(sign_out::submit))
+        // One's own account
+        .route("/account/security", get(security::show))
+        .route("/account/security/password", post(security::change_password))
+        .route("/account/security/sessions", post(security::end_session))
+        .route("/account/security/authenticator", get(enrolment::show).post(enrolment::enable))
+        .route("/account/security/authenticator/remove", post(enrolment::disable))
+        .route("/account/security/recovery-codes", post(enrolment::make_recovery_codes))
+        .route("/language", get(language::choose))
+        .layer(from_fn_with_state(app.clone(), page::framed))
+        // Outside of the frame: it is no page, and may be kept.
+        .route("/assets/console.css", get(page::stylesheet))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! What went wrong, as a page. The page itself is made in `page.rs`, where the language is known.
+
+use std::time::Duration;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use claviger_core::Rejection;
+use claviger_store::StoreError;
+
+use crate::{passwords::Busy, problem::RequestError};
+
+/// Why there is no page, or not the one that was asked for.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// Nobody is signed in; afterwards, they go on to `next`.
+    NotSignedIn {
+        /// A path of ours.
+        next: String,
+    },
+    /// Somebody is, but must prove it again.
+    NotFresh {
+        /// A path of ours.
+        next: String,
+    },
+    /// The form is not one of ours, or of another session.
+    Form,
+    /// The form cannot be read.
+    Unreadable(StatusCode),
+    /// A link that is used, too old, or not one of ours.
+    Link,
+    /// Too many tries.
+    Throttled(Duration),
+    /// Too much to do.
+    Busy,
+    /// Storage does not answer.
+    Store(StoreError),
+}
+
+/// Which page tells about it; travels from the handler to the frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Words(pub(crate) &'static str);
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Busy> for Trouble {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl From<Rejection> for Trouble {
+    /// What a page lets somebody do is allowed; if not, things changed since the page was made.
+    fn from(_: Rejection) -> Self {
+        Self::Form
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        let told = |status: StatusCode, words: Words| {
+            let mut response = status.into_response();
+            response.extensions_mut().insert(words);
+            response
+        };
+        let later = |mut response: Response, seconds: u64| {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+        };
+        match self {
+            Self::NotSignedIn { next } => go("/sign-in", &next),
+            Self::NotFresh { next } => go("/sign-in/again", &next),
+            Self::Form => told(StatusCode::FORBIDDEN, Words("trouble-form")),
+            Self::Unreadable(status) => told(status, Words("trouble-unreadable")),
+            Self::Link => told(StatusCode::GONE, Words("trouble-link")),
+            Self::Throttled(wait) => {
+                let seconds = wait.as_secs() + 1;
+                later(told(StatusCode::TOO_MANY_REQUESTS, Words("trouble-throttled")), seconds)
+            }
+            Self::Busy => later(told(StatusCode::SERVICE_UNAVAILABLE, Words("trouble-busy")), 1),
+            Self::Store(error) => {
+                // Logged once, where every failure of storage is.
+                let response = RequestError::from(error).into_response();
+                later(told(response.status(), Words("trouble-busy")), 1)
+            }
+        }
+    }
+}
+
+/// To a page that sends back to `next`. Paths are relative to the pages' own: the frame puts the instance's before them.
+fn go(path: &str, next: &str) -> Response {
+    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    Redirect::to(&format!("{path}?{query}")).into_response()
+}

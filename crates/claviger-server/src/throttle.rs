@@ -1,0 +1,260 @@
+//! How often somebody may try to prove who they are.
+//!
+//! A stranger is bounded by address, by account and address, and by account; a browser from which the account was signed in
+//! before only by itself, so that no stranger can lock its owner out. What is counted does not depend on whether there is
+//! such an account. The states are of this node, and bounded: what was tried least is forgotten first.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
+
+use claviger_core::{Rate, Try};
+use claviger_token::RateLimit;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+/// How many states of one sort are kept; some 5 MB.
+const MOST_STATES: usize = 50_000;
+
+/// What stands for an account: a keyed hash, of an address that may be nobody's.
+pub(crate) type Account = [u8; 32];
+
+/// All that is counted.
+pub(crate) struct Throttle {
+    addresses: Buckets<IpAddr>,
+    accounts_at_addresses: Buckets<(Account, Option<IpAddr>)>,
+    accounts: Buckets<Account>,
+    accounts_at_known_devices: Buckets<Account>,
+    second_factors: Buckets<(Account, bool)>,
+    failures_told: Buckets<Account>,
+}
+
+/// Somebody tries to prove who they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    /// As whom.
+    pub(crate) account: Account,
+    /// From where.
+    pub(crate) address: Option<IpAddr>,
+    /// Whether this browser was signed in to the account before.
+    pub(crate) known_device: bool,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        const MINUTE: u32 = 60;
+        Self {
+            addresses: Buckets::new(60, 5 * MINUTE),
+            accounts_at_addresses: Buckets::new(10, 15 * MINUTE),
+            accounts: Buckets::new(100, 60 * MINUTE),
+            accounts_at_known_devices: Buckets::new(20, 15 * MINUTE),
+            // Whoever gets that far has the password. A code is one of a million, and three count at a time.
+            second_factors: Buckets::new(10, 60 * MINUTE),
+            failures_told: Buckets::new(1, MINUTE),
+        }
+    }
+}
+
+impl Throttle {
+    /// Counts an attempt, or tells how long to wait. Asked before any work is done.
+    pub(crate) fn attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Duration> {
+        if attempt.known_device {
+            return self.accounts_at_known_devices.spend(attempt.account, now);
+        }
+        let network = attempt.address.map(network);
+        if let Some(network) = network {
+            self.addresses.spend(network, now)?;
+        }
+        self.accounts_at_addresses.spend((attempt.account, network), now)?;
+        self.accounts.spend(attempt.account, now)
+    }
+
+    /// The same for the second factor, of which no more is counted than who was half-way in already.
+    pub(crate) fn attempt_second_factor(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Duration> {
+        self.second_factors.spend((attempt.account, attempt.known_device), now)
+    }
+
+    /// It was them: they start anew.
+    pub(crate) fn succeeded(&self, attempt: &Attempt) {
+        self.accounts_at_addresses.forget(&(attempt.account, attempt.address.map(network)));
+        self.second_factors.forget(&(attempt.account, attempt.known_device));
+        if attempt.known_device {
+            self.accounts_at_known_devices.forget(&attempt.account);
+        }
+    }
+
+    /// Whether a failure is to be told, for each account once a minute.
+    pub(crate) fn is_failure_to_be_told(&self, account: Account, now: Timestamp) -> bool {
+        self.failures_told.spend(account, now).is_ok()
+    }
+}
+
+/// What one customer of a provider has: an IPv4 address, or an IPv6 /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        v4 @ IpAddr::V4(_) => v4,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+struct Buckets<K> {
+    limit: RateLimit,
+    states: Mutex<HashMap<K, Rate>>,
+}
+
+impl<K: std::hash::Hash + Eq> Buckets<K> {
+    fn new(limit: u32, window_seconds: u32) -> Self {
+        Self { limit: RateLimit { name: String::new(), limit, window_seconds }, states: Mutex::default() }
+    }
+
+    fn spend(&self, key: K, now: Timestamp) -> Result<(), Duration> {
+        let now = since_epoch(now);
+        let mut states = self.states.lock();
+        let state = states.get(&key).copied().unwrap_or_default();
+        match state.try_spend(&self.limit, 1, now) {
+            Try::Fits(spent) => {
+                if states.len() >= MOST_STATES && !states.contains_key(&key) {
+                    make_room(&mut states, now);
+                }
+                states.insert(key, spent);
+                Ok(())
+            }
+            Try::TooMuch(wait) => Err(wait),
+            Try::Never => Err(Duration::from_secs(self.limit.window_seconds.into())),
+        }
+    }
+
+    fn forget(&self, key: &K) {
+        self.states.lock().remove(key);
+    }
+}
+
+/// What is as good as new goes first, then the half that was tried least: whoever comes from many addresses does not
+/// wash away what is known of who tries one account again and again.
+fn make_room<K: std::hash::Hash + Eq>(states: &mut HashMap<K, Rate>, now: Duration) {
+    states.retain(|_, rate| !rate.is_full(now));
+    if states.len() < MOST_STATES / 2 {
+        return;
+    }
+    let mut rates: Vec<Rate> = states.values().copied().collect();
+    let middle = rates.len() / 2;
+    let (_, median, _) = rates.select_nth_unstable(middle);
+    let median = *median;
+    let mut at_median = 0;
+    states.retain(|_, rate| {
+        at_median += usize::from(*rate == median);
+        *rate > median || (*rate == median && at_median % 2 == 0)
+    });
+}
+
+/// A rate wants a clock that does not go back. The system's may, and then nothing is owed for longer than a window.
+fn since_epoch(now: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(now.as_millisecond()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    const ZOE: Account = [1; 32];
+    const YANN: Account = [2; 32];
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn from(account: Account, address: &str) -> Attempt {
+        Attempt { account, address: Some(address.parse().unwrap()), known_device: false }
+    }
+
+    /// How many of `most` attempts get through.
+    fn passed(throttle: &Throttle, most: usize, attempt: impl Fn(usize) -> Attempt) -> usize {
+        (0..most).filter(|n| throttle.attempt(&attempt(*n), at(0)).is_ok()).count()
+    }
+
+    #[test]
+    fn a_stranger_has_ten_tries_at_one_account_from_one_place() {
+        let throttle = Throttle::default();
+        assert_eq!(passed(&throttle, 50, |_| from(ZOE, "192.0.2.1")), 10);
+        assert_eq!(throttle.attempt(&from(ZOE, "192.0.2.1"), at(0)), Err(Duration::from_secs(90)));
+        assert!(throttle.attempt(&from(ZOE, "192.0.2.1"), at(90)).is_ok());
+        assert!(throttle.attempt(&from(YANN, "192.0.2.1"), at(0)).is_ok());
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let throttle = Throttle::default();
+        assert_eq!(passed(&throttle, 50, |n| from(ZOE, &format!("2001:db8:0:7::{n:x}"))), 10);
+        assert!(throttle.attempt(&from(ZOE, "2001:db8:0:8::1"), at(0)).is_ok());
+        assert_eq!(passed(&throttle, 50, |_| from(YANN, "::ffff:192.0.2.1")), 10);
+        assert!(throttle.attempt(&from(YANN, "192.0.2.1"), at(0)).is_err());
+    }
+
+    #[test]
+    fn one_place_has_sixty_tries_at_all_accounts() {
+        let throttle = Throttle::default();
+        let account = |n: usize| {
+            let mut account = [0; 32];
+            account[..8].copy_from_slice(&n.to_be_bytes());
+            account
+        };
+        assert_eq!(passed(&throttle, 100, |n| from(account(n), "192.0.2.1")), 60);
+    }
+
+    #[test]
+    fn all_strangers_together_have_a_hundred_tries_and_do_not_lock_the_owner_out() {
+        let throttle = Throttle::default();
+        assert_eq!(passed(&throttle, 1000, |n| from(ZOE, &format!("10.0.{}.{}", n / 256, n % 256))), 100);
+        let owner = Attempt { known_device: true, ..from(ZOE, "10.0.0.1") };
+        assert_eq!(passed(&throttle, 50, |_| owner), 20);
+    }
+
+    #[test]
+    fn whoever_has_the_password_has_ten_codes_an_hour() {
+        let throttle = Throttle::default();
+        let tries =
+            |attempt: &Attempt| (0..50).filter(|_| throttle.attempt_second_factor(attempt, at(0)).is_ok()).count();
+        assert_eq!(tries(&from(ZOE, "192.0.2.1")), 10);
+        assert_eq!(tries(&from(ZOE, "192.0.2.2")), 0);
+        assert_eq!(tries(&Attempt { known_device: true, ..from(ZOE, "192.0.2.2") }), 10);
+        throttle.succeeded(&from(ZOE, "192.0.2.1"));
+        assert_eq!(tries(&from(ZOE, "192.0.2.1")), 10);
+    }
+
+    #[test]
+    fn who_succeeds_starts_anew() {
+        let throttle = Throttle::default();
+        for known_device in [false, true] {
+            let attempt = Attempt { known_device, ..from(ZOE, "192.0.2.1") };
+            for _ in 0..40 {
+                throttle.attempt(&attempt, at(0)).unwrap();
+                throttle.succeeded(&attempt);
+            }
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_once_a_minute() {
+        let throttle = Throttle::default();
+        let told = |seconds| throttle.is_failure_to_be_told(ZOE, at(seconds));
+        assert_eq!([told(0), told(1), told(59), told(60)], [true, false, false, true]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_was_tried_most_is_kept() {
+        let buckets = Buckets::<usize>::new(10, 900);
+        for _ in 0..10 {
+            buckets.spend(usize::MAX, at(0)).unwrap();
+        }
+        for key in 0..3 * MOST_STATES {
+            buckets.spend(key, at(0)).unwrap();
+            assert!(buckets.states.lock().len() <= MOST_STATES);
+        }
+        assert!(buckets.spend(usize::MAX, at(0)).is_err());
+        buckets.spend(0, at(0) + SignedDuration::from_hours(24)).unwrap();
+    }
+}

@@ -1,0 +1,203 @@
+//! A browser as far as pages without scripts need one: it keeps cookies, shows pages and sends their forms.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use claviger_core::{By, CodePurpose, NewPasswordReset, NewUser, OneTimeCode, Password, PasswordChange, User};
+use claviger_token::{Secret, UserId};
+use reqwest::{
+    Method, StatusCode,
+    header::{COOKIE, HeaderMap, LOCATION, ORIGIN, SET_COOKIE},
+};
+
+use crate::app::{PUBLIC_URL, TestApp};
+
+pub(crate) const ZOE: &str = "Zoe@acme.test";
+pub(crate) const PASSWORD: &str = "plum harbor seven lanterns";
+
+/// A browser of somebody's own.
+pub(crate) struct Browser<'a> {
+    app: &'a TestApp,
+    pub(crate) cookies: Mutex<BTreeMap<String, String>>,
+    /// What it sends along with every request.
+    headers: Vec<(&'static str, String)>,
+}
+
+/// What it shows.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) html: String,
+}
+
+impl Page {
+    /// Where it leads on to.
+    pub(crate) fn location(&self) -> &str {
+        self.headers.get(LOCATION).map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[track_caller]
+    pub(crate) fn leads_to(&self, path: &str) {
+        assert_eq!((self.status, self.location()), (StatusCode::SEE_OTHER, path), "{}", self.html);
+    }
+
+    #[track_caller]
+    pub(crate) fn shows(&self, status: StatusCode, text: &str) {
+        assert_eq!(self.status, status, "{}", self.html);
+        assert!(self.html.contains(text), "no {text} in {}", self.html);
+    }
+
+    /// The value of the first field of this name.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let field = self.html.split(&format!("name=\"{name}\" value=\"")).nth(1);
+        field.unwrap_or_else(|| panic!("no field {name} in {}", self.html)).split('"').next().unwrap().to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl<'a> Browser<'a> {
+    pub(crate) fn new(app: &'a TestApp) -> Self {
+        Self { app, cookies: Mutex::default(), headers: Vec::new() }
+    }
+
+    /// One that sends this along.
+    pub(crate) fn sending(app: &'a TestApp, name: &'static str, value: &str) -> Self {
+        Self { headers: vec![(name, value.to_owned())], ..Self::new(app) }
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.lock().unwrap().get(name).cloned()
+    }
+
+    /// What holds the session.
+    pub(crate) fn session(&self) -> String {
+        self.cookie("__Host-claviger").unwrap_or_default()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Page {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    /// A request with the cookies, and whatever else.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        form: Option<&[(&str, &str)]>,
+    ) -> Page {
+        let cookies: Vec<String> =
+            self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = self.app.request(method, self.app.public, path);
+        if !cookies.is_empty() {
+            request = request.header(COOKIE, cookies.join("; "));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(form) = form {
+            let mut body = url::form_urlencoded::Serializer::new(String::new());
+            body.extend_pairs(form);
+            request = request.header("content-type", "application/x-www-form-urlencoded").body(body.finish());
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        for line in headers.get_all(SET_COOKIE) {
+            let (name, rest) = line.to_str().unwrap().split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            assert!(rest.contains("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{rest}");
+            if rest.contains("Max-Age=0") {
+                self.cookies.lock().unwrap().remove(name);
+            } else {
+                self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
+                if name == "__Host-claviger" || name == "__Host-claviger-code" {
+                    self.app.handed_out(value);
+                }
+            }
+        }
+        Page { status, headers, html: response.text().await.unwrap() }
+    }
+
+    /// Sends a form as a page of ours would.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        self.send(Method::POST, path, &[(ORIGIN.as_str(), PUBLIC_URL)], Some(fields)).await
+    }
+
+    /// Looks at a page, fills in its form and sends it.
+    pub(crate) async fn fill_in(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Page {
+        let shown = self.get(page).await;
+        assert_eq!(shown.status, StatusCode::OK, "{}: {}", shown.location(), shown.html);
+        let csrf = shown.field("csrf");
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("csrf", csrf.as_str())]).collect();
+        self.post(action, &fields).await
+    }
+
+    pub(crate) async fn sign_in(&self, email: &str, password: &str) -> Page {
+        self.fill_in("/sign-in", "/sign-in", &[("email", email), ("password", password)]).await
+    }
+}
+
+impl<'a> Browser<'a> {
+    /// One in which Zoe, who is made with a password, is signed in.
+    pub(crate) async fn of_zoe(app: &'a TestApp) -> (Self, UserId) {
+        let zoe = app.person(ZOE, Some(PASSWORD)).await;
+        let browser = Self::new(app);
+        browser.sign_in(ZOE, PASSWORD).await.leads_to("/");
+        (browser, zoe)
+    }
+}
+
+impl TestApp {
+    /// A user, made past the API.
+    pub(crate) async fn person(&self, email: &str, password: Option<&str>) -> UserId {
+        let (app, by, now) = (&self.app, By::operator(), self.app.now());
+        let new = NewUser { name: Some("Zoë <b>".to_owned()), ..NewUser::with_email(email) };
+        let (user, event) = User::create(&new, now, &mut app.rng()).unwrap();
+        let mut tx = app.store.begin(&by).await.unwrap();
+        tx.insert_user(&user).await.unwrap();
+        if let Some(password) = password {
+            let authenticators = tx.authenticators(user.id).await.unwrap().unwrap();
+            let hash = Password::presented(password).unwrap().hash(&mut app.rng());
+            let (authenticators, _) = authenticators.set_password(hash, PasswordChange::Chosen, now);
+            tx.save_authenticators(&authenticators).await.unwrap();
+        }
+        tx.commit(event, now, &mut app.rng()).await.unwrap();
+        user.id
+    }
+
+    /// The code of a link for a user.
+    pub(crate) async fn link_code(&self, user: UserId, purpose: CodePurpose) -> Secret {
+        let (app, by, now) = (&self.app, By::operator(), self.app.now());
+        let mut tx = app.store.begin(&by).await.unwrap();
+        let user = tx.within(claviger_core::Reach::Instance).user(user).await.unwrap().unwrap();
+        let (code, secret, event) = match purpose {
+            CodePurpose::PasswordReset => {
+                let new = NewPasswordReset::default();
+                OneTimeCode::password_reset(&user, &new, "operator".to_owned(), now, &mut app.rng()).unwrap()
+            }
+            CodePurpose::SignIn => OneTimeCode::sign_in(&user, "operator".to_owned(), now, &mut app.rng()),
+            CodePurpose::Portal => panic!("no such link here"),
+        };
+        tx.insert_one_time_code(&code, &app.peppers.digest(&secret.hash())).await.unwrap();
+        tx.commit(event, now, &mut app.rng()).await.unwrap();
+        self.handed_out(secret.expose());
+        secret
+    }
+
+    /// Disables a user.
+    pub(crate) async fn disable(&self, user: UserId) {
+        let (app, by, now) = (&self.app, By::operator(), self.app.now());
+        let mut tx = app.store.begin(&by).await.unwrap();
+        let user = tx.to_change(claviger_core::Reach::Instance).user(user).await.unwrap().unwrap();
+        let changes = claviger_core::UserChanges { disabled: Some(true), ..Default::default() };
+        let (user, event) = user.update(&changes, now).unwrap();
+        tx.save_user(&user).await.unwrap();
+        tx.commit(event, now, &mut app.rng()).await.unwrap();
+    }
+}

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a chore reports to the person or the CI that runs it")]
 
 mod bench;
+mod browser;
 mod postgres;
 mod process;
 mod test;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::postgres::Postgres;
 use crate::tools::cargo;
-use crate::{Result, process, tools};
+use crate::{Result, browser, process, tools};
 
 const LIMIT: Duration = Duration::from_secs(55 * 60);
 
@@ -40,6 +40,9 @@ pub(crate) fn run(only: Option<&str>) -> Result<ExitCode> {
     report.check("cargo run", || process::run(&mut words(RUN)));
     if let Some(postgres) = report.check("PostgreSQL", Postgres::start) {
         report.tests(only, &postgres);
+    }
+    if only.is_none() && report.check("browser tests' packages", browser::install).is_some() {
+        report.browser_tests();
     }
     Ok(report.finish())
 }
@@ -82,6 +85,27 @@ impl Report {
             && self.failed == failed_before
         {
             self.fail(format!("tests: {error}"));
+        }
+    }
+
+    /// Pages in a real browser, each test counting for itself.
+    fn browser_tests(&mut self) {
+        let failed_before = self.failed;
+        let done = step("browser tests", || {
+            let scratch = scratch()?;
+            process::run_reading(browser::tests()?.env("TMPDIR", scratch.path()), |line| {
+                println!("{line}");
+                match browser::result(line) {
+                    Some(Ok(_)) => self.passed += 1,
+                    Some(Err(test)) => self.fail(format!("browser test {test}")),
+                    None => {}
+                }
+            })
+        });
+        if let Err(error) = done
+            && self.failed == failed_before
+        {
+            self.fail(format!("browser tests: {error}"));
         }
     }
 

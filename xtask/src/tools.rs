@@ -15,7 +15,7 @@ struct Package {
     directory: &'static str,
 }
 
-const PACKAGES: [Package; 7] = [
+const PACKAGES: [Package; 10] = [
     Package { name: "curl", binary: "curl", directory: "/usr/bin" },
     Package { name: "postgresql", binary: "postgres", directory: "/usr/lib/postgresql/*/bin" },
     Package { name: "redis-server", binary: "redis-server", directory: "/usr/bin" },
@@ -23,6 +23,9 @@ const PACKAGES: [Package; 7] = [
     Package { name: "caddy", binary: "caddy", directory: "/usr/bin" },
     Package { name: "haproxy", binary: "haproxy", directory: "/usr/sbin" },
     Package { name: "git", binary: "git", directory: "/usr/bin" },
+    Package { name: "chromium", binary: "chromium", directory: "/usr/bin" },
+    Package { name: "nodejs", binary: "node", directory: "/usr/bin" },
+    Package { name: "npm", binary: "npm", directory: "/usr/bin" },
 ];
 
 const CARGO_DENY: &str = "cargo-deny@0.20.2";

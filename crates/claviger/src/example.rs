@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use claviger_core::{
-    Api, Assignment, By, DeclaredPermission, Granted, Grantor, IssuingContext, NewApi, NewApiKey, NewOrganization,
-    NewServiceAccount, NewUser, OneTimeCode, Organization, Reach, Rejection, Scope, ServiceAccount, User,
+    Api, Assignment, By, DeclaredPermission, Granted, Grantor, IssuingContext, Membership, NewApi, NewApiKey,
+    NewOrganization, NewServiceAccount, NewUser, OneTimeCode, Organization, Reach, Rejection, Scope, ServiceAccount,
+    User,
 };
 use claviger_server::{App, BootstrapError};
 use claviger_store::{Page, StoreError};
-use claviger_token::{CredentialId, Permission, Secret};
+use claviger_token::{CredentialId, OrganizationId, Permission, Secret};
 
 use crate::{failure::Failure, settings::address_to_call};
 
@@ -17,6 +18,7 @@ const API: &str = "https://api.acme.test";
 const ACCOUNT: &str = "billing sync";
 const KEY: &str = "dev example";
 const PERSON: &str = "dev@acme.test";
+const ROLE: &str = "organization-admin";
 const PERMISSIONS: [(&str, &str); 2] = [("invoices:read", "Read invoices"), ("invoices:write", "Change invoices")];
 
 /// Why there is no example.
@@ -117,17 +119,32 @@ async fn make(app: &App) -> Result<Example, ExampleError> {
     let issued = new.issue(&context, by.actor.id(), now, &mut app.rng())?;
     tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
     tx.commit(issued.event, now, &mut app.rng()).await?;
-    let code = person(app).await?;
+    let code = person(app, home).await?;
     Ok(Example { key: issued.credential.id, token: issued.secret, code })
 }
 
 /// Somebody to sign in as, and the code of a link that does.
-async fn person(app: &App) -> Result<Secret, ExampleError> {
+async fn person(app: &App, home: OrganizationId) -> Result<Secret, ExampleError> {
     let (by, now) = (By::operator(), app.now());
     let mut tx = app.store.begin(&by).await?;
     let new = NewUser { name: Some("Dev".to_owned()), ..NewUser::with_email(PERSON) };
     let (user, event) = User::create(&new, now, &mut app.rng())?;
     tx.insert_user(&user).await?;
+    tx.commit(event, now, &mut app.rng()).await?;
+
+    let mut tx = app.store.begin(&by).await?;
+    let role = tx.within(Reach::Instance).role_called(ROLE, None).await?;
+    let granted = role.map(|role| Granted::Role { id: role.id, name: role.name });
+    let scope = Scope::Organization(home);
+    let given: Vec<Assignment> = granted
+        .map(|granted| Assignment::create(user.id.into(), home, scope, granted, now, &mut app.rng()).0)
+        .into_iter()
+        .collect();
+    let (membership, event) = Membership::join(home, user.id, &given, now);
+    tx.insert_membership(&membership).await?;
+    for assignment in &given {
+        tx.insert_assignment(assignment).await?;
+    }
     tx.commit(event, now, &mut app.rng()).await?;
 
     let mut tx = app.store.begin(&by).await?;
@@ -180,7 +197,7 @@ Claviger runs, with a small example to try. The keys are shown this once.
   organization   {ORGANIZATION}, service account \"{ACCOUNT}\": may {read} and {write}; the key only {read}
   API            {API}
   console        {public}/sign-in/link?code={code}
-                 signs {PERSON} in, once and within an hour
+                 signs {PERSON} in, once and within an hour; {ROLE} of {ORGANIZATION}
 
 1. Your API asks: is this key good, and may it read invoices?
 

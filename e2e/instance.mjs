@@ -1,0 +1,79 @@
+// The real binary on a data directory of its own, and the real browser.
+
+import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { chromium } from 'playwright-core';
+
+const BINARY = process.env.CLAVIGER_BINARY ?? fileURLToPath(new URL('../target/debug/claviger', import.meta.url));
+const CHROMIUM = process.env.CLAVIGER_CHROMIUM ?? '/usr/bin/chromium';
+
+/** Runs `test` with a served example; whatever happens, nothing is left behind. */
+export async function withInstance(test) {
+  const directory = await mkdtemp(path.join(tmpdir(), 'claviger-e2e-'));
+  const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0'];
+  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CLAVIGER_')));
+  const server = spawn(BINARY, ['serve', '--dev', `--data-dir=${directory}`, ...listen], {
+    cwd: directory,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise((resolve) => server.once('close', resolve));
+  try {
+    const link = await firstLink(server);
+    await test({ link, url: new URL(link).origin });
+  } finally {
+    server.kill('SIGTERM');
+    await ended;
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** The sign-in link that `--dev` prints. */
+function firstLink(server) {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    let told = '';
+    server.stdout.on('data', (data) => {
+      said += data;
+      const link = said.match(/http:\S+\/sign-in\/link\?code=[0-9a-f]+/);
+      if (link) resolve(link[0]);
+    });
+    server.stderr.on('data', (data) => (told += data));
+    server.once('close', (code) => reject(new Error(`the server ended with ${code}: ${told}`)));
+  });
+}
+
+/** Runs `test` with a browser that runs no scripts, and fails if a page asks for anything that it may not have. */
+export async function withBrowser(test) {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
+  try {
+    const complaints = [];
+    const context = await browser.newContext({ javaScriptEnabled: false, locale: 'en-GB' });
+    context.setDefaultTimeout(15_000);
+    context.on('console', (message) => {
+      if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
+    });
+    context.on('requestfailed', (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
+    await test(await context.newPage(), context);
+    if (complaints.length > 0) throw new Error(`the browser complained: ${complaints.join('; ')}`);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** The code that an authenticator app shows (RFC 6238), `steps` later than now. */
+export function totp(base32, steps = 0) {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  const bits = [...base32.replaceAll(' ', '')].map((letter) => letters.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const seed = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const hash = createHmac('sha1', seed).update(counter).digest();
+  const code = (hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1_000_000;
+  return String(code).padStart(6, '0');
+}

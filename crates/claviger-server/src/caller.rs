@@ -19,6 +19,7 @@ use crate::{
     log::RequestId,
     presented::{Ambiguous, credential},
     problem::RequestError,
+    session::Session,
     verify::{Entry, Judged, Occasion, Surface, Use},
 };
 
@@ -120,6 +121,26 @@ impl<P: Permitted> FromRequestParts<App> for Caller<P> {
         let known = Known::from(parts, app, Asked::Permission(P::PERMISSION)).await?;
         let reach = Reach::of(known.found(), P::PERMISSION).ok_or(RequestError::NotFound)?;
         Ok(Self { known, reach, permission: PhantomData })
+    }
+}
+
+/// Who manages personal access tokens: a credential with `P`, or a user who is signed in and manages their own.
+pub(crate) enum TokenCaller<P> {
+    /// By a credential. It wins over a cookie that comes along.
+    Credential(Caller<P>),
+    /// In a session.
+    Session(Box<Session>),
+}
+
+impl<P: Permitted> FromRequestParts<App> for TokenCaller<P> {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
+        let presents_none = matches!(credential(&parts.headers), Ok(None));
+        if presents_none && Session::is_presented(&parts.headers, app) {
+            return Session::from_request_parts(parts, app).await.map(Box::new).map(Self::Session);
+        }
+        Caller::from_request_parts(parts, app).await.map(Self::Credential)
     }
 }
 

@@ -47,6 +47,8 @@ impl Modify for Credentials {
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
         let key = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(key));
+        let session = ApiKey::Cookie(ApiKeyValue::new("__Host-claviger"));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(session));
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     console, health, log,
     manage::{
         api, api_key, assignment, audit_event, inventory, invitation, member, organization, personal_access_token,
-        policy, role, service_account, token, usage, user,
+        policy, role, service_account, session, token, usage, user,
     },
     metrics,
     openapi::{self, Document},
@@ -32,6 +32,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         // A credential about itself
         .routes(routes!(token::show, token::revoke))
         .routes(routes!(token::roll))
+        .routes(routes!(session::show))
         // Credentials
         .routes(routes!(api_key::list, api_key::create))
         .routes(routes!(api_key::show, api_key::update, api_key::delete))

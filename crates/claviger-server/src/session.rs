@@ -59,8 +59,12 @@ impl Session {
         &self.csrf
     }
 
+    /// Whether a browser sent a session's cookie, whatever it is worth.
+    pub(crate) fn is_presented(headers: &HeaderMap, app: &App) -> bool {
+        Cookie::Session.read(headers, app.is_secure()).is_some()
+    }
+
     /// For what outlasts the session, such as making a token: its user proved lately who they are.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what makes a token by session asks this"))]
     pub(crate) fn must_be_fresh(&self, now: Timestamp) -> Result<(), RequestError> {
         if self.found.session.is_fresh(now) {
             return Ok(());

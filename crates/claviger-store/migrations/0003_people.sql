@@ -145,3 +145,7 @@ CREATE INDEX credential_principal ON credential (principal, id);
 
 -- What an event tells of a person stands outside of what is hashed, so that it can be erased.
 ALTER TABLE audit_event ADD COLUMN personal TEXT;
+
+-- With which credential, or in which session, it was done; null for events before this schema and for those without one.
+ALTER TABLE audit_event ADD COLUMN means TEXT;
+CREATE INDEX audit_event_means ON audit_event (means, id) WHERE means IS NOT NULL;

@@ -37,6 +37,8 @@ pub struct AuditFilter {
     pub target: Option<String>,
     /// By this actor.
     pub actor: Option<String>,
+    /// About this credential or session, or done with it.
+    pub means: Option<String>,
     /// Of this kind.
     pub action: Option<String>,
     /// From this moment on.
@@ -55,6 +57,7 @@ impl View<'_> {
         let query = sql("SELECT id, chain, record, address, personal FROM audit_event WHERE 1 = 1")
             .and_if(" AND target = ?", filter.target.clone())
             .and_if(" AND actor = ?", filter.actor.clone())
+            .and_if(" AND (target = ? OR means = ?)", filter.means.clone())
             .and_if(" AND action = ?", filter.action.clone())
             .and_if(" AND at >= ?", filter.since)
             .and_if(" AND at < ?", filter.until);

@@ -100,6 +100,14 @@ impl View<'_> {
         self.with_secrets(&rows).await
     }
 
+    /// Which credential has a secret with one of these digests; deleted ones too.
+    pub async fn credential_of(&mut self, digests: &[Digest]) -> Result<Option<CredentialId>, StoreError> {
+        let query = sql("SELECT k.id FROM secret s JOIN credential k ON k.id = s.credential WHERE s.digest IN ");
+        let query = query.and_list(digests.iter().map(|digest| digest.bytes.into()));
+        let row = self.executor.optional(self.bound(query, "k.organization")).await?;
+        row.map(|row| row.parse("id")).transpose()
+    }
+
     /// How many there are.
     pub async fn count_credentials(&mut self, filter: &CredentialFilter) -> Result<i64, StoreError> {
         let query = sql("SELECT COUNT(*) AS number FROM credential k WHERE k.deleted_at IS NULL");

@@ -120,7 +120,7 @@ impl Tx<'_> {
         let head = self.inner.read().one(head.bind(chain.as_str()).bind([0; 32]).bind(count)).await?;
         let mut link = ChainLink { seq: head.int("seq")? - count, previous: head.hash("hash")? };
         let mut insert = sql(
-            "INSERT INTO audit_event (chain, seq, id, at, action, actor, target, record, address, personal, hash) VALUES ",
+            "INSERT INTO audit_event (chain, seq, id, at, action, actor, target, record, address, personal, means, hash) VALUES ",
         );
         for (index, event) in events.iter().enumerate() {
             link.seq += 1;
@@ -138,6 +138,7 @@ impl Tx<'_> {
                 record.into(),
                 text_or_null(by.address),
                 text_or_null(event.personal.as_ref()),
+                by.actor.means().into(),
                 link.previous.into(),
             ]);
         }

@@ -39,6 +39,12 @@ pub(crate) struct ListTrail {
     /// By this principal, or operator or system
     #[arg(long, value_name = "ID")]
     actor: Option<String>,
+    /// About this credential or session, or done with it
+    #[arg(long, value_name = "ID")]
+    credential: Option<String>,
+    /// The same by the SHA-256 of a token that was found, in hexadecimal: printf %s "$TOKEN" | sha256sum
+    #[arg(long, value_name = "HEX")]
+    token_sha256: Option<String>,
     /// Such as api_key.revoked
     #[arg(long)]
     action: Option<String>,
@@ -108,6 +114,8 @@ pub(crate) fn list(list: ListTrail) -> Result<ExitCode, Failure> {
         ("organization_id", organization.as_deref()),
         ("target", list.target.as_deref()),
         ("actor", list.actor.as_deref()),
+        ("credential", list.credential.as_deref()),
+        ("token_sha256", list.token_sha256.as_deref()),
         ("action", list.action.as_deref()),
         ("since", since.as_deref()),
         ("until", until.as_deref()),

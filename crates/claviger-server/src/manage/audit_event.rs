@@ -1,8 +1,8 @@
 //! `/v1/audit-events`: who did what, newest first.
 
-use axum::extract::State;
+use axum::{extract::State, http::StatusCode};
 use claviger_store::{AuditEvent, AuditFilter};
-use claviger_token::{EventId, OrganizationId};
+use claviger_token::{EventId, OrganizationId, TokenHash};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -81,6 +81,10 @@ pub(crate) struct AuditEventQuery {
     target: Option<String>,
     /// By this principal, or `operator` or `system`.
     actor: Option<String>,
+    /// About this credential, or done with it; also a session.
+    credential: Option<String>,
+    /// The same by the SHA-256 of a token that was found somewhere, in hexadecimal: whose it is can be asked without sending it.
+    token_sha256: Option<String>,
     /// Such as `api_key.revoked`.
     action: Option<String>,
     /// From this moment on (RFC 3339).
@@ -106,14 +110,29 @@ pub(crate) async fn list(
     listing: Listing<AuditEventQuery>,
 ) -> Result<Answer<List<AuditEventView>>, RequestError> {
     let filters = &listing.filters;
+    let mut view = app.store.within(caller.reach());
+    let mut means = filters.credential.clone();
+    if let Some(hash) = &filters.token_sha256 {
+        let hash = TokenHash::from_hex(hash).ok_or_else(|| {
+            let detail = "token_sha256 is 64 hexadecimal digits: the SHA-256 of the whole token, prefix included";
+            RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail)
+        })?;
+        let digests: Vec<_> = app.peppers.candidates(&hash).collect();
+        let found = view.credential_of(&digests).await?.map(|id| id.to_string());
+        if found.is_none() || means.as_ref().is_some_and(|asked| Some(asked) != found.as_ref()) {
+            return Ok(Answer(listing.list(Vec::new(), |event: &AuditEvent| event.id, AuditEventView::from)));
+        }
+        means = found;
+    }
     let filter = AuditFilter {
         organization: filters.organization_id,
         target: filters.target.clone(),
         actor: filters.actor.clone(),
+        means,
         action: filters.action.clone(),
         since: filters.since,
         until: filters.until,
     };
-    let found = app.store.within(caller.reach()).audit_events(&filter, &listing.page()?).await?;
+    let found = view.audit_events(&filter, &listing.page()?).await?;
     Ok(Answer(listing.list(found, |event| event.id, AuditEventView::from)))
 }

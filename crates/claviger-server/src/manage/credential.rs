@@ -17,8 +17,9 @@ use utoipa::ToSchema;
 use super::shown;
 use crate::{
     app::App,
-    caller::{Caller, Permitted, instance_scope_needed},
+    caller::{Caller, Permitted, TokenCaller, instance_scope_needed},
     problem::RequestError,
+    session::Session,
 };
 
 /// A credential of any kind; never its secret.
@@ -135,7 +136,7 @@ pub(crate) struct Revoke {
     pub reason: RevokeReason,
 }
 
-/// What somebody may do about credentials: through a credential with a permission.
+/// What somebody may do about credentials: by a credential with a permission, or as a user who is signed in.
 pub(super) struct Authority<'a> {
     pub by: &'a By,
     /// The organizations whose credentials it may touch.
@@ -143,11 +144,33 @@ pub(super) struct Authority<'a> {
     /// The user whose own tokens are all that it may see of tokens.
     pub own: Option<UserId>,
     pub grantor: Grantor<'a>,
-    principal: PrincipalId,
+    pub principal: PrincipalId,
     permission: &'static str,
+    session: Option<&'a Session>,
 }
 
 impl<'a> Authority<'a> {
+    /// Of whoever manages tokens. In a session one has one's own, wherever they act, and may give them whatever one holds.
+    pub(super) fn over_tokens<P: Permitted>(caller: &'a TokenCaller<P>, governs: &str) -> Self {
+        match caller {
+            TokenCaller::Credential(caller) => Self::of(caller, governs),
+            TokenCaller::Session(session) => Self {
+                by: session.by(),
+                reach: Reach::Instance,
+                own: Some(session.user()),
+                grantor: Grantor::Itself,
+                principal: session.user().into(),
+                permission: P::PERMISSION,
+                session: Some(session),
+            },
+        }
+    }
+
+    /// Before a secret is handed out: who is signed in has proved lately who they are.
+    pub(super) fn must_be_fresh(&self, now: Timestamp) -> Result<(), RequestError> {
+        self.session.map_or(Ok(()), |session| session.must_be_fresh(now))
+    }
+
     /// A caller's. A user is limited to its own tokens, unless it holds `governs` there.
     pub(super) fn of<P: Permitted>(caller: &'a Caller<P>, governs: &str) -> Self {
         let (reach, principal) = (caller.reach(), caller.found().principal.id);
@@ -155,7 +178,15 @@ impl<'a> Authority<'a> {
             PrincipalId::User(id) if Reach::of(caller.found(), governs).is_none() => Some(id),
             PrincipalId::User(_) | PrincipalId::ServiceAccount(_) => None,
         };
-        Self { by: caller.by(), reach, own, grantor: caller.grantor(), principal, permission: P::PERMISSION }
+        Self {
+            by: caller.by(),
+            reach,
+            own,
+            grantor: caller.grantor(),
+            principal,
+            permission: P::PERMISSION,
+            session: None,
+        }
     }
 
     /// A credential that it may see.

@@ -14,6 +14,7 @@ pub(crate) mod policy;
 pub(crate) mod rights;
 pub(crate) mod role;
 pub(crate) mod service_account;
+pub(crate) mod session;
 pub(crate) mod token;
 pub(crate) mod usage;
 pub(crate) mod user;

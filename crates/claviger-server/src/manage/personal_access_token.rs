@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
-    caller::{Caller, ReadPersonalAccessTokens, WriteCredentials, WritePersonalAccessTokens},
+    caller::{Caller, ReadPersonalAccessTokens, TokenCaller, WriteCredentials, WritePersonalAccessTokens},
     listing::{List, Listing, list_query},
     problem::{Problem, RequestError},
 };
@@ -96,7 +96,8 @@ list_query!(PersonalAccessTokenQuery);
 
 /// List personal access tokens
 ///
-/// A user sees their own, and those of others with `claviger:credentials:read`.
+/// A user sees their own, and those of others with `claviger:credentials:read`. A signed-in user needs no credential: the cookie
+/// of the session will do, with the header `X-CSRF-Token` where something is changed (`GET /v1/session` has it).
 #[utoipa::path(
     get, path = "/v1/personal-access-tokens", tag = "Personal access tokens", operation_id = "listPersonalAccessTokens",
     params(PersonalAccessTokenQuery),
@@ -104,11 +105,11 @@ list_query!(PersonalAccessTokenQuery);
 )]
 pub(crate) async fn list(
     State(app): State<App>,
-    caller: Caller<ReadPersonalAccessTokens>,
+    caller: TokenCaller<ReadPersonalAccessTokens>,
     listing: Listing<PersonalAccessTokenQuery>,
 ) -> Result<Answer<List<PersonalAccessTokenView>>, RequestError> {
     let (filters, now) = (&listing.filters, app.now());
-    let authority = Authority::of(&caller, permission::CREDENTIALS_READ);
+    let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_READ);
     if let (Some(own), Some(asked)) = (authority.own, filters.user_id)
         && own != asked
     {
@@ -141,15 +142,16 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller<WritePersonalAccessTokens>,
+    caller: TokenCaller<WritePersonalAccessTokens>,
     Post { body, repeatable }: Post<NewPersonalAccessToken>,
 ) -> Result<Created<IssuedPersonalAccessToken>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
+    authority.must_be_fresh(app.now())?;
     let mut tx = app.store.begin(authority.by).await?;
-    let world = owner(&mut tx, &authority, &body, caller.found().principal.id).await?;
+    let world = owner(&mut tx, &authority, &body).await?;
     let now = app.now();
     let context = world.context(&app, authority.grantor);
-    let issued = body.issue(&context, caller.by().actor.id(), now, &mut app.rng())?;
+    let issued = body.issue(&context, authority.by.actor.id(), now, &mut app.rng())?;
     tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
     let location = format!("/v1/personal-access-tokens/{}", issued.credential.id);
     let concealed = IssuedPersonalAccessToken::concealed(&issued.credential, now);
@@ -166,10 +168,10 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn show(
     State(app): State<App>,
-    caller: Caller<ReadPersonalAccessTokens>,
+    caller: TokenCaller<ReadPersonalAccessTokens>,
     Id(id): Id<PersonalAccessTokenId>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_READ);
+    let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_READ);
     let one = authority.find(&mut app.store.within(authority.reach), id).await?;
     Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
 }
@@ -184,11 +186,11 @@ pub(crate) async fn show(
 )]
 pub(crate) async fn update(
     State(app): State<App>,
-    caller: Caller<WritePersonalAccessTokens>,
+    caller: TokenCaller<WritePersonalAccessTokens>,
     Id(id): Id<PersonalAccessTokenId>,
     Json(changes): Json<CredentialChanges>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, authority.reach, &one).await?.ok_or(RequestError::NotFound)?;
     let (one, event) = one.update(changes, &world.context(&app, authority.grantor), app.now())?;
@@ -207,10 +209,10 @@ pub(crate) async fn update(
 )]
 pub(crate) async fn delete(
     State(app): State<App>,
-    caller: Caller<WritePersonalAccessTokens>,
+    caller: TokenCaller<WritePersonalAccessTokens>,
     Id(id): Id<PersonalAccessTokenId>,
 ) -> Result<StatusCode, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let (one, event) = one.delete(app.now());
     tx.save_credential(&one).await?;
@@ -229,11 +231,12 @@ pub(crate) async fn delete(
 )]
 pub(crate) async fn roll(
     State(app): State<App>,
-    caller: Caller<WritePersonalAccessTokens>,
+    caller: TokenCaller<WritePersonalAccessTokens>,
     Id(id): Id<PersonalAccessTokenId>,
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedPersonalAccessToken>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
+    authority.must_be_fresh(app.now())?;
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, authority.reach, &one).await?.ok_or(RequestError::NotFound)?;
     let now = app.now();
@@ -255,11 +258,11 @@ pub(crate) async fn roll(
 )]
 pub(crate) async fn revoke(
     State(app): State<App>,
-    caller: Caller<WritePersonalAccessTokens>,
+    caller: TokenCaller<WritePersonalAccessTokens>,
     Id(id): Id<PersonalAccessTokenId>,
     Post { body, repeatable }: Post<Revoke>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let (one, event) = one.revoke(body.reason, app.now())?;
     tx.save_credential(&one).await?;
@@ -316,13 +319,12 @@ async fn owner(
     tx: &mut Tx<'_>,
     authority: &Authority<'_>,
     body: &NewPersonalAccessToken,
-    caller: PrincipalId,
 ) -> Result<World, RequestError> {
     let unknown = |pointer| {
         let message = "there is no such user in that organization, or not for you";
         RequestError::from(Rejection::field(pointer, "unknown_user", message))
     };
-    let (user, pointer) = match (body.user_id, &body.user_external_id, caller) {
+    let (user, pointer) = match (body.user_id, &body.user_external_id, authority.principal) {
         (Some(id), None, _) => (id, "/user_id"),
         (None, Some(external_id), _) => {
             let pointer = "/user_external_id";

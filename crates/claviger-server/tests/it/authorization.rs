@@ -82,6 +82,9 @@ const TABLE: &[(&str, &str, &str)] = &[
 /// Answered without a credential.
 const OPEN: &[(&str, &str)] = &[("GET", "/health/live"), ("GET", "/health/ready")];
 
+/// Answered to whoever is signed in, and to no credential.
+const SESSION: &[(&str, &str)] = &[("GET", "/v1/session")];
+
 /// An id of the right kind that nobody has, so that nothing happens when the answer is yes.
 fn nobodys(path: &str) -> String {
     let prefix = match path.split('/').nth(2).unwrap() {
@@ -133,7 +136,11 @@ fn every_route_has_a_row() {
             described.insert((method.to_uppercase(), path.clone()));
         }
     }
-    let rows = TABLE.iter().map(|(method, path, _)| (*method, *path)).chain(OPEN.iter().copied());
+    let rows = TABLE
+        .iter()
+        .map(|(method, path, _)| (*method, *path))
+        .chain(OPEN.iter().copied())
+        .chain(SESSION.iter().copied());
     let rows: BTreeSet<_> = rows.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(described, rows);
 }

@@ -24,6 +24,7 @@ mod database;
 
 mod access_log;
 mod api_keys;
+mod audit;
 mod authorization;
 mod bad_input;
 mod bootstrap;

@@ -1,10 +1,11 @@
 //! Tokens of users: made, used, narrowed, renewed, approved and ended, and never more than their user.
 
+use claviger_core::{By, NewSession, Session, SignInMethod};
 use jiff::SignedDuration;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Key, TestApp, text};
+use crate::app::{Key, Reply, TestApp, text};
 
 const READ: &str = "invoices:read";
 const WRITE: &str = "invoices:write";
@@ -29,7 +30,7 @@ impl<'a> Member<'a> {
     async fn hold(&self, roles: &[&str], permissions: &[&str]) {
         let path = format!("/v1/organizations/{}/members/{}", self.organization, self.user);
         let rights = json!({ "roles": roles, "permissions": permissions });
-        let status = self.app.root().send(reqwest::Method::PUT, &path, Some(rights), &[]).await.status;
+        let status = self.app.root().send(Method::PUT, &path, Some(rights), &[]).await.status;
         assert!(status.is_success(), "{status}");
     }
 
@@ -65,6 +66,40 @@ async fn alice(app: &TestApp) -> Member<'_> {
 
 fn path(key: &Key, action: &str) -> String {
     format!("/v1/personal-access-tokens/{}{action}", key.id)
+}
+
+/// A browser in which somebody is signed in.
+struct Browser<'a> {
+    app: &'a TestApp,
+    cookie: String,
+    csrf: String,
+}
+
+impl<'a> Browser<'a> {
+    async fn of(member: &Member<'a>) -> Self {
+        let app = member.app;
+        let (by, now) = (By::system(), app.app.now());
+        let new = NewSession {
+            user: member.user.parse().unwrap(),
+            method: SignInMethod::Password,
+            address: None,
+            user_agent: None,
+        };
+        let (session, secret, event) = Session::start(&new, app.app.config.sessions, now, &mut app.app.rng());
+        let mut tx = app.app.store.begin(&by).await.unwrap();
+        tx.insert_session(&session, &app.app.peppers.digest(&secret.hash())).await.unwrap();
+        tx.commit(event, now, &mut app.app.rng()).await.unwrap();
+        let cookie = format!("__Host-claviger={}", secret.expose());
+        let mut browser = Self { app, cookie, csrf: String::new() };
+        browser.csrf = text(&browser.send(Method::GET, "/v1/session", None).await.expect(StatusCode::OK)["csrf_token"]);
+        browser
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
+        let headers =
+            [("cookie", self.cookie.as_str()), ("x-csrf-token", &self.csrf), ("origin", crate::app::PUBLIC_URL)];
+        self.app.anonymous().send(method, path, body, &headers).await
+    }
 }
 
 on_both_databases! {
@@ -289,5 +324,42 @@ on_both_databases! {
         let elsewhere = Member::join(app, &app.account("globex", &[]).await.0, "eve@globex.test", &["member"], &[]).await;
         let foreign = elsewhere.token(&[], json!({})).await;
         client.get(&path(&foreign, "")).await.problem(StatusCode::NOT_FOUND, "not_found");
+    }
+
+    async fn whoever_is_signed_in_manages_their_own_tokens_without_a_credential(app: &TestApp) {
+        let alice = alice(app).await;
+        let bob = Member::join(app, &alice.organization, "bob@acme.test", &["member"], &[READ]).await;
+        let bobs = bob.token(&[READ], json!({})).await;
+        let browser = Browser::of(&alice).await;
+        let mine = json!({ "organization_id": alice.organization, "name": "from the browser", "permissions": [READ, WRITE] });
+        let made = browser.send(Method::POST, "/v1/personal-access-tokens", Some(mine.clone())).await;
+        let made = Key::from(made.expect(StatusCode::CREATED));
+        assert_eq!((&made.body["user_id"], alice.code(&made, WRITE).await), (&json!(alice.user), "valid".to_owned()));
+        let list = browser.send(Method::GET, "/v1/personal-access-tokens", None).await.expect(StatusCode::OK);
+        assert_eq!(list["items"].as_array().unwrap().len(), 1);
+        let more = json!({ "organization_id": alice.organization, "name": "x", "permissions": ["claviger:organizations:write"] });
+        let more = browser.send(Method::POST, "/v1/personal-access-tokens", Some(more)).await;
+        more.wrong("/permissions/0", "permission_not_held");
+        let for_bob = browser.send(Method::POST, "/v1/personal-access-tokens", Some(bob.body(&[READ], json!({})))).await;
+        for_bob.problem(StatusCode::FORBIDDEN, "permission_missing");
+        browser.send(Method::GET, &path(&bobs, ""), None).await.problem(StatusCode::NOT_FOUND, "not_found");
+        let revoke = browser.send(Method::POST, &path(&bobs, "/revoke"), Some(json!({}))).await;
+        revoke.problem(StatusCode::NOT_FOUND, "not_found");
+
+        let bare = [("cookie", browser.cookie.as_str())];
+        let forged = app.anonymous().send(Method::POST, "/v1/personal-access-tokens", Some(mine.clone()), &bare).await;
+        forged.problem(StatusCode::FORBIDDEN, "csrf_token_invalid");
+        let elsewhere = app.anonymous().send(Method::GET, "/v1/api-keys", None, &bare).await;
+        elsewhere.problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+
+        app.clock.advance(SignedDuration::from_mins(11));
+        let late = browser.send(Method::POST, "/v1/personal-access-tokens", Some(mine)).await;
+        late.problem(StatusCode::FORBIDDEN, "reauthentication_required");
+        let late = browser.send(Method::POST, &path(&made, "/roll"), Some(json!({}))).await;
+        late.problem(StatusCode::FORBIDDEN, "reauthentication_required");
+        browser.send(Method::POST, &path(&made, "/revoke"), Some(json!({}))).await.expect(StatusCode::OK);
+        assert_eq!(alice.code(&made, READ).await, "revoked");
+        let trail = app.root().get(&format!("/v1/audit-events?target={}", made.id)).await.expect(StatusCode::OK);
+        assert_eq!(trail["items"][0]["actor"]["id"], alice.user);
     }
 }

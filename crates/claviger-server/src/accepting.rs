@@ -69,22 +69,26 @@ impl App {
     ) -> Result<(User, Event), AcceptError> {
         let open = self.find_open(&mut tx.within(Reach::Instance), code, now).await?;
         let open = open.ok_or_else(Invitation::ended)?;
-        // Organization, invitation, user: in this order everywhere, so that nobody waits in a circle.
+        // User, organization, invitation: in this order everywhere, so that nobody waits in a circle.
+        let (known, name) = match who {
+            Invited::User(id) => {
+                let user = tx.to_change(Reach::Instance).user(id).await?.ok_or_else(Invitation::ended)?;
+                (Some(user), None)
+            }
+            Invited::New { name } => (None, name),
+        };
+        if known.as_ref().is_some_and(|user| user.disabled_at.is_some()) {
+            let message = "you are disabled here; ask an administrator".to_owned();
+            return Err(Rejection::Conflict { code: "user_disabled", message }.into());
+        }
         let organization = open.organization.id;
         let organization = tx.to_change(Reach::Instance).organization(organization).await?;
         let organization = organization.ok_or_else(Invitation::ended)?;
         let invitation = tx.to_change(Reach::Instance).invitation(open.invitation.id).await?;
         let invitation = invitation.ok_or_else(Invitation::ended)?;
-        let user = match who {
-            Invited::User(id) => {
-                let user = tx.to_change(Reach::Instance).user(id).await?.ok_or_else(Invitation::ended)?;
-                if user.disabled_at.is_some() {
-                    let message = "you are disabled here; ask an administrator".to_owned();
-                    return Err(Rejection::Conflict { code: "user_disabled", message }.into());
-                }
-                user
-            }
-            Invited::New { name } => self.new_user(tx, &invitation, name, now).await?,
+        let user = match known {
+            Some(user) => user,
+            None => self.new_user(tx, &invitation, name, now).await?,
         };
         let inviter = inviter(tx, &invitation, &organization).await?;
         let given = brought(tx, &invitation).await?;

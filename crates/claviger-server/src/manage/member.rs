@@ -136,12 +136,16 @@ pub(crate) async fn put(
     Json(rights): Json<MemberRights>,
 ) -> Result<Response, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
-    // First the organization and then the user, here and wherever both are changed, so that nobody waits in a circle.
-    tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
+    // First the user and then the organization, here and wherever both are changed, so that nobody waits in a circle.
     let user = tx.to_change(caller.reach()).user(user).await?.ok_or(RequestError::NotFound)?;
+    tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
     must_not_reach_further(&caller, &mut tx, user.id.into()).await?;
     let mut here = tx.within(Reach::Organization(id));
     let before = here.membership(id, user.id).await?;
+    if before.is_none() && caller.reach() != Reach::Instance {
+        // Who left while this waited was a member when it began.
+        return Err(RequestError::NotFound);
+    }
     let held = here.assignments_of(user.id.into()).await?;
     let wanted = Wanted { roles: Some(&rights.roles), permissions: Some(&rights.permissions) };
     let holder = Holder { principal: user.id.into(), home: id };
@@ -177,8 +181,8 @@ pub(crate) async fn remove(
     Ids(id, user): Ids<OrganizationId, UserId>,
 ) -> Result<StatusCode, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
-    tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
     let user = tx.to_change(caller.reach()).user(user).await?.ok_or(RequestError::NotFound)?;
+    tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
     let mut here = tx.within(Reach::Organization(id));
     let membership = here.membership(id, user.id).await?.ok_or(RequestError::NotFound)?;
     let held = here.assignments_of(user.id.into()).await?;

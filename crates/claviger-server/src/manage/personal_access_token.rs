@@ -349,5 +349,7 @@ async fn owner(
         }
         .into());
     }
+    // Locked before it is asked whether they belong there: a token that is made while its user leaves would come back with them.
+    tx.to_change(Reach::Organization(body.organization_id)).user(user).await?;
     World::of_member(tx, authority.reach, user, body.organization_id).await?.ok_or_else(|| unknown(pointer))
 }

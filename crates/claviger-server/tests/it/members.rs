@@ -154,6 +154,38 @@ on_both_databases! {
         assert_eq!(left["items"], json!([]));
     }
 
+    async fn a_token_that_is_made_while_its_user_leaves_does_not_come_back_with_them(app: &TestApp) {
+        app.declare_invoices().await;
+        let (acme, _) = app.account("acme", &[]).await;
+        let alice = app.user("alice@acme.test").await;
+        let path = member(&acme, &alice);
+        let rights = json!({ "roles": [], "permissions": ["invoices:read"] });
+        for _ in 0..4 {
+            app.root().put(&path, rights.clone()).await.expect(StatusCode::CREATED);
+            let mut tasks = JoinSet::new();
+            for number in 0..7 {
+                let token = json!({
+                    "user_id": alice, "organization_id": acme, "name": "laptop", "permissions": ["invoices:read"],
+                });
+                let request = if number == 3 {
+                    app.request(Method::DELETE, app.public, &path)
+                } else {
+                    app.request(Method::POST, app.public, "/v1/personal-access-tokens").json(&token)
+                };
+                tasks.spawn(request.bearer_auth(app.root_token()).send());
+            }
+            while let Some(reply) = tasks.join_next().await {
+                let status = reply.unwrap().unwrap().status();
+                assert!(status.is_success() || status == StatusCode::UNPROCESSABLE_ENTITY, "{status}");
+            }
+            app.root().put(&path, rights.clone()).await.expect(StatusCode::CREATED);
+            let list = format!("/v1/personal-access-tokens?user_id={alice}&status=active");
+            let left = app.root().get(&list).await.expect(StatusCode::OK);
+            assert_eq!(left["items"], json!([]));
+            app.root().delete(&path).await.expect(StatusCode::NO_CONTENT);
+        }
+    }
+
     async fn of_racing_changes_of_one_member_one_truth_is_left(app: &TestApp) {
         app.declare_invoices().await;
         let (acme, _) = app.account("acme", &[]).await;

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use claviger_core::{
     Api, Assignment, By, DeclaredPermission, Granted, Grantor, IssuingContext, Membership, NewApi, NewApiKey,
-    NewOrganization, NewServiceAccount, NewUser, OneTimeCode, Organization, Reach, Rejection, Scope, ServiceAccount,
-    User,
+    NewOrganization, NewPersonalAccessToken, NewServiceAccount, NewUser, OneTimeCode, Organization, Reach, Rejection,
+    Scope, ServiceAccount, User,
 };
 use claviger_server::{App, BootstrapError};
 use claviger_store::{Page, StoreError};
-use claviger_token::{CredentialId, OrganizationId, Permission, Secret};
+use claviger_token::{CredentialId, Permission, Secret};
 
 use crate::{failure::Failure, settings::address_to_call};
 
@@ -36,6 +36,8 @@ enum ExampleError {
 struct Example {
     key: CredentialId,
     token: Secret,
+    /// The person's token.
+    pat: Secret,
     /// Of the link that signs the person in.
     code: Secret,
 }
@@ -119,13 +121,13 @@ async fn make(app: &App) -> Result<Example, ExampleError> {
     let issued = new.issue(&context, by.actor.id(), now, &mut app.rng())?;
     tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
     tx.commit(issued.event, now, &mut app.rng()).await?;
-    let code = person(app, home).await?;
-    Ok(Example { key: issued.credential.id, token: issued.secret, code })
+    let (pat, code) = person(app, &organization).await?;
+    Ok(Example { key: issued.credential.id, token: issued.secret, pat, code })
 }
 
-/// Somebody to sign in as, and the code of a link that does.
-async fn person(app: &App, home: OrganizationId) -> Result<Secret, ExampleError> {
-    let (by, now) = (By::operator(), app.now());
+/// Somebody with a token, and the code of a link that signs them in.
+async fn person(app: &App, organization: &Organization) -> Result<(Secret, Secret), ExampleError> {
+    let (by, now, home) = (By::operator(), app.now(), organization.id);
     let mut tx = app.store.begin(&by).await?;
     let new = NewUser { name: Some("Dev".to_owned()), ..NewUser::with_email(PERSON) };
     let (user, event) = User::create(&new, now, &mut app.rng())?;
@@ -136,9 +138,11 @@ async fn person(app: &App, home: OrganizationId) -> Result<Secret, ExampleError>
     let role = tx.within(Reach::Instance).role_called(ROLE, None).await?;
     let granted = role.map(|role| Granted::Role { id: role.id, name: role.name });
     let scope = Scope::Organization(home);
+    let read = Granted::Permission(PERMISSIONS[0].0.parse()?);
     let given: Vec<Assignment> = granted
-        .map(|granted| Assignment::create(user.id.into(), home, scope, granted, now, &mut app.rng()).0)
         .into_iter()
+        .chain([read])
+        .map(|granted| Assignment::create(user.id.into(), home, scope, granted, now, &mut app.rng()).0)
         .collect();
     let (membership, event) = Membership::join(home, user.id, &given, now);
     tx.insert_membership(&membership).await?;
@@ -148,10 +152,25 @@ async fn person(app: &App, home: OrganizationId) -> Result<Secret, ExampleError>
     tx.commit(event, now, &mut app.rng()).await?;
 
     let mut tx = app.store.begin(&by).await?;
+    let context = IssuingContext {
+        organization,
+        principal: user.id.into(),
+        held: &tx.within(Reach::Instance).held(user.id.into(), home).await?,
+        held_everywhere: &tx.within(Reach::Instance).held_everywhere(user.id.into()).await?,
+        declared: &tx.within(Reach::Instance).declared_permissions().await?,
+        grantor: Grantor::Operator,
+        brand: &app.config.brand,
+    };
+    let new = NewPersonalAccessToken::named(user.id, home, KEY, [PERMISSIONS[0].0]);
+    let issued = new.issue(&context, by.actor.id(), now, &mut app.rng())?;
+    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    tx.commit(issued.event, now, &mut app.rng()).await?;
+
+    let mut tx = app.store.begin(&by).await?;
     let (code, secret, event) = OneTimeCode::sign_in(&user, by.actor.id(), now, &mut app.rng());
     tx.insert_one_time_code(&code, &app.peppers.digest(&secret.hash())).await?;
     tx.commit(event, now, &mut app.rng()).await?;
-    Ok(secret)
+    Ok((issued.secret, secret))
 }
 
 fn again(public: &str) -> String {
@@ -179,8 +198,8 @@ fn first(
         Some(key) => (key.expose(), key.expose()),
         None => ("the one that `claviger bootstrap` printed; put it into CLAVIGER_TOKEN", "$CLAVIGER_TOKEN"),
     };
-    let Example { key: id, token: example, code } = example;
-    let (example, code) = (example.expose(), code.expose());
+    let Example { key: id, token: example, pat, code } = example;
+    let (example, pat, code) = (example.expose(), pat.expose(), code.expose());
     let json = "-H 'Content-Type: application/json'";
     let caller = if internal_token { " -H \"X-Claviger-Internal: $CLAVIGER_INTERNAL_TOKEN\"" } else { "" };
     let bearer = format!("-H \"Authorization: Bearer {token}\"");
@@ -194,7 +213,9 @@ Claviger runs, with a small example to try. The keys are shown this once.
 
   admin key      {administrator_shown}
   example key    {example}
-  organization   {ORGANIZATION}, service account \"{ACCOUNT}\": may {read} and {write}; the key only {read}
+  example token  {pat}
+                 of {PERSON}; ends in 90 days, as {ORGANIZATION}'s policy says
+  organization   {ORGANIZATION}, service account \"{ACCOUNT}\": may {read} and {write}; key and token only {read}
   API            {API}
   console        {public}/sign-in/link?code={code}
                  signs {PERSON} in, once and within an hour; {ROLE} of {ORGANIZATION}

@@ -49,7 +49,11 @@ fn what_dev_prints_works_as_pasted() {
     let (admin, example) = server.keys();
     let said = server.stdout();
     let (_, code) = said.lines().find_map(|line| line.split_once("/sign-in/link?code=")).unwrap();
-    instance.assert_nowhere(&[&admin, &example, token, code]);
+    let pat = said.lines().find_map(|line| line.trim().strip_prefix("example token  ")).unwrap();
+    let verify = verify.replace(&example, pat);
+    let verdict = sh(&verify);
+    assert_eq!((&verdict["code"], &verdict["principal"]["type"]), (&Json::from("valid"), &Json::from("user")));
+    instance.assert_nowhere(&[&admin, &example, pat, token, code]);
 }
 
 #[test]

@@ -69,6 +69,32 @@ fn the_guide_to_api_keys_works_as_written() {
 }
 
 #[test]
+fn the_guide_to_personal_access_tokens_works_as_written() {
+    let instance = Instance::new();
+    check(
+        &instance,
+        &instance.serve(&[]),
+        &blocks(include_str!("../../../../docs/personal-access-tokens.md"), "sh").join("\n"),
+        &[
+            r#""external_id":"u-1001""#,
+            r#""valid":true,"code":"valid","#,
+            r#""type":"user""#,
+            "permission_missing",
+            "not on the credential's list",
+            r#""rule":"pat_max_lifetime_days","effect":"ends_sooner","count":1"#,
+            r#""code":"pending_approval""#,
+            r#""status":"active""#,
+            r#""code":"valid""#,
+            "laptop",
+            r#""matched":2,"revoked":0"#,
+            r#""matched":2,"revoked":2"#,
+            r#""code":"revoked""#,
+            "personal_access_token.revoked",
+        ],
+    );
+}
+
+#[test]
 fn the_guide_to_the_command_line_works_as_written() {
     let instance = Instance::new();
     check(

@@ -24,6 +24,7 @@ pub(crate) enum Route {
     Verify,
     ForwardAuth,
     Management,
+    Console,
     Documentation,
     Health,
     Metrics,
@@ -31,10 +32,11 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Verify,
         Self::ForwardAuth,
         Self::Management,
+        Self::Console,
         Self::Documentation,
         Self::Health,
         Self::Metrics,
@@ -50,6 +52,7 @@ impl Route {
             (Listener::Public, "/openapi.json") => Self::Documentation,
             (Listener::Public, path) if path.starts_with("/docs") => Self::Documentation,
             (Listener::Public, path) if path.starts_with("/v1/") => Self::Management,
+            (Listener::Public, path) if is_page(path) => Self::Console,
             (Listener::Public | Listener::Internal, _) => Self::Other,
         }
     }
@@ -58,7 +61,7 @@ impl Route {
         match self {
             Self::Verify | Self::Health | Self::Other => true,
             Self::ForwardAuth | Self::Metrics => listener == Listener::Internal,
-            Self::Management | Self::Documentation => listener == Listener::Public,
+            Self::Management | Self::Console | Self::Documentation => listener == Listener::Public,
         }
     }
 
@@ -67,10 +70,18 @@ impl Route {
             Self::Verify => "verify",
             Self::ForwardAuth => "forward_auth",
             Self::Management => "management",
+            Self::Console => "console",
             Self::Documentation => "documentation",
             Self::Health => "health",
             Self::Metrics => "metrics",
             Self::Other => "other",
         }
     }
+}
+
+/// The first segments of the console's paths.
+fn is_page(path: &str) -> bool {
+    const FIRST: &[&str] =
+        &["", "account", "assets", "invitation", "language", "password-reset", "sign-in", "sign-out"];
+    path.strip_prefix('/').and_then(|path| path.split('/').next()).is_some_and(|first| FIRST.contains(&first))
 }

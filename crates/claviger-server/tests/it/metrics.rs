@@ -99,7 +99,7 @@ on_both_databases! {
             ("kind", &["api_key", "personal_access_token", "access_token", "none"]),
             ("code", &CODES),
             ("listener", &["public", "internal"]),
-            ("route", &["verify", "forward_auth", "management", "documentation", "health", "metrics", "other"]),
+            ("route", &["verify", "forward_auth", "management", "console", "documentation", "health", "metrics", "other"]),
             ("status", &["2xx", "3xx", "4xx", "5xx"]),
             ("work", &["change_log", "usage", "audit", "trim"]),
             ("pool", &["read", "write", "main", "follow"]),

@@ -39,6 +39,15 @@ password-weak = The new password would be guessed quickly. Make it longer, such 
 password-reset-title = Choose a password
 password-reset-for = For { $name }
 
+## Invitations
+invitation-title = An invitation
+invitation-to = You are invited to { $name }
+invitation-accept = Join
+invitation-known = The address { $name } has an account here. Sign in to join.
+invitation-other-account = I have an account under another address
+your-name = Your name
+name-wrong = A name is 1 to 100 characters that can be seen.
+
 ## Security
 security-title = Security
 changed = Done. All other browsers are signed out.

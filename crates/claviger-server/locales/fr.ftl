@@ -39,6 +39,15 @@ password-weak = Le nouveau mot de passe serait vite deviné. Allongez-le, par ex
 password-reset-title = Choisir un mot de passe
 password-reset-for = Pour { $name }
 
+## Invitations
+invitation-title = Une invitation
+invitation-to = Vous êtes invité à rejoindre { $name }
+invitation-accept = Rejoindre
+invitation-known = L’adresse { $name } a déjà un compte ici. Connectez-vous pour rejoindre.
+invitation-other-account = J’ai un compte sous une autre adresse
+your-name = Votre nom
+name-wrong = Un nom compte de 1 à 100 caractères visibles.
+
 ## Security
 security-title = Sécurité
 changed = C’est fait. Tous les autres navigateurs sont déconnectés.

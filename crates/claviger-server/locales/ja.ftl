@@ -39,6 +39,15 @@ password-weak = 新しいパスワードはすぐに推測されます。互い�
 password-reset-title = パスワードの設定
 password-reset-for = 対象: { $name }
 
+## Invitations
+invitation-title = 招待
+invitation-to = { $name } への招待
+invitation-accept = 参加する
+invitation-known = アドレス { $name } にはアカウントがあります。サインインして参加してください。
+invitation-other-account = 別のアドレスのアカウントを持っています
+your-name = お名前
+name-wrong = 名前は目に見える1〜100文字にしてください。
+
 ## Security
 security-title = セキュリティ
 changed = 完了しました。ほかのブラウザーはすべてサインアウトされました。

@@ -39,6 +39,15 @@ password-weak = Het nieuwe wachtwoord is snel geraden. Maak het langer, bijvoorb
 password-reset-title = Kies een wachtwoord
 password-reset-for = Voor { $name }
 
+## Invitations
+invitation-title = Een uitnodiging
+invitation-to = U bent uitgenodigd bij { $name }
+invitation-accept = Meedoen
+invitation-known = Het adres { $name } heeft hier een account. Log in om mee te doen.
+invitation-other-account = Ik heb een account onder een ander adres
+your-name = Uw naam
+name-wrong = Een naam is 1 tot 100 zichtbare tekens.
+
 ## Security
 security-title = Beveiliging
 changed = Gedaan. Alle andere browsers zijn uitgelogd.

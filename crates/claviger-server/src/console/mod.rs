@@ -8,6 +8,7 @@ mod device;
 mod enrolment;
 mod form;
 mod half_way;
+mod invitation;
 mod language;
 mod link;
 mod page;
@@ -38,6 +39,8 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/sign-in/again", get(again::show).post(again::submit))
         .route("/sign-in/link", get(link::show).post(link::submit))
         .route("/password-reset", get(password_reset::show).post(password_reset::submit))
+        .route("/invitation", get(invitation::show).post(invitation::submit))
+        .route("/invitation/accept", post(invitation::accept))
         .route("/sign-out", post(sign_out::submit))
         // One's own account
         .route("/account/security", get(security::show))

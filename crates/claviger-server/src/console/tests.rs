@@ -6,6 +6,7 @@ use claviger_token::Secret;
 use super::{
     again::{AgainPage, Asked},
     enrolment::{EnrolmentPage, RecoveryCodesPage},
+    invitation::{InvitationPage, Shape},
     language::Language,
     link::LinkPage,
     page::{Frame, TroublePage},
@@ -70,6 +71,12 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     }
     for wrong in [None, Some("password-differs")] {
         add("password reset", PasswordResetPage { frame: nobody(), email: own(), wrong }.render());
+    }
+    for shape in [Shape::Join, Shape::SignIn, Shape::Choose] {
+        let (organization, email, name) = (own(), own(), own());
+        let wrong = (shape == Shape::Choose).then_some("name-wrong");
+        let page = InvitationPage { frame: nobody(), organization, email, shape, name, wrong };
+        add("invitation", page.render());
     }
     add("link", LinkPage { frame: nobody(), email: own() }.render());
     add("trouble", TroublePage { frame: nobody(), key: "trouble-form" }.render());

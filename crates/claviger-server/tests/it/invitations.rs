@@ -8,7 +8,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Client, TestApp, text};
+use crate::{
+    app::{Client, TestApp, text},
+    browser::{Browser, PASSWORD},
+};
 
 fn code(made: &Value) -> Secret {
     Secret::new(text(&made["url"]).split_once("?code=").unwrap().1.to_owned())
@@ -202,5 +205,49 @@ on_both_databases! {
         }
         let members = app.root().get(&format!("/v1/organizations/{acme}/members")).await.expect(StatusCode::OK);
         assert_eq!((accepted, members["items"].as_array().unwrap().len()), (1, 1));
+    }
+
+    async fn somebody_new_comes_by_a_link_chooses_a_password_and_is_in(app: &TestApp) {
+        let (acme, _) = app.account("acme", &[]).await;
+        let made = invite(&app.root(), &acme, json!({})).await;
+        let link = format!("/invitation?code={}", code(&made).expose());
+        let (browser, second) = (Browser::new(app), Browser::new(app));
+        for browser in [&browser, &second] {
+            browser.get(&link).await.leads_to("/invitation");
+            browser.get("/invitation").await.shows(StatusCode::OK, "You are invited to acme");
+        }
+        let join = async |browser: &Browser<'_>, name: &str, new: &str| {
+            let fields = [("name", name), ("new", new), ("again", new)];
+            browser.fill_in("/invitation", "/invitation", &fields).await
+        };
+        join(&browser, "Bob", "bob@acme.test").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "guessed quickly");
+        join(&browser, "a\u{202E}b", PASSWORD).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "characters that can be seen");
+        let csrf = second.get("/invitation").await.field("csrf");
+        join(&browser, "Bob <b>", PASSWORD).await.leads_to("/");
+        browser.get("/").await.shows(StatusCode::OK, "Hello, Bob &#60;b&#62;");
+        browser.get("/").await.shows(StatusCode::OK, "<li>acme</li>");
+        browser.get(&link).await.leads_to("/invitation");
+        browser.get("/invitation").await.shows(StatusCode::GONE, "used already");
+        let fields = [("csrf", csrf.as_str()), ("new", PASSWORD), ("again", PASSWORD)];
+        second.post("/invitation", &fields).await.shows(StatusCode::GONE, "used already");
+        Browser::new(app).sign_in("bob@acme.test", PASSWORD).await.leads_to("/");
+    }
+
+    async fn somebody_who_has_an_account_signs_in_and_joins(app: &TestApp) {
+        let (acme, _) = app.account("acme", &[]).await;
+        app.person("bob@acme.test", Some(PASSWORD)).await;
+        let made = invite(&app.root(), &acme, json!({})).await;
+        let browser = Browser::new(app);
+        browser.get(&format!("/invitation?code={}", code(&made).expose())).await.leads_to("/invitation");
+        browser.get("/invitation").await.shows(StatusCode::OK, "has an account here");
+        let fields = [("email", "bob@acme.test"), ("password", PASSWORD), ("next", "/invitation")];
+        browser.fill_in("/sign-in?next=%2Finvitation", "/sign-in", &fields).await.leads_to("/invitation");
+        let page = browser.get("/invitation").await;
+        page.shows(StatusCode::OK, "Join");
+        let csrf = page.field("csrf");
+        browser.post("/invitation/accept", &[("csrf", "x")]).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
+        browser.post("/invitation/accept", &[("csrf", &csrf)]).await.leads_to("/");
+        browser.get("/").await.shows(StatusCode::OK, "<li>acme</li>");
+        browser.post("/invitation/accept", &[("csrf", &csrf)]).await.shows(StatusCode::GONE, "used already");
     }
 }

@@ -3,7 +3,7 @@
 //! What tells who somebody is (address, name, external id, metadata) is personal data: an event keeps it beside its record
 //! and never inside, so that it goes when the user is deleted. The room must not know how a user signs in.
 
-use claviger_token::{TypedId as _, UserId};
+use claviger_token::{Presentation, TypedId as _, UserId};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use crate::{
     metadata::Metadata,
     name::Name,
     organization::{parse_external_id, parse_metadata},
+    password::Password,
 };
 
 /// A person.
@@ -50,6 +51,9 @@ pub struct NewUser {
     pub name: Option<String>,
     /// What the SaaS calls them.
     pub external_id: Option<String>,
+    /// What they sign in with: 12 to 256 characters, and not easily guessed. Without, they get one by a link.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
+    pub password: Option<Presentation>,
     /// Any JSON object up to 4 KiB.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<Value>,
@@ -59,6 +63,14 @@ impl NewUser {
     /// One of whom nothing else is known.
     pub fn with_email(email: &str) -> Self {
         Self { email: email.to_owned(), ..Self::default() }
+    }
+
+    /// The password that the body gives them, if it is one that may be chosen.
+    pub fn chosen_password(&self) -> Result<Option<Password>, Rejection> {
+        let Some(password) = &self.password else { return Ok(None) };
+        let about = [self.email.as_str(), self.name.as_deref().unwrap_or_default()];
+        let chosen = Password::chosen(password.0.expose(), &about);
+        chosen.map(Some).map_err(|error| Rejection::field("/password", error.code(), error.to_string()))
     }
 }
 
@@ -105,6 +117,7 @@ impl UserByExternalId {
     /// As a new user.
     pub fn to_new(&self, external_id: &str) -> NewUser {
         NewUser {
+            password: None,
             email: self.email.clone(),
             name: self.name.clone().flatten(),
             external_id: Some(external_id.to_owned()),

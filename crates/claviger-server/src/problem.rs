@@ -13,7 +13,7 @@ use claviger_token::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::log::redacted;
+use crate::{log::redacted, passwords::Busy};
 
 /// An error, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
@@ -124,6 +124,13 @@ impl From<StoreError> for RequestError {
             | StoreError::NewerSchema(_)
             | StoreError::Migration(_)) => Self::Store(other),
         }
+    }
+}
+
+impl From<Busy> for RequestError {
+    fn from(_: Busy) -> Self {
+        let detail = "many passwords are being hashed right now; try again in a moment";
+        Self::unreadable(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
     }
 }
 

@@ -6,7 +6,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use claviger_core::{CodePurpose, NewPasswordReset, NewUser, OneTimeCode, Reach, User, UserByExternalId, UserChanges};
+use claviger_core::{
+    CodePurpose, NewPasswordReset, NewUser, OneTimeCode, PasswordChange, Reach, User, UserByExternalId, UserChanges,
+};
 use claviger_store::{StoreError, Tx, UserFilter};
 use claviger_token::{OrganizationId, Secret, UserId};
 use jiff::Timestamp;
@@ -122,9 +124,20 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewUser>,
 ) -> Result<Created<UserView>, RequestError> {
     caller.must_reach_instance()?;
-    let (user, event) = User::create(&body, app.now(), &mut app.rng())?;
+    let now = app.now();
+    let (user, event) = User::create(&body, now, &mut app.rng())?;
+    let password = match body.chosen_password()? {
+        Some(chosen) => Some(app.password_hash(chosen).await?),
+        None => None,
+    };
     let mut tx = app.store.begin(caller.by()).await?;
     tx.insert_user(&user).await?;
+    if let Some(password) = password {
+        let own = tx.authenticators(user.id).await?.ok_or(RequestError::NotFound)?;
+        let (own, chosen) = own.set_password(password, PasswordChange::Chosen, now);
+        tx.save_authenticators(&own).await?;
+        tx.also(chosen);
+    }
     let location = format!("/v1/users/{}", user.id);
     let body = UserView::from(user);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);

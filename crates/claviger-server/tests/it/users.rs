@@ -4,7 +4,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{TestApp, text};
+use crate::{
+    app::{TestApp, text},
+    browser::{Browser, PASSWORD},
+};
 
 on_both_databases! {
     async fn a_user_is_made_shown_changed_and_deleted(app: &TestApp) {
@@ -176,5 +179,16 @@ on_both_databases! {
         app.root().patch(&alice, json!({ "disabled": false, "external_id": "8" })).await.expect(StatusCode::OK);
         let by_id = client.put("/v1/users/by-external-id/8", json!({ "email": "mallory@acme.test" })).await;
         by_id.problem(StatusCode::FORBIDDEN, "permission_missing");
+    }
+
+    async fn a_user_who_is_made_with_a_password_signs_in_with_it(app: &TestApp) {
+        let body = |password: &str| json!({ "email": "kim@acme.test", "name": "Kim", "password": password });
+        app.root().post("/v1/users", body("short")).await.wrong("/password", "password_too_short");
+        app.root().post("/v1/users", body("kim@acme.test1")).await.wrong("/password", "password_weak");
+        let made = app.root().post("/v1/users", body(PASSWORD)).await.expect(StatusCode::CREATED);
+        assert_eq!(made.get("password"), None);
+        Browser::new(app).sign_in("kim@acme.test", PASSWORD).await.leads_to("/");
+        assert_eq!(app.audit_trail(&text(&made["id"])).await[..2], ["password.changed", "user.created"]);
+        app.handed_out(PASSWORD);
     }
 }

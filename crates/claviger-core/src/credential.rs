@@ -216,6 +216,21 @@ pub struct CredentialChanges {
     pub disabled: Option<bool>,
 }
 
+impl CredentialChanges {
+    /// Whether only what people read of it changes, and nothing that it may do.
+    pub fn only_tells(&self) -> bool {
+        let Self { name: _, metadata: _, permissions, objects, not_before, expires_at, allowed_networks, .. } = self;
+        let limits = self.rate_limits.is_some() || self.quota.is_some();
+        permissions.is_none()
+            && objects.is_none()
+            && not_before.is_none()
+            && expires_at.is_none()
+            && allowed_networks.is_none()
+            && !limits
+            && self.disabled.is_none()
+    }
+}
+
 impl Credential {
     /// Changes what `changes` names. Taking something away raises the epoch; what is given needs the approval anew where one
     /// is wanted.
@@ -268,6 +283,11 @@ impl Credential {
         // Limits are about how often, not about what: tokens made from the credential stay good, and count against them.
         if !new.is_within(&self) || !new.limits.is_within(&self.limits) {
             context.grantor.may_issue(&new.reach(context))?;
+        }
+        if self.is_pending() && !new.is_within(&self) {
+            // Whoever approves it approves what they saw.
+            let message = "it waits for an approval as it is; make another that may do more";
+            return Err(Rejection::conflict("pending_approval", message));
         }
         if policy.wants_approval(self.id) && !new.reaches_within(&self) {
             new.approval = Some(Approval::Pending { since: now });

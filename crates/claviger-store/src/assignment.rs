@@ -76,6 +76,12 @@ impl View<'_> {
         sum(&self.executor.all(query.bind(text(principal))).await?)
     }
 
+    /// Whether any principal of an organization holds something with instance scope.
+    pub async fn administers_instance(&mut self, organization: OrganizationId) -> Result<bool, StoreError> {
+        let query = sql("SELECT id FROM assignment WHERE home = $1 AND organization IS NULL LIMIT 1");
+        Ok(self.executor.optional(query.bind(text(organization))).await?.is_some())
+    }
+
     /// The part of what a principal holds that has instance scope, whatever the reach.
     pub async fn held_everywhere(&mut self, principal: PrincipalId) -> Result<PermissionSet, StoreError> {
         let query =

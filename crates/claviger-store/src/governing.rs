@@ -1,7 +1,7 @@
 //! Many credentials at once: ended by a query, or with a life that a stricter policy cuts. Each has an event of its own.
 
 use claviger_core::{Credential, Event, Kind, Reach, RevokeReason};
-use claviger_token::{CredentialId, OrganizationId};
+use claviger_token::{CredentialId, OrganizationId, PrincipalId};
 use jiff::Timestamp;
 
 use crate::{
@@ -9,7 +9,24 @@ use crate::{
     error::StoreError,
     sql::{Row, sql, text},
     tx::Tx,
+    view::View,
 };
+
+impl View<'_> {
+    /// How many live credentials of a principal were made by somebody else who does not reach the instance.
+    pub async fn credentials_made_from_below(
+        &mut self,
+        principal: PrincipalId,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let query = sql("SELECT COUNT(*) AS number FROM credential k
+                         WHERE k.principal = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
+                           AND k.created_by NOT IN ($1, 'operator', 'system')
+                           AND NOT EXISTS (SELECT 1 FROM assignment i
+                                           WHERE i.principal = k.created_by AND i.organization IS NULL)");
+        self.executor.one(query.bind(text(principal)).bind(now)).await?.int("number")
+    }
+}
 
 impl Tx<'_> {
     /// Revokes at most `most` of the credentials that a filter names within a reach, and tells it in the trail of each.

@@ -91,7 +91,10 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
         }
         return Ok(self::form(&app, &visit, fields.value("email").to_owned(), fields.next(), true));
     };
-    app.throttle.succeeded(&attempt);
+    // Half of a sign-in is none yet: who has the password alone must not begin to count anew.
+    if user.totp.is_none() {
+        app.throttle.succeeded(&attempt);
+    }
     first_factor_proven(&app, &visit, session, user, SignInMethod::Password, &fields.next()).await
 }
 

@@ -1,7 +1,7 @@
 //! `/v1/api-keys`.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Credential, CredentialChanges, CredentialStatus, Kind, NewApiKey, Rejection, permission};
+use claviger_core::{Credential, CredentialChanges, CredentialStatus, Kind, NewApiKey, Rejection};
 use claviger_store::{CredentialFilter, StatusAt};
 use claviger_token::{ApiKeyId, OrganizationId, PrincipalId, Secret, ServiceAccountId};
 use jiff::Timestamp;
@@ -161,7 +161,7 @@ pub(crate) async fn update(
     Id(id): Id<ApiKeyId>,
     Json(changes): Json<CredentialChanges>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::of(&caller);
     let (mut tx, key) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
     let (key, event) = key.update(changes, &world.context(&app, caller.grantor()), app.now())?;
@@ -183,7 +183,7 @@ pub(crate) async fn delete(
     caller: Caller<WriteApiKeys>,
     Id(id): Id<ApiKeyId>,
 ) -> Result<StatusCode, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::of(&caller);
     let (mut tx, key) = authority.to_change(&app, id).await?;
     let (key, event) = key.delete(app.now());
     tx.save_credential(&key).await?;
@@ -206,7 +206,7 @@ pub(crate) async fn roll(
     Id(id): Id<ApiKeyId>,
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedApiKey>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::of(&caller);
     let (mut tx, key) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
     let now = app.now();
@@ -231,7 +231,7 @@ pub(crate) async fn revoke(
     Id(id): Id<ApiKeyId>,
     Post { body, repeatable }: Post<Revoke>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::of(&caller);
     let (mut tx, key) = authority.to_change(&app, id).await?;
     let (key, event) = key.revoke(body.reason, app.now())?;
     tx.save_credential(&key).await?;

@@ -2,13 +2,14 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{Assignment, Granted, NewAssignment, Reach, Rejection, Scope, ScopeName};
+use claviger_store::Tx;
 use claviger_token::{AssignmentId, OrganizationId, PrincipalId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Id,
+    Id, must_not_reach_further,
     rights::{Holder, permission, role},
 };
 use crate::{
@@ -131,6 +132,9 @@ pub(crate) async fn create(
         let message = "the principal holds this already".to_owned();
         return Err(Rejection::Conflict { code: "taken", message }.into());
     }
+    if scope == Scope::Instance {
+        nobody_else_must_hold_credentials(&mut tx, principal, app.now()).await?;
+    }
     let (assignment, event) = Assignment::create(principal, home, scope, granted, app.now(), &mut app.rng());
     tx.insert_assignment(&assignment).await?;
     let location = format!("/v1/assignments/{}", assignment.id);
@@ -173,6 +177,7 @@ pub(crate) async fn delete(
     if assignment.scope == Scope::Instance {
         caller.must_reach_instance()?;
     }
+    must_not_reach_further(&caller, &mut tx, assignment.principal).await?;
     if !tx.delete_assignment(id).await? {
         return Err(RequestError::NotFound);
     }
@@ -207,4 +212,22 @@ async fn holder(view: &mut claviger_store::View<'_>, body: &NewAssignment) -> Re
         }
     };
     Ok(Holder { principal: body.principal_id, home })
+}
+
+/// Before a principal reaches every organization: a credential of it that somebody of one organization made, and may have
+/// kept, would reach as far.
+async fn nobody_else_must_hold_credentials(
+    tx: &mut Tx<'_>,
+    principal: PrincipalId,
+    now: Timestamp,
+) -> Result<(), RequestError> {
+    let made = tx.within(Reach::Instance).credentials_made_from_below(principal, now).await?;
+    if made == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "{made} live credentials of this principal were made by others who do not reach the instance, and would reach every \
+         organization; revoke them first (GET /v1/credentials?principal_id={principal})"
+    );
+    Err(Rejection::Conflict { code: "credentials_of_others", message }.into())
 }

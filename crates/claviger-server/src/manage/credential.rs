@@ -153,7 +153,7 @@ impl<'a> Authority<'a> {
     /// Of whoever manages tokens. In a session one has one's own, wherever they act, and may give them whatever one holds.
     pub(super) fn over_tokens<P: Permitted>(caller: &'a TokenCaller<P>, governs: &str) -> Self {
         match caller {
-            TokenCaller::Credential(caller) => Self::of(caller, governs),
+            TokenCaller::Credential(caller) => Self::of_tokens(caller, governs),
             TokenCaller::Session(session) => Self {
                 by: session.by(),
                 reach: Reach::Instance,
@@ -171,21 +171,27 @@ impl<'a> Authority<'a> {
         self.session.map_or(Ok(()), |session| session.must_be_fresh(now))
     }
 
-    /// A caller's. A user is limited to its own tokens, unless it holds `governs` there.
-    pub(super) fn of<P: Permitted>(caller: &'a Caller<P>, governs: &str) -> Self {
-        let (reach, principal) = (caller.reach(), caller.found().principal.id);
-        let own = match principal {
-            PrincipalId::User(id) if Reach::of(caller.found(), governs).is_none() => Some(id),
-            PrincipalId::User(_) | PrincipalId::ServiceAccount(_) => None,
-        };
+    /// A caller's, over keys.
+    pub(super) fn of<P: Permitted>(caller: &'a Caller<P>) -> Self {
         Self {
             by: caller.by(),
-            reach,
-            own,
+            reach: caller.reach(),
+            own: None,
             grantor: caller.grantor(),
-            principal,
+            principal: caller.found().principal.id,
             permission: P::PERMISSION,
             session: None,
+        }
+    }
+
+    /// A caller's, over tokens. A user is limited to its own, unless it holds `governs`, and then to where it holds both.
+    pub(super) fn of_tokens<P: Permitted>(caller: &'a Caller<P>, governs: &str) -> Self {
+        let authority = Self::of(caller);
+        let PrincipalId::User(id) = authority.principal else { return authority };
+        match Reach::of(caller.found(), governs) {
+            None => Self { own: Some(id), ..authority },
+            Some(Reach::Instance) => authority,
+            Some(there @ Reach::Organization(_)) => Self { reach: there, ..authority },
         }
     }
 

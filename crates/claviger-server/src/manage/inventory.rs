@@ -198,6 +198,8 @@ pub(crate) async fn revoke(
         live_at: Some(now),
         // Whoever governs one organization does not end what administers the instance.
         local_only: caller.reach() != Reach::Instance,
+        // What is made from now on was not counted.
+        created_before: Some(query.created_before.map_or(now, |before| before.min(now))),
         ..query.filter(now)
     };
     let mut view = app.store.within(caller.reach());

@@ -191,6 +191,9 @@ pub(crate) async fn update(
     Json(changes): Json<CredentialChanges>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
     let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
+    if !changes.only_tells() {
+        authority.must_be_fresh(app.now())?;
+    }
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, authority.reach, &one).await?.ok_or(RequestError::NotFound)?;
     let (one, event) = one.update(changes, &world.context(&app, authority.grantor), app.now())?;
@@ -285,7 +288,7 @@ pub(crate) async fn approve(
     caller: Caller<WriteCredentials>,
     Id(id): Id<PersonalAccessTokenId>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::of_tokens(&caller, permission::CREDENTIALS_WRITE);
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let (one, event) = one.approve(authority.by.actor.id(), app.now())?;
     tx.save_credential(&one).await?;
@@ -306,7 +309,7 @@ pub(crate) async fn deny(
     caller: Caller<WriteCredentials>,
     Id(id): Id<PersonalAccessTokenId>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
-    let authority = Authority::of(&caller, permission::CREDENTIALS_WRITE);
+    let authority = Authority::of_tokens(&caller, permission::CREDENTIALS_WRITE);
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let (one, event) = one.deny(app.now())?;
     tx.save_credential(&one).await?;
@@ -329,8 +332,15 @@ async fn owner(
         (None, Some(external_id), _) => {
             let pointer = "/user_external_id";
             let there = Reach::Organization(body.organization_id);
-            let covered = authority.reach.covers(body.organization_id);
-            let found = if covered { tx.within(there).user_by_external_id(external_id).await? } else { None };
+            // Who makes only their own does not find out whom else there is.
+            let found = match authority.own {
+                Some(own) => {
+                    let me = tx.within(there).user(own).await?;
+                    Some(me.filter(|me| me.external_id.as_ref() == Some(external_id)).ok_or_else(somebody_elses)?)
+                }
+                None if !authority.reach.covers(body.organization_id) => None,
+                None => tx.within(there).user_by_external_id(external_id).await?,
+            };
             (found.ok_or_else(|| unknown(pointer))?.id, pointer)
         }
         (None, None, PrincipalId::User(id)) => (id, "/organization_id"),
@@ -340,16 +350,15 @@ async fn owner(
         }
     };
     if authority.own.is_some_and(|own| own != user) {
-        return Err(Rejection::Forbidden {
-            permission: permission::CREDENTIALS_WRITE.to_owned(),
-            message: format!(
-                "a token for somebody else needs {}; leave the user out to make your own",
-                permission::CREDENTIALS_WRITE
-            ),
-        }
-        .into());
+        return Err(somebody_elses());
     }
     // Locked before it is asked whether they belong there: a token that is made while its user leaves would come back with them.
     tx.to_change(Reach::Organization(body.organization_id)).user(user).await?;
     World::of_member(tx, authority.reach, user, body.organization_id).await?.ok_or_else(|| unknown(pointer))
+}
+
+fn somebody_elses() -> RequestError {
+    let needed = permission::CREDENTIALS_WRITE;
+    let message = format!("a token for somebody else needs {needed}; leave the user out to make your own");
+    Rejection::Forbidden { permission: needed.to_owned(), message }.into()
 }

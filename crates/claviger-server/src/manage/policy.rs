@@ -1,7 +1,7 @@
 //! `/v1/organizations/{id}/policy`: the rules for an organization's credentials, and what stricter ones would touch.
 
 use axum::extract::State;
-use claviger_core::{Effect, Policy, PolicyChanges, Tightening, Touches};
+use claviger_core::{Effect, Policy, PolicyChanges, Reach, Tightening, Touches, permission};
 use claviger_store::{CredentialFilter, Page};
 use claviger_token::OrganizationId;
 use serde::Serialize;
@@ -52,7 +52,12 @@ pub(crate) async fn update(
     let (before, now) = (old.policy.clone(), app.now());
     let (organization, event) = old.update_policy(changes)?;
     tx.save_organization(&organization).await?;
-    for tightening in before.tightened_by(&organization.policy, now) {
+    let tightenings = before.tightened_by(&organization.policy, now);
+    if !tightenings.is_empty() && tx.within(caller.reach()).administers_instance(id).await? {
+        // Whoever administers one organization does not stop what administers the instance.
+        caller.must_reach_instance()?;
+    }
+    for tightening in tightenings {
         if let Touches::Outliving(kind, end) = tightening.touches {
             tx.cut_lives(id, kind, end).await?;
         }
@@ -80,7 +85,7 @@ pub(crate) struct TouchedByRule {
     effect: Effect,
     /// How many live credentials.
     count: i64,
-    /// The newest of them, 20 at most.
+    /// The newest of them, 20 at most, if the caller holds `claviger:credentials:read`.
     credentials: Vec<InventoryView>,
 }
 
@@ -106,7 +111,11 @@ pub(crate) async fn preview(
         let (organization, live_at, touched) = (Some(id), Some(now), Some(touched));
         let filter = CredentialFilter { organization, live_at, touched, ..CredentialFilter::default() };
         let count = view.count_credentials(&filter).await?;
-        let newest = view.credentials(&filter, &Page { after: None, limit: 20 }).await?;
+        let may_see = Reach::of(caller.found(), permission::CREDENTIALS_READ).is_some_and(|reach| reach.covers(id));
+        let newest = match may_see {
+            true => view.credentials(&filter, &Page { after: None, limit: 20 }).await?,
+            false => Vec::new(),
+        };
         let credentials = inventory::views(&app, caller.reach(), newest).await?;
         touches.push(TouchedByRule { rule, effect, count, credentials });
     }

@@ -158,4 +158,21 @@ on_both_databases! {
         let shown = app.root().get(&format!("/v1/api-keys/{}", unused.id)).await.expect(StatusCode::OK);
         assert_eq!(shown["revoke_reason"], "unused");
     }
+
+    async fn an_admin_of_the_operators_organization_does_not_stop_the_instance_by_policy(app: &TestApp) {
+        let root = app.root().get("/v1/token").await.expect(StatusCode::OK);
+        let home = text(&root["organization"]["id"]);
+        let account = app.account_in(&home, &[]).await;
+        let path = format!("/v1/service-accounts/{account}");
+        app.root().patch(&path, json!({ "roles": ["organization-admin"] })).await.expect(StatusCode::OK);
+        let admin = app.key(&account, &["claviger:*"], json!({})).await;
+        let policy = format!("/v1/organizations/{home}/policy");
+        for changes in [json!({ "allowed_kinds": [] }), json!({ "allowed_networks": ["192.0.2.1"] })] {
+            let refused = app.client(&admin.token).patch(&policy, changes).await;
+            refused.problem(StatusCode::FORBIDDEN, "instance_scope_needed");
+        }
+        let looser = app.client(&admin.token).patch(&policy, json!({ "pat_max_lifetime_days": null })).await;
+        looser.expect(StatusCode::OK);
+        assert_eq!(app.code(app.root_token()).await, "valid");
+    }
 }

@@ -355,11 +355,60 @@ on_both_databases! {
         app.clock.advance(SignedDuration::from_mins(11));
         let late = browser.send(Method::POST, "/v1/personal-access-tokens", Some(mine)).await;
         late.problem(StatusCode::FORBIDDEN, "reauthentication_required");
+        let wider = browser.send(Method::PATCH, &path(&made, ""), Some(json!({ "permissions": ["*"] }))).await;
+        wider.problem(StatusCode::FORBIDDEN, "reauthentication_required");
+        let renamed = browser.send(Method::PATCH, &path(&made, ""), Some(json!({ "name": "renamed" }))).await;
+        renamed.expect(StatusCode::OK);
         let late = browser.send(Method::POST, &path(&made, "/roll"), Some(json!({}))).await;
         late.problem(StatusCode::FORBIDDEN, "reauthentication_required");
         browser.send(Method::POST, &path(&made, "/revoke"), Some(json!({}))).await.expect(StatusCode::OK);
         assert_eq!(alice.code(&made, READ).await, "revoked");
         let trail = app.root().get(&format!("/v1/audit-events?target={}", made.id)).await.expect(StatusCode::OK);
         assert_eq!(trail["items"][0]["actor"]["id"], alice.user);
+    }
+
+    async fn what_somebody_of_one_organization_made_never_comes_to_reach_all_of_them(app: &TestApp) {
+        let alice = alice(app).await;
+        let admin = Member::join(app, &alice.organization, "admin@acme.test", &["organization-admin"], &[READ]).await;
+        let admins = admin.token(&["claviger:*"], json!({})).await;
+        let planted = app.client(&admins.token).post("/v1/personal-access-tokens", alice.body(&["claviger:*"], json!({}))).await;
+        let planted = Key::from(planted.expect(StatusCode::CREATED));
+        alice.token(&[READ], json!({})).await;
+        let given = json!({
+            "principal_id": alice.user, "organization_id": alice.organization, "role": "instance-admin", "scope": "instance",
+        });
+        let refused = app.root().post("/v1/assignments", given.clone()).await;
+        refused.problem(StatusCode::CONFLICT, "credentials_of_others");
+        app.root().post(&path(&planted, "/revoke"), json!({})).await.expect(StatusCode::OK);
+        app.root().post("/v1/assignments", given).await.expect(StatusCode::CREATED);
+    }
+
+    async fn who_governs_one_organization_and_reads_everywhere_governs_one(app: &TestApp) {
+        let alice = alice(app).await;
+        let (globex, _) = app.account("globex", &[]).await;
+        let eve = Member::join(app, &globex, "eve@globex.test", &["member"], &[]).await;
+        let eves = eve.token(&[], json!({})).await;
+        let admin = Member::join(app, &alice.organization, "admin@acme.test", &["organization-admin"], &[READ]).await;
+        let far = json!({
+            "principal_id": admin.user, "organization_id": alice.organization, "role": "member", "scope": "instance",
+        });
+        app.root().post("/v1/assignments", far).await.expect(StatusCode::CREATED);
+        let tool = admin.token(&["claviger:*"], json!({})).await;
+        let client = app.client(&tool.token);
+        client.get(&path(&eves, "")).await.problem(StatusCode::NOT_FOUND, "not_found");
+        client.post(&path(&eves, "/revoke"), json!({})).await.problem(StatusCode::NOT_FOUND, "not_found");
+        let alices = alice.token(&[READ], json!({})).await;
+        client.get(&path(&alices, "")).await.expect(StatusCode::OK);
+    }
+
+    async fn what_waits_for_an_approval_does_not_grow_meanwhile(app: &TestApp) {
+        let alice = alice(app).await;
+        let policy = format!("/v1/organizations/{}/policy", alice.organization);
+        app.root().patch(&policy, json!({ "approval_required": true })).await.expect(StatusCode::OK);
+        let key = alice.token(&[READ], json!({})).await;
+        let wider = app.root().patch(&path(&key, ""), json!({ "permissions": [READ, WRITE] })).await;
+        wider.problem(StatusCode::CONFLICT, "pending_approval");
+        app.root().patch(&path(&key, ""), json!({ "permissions": [] })).await.expect(StatusCode::OK);
+        app.root().patch(&path(&key, ""), json!({ "name": "new name" })).await.expect(StatusCode::OK);
     }
 }

@@ -116,6 +116,7 @@ actions! {
     SessionReauthenticated "session.reauthenticated" "Its user proved again who they are.",
     SessionEnded "session.ended" "It ended before its time.",
     SignInFailed "sign_in.failed" "Somebody did not get in; told once a minute for each account.",
+    IdentityLinked "identity.linked" "From now on a user may sign in by an outside OpenID Connect provider.",
     PasswordChanged "password.changed" "A user has another password, or the first.",
     PasswordReset "password.reset" "A user has another password, by a link that an administrator made.",
     TotpEnabled "totp.enabled" "An authenticator app is asked for at sign-in.",

@@ -16,6 +16,8 @@ mod email;
 mod explanation;
 #[cfg(test)]
 mod fixtures;
+mod group_role;
+mod identity;
 mod invalid;
 mod invitation;
 mod issuing;
@@ -51,6 +53,8 @@ pub use credential::{
 };
 pub use email::{Email, EmailError};
 pub use explanation::{Case, Outcome, PermissionTrace, Source, Step};
+pub use group_role::{GroupRole, MappedRole, follow_groups};
+pub use identity::{Admission, Claims, Identity, Known, NotAdmitted};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};
 pub use invitation::{Invitation, InvitationStatus, Inviter, NewInvitation};
 pub use issuing::{Issued, IssuingContext};

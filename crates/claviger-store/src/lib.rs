@@ -17,6 +17,7 @@ mod error;
 mod found;
 mod governing;
 mod idempotency;
+mod identity;
 mod invitation;
 mod look_ups;
 mod membership;

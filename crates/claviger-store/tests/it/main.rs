@@ -29,6 +29,7 @@ mod credential;
 mod database;
 mod found;
 mod idempotency;
+mod identity;
 mod invitation;
 mod log;
 mod membership;

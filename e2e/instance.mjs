@@ -12,20 +12,20 @@ import { chromium } from 'playwright-core';
 const BINARY = process.env.CLAVIGER_BINARY ?? fileURLToPath(new URL('../target/debug/claviger', import.meta.url));
 const CHROMIUM = process.env.CLAVIGER_CHROMIUM ?? '/usr/bin/chromium';
 
-/** Runs `test` with a served example; whatever happens, nothing is left behind. */
-export async function withInstance(test) {
+/** Runs `test` with a served example, perhaps with settings; whatever happens, nothing is left behind. */
+export async function withInstance(test, settings = {}) {
   const directory = await mkdtemp(path.join(tmpdir(), 'claviger-e2e-'));
   const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0'];
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CLAVIGER_')));
   const server = spawn(BINARY, ['serve', '--dev', `--data-dir=${directory}`, ...listen], {
     cwd: directory,
-    env: environment,
+    env: { ...environment, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise((resolve) => server.once('close', resolve));
   try {
-    const link = await firstLink(server);
-    await test({ link, url: new URL(link).origin });
+    const { link, key } = await told(server);
+    await test({ link, key, url: new URL(link).origin });
   } finally {
     server.kill('SIGTERM');
     await ended;
@@ -33,18 +33,18 @@ export async function withInstance(test) {
   }
 }
 
-/** The sign-in link that `--dev` prints. */
-function firstLink(server) {
+/** The sign-in link and the administrator's key that `--dev` prints. */
+function told(server) {
   return new Promise((resolve, reject) => {
     let said = '';
-    let told = '';
+    let logged = '';
     server.stdout.on('data', (data) => {
       said += data;
       const link = said.match(/http:\S+\/sign-in\/link\?code=[0-9a-f]+/);
-      if (link) resolve(link[0]);
+      if (link) resolve({ link: link[0], key: said.match(/admin key\s+(\S+)/)[1] });
     });
-    server.stderr.on('data', (data) => (told += data));
-    server.once('close', (code) => reject(new Error(`the server ended with ${code}: ${told}`)));
+    server.stderr.on('data', (data) => (logged += data));
+    server.once('close', (code) => reject(new Error(`the server ended with ${code}: ${logged}`)));
   });
 }
 
@@ -56,7 +56,7 @@ export async function withBrowser(test) {
     const context = await browser.newContext({ javaScriptEnabled: false, locale: 'en-GB' });
     context.setDefaultTimeout(15_000);
     context.on('console', (message) => {
-      if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
+      if (message.type() === 'error' && !/status of (4\d\d|502)/.test(message.text())) complaints.push(message.text());
     });
     context.on('requestfailed', (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
     await test(await context.newPage(), context);

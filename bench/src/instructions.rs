@@ -161,6 +161,7 @@ async fn app(directory: &Path) -> Result<App> {
         traces: false,
         access_log: AccessLog::default(),
         sessions: SessionLife::default(),
+        provider: None,
     };
     let store = Store::new(database, keys.chain, Changes::new(process::now()));
     let app = App::new(store, keys.peppers, keys.totp_seeds, config, clock);

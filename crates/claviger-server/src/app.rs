@@ -19,6 +19,7 @@ use crate::{
     limits::{Limiter, RedisAt},
     metrics::Metrics,
     passwords::Passwords,
+    provider::{Provider, ProviderAt},
     throttle::Throttle,
     verify::{Credentials, Usage},
 };
@@ -50,6 +51,8 @@ pub struct Config {
     pub access_log: AccessLog,
     /// How long somebody stays signed in.
     pub sessions: SessionLife,
+    /// Where people may sign in instead.
+    pub provider: Option<ProviderAt>,
 }
 
 /// The service's state, shared by all requests.
@@ -73,6 +76,7 @@ pub struct Shared {
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) totp_seeds: DataKey,
+    pub(crate) provider: Option<Provider>,
     clock: Clock,
 }
 
@@ -97,7 +101,9 @@ impl Clock {
 
 impl App {
     /// On an open store.
-    pub fn new(store: Store, peppers: Peppers, totp_seeds: DataKey, config: Config, clock: Clock) -> Self {
+    pub fn new(store: Store, peppers: Peppers, totp_seeds: DataKey, mut config: Config, clock: Clock) -> Self {
+        let redirect = format!("{}/sign-in/oidc/callback", config.public_url);
+        let provider = config.provider.take().map(|at| Provider::new(at, redirect));
         let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
         let credentials = Credentials::new(config.cache_entries);
         let (usage, metrics) = (Usage::default(), Metrics::new());
@@ -114,6 +120,7 @@ impl App {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             totp_seeds,
+            provider,
             clock,
         }))
     }
@@ -236,6 +243,7 @@ pub(crate) mod tests {
             traces: false,
             access_log: AccessLog::default(),
             sessions: SessionLife::default(),
+            provider: None,
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) enum Cookie {
     Device,
     /// Says that a first factor was proven, and waits for the second.
     HalfWay,
+    /// Says that somebody was sent to an outside provider, and for what.
+    Departure,
     /// The code of a link, after it went from the address.
     Code,
     /// The language that somebody chose.
@@ -30,12 +32,14 @@ impl Cookie {
             (Self::Visit, true) => "__Host-claviger-visit",
             (Self::Device, true) => "__Host-claviger-device",
             (Self::HalfWay, true) => "__Host-claviger-half-way",
+            (Self::Departure, true) => "__Host-claviger-departure",
             (Self::Code, true) => "__Host-claviger-code",
             (Self::Language, true) => "__Host-claviger-language",
             (Self::Session, false) => "claviger",
             (Self::Visit, false) => "claviger-visit",
             (Self::Device, false) => "claviger-device",
             (Self::HalfWay, false) => "claviger-half-way",
+            (Self::Departure, false) => "claviger-departure",
             (Self::Code, false) => "claviger-code",
             (Self::Language, false) => "claviger-language",
         }
@@ -47,7 +51,7 @@ impl Cookie {
         match self {
             Self::Session | Self::Visit => None,
             Self::Device | Self::Language => Some(400 * DAY),
-            Self::HalfWay | Self::Code => Some(600),
+            Self::HalfWay | Self::Departure | Self::Code => Some(600),
         }
     }
 

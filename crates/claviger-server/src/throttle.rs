@@ -28,6 +28,8 @@ pub(crate) struct Throttle {
     accounts: Buckets<Account>,
     accounts_at_known_devices: Buckets<Account>,
     second_factors: Buckets<(Account, bool)>,
+    returns: Buckets<IpAddr>,
+    returned: Buckets<[u8; 32]>,
     failures_told: Buckets<Account>,
 }
 
@@ -52,6 +54,9 @@ impl Default for Throttle {
             accounts_at_known_devices: Buckets::new(20, 15 * MINUTE),
             // Whoever gets that far has the password. A code is one of a million, and three count at a time.
             second_factors: Buckets::new(10, 60 * MINUTE),
+            returns: Buckets::new(60, 5 * MINUTE),
+            // Longer than a way to a provider and back may take.
+            returned: Buckets::new(1, 15 * MINUTE),
             failures_told: Buckets::new(1, MINUTE),
         }
     }
@@ -83,6 +88,16 @@ impl Throttle {
         if attempt.known_device {
             self.accounts_at_known_devices.forget(&attempt.account);
         }
+    }
+
+    /// Counts somebody who comes back from an outside provider, or tells how long to wait.
+    pub(crate) fn attempt_elsewhere(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
+        address.map(network).map_or(Ok(()), |network| self.returns.spend(network, now))
+    }
+
+    /// Whether nobody has come back with this yet.
+    pub(crate) fn is_first_return(&self, departure: [u8; 32], now: Timestamp) -> bool {
+        self.returned.spend(departure, now).is_ok()
     }
 
     /// Whether a failure is to be told, for each account once a minute.

@@ -30,6 +30,14 @@ const NAMES: &[&str] = &[
     "access_log",
     "session_idle",
     "session_life",
+    "oidc_issuer",
+    "oidc_client_id",
+    "oidc_client_secret",
+    "oidc_name",
+    "oidc_scopes",
+    "oidc_groups_claim",
+    "oidc_group_roles",
+    "oidc_create_users",
     "otlp_endpoint",
     "otlp_service_name",
     "log_format",
@@ -94,6 +102,11 @@ impl Given {
         let Some(refused) = &self.refused else { return Err(failure) };
         refused.borrow_mut().push(failure);
         Ok(None)
+    }
+
+    /// Whether there is a value, sound or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
     }
 
     fn find(&self, name: &str) -> Option<(Value, String)> {

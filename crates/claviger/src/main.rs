@@ -27,6 +27,7 @@ mod open;
 mod organization;
 mod output;
 mod policy;
+mod provider;
 mod reference;
 mod role;
 mod serve;

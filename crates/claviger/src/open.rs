@@ -111,6 +111,7 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
         traces: settings.otlp_endpoint.is_some(),
         access_log,
         sessions: settings.sessions,
+        provider: settings.provider,
     };
     let store = Store::new(database, keys.chain, Changes::new(monotonic()));
     App::new(store, keys.peppers, keys.totp_seeds, config, Clock::default())

@@ -11,7 +11,7 @@ use std::{
 
 use clap::Args;
 use claviger_core::{MasterKey, SessionLife};
-use claviger_server::{AccessLogAt, RedisAt};
+use claviger_server::{AccessLogAt, ProviderAt, RedisAt};
 use claviger_token::{Brand, NetworkSet, Secret};
 use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
@@ -21,6 +21,7 @@ use crate::{
     duration,
     failure::Failure,
     given::{Given, MASTER_KEY, MASTER_KEY_FILE},
+    provider,
 };
 
 const DEFAULT_FILE: &str = "claviger.toml";
@@ -81,6 +82,7 @@ pub(crate) struct Settings {
     pub(crate) cache_entries: usize,
     pub(crate) access_log: Option<AccessLogAt>,
     pub(crate) sessions: SessionLife,
+    pub(crate) provider: Option<ProviderAt>,
     pub(crate) otlp_endpoint: Option<String>,
     pub(crate) otlp_service_name: String,
     pub(crate) log_format: LogFormat,
@@ -198,6 +200,7 @@ impl Settings {
                 })
             })?,
             sessions: sessions(given)?,
+            provider: provider::read(given)?,
             otlp_endpoint: given.checked("otlp_endpoint", OTLP_ENDPOINT, |text| {
                 let url = Url::parse(text).ok()?;
                 let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();

@@ -23,6 +23,8 @@ pub(super) struct AgainPage {
     pub(super) frame: Frame,
     pub(super) next: String,
     pub(super) asked: Asked,
+    /// The provider's name.
+    pub(super) provider: String,
     pub(super) failed: bool,
 }
 
@@ -31,11 +33,16 @@ pub(super) struct AgainPage {
 pub(super) enum Asked {
     Password,
     Code,
+    /// The outside provider by which they came.
+    Provider,
     Nothing,
 }
 
 impl Asked {
-    fn of(user: &Authenticators) -> Self {
+    fn of(user: &Authenticators, session: &Session, app: &App) -> Self {
+        if session.found().session.method == SignInMethod::OpenIdConnect && app.provider.is_some() {
+            return Self::Provider;
+        }
         match (&user.password, &user.totp) {
             (Some(_), _) => Self::Password,
             (None, Some(_)) => Self::Code,
@@ -53,7 +60,8 @@ pub(crate) async fn show(
 ) -> Result<Response, Trouble> {
     let user = app.user_of(&session).await?;
     let frame = Frame::of(&session, &visit, &app);
-    Ok(page(&AgainPage { frame, next: next.path(), asked: Asked::of(&user), failed: false }, []))
+    let (asked, provider) = (Asked::of(&user, &session, &app), app.provider_name());
+    Ok(page(&AgainPage { frame, next: next.path(), asked, provider, failed: false }, []))
 }
 
 /// `POST /sign-in/again` with `password` or `code`.
@@ -62,19 +70,19 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
     let user = app.user_of(&session).await?;
     let attempt = app.attempt_in(&session, &visit);
     app.throttle.attempt(&attempt, app.now()).map_err(Trouble::Throttled)?;
-    let asked = Asked::of(&user);
+    let asked = Asked::of(&user, &session, &app);
     let step = app.totp_step(&user, fields.value("code"));
     let proven = match asked {
         Asked::Password => app.password_matches(presented(&fields), user.password.clone()).await?,
         Asked::Code => step.is_some(),
-        Asked::Nothing => false,
+        Asked::Provider | Asked::Nothing => false,
     };
     let now = app.now();
     let method = if asked == Asked::Code { SignInMethod::Totp } else { SignInMethod::Password };
     let (new, secret, event) = session.found().session.clone().prove(method, now, &mut app.rng());
     let failed = || {
         let frame = Frame::of(&session, &visit, &app);
-        let page = AgainPage { frame, next: fields.next(), asked, failed: true };
+        let page = AgainPage { frame, next: fields.next(), asked, provider: app.provider_name(), failed: true };
         Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &page, []))
     };
     if !proven {
@@ -97,6 +105,10 @@ impl App {
     pub(super) async fn user_of(&self, session: &Session) -> Result<Authenticators, Trouble> {
         let user = self.store.authenticators(session.user()).await?;
         user.ok_or_else(|| Trouble::NotSignedIn { next: "/".to_owned() })
+    }
+
+    fn provider_name(&self) -> String {
+        self.provider.as_ref().map(|provider| provider.at.name.clone()).unwrap_or_default()
     }
 
     /// A try of somebody who is signed in: no stranger counts among theirs.

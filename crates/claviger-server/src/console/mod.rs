@@ -3,7 +3,9 @@
 //! A page is a template (`templates/`) with its words in `locales/`; every form in it carries a token (`form.rs`). All
 //! answers go through `framed`, which says what browsers must not do with them, and makes a page of what went wrong.
 
+mod admission;
 mod again;
+mod departure;
 mod device;
 mod enrolment;
 mod form;
@@ -13,6 +15,7 @@ mod language;
 mod link;
 mod page;
 mod password_reset;
+mod provider;
 mod second_factor;
 mod security;
 mod sign_in;
@@ -37,6 +40,9 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-in/second-factor", get(second_factor::show).post(second_factor::submit))
         .route("/sign-in/again", get(again::show).post(again::submit))
+        .route("/sign-in/oidc", post(provider::depart))
+        .route("/sign-in/oidc/again", post(provider::depart_again))
+        .route("/sign-in/oidc/callback", get(provider::arrive))
         .route("/sign-in/link", get(link::show).post(link::submit))
         .route("/password-reset", get(password_reset::show).post(password_reset::submit))
         .route("/invitation", get(invitation::show).post(invitation::submit))

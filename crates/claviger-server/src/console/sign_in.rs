@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use claviger_core::{
-    Actor, Authenticators, By, Email, NewSession, Password, Session as Stored, SessionEnd, SignInMethod,
+    Actor, Authenticators, By, Email, Event, NewSession, Password, Session as Stored, SessionEnd, SignInMethod,
 };
 use claviger_token::Secret;
 use serde::Deserialize;
@@ -185,7 +185,12 @@ pub(super) fn tell_failure(app: &App, visit: &Visit, user: &Authenticators, acco
     if !app.throttle.is_failure_to_be_told(account, app.now()) {
         return;
     }
-    let (app, event) = (app.clone(), user.sign_in_failed(stage));
+    tell_behind(app, visit, user.sign_in_failed(stage));
+}
+
+/// Tells in the audit trail what nobody waits for.
+pub(super) fn tell_behind(app: &App, visit: &Visit, event: Event) {
+    let app = app.clone();
     let by = By { actor: Actor::System, address: visit.from.address, request_id: visit.from.request_id.clone() };
     tokio::spawn(async move {
         let tell = async {
@@ -205,9 +210,10 @@ fn form(app: &App, visit: &Visit, email: String, next: String, failed: bool) -> 
     page_with(status, &SignInPage { frame, email, next, failed, other_ways: other_ways(app) }, cookie)
 }
 
-/// The seam for outside OpenID Connect providers: each is one more way here, and ends in [`first_factor_proven`].
-fn other_ways(_: &App) -> Vec<OtherWay> {
-    Vec::new()
+/// An outside OpenID Connect provider, which ends in [`first_factor_proven`] too.
+fn other_ways(app: &App) -> Vec<OtherWay> {
+    let provider = app.provider.iter();
+    provider.map(|provider| OtherWay { path: "/sign-in/oidc".to_owned(), name: provider.at.name.clone() }).collect()
 }
 
 /// What cannot be an address is nobody's, and compared all the same.

@@ -11,6 +11,7 @@ use super::{
     link::LinkPage,
     page::{Frame, TroublePage},
     password_reset::PasswordResetPage,
+    provider::DeparturePage,
     second_factor::SecondFactorPage,
     security::{ListedSession, SecurityPage},
     sign_in::{OtherWay, SignInPage},
@@ -44,8 +45,9 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
             add("sign-in", page.render());
         }
         add("second factor", SecondFactorPage { frame: nobody(), next: own(), failed }.render());
-        for asked in [Asked::Password, Asked::Code, Asked::Nothing] {
-            add("again", AgainPage { frame: somebody(), next: own(), asked, failed }.render());
+        for asked in [Asked::Password, Asked::Code, Asked::Provider, Asked::Nothing] {
+            let page = AgainPage { frame: somebody(), next: own(), asked, provider: own(), failed };
+            add("again", page.render());
         }
         let (picture, seed, sealed) = ("<svg></svg>".to_owned(), own(), own());
         add("enrolment", EnrolmentPage { frame: somebody(), picture, seed, sealed, failed }.render());
@@ -78,6 +80,8 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         let page = InvitationPage { frame: nobody(), organization, email, shape, name, wrong };
         add("invitation", page.render());
     }
+    let address = "https://idp.test/auth?a=1&b=2".to_owned();
+    add("departure", DeparturePage { frame: nobody(), name: own(), address }.render());
     add("link", LinkPage { frame: nobody(), email: own() }.render());
     add("trouble", TroublePage { frame: nobody(), key: "trouble-form" }.render());
     pages
@@ -99,7 +103,11 @@ fn every_page_renders_in_every_language() {
             // The instance lives below a path, and so does everything that a page points to.
             for attribute in ["href=\"", "action=\""] {
                 for address in html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
-                    assert!(address.starts_with("/keys/") || address == "data:,", "{address} of {context}");
+                    assert!(
+                        address.starts_with("/keys/")
+                            || ["data:,", "https://idp.test/auth?a=1&#38;b=2"].contains(&address),
+                        "{address} of {context}"
+                    );
                 }
             }
             for forbidden in ["<script", "<style", " style=", " onclick", " onload"] {

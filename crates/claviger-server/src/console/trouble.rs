@@ -30,12 +30,31 @@ pub(crate) enum Trouble {
     Unreadable(StatusCode),
     /// A link that is used, too old, or not one of ours.
     Link,
+    /// It went wrong with an outside provider.
+    Provider(ProviderTrouble),
     /// Too many tries.
     Throttled(Duration),
     /// Too much to do.
     Busy,
     /// Storage does not answer.
     Store(StoreError),
+}
+
+/// What went wrong with an outside provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProviderTrouble {
+    /// It does not answer, or not what was asked.
+    Unavailable,
+    /// What came back is not of a sign-in that this browser began, or too late.
+    NotOurs,
+    /// It let nobody in.
+    Denied,
+    /// It has not checked the address.
+    Unverified,
+    /// Nobody here, or nobody who may come in.
+    Unknown,
+    /// Not the person who is signed in, or not asked now.
+    NotProven,
 }
 
 /// Which page tells about it; travels from the handler to the frame.
@@ -78,6 +97,17 @@ impl IntoResponse for Trouble {
             Self::Form => told(StatusCode::FORBIDDEN, Words("trouble-form")),
             Self::Unreadable(status) => told(status, Words("trouble-unreadable")),
             Self::Link => told(StatusCode::GONE, Words("trouble-link")),
+            Self::Provider(what) => {
+                let (status, words) = match what {
+                    ProviderTrouble::Unavailable => (StatusCode::BAD_GATEWAY, "trouble-provider"),
+                    ProviderTrouble::NotOurs => (StatusCode::BAD_REQUEST, "trouble-provider-not-ours"),
+                    ProviderTrouble::Denied => (StatusCode::FORBIDDEN, "trouble-provider-denied"),
+                    ProviderTrouble::Unverified => (StatusCode::FORBIDDEN, "trouble-provider-unverified"),
+                    ProviderTrouble::Unknown => (StatusCode::FORBIDDEN, "trouble-provider-unknown"),
+                    ProviderTrouble::NotProven => (StatusCode::FORBIDDEN, "trouble-provider-not-proven"),
+                };
+                told(status, Words(words))
+            }
             Self::Throttled(wait) => {
                 let seconds = wait.as_secs() + 1;
                 later(told(StatusCode::TOO_MANY_REQUESTS, Words("trouble-throttled")), seconds)

@@ -30,6 +30,7 @@ pub(crate) struct Visit {
     pub(crate) device: Option<String>,
     pub(crate) half_way: Option<String>,
     pub(crate) code: Option<String>,
+    pub(crate) departure: Option<String>,
 }
 
 impl FromRequestParts<App> for Visit {
@@ -56,6 +57,7 @@ impl Visit {
             device: read(Cookie::Device),
             half_way: read(Cookie::HalfWay),
             code: read(Cookie::Code),
+            departure: read(Cookie::Departure),
         }
     }
 

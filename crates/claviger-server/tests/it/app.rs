@@ -360,6 +360,7 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         traces: false,
         access_log: AccessLog::default(),
         sessions: SessionLife::default(),
+        provider: None,
     };
     configure(&mut config);
     let master = MasterKey::parse(MASTER_KEY).unwrap();

@@ -1,0 +1,172 @@
+//! Whom an outside provider lets in, as one change: the identity that becomes known, the user who is made, and the roles
+//! that their groups give and take there. The rules are in core (`identity.rs`, `group_role.rs`).
+
+use std::collections::BTreeMap;
+
+use claviger_core::{
+    Actor, Admission, Assignment, By, Claims, Event, Granted, GroupRole, Identity, Known, MappedRole, Membership,
+    NotAdmitted, Organization, Reach, Scope, User, follow_groups,
+};
+use claviger_store::{StoreError, Tx};
+use claviger_token::UserId;
+
+use super::{
+    sign_in::tell_behind,
+    trouble::{ProviderTrouble, Trouble},
+    visit::Visit,
+};
+use crate::{app::App, provider::Provider};
+
+/// Who that is here.
+pub(super) async fn admit(app: &App, visit: &Visit, provider: &Provider, claims: &Claims) -> Result<UserId, Trouble> {
+    let by = By { actor: Actor::System, address: visit.from.address, request_id: visit.from.request_id.clone() };
+    let admitted = match try_admit(app, provider, claims, &by).await {
+        // Somebody was first, perhaps they themselves in another window: now it shows.
+        Err(StoreError::Taken(_)) => try_admit(app, provider, claims, &by).await?,
+        admitted => admitted?,
+    };
+    admitted.map_err(|(why, user)| {
+        tell_refusal(app, visit, provider, &claims.subject, user, why.as_str());
+        Trouble::Provider(match why {
+            NotAdmitted::Unverified => ProviderTrouble::Unverified,
+            NotAdmitted::Unknown | NotAdmitted::AnotherIdentity | NotAdmitted::Disabled => ProviderTrouble::Unknown,
+        })
+    })
+}
+
+/// Tells that somebody did not get in, once a minute for each of the provider's people, and written behind.
+pub(super) fn tell_refusal(
+    app: &App,
+    visit: &Visit,
+    provider: &Provider,
+    subject: &str,
+    user: Option<UserId>,
+    reason: &'static str,
+) {
+    let issuer = &provider.at.issuer;
+    let account = app.peppers.keyed_hash("account-elsewhere", &[issuer.as_bytes(), subject.as_bytes()]);
+    if app.throttle.is_failure_to_be_told(account, app.now()) {
+        tell_behind(app, visit, Identity::not_admitted(issuer, user, reason));
+    }
+}
+
+type Admitted = Result<UserId, (NotAdmitted, Option<UserId>)>;
+
+async fn try_admit(app: &App, provider: &Provider, claims: &Claims, by: &By) -> Result<Admitted, StoreError> {
+    let (at, now) = (&provider.at, app.now());
+    let mut tx = app.store.begin(by).await?;
+    // First organizations and then the user, as everywhere.
+    let mut organizations = Vec::new();
+    for (slug, rules) in by_organization(&at.group_roles) {
+        match tx.to_change(Reach::Instance).organization_by_slug(slug).await? {
+            Some(organization) => organizations.push((organization, rules)),
+            None => tracing::warn!(slug, "oidc_group_roles names an organization that is not there"),
+        }
+    }
+    let linked = match tx.identity(&at.issuer, &claims.subject).await? {
+        Some(identity) => tx.to_change(Reach::Instance).user(identity.user).await?,
+        None => None,
+    };
+    let by_email = match claims.verified_email().filter(|_| linked.is_none()) {
+        Some(email) => tx.to_change(Reach::Instance).user_by_email(&email).await?,
+        None => None,
+    };
+    let identity = match &by_email {
+        Some(user) => tx.identity_of(user.id, &at.issuer).await?,
+        None => None,
+    };
+    if identity.as_ref().is_some_and(|identity| identity.subject == claims.subject) {
+        // They came in by another window since it was looked for.
+        return Err(StoreError::Taken("identity"));
+    }
+    let known = Known { linked: linked.as_ref(), by_email: by_email.as_ref(), by_email_is_another: identity.is_some() };
+    let mut events = Vec::new();
+    let (user, is_new) = match claims.admit(known, at.create_users) {
+        Err(why) => return Ok(Err((why, linked.or(by_email).map(|user| user.id)))),
+        Ok(Admission::Linked(user)) => (user, false),
+        Ok(Admission::Link(user)) => (user, true),
+        Ok(Admission::Create(new)) => {
+            // The address and the name were read already, so that nothing is left to refuse.
+            let Ok((user, event)) = User::create(&new, now, &mut app.rng()) else {
+                return Ok(Err((NotAdmitted::Unverified, None)));
+            };
+            tx.insert_user(&user).await?;
+            events.push(event);
+            (user.id, true)
+        }
+    };
+    if is_new {
+        let (identity, event) = Identity::link(&at.issuer, &claims.subject, user, now);
+        tx.insert_identity(&identity).await?;
+        events.push(event);
+    }
+    for (organization, rules) in &organizations {
+        events.extend(follow(app, &mut tx, user, organization, rules, &claims.groups).await?);
+    }
+    if let Some(last) = events.pop() {
+        events.into_iter().for_each(|event| tx.also(event));
+        tx.commit(last, now, &mut app.rng()).await?;
+    }
+    Ok(Ok(user))
+}
+
+/// By slug, and so locked in the same order by everybody who comes in.
+fn by_organization(rules: &[GroupRole]) -> BTreeMap<&str, Vec<&GroupRole>> {
+    let mut sorted: BTreeMap<&str, Vec<&GroupRole>> = BTreeMap::new();
+    for rule in rules {
+        sorted.entry(rule.organization.as_str()).or_default().push(rule);
+    }
+    sorted
+}
+
+/// Gives and takes in one organization what groups give. A membership is made for what is given, and stays when it is taken:
+/// ending one ends tokens for good, which a group that is missing for a day must not.
+async fn follow(
+    app: &App,
+    tx: &mut Tx<'_>,
+    user: UserId,
+    organization: &Organization,
+    rules: &[&GroupRole],
+    groups: &[String],
+) -> Result<Option<Event>, StoreError> {
+    let (home, here) = (organization.id, Reach::Organization(organization.id));
+    let scope = Scope::Organization(home);
+    let mut mapped: Vec<MappedRole> = Vec::new();
+    for rule in rules {
+        let Some(role) = tx.within(here).role_called(&rule.role, Some(home)).await? else {
+            let (slug, role) = (organization.slug.as_str(), rule.role.as_str());
+            tracing::warn!(slug, role, "oidc_group_roles names a role that is not there");
+            continue;
+        };
+        let given = groups.contains(&rule.group);
+        match mapped.iter_mut().find(|known| known.id == role.id) {
+            Some(known) => known.given |= given,
+            None => mapped.push(MappedRole { id: role.id, name: role.name, given }),
+        }
+    }
+    let held = tx.within(here).assignments_of(user.into()).await?;
+    let (given, taken) = follow_groups(&mapped, &held, scope);
+    if given.is_empty() && taken.is_empty() {
+        return Ok(None);
+    }
+    let mut after: Vec<Assignment> = held.iter().filter(|kept| !taken.contains(kept)).cloned().collect();
+    for role in given {
+        let granted = Granted::Role { id: role.id, name: role.name.clone() };
+        after.push(Assignment::create(user.into(), home, scope, granted, app.now(), &mut app.rng()).0);
+    }
+    let event = match tx.within(here).membership(home, user).await? {
+        Some(membership) => membership.change(&held, &after),
+        None => {
+            let (membership, event) = Membership::join(home, user, &after, app.now());
+            tx.insert_membership(&membership).await?;
+            event
+        }
+    };
+    for assignment in taken {
+        tx.delete_assignment(assignment.id).await?;
+    }
+    for assignment in after.iter().filter(|assignment| !held.contains(assignment)) {
+        tx.insert_assignment(assignment).await?;
+    }
+    Ok(Some(event))
+}

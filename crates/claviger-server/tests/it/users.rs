@@ -188,7 +188,8 @@ on_both_databases! {
         let made = app.root().post("/v1/users", body(PASSWORD)).await.expect(StatusCode::CREATED);
         assert_eq!(made.get("password"), None);
         Browser::new(app).sign_in("kim@acme.test", PASSWORD).await.leads_to("/");
-        assert_eq!(app.audit_trail(&text(&made["id"])).await[..2], ["password.changed", "user.created"]);
+        let trail = app.audit_trail(&text(&made["id"])).await;
+        assert!(["password.changed", "user.created"].iter().all(|told| trail.iter().any(|event| event == told)), "{trail:?}");
         app.handed_out(PASSWORD);
     }
 }

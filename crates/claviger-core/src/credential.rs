@@ -1,6 +1,8 @@
 //! Credentials: what API keys and personal access tokens have in common, which is nearly everything. How each kind is issued
 //! stands in its own room; what a credential is worth at a moment is [`claviger_token::decide`]'s to say.
 
+mod change;
+
 use claviger_token::{
     Confirmation, CredentialFacts, CredentialId, CredentialKind, Environment, Limits, NetworkSet, ObjectSet,
     OrganizationId, PermissionMask, PrincipalId, Secret, SecretFacts, SecretKind,
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    audit::{Action, Chain, Event, Touched},
+    audit::{Chain, Event, Touched},
     invalid::{FieldErrors, Rejection, present},
     issuing::{Issued, IssuingContext, check_times, parse_networks, parse_objects, whole_ms},
     limit::{self, NewQuota, NewRateLimit},
@@ -20,6 +22,8 @@ use crate::{
     organization::parse_metadata,
     rights::Widening,
 };
+
+pub(crate) use change::Change;
 
 /// The longest overlap of a roll: 30 days.
 const MAX_OVERLAP_SECONDS: u32 = 30 * 24 * 60 * 60;
@@ -541,51 +545,6 @@ impl SecretRecord {
 /// Whether a limit lies within another; `None` is none.
 fn bounded<T>(own: Option<&T>, other: Option<&T>, within: impl Fn(&T, &T) -> bool) -> bool {
     other.is_none_or(|other| own.is_some_and(|own| within(own, other)))
-}
-
-/// What can happen to a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    Created,
-    Updated,
-    Disabled,
-    Enabled,
-    Approved,
-    Denied,
-    Rolled,
-    Revoked,
-    Deleted,
-    RetiredSecretUsed,
-}
-
-impl Change {
-    /// What the audit trail calls it.
-    fn action(self, id: CredentialId) -> Action {
-        use Action as A;
-        use CredentialId::{ApiKey, PersonalAccessToken};
-        match (self, id) {
-            (Self::Created, ApiKey(_)) => A::ApiKeyCreated,
-            (Self::Updated, ApiKey(_)) => A::ApiKeyUpdated,
-            (Self::Disabled, ApiKey(_)) => A::ApiKeyDisabled,
-            (Self::Enabled, ApiKey(_)) => A::ApiKeyEnabled,
-            (Self::Approved, ApiKey(_)) => A::ApiKeyApproved,
-            (Self::Denied, ApiKey(_)) => A::ApiKeyDenied,
-            (Self::Rolled, ApiKey(_)) => A::ApiKeyRolled,
-            (Self::Revoked, ApiKey(_)) => A::ApiKeyRevoked,
-            (Self::Deleted, ApiKey(_)) => A::ApiKeyDeleted,
-            (Self::RetiredSecretUsed, ApiKey(_)) => A::ApiKeyRetiredSecretUsed,
-            (Self::Created, PersonalAccessToken(_)) => A::PersonalAccessTokenCreated,
-            (Self::Updated, PersonalAccessToken(_)) => A::PersonalAccessTokenUpdated,
-            (Self::Disabled, PersonalAccessToken(_)) => A::PersonalAccessTokenDisabled,
-            (Self::Enabled, PersonalAccessToken(_)) => A::PersonalAccessTokenEnabled,
-            (Self::Approved, PersonalAccessToken(_)) => A::PersonalAccessTokenApproved,
-            (Self::Denied, PersonalAccessToken(_)) => A::PersonalAccessTokenDenied,
-            (Self::Rolled, PersonalAccessToken(_)) => A::PersonalAccessTokenRolled,
-            (Self::Revoked, PersonalAccessToken(_)) => A::PersonalAccessTokenRevoked,
-            (Self::Deleted, PersonalAccessToken(_)) => A::PersonalAccessTokenDeleted,
-            (Self::RetiredSecretUsed, PersonalAccessToken(_)) => A::PersonalAccessTokenRetiredSecretUsed,
-        }
-    }
 }
 
 #[cfg(test)]

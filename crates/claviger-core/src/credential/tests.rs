@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     api_key::NewApiKey,
+    audit::Action,
     fixtures::{World, at, lets_through, mask, now, rng, said, set, uses},
     policy::{Kind, Policy},
     rights::Grantor,

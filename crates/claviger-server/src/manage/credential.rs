@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::shown;
+use super::{reaches_further, shown};
 use crate::{
     app::App,
     caller::{Caller, Permitted, TokenCaller, instance_scope_needed},
@@ -214,10 +214,7 @@ impl<'a> Authority<'a> {
         let mut tx = app.store.begin(self.by).await?;
         let credential = self.find(&mut tx.to_change(self.reach), id).await?;
         let principal = credential.principal;
-        let reaches_further = principal != self.principal
-            && self.reach != Reach::Instance
-            && !tx.within(self.reach).held_everywhere(principal).await?.is_empty();
-        if reaches_further {
+        if principal != self.principal && reaches_further(&mut tx, self.reach, principal).await? {
             return Err(instance_scope_needed(self.permission));
         }
         Ok((tx, credential))

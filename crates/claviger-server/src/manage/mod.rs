@@ -57,10 +57,12 @@ async fn must_not_reach_further<P: Permitted>(
     tx: &mut Tx<'_>,
     principal: PrincipalId,
 ) -> Result<(), RequestError> {
-    if caller.reach() == Reach::Instance || tx.within(caller.reach()).held_everywhere(principal).await?.is_empty() {
-        return Ok(());
-    }
-    caller.must_reach_instance()
+    if reaches_further(tx, caller.reach(), principal).await? { caller.must_reach_instance() } else { Ok(()) }
+}
+
+/// Whether a principal has something with instance scope, and whoever has this reach has not.
+async fn reaches_further(tx: &mut Tx<'_>, reach: Reach, principal: PrincipalId) -> Result<bool, RequestError> {
+    Ok(reach != Reach::Instance && !tx.within(reach).held_everywhere(principal).await?.is_empty())
 }
 
 /// The address of a page that takes the code of a link. Whoever has it has what it opens, so it is a secret as a whole.

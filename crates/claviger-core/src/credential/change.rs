@@ -1,0 +1,50 @@
+//! What can happen to a credential, and what the audit trail calls it for each kind.
+
+use claviger_token::CredentialId;
+
+use crate::audit::Action;
+
+/// What can happen to a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Created,
+    Updated,
+    Disabled,
+    Enabled,
+    Approved,
+    Denied,
+    Rolled,
+    Revoked,
+    Deleted,
+    RetiredSecretUsed,
+}
+
+impl Change {
+    /// What the audit trail calls it.
+    pub(super) fn action(self, id: CredentialId) -> Action {
+        use Action as A;
+        use CredentialId::{ApiKey, PersonalAccessToken};
+        match (self, id) {
+            (Self::Created, ApiKey(_)) => A::ApiKeyCreated,
+            (Self::Updated, ApiKey(_)) => A::ApiKeyUpdated,
+            (Self::Disabled, ApiKey(_)) => A::ApiKeyDisabled,
+            (Self::Enabled, ApiKey(_)) => A::ApiKeyEnabled,
+            (Self::Approved, ApiKey(_)) => A::ApiKeyApproved,
+            (Self::Denied, ApiKey(_)) => A::ApiKeyDenied,
+            (Self::Rolled, ApiKey(_)) => A::ApiKeyRolled,
+            (Self::Revoked, ApiKey(_)) => A::ApiKeyRevoked,
+            (Self::Deleted, ApiKey(_)) => A::ApiKeyDeleted,
+            (Self::RetiredSecretUsed, ApiKey(_)) => A::ApiKeyRetiredSecretUsed,
+            (Self::Created, PersonalAccessToken(_)) => A::PersonalAccessTokenCreated,
+            (Self::Updated, PersonalAccessToken(_)) => A::PersonalAccessTokenUpdated,
+            (Self::Disabled, PersonalAccessToken(_)) => A::PersonalAccessTokenDisabled,
+            (Self::Enabled, PersonalAccessToken(_)) => A::PersonalAccessTokenEnabled,
+            (Self::Approved, PersonalAccessToken(_)) => A::PersonalAccessTokenApproved,
+            (Self::Denied, PersonalAccessToken(_)) => A::PersonalAccessTokenDenied,
+            (Self::Rolled, PersonalAccessToken(_)) => A::PersonalAccessTokenRolled,
+            (Self::Revoked, PersonalAccessToken(_)) => A::PersonalAccessTokenRevoked,
+            (Self::Deleted, PersonalAccessToken(_)) => A::PersonalAccessTokenDeleted,
+            (Self::RetiredSecretUsed, PersonalAccessToken(_)) => A::PersonalAccessTokenRetiredSecretUsed,
+        }
+    }
+}

@@ -24,8 +24,8 @@ export async function withInstance(test, settings = {}) {
   });
   const ended = new Promise((resolve) => server.once('close', resolve));
   try {
-    const { link, key } = await told(server);
-    await test({ link, key, url: new URL(link).origin });
+    const { link, key, internal } = await told(server);
+    await test({ link, key, internal, url: new URL(link).origin });
   } finally {
     server.kill('SIGTERM');
     await ended;
@@ -33,7 +33,7 @@ export async function withInstance(test, settings = {}) {
   }
 }
 
-/** The sign-in link and the administrator's key that `--dev` prints. */
+/** The sign-in link, the administrator's key and where gateways ask, as `--dev` prints them. */
 function told(server) {
   return new Promise((resolve, reject) => {
     let said = '';
@@ -41,7 +41,9 @@ function told(server) {
     server.stdout.on('data', (data) => {
       said += data;
       const link = said.match(/http:\S+\/sign-in\/link\?code=[0-9a-f]+/);
-      if (link) resolve({ link: link[0], key: said.match(/admin key\s+(\S+)/)[1] });
+      if (!link) return;
+      const internal = said.match(/(http:\S+)\/v1\/verify/)[1];
+      resolve({ link: link[0], key: said.match(/admin key\s+(\S+)/)[1], internal });
     });
     server.stderr.on('data', (data) => (logged += data));
     server.once('close', (code) => reject(new Error(`the server ended with ${code}: ${logged}`)));

@@ -40,9 +40,9 @@ pub(crate) fn run(only: Option<&str>) -> Result<ExitCode> {
     report.check("cargo run", || process::run(&mut words(RUN)));
     if let Some(postgres) = report.check("PostgreSQL", Postgres::start) {
         report.tests(only, &postgres);
-    }
-    if only.is_none() && report.check("browser tests' packages", browser::install).is_some() {
-        report.browser_tests();
+        if only.is_none() && report.check("browser tests' packages", browser::install).is_some() {
+            report.browser_tests(&postgres);
+        }
     }
     Ok(report.finish())
 }
@@ -89,11 +89,13 @@ impl Report {
     }
 
     /// Pages in a real browser, each test counting for itself.
-    fn browser_tests(&mut self) {
+    fn browser_tests(&mut self, postgres: &Postgres) {
         let failed_before = self.failed;
         let done = step("browser tests", || {
             let scratch = scratch()?;
-            process::run_reading(browser::tests()?.env("TMPDIR", scratch.path()), |line| {
+            let mut command = browser::tests()?;
+            command.envs(postgres.variables()).env("TMPDIR", scratch.path());
+            process::run_reading(&mut command, |line| {
                 println!("{line}");
                 match browser::result(line) {
                     Some(Ok(_)) => self.passed += 1,

@@ -104,6 +104,7 @@ actions! {
     InvitationRevoked "invitation.revoked" "It was taken back.",
     SignInLinkCreated "user.sign_in_link_created" "Somebody got a link that signs them in once.",
     SignInLinkUsed "user.sign_in_link_used" "It was used.",
+    PortalSessionCreated "portal_session.created" "Somebody got a link that lets a user into an organization's portal once.",
     ApiCreated "api.created" "A protected API was declared.",
     ApiUpdated "api.updated" "Its name or its permissions changed.",
     ApiDeleted "api.deleted" "It and its permissions are gone.",

@@ -16,6 +16,7 @@ use crate::{
     metadata::Metadata,
     name::Name,
     policy::{Policy, PolicyChanges},
+    portal_origins::PortalOrigins,
 };
 
 /// How many permissions a list names at most.
@@ -38,6 +39,8 @@ pub struct Organization {
     pub policy: Policy,
     /// How often all the credentials in it together may be used.
     pub limits: Limits,
+    /// Where its portal may stand in a frame.
+    pub portal_origins: PortalOrigins,
     /// What the SaaS hangs on it.
     pub metadata: Metadata,
     /// Since when nothing in it works.
@@ -106,6 +109,9 @@ pub struct NewOrganization {
     pub rate_limits: Option<Vec<NewRateLimit>>,
     /// How much they may together be used in a calendar period.
     pub quota: Option<NewQuota>,
+    /// Where its portal may stand in a frame, and lead back to: `https://host[:port]`. At most 20.
+    #[cfg_attr(feature = "openapi", schema(example = json!(["https://app.acme.test"])))]
+    pub portal_origins: Option<Vec<String>>,
     /// Any JSON object up to 4 KiB.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -132,6 +138,10 @@ pub struct OrganizationChanges {
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<NewQuota>))]
     pub quota: Option<Option<NewQuota>>,
+    /// All the origins at which its portal may stand in a frame from now on.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
+    pub portal_origins: Option<Option<Vec<String>>>,
     /// New metadata; replaces the old.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -159,6 +169,7 @@ impl Organization {
         let slug = new.slug.map(|slug| errors.keep("/slug", "invalid_slug", Slug::parse(&slug)));
         let external_id = new.external_id.and_then(|id| parse_external_id(&id, &mut errors));
         let limits = limit::given(new.rate_limits.as_deref(), new.quota, &mut errors);
+        let origins = PortalOrigins::parse(new.portal_origins.as_deref().unwrap_or_default(), &mut errors);
         let metadata = parse_metadata(new.metadata.as_ref(), &mut errors);
         errors.finish()?;
         let (Some(name), Some(metadata)) = (name, metadata) else { return Err(Rejection::Invalid(Vec::new())) };
@@ -170,6 +181,7 @@ impl Organization {
             ceiling: None,
             policy: Policy::default(),
             limits,
+            portal_origins: origins.unwrap_or_default(),
             metadata,
             disabled_at: None,
             created_at: now,
@@ -204,6 +216,10 @@ impl Organization {
             new.external_id = external_id.and_then(|id| parse_external_id(&id, &mut errors));
         }
         new.limits = limit::changed(new.limits, changes.rate_limits.as_ref(), changes.quota, &mut errors);
+        if let Some(origins) = changes.portal_origins {
+            let origins = PortalOrigins::parse(&origins.unwrap_or_default(), &mut errors);
+            new.portal_origins = origins.unwrap_or_default();
+        }
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
         }
@@ -255,7 +271,7 @@ impl Organization {
         json!({
             "name": self.name.as_str(), "slug": self.slug.as_str(), "external_id": self.external_id,
             "ceiling": self.ceiling, "disabled": self.disabled_at.is_some(), "metadata_sha256": self.metadata.sha256(),
-            "rate_limits": self.limits.rates, "quota": self.limits.quota,
+            "rate_limits": self.limits.rates, "quota": self.limits.quota, "portal_origins": self.portal_origins,
         })
     }
 }
@@ -356,8 +372,9 @@ mod tests {
         let check = |body, expected: &str| assert_eq!(said(&create(body)), expected);
         check(json!({ "name": "Acme" }), "ok");
         check(
-            json!({ "name": "", "slug": "A", "external_id": "a b", "metadata": 1 }),
-            "/name invalid_name, /slug invalid_slug, /external_id invalid_external_id, /metadata invalid_metadata",
+            json!({ "name": "", "slug": "A", "external_id": "a b", "portal_origins": ["x"], "metadata": 1 }),
+            "/name invalid_name, /slug invalid_slug, /external_id invalid_external_id, /portal_origins/0 invalid_origin, \
+             /metadata invalid_metadata",
         );
         check(json!({ "name": "Acme", "external_id": "" }), "/external_id invalid_external_id");
         check(json!({ "name": "Acme", "external_id": "x".repeat(256) }), "/external_id invalid_external_id");
@@ -387,12 +404,28 @@ mod tests {
     }
 
     #[test]
+    fn the_origins_of_a_portal_are_all_named_anew() {
+        let origins = json!(["https://app.acme.test", "http://localhost:3000"]);
+        let (acme, event) = create(json!({ "name": "Acme", "portal_origins": origins })).unwrap();
+        assert_eq!((json!(acme.portal_origins), &event.details["portal_origins"]), (origins.clone(), &origins));
+        let update = |body| acme.clone().update(serde_json::from_value(body).unwrap(), &set(""), at(1)).unwrap().0;
+        assert_eq!(update(json!({ "name": "B" })).portal_origins, acme.portal_origins);
+        assert_eq!(
+            json!(update(json!({ "portal_origins": ["https://b.test"] })).portal_origins),
+            json!(["https://b.test"])
+        );
+        assert!(update(json!({ "portal_origins": [] })).portal_origins.is_empty());
+        assert!(update(json!({ "portal_origins": null })).portal_origins.is_empty());
+    }
+
+    #[test]
     fn every_wrong_change_is_named() {
         let check = |body, expected: &str| assert_eq!(said(&update(body)), expected);
         check(json!({ "name": "" }), "/name invalid_name");
         check(json!({ "slug": "" }), "/slug invalid_slug");
         check(json!({ "external_id": " " }), "/external_id invalid_external_id");
         check(json!({ "metadata": [] }), "/metadata invalid_metadata");
+        check(json!({ "portal_origins": ["https://*.test"] }), "/portal_origins/0 invalid_origin");
         check(
             json!({ "ceiling": ["*", "x:y", "x y"] }),
             "/ceiling/1 unknown_permission, /ceiling/2 invalid_permission",
@@ -432,7 +465,7 @@ mod tests {
             assert_eq!(changes.need_instance_scope(), expected, "{body}");
         };
         check(json!({}), false);
-        check(json!({ "name": "B", "metadata": {} }), false);
+        check(json!({ "name": "B", "metadata": {}, "portal_origins": [] }), false);
         check(json!({ "ceiling": null }), true);
         check(json!({ "disabled": false }), true);
         check(json!({ "slug": "b" }), true);

@@ -109,29 +109,52 @@ impl Grantor<'_> {
     /// Letting somebody be taken for a user who holds `held`, be it by a link on which they choose the user's password: that
     /// gives all of it, wherever it counts, and free of any limit of the credential that asks.
     pub fn may_let_in(&self, held: &PermissionSet) -> Result<(), Rejection> {
+        self.may_let_in_to(None, held, held)
+    }
+
+    /// The same at the portal of one organization. It gives what the user can hand out as tokens there: what they hold there
+    /// under its ceiling, of which `everywhere` has instance scope.
+    pub fn may_let_in_at_portal(
+        &self,
+        organization: OrganizationId,
+        held: &PermissionSet,
+        everywhere: &PermissionSet,
+    ) -> Result<(), Rejection> {
+        self.may_let_in_to(Some(organization), held, everywhere)
+    }
+
+    fn may_let_in_to(
+        &self,
+        organization: Option<OrganizationId>,
+        held: &PermissionSet,
+        everywhere: &PermissionSet,
+    ) -> Result<(), Rejection> {
         let Self::Credential(found) = self else { return Ok(()) };
-        if held.is_empty() || self.may_give_anything(None) {
+        // Somebody who governs one organization must not get hold of a user who reaches all of them.
+        self.may_give(everywhere, None)?;
+        if held.is_empty() || self.may_give_anything(organization) {
             return Ok(());
         }
-        self.may_give(held, None)?;
+        self.may_give(held, organization)?;
         let wanted = Widening {
             principal: found.principal.id,
             organization: found.organization.id,
             permissions: &found.credential.permissions,
-            held_everywhere: held,
+            held_everywhere: everywhere,
             objects: None,
             networks: None,
             expires_at: None,
             environment: Environment::Live,
             limits: &Limits::default(),
         };
+        let scope = if organization.is_some() { "there" } else { "with instance scope" };
         match beyond_limits(&found.credential, &wanted) {
             None => Ok(()),
             Some(how) => Err(Rejection::Forbidden {
                 permission: GRANTS_WRITE.to_owned(),
                 message: format!(
                     "whoever is let in as this user would reach beyond the credential you use: it {how}; {GRANTS_WRITE} \
-                     with instance scope would allow it"
+                     {scope} would allow it"
                 ),
             }),
         }
@@ -399,6 +422,33 @@ mod tests {
         check((GRANTS_WRITE, ""), false, "a", "forbidden a");
         check(("", GRANTS_WRITE), true, "a b c", "ok");
         assert_eq!(said(&Grantor::Operator.may_let_in(&set("a"))), "ok");
+    }
+
+    #[test]
+    fn nobody_opens_a_portal_for_a_user_who_holds_more_there() {
+        let home = World::new().organization.id;
+        let check =
+            |(held, everywhere): (&str, &str), limited: bool, at_home: bool, users: (&str, &str), expected: &str| {
+                let mut found = World::new().caller(held, everywhere);
+                found.credential.expires_at = limited.then(|| at(9));
+                let there = if at_home { home } else { elsewhere() };
+                let given = Grantor::Credential(&found).may_let_in_at_portal(there, &set(users.0), &set(users.1));
+                assert_eq!(said(&given), expected, "{held} {everywhere} {users:?}");
+            };
+        check(("", ""), true, true, ("", ""), "ok");
+        check(("a", ""), false, true, ("a", ""), "ok");
+        check(("a", ""), true, true, ("a", ""), BEYOND);
+        check(("a", ""), false, true, ("a b", ""), "forbidden b");
+        check(("a", ""), false, false, ("a", ""), "forbidden a");
+        check(("", "a"), false, false, ("a", ""), "ok");
+        check((GRANTS_WRITE, ""), true, true, ("a b", ""), "ok");
+        check((GRANTS_WRITE, ""), false, false, ("a", ""), "forbidden a");
+        // A user who holds something everywhere is nobody's to hand out who holds it here alone.
+        check(("a", ""), false, true, ("a", "a"), "forbidden a");
+        check((GRANTS_WRITE, ""), false, true, ("a", "a"), "forbidden a");
+        check(("", "a"), false, true, ("a", "a"), "ok");
+        check(("", GRANTS_WRITE), true, false, ("a b", "b"), "ok");
+        assert_eq!(said(&Grantor::Operator.may_let_in_at_portal(home, &set("a"), &set("a"))), "ok");
     }
 
     #[test]

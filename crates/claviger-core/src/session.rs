@@ -11,7 +11,10 @@ use rand::CryptoRng;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::audit::{Action, Chain, Event};
+use crate::{
+    audit::{Action, Chain, Event},
+    one_time_code::OneTimeCode,
+};
 
 /// How long a sign-in may be ago before something that lasts, such as making a token.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
@@ -21,6 +24,10 @@ const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// Longer names of browsers are cut, in characters.
 const LONGEST_USER_AGENT: usize = 200;
+
+/// How long sessions of a portal live: whoever is signed in to the product comes in anew at any time.
+const PORTAL: SessionLife =
+    SessionLife { idle: SignedDuration::from_mins(30), absolute: SignedDuration::from_hours(1) };
 
 /// How long sessions live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,8 +168,38 @@ impl Session {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> (Self, Secret, Event) {
-        let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(LONGEST_USER_AGENT).collect();
+        let session = Self::new(new, life, now, rng);
+        let event = session.event(Action::SessionStarted, json!({ "method": new.method.as_str() }));
+        (session, secret(rng), event)
+    }
+
+    /// A new one at the portal that the code of a link opens, and what its browser holds. Nothing if the code opens none.
+    pub fn enter_portal(
+        code: &OneTimeCode,
+        address: Option<IpAddr>,
+        user_agent: Option<&str>,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Option<(Self, Secret, Event)> {
+        let organization = code.organization?;
+        let return_url = code.details["return_url"].as_str()?.to_owned();
+        let new = NewSession { user: code.user, method: SignInMethod::Link, address, user_agent };
         let session = Self {
+            kind: SessionKind::Portal,
+            organization: Some(organization),
+            return_url: Some(return_url),
+            ..Self::new(&new, PORTAL, now, rng)
+        };
+        let details = json!({
+            "kind": session.kind.as_str(), "method": session.method.as_str(), "link_created_by": code.created_by,
+        });
+        let event = session.event(Action::SessionStarted, details);
+        Some((session, secret(rng), event))
+    }
+
+    fn new(new: &NewSession<'_>, life: SessionLife, now: Timestamp, rng: &mut dyn CryptoRng) -> Self {
+        let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(LONGEST_USER_AGENT).collect();
+        Self {
             id: SessionId::generate(now, rng),
             user: new.user,
             kind: SessionKind::Console,
@@ -175,13 +212,15 @@ impl Session {
             authenticated_at: now,
             seen_at: now,
             ends_at: now.saturating_add(life.absolute).unwrap_or(Timestamp::MAX),
-        };
-        let event = session.event(Action::SessionStarted, json!({ "method": new.method.as_str() }));
-        (session, secret(rng), event)
+        }
     }
 
-    /// Whether it still counts.
-    pub fn counts(&self, life: SessionLife, now: Timestamp) -> bool {
+    /// Whether it still counts, where those of the console have this life.
+    pub fn counts(&self, console: SessionLife, now: Timestamp) -> bool {
+        let life = match self.kind {
+            SessionKind::Console => console,
+            SessionKind::Portal => PORTAL,
+        };
         now < self.ends_at && now.duration_since(self.seen_at) < life.idle
     }
 
@@ -204,13 +243,13 @@ impl Session {
 
     /// It ends before its time.
     pub fn end(&self, why: SessionEnd) -> Event {
-        Self::ended(self.id, self.user, why)
+        Self::ended(self.id, self.user, self.organization, why)
     }
 
-    /// The same of one of which only the id is known.
-    pub fn ended(id: SessionId, user: UserId, why: SessionEnd) -> Event {
+    /// The same of one of which only this is known.
+    pub fn ended(id: SessionId, user: UserId, organization: Option<OrganizationId>, why: SessionEnd) -> Event {
         Event {
-            chain: Chain::Instance,
+            chain: Chain::from(organization),
             action: Action::SessionEnded,
             target: id.to_string(),
             details: json!({ "user": user, "reason": why.as_str() }),
@@ -222,7 +261,8 @@ impl Session {
     fn event(&self, action: Action, mut details: serde_json::Value) -> Event {
         details["user"] = json!(self.user);
         Event {
-            chain: Chain::Instance,
+            // What happens at a portal is its organization's to know.
+            chain: Chain::from(self.organization),
             action,
             target: self.id.to_string(),
             details,
@@ -297,6 +337,36 @@ mod tests {
         assert_eq!(event.details, json!({ "method": "password", "user": session.user }));
         let event = session.end(SessionEnd::SignedOut);
         assert_eq!(event.details, json!({ "reason": "signed_out", "user": session.user }));
+    }
+
+    #[test]
+    fn a_session_at_a_portal_counts_there_for_an_hour_and_half_an_hour_unused() {
+        let mut rng = rng();
+        let (user, organization) = (UserId::generate(at(0), &mut rng), crate::fixtures::elsewhere());
+        let code = |organization, details| OneTimeCode {
+            purpose: crate::one_time_code::CodePurpose::Portal,
+            user,
+            organization,
+            details,
+            created_at: at(0),
+            created_by: "sa_x".to_owned(),
+            ends_at: at(300),
+        };
+        let back = json!({ "return_url": "https://app.acme.test/" });
+        let mut enter = |code: &OneTimeCode| Session::enter_portal(code, None, Some("Fox"), at(0), &mut rng);
+        assert!(enter(&code(None, back.clone())).is_none());
+        assert!(enter(&code(Some(organization), json!({}))).is_none());
+        let (session, secret, event) = enter(&code(Some(organization), back)).unwrap();
+        assert_eq!((session.kind, session.user, session.organization), (SessionKind::Portal, user, Some(organization)));
+        assert_eq!((session.return_url.as_deref(), secret.expose().len()), (Some("https://app.acme.test/"), 64));
+        assert_eq!((event.action, event.chain), (Action::SessionStarted, Chain::Organization(organization)));
+        let told = json!({ "kind": "portal", "method": "link", "link_created_by": "sa_x", "user": user });
+        assert_eq!(event.details, told);
+        assert_eq!(session.end(SessionEnd::SignedOut).chain, event.chain);
+        let counts = |seen: i64, now: i64| {
+            Session { seen_at: at(seen), ..session.clone() }.counts(SessionLife::default(), at(now))
+        };
+        assert!(counts(0, 1799) && !counts(0, 1800) && counts(3000, 3599) && !counts(3599, 3600));
     }
 
     #[test]

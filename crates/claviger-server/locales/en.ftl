@@ -87,11 +87,19 @@ start-hello = Hello, { $name }
 organizations = Your organizations
 organizations-none = You do not belong to an organization yet. Ask whoever sent you here for an invitation.
 
+## Portal
+portal-title = Your access
+portal-in = Your access to { $name }
+portal-back = Back
+portal-leave = Leave
+portal-left = You have left this page.
+
 ## Trouble
 trouble-title = That did not work
 trouble-form = This page was open for too long, or your browser keeps no cookies. Nothing was changed: go back, reload the page and try again.
 trouble-unreadable = What your browser sent could not be read.
 trouble-link = This link was used already, is too old, or is not complete. Ask for a new one.
+trouble-portal = This page was open for too long or was left, its link was used already, or your browser keeps no cookies here. Go back to where you came from and open it again.
 trouble-provider = The other service does not answer, or not as it should. Try again in a moment, or sign in with your password.
 trouble-provider-not-ours = This sign-in was not begun in this browser, took too long, or was used already. Begin again.
 trouble-provider-denied = The other service did not let you in. Begin again, or sign in with your password.

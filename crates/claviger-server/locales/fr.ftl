@@ -87,11 +87,19 @@ start-hello = Bonjour, { $name }
 organizations = Vos organisations
 organizations-none = Vous n’appartenez encore à aucune organisation. Demandez une invitation à qui vous a envoyé ici.
 
+## Portal
+portal-title = Votre accès
+portal-in = Votre accès à { $name }
+portal-back = Retour
+portal-leave = Quitter
+portal-left = Vous avez quitté cette page.
+
 ## Trouble
 trouble-title = Cela n’a pas fonctionné
 trouble-form = Cette page est restée ouverte trop longtemps, ou votre navigateur ne garde pas les cookies. Rien n’a changé : revenez en arrière, rechargez la page et réessayez.
 trouble-unreadable = Ce que votre navigateur a envoyé est illisible.
 trouble-link = Ce lien a déjà servi, est trop ancien ou incomplet. Demandez-en un nouveau.
+trouble-portal = Cette page est restée ouverte trop longtemps ou a été quittée, son lien a déjà servi, ou votre navigateur ne garde pas les cookies ici. Revenez d’où vous veniez et ouvrez-la de nouveau.
 trouble-provider = L’autre service ne répond pas, ou pas comme il le devrait. Réessayez dans un instant, ou connectez-vous avec votre mot de passe.
 trouble-provider-not-ours = Cette connexion n’a pas été commencée dans ce navigateur, a duré trop longtemps ou a déjà servi. Recommencez.
 trouble-provider-denied = L’autre service ne vous a pas laissé entrer. Recommencez, ou connectez-vous avec votre mot de passe.

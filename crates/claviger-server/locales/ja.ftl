@@ -86,11 +86,19 @@ start-hello = こんにちは、{ $name } さん
 organizations = 所属する組織
 organizations-none = まだどの組織にも所属していません。案内した人に招待を頼んでください。
 
+## Portal
+portal-title = アクセス
+portal-in = { $name } へのアクセス
+portal-back = 戻る
+portal-leave = 終了
+portal-left = このページを終了しました。
+
 ## Trouble
 trouble-title = うまくいきませんでした
 trouble-form = このページを長く開いたままだったか、ブラウザーがクッキーを保存していません。何も変更されていません。戻ってページを再読み込みし、もう一度試してください。
 trouble-unreadable = ブラウザーから送られた内容を読み取れませんでした。
 trouble-link = このリンクは使用済みか、古いか、不完全です。新しいリンクを頼んでください。
+trouble-portal = このページを長く開いたままだったか終了したか、リンクが使用済みか、ブラウザーがここでクッキーを保存していません。元のページに戻って、もう一度開いてください。
 trouble-provider = 外部サービスが応答しないか、正しく応答しませんでした。少し後でもう一度試すか、パスワードでサインインしてください。
 trouble-provider-not-ours = このサインインは、このブラウザーで始めたものではないか、時間がかかりすぎたか、すでに使われています。最初からやり直してください。
 trouble-provider-denied = 外部サービスがサインインを許可しませんでした。最初からやり直すか、パスワードでサインインしてください。

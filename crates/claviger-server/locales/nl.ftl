@@ -87,11 +87,19 @@ start-hello = Hallo, { $name }
 organizations = Uw organisaties
 organizations-none = U hoort nog bij geen organisatie. Vraag wie u hierheen stuurde om een uitnodiging.
 
+## Portal
+portal-title = Uw toegang
+portal-in = Uw toegang tot { $name }
+portal-back = Terug
+portal-leave = Verlaten
+portal-left = U hebt deze pagina verlaten.
+
 ## Trouble
 trouble-title = Dat lukte niet
 trouble-form = Deze pagina stond te lang open, of uw browser bewaart geen cookies. Er is niets veranderd: ga terug, laad de pagina opnieuw en probeer het nog eens.
 trouble-unreadable = Wat uw browser stuurde, was niet te lezen.
 trouble-link = Deze link is al gebruikt, te oud of niet volledig. Vraag om een nieuwe.
+trouble-portal = Deze pagina stond te lang open of is verlaten, de link is al gebruikt, of uw browser bewaart hier geen cookies. Ga terug naar waar u vandaan kwam en open haar opnieuw.
 trouble-provider = De andere dienst antwoordt niet, of niet zoals het hoort. Probeer het zo meteen opnieuw, of log in met uw wachtwoord.
 trouble-provider-not-ours = Dit inloggen is niet in deze browser begonnen, duurde te lang of is al gebruikt. Begin opnieuw.
 trouble-provider-denied = De andere dienst liet u niet binnen. Begin opnieuw, of log in met uw wachtwoord.

@@ -19,7 +19,7 @@ use crate::{
     log::RequestId,
     presented::{Ambiguous, credential},
     problem::RequestError,
-    session::Session,
+    session::{AnySession, Session},
     verify::{Entry, Judged, Occasion, Surface, Use},
 };
 
@@ -61,6 +61,7 @@ permitted! {
     WritePersonalAccessTokens = PERSONAL_ACCESS_TOKENS_WRITE,
     ReadCredentials = CREDENTIALS_READ,
     WriteCredentials = CREDENTIALS_WRITE,
+    WritePortalSessions = PORTAL_SESSIONS_WRITE,
     ReadUsage = USAGE_READ,
     ReadAuditEvents = AUDIT_EVENTS_READ,
     Verify = VERIFY,
@@ -128,7 +129,7 @@ impl<P: Permitted> FromRequestParts<App> for Caller<P> {
 pub(crate) enum TokenCaller<P> {
     /// By a credential. It wins over a cookie that comes along.
     Credential(Caller<P>),
-    /// In a session.
+    /// In a session, in the console or at a portal.
     Session(Box<Session>),
 }
 
@@ -137,8 +138,9 @@ impl<P: Permitted> FromRequestParts<App> for TokenCaller<P> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
         let presents_none = matches!(credential(&parts.headers), Ok(None));
-        if presents_none && Session::is_presented(&parts.headers, app) {
-            return Session::from_request_parts(parts, app).await.map(Box::new).map(Self::Session);
+        if presents_none && AnySession::is_presented(&parts.headers, app) {
+            let AnySession(session) = AnySession::from_request_parts(parts, app).await?;
+            return Ok(Self::Session(Box::new(session)));
         }
         Caller::from_request_parts(parts, app).await.map(Self::Credential)
     }

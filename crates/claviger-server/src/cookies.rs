@@ -2,15 +2,18 @@
 //!
 //! Where the instance is reached by https, names begin with `__Host-`: a browser then takes such a cookie only from this
 //! very host, and never sends it in the clear. Where it is reached by http, which settings allow on loopback alone, they
-//! have neither that prefix nor `Secure`, which not every browser accepts there.
+//! have neither that prefix nor `Secure`, which not every browser accepts there. `Partitioned` wants `Secure`: on loopback, a
+//! portal stands in frames of the same site, such as another port.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
 /// A cookie of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cookie {
-    /// Names a session.
+    /// Names a session in the console.
     Session,
+    /// Names a session at an organization's portal.
+    Portal,
     /// Ties the forms of somebody who is not signed in to their browser.
     Visit,
     /// Says as whom this browser was signed in before.
@@ -29,6 +32,7 @@ impl Cookie {
     fn name(self, secure: bool) -> &'static str {
         match (self, secure) {
             (Self::Session, true) => "__Host-claviger",
+            (Self::Portal, true) => "__Host-claviger-portal",
             (Self::Visit, true) => "__Host-claviger-visit",
             (Self::Device, true) => "__Host-claviger-device",
             (Self::HalfWay, true) => "__Host-claviger-half-way",
@@ -36,6 +40,7 @@ impl Cookie {
             (Self::Code, true) => "__Host-claviger-code",
             (Self::Language, true) => "__Host-claviger-language",
             (Self::Session, false) => "claviger",
+            (Self::Portal, false) => "claviger-portal",
             (Self::Visit, false) => "claviger-visit",
             (Self::Device, false) => "claviger-device",
             (Self::HalfWay, false) => "claviger-half-way",
@@ -49,7 +54,7 @@ impl Cookie {
     fn life(self) -> Option<u32> {
         const DAY: u32 = 24 * 60 * 60;
         match self {
-            Self::Session | Self::Visit => None,
+            Self::Session | Self::Portal | Self::Visit => None,
             Self::Device | Self::Language => Some(400 * DAY),
             Self::HalfWay | Self::Departure | Self::Code => Some(600),
         }
@@ -75,8 +80,14 @@ impl Cookie {
     }
 
     fn line(self, value: &str, life: &str, secure: bool) -> HeaderValue {
-        let (name, flag) = (self.name(secure), if secure { "; Secure" } else { "" });
-        let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{flag}{life}");
+        let flags = match (self, secure) {
+            // In a frame, too, and there only below the site that frames us: another site's frame has another cookie.
+            (Self::Portal, true) => "SameSite=None; Secure; Partitioned",
+            (_, true) => "SameSite=Lax; Secure",
+            (_, false) => "SameSite=Lax",
+        };
+        let name = self.name(secure);
+        let line = format!("{name}={value}; Path=/; HttpOnly; {flags}{life}");
         let mut line = HeaderValue::from_str(&line).unwrap_or_else(|_| HeaderValue::from_static("claviger="));
         line.set_sensitive(true);
         line
@@ -92,6 +103,9 @@ mod tests {
         let check = |line: HeaderValue, expected: &str| assert_eq!(line.to_str().unwrap(), expected);
         check(Cookie::Session.set("v", true), "__Host-claviger=v; Path=/; HttpOnly; SameSite=Lax; Secure");
         check(Cookie::Session.set("v", false), "claviger=v; Path=/; HttpOnly; SameSite=Lax");
+        let portal = "__Host-claviger-portal=v; Path=/; HttpOnly; SameSite=None; Secure; Partitioned";
+        check(Cookie::Portal.set("v", true), portal);
+        check(Cookie::Portal.set("v", false), "claviger-portal=v; Path=/; HttpOnly; SameSite=Lax");
         check(Cookie::Code.clear(true), "__Host-claviger-code=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0");
         check(Cookie::Code.set("v", false), "claviger-code=v; Path=/; HttpOnly; SameSite=Lax; Max-Age=600");
     }

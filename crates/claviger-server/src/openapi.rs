@@ -26,6 +26,7 @@ use crate::{app::App, router::described};
         (name = "Organizations", description = "The customers, their ceiling and policy"),
         (name = "Members", description = "Who belongs to an organization, and what they may do there"),
         (name = "Users", description = "People, who may belong to several organizations"),
+        (name = "Portal", description = "The way of a product's users to their own tokens"),
         (name = "Service accounts", description = "The non-person principals of an organization"),
         (name = "APIs", description = "What is protected, and which permissions it declares"),
         (name = "Roles and assignments", description = "Who may do what"),
@@ -47,8 +48,10 @@ impl Modify for Credentials {
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
         let key = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(key));
-        let session = ApiKey::Cookie(ApiKeyValue::new("__Host-claviger"));
-        components.add_security_scheme("session", SecurityScheme::ApiKey(session));
+        for (name, cookie) in [("session", "__Host-claviger"), ("portal", "__Host-claviger-portal")] {
+            let session = ApiKey::Cookie(ApiKeyValue::new(cookie));
+            components.add_security_scheme(name, SecurityScheme::ApiKey(session));
+        }
     }
 }
 

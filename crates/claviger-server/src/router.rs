@@ -16,7 +16,7 @@ use crate::{
     console, health, log,
     manage::{
         api, api_key, assignment, audit_event, inventory, invitation, member, organization, personal_access_token,
-        policy, role, service_account, session, token, usage, user,
+        policy, portal_session, role, service_account, session, token, usage, user,
     },
     metrics,
     openapi::{self, Document},
@@ -59,6 +59,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(user::show, user::update, user::delete))
         .routes(routes!(user::put_by_external_id))
         .routes(routes!(user::reset_password))
+        .routes(routes!(portal_session::create))
         .routes(routes!(service_account::list, service_account::create))
         .routes(routes!(service_account::show, service_account::update, service_account::delete))
         // May do what

@@ -3,6 +3,9 @@
 //! What changes something wants two more things, so that no page of elsewhere can do it in somebody's name: the request
 //! comes from a page of ours (`origin.rs`), and it carries the session's own token, in `X-CSRF-Token` or in the form's
 //! field `csrf`. The room must not know how somebody signs in.
+//!
+//! A session at an organization's portal has a cookie of its own and counts nowhere but there and where a handler takes
+//! [`AnySession`].
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,7 +13,7 @@ use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::{HeaderMap, Method, header, request::Parts},
 };
-use claviger_core::{Actor, By, SessionKind};
+use claviger_core::{Actor, By, Reach, SessionKind};
 use claviger_store::{FoundSession, StoreError};
 use claviger_token::{Secret, SessionId, UserId};
 use jiff::Timestamp;
@@ -59,9 +62,9 @@ impl Session {
         &self.csrf
     }
 
-    /// Whether a browser sent a session's cookie, whatever it is worth.
-    pub(crate) fn is_presented(headers: &HeaderMap, app: &App) -> bool {
-        Cookie::Session.read(headers, app.is_secure()).is_some()
+    /// The organizations in which it counts.
+    pub(crate) fn reach(&self) -> Reach {
+        self.found.session.organization.map_or(Reach::Instance, Reach::Organization)
     }
 
     /// For what outlasts the session, such as making a token: its user proved lately who they are.
@@ -69,11 +72,12 @@ impl Session {
         if self.found.session.is_fresh(now) {
             return Ok(());
         }
-        Err(RequestError::Forbidden {
-            code: "reauthentication_required",
-            permission: None,
-            message: "this wants a sign-in of the last ten minutes: prove who you are at /sign-in/again".to_owned(),
-        })
+        let message = match self.found.session.kind {
+            SessionKind::Console => "this wants a sign-in of the last ten minutes: prove who you are at /sign-in/again",
+            SessionKind::Portal => "this wants a portal opened in the last ten minutes: go back, and open it again",
+        };
+        let (code, message) = ("reauthentication_required", message.to_owned());
+        Err(RequestError::Forbidden { code, permission: None, message })
     }
 
     /// Whether its user proved lately who they are.
@@ -81,16 +85,39 @@ impl Session {
         self.found.session.is_fresh(now)
     }
 
-    /// The session that the cookie names, if it counts. Only reads may trust it as it is.
+    /// The session in the console that the cookie names, if it counts. Only reads may trust it as it is.
     pub(crate) async fn of(headers: &HeaderMap, from: &From, app: &App) -> Result<Option<Self>, StoreError> {
-        let Some(cookie) = Cookie::Session.read(headers, app.is_secure()) else { return Ok(None) };
+        Ok(Self::held(SessionKind::Console, headers, from, app).await?.ok())
+    }
+
+    /// The session at a portal that the cookie names; or else the one that was, as far as it is known. Only reads may trust it
+    /// as it is.
+    pub(crate) async fn at_portal(
+        headers: &HeaderMap,
+        from: &From,
+        app: &App,
+    ) -> Result<Result<Self, Option<Box<FoundSession>>>, StoreError> {
+        Self::held(SessionKind::Portal, headers, from, app).await
+    }
+
+    async fn held(
+        kind: SessionKind,
+        headers: &HeaderMap,
+        from: &From,
+        app: &App,
+    ) -> Result<Result<Self, Option<Box<FoundSession>>>, StoreError> {
+        let Some(cookie) = cookie(kind).read(headers, app.is_secure()) else { return Ok(Err(None)) };
         let hash = Secret::new(cookie.to_owned()).hash();
         let now = app.now();
         for digest in app.peppers.candidates(&hash) {
             let Some(found) = app.store.find_session(&digest).await? else { continue };
             let session = &found.session;
-            if found.disabled || session.kind != SessionKind::Console || !session.counts(app.config.sessions, now) {
-                return Ok(None);
+            if session.kind != kind {
+                return Ok(Err(None));
+            }
+            let closed = found.disabled || found.portal.as_ref().is_some_and(|portal| portal.closed);
+            if closed || !session.counts(app.config.sessions, now) {
+                return Ok(Err(Some(Box::new(found))));
             }
             if session.is_to_be_noted(now)
                 && let Err(error) = app.store.note_session(session.id, now).await
@@ -100,25 +127,50 @@ impl Session {
             let actor = Actor::Session { user: session.user, session: session.id };
             let by = By { actor, address: from.address, request_id: from.request_id.clone() };
             let csrf = app.csrf(&format!("session {}", session.id));
-            return Ok(Some(Self { found, by, csrf }));
+            return Ok(Ok(Self { found, by, csrf }));
         }
-        Ok(None)
+        Ok(Err(None))
     }
 }
 
-impl FromRequestParts<App> for Session {
+fn cookie(kind: SessionKind) -> Cookie {
+    match kind {
+        SessionKind::Console => Cookie::Session,
+        SessionKind::Portal => Cookie::Portal,
+    }
+}
+
+/// The session in which a script acts, for handlers of the management API that serve a portal too.
+///
+/// A browser may hold a session in the console and one at a portal at once. The token that the script sends says which of them
+/// is meant, and so a portal's scripts send it with reads too. Without one, a read is the console's.
+pub(crate) struct AnySession(pub(crate) Session);
+
+impl AnySession {
+    /// Whether a browser sent a session's cookie, whatever it is worth.
+    pub(crate) fn is_presented(headers: &HeaderMap, app: &App) -> bool {
+        [Cookie::Session, Cookie::Portal].into_iter().any(|cookie| cookie.read(headers, app.is_secure()).is_some())
+    }
+}
+
+impl FromRequestParts<App> for AnySession {
     type Rejection = RequestError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
-        let session = Self::of(&parts.headers, &From::read(parts, app), app).await?;
-        let session = session.ok_or(RequestError::Unauthenticated(None))?;
-        let sent = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if is_safe(&parts.method)
-            || (origin::is_from_here(&parts.headers, &app.config) && is_token(sent, &session.csrf))
-        {
-            return Ok(session);
+        let from = From::read(parts, app);
+        let sent = parts.headers.get(CSRF_HEADER).map(|value| value.to_str().unwrap_or_default());
+        let sent = sent.filter(|sent| !sent.is_empty());
+        let console = Session::of(&parts.headers, &from, app).await?;
+        let portal = Session::at_portal(&parts.headers, &from, app).await?.ok();
+        if console.is_none() && portal.is_none() {
+            return Err(RequestError::Unauthenticated(None));
         }
-        Err(RequestError::Forbidden {
+        let meant = match sent {
+            Some(sent) => [portal, console].into_iter().flatten().find(|session| is_token(sent, &session.csrf)),
+            None => console.filter(|_| is_safe(&parts.method)),
+        };
+        let allowed = is_safe(&parts.method) || origin::is_from_here(&parts.headers, &app.config);
+        meant.filter(|_| allowed).map(Self).ok_or_else(|| RequestError::Forbidden {
             code: "csrf_token_invalid",
             permission: None,
             message: "with a session, this wants the header X-CSRF-Token from a page of Claviger".to_owned(),
@@ -199,12 +251,12 @@ mod tests {
         (session, secret)
     }
 
-    async fn ask(app: &App, method: Method, headers: &[(&str, &str)]) -> Result<Session, RequestError> {
+    async fn ask(app: &App, method: Method, headers: &[(&str, &str)]) -> Result<AnySession, RequestError> {
         let request = headers
             .iter()
             .fold(Request::builder().method(method), |request, (name, value)| request.header(*name, *value));
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        Session::from_request_parts(&mut parts, app).await
+        AnySession::from_request_parts(&mut parts, app).await
     }
 
     /// `None` if it is let through.
@@ -219,11 +271,17 @@ mod tests {
         let (session, secret) = signed_in(&app).await;
         let cookie = format!("__Host-claviger={}", secret.expose());
         let cookie = ("cookie", cookie.as_str());
-        let found = ask(&app, Method::GET, &[cookie]).await.unwrap();
+        let AnySession(found) = ask(&app, Method::GET, &[cookie]).await.unwrap();
         assert_eq!((found.user(), found.id(), found.shown()), (session.user, session.id, "zoe@acme.test"));
         let csrf = ("x-csrf-token", found.csrf());
         let here = ("origin", "https://claviger.test");
         assert_eq!(refused(&app, Method::GET, &[]).await, Some(StatusCode::UNAUTHORIZED));
+        let another = [cookie, ("x-csrf-token", "x")];
+        assert_eq!(
+            refused(&app, Method::GET, &another).await,
+            Some(StatusCode::FORBIDDEN),
+            "that names another session"
+        );
         assert_eq!(refused(&app, Method::POST, &[cookie, here]).await, Some(StatusCode::FORBIDDEN));
         assert_eq!(
             refused(&app, Method::POST, &[cookie, here, ("x-csrf-token", "x")]).await,
@@ -239,7 +297,7 @@ mod tests {
         let (app, _directory) = app().await;
         let (_, secret) = signed_in(&app).await;
         let cookie = format!("__Host-claviger={}", secret.expose());
-        let session = ask(&app, Method::GET, &[("cookie", cookie.as_str())]).await.unwrap();
+        let AnySession(session) = ask(&app, Method::GET, &[("cookie", cookie.as_str())]).await.unwrap();
         assert!(session.must_be_fresh(app.now()).is_ok());
         let late = session.must_be_fresh(app.now() + SignedDuration::from_mins(10));
         assert!(matches!(late, Err(RequestError::Forbidden { code: "reauthentication_required", .. })));

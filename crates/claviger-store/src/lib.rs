@@ -49,7 +49,7 @@ pub use idempotency::{IdempotencyKey, Remembered};
 pub use invitation::InvitationStatusFilter;
 pub use membership::Member;
 pub use quota::QuotaUses;
-pub use session::FoundSession;
+pub use session::{FoundPortal, FoundSession};
 pub use sql::TRACE_TARGET;
 pub use tx::Tx;
 pub use usage::{Counted, LastUse, RetiredUse, UsageBatch, UsageFilter, Used};

@@ -1,6 +1,6 @@
 //! Organizations in storage.
 
-use claviger_core::{Metadata, Name, Organization, Scope, Slug};
+use claviger_core::{Metadata, Name, Organization, PortalOrigins, Scope, Slug};
 use claviger_token::{CredentialId, OrganizationId};
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 const COLUMNS: &str =
-    "SELECT id, slug, name, external_id, ceiling, policy, limits, metadata, disabled_at, created_at, deleted_at
+    "SELECT id, slug, name, external_id, ceiling, policy, limits, portal_origins, metadata, disabled_at, created_at, deleted_at
                        FROM organization";
 
 impl View<'_> {
@@ -48,8 +48,9 @@ impl Tx<'_> {
     /// Adds one.
     pub async fn insert_organization(&mut self, new: &Organization) -> Result<(), StoreError> {
         let insert = sql(
-            "INSERT INTO organization (id, slug, name, external_id, ceiling, policy, limits, metadata, disabled_at, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO organization (id, slug, name, external_id, ceiling, policy, limits, metadata, disabled_at,
+                            portal_origins, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         );
         self.execute(bound(insert, new)?.bind(new.created_at)).await.map(drop)
     }
@@ -58,7 +59,7 @@ impl Tx<'_> {
     pub async fn save_organization(&mut self, new: &Organization) -> Result<(), StoreError> {
         let update = sql(
             "UPDATE organization SET slug = $2, name = $3, external_id = $4, ceiling = $5, policy = $6, limits = $7,
-                          metadata = $8, disabled_at = $9, deleted_at = $10 WHERE id = $1",
+                          metadata = $8, disabled_at = $9, portal_origins = $10, deleted_at = $11 WHERE id = $1",
         );
         self.execute(bound(update, new)?.bind(new.deleted_at)).await.map(drop)
     }
@@ -83,14 +84,21 @@ impl Tx<'_> {
         let revoke = sql("UPDATE invitation SET revoked_at = $2
                           WHERE organization = $1 AND revoked_at IS NULL AND accepted_at IS NULL");
         self.execute(revoke.bind(text(id)).bind(now)).await?;
-        for table in ["membership", "one_time_code", "session"] {
+        self.execute(sql("DELETE FROM membership WHERE organization = $1").bind(text(id))).await?;
+        self.close_portal(id).await?;
+        self.end_credentials(Owner::Organization(id), now).await
+    }
+
+    /// Ends the sessions at an organization's portal and voids the links into it.
+    pub async fn close_portal(&mut self, id: OrganizationId) -> Result<(), StoreError> {
+        for table in ["one_time_code", "session"] {
             self.execute(sql(&format!("DELETE FROM {table} WHERE organization = $1")).bind(text(id))).await?;
         }
-        self.end_credentials(Owner::Organization(id), now).await
+        Ok(())
     }
 }
 
-/// `$1` to `$9` of the statements that write one.
+/// `$1` to `$10` of the statements that write one.
 fn bound(query: Query, new: &Organization) -> Result<Query, StoreError> {
     let policy = serde_json::to_string(&new.policy).map_err(StoreError::damaged)?;
     Ok(query
@@ -102,7 +110,8 @@ fn bound(query: Query, new: &Organization) -> Result<Query, StoreError> {
         .bind(policy)
         .bind(limits(&new.limits)?)
         .bind(new.metadata.as_str())
-        .bind(new.disabled_at))
+        .bind(new.disabled_at)
+        .bind(text(&new.portal_origins)))
 }
 
 fn read(row: &Row) -> Result<Organization, StoreError> {
@@ -114,6 +123,7 @@ fn read(row: &Row) -> Result<Organization, StoreError> {
         ceiling: row.mask_or_null("ceiling")?,
         policy: serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?,
         limits: row.limits("limits")?,
+        portal_origins: PortalOrigins::from_text(&row.text("portal_origins")?),
         metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
         disabled_at: row.time_or_null("disabled_at")?,
         created_at: row.time("created_at")?,

@@ -1,7 +1,7 @@
 //! Sign-in sessions in storage. What a session's browser holds arrives as a digest.
 
-use claviger_core::{Digest, Session, SessionEnd};
-use claviger_token::{SessionId, UserId};
+use claviger_core::{Digest, PortalOrigins, Session, SessionEnd};
+use claviger_token::{OrganizationId, SessionId, UserId};
 use jiff::Timestamp;
 
 use crate::{
@@ -28,19 +28,45 @@ pub struct FoundSession {
     pub name: Option<String>,
     /// Whether its user may not sign in any more.
     pub disabled: bool,
+    /// The organization of a session at a portal.
+    pub portal: Option<FoundPortal>,
+}
+
+/// The organization at whose portal a session is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPortal {
+    /// Its id.
+    pub organization: OrganizationId,
+    /// Its name.
+    pub name: String,
+    /// Where its portal may stand in a frame.
+    pub origins: PortalOrigins,
+    /// Whether it is disabled or gone, or the session's user no member any more.
+    pub closed: bool,
 }
 
 impl Store {
     /// What this digest names.
     pub async fn find_session(&self, digest: &Digest) -> Result<Option<FoundSession>, StoreError> {
         let query = sql("SELECT ").and(COLUMNS).and(
-            ", p.email, p.name, p.disabled_at, p.deleted_at
-             FROM session s JOIN person p ON p.id = s.person WHERE s.digest = $1",
+            ", p.email, p.name, p.disabled_at, p.deleted_at, o.name AS portal_name, o.portal_origins,
+               COALESCE(o.disabled_at, o.deleted_at) AS closed_at, m.created_at AS joined_at
+             FROM session s JOIN person p ON p.id = s.person
+               LEFT JOIN organization o ON o.id = s.organization
+               LEFT JOIN membership m ON m.organization = s.organization AND m.person = s.person
+             WHERE s.digest = $1",
         );
         let row = self.read().optional(query.bind(digest.bytes)).await?;
+        let portal = |row: &Row, organization| {
+            let closed = row.time_or_null("closed_at")?.is_some() || row.time_or_null("joined_at")?.is_none();
+            let origins = PortalOrigins::from_text(&row.text("portal_origins")?);
+            Ok::<_, StoreError>(FoundPortal { organization, name: row.text("portal_name")?, origins, closed })
+        };
         let found = |row: &Row| {
+            let session = read(row)?;
             Ok(FoundSession {
-                session: read(row)?,
+                portal: session.organization.map(|organization| portal(row, organization)).transpose()?,
+                session,
                 email: row.text("email")?,
                 name: row.text_or_null("name")?,
                 disabled: row.time_or_null("disabled_at")?.or(row.time_or_null("deleted_at")?).is_some(),
@@ -123,10 +149,10 @@ impl Tx<'_> {
         why: SessionEnd,
     ) -> Result<usize, StoreError> {
         let query = sql("DELETE FROM session WHERE person = $1").bind(text(user));
-        let query = query.and_if(" AND id <> ?", kept.map(text)).and(" RETURNING id");
+        let query = query.and_if(" AND id <> ?", kept.map(text)).and(" RETURNING id, organization");
         let rows = self.inner.read().all(query).await?;
         for row in &rows {
-            self.also(Session::ended(row.parse("id")?, user, why));
+            self.also(Session::ended(row.parse("id")?, user, row.parse_or_null("organization")?, why));
         }
         Ok(rows.len())
     }

@@ -27,6 +27,7 @@ mod open;
 mod organization;
 mod output;
 mod policy;
+mod portal_session;
 mod provider;
 mod reference;
 mod role;
@@ -72,6 +73,7 @@ enum Command {
     ApiKey(api_key::ApiKey),
     Token(token::Token),
     Credential(inventory::Inventory),
+    PortalSession(portal_session::PortalSession),
     /// Ask whether a credential is valid
     Verify(verify::Verify),
     Explain(explain::Explain),
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
         Command::ApiKey(command) => api_key::run(command),
         Command::Token(command) => token::run(command),
         Command::Credential(command) => inventory::run(command),
+        Command::PortalSession(command) => portal_session::run(command),
         Command::Verify(command) => verify::run(command),
         Command::Explain(command) => explain::run(command),
         Command::Usage(command) => usage::run(command),

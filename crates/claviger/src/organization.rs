@@ -71,6 +71,9 @@ struct Create {
     /// What your own records call it
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
+    /// Where its portal may stand in a frame, as https://host[:port]; may be given several times
+    #[arg(long = "portal-origin", value_name = "ORIGIN")]
+    portal_origins: Vec<String>,
     /// A JSON object
     #[arg(long, value_name = "JSON", value_parser = json_value)]
     metadata: Option<Json>,
@@ -103,6 +106,12 @@ struct Update {
     /// Nothing that your own records call it
     #[arg(long, conflicts_with = "external_id")]
     no_external_id: bool,
+    /// All the origins at which its portal may stand in a frame; may be given several times
+    #[arg(long = "portal-origin", value_name = "ORIGIN")]
+    portal_origins: Vec<String>,
+    /// Its portal may stand in no frame
+    #[arg(long, conflicts_with = "portal_origins")]
+    no_portal_origins: bool,
     /// A JSON object; replaces the one before
     #[arg(long, value_name = "JSON", value_parser = json_value)]
     metadata: Option<Json>,
@@ -128,6 +137,7 @@ struct Organization {
     ceiling: Option<Vec<String>>,
     rate_limits: Option<Vec<RateLimit>>,
     quota: Option<Quota>,
+    portal_origins: Vec<String>,
     metadata: Json,
     disabled: bool,
     created_at: String,
@@ -176,6 +186,7 @@ impl Create {
             .with("name", Some(self.name))
             .with("slug", self.slug)
             .with("external_id", self.external_id)
+            .with_list("portal_origins", self.portal_origins)
             .with("metadata", self.metadata);
         self.limits.write(body).json()
     }
@@ -188,6 +199,8 @@ impl Update {
             .with("slug", self.slug)
             .with("external_id", self.external_id)
             .without("external_id", self.no_external_id)
+            .with_list("portal_origins", self.portal_origins)
+            .without_any("portal_origins", self.no_portal_origins)
             .with("metadata", self.metadata)
             .with_list("ceiling", self.ceiling)
             .without("ceiling", self.no_ceiling)
@@ -216,6 +229,7 @@ impl Noun for Organization {
             ("ceiling", self.ceiling.map_or_else(|| "the default".to_owned(), |list| joined(Some(list), "nothing"))),
             ("rate limits", limits::shown(self.rate_limits)),
             ("quota", limits::shown_quota(self.quota)),
+            ("portal origins", joined(Some(self.portal_origins), "none")),
             ("created", self.created_at),
             ("metadata", self.metadata.to_string()),
         ]

@@ -4,7 +4,11 @@
 use axum::extract::{FromRequest, Request};
 use zeroize::Zeroizing;
 
-use super::{trouble::Trouble, visit::Visit};
+use super::{
+    portal::{Framing, over},
+    trouble::Trouble,
+    visit::Visit,
+};
 use crate::{
     app::App,
     body, origin,
@@ -75,6 +79,28 @@ impl FromRequest<App> for SessionForm {
     }
 }
 
+/// A form of somebody at a portal.
+pub(crate) struct PortalForm {
+    pub(crate) visit: Visit,
+    pub(crate) session: Session,
+}
+
+impl FromRequest<App> for PortalForm {
+    type Rejection = Trouble;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
+        let (parts, body) = request.into_parts();
+        let visit = Visit::read(&parts, app);
+        let session = Session::at_portal(&parts.headers, &visit.from, app).await?.map_err(over)?;
+        let inside = |trouble| Trouble::InPortal(Framing::of(session.found()), Box::new(trouble));
+        let fields = fields(Request::from_parts(parts, body), app).await.map_err(inside)?;
+        if !is_token(fields.value("csrf"), session.csrf()) {
+            return Err(inside(Trouble::Form));
+        }
+        Ok(Self { visit, session })
+    }
+}
+
 /// The token of the forms of a browser in which nobody is signed in.
 pub(crate) fn visit_token(visitor: &str, app: &App) -> String {
     app.csrf(&format!("visit {visitor}"))
@@ -82,12 +108,18 @@ pub(crate) fn visit_token(visitor: &str, app: &App) -> String {
 
 async fn sent(request: Request, app: &App) -> Result<(Visit, Option<Session>, Fields), Trouble> {
     let (parts, body) = request.into_parts();
-    if !origin::is_from_here(&parts.headers, &app.config) {
+    let (visit, headers) = (Visit::read(&parts, app), parts.headers.clone());
+    let fields = fields(Request::from_parts(parts, body), app).await?;
+    let session = Session::of(&headers, &visit.from, app).await?;
+    Ok((visit, session, fields))
+}
+
+/// What a page of ours sends.
+async fn fields(request: Request, app: &App) -> Result<Fields, Trouble> {
+    if !origin::is_from_here(request.headers(), &app.config) {
         return Err(Trouble::Form);
     }
-    let visit = Visit::read(&parts, app);
-    let session = Session::of(&parts.headers, &visit.from, app).await?;
-    let bytes = body::read(Request::from_parts(parts, body), MEDIA_TYPE).await;
+    let bytes = body::read(request, MEDIA_TYPE).await;
     let bytes = bytes.map_err(|error| match error {
         RequestError::Unreadable { status, .. } => Trouble::Unreadable(status),
         RequestError::NotFound
@@ -97,7 +129,7 @@ async fn sent(request: Request, app: &App) -> Result<(Visit, Option<Session>, Fi
         | RequestError::Throttled { .. }
         | RequestError::Store(_) => Trouble::Form,
     })?;
-    Ok((visit, session, Fields::read(&bytes)))
+    Ok(Fields::read(&bytes))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use axum::{
     response::Response,
 };
 use claviger_core::{Actor, By, CodePurpose, Digest, OneTimeCode, SignInMethod, is_link_code};
+use claviger_store::StoreError;
 use claviger_token::Secret;
 use serde::Deserialize;
 
@@ -30,7 +31,7 @@ pub(super) struct LinkPage {
 /// What stands in the address of a link.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LinkCode {
-    code: Option<String>,
+    pub(super) code: Option<String>,
 }
 
 impl LinkCode {
@@ -84,13 +85,22 @@ pub(super) fn by_link(code: &OneTimeCode, visit: &Visit) -> By {
 impl App {
     /// What stands behind the code that this browser carries, as long as it works.
     pub(super) async fn code_of(&self, visit: &Visit, purpose: CodePurpose) -> Result<(OneTimeCode, Digest), Trouble> {
-        let code = visit.code.clone().filter(|code| is_link_code(code)).map(Secret::new).ok_or(Trouble::Link)?;
-        let hash = code.hash();
+        self.code_in(visit.code.as_deref(), purpose).await?.ok_or(Trouble::Link)
+    }
+
+    /// What stands behind a code that somebody sent, as long as it works.
+    pub(super) async fn code_in(
+        &self,
+        sent: Option<&str>,
+        purpose: CodePurpose,
+    ) -> Result<Option<(OneTimeCode, Digest)>, StoreError> {
+        let Some(code) = sent.filter(|code| is_link_code(code)) else { return Ok(None) };
+        let hash = Secret::new(code.to_owned()).hash();
         for digest in self.peppers.candidates(&hash) {
             if let Some(code) = self.store.one_time_code(purpose, &digest, self.now()).await? {
-                return Ok((code, digest));
+                return Ok(Some((code, digest)));
             }
         }
-        Err(Trouble::Link)
+        Ok(None)
     }
 }

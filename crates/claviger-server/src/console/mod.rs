@@ -15,6 +15,7 @@ mod language;
 mod link;
 mod page;
 mod password_reset;
+mod portal;
 mod provider;
 mod second_factor;
 mod security;
@@ -56,6 +57,10 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/account/security/authenticator/remove", post(enrolment::disable))
         .route("/account/security/recovery-codes", post(enrolment::make_recovery_codes))
         .route("/language", get(language::choose))
+        // A product's users at their own tokens
+        .route("/portal", get(portal::show))
+        .route("/portal/enter", get(portal::enter))
+        .route("/portal/leave", post(portal::leave))
         .layer(from_fn_with_state(app.clone(), page::framed))
         // Outside of the frame: it is no page, and may be kept.
         .route("/assets/console.css", get(page::stylesheet))

@@ -7,14 +7,26 @@ use axum::{
     middleware::Next,
     response::{AppendHeaders, Html, IntoResponse, Response},
 };
+use claviger_core::PortalOrigins;
 use jiff::Timestamp;
 
-use super::{form::visit_token, language::Language, trouble::Words, visit::Visit};
+use super::{
+    form::visit_token,
+    language::Language,
+    portal::{Framing, OverPage},
+    trouble::Words,
+    visit::Visit,
+};
 use crate::{app::App, origin, session::Session};
 
-/// Nothing runs, nothing is loaded from elsewhere, nothing frames us and no form leaves.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
-                      frame-ancestors 'none'; base-uri 'none'";
+/// Nothing runs, nothing is loaded from elsewhere, no form leaves, and nothing frames us but the pages whose portal it is.
+fn policy(origins: Option<&PortalOrigins>) -> String {
+    let ancestors = origins.filter(|origins| !origins.is_empty()).map_or("'none'".to_owned(), ToString::to_string);
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors {ancestors}; base-uri \
+         'none'"
+    )
+}
 
 /// What surrounds every page.
 pub(crate) struct Frame {
@@ -141,10 +153,14 @@ pub(crate) async fn framed(State(app): State<App>, request: Request, next: Next)
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let is_get = request.method().is_safe();
     let mut response = next.run(request).await;
+    let framing = response.extensions_mut().remove::<Framing>();
     if let Some(Words(key)) = response.extensions_mut().remove::<Words>() {
         let frame = Frame::bare(language, if is_get { &path } else { "/" }, &app);
         let (status, headers) = (response.status(), response.headers().clone());
-        response = page_with(status, &TroublePage { frame, key }, []);
+        response = match &framing {
+            Some(framing) => page_with(status, &OverPage { frame, key, back: framing.back.clone() }, []),
+            None => page_with(status, &TroublePage { frame, key }, []),
+        };
         for (name, value) in &headers {
             if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {
                 response.headers_mut().append(name, value.clone());
@@ -158,13 +174,17 @@ pub(crate) async fn framed(State(app): State<App>, request: Request, next: Next)
     {
         headers.insert(header::LOCATION, complete);
     }
+    let policy = policy(framing.as_ref().map(|framing| &framing.origins));
+    let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    // A page that isolates itself shows only frames that say this.
+    let resource = if framing.is_some() { "cross-origin" } else { "same-origin" };
     let says = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-store"),
         // With no-referrer, browsers would not say either from where a form comes.
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), resource),
         (header::VARY, "Accept-Language, Cookie"),
     ];
     for (name, value) in says {

@@ -11,6 +11,7 @@ use super::{
     link::LinkPage,
     page::{Frame, TroublePage},
     password_reset::PasswordResetPage,
+    portal::{OverPage, PortalPage},
     provider::DeparturePage,
     second_factor::SecondFactorPage,
     security::{ListedSession, SecurityPage},
@@ -80,6 +81,11 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         let page = InvitationPage { frame: nobody(), organization, email, shape, name, wrong };
         add("invitation", page.render());
     }
+    for back in [None, Some("https://app.acme.test/back?a=1&b=2".to_owned())] {
+        let (name, organization) = (own(), own());
+        add("portal", PortalPage { frame: somebody(), name, organization, back: back.clone() }.render());
+        add("portal that is over", OverPage { frame: somebody(), key: "portal-left", back }.render());
+    }
     let address = "https://idp.test/auth?a=1&b=2".to_owned();
     add("departure", DeparturePage { frame: nobody(), name: own(), address }.render());
     add("link", LinkPage { frame: nobody(), email: own() }.render());
@@ -105,7 +111,12 @@ fn every_page_renders_in_every_language() {
                 for address in html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
                     assert!(
                         address.starts_with("/keys/")
-                            || ["data:,", "https://idp.test/auth?a=1&#38;b=2"].contains(&address),
+                            || [
+                                "data:,",
+                                "https://idp.test/auth?a=1&#38;b=2",
+                                "https://app.acme.test/back?a=1&#38;b=2"
+                            ]
+                            .contains(&address),
                         "{address} of {context}"
                     );
                 }

@@ -9,6 +9,7 @@ use axum::{
 use claviger_core::Rejection;
 use claviger_store::StoreError;
 
+use super::portal::Framing;
 use crate::{passwords::Busy, problem::RequestError};
 
 /// Why there is no page, or not the one that was asked for.
@@ -30,6 +31,10 @@ pub(crate) enum Trouble {
     Unreadable(StatusCode),
     /// A link that is used, too old, or not one of ours.
     Link,
+    /// Nobody is at the portal, or not any more.
+    Portal(Framing),
+    /// Something else, of somebody at the portal.
+    InPortal(Framing, Box<Trouble>),
     /// It went wrong with an outside provider.
     Provider(ProviderTrouble),
     /// Too many tries.
@@ -97,6 +102,8 @@ impl IntoResponse for Trouble {
             Self::Form => told(StatusCode::FORBIDDEN, Words("trouble-form")),
             Self::Unreadable(status) => told(status, Words("trouble-unreadable")),
             Self::Link => told(StatusCode::GONE, Words("trouble-link")),
+            Self::Portal(framing) => framing.around(told(StatusCode::GONE, Words("trouble-portal"))),
+            Self::InPortal(framing, what) => framing.around(what.into_response()),
             Self::Provider(what) => {
                 let (status, words) = match what {
                     ProviderTrouble::Unavailable => (StatusCode::BAD_GATEWAY, "trouble-provider"),

@@ -2,7 +2,8 @@
 //! world that issuing depends on.
 
 use claviger_core::{
-    By, Credential, CredentialStatus, Grantor, IssuingContext, Organization, Reach, RevokeReason, SecretRecord,
+    By, Credential, CredentialStatus, Grantor, IssuingContext, Organization, Reach, Rejection, RevokeReason,
+    SecretRecord,
 };
 use claviger_store::{Tx, View};
 use claviger_token::{
@@ -150,13 +151,14 @@ pub(super) struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Of whoever manages tokens. In a session one has one's own, wherever they act, and may give them whatever one holds.
+    /// Of whoever manages tokens. In a session one has one's own, wherever the session counts, and may give them whatever one
+    /// holds.
     pub(super) fn over_tokens<P: Permitted>(caller: &'a TokenCaller<P>, governs: &str) -> Self {
         match caller {
             TokenCaller::Credential(caller) => Self::of_tokens(caller, governs),
             TokenCaller::Session(session) => Self {
                 by: session.by(),
-                reach: Reach::Instance,
+                reach: session.reach(),
                 own: Some(session.user()),
                 grantor: Grantor::Itself,
                 principal: session.user().into(),
@@ -283,6 +285,18 @@ impl World {
         let held_everywhere = view.held_everywhere(principal).await?;
         let declared = view.declared_permissions().await?;
         Ok(Some(Self { organization, principal, held, held_everywhere, declared }))
+    }
+
+    /// Where.
+    pub(super) fn organization(&self) -> &Organization {
+        &self.organization
+    }
+
+    /// Whether the grantor may let somebody in as this principal at the organization's portal.
+    pub(super) fn may_be_let_in_by(&self, grantor: Grantor<'_>) -> Result<(), Rejection> {
+        let ceiling = self.organization.effective_ceiling();
+        let (held, everywhere) = (self.held.masked_by(&ceiling), self.held_everywhere.masked_by(&ceiling));
+        grantor.may_let_in_at_portal(self.organization.id, &held, &everywhere)
     }
 
     pub(super) fn context<'a>(&'a self, app: &'a App, grantor: Grantor<'a>) -> IssuingContext<'a> {

@@ -11,6 +11,7 @@ pub(crate) mod member;
 pub(crate) mod organization;
 pub(crate) mod personal_access_token;
 pub(crate) mod policy;
+pub(crate) mod portal_session;
 pub(crate) mod rights;
 pub(crate) mod role;
 pub(crate) mod service_account;

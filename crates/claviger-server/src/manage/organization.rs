@@ -1,7 +1,7 @@
 //! `/v1/organizations`. Their policy has a room of its own.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{NewOrganization, Organization, OrganizationChanges};
+use claviger_core::{NewOrganization, Organization, OrganizationChanges, PortalOrigins};
 use claviger_token::{OrganizationId, PermissionMask, Quota, RateLimit};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub(crate) struct OrganizationView {
     rate_limits: Option<Vec<RateLimit>>,
     /// Null if it has none.
     quota: Option<Quota>,
+    /// Where its portal may stand in a frame, and lead back to.
+    #[schema(value_type = Vec<String>)]
+    portal_origins: PortalOrigins,
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
     disabled: bool,
@@ -47,6 +50,7 @@ impl From<Organization> for OrganizationView {
             ceiling: organization.ceiling,
             rate_limits: shown(organization.limits.rates),
             quota: organization.limits.quota,
+            portal_origins: organization.portal_origins,
             metadata: organization.metadata.raw().to_owned(),
             disabled: organization.disabled_at.is_some(),
             created_at: organization.created_at,
@@ -142,6 +146,9 @@ pub(crate) async fn update(
     let declared = tx.within(caller.reach()).declared_permissions().await?;
     let (organization, event) = organization.update(changes, &declared, app.now())?;
     tx.save_organization(&organization).await?;
+    if organization.disabled_at.is_some() {
+        tx.close_portal(id).await?;
+    }
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(Answer(organization.into()))
 }

@@ -332,13 +332,13 @@ async fn owner(
         (None, Some(external_id), _) => {
             let pointer = "/user_external_id";
             let there = Reach::Organization(body.organization_id);
-            // Who makes only their own does not find out whom else there is.
+            // Who makes only their own does not find out whom else there is, nor where else they are themselves.
             let found = match authority.own {
+                _ if !authority.reach.covers(body.organization_id) => None,
                 Some(own) => {
                     let me = tx.within(there).user(own).await?;
                     Some(me.filter(|me| me.external_id.as_ref() == Some(external_id)).ok_or_else(somebody_elses)?)
                 }
-                None if !authority.reach.covers(body.organization_id) => None,
                 None => tx.within(there).user_by_external_id(external_id).await?,
             };
             (found.ok_or_else(|| unknown(pointer))?.id, pointer)

@@ -82,6 +82,6 @@ impl Route {
 /// The first segments of the console's paths.
 fn is_page(path: &str) -> bool {
     const FIRST: &[&str] =
-        &["", "account", "assets", "invitation", "language", "password-reset", "sign-in", "sign-out"];
+        &["", "account", "assets", "invitation", "language", "password-reset", "portal", "sign-in", "sign-out"];
     path.strip_prefix('/').and_then(|path| path.split('/').next()).is_some_and(|first| FIRST.contains(&first))
 }

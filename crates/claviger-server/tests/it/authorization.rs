@@ -49,6 +49,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/v1/organizations/{id}/invitations", "YYPP"),
     ("GET", "/v1/organizations/{id}/invitations/{invitation}", "YYPY"),
     ("DELETE", "/v1/organizations/{id}/invitations/{invitation}", "YYPP"),
+    ("POST", "/v1/portal-sessions", "YYPP"),
     ("GET", "/v1/users", "YYPY"),
     ("POST", "/v1/users", "YPPP"),
     ("GET", "/v1/users/{id}", "YYPY"),
@@ -86,12 +87,14 @@ const OPEN: &[(&str, &str)] = &[("GET", "/health/live"), ("GET", "/health/ready"
 const SESSION: &[(&str, &str)] = &[("GET", "/v1/session")];
 
 /// An id of the right kind that nobody has, so that nothing happens when the answer is yes.
-fn nobodys(path: &str) -> String {
+pub(crate) fn nobodys(path: &str) -> String {
     let prefix = match path.split('/').nth(2).unwrap() {
         "api-keys" => "key",
         "personal-access-tokens" => "pat",
         "organizations" => "org",
-        "token" | "verify" | "explain" | "usage" | "credentials" | "audit-events" => return path.to_owned(),
+        "token" | "verify" | "explain" | "usage" | "credentials" | "audit-events" | "portal-sessions" => {
+            return path.to_owned();
+        }
         "service-accounts" => "sa",
         "users" => "user",
         "apis" => "api",
@@ -105,7 +108,7 @@ fn nobodys(path: &str) -> String {
         .replace("{invitation}", invitation)
 }
 
-fn body(method: &Method, path: &str) -> Option<Value> {
+pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
     let organization = "org_01h455vb4pex5vsknk084sn02q";
     let account = "sa_01h455vb4pex5vsknk084sn02q";
     match (method.as_str(), path) {
@@ -114,6 +117,9 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/v1/api-keys") => Some(json!({ "service_account_id": account, "name": "x", "permissions": [] })),
         ("POST", "/v1/personal-access-tokens") => {
             Some(json!({ "organization_id": organization, "name": "x", "permissions": [] }))
+        }
+        ("POST", "/v1/portal-sessions") => {
+            Some(json!({ "organization_id": organization, "user_external_id": "x", "return_url": "x" }))
         }
         ("POST", "/v1/organizations") => Some(json!({ "name": " refused after the authorization " })),
         ("PUT", "/v1/organizations/{id}/members/{user}") => Some(json!({ "roles": [] })),

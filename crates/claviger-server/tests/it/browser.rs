@@ -111,12 +111,16 @@ impl<'a> Browser<'a> {
         for line in headers.get_all(SET_COOKIE) {
             let (name, rest) = line.to_str().unwrap().split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
-            assert!(rest.contains("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{rest}");
+            let flags = match name {
+                "__Host-claviger-portal" => "; Path=/; HttpOnly; SameSite=None; Secure; Partitioned",
+                _ => "; Path=/; HttpOnly; SameSite=Lax; Secure",
+            };
+            assert!(rest.contains(flags), "{rest}");
             if rest.contains("Max-Age=0") {
                 self.cookies.lock().unwrap().remove(name);
             } else {
                 self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
-                if name == "__Host-claviger" || name == "__Host-claviger-code" {
+                if ["__Host-claviger", "__Host-claviger-code", "__Host-claviger-portal"].contains(&name) {
                     self.app.handed_out(value);
                 }
             }

@@ -44,6 +44,7 @@ mod nodes;
 mod openapi;
 mod outage;
 mod personal_access_tokens;
+mod portal;
 mod provider;
 mod redis;
 mod rights;

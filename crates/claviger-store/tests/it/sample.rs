@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
     Action, AlsoAccepts, Api, Assignment, Chain, Credential, DeclaredPermission, Digest, Email, Event, Granted,
-    Metadata, Name, Organization, Policy, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched, User,
+    Metadata, Name, Organization, Policy, PortalOrigins, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched,
+    User,
 };
 use claviger_token::{
     ApiId, ApiKeyId, Environment, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, Quota,
@@ -74,6 +75,7 @@ pub(crate) fn organization(slug: &str) -> Organization {
         ceiling: None,
         policy: Policy::default(),
         limits: Limits::default(),
+        portal_origins: PortalOrigins::default(),
         metadata: Metadata::default(),
         disabled_at: None,
         created_at: now,
@@ -88,6 +90,7 @@ pub(crate) fn full_organization(slug: &str) -> Organization {
         ceiling: PermissionMask::from_text("* claviger:* invoices:read").ok(),
         limits: limits(),
         policy: Policy { allowed_networks: Some(networks()), expiry_required: true, ..Policy::default() },
+        portal_origins: PortalOrigins::from_text("https://app.acme.test http://localhost:3000"),
         metadata: metadata(),
         disabled_at: Some(at(3)),
         ..organization(slug)

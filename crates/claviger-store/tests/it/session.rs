@@ -1,7 +1,9 @@
 //! Sign-in sessions in storage.
 
-use claviger_core::{Digest, Reach, Session, SessionEnd, SessionKind, SignInMethod};
-use claviger_store::AuditFilter;
+use claviger_core::{
+    Digest, Membership, Organization, PortalOrigins, Reach, Session, SessionEnd, SessionKind, SignInMethod,
+};
+use claviger_store::{AuditFilter, FoundPortal};
 use claviger_token::{SessionId, TypedId as _, UserId};
 
 use crate::{
@@ -55,6 +57,38 @@ on_both_databases! {
         }
         assert_eq!(db.store.find_session(&digest()).await.unwrap(), None);
         assert_eq!(db.store.sessions_of(zoe).await.unwrap(), [full, bare]);
+    }
+
+    async fn a_session_at_a_portal_says_where_that_is_and_whether_it_is_closed(db: &TestDb) {
+        let world = World::stored(db).await;
+        let zoe = person(db, "zoe@acme.test").await;
+        let at_portal = Session {
+            kind: SessionKind::Portal,
+            organization: Some(world.acme.id),
+            return_url: Some("https://app.acme.test/".to_owned()),
+            ..session(zoe, 0)
+        };
+        let (digest, console) = (insert(db, &at_portal).await, insert(db, &session(zoe, 1)).await);
+        let portal = async |digest: &Digest| db.store.find_session(digest).await.unwrap().unwrap().portal;
+        assert_eq!(portal(&console).await, None);
+        assert!(portal(&digest).await.unwrap().closed, "she is no member");
+        let origins = PortalOrigins::from_text("https://app.acme.test https://acme.test");
+        let acme = Organization { portal_origins: origins.clone(), ..world.acme.clone() };
+        db.write(async |tx| {
+            tx.insert_membership(&Membership { organization: acme.id, user: zoe, created_at: at(0) }).await?;
+            tx.save_organization(&acme).await
+        }).await;
+        let open = FoundPortal { organization: acme.id, name: acme.name.to_string(), origins, closed: false };
+        assert_eq!(portal(&digest).await, Some(open));
+        for column in ["disabled_at", "deleted_at"] {
+            let set = |value| format!("UPDATE organization SET {column} = {value} WHERE id = '{}'", acme.id);
+            db.tamper(&set("1")).await;
+            assert!(portal(&digest).await.unwrap().closed, "{column}");
+            db.tamper(&set("NULL")).await;
+        }
+        db.write(async |tx| tx.close_portal(acme.id).await).await;
+        assert_eq!(db.store.find_session(&digest).await.unwrap(), None);
+        assert!(db.store.find_session(&console).await.unwrap().is_some());
     }
 
     async fn a_session_of_a_user_who_is_disabled_or_deleted_says_so(db: &TestDb) {

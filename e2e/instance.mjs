@@ -50,17 +50,21 @@ function told(server) {
   });
 }
 
-/** Runs `test` with a browser that runs no scripts, and fails if a page asks for anything that it may not have. */
-export async function withBrowser(test) {
+/**
+ * Runs `test` with a browser that runs no scripts, and fails if a page asks for anything that it may not have, unless that
+ * is `expected`.
+ */
+export async function withBrowser(test, expected = () => false) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
   try {
     const complaints = [];
+    const complain = (complaint) => expected(complaint) || complaints.push(complaint);
     const context = await browser.newContext({ javaScriptEnabled: false, locale: 'en-GB' });
     context.setDefaultTimeout(15_000);
     context.on('console', (message) => {
-      if (message.type() === 'error' && !/status of (4\d\d|502)/.test(message.text())) complaints.push(message.text());
+      if (message.type() === 'error' && !/status of (4\d\d|502)/.test(message.text())) complain(message.text());
     });
-    context.on('requestfailed', (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
+    context.on('requestfailed', (request) => complain(`${request.url()}: ${request.failure()?.errorText}`));
     await test(await context.newPage(), context);
     if (complaints.length > 0) throw new Error(`the browser complained: ${complaints.join('; ')}`);
   } finally {

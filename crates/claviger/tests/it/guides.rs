@@ -77,6 +77,8 @@ fn the_guide_to_personal_access_tokens_works_as_written() {
         &blocks(include_str!("../../../../docs/personal-access-tokens.md"), "sh").join("\n"),
         &[
             r#""external_id":"u-1001""#,
+            r#""portal_origins":["https://app.acme.test"]"#,
+            "Signed in as Alice",
             r#""valid":true,"code":"valid","#,
             r#""type":"user""#,
             "permission_missing",

@@ -191,6 +191,37 @@ fn people_are_made_invited_added_and_removed() {
 }
 
 #[test]
+fn a_user_is_let_into_the_portal_of_an_organization_that_has_one() {
+    let admin = Admin::new();
+    let origins = ["--portal-origin=https://app.acme.test", "--portal-origin=http://localhost:3000"];
+    let made = [["org", "create", "--name=Globex", "--output=json"].as_slice(), &origins[..1]].concat();
+    assert_eq!(admin.ok(&made).json()["portal_origins"][0], "https://app.acme.test");
+    let changed = admin.ok(&[["org", "update", "acme"].as_slice(), &origins].concat());
+    assert!(changed.stdout.contains("https://app.acme.test http://localhost:3000"), "{changed:?}");
+
+    let user = ["user", "create", "--email=alice@acme.test", "--external-id=42", "--output=json"];
+    let alice = admin.ok(&user).json()["id"].as_str().unwrap().to_owned();
+    admin.ok(&["org", "add-member", "acme", &alice, "--role=member"]);
+    let create = |user: [&str; 2], url: &str| {
+        let fixed = ["portal-session", "create", "--organization=acme", "--return-url", url];
+        admin.run(&[fixed.as_slice(), &user].concat())
+    };
+    for user in [["--user", alice.as_str()], ["--user-external-id", "42"]] {
+        let link = create(user, "https://app.acme.test/settings");
+        assert!(link.stdout.contains("/portal/enter?code=") && link.stdout.lines().count() == 1, "{link:?}");
+        let code = link.stdout.trim().split_once("code=").unwrap().1;
+        assert!(!link.stderr.contains(code), "{link:?}");
+        admin.instance.assert_nowhere(&[code]);
+    }
+    let refused = create(["--user", &alice], "https://evil.test/");
+    assert!(refused.code == Some(1) && refused.stderr.contains("/return_url"), "{refused:?}");
+    admin.ok(&["org", "update", "acme", "--no-portal-origins"]);
+    assert_eq!(create(["--user", &alice], "https://app.acme.test/").code, Some(1));
+    let unnamed = ["portal-session", "create", "--organization=acme", "--return-url=https://app.acme.test/"];
+    assert_eq!(admin.run(&unnamed).code, Some(2));
+}
+
+#[test]
 fn verify_shows_a_verdict_in_words() {
     let admin = Admin::new();
     let valid = admin.run(&["verify", &admin.example, "--permission=invoices:read"]);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     Store,
     error::StoreError,
-    sql::{Row, WriteTransaction, sql, text, text_or_null},
+    sql::{Executor, Row, WriteTransaction, sql, text, text_or_null},
     tx::Tx,
 };
 
@@ -77,9 +77,7 @@ impl Store {
 
     /// All of a user's, ended ones too, the newest first.
     pub async fn sessions_of(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        let query = sql("SELECT ").and(COLUMNS).and(" FROM session s WHERE s.person = $1 ORDER BY s.id DESC");
-        let rows = self.read().all(query.bind(text(user)).and_bind(" LIMIT ?", MOST_LISTED)).await?;
-        rows.iter().map(read).collect()
+        all_of(&mut self.read(), user).await
     }
 
     /// The names of the organizations that a user belongs to.
@@ -99,6 +97,11 @@ impl Store {
 }
 
 impl Tx<'_> {
+    /// All of a user's, as [`Store::sessions_of`] tells them.
+    pub async fn sessions_of(&mut self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        all_of(&mut self.inner.read(), user).await
+    }
+
     /// Adds one.
     pub async fn insert_session(&mut self, new: &Session, digest: &Digest) -> Result<(), StoreError> {
         let insert = sql("INSERT INTO session (id, digest, person, kind, method, organization, return_url, address,
@@ -156,6 +159,12 @@ impl Tx<'_> {
         }
         Ok(rows.len())
     }
+}
+
+async fn all_of(executor: &mut Executor<'_>, user: UserId) -> Result<Vec<Session>, StoreError> {
+    let query = sql("SELECT ").and(COLUMNS).and(" FROM session s WHERE s.person = $1 ORDER BY s.id DESC");
+    let rows = executor.all(query.bind(text(user)).and_bind(" LIMIT ?", MOST_LISTED)).await?;
+    rows.iter().map(read).collect()
 }
 
 fn read(row: &Row) -> Result<Session, StoreError> {

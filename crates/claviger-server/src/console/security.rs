@@ -86,7 +86,7 @@ pub(crate) async fn end_session(State(app): State<App>, form: SessionForm) -> Re
     let back = || Ok(go("/account/security", []));
     let mut tx = app.store.begin(session.by()).await?;
     if fields.value("session") == "others" {
-        let sessions = app.store.sessions_of(session.user()).await?;
+        let sessions = tx.sessions_of(session.user()).await?;
         let Some(first) = sessions.into_iter().find(|other| other.id != session.id()) else { return back() };
         if !tx.end_session(session.user(), first.id).await? {
             return back();

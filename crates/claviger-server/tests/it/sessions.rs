@@ -1,11 +1,13 @@
 //! Sessions: how they end, and how their user sees and ends them.
 
+use claviger_core::By;
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 
 use crate::{
     app::TestApp,
     browser::{Browser, PASSWORD, ZOE},
+    database::Engine,
 };
 
 const OUT: &str = "/sign-in?next=%2F";
@@ -115,4 +117,24 @@ on_both_databases! {
         let events = app.root().get(&format!("/v1/audit-events?actor={zoe}")).await.expect(StatusCode::OK);
         assert_eq!(events["items"][0]["action"], "session.reauthenticated");
     }
+}
+
+/// Of the pool's connections one is free: whoever asked for a second one in the middle of a transaction would wait in vain.
+#[test]
+fn on_postgres_ending_all_other_sessions_takes_one_connection() {
+    crate::app::run(Engine::Postgres, async |app: &TestApp| {
+        let (here, _) = Browser::of_zoe(app).await;
+        let there = Browser::new(app);
+        there.sign_in(ZOE, PASSWORD).await.leads_to("/");
+        let csrf = here.get("/account/security").await.field("csrf");
+        let (by, mut held) = (By::system(), Vec::new());
+        let most = app.app.store.database().pools().iter().find(|pool| pool.name == "main").unwrap().most;
+        for _ in 1..most {
+            held.push(app.app.store.begin(&by).await.unwrap());
+        }
+        let fields = [("csrf", csrf.as_str()), ("session", "others")];
+        here.post("/account/security/sessions", &fields).await.leads_to("/account/security");
+        drop(held);
+        there.get("/").await.leads_to(OUT);
+    });
 }

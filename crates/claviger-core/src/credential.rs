@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     audit::{Chain, Event, Touched},
+    builtin::permission::CREDENTIALS_WRITE,
     invalid::{FieldErrors, Rejection, present},
     issuing::{Issued, IssuingContext, check_times, parse_networks, parse_objects, whole_ms},
     limit::{self, NewQuota, NewRateLimit},
@@ -54,6 +55,8 @@ pub struct Credential {
     pub expires_at: Option<Timestamp>,
     /// Since when it is stopped.
     pub disabled_at: Option<Timestamp>,
+    /// By whom: a principal's id, or `operator`.
+    pub disabled_by: Option<String>,
     /// How it ended.
     pub revocation: Option<Revocation>,
     /// Where it stands with the approval that a policy wants; `None`: none was wanted.
@@ -237,11 +240,12 @@ impl CredentialChanges {
 
 impl Credential {
     /// Changes what `changes` names. Taking something away raises the epoch; what is given needs the approval anew where one
-    /// is wanted.
+    /// is wanted. `by` is who changes it.
     pub fn update(
         self,
         changes: CredentialChanges,
         context: &IssuingContext<'_>,
+        by: String,
         now: Timestamp,
     ) -> Result<(Self, Event), Rejection> {
         self.must_not_be_revoked()?;
@@ -278,7 +282,10 @@ impl Credential {
         if let Some(disabled) = changes.disabled
             && disabled != new.disabled_at.is_some()
         {
-            new.disabled_at = disabled.then_some(now);
+            if !disabled {
+                self.must_be_theirs_to_enable(context, &by)?;
+            }
+            (new.disabled_at, new.disabled_by) = disabled.then_some((now, by)).unzip();
             change = if disabled { Change::Disabled } else { Change::Enabled };
         }
         if !self.is_within(&new) {
@@ -447,6 +454,15 @@ impl Credential {
             return Ok(());
         }
         Err(Rejection::conflict("not_pending", format!("the {} does not wait for an approval", self.noun())))
+    }
+
+    /// What somebody else stopped may be in the wrong hands: its owner does not know why.
+    fn must_be_theirs_to_enable(&self, context: &IssuingContext<'_>, by: &str) -> Result<(), Rejection> {
+        if context.governs || self.disabled_by.as_deref() == Some(by) {
+            return Ok(());
+        }
+        let message = format!("somebody who governs the organization stopped this {}; ask them to enable it", self.noun());
+        Err(Rejection::Withheld { code: "disabled_by_another", permission: CREDENTIALS_WRITE, message })
     }
 
     fn must_not_be_revoked(&self) -> Result<(), Rejection> {

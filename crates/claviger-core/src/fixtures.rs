@@ -57,6 +57,7 @@ pub(crate) fn said<T>(result: &Result<T, Rejection>) -> String {
             told.collect::<Vec<_>>().join(", ")
         }
         Err(Rejection::Forbidden { permission, .. }) => format!("forbidden {permission}"),
+        Err(Rejection::Withheld { code, .. }) => format!("withheld {code}"),
         Err(Rejection::Conflict { code, .. }) => format!("conflict {code}"),
     }
 }
@@ -105,6 +106,7 @@ impl World {
             held_everywhere: &self.held_everywhere,
             declared: &self.declared,
             grantor,
+            governs: true,
             brand: &self.brand,
         }
     }

@@ -75,6 +75,16 @@ pub enum Rejection {
         /// What was attempted and what would allow it.
         message: String,
     },
+    /// The caller may do such things, but not this one: that is for whoever holds the permission.
+    #[error("{message}")]
+    Withheld {
+        /// Stable code.
+        code: &'static str,
+        /// The permission that would allow it.
+        permission: &'static str,
+        /// What is in the way, and the next step.
+        message: String,
+    },
     /// The thing is in a state in which this cannot happen.
     #[error("{message}")]
     Conflict {

@@ -34,6 +34,8 @@ pub struct IssuingContext<'a> {
     pub declared: &'a PermissionSet,
     /// Who asks.
     pub grantor: Grantor<'a>,
+    /// Whether they govern the credentials of others there, and do not only manage their own.
+    pub governs: bool,
     /// The instance's brand.
     pub brand: &'a Brand,
 }
@@ -103,6 +105,7 @@ impl Asked<'_> {
             not_before: whole_ms(self.not_before),
             expires_at: whole_ms(self.expires_at),
             disabled_at: None,
+            disabled_by: None,
             revocation: None,
             approval: policy.wants_approval(self.id).then_some(Approval::Pending { since: now }),
             confirmation: None,

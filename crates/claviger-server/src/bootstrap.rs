@@ -77,6 +77,7 @@ impl App {
             held_everywhere: &held_everywhere,
             declared: &declared,
             grantor: Grantor::Operator,
+            governs: true,
             brand: &self.config.brand,
         };
         let mut new = NewApiKey::named(account.id, "bootstrap", ["claviger:*"]);

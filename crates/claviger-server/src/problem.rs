@@ -153,6 +153,10 @@ impl IntoResponse for RequestError {
                 let problem = Problem::new(StatusCode::FORBIDDEN, "permission_missing", detail);
                 Problem { permission: Some(permission), ..problem }.into_response()
             }
+            Self::Rejected(Rejection::Withheld { code, permission, .. }) => {
+                let problem = Problem::new(StatusCode::FORBIDDEN, code, detail);
+                Problem { permission: Some(permission.to_owned()), ..problem }.into_response()
+            }
             Self::Rejected(Rejection::Conflict { code, .. }) => {
                 Problem::new(StatusCode::CONFLICT, code, detail).into_response()
             }

@@ -105,7 +105,7 @@ CREATE INDEX session_ends_at ON session (ends_at);
 ALTER TABLE organization ADD COLUMN portal_origins TEXT NOT NULL DEFAULT '';
 
 -- All long-lived opaque credentials in one table: API keys of service accounts, personal access tokens of users.
--- pending_since: waits for an approval. approved_by: who gave it.
+-- disabled_by: who stopped it. pending_since: waits for an approval. approved_by: who gave it.
 CREATE TABLE credential (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -119,6 +119,7 @@ CREATE TABLE credential (
     not_before BIGINT,
     expires_at BIGINT,
     disabled_at BIGINT,
+    disabled_by TEXT,
     revoked_at BIGINT,
     revoke_reason TEXT,
     pending_since BIGINT,

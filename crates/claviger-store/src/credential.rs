@@ -20,7 +20,7 @@ use crate::{
 /// The credential's own columns, under the alias `k`.
 pub(crate) const COLUMNS: &str =
     "k.id, k.organization, k.principal, k.name, k.environment, k.permissions, k.objects, k.networks, k.not_before,
-     k.expires_at, k.disabled_at, k.revoked_at, k.revoke_reason, k.pending_since, k.approved_at, k.approved_by,
+     k.expires_at, k.disabled_at, k.disabled_by, k.revoked_at, k.revoke_reason, k.pending_since, k.approved_at, k.approved_by,
      k.confirmation, k.epoch, k.limits, k.metadata, k.created_at, k.created_by, k.deleted_at";
 
 /// How many secrets of a credential are read, newest first: those before them have ended long ago.
@@ -270,7 +270,7 @@ impl Tx<'_> {
             sql("UPDATE credential SET name = $2, permissions = $3, objects = $4, networks = $5, not_before = $6,
                             expires_at = $7, disabled_at = $8, revoked_at = $9, revoke_reason = $10, epoch = $11,
                             limits = $12, metadata = $13, deleted_at = $14, pending_since = $15, approved_at = $16,
-                            approved_by = $17 WHERE id = $1");
+                            approved_by = $17, disabled_by = $18 WHERE id = $1");
         let (approved_at, approved_by) = match &new.approval {
             Some(Approval::Given { at, by }) => (Some(*at), Some(by.clone())),
             Some(Approval::Pending { .. }) | None => (None, None),
@@ -292,7 +292,8 @@ impl Tx<'_> {
             .bind(new.deleted_at)
             .bind(pending_since(new))
             .bind(approved_at)
-            .bind(approved_by);
+            .bind(approved_by)
+            .bind(new.disabled_by.clone());
         self.execute(update).await.map(drop)
     }
 
@@ -380,6 +381,7 @@ pub(crate) fn read(row: &Row, secrets: Vec<SecretRecord>) -> Result<Credential, 
         not_before: row.time_or_null("not_before")?,
         expires_at: row.time_or_null("expires_at")?,
         disabled_at: row.time_or_null("disabled_at")?,
+        disabled_by: row.text_or_null("disabled_by")?,
         revocation: revoked_at.map(|at| Revocation {
             at,
             reason: reason.as_deref().and_then(RevokeReason::from_word).unwrap_or_default(),

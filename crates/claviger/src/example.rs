@@ -115,6 +115,7 @@ async fn make(app: &App) -> Result<Example, ExampleError> {
         held_everywhere: &tx.within(Reach::Instance).held_everywhere(account.id.into()).await?,
         declared: &tx.within(Reach::Instance).declared_permissions().await?,
         grantor: Grantor::Operator,
+        governs: true,
         brand: &app.config.brand,
     };
     let new = NewApiKey::named(account.id, KEY, [PERMISSIONS[0].0]);
@@ -159,6 +160,7 @@ async fn person(app: &App, organization: &Organization) -> Result<(Secret, Secre
         held_everywhere: &tx.within(Reach::Instance).held_everywhere(user.id.into()).await?,
         declared: &tx.within(Reach::Instance).declared_permissions().await?,
         grantor: Grantor::Operator,
+        governs: true,
         brand: &app.config.brand,
     };
     let new = NewPersonalAccessToken::named(user.id, home, KEY, [PERMISSIONS[0].0]);

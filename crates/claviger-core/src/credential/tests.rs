@@ -23,7 +23,7 @@ fn changes(members: serde_json::Value) -> CredentialChanges {
 }
 
 fn update(world: &World, key: &Credential, members: serde_json::Value) -> Result<(Credential, Event), Rejection> {
-    key.clone().update(changes(members), &world.asked_by(Grantor::Operator), now())
+    key.clone().update(changes(members), &world.asked_by(Grantor::Operator), "operator".to_owned(), now())
 }
 
 fn roll(key: Credential, overlap_seconds: u32, seconds: i64) -> Result<Issued, Rejection> {
@@ -121,6 +121,7 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
         not_before: Some(at(1)),
         expires_at: Some(at(9)),
         disabled_at: None,
+        disabled_by: None,
         revocation: None,
         approval: None,
         confirmation: None,
@@ -151,7 +152,7 @@ fn limits_change_without_an_end_for_what_was_made_from_the_key() {
     let context = world.asked_by(Grantor::Operator);
     let key = Credential { limits: limits(10, 9), ..world.key(json!({})) };
     let check = |changes, expected: Limits| {
-        let (new, event) = key.clone().update(serde_json::from_value(changes).unwrap(), &context, at(1)).unwrap();
+        let (new, event) = key.clone().update(serde_json::from_value(changes).unwrap(), &context, "x".to_owned(), at(1)).unwrap();
         assert_eq!((&new.limits, new.epoch), (&expected, key.epoch));
         assert_eq!(event.details["before"]["quota"], json!({ "limit": 9, "period": "day" }));
         assert_eq!(event.details["after"]["quota"], json!(expected.quota));
@@ -177,7 +178,7 @@ fn a_limited_caller_makes_and_raises_no_key_beyond_its_own_limits() {
     assert_eq!(issue(json!({ "rate_limits": rate(11), "quota": day })), "forbidden claviger:grants:write");
     assert_eq!(issue(json!({ "rate_limits": rate(10) })), "forbidden claviger:grants:write");
     let key = Credential { limits: limits(10, 9), ..world.key(json!({})) };
-    let update = |changes| said(&key.clone().update(serde_json::from_value(changes).unwrap(), &context, at(1)));
+    let update = |changes| said(&key.clone().update(serde_json::from_value(changes).unwrap(), &context, "x".to_owned(), at(1)));
     assert_eq!(update(json!({ "quota": { "limit": 1, "period": "day" } })), "ok");
     assert_eq!(update(json!({ "quota": null })), "forbidden claviger:grants:write");
 }
@@ -301,13 +302,36 @@ fn a_key_is_stopped_and_restarted_with_an_event_of_its_own() {
 }
 
 #[test]
+fn an_owner_restarts_what_they_stopped_themselves_and_who_governs_restarts_all() {
+    let world = World::new();
+    let stopped_by = |by: &str| {
+        let (context, stop) = (world.asked_by(Grantor::Itself), changes(json!({ "disabled": true })));
+        world.key(json!({})).update(stop, &context, by.to_owned(), now()).unwrap().0
+    };
+    let check = |stopped: &Credential, governs, members: serde_json::Value, expected: &str| {
+        let context = IssuingContext { governs, ..world.asked_by(Grantor::Itself) };
+        assert_eq!(said(&stopped.clone().update(changes(members), &context, "zoe".to_owned(), at(1))), expected);
+    };
+    let (own, other) = (stopped_by("zoe"), stopped_by("admin"));
+    assert_eq!(own.disabled_by.as_deref(), Some("zoe"));
+    check(&own, false, json!({ "disabled": false }), "ok");
+    check(&other, false, json!({ "disabled": false }), "withheld disabled_by_another");
+    check(&other, false, json!({ "disabled": true, "name": "x" }), "ok");
+    check(&other, true, json!({ "disabled": false }), "ok");
+    // Stopping it once more makes it nobody else's.
+    let context = IssuingContext { governs: false, ..world.asked_by(Grantor::Itself) };
+    let again = other.update(changes(json!({ "disabled": true })), &context, "zoe".to_owned(), at(1)).unwrap().0;
+    check(&again, false, json!({ "disabled": false }), "withheld disabled_by_another");
+}
+
+#[test]
 fn whoever_cannot_do_it_may_narrow_but_neither_widen_nor_restart() {
     let world = World::new();
     let powerless = world.powerless();
     let key = world.key(json!({ "permissions": ["invoices:read"], "objects": ["base:a"], "expires_at": at(100) }));
     let check = |key: &Credential, members: serde_json::Value, expected: &str| {
         let context = world.asked_by(Grantor::Credential(&powerless));
-        assert_eq!(said(&key.clone().update(changes(members), &context, now())), expected);
+        assert_eq!(said(&key.clone().update(changes(members), &context, "x".to_owned(), now())), expected);
     };
     check(&key, json!({ "name": "x", "permissions": [], "expires_at": at(50), "disabled": true }), "ok");
     check(&key, json!({ "permissions": ["invoices:write"] }), "forbidden invoices:write");
@@ -393,7 +417,7 @@ proptest! {
         prop_assert!(!lost || after.epoch > before.epoch);
 
         let context = world.asked_by(Grantor::Credential(&powerless));
-        let without = key.update(changes(members), &context, now());
+        let without = key.update(changes(members), &context, "x".to_owned(), now());
         prop_assert!(!gained || matches!(without, Err(Rejection::Forbidden { .. })), "{}", said(&without));
     }
 

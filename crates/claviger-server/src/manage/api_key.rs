@@ -116,13 +116,14 @@ pub(crate) async fn create(
     caller: Caller<WriteApiKeys>,
     Post { body, repeatable }: Post<NewApiKey>,
 ) -> Result<Created<IssuedApiKey>, RequestError> {
+    let authority = Authority::of(&caller);
     let mut tx = app.store.begin(caller.by()).await?;
     let world = World::of_account(&mut tx, caller.reach(), body.service_account_id).await?.ok_or_else(|| {
         let message = "there is no such service account, or not for you";
         Rejection::field("/service_account_id", "unknown_service_account", message)
     })?;
     let now = app.now();
-    let context = world.context(&app, caller.grantor());
+    let context = world.context(&app, &authority);
     let issued = body.issue(&context, caller.by().actor.id(), now, &mut app.rng())?;
     tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
     let location = format!("/v1/api-keys/{}", issued.credential.id);
@@ -164,7 +165,7 @@ pub(crate) async fn update(
     let authority = Authority::of(&caller);
     let (mut tx, key) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
-    let (key, event) = key.update(changes, &world.context(&app, caller.grantor()), app.now())?;
+    let (key, event) = key.update(changes, &world.context(&app, &authority), caller.by().actor.id(), app.now())?;
     tx.save_credential(&key).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(Answer(ApiKeyView::new(key, app.now())))
@@ -210,7 +211,7 @@ pub(crate) async fn roll(
     let (mut tx, key) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
     let now = app.now();
-    let rolled = key.roll(body.overlap_seconds, &world.context(&app, caller.grantor()), now, &mut app.rng())?;
+    let rolled = key.roll(body.overlap_seconds, &world.context(&app, &authority), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;

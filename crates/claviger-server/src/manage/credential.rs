@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::{reaches_further, shown};
 use crate::{
     app::App,
-    caller::{Caller, Permitted, TokenCaller, instance_scope_needed},
+    caller::{Caller, Itself, Permitted, TokenCaller, instance_scope_needed},
     problem::RequestError,
     session::Session,
 };
@@ -40,6 +40,8 @@ pub(crate) struct CredentialView {
     not_before: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     disabled: bool,
+    /// By whom: a principal's id, or `operator`; null if it is not disabled.
+    disabled_by: Option<String>,
     revoked_at: Option<Timestamp>,
     revoke_reason: Option<RevokeReason>,
     /// The latest use of any of its secrets.
@@ -71,6 +73,7 @@ impl CredentialView {
             not_before: credential.not_before,
             expires_at: credential.expires_at,
             disabled: credential.disabled_at.is_some(),
+            disabled_by: credential.disabled_by,
             revoked_at: credential.revocation.map(|revocation| revocation.at),
             revoke_reason: credential.revocation.map(|revocation| revocation.reason),
             last_used_at: credential.secrets.iter().filter_map(|secret| secret.last_used_at).max(),
@@ -146,6 +149,8 @@ pub(super) struct Authority<'a> {
     pub own: Option<UserId>,
     pub grantor: Grantor<'a>,
     pub principal: PrincipalId,
+    /// Where it governs the credentials of others.
+    governs: Option<Reach>,
     permission: &'static str,
     session: Option<&'a Session>,
 }
@@ -162,6 +167,7 @@ impl<'a> Authority<'a> {
                 own: Some(session.user()),
                 grantor: Grantor::Itself,
                 principal: session.user().into(),
+                governs: None,
                 permission: P::PERMISSION,
                 session: Some(session),
             },
@@ -173,6 +179,20 @@ impl<'a> Authority<'a> {
         self.session.map_or(Ok(()), |session| session.must_be_fresh(now))
     }
 
+    /// A credential's, over itself.
+    pub(super) fn of_itself(itself: &'a Itself) -> Self {
+        Self {
+            by: itself.by(),
+            reach: Reach::Organization(itself.found().organization.id),
+            own: None,
+            grantor: Grantor::Itself,
+            principal: itself.found().principal.id,
+            governs: None,
+            permission: "",
+            session: None,
+        }
+    }
+
     /// A caller's, over keys.
     pub(super) fn of<P: Permitted>(caller: &'a Caller<P>) -> Self {
         Self {
@@ -181,6 +201,7 @@ impl<'a> Authority<'a> {
             own: None,
             grantor: caller.grantor(),
             principal: caller.found().principal.id,
+            governs: Some(caller.reach()),
             permission: P::PERMISSION,
             session: None,
         }
@@ -188,9 +209,10 @@ impl<'a> Authority<'a> {
 
     /// A caller's, over tokens. A user is limited to its own, unless it holds `governs`, and then to where it holds both.
     pub(super) fn of_tokens<P: Permitted>(caller: &'a Caller<P>, governs: &str) -> Self {
-        let authority = Self::of(caller);
+        let governs = Reach::of(caller.found(), governs);
+        let authority = Self { governs, ..Self::of(caller) };
         let PrincipalId::User(id) = authority.principal else { return authority };
-        match Reach::of(caller.found(), governs) {
+        match governs {
             None => Self { own: Some(id), ..authority },
             Some(Reach::Instance) => authority,
             Some(there @ Reach::Organization(_)) => Self { reach: there, ..authority },
@@ -299,14 +321,15 @@ impl World {
         grantor.may_let_in_at_portal(self.organization.id, &held, &everywhere)
     }
 
-    pub(super) fn context<'a>(&'a self, app: &'a App, grantor: Grantor<'a>) -> IssuingContext<'a> {
+    pub(super) fn context<'a>(&'a self, app: &'a App, authority: &Authority<'a>) -> IssuingContext<'a> {
         IssuingContext {
             organization: &self.organization,
             principal: self.principal,
             held: &self.held,
             held_everywhere: &self.held_everywhere,
             declared: &self.declared,
-            grantor,
+            grantor: authority.grantor,
+            governs: authority.governs.is_some_and(|reach| reach.covers(self.organization.id)),
             brand: &app.config.brand,
         }
     }

@@ -150,7 +150,7 @@ pub(crate) async fn create(
     let mut tx = app.store.begin(authority.by).await?;
     let world = owner(&mut tx, &authority, &body).await?;
     let now = app.now();
-    let context = world.context(&app, authority.grantor);
+    let context = world.context(&app, &authority);
     let issued = body.issue(&context, authority.by.actor.id(), now, &mut app.rng())?;
     tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
     let location = format!("/v1/personal-access-tokens/{}", issued.credential.id);
@@ -178,7 +178,8 @@ pub(crate) async fn show(
 
 /// Change a personal access token
 ///
-/// What it loses, it loses at once; what it gains, the caller must be able to give.
+/// What it loses, it loses at once; what it gains, the caller must be able to give. What somebody else disabled, its user enables
+/// again only with `claviger:credentials:write` (403 `disabled_by_another`).
 #[utoipa::path(
     patch, path = "/v1/personal-access-tokens/{id}", tag = "Personal access tokens", operation_id = "updatePersonalAccessToken",
     params(("id" = PersonalAccessTokenId, Path)), request_body = CredentialChanges,
@@ -196,7 +197,7 @@ pub(crate) async fn update(
     }
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, authority.reach, &one).await?.ok_or(RequestError::NotFound)?;
-    let (one, event) = one.update(changes, &world.context(&app, authority.grantor), app.now())?;
+    let (one, event) = one.update(changes, &world.context(&app, &authority), authority.by.actor.id(), app.now())?;
     tx.save_credential(&one).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
@@ -243,7 +244,7 @@ pub(crate) async fn roll(
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let world = World::of(&mut tx, authority.reach, &one).await?.ok_or(RequestError::NotFound)?;
     let now = app.now();
-    let rolled = one.roll(body.overlap_seconds, &world.context(&app, authority.grantor), now, &mut app.rng())?;
+    let rolled = one.roll(body.overlap_seconds, &world.context(&app, &authority), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
     let kept =
         repeatable.remembered(StatusCode::OK, None, &IssuedPersonalAccessToken::concealed(&rolled.credential, now));

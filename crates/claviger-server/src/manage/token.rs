@@ -1,7 +1,7 @@
 //! `/v1/token`: a credential about itself. No permission is needed: who holds it may see, roll and end it.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Credential, Grantor, Reach, Rejection, RevokeReason};
+use claviger_core::{Credential, Reach, Rejection, RevokeReason};
 use claviger_store::Tx;
 use claviger_token::{
     CredentialId, CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet, PrincipalView, Secret,
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     api_key::IssuedApiKey,
-    credential::{Roll, World},
+    credential::{Authority, Roll, World},
     personal_access_token::IssuedPersonalAccessToken,
 };
 use crate::{
@@ -114,7 +114,7 @@ pub(crate) async fn roll(
     }
     let reach = Reach::Organization(key.organization);
     let world = World::of(&mut tx, reach, &key).await?.ok_or(RequestError::NotFound)?;
-    let rolled = key.roll(body.overlap_seconds, &world.context(&app, Grantor::Itself), now, &mut app.rng())?;
+    let rolled = key.roll(body.overlap_seconds, &world.context(&app, &Authority::of_itself(&itself)), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &RolledToken::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;

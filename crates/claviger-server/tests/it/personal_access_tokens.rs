@@ -231,6 +231,35 @@ on_both_databases! {
         assert!(text(&rolled["token"]).starts_with("clv_pat_"));
     }
 
+    async fn what_somebody_who_governs_stopped_its_user_does_not_start_again(app: &TestApp) {
+        let alice = alice(app).await;
+        let key = alice.token(&[READ], json!({})).await;
+        let tool = alice.token(&[READ, OWN], json!({})).await;
+        let (client, browser) = (app.client(&tool.token), Browser::of(&alice).await);
+        let (stop, start) = (json!({ "disabled": true }), json!({ "disabled": false }));
+        client.patch(&path(&key, ""), stop.clone()).await.expect(StatusCode::OK);
+        assert_eq!(alice.code(&key, READ).await, "disabled");
+        let started = browser.send(Method::PATCH, &path(&key, ""), Some(start.clone())).await.expect(StatusCode::OK);
+        assert_eq!((&started["disabled"], &started["disabled_by"]), (&json!(false), &Value::Null));
+
+        let admin = Member::join(app, &alice.organization, "admin@acme.test", &["organization-admin"], &[READ]).await;
+        let admins = admin.token(&["claviger:*", READ], json!({})).await;
+        let governing = app.client(&admins.token);
+        let stopped = governing.patch(&path(&key, ""), stop.clone()).await.expect(StatusCode::OK);
+        assert_eq!(stopped["disabled_by"], json!(admin.user));
+        client.patch(&path(&key, ""), stop).await.expect(StatusCode::OK);
+        let refused = client.patch(&path(&key, ""), start.clone()).await;
+        let refused = refused.problem(StatusCode::FORBIDDEN, "disabled_by_another");
+        assert_eq!(refused["permission"], "claviger:credentials:write");
+        let refused = browser.send(Method::PATCH, &path(&key, ""), Some(start.clone())).await;
+        refused.problem(StatusCode::FORBIDDEN, "disabled_by_another");
+        assert_eq!(alice.code(&key, READ).await, "disabled");
+        // Its other members are hers as before.
+        client.patch(&path(&key, ""), json!({ "name": "old laptop" })).await.expect(StatusCode::OK);
+        governing.patch(&path(&key, ""), start).await.expect(StatusCode::OK);
+        assert_eq!(alice.code(&key, READ).await, "valid");
+    }
+
     async fn a_new_token_waits_for_the_approval_that_policy_wants(app: &TestApp) {
         let alice = alice(app).await;
         let old = alice.token(&[READ], json!({})).await;

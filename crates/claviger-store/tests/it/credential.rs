@@ -31,6 +31,7 @@ on_both_databases! {
             not_before: Some(at(1)),
             expires_at: Some(at(2)),
             disabled_at: Some(at(3)),
+            disabled_by: Some("user_x".to_owned()),
             revocation: Some(Revocation { at: at(4), reason: RevokeReason::Compromised }),
             epoch: u64::from(u32::MAX) + 7,
             limits: limits(),

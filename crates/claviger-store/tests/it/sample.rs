@@ -209,6 +209,7 @@ pub(crate) fn key(account: &ServiceAccount, called: &str) -> Credential {
         not_before: None,
         expires_at: None,
         disabled_at: None,
+        disabled_by: None,
         revocation: None,
         confirmation: None,
         epoch: 1,

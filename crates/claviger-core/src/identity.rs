@@ -3,12 +3,12 @@
 //! A user is known by issuer and subject, which a provider never gives to somebody else; an address only introduces
 //! them, once, and only if the provider has checked it. The room must not know how a provider is asked.
 
-use claviger_token::UserId;
+use claviger_token::{CredentialId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
-    audit::{Action, Chain, Event},
+    audit::{Action, Chain, Event, Touched},
     email::Email,
     name::Name,
     user::{NewUser, User},
@@ -59,6 +59,8 @@ pub struct Known<'a> {
     pub by_email: Option<&'a User>,
     /// Whether the user with this address has another identity at the same provider.
     pub by_email_is_another: bool,
+    /// Whether the user with this address was signed in before in the browser that comes back.
+    pub by_email_was_here: bool,
 }
 
 /// Whom to let in.
@@ -68,6 +70,8 @@ pub enum Admission {
     Linked(UserId),
     /// The user with this address, whose identity is known from now on.
     Link(UserId),
+    /// The same, of whose address somebody else may have made an account: what opens it until now opens it no more.
+    Take(UserId),
     /// Somebody new.
     Create(NewUser),
 }
@@ -122,6 +126,9 @@ impl Claims {
         match known.by_email {
             // An address that went to somebody else must not bring them what its last owner holds.
             Some(_) if known.by_email_is_another => Err(NotAdmitted::AnotherIdentity),
+            Some(user) if user.email_claimed && !known.by_email_was_here => {
+                unless_disabled(user, Admission::Take(user.id))
+            }
             Some(user) => unless_disabled(user, Admission::Link(user.id)),
             None if may_create => {
                 let name = self.name.clone().filter(|name| Name::parse(name).is_ok());
@@ -151,6 +158,14 @@ impl Identity {
             touched: Vec::new(),
         };
         (identity, event)
+    }
+
+    /// The same of a user whose address somebody else may have claimed. Tells which credentials ended with that claim.
+    pub fn take(issuer: &str, subject: &str, user: UserId, ended: &[CredentialId], now: Timestamp) -> (Self, Event) {
+        let (identity, mut event) = Self::link(issuer, subject, user, now);
+        event.details["took_claimed_address"] = json!(true);
+        event.touched.push(Touched::Principal(user.into()));
+        (identity, event.ending(ended))
     }
 
     /// Somebody came from a provider and did not get in. Of whom nobody here is, nothing is told but that.
@@ -199,7 +214,8 @@ mod tests {
             let told = match claims.admit(known, may_create) {
                 Ok(Admission::Linked(id)) if id == alice.id => "linked".to_owned(),
                 Ok(Admission::Link(id)) if id == alice.id => "link".to_owned(),
-                Ok(Admission::Linked(_) | Admission::Link(_)) => "somebody else".to_owned(),
+                Ok(Admission::Take(id)) if id == alice.id => "take".to_owned(),
+                Ok(Admission::Linked(_) | Admission::Link(_) | Admission::Take(_)) => "somebody else".to_owned(),
                 Ok(Admission::Create(new)) => format!("create {} {:?}", new.email, new.name),
                 Err(why) => why.as_str().to_owned(),
             };
@@ -217,6 +233,14 @@ mod tests {
         check(&Claims { email: Some("alice".to_owned()), ..claims() }, nobody, true, "email_unverified");
         check(&claims(), Known { by_email_is_another: true, ..by_email }, true, "another_identity");
         check(&claims(), Known { by_email: Some(&gone), ..nobody }, true, "disabled");
+        // Whoever claimed it first is not in any more, unless it was them.
+        let claimed = alice.clone().claimed();
+        let by_claim = Known { by_email: Some(&claimed), ..nobody };
+        check(&claims(), by_claim, false, "take");
+        check(&claims(), Known { by_email_was_here: true, ..by_claim }, false, "link");
+        check(&claims(), Known { by_email_is_another: true, ..by_claim }, false, "another_identity");
+        check(&unverified(), by_claim, false, "email_unverified");
+        check(&claims(), Known { linked: Some(&claimed), ..nobody }, false, "linked");
         // Who is nobody here is added only if that is wanted.
         check(&claims(), nobody, false, "unknown_user");
         check(&claims(), nobody, true, "create alice@acme.test Some(\"Alice\")");
@@ -248,6 +272,9 @@ mod tests {
         assert_eq!((identity.issuer.as_str(), identity.created_at), (ISSUER, at(1)));
         assert_eq!((event.action, &event.details), (Action::IdentityLinked, &json!({ "issuer": ISSUER })));
         assert_eq!(event.personal, Some(json!({ "subject": "42" })));
+        let (_, event) = Identity::take(ISSUER, "42", alice().id, &[], at(1));
+        assert_eq!((&event.details["took_claimed_address"], &event.details["ended_credential_count"]), (&json!(true), &json!(0)));
+        assert_eq!(event.touched, [Touched::Principal(alice().id.into())]);
         let failed = Identity::not_admitted(ISSUER, None, NotAdmitted::Unknown.as_str());
         assert_eq!((failed.target.as_str(), &failed.personal), (ISSUER, &None));
         assert_eq!(Identity::not_admitted(ISSUER, Some(alice().id), "x").target, alice().id.to_string());

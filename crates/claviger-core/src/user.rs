@@ -26,6 +26,8 @@ pub struct User {
     pub id: UserId,
     /// Their address; unique in the instance, however it is spelt.
     pub email: Email,
+    /// Whether the address is only claimed: whoever accepted an invitation to it has it, and nobody has shown that it is theirs.
+    pub email_claimed: bool,
     /// What to call them, if they said.
     pub name: Option<Name>,
     /// What the SaaS calls them; unique in the instance.
@@ -147,17 +149,33 @@ impl User {
         errors.finish()?;
         let (Some(email), Some(metadata)) = (email, metadata) else { return Err(Rejection::Invalid(Vec::new())) };
         let id = UserId::generate(now, rng);
-        let user = Self { id, email, name, external_id, metadata, disabled_at: None, created_at: now };
+        let user = Self {
+            id,
+            email,
+            email_claimed: false,
+            name,
+            external_id,
+            metadata,
+            disabled_at: None,
+            created_at: now,
+        };
         let event = user.event(Action::UserCreated, json!({}), Some(user.told()));
         Ok((user, event))
     }
 
-    /// Changes what `changes` names.
+    /// The same with an address of which is known only that somebody was invited under it.
+    #[must_use]
+    pub fn claimed(self) -> Self {
+        Self { email_claimed: true, ..self }
+    }
+
+    /// Changes what `changes` names. Whoever gives somebody another address vouches for it.
     pub fn update(self, changes: &UserChanges, now: Timestamp) -> Result<(Self, Event), Rejection> {
         let mut errors = FieldErrors::default();
         let mut new = self.clone();
         if let Some(email) = &changes.email {
             new.email = errors.keep("/email", "invalid_email", Email::parse(email)).unwrap_or(new.email);
+            new.email_claimed &= new.email.key() == self.email.key();
         }
         if let Some(name) = &changes.name {
             new.name = parse_name(name.as_deref(), &mut errors);
@@ -260,6 +278,14 @@ mod tests {
         let (new, event) = update(&full(), json!({ "email": "A@acme.test", "name": "Al" })).unwrap();
         assert_eq!((new.email.as_str(), new.name.unwrap().as_str()), ("A@acme.test", "Al"));
         assert_eq!((event.action, event.chain), (Action::UserUpdated, Chain::Instance));
+    }
+
+    #[test]
+    fn a_claim_ends_with_the_address() {
+        let claimed = full().claimed();
+        assert!(!full().email_claimed && claimed.email_claimed);
+        let stays = |changes| update(&claimed, changes).unwrap().0.email_claimed;
+        assert!(stays(json!({ "email": "ALICE@acme.test", "name": "A" })) && !stays(json!({ "email": "b@acme.test" })));
     }
 
     #[test]

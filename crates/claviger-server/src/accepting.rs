@@ -128,6 +128,7 @@ impl App {
     ) -> Result<User, AcceptError> {
         let new = NewUser { name, ..NewUser::with_email(invitation.email.as_str()) };
         let (user, event) = User::create(&new, now, &mut self.rng())?;
+        let user = user.claimed();
         match tx.insert_user(&user).await {
             Err(StoreError::Taken(_)) => {
                 let message = "somebody has this address already; sign in to accept".to_owned();

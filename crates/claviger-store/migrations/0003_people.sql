@@ -1,9 +1,11 @@
 -- Users: people who sign in. (The word itself is reserved in SQL.) email_key is the address in lower case, by which it is unique.
+-- email_claimed: 1 if nobody has shown yet that the address is theirs.
 -- password is an Argon2id hash in PHC form; totp_seed is sealed; totp_step is the last time step that was accepted.
 CREATE TABLE person (
     id TEXT PRIMARY KEY,
     email TEXT NOT NULL,
     email_key TEXT NOT NULL,
+    email_claimed BIGINT NOT NULL DEFAULT 0,
     name TEXT,
     external_id TEXT,
     metadata TEXT NOT NULL,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The columns of [`read`], under the alias `p`.
-pub(crate) const COLUMNS: &str = "p.id, p.email, p.name, p.external_id, p.metadata, p.disabled_at, p.created_at";
+pub(crate) const COLUMNS: &str = "p.id, p.email, p.email_claimed, p.name, p.external_id, p.metadata, p.disabled_at, p.created_at";
 
 /// In address, name or external id.
 pub(crate) const CONTAINS: &str =
@@ -91,15 +91,15 @@ impl Tx<'_> {
     /// Adds one.
     pub async fn insert_user(&mut self, new: &User) -> Result<(), StoreError> {
         let insert =
-            sql("INSERT INTO person (id, email, email_key, name, external_id, metadata, disabled_at, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+            sql("INSERT INTO person (id, email, email_key, name, external_id, metadata, disabled_at, email_claimed, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
         self.execute(bound(insert, new).bind(new.created_at)).await.map(drop)
     }
 
     /// Replaces what can change of one.
     pub async fn save_user(&mut self, new: &User) -> Result<(), StoreError> {
         let update = sql("UPDATE person SET email = $2, email_key = $3, name = $4, external_id = $5, metadata = $6,
-                            disabled_at = $7 WHERE id = $1");
+                            disabled_at = $7, email_claimed = $8 WHERE id = $1");
         self.execute(bound(update, new)).await.map(drop)
     }
 
@@ -109,6 +109,17 @@ impl Tx<'_> {
             self.execute(sql(&format!("DELETE FROM {table} WHERE person = $1")).bind(text(id))).await?;
         }
         Ok(())
+    }
+
+    /// Gives a claimed address to whom it belongs: everything by which whoever claimed it could come back is gone, and every
+    /// credential that they made or had made ends. Tells which did.
+    pub async fn take_claimed_user(&mut self, id: UserId, now: Timestamp) -> Result<Vec<CredentialId>, StoreError> {
+        let take = sql("UPDATE person SET email_claimed = 0, password = NULL, password_set_at = NULL, totp_seed = NULL,
+                          totp_confirmed_at = NULL, totp_step = NULL WHERE id = $1");
+        self.execute(take.bind(text(id))).await?;
+        self.replace_recovery_codes(id, &[]).await?;
+        self.shut_out_user(id).await?;
+        self.end_credentials(Owner::Principal(id.into()), now).await
     }
 
     /// Ends a user with every credential, session and right that they have, and erases what is personal: of the row only the
@@ -139,7 +150,7 @@ impl Tx<'_> {
     }
 }
 
-/// `$1` to `$7` of the statements that write one.
+/// `$1` to `$8` of the statements that write one.
 fn bound(query: Query, new: &User) -> Query {
     query
         .bind(text(new.id))
@@ -149,6 +160,7 @@ fn bound(query: Query, new: &User) -> Query {
         .bind(new.external_id.clone())
         .bind(new.metadata.as_str())
         .bind(new.disabled_at)
+        .bind(new.email_claimed)
 }
 
 pub(crate) fn read(row: &Row) -> Result<User, StoreError> {
@@ -156,6 +168,7 @@ pub(crate) fn read(row: &Row) -> Result<User, StoreError> {
     Ok(User {
         id: row.parse("id")?,
         email: Email::parse(&row.text("email")?).map_err(StoreError::damaged)?,
+        email_claimed: row.flag("email_claimed")?,
         name: name.as_deref().map(Name::parse).transpose().map_err(StoreError::damaged)?,
         external_id: row.text_or_null("external_id")?,
         metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,

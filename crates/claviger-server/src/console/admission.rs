@@ -11,18 +11,24 @@ use claviger_store::{StoreError, Tx};
 use claviger_token::UserId;
 
 use super::{
+    device,
     sign_in::tell_behind,
     trouble::{ProviderTrouble, Trouble},
     visit::Visit,
 };
-use crate::{app::App, provider::Provider};
+use crate::{
+    app::App,
+    provider::{Provider, ProviderAt},
+};
 
 /// Who that is here.
 pub(super) async fn admit(app: &App, visit: &Visit, provider: &Provider, claims: &Claims) -> Result<UserId, Trouble> {
     let by = By { actor: Actor::System, address: visit.from.address, request_id: visit.from.request_id.clone() };
-    let admitted = match try_admit(app, provider, claims, &by).await {
+    let email = claims.verified_email();
+    let was_here = email.is_some_and(|email| device::is_known(visit, &app.account(&email.key()), app));
+    let admitted = match try_admit(app, &provider.at, claims, was_here, &by).await {
         // Somebody was first, perhaps they themselves in another window: now it shows.
-        Err(StoreError::Taken(_)) => try_admit(app, provider, claims, &by).await?,
+        Err(StoreError::Taken(_)) => try_admit(app, &provider.at, claims, was_here, &by).await?,
         admitted => admitted?,
     };
     admitted.map_err(|(why, user)| {
@@ -52,8 +58,15 @@ pub(super) fn tell_refusal(
 
 type Admitted = Result<UserId, (NotAdmitted, Option<UserId>)>;
 
-async fn try_admit(app: &App, provider: &Provider, claims: &Claims, by: &By) -> Result<Admitted, StoreError> {
-    let (at, now) = (&provider.at, app.now());
+/// `was_here`: whether whoever has the address was signed in before in this browser.
+async fn try_admit(
+    app: &App,
+    at: &ProviderAt,
+    claims: &Claims,
+    was_here: bool,
+    by: &By,
+) -> Result<Admitted, StoreError> {
+    let now = app.now();
     let mut tx = app.store.begin(by).await?;
     // First organizations and then the user, as everywhere.
     let mut organizations = Vec::new();
@@ -79,12 +92,26 @@ async fn try_admit(app: &App, provider: &Provider, claims: &Claims, by: &By) -> 
         // They came in by another window since it was looked for.
         return Err(StoreError::Taken("identity"));
     }
-    let known = Known { linked: linked.as_ref(), by_email: by_email.as_ref(), by_email_is_another: identity.is_some() };
-    let mut events = Vec::new();
+    let known = Known {
+        linked: linked.as_ref(),
+        by_email: by_email.as_ref(),
+        by_email_is_another: identity.is_some(),
+        by_email_was_here: was_here,
+    };
+    let (mut events, mut ended) = (Vec::new(), None);
     let (user, is_new) = match claims.admit(known, at.create_users) {
         Err(why) => return Ok(Err((why, linked.or(by_email).map(|user| user.id)))),
         Ok(Admission::Linked(user)) => (user, false),
-        Ok(Admission::Link(user)) => (user, true),
+        Ok(Admission::Link(user)) => {
+            if let Some(claimed) = by_email.filter(|user| user.email_claimed) {
+                tx.save_user(&User { email_claimed: false, ..claimed }).await?;
+            }
+            (user, true)
+        }
+        Ok(Admission::Take(user)) => {
+            ended = Some(tx.take_claimed_user(user, now).await?);
+            (user, true)
+        }
         Ok(Admission::Create(new)) => {
             // The address and the name were read already, so that nothing is left to refuse.
             let Ok((user, event)) = User::create(&new, now, &mut app.rng()) else {
@@ -96,7 +123,10 @@ async fn try_admit(app: &App, provider: &Provider, claims: &Claims, by: &By) -> 
         }
     };
     if is_new {
-        let (identity, event) = Identity::link(&at.issuer, &claims.subject, user, now);
+        let (identity, event) = match &ended {
+            Some(ended) => Identity::take(&at.issuer, &claims.subject, user, ended, now),
+            None => Identity::link(&at.issuer, &claims.subject, user, now),
+        };
         tx.insert_identity(&identity).await?;
         events.push(event);
     }
@@ -169,4 +199,83 @@ async fn follow(
         tx.insert_assignment(assignment).await?;
     }
     Ok(Some(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_core::{NewSession, Password, PasswordChange, Session, SignInMethod};
+    use claviger_token::Secret;
+
+    use super::*;
+    use crate::app::tests::app;
+
+    fn provider() -> ProviderAt {
+        ProviderAt {
+            issuer: "https://idp.test".to_owned(),
+            client_id: "claviger".to_owned(),
+            client_secret: Secret::new("of the provider".to_owned()),
+            name: "Acme".to_owned(),
+            scopes: Vec::new(),
+            groups_claim: None,
+            group_roles: Vec::new(),
+            create_users: false,
+        }
+    }
+
+    fn bob(subject: &str) -> Claims {
+        Claims {
+            subject: subject.to_owned(),
+            email: Some("bob@acme.test".to_owned()),
+            email_verified: true,
+            ..Claims::default()
+        }
+    }
+
+    /// Somebody who accepted an invitation to Bob's address, with a password and a session.
+    async fn claim(app: &App) -> (UserId, Secret) {
+        let (by, now) = (By::system(), app.now());
+        let new = claviger_core::NewUser::with_email("bob@acme.test");
+        let (user, event) = User::create(&new, now, &mut app.rng()).unwrap();
+        let mut tx = app.store.begin(&by).await.unwrap();
+        tx.insert_user(&user.clone().claimed()).await.unwrap();
+        let hash = Password::presented("plum harbor seven lanterns").unwrap().hash(&mut app.rng());
+        let own = tx.authenticators(user.id).await.unwrap().unwrap();
+        tx.save_authenticators(&own.set_password(hash, PasswordChange::Chosen, now).0).await.unwrap();
+        let new = NewSession { user: user.id, method: SignInMethod::Password, address: None, user_agent: None };
+        let (session, secret, _) = Session::start(&new, app.config.sessions, now, &mut app.rng());
+        tx.insert_session(&session, &app.peppers.digest(&secret.hash())).await.unwrap();
+        tx.commit(event, now, &mut app.rng()).await.unwrap();
+        (user.id, secret)
+    }
+
+    /// Whether password and session still open the account, and whether the address is still only claimed.
+    async fn state(app: &App, user: UserId, session: &Secret) -> (bool, bool, bool) {
+        let own = app.store.authenticators(user).await.unwrap().unwrap();
+        let session = app.store.find_session(&app.peppers.digest(&session.hash())).await.unwrap();
+        let user = app.store.within(Reach::Instance).user(user).await.unwrap().unwrap();
+        (own.password.is_some(), session.is_some(), user.email_claimed)
+    }
+
+    #[tokio::test]
+    async fn whoever_claimed_an_address_is_out_once_its_owner_comes() {
+        let (app, _directory) = app().await;
+        let (user, session) = claim(&app).await;
+        let come = async |subject: &str, was_here| {
+            try_admit(&app, &provider(), &bob(subject), was_here, &By::system()).await.unwrap()
+        };
+        assert_eq!(state(&app, user, &session).await, (true, true, true));
+        assert_eq!(come("42", false).await, Ok(user));
+        assert_eq!(state(&app, user, &session).await, (false, false, false));
+        assert_eq!(come("42", false).await, Ok(user));
+        assert_eq!(come("43", false).await, Err((NotAdmitted::AnotherIdentity, Some(user))));
+    }
+
+    #[tokio::test]
+    async fn whoever_was_signed_in_in_this_browser_before_keeps_what_they_have() {
+        let (app, _directory) = app().await;
+        let (user, session) = claim(&app).await;
+        let admitted = try_admit(&app, &provider(), &bob("42"), true, &By::system()).await.unwrap();
+        assert_eq!(admitted, Ok(user));
+        assert_eq!(state(&app, user, &session).await, (true, true, false));
+    }
 }

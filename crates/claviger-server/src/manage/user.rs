@@ -31,6 +31,8 @@ use crate::{
 pub(crate) struct UserView {
     id: UserId,
     email: String,
+    /// Whether the address is only claimed: whoever accepted an invitation to it has it, and nobody has shown that it is theirs.
+    email_claimed: bool,
     name: Option<String>,
     external_id: Option<String>,
     /// Where they belong, as far as the caller sees.
@@ -47,6 +49,7 @@ impl From<User> for UserView {
         Self {
             id: user.id,
             email: user.email.to_string(),
+            email_claimed: user.email_claimed,
             name: user.name.map(|name| name.to_string()),
             external_id: user.external_id,
             organization_ids: None,

@@ -57,6 +57,8 @@ on_both_databases! {
         let member = app.root().get(&format!("/v1/organizations/{acme}/members/{bob}")).await.expect(StatusCode::OK);
         assert_eq!((&member["email"], &member["name"]), (&json!("bob@acme.test"), &json!("Bob")));
         assert_eq!((&member["roles"], &member["permissions"]), (&json!(["member"]), &json!(["invoices:read"])));
+        let user = app.root().get(&format!("/v1/users/{bob}")).await.expect(StatusCode::OK);
+        assert_eq!(user["email_claimed"], true, "whoever had the link has the address");
         let shown = app.root().get(&path).await.expect(StatusCode::OK);
         assert_eq!((&shown["status"], &shown["accepted_by"]), (&json!("accepted"), &json!(bob)));
         app.root().delete(&path).await.problem(StatusCode::CONFLICT, "invitation_ended");

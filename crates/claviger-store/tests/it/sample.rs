@@ -117,6 +117,7 @@ pub(crate) fn user(email: &str) -> User {
     User {
         id: UserId::generate(now, &mut rng()),
         email: Email::parse(email).unwrap(),
+        email_claimed: false,
         name: None,
         external_id: None,
         metadata: Metadata::default(),
@@ -128,6 +129,7 @@ pub(crate) fn user(email: &str) -> User {
 /// One with every nullable field set.
 pub(crate) fn full_user(email: &str, external_id: &str) -> User {
     User {
+        email_claimed: true,
         name: Some(name("Zoë \u{1F680}")),
         external_id: Some(external_id.to_owned()),
         metadata: metadata(),

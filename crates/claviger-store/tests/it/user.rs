@@ -1,13 +1,13 @@
 //! Users in storage.
 
-use claviger_core::{Action, Chain, Event, Reach, Scope, User};
+use claviger_core::{Action, Chain, Credential, Event, Reach, Scope, User};
 use claviger_store::{AuditFilter, StoreError, UserFilter};
-use claviger_token::UserId;
+use claviger_token::{PersonalAccessTokenId, TypedId as _, UserId};
 use serde_json::json;
 
 use crate::{
     db::{TestDb, all, walk},
-    sample::{World, at, full_user, metadata, name, user},
+    sample::{World, at, digest, full_user, key, metadata, name, rng, user},
 };
 
 /// Makes somebody a member, past the store.
@@ -51,6 +51,33 @@ on_both_databases! {
             }).await;
             assert_eq!(db.view().user(changed.id).await.unwrap(), Some(changed));
         }
+    }
+
+    async fn a_claimed_address_goes_to_its_owner_without_what_opened_it(db: &TestDb) {
+        let world = World::stored(db).await;
+        let bob = user("bob@acme.test").claimed();
+        stored(db, &[&bob]).await;
+        let token = Credential {
+            id: PersonalAccessTokenId::generate(at(0), &mut rng()).into(), principal: bob.id.into(), ..key(&world.ci, "planted")
+        };
+        let set = format!(
+            "UPDATE person SET password = '$argon2id$x', password_set_at = 1, totp_seed = {}, totp_confirmed_at = 1 WHERE id = '{}';
+             INSERT INTO recovery_code (person, digest) VALUES ('{}', {})",
+            db.blob("01"), bob.id, bob.id, db.blob("02"),
+        );
+        db.tamper(&set).await;
+        db.write(async |tx| {
+            tx.insert_credential(&token, &digest()).await?;
+            assert_eq!(tx.take_claimed_user(bob.id, at(5)).await?, [token.id]);
+            Ok(())
+        }).await;
+        assert_eq!(db.view().user(bob.id).await.unwrap(), Some(User { email_claimed: false, ..bob.clone() }));
+        let own = db.store.authenticators(bob.id).await.unwrap().unwrap();
+        assert!(own.password.is_none() && own.password_set_at.is_none() && own.totp.is_none());
+        assert_eq!(db.store.recovery_codes_left(bob.id).await.unwrap(), 0);
+        let token = db.view().credential(token.id).await.unwrap().unwrap();
+        assert_eq!(token.revocation.map(|end| end.at), Some(at(5)));
+        assert_eq!(db.view().credential(world.key.id).await.unwrap().unwrap().revocation, None);
     }
 
     async fn whoever_reaches_one_organization_sees_its_members(db: &TestDb) {

@@ -24,6 +24,7 @@ start-again = Start again
 again-title = Is it still you?
 again-why = What you are about to do lasts. Please prove once more who you are.
 again-other-way = Your account has neither a password nor an app. Sign out, and in again the way you came.
+again-wrong = Password or code does not count. Check both; wait for the next code.
 link-for = This link signs you in as { $name }. It works once.
 
 ## Passwords

@@ -24,6 +24,7 @@ start-again = Recommencer
 again-title = Est-ce toujours vous ?
 again-why = Ce que vous allez faire est durable. Prouvez encore une fois qui vous êtes.
 again-other-way = Votre compte n’a ni mot de passe ni application. Déconnectez-vous, puis reconnectez-vous comme vous êtes venu.
+again-wrong = Le mot de passe ou le code ne compte pas. Vérifiez les deux ; attendez le code suivant.
 link-for = Ce lien vous connecte en tant que { $name }. Il ne fonctionne qu’une fois.
 
 ## Passwords

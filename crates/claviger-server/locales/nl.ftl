@@ -24,6 +24,7 @@ start-again = Opnieuw beginnen
 again-title = Bent u het nog?
 again-why = Wat u gaat doen, blijft. Bewijs nog één keer wie u bent.
 again-other-way = Uw account heeft geen wachtwoord en geen app. Log uit, en weer in zoals u kwam.
+again-wrong = Wachtwoord of code telt niet. Controleer beide; wacht op de volgende code.
 link-for = Met deze link logt u in als { $name }. Hij werkt één keer.
 
 ## Passwords

@@ -59,6 +59,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(user::show, user::update, user::delete))
         .routes(routes!(user::put_by_external_id))
         .routes(routes!(user::reset_password))
+        .routes(routes!(user::remove_second_factor))
         .routes(routes!(portal_session::create))
         .routes(routes!(service_account::list, service_account::create))
         .routes(routes!(service_account::show, service_account::update, service_account::delete))

@@ -46,6 +46,11 @@ enum Command {
     },
     /// Make a link on which they choose a new password; it goes to stdout, this once
     ResetPassword(ResetPassword),
+    /// Remove the authenticator app of somebody who lost it, with its recovery codes; ends all their sessions
+    RemoveSecondFactor {
+        /// user_…
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -186,6 +191,10 @@ pub(crate) fn run(User { remote, command }: User) -> Result<ExitCode, Failure> {
             let body = Body::new().with("expires_in_hours", expires_in_hours).json();
             let answer = service.post(&["users", &id, "password-reset"], &body)?;
             link::shown(&service, &answer, "Whoever opens it chooses the user's password: give it to them alone.")?;
+        }
+        Command::RemoveSecondFactor { id } => {
+            service.delete(&["users", &id, "second-factor"])?;
+            output::note("Signing in asks for no code until they set up an app again. All their sessions ended.");
         }
     }
     Ok(ExitCode::SUCCESS)

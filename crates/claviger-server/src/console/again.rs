@@ -11,7 +11,7 @@ use claviger_core::{Authenticators, SignInMethod};
 use super::{
     form::SessionForm,
     page::{Frame, go, page, page_with},
-    sign_in::{Next, presented},
+    sign_in::{Next, Second, presented},
     trouble::Trouble,
     visit::{SignedIn, Visit},
 };
@@ -28,11 +28,12 @@ pub(super) struct AgainPage {
     pub(super) failed: bool,
 }
 
-/// What somebody can be asked for. An account without either signs out and in again by its own way.
+/// What somebody can be asked for: all that signing in asks for. An account without either signs out and in again by its own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     Password,
     Code,
+    Both,
     /// The outside provider by which they came.
     Provider,
     Nothing,
@@ -40,14 +41,22 @@ pub(super) enum Asked {
 
 impl Asked {
     fn of(user: &Authenticators, session: &Session, app: &App) -> Self {
-        if session.found().session.method == SignInMethod::OpenIdConnect && app.provider.is_some() {
-            return Self::Provider;
-        }
+        let came_by_provider = session.found().session.method == SignInMethod::OpenIdConnect && app.provider.is_some();
         match (&user.password, &user.totp) {
-            (Some(_), _) => Self::Password,
+            (Some(_), Some(_)) => Self::Both,
             (None, Some(_)) => Self::Code,
+            _ if came_by_provider => Self::Provider,
+            (Some(_), None) => Self::Password,
             (None, None) => Self::Nothing,
         }
+    }
+
+    pub(super) fn wants_password(self) -> bool {
+        matches!(self, Self::Password | Self::Both)
+    }
+
+    pub(super) fn wants_code(self) -> bool {
+        matches!(self, Self::Code | Self::Both)
     }
 }
 
@@ -64,32 +73,35 @@ pub(crate) async fn show(
     Ok(page(&AgainPage { frame, next: next.path(), asked, provider, failed: false }, []))
 }
 
-/// `POST /sign-in/again` with `password` or `code`.
+/// `POST /sign-in/again` with `password`, `code` or both.
 pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
     let SessionForm { fields, visit, session } = form;
     let user = app.user_of(&session).await?;
     let attempt = app.attempt_in(&session, &visit);
     app.throttle.attempt(&attempt, app.now()).map_err(Trouble::Throttled)?;
     let asked = Asked::of(&user, &session, &app);
-    let step = app.totp_step(&user, fields.value("code"));
-    let proven = match asked {
-        Asked::Password => app.password_matches(presented(&fields), user.password.clone()).await?,
-        Asked::Code => step.is_some(),
+    if asked.wants_code() {
+        app.throttle.attempt_second_factor(&attempt, app.now()).map_err(Trouble::Throttled)?;
+    }
+    let first = match asked {
+        Asked::Password | Asked::Both => app.password_matches(presented(&fields), user.password.clone()).await?,
+        Asked::Code => true,
         Asked::Provider | Asked::Nothing => false,
     };
+    let second = match asked {
+        Asked::Code | Asked::Both => app.second_factor(&user, fields.value("code")),
+        Asked::Password | Asked::Provider | Asked::Nothing => Some((SignInMethod::Password, Second::None)),
+    };
     let now = app.now();
-    let method = if asked == Asked::Code { SignInMethod::Totp } else { SignInMethod::Password };
-    let (new, secret, event) = session.found().session.clone().prove(method, now, &mut app.rng());
     let failed = || {
         let frame = Frame::of(&session, &visit, &app);
         let page = AgainPage { frame, next: fields.next(), asked, provider: app.provider_name(), failed: true };
         Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &page, []))
     };
-    if !proven {
-        return failed();
-    }
+    let Some((method, second)) = second.filter(|_| first) else { return failed() };
+    let (new, secret, event) = session.found().session.clone().prove(method, now, &mut app.rng());
     let mut tx = app.store.begin(session.by()).await?;
-    if asked == Asked::Code && !tx.use_totp_step(user.user, step.unwrap_or(i64::MIN)).await? {
+    if !second.use_up(&app, &mut tx, &user, now).await? {
         return failed();
     }
     if !tx.renew_session(&new, &app.peppers.digest(&secret.hash())).await? {

@@ -137,8 +137,15 @@ async fn prove(
     let mut tx = app.store.begin(session.by()).await?;
     let identity = tx.identity(&provider.at.issuer, &claims.subject).await?;
     let is_them = identity.is_some_and(|identity| identity.user == session.user());
-    if !is_them || !claims.proves_again(departure.at) {
-        let reason = if is_them { "proof_too_old" } else { "another_user" };
+    // Who set up a second factor here is asked for it, which the page that asks again does.
+    let user = tx.authenticators(session.user()).await?;
+    let wants_more = user.is_none_or(|user| user.totp.is_some());
+    if !is_them || wants_more || !claims.proves_again(departure.at) {
+        let reason = match (is_them, wants_more) {
+            (false, _) => "another_user",
+            (true, true) => "second_factor_missing",
+            (true, false) => "proof_too_old",
+        };
         tell_refusal(app, visit, provider, &claims.subject, Some(session.user()), reason);
         return Err(Trouble::Provider(ProviderTrouble::NotProven));
     }

@@ -67,7 +67,7 @@ fn form(app: &App, visit: &Visit, next: String, failed: bool) -> Response {
 
 impl App {
     /// What a code would use up: a step of time, or else, as it looks, a recovery code.
-    fn second_factor(&self, user: &Authenticators, code: &str) -> Option<(SignInMethod, Second)> {
+    pub(super) fn second_factor(&self, user: &Authenticators, code: &str) -> Option<(SignInMethod, Second)> {
         if let Some(code) = presented_recovery_code(code) {
             return Some((SignInMethod::RecoveryCode, Second::RecoveryCode(code)));
         }

@@ -54,9 +54,11 @@ pub(crate) async fn show(
 pub(crate) async fn change_password(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
     let SessionForm { fields, visit, session } = form;
     let user = app.user_of(&session).await?;
-    if user.password.is_none() {
+    // The session is fresh afterwards, which a password alone makes no session of who has an app.
+    if user.password.is_none() || user.totp.is_some() {
         must_be_fresh(&app, &session)?;
-    } else {
+    }
+    if user.password.is_some() {
         let attempt = app.attempt_in(&session, &visit);
         app.throttle.attempt(&attempt, app.now()).map_err(Trouble::Throttled)?;
         if !app.password_matches(presented(&fields), user.password.clone()).await? {

@@ -10,7 +10,9 @@ use axum::{
 use claviger_core::{
     Actor, Authenticators, By, Email, Event, NewSession, Password, Session as Stored, SessionEnd, SignInMethod,
 };
+use claviger_store::{StoreError, Tx};
 use claviger_token::Secret;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
@@ -124,6 +126,32 @@ pub(super) enum Second {
     RecoveryCode(Secret),
 }
 
+impl Second {
+    /// Uses it up, and tells whether it was still there.
+    pub(super) async fn use_up(
+        self,
+        app: &App,
+        tx: &mut Tx<'_>,
+        user: &Authenticators,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::None => Ok(true),
+            Self::Step(step) => tx.use_totp_step(user.user, step).await,
+            Self::RecoveryCode(code) => {
+                let mut left = None;
+                for digest in app.recovery_code_digests(user.user, &code) {
+                    left = left.or(tx.use_recovery_code(user.user, digest, now).await?);
+                }
+                if let Some(left) = left {
+                    tx.also(user.recovery_code_used(left));
+                }
+                Ok(left.is_some())
+            }
+        }
+    }
+}
+
 /// Starts a session for somebody who proved who they are, in one transaction with what that uses up: the cookies to set, or
 /// nothing if it was used up already, or if the account is not as it was.
 pub(super) async fn open(
@@ -144,21 +172,8 @@ pub(super) async fn open(
     if !tx.authenticators(user.user).await?.is_some_and(|current| is_same(&current, user)) {
         return Ok(None);
     }
-    match second {
-        Second::None => {}
-        Second::Step(step) => {
-            if !tx.use_totp_step(user.user, step).await? {
-                return Ok(None);
-            }
-        }
-        Second::RecoveryCode(code) => {
-            let mut left = None;
-            for digest in app.recovery_code_digests(user.user, &code) {
-                left = left.or(tx.use_recovery_code(user.user, digest, now).await?);
-            }
-            let Some(left) = left else { return Ok(None) };
-            tx.also(user.recovery_code_used(left));
-        }
+    if !second.use_up(app, &mut tx, user, now).await? {
+        return Ok(None);
     }
     if let Some(before) = before
         && tx.end_session(before.user(), before.id()).await?

@@ -46,7 +46,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
             add("sign-in", page.render());
         }
         add("second factor", SecondFactorPage { frame: nobody(), next: own(), failed }.render());
-        for asked in [Asked::Password, Asked::Code, Asked::Provider, Asked::Nothing] {
+        for asked in [Asked::Password, Asked::Code, Asked::Both, Asked::Provider, Asked::Nothing] {
             let page = AgainPage { frame: somebody(), next: own(), asked, provider: own(), failed };
             add("again", page.render());
         }

@@ -7,7 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use claviger_core::{
-    CodePurpose, NewPasswordReset, NewUser, OneTimeCode, PasswordChange, Reach, User, UserByExternalId, UserChanges,
+    CodePurpose, NewPasswordReset, NewUser, OneTimeCode, PasswordChange, Reach, SessionEnd, User, UserByExternalId,
+    UserChanges,
 };
 use claviger_store::{StoreError, Tx, UserFilter};
 use claviger_token::{OrganizationId, Secret, UserId};
@@ -260,6 +261,35 @@ pub(crate) async fn reset_password(
     let kept = repeatable.remembered(StatusCode::OK, None, &concealed);
     tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Answer(PasswordReset { url: Some(link(&app, "password-reset", &secret)), ..concealed }))
+}
+
+/// Remove a user's second factor
+///
+/// For whoever lost their authenticator app and their recovery codes: signing in asks for neither until they set one up again. Ends
+/// all their sessions. It is worth all that the user can do, and so the caller must be able to give that.
+#[utoipa::path(
+    delete, path = "/v1/users/{id}/second-factor", tag = "Users", operation_id = "removeSecondFactor",
+    params(("id" = UserId, Path)),
+    responses((status = 204, description = "Gone"), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn remove_second_factor(
+    State(app): State<App>,
+    caller: Caller<WriteUsers>,
+    Id(id): Id<UserId>,
+) -> Result<StatusCode, RequestError> {
+    caller.must_reach_instance()?;
+    let mut tx = app.store.begin(caller.by()).await?;
+    let user = tx.authenticators(id).await?.ok_or(RequestError::NotFound)?;
+    must_be_able_to_let_in(&caller, &mut tx, id).await?;
+    if user.totp.is_none() {
+        return Err(RequestError::NotFound);
+    }
+    let (user, event) = user.disable_totp();
+    tx.save_authenticators(&user).await?;
+    tx.replace_recovery_codes(id, &[]).await?;
+    tx.end_sessions_of(id, None, SessionEnd::SecondFactorChanged).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Nothing if somebody else made what would be new meanwhile, perhaps this very user.

@@ -57,6 +57,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("DELETE", "/v1/users/{id}", "YPPP"),
     ("PUT", "/v1/users/by-external-id/{id}", "YPPP"),
     ("POST", "/v1/users/{id}/password-reset", "YPPP"),
+    ("DELETE", "/v1/users/{id}/second-factor", "YPPP"),
     ("GET", "/v1/service-accounts", "YYPY"),
     ("POST", "/v1/service-accounts", "YYPP"),
     ("GET", "/v1/service-accounts/{id}", "YYPY"),

@@ -3,6 +3,7 @@
 use claviger_core::CodePurpose;
 use jiff::SignedDuration;
 use reqwest::StatusCode;
+use serde_json::json;
 use totp_rs::{Builder, Secret, Totp};
 
 use crate::{
@@ -51,6 +52,10 @@ async fn half_way<'a>(app: &'a TestApp) -> Browser<'a> {
 async fn second(browser: &Browser<'_>, code: &str) -> Page {
     let fields = [("code", code), ("next", "/account/security")];
     browser.fill_in("/sign-in/second-factor", "/sign-in/second-factor", &fields).await
+}
+
+async fn again(browser: &Browser<'_>, password: &str, code: &str) -> Page {
+    browser.fill_in("/sign-in/again", "/sign-in/again", &[("password", password), ("code", code)]).await
 }
 
 fn later(app: &TestApp) {
@@ -161,11 +166,73 @@ on_both_databases! {
         let remove = async || browser.fill_in("/account/security", "/account/security/authenticator/remove", &[]).await;
         app.clock.advance(SignedDuration::from_mins(10));
         remove().await.leads_to("/sign-in/again?next=%2Faccount%2Fsecurity");
-        browser.fill_in("/sign-in/again", "/sign-in/again", &[("password", PASSWORD)]).await.leads_to("/");
+        again(&browser, PASSWORD, &codes[0]).await.leads_to("/");
         remove().await.leads_to("/account/security?changed");
         let one = Browser::new(app);
         one.sign_in(ZOE, PASSWORD).await.leads_to("/");
         assert_eq!(codes.len(), 10);
+    }
+
+    async fn who_has_an_app_proves_themselves_again_by_password_and_code(app: &TestApp) {
+        let (browser, _) = Browser::of_zoe(app).await;
+        let (authenticator, codes) = enrol(app, &browser).await;
+        app.clock.advance(SignedDuration::from_mins(10));
+        let page = browser.get("/sign-in/again").await;
+        assert!(page.html.contains("name=\"password\"") && page.html.contains("name=\"code\""), "{}", page.html);
+        let wrong = "Password or code does not count";
+        again(&browser, PASSWORD, "").await.shows(StatusCode::UNPROCESSABLE_ENTITY, wrong);
+        again(&browser, "x", &authenticator.code(app)).await.shows(StatusCode::UNPROCESSABLE_ENTITY, wrong);
+        let code = authenticator.code(app);
+        again(&browser, PASSWORD, &code).await.leads_to("/");
+        browser.get("/account/security/authenticator").await.shows(StatusCode::OK, "<svg");
+        again(&browser, PASSWORD, &code).await.shows(StatusCode::UNPROCESSABLE_ENTITY, wrong);
+        again(&browser, PASSWORD, &codes[0]).await.leads_to("/");
+        again(&browser, PASSWORD, &codes[0]).await.shows(StatusCode::UNPROCESSABLE_ENTITY, wrong);
+
+        // Another password makes a session fresh, and asks for as much before.
+        app.clock.advance(SignedDuration::from_mins(10));
+        let new = "seven lanterns under a plum";
+        let fields = [("password", PASSWORD), ("new", new), ("again", new)];
+        let change = async || browser.fill_in("/account/security", "/account/security/password", &fields).await;
+        change().await.leads_to("/sign-in/again?next=%2Faccount%2Fsecurity");
+        again(&browser, PASSWORD, &authenticator.code(app)).await.leads_to("/");
+        change().await.leads_to("/account/security?changed");
+    }
+
+    async fn who_holds_an_open_session_and_the_password_cannot_try_many_codes(app: &TestApp) {
+        let (browser, _) = Browser::of_zoe(app).await;
+        enrol(app, &browser).await;
+        for _ in 0..10 {
+            assert_eq!(again(&browser, PASSWORD, "000000").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        again(&browser, PASSWORD, "000000").await.shows(StatusCode::TOO_MANY_REQUESTS, "Too many tries");
+    }
+
+    async fn an_app_that_was_lost_is_removed_by_who_may_let_its_user_in(app: &TestApp) {
+        let (browser, zoe) = Browser::of_zoe(app).await;
+        let path = format!("/v1/users/{zoe}/second-factor");
+        app.root().delete(&path).await.problem(StatusCode::NOT_FOUND, "not_found");
+        enrol(app, &browser).await;
+        app.declare_invoices().await;
+        let itself = app.root().get("/v1/token").await.expect(StatusCode::OK);
+        let default = itself["organization"]["id"].as_str().unwrap();
+        let member = format!("/v1/organizations/{default}/members/{zoe}");
+        app.root().put(&member, json!({ "roles": [], "permissions": ["invoices:read"] })).await.expect(StatusCode::CREATED);
+        let account = app.account_in(default, &[]).await;
+        let give = json!({ "principal_id": account, "permission": "claviger:users:write", "scope": "instance" });
+        app.root().post("/v1/assignments", give).await.expect(StatusCode::CREATED);
+        let weak = app.key(&account, &["claviger:users:write"], json!({})).await;
+        let refused = app.client(&weak.token).delete(&path).await;
+        assert_eq!(refused.problem(StatusCode::FORBIDDEN, "permission_missing")["permission"], "invoices:read");
+        browser.get("/").await.shows(StatusCode::OK, "Hello");
+
+        app.root().delete(&path).await.expect(StatusCode::NO_CONTENT);
+        browser.get("/").await.leads_to("/sign-in?next=%2F");
+        browser.sign_in(ZOE, PASSWORD).await.leads_to("/");
+        assert_eq!(app.app.store.recovery_codes_left(zoe).await.unwrap(), 0);
+        let trail = app.audit_trail(&zoe.to_string()).await;
+        assert!(trail.iter().any(|action| action == "totp.disabled"), "{trail:?}");
+        app.root().delete(&path).await.problem(StatusCode::NOT_FOUND, "not_found");
     }
 
     async fn a_seed_that_was_sealed_for_another_is_refused(app: &TestApp) {

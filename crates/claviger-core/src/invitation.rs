@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     assignment::Granted,
     audit::{Action, Chain, Event, Touched},
-    builtin::permission::{GRANTS_WRITE, MEMBERS_WRITE},
+    builtin::permission::{GRANTS_WRITE, MEMBERS_WRITE, USERS_WRITE},
     email::Email,
     invalid::{FieldErrors, Rejection},
     link_code::link_code,
@@ -78,7 +78,7 @@ pub struct NewInvitation {
     pub expires_in_days: Option<u32>,
 }
 
-/// What whoever invited may do there by now.
+/// What whoever made a link, such as an invitation's, may do by now where it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inviter {
     /// The operator, who could change the database as well.
@@ -200,6 +200,16 @@ impl Invitation {
 }
 
 impl Inviter {
+    /// Whether a link of theirs may still let somebody in as a user who holds `held`: they could make it now. Of this, what they
+    /// hold is what they hold with instance scope.
+    pub fn may_still_let_in(&self, held: &PermissionSet) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Gone => false,
+            Self::Holds(own) => own.contains(USERS_WRITE) && (held.is_subset(own) || own.contains(GRANTS_WRITE)),
+        }
+    }
+
     fn must_still_give(&self, given: &[(Granted, PermissionSet)]) -> Result<(), Rejection> {
         let able = match self {
             Self::Operator => true,
@@ -234,6 +244,21 @@ mod tests {
     use crate::fixtures::{at, elsewhere, now, rng, said, set};
 
     const DAY: i64 = 24 * 3600;
+
+    #[test]
+    fn a_link_lets_in_as_long_as_its_maker_could() {
+        let check = |inviter: Inviter, held: &str, expected| {
+            assert_eq!(inviter.may_still_let_in(&set(held)), expected, "{inviter:?} {held}");
+        };
+        let holds = |held: &str| Inviter::Holds(set(held));
+        check(Inviter::Operator, "a", true);
+        check(Inviter::Gone, "", false);
+        check(holds(USERS_WRITE), "", true);
+        check(holds(USERS_WRITE), "a", false);
+        check(holds("a"), "a", false);
+        check(holds(&format!("a {USERS_WRITE}")), "a", true);
+        check(holds(&format!("{GRANTS_WRITE} {USERS_WRITE}")), "a", true);
+    }
 
     fn given() -> Vec<(Granted, PermissionSet)> {
         let role = Granted::Role { id: RoleId::generate(now(), &mut rng()), name: "reader".to_owned() };

@@ -90,7 +90,8 @@ impl App {
             Some(user) => user,
             None => self.new_user(tx, &invitation, name, now).await?,
         };
-        let inviter = inviter(tx, &invitation, &organization).await?;
+        let mut view = tx.within(Reach::Instance);
+        let inviter = inviter(&mut view, &invitation.created_by, Some(&organization)).await?;
         let given = brought(tx, &invitation).await?;
         let (invitation, event) = invitation.accept(user.id, &inviter, &given, now)?;
         tx.save_invitation(&invitation).await?;
@@ -173,13 +174,16 @@ impl App {
     }
 }
 
-/// What whoever made the invitation may do there by now.
-async fn inviter(tx: &mut Tx<'_>, invitation: &Invitation, organization: &Organization) -> Result<Inviter, StoreError> {
-    if invitation.created_by == Actor::Operator.id() {
+/// What whoever made a link may do by now: in one organization, or (`None`) with instance scope.
+pub(crate) async fn inviter(
+    view: &mut View<'_>,
+    created_by: &str,
+    organization: Option<&Organization>,
+) -> Result<Inviter, StoreError> {
+    if created_by == Actor::Operator.id() {
         return Ok(Inviter::Operator);
     }
-    let Ok(principal) = invitation.created_by.parse::<PrincipalId>() else { return Ok(Inviter::Gone) };
-    let mut view = tx.within(Reach::Instance);
+    let Ok(principal) = created_by.parse::<PrincipalId>() else { return Ok(Inviter::Gone) };
     let disabled = match principal {
         PrincipalId::User(id) => view.user(id).await?.map(|user| user.disabled_at.is_some()),
         PrincipalId::ServiceAccount(id) => view.service_account(id).await?.map(|account| account.disabled_at.is_some()),
@@ -187,8 +191,13 @@ async fn inviter(tx: &mut Tx<'_>, invitation: &Invitation, organization: &Organi
     if disabled != Some(false) {
         return Ok(Inviter::Gone);
     }
-    let held = view.held(principal, organization.id).await?.masked_by(&organization.effective_ceiling());
-    Ok(Inviter::Holds(held.union(&view.held_everywhere(principal).await?)))
+    let there = match organization {
+        Some(organization) => {
+            view.held(principal, organization.id).await?.masked_by(&organization.effective_ceiling())
+        }
+        None => PermissionSet::default(),
+    };
+    Ok(Inviter::Holds(there.union(&view.held_everywhere(principal).await?)))
 }
 
 /// What the invitation brings by now: a role that is gone, and a permission that no API declares any more, is nobody's.

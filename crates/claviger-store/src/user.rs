@@ -103,7 +103,8 @@ impl Tx<'_> {
         self.execute(bound(update, new)).await.map(drop)
     }
 
-    /// Ends the sessions of a user and voids their links: whoever is disabled is out at once.
+    /// Ends the sessions of a user and voids their links: whoever is disabled is out at once, and so is whoever was meant by
+    /// another address or external id.
     pub async fn shut_out_user(&mut self, id: UserId) -> Result<(), StoreError> {
         for table in ["session", "one_time_code"] {
             self.execute(sql(&format!("DELETE FROM {table} WHERE person = $1")).bind(text(id))).await?;

@@ -7,7 +7,8 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use claviger_core::{CodePurpose, PasswordChange, SessionEnd, SignInMethod};
+use claviger_core::{CodePurpose, OneTimeCode, PasswordChange, Reach, SessionEnd, SignInMethod};
+use claviger_store::View;
 
 use super::{
     form::VisitForm,
@@ -18,7 +19,7 @@ use super::{
     trouble::Trouble,
     visit::Visit,
 };
-use crate::{app::App, cookies::Cookie};
+use crate::{accepting::inviter, app::App, cookies::Cookie};
 
 #[derive(Template)]
 #[template(path = "password_reset.html")]
@@ -39,6 +40,7 @@ pub(crate) async fn show(
         return moved;
     }
     let (code, _) = app.code_of(&visit, CodePurpose::PasswordReset).await?;
+    must_still_let_in(&mut app.store.within(Reach::Instance), &code).await?;
     let user = app.store.authenticators(code.user).await?.filter(|user| !user.disabled).ok_or(Trouble::Link)?;
     Ok(form(&app, &visit, user.email, None))
 }
@@ -56,6 +58,7 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
     let (by, now) = (by_link(&code, &visit), app.now());
     let mut tx = app.store.begin(&by).await?;
     let current = tx.authenticators(code.user).await?.filter(|user| !user.disabled).ok_or(Trouble::Link)?;
+    must_still_let_in(&mut tx.within(Reach::Instance), &code).await?;
     let used = tx.redeem_one_time_code(CodePurpose::PasswordReset, &digest, now).await?;
     used.ok_or(Trouble::Link)?;
     let (user, event) = current.set_password(hash, PasswordChange::Reset, now);
@@ -66,6 +69,13 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
     let mut response = first_factor_proven(&app, &visit, session, user, SignInMethod::Password, "/").await?;
     response.headers_mut().append(axum::http::header::SET_COOKIE, Cookie::Code.clear(visit.secure));
     Ok(response)
+}
+
+/// A link lets in nobody as whom its maker could not let anybody in by now.
+async fn must_still_let_in(view: &mut View<'_>, code: &OneTimeCode) -> Result<(), Trouble> {
+    let held = view.held_anywhere(code.user.into()).await?;
+    let maker = inviter(view, &code.created_by, None).await?;
+    if maker.may_still_let_in(&held) { Ok(()) } else { Err(Trouble::Link) }
 }
 
 fn form(app: &App, visit: &Visit, email: String, wrong: Option<&'static str>) -> Response {

@@ -169,7 +169,7 @@ pub(crate) async fn show(
 /// Change a user
 ///
 /// Another address or external id, and letting a disabled user in again, give what the user holds to whoever is meant from
-/// then on: the caller must be able to give it.
+/// then on: the caller must be able to give it. Another address or external id ends the user's sessions and voids their links.
 #[utoipa::path(
     patch, path = "/v1/users/{id}", tag = "Users", operation_id = "updateUser",
     params(("id" = UserId, Path)), request_body = UserChanges,
@@ -327,11 +327,12 @@ async fn change(
     if new == old {
         return Ok(new);
     }
-    if new.gives_access_beyond(&old) {
+    let is_another = new.gives_access_beyond(&old);
+    if is_another {
         must_be_able_to_let_in(caller, &mut tx, new.id).await?;
     }
     tx.save_user(&new).await?;
-    if new.disabled_at.is_some() {
+    if is_another || new.disabled_at.is_some() {
         tx.shut_out_user(new.id).await?;
     }
     tx.commit(event, app.now(), &mut app.rng()).await?;

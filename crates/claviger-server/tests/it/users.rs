@@ -181,6 +181,65 @@ on_both_databases! {
         by_id.problem(StatusCode::FORBIDDEN, "permission_missing");
     }
 
+    async fn a_link_to_a_new_password_lets_in_as_long_as_its_maker_could(app: &TestApp) {
+        app.declare_invoices().await;
+        let default = text(&app.root().get("/v1/token").await.expect(StatusCode::OK)["organization"]["id"]);
+        let account = app.account_in(&default, &[]).await;
+        let give = json!({ "principal_id": account, "permission": "claviger:users:write", "scope": "instance" });
+        let given = text(&app.root().post("/v1/assignments", give).await.expect(StatusCode::CREATED)["id"]);
+        let key = app.key(&account, &["claviger:users:write"], json!({})).await;
+        let alice = app.user("alice@acme.test").await;
+        let made = app.client(&key.token).post(&format!("/v1/users/{alice}/password-reset"), json!({})).await;
+        let link = text(&made.expect(StatusCode::OK)["url"]).replace(crate::app::PUBLIC_URL, "");
+        let browser = Browser::new(app);
+        browser.get(&link).await.leads_to("/password-reset");
+        let form = browser.get("/password-reset").await;
+        let submit = async || {
+            let fields = [("csrf", form.field("csrf")), ("new", PASSWORD.to_owned()), ("again", PASSWORD.to_owned())];
+            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+            browser.post("/password-reset", &fields).await
+        };
+        let check = async |works: bool| {
+            let expected = if works { StatusCode::OK } else { StatusCode::GONE };
+            assert_eq!(browser.get("/password-reset").await.status, expected);
+            if !works {
+                submit().await.shows(StatusCode::GONE, "used already");
+            }
+        };
+        check(true).await;
+        let member = format!("/v1/organizations/{default}/members/{alice}");
+        let rights = json!({ "roles": [], "permissions": ["invoices:read"] });
+        app.root().put(&member, rights).await.expect(StatusCode::CREATED);
+        check(false).await;
+        app.root().delete(&member).await.expect(StatusCode::NO_CONTENT);
+        check(true).await;
+        for (disabled, works) in [(true, false), (false, true)] {
+            let path = format!("/v1/service-accounts/{account}");
+            app.root().patch(&path, json!({ "disabled": disabled })).await.expect(StatusCode::OK);
+            check(works).await;
+        }
+        app.root().delete(&format!("/v1/assignments/{given}")).await.expect(StatusCode::NO_CONTENT);
+        check(false).await;
+    }
+
+    async fn whoever_was_signed_in_is_out_once_the_account_means_somebody_else(app: &TestApp) {
+        let (mut browser, zoe) = Browser::of_zoe(app).await;
+        let path = format!("/v1/users/{zoe}");
+        let patch = async |change: Value| app.root().patch(&path, change).await.expect(StatusCode::OK);
+        patch(json!({ "name": "Z", "email": "ZOE@acme.test", "metadata": { "a": 1 } })).await;
+        browser.get("/").await.shows(StatusCode::OK, "Hello");
+        for change in [json!({ "external_id": "7" }), json!({ "email": "zoe@globex.test" })] {
+            let made = app.root().post(&format!("{path}/password-reset"), json!({})).await.expect(StatusCode::OK);
+            let link = text(&made["url"]).replace(crate::app::PUBLIC_URL, "");
+            patch(change).await;
+            browser.get("/").await.leads_to("/sign-in?next=%2F");
+            browser.get(&link).await.leads_to("/password-reset");
+            browser.get("/password-reset").await.shows(StatusCode::GONE, "used already");
+            browser = Browser::new(app);
+            browser.sign_in("zoe@acme.test", PASSWORD).await;
+        }
+    }
+
     async fn a_user_who_is_made_with_a_password_signs_in_with_it(app: &TestApp) {
         let body = |password: &str| json!({ "email": "kim@acme.test", "name": "Kim", "password": password });
         app.root().post("/v1/users", body("short")).await.wrong("/password", "password_too_short");

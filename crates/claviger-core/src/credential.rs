@@ -239,8 +239,8 @@ impl CredentialChanges {
 }
 
 impl Credential {
-    /// Changes what `changes` names. Taking something away raises the epoch; what is given needs the approval anew where one
-    /// is wanted. `by` is who changes it.
+    /// Changes what `changes` names. Taking something away raises the epoch; what is given, be it more time, needs the approval
+    /// anew where one is wanted, which whoever governs gives with the change. `by` is who changes it.
     pub fn update(
         self,
         changes: CredentialChanges,
@@ -285,7 +285,7 @@ impl Credential {
             if !disabled {
                 self.must_be_theirs_to_enable(context, &by)?;
             }
-            (new.disabled_at, new.disabled_by) = disabled.then_some((now, by)).unzip();
+            (new.disabled_at, new.disabled_by) = disabled.then_some((now, by.clone())).unzip();
             change = if disabled { Change::Disabled } else { Change::Enabled };
         }
         if !self.is_within(&new) {
@@ -300,8 +300,11 @@ impl Credential {
             let message = "it waits for an approval as it is; make another that may do more";
             return Err(Rejection::conflict("pending_approval", message));
         }
-        if policy.wants_approval(self.id) && !new.reaches_within(&self) {
-            new.approval = Some(Approval::Pending { since: now });
+        if policy.wants_approval(self.id) && !new.lasts_within(&self) {
+            new.approval = Some(match context.governs {
+                true => Approval::Given { at: now, by },
+                false => Approval::Pending { since: now },
+            });
         }
         let event = new.event(change, json!({ "before": self.told(), "after": new.told() }));
         Ok((new, event))
@@ -477,17 +480,16 @@ impl Credential {
 
     /// Whether everything that this one can do, `other` can do too.
     fn is_within(&self, other: &Self) -> bool {
-        self.reaches_within(other)
-            && bounded(self.expires_at.as_ref(), other.expires_at.as_ref(), |own, other| own <= other)
-            && bounded(self.not_before.as_ref(), other.not_before.as_ref(), |own, other| own >= other)
-            && (self.disabled_at.is_some() || other.disabled_at.is_none())
+        self.lasts_within(other) && (self.disabled_at.is_some() || other.disabled_at.is_none())
     }
 
-    /// The same without time: permissions, objects and networks.
-    fn reaches_within(&self, other: &Self) -> bool {
+    /// The same if neither were stopped: permissions, objects, networks and time.
+    fn lasts_within(&self, other: &Self) -> bool {
         self.permissions.is_within(&other.permissions)
             && bounded(self.objects.as_ref(), other.objects.as_ref(), ObjectSet::is_within)
             && bounded(self.networks.as_ref(), other.networks.as_ref(), NetworkSet::is_within)
+            && bounded(self.expires_at.as_ref(), other.expires_at.as_ref(), |own, other| own <= other)
+            && bounded(self.not_before.as_ref(), other.not_before.as_ref(), |own, other| own >= other)
     }
 
     pub(crate) fn reach<'a>(&'a self, context: &IssuingContext<'a>) -> Widening<'a> {

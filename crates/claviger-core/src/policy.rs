@@ -26,7 +26,7 @@ pub struct Policy {
     pub expiry_required: bool,
     /// The kinds of credential that may be made; `null`: all.
     pub allowed_kinds: Option<Vec<Kind>>,
-    /// Whether new personal access tokens wait for an approval.
+    /// Whether personal access tokens wait for an approval: new ones, and those that get more rights or time than they had.
     pub approval_required: bool,
     /// The networks from which credentials may be used; `null`: all.
     pub allowed_networks: Option<NetworkSet>,
@@ -192,7 +192,7 @@ impl Policy {
         Err(Rejection::conflict("kind_not_allowed", message))
     }
 
-    /// Whether a new credential of this kind waits for an approval.
+    /// Whether a new credential of this kind, or one that gets more than it had, waits for an approval.
     pub(crate) fn wants_approval(&self, id: CredentialId) -> bool {
         self.approval_required && Kind::of(id) == Kind::PersonalAccessToken
     }

@@ -342,6 +342,41 @@ fn whoever_cannot_do_it_may_narrow_but_neither_widen_nor_restart() {
 }
 
 #[test]
+fn more_than_was_approved_waits_again_unless_who_governs_gives_it() {
+    let mut world = World::new();
+    world.organization.policy.approval_required = true;
+    let id = claviger_token::PersonalAccessTokenId::generate(now(), &mut rng()).into();
+    let given = |by: &str| Some(Approval::Given { at: at(1), by: by.to_owned() });
+    let body = json!({
+        "permissions": ["invoices:read"], "objects": ["base:a"], "allowed_networks": ["10.0.0.0/8"], "not_before": at(5),
+        "expires_at": at(100),
+    });
+    let check = |approval: Option<Approval>, members: serde_json::Value, waits: bool| {
+        let token = Credential { id, approval: approval.clone(), ..world.key(body.clone()) };
+        let update = |governs| {
+            let context = IssuingContext { governs, ..world.asked_by(Grantor::Itself) };
+            let changed = token.clone().update(changes(members.clone()), &context, "zoe".to_owned(), at(2));
+            changed.unwrap().0.approval
+        };
+        let (pending, own) = (Approval::Pending { since: at(2) }, Approval::Given { at: at(2), by: "zoe".to_owned() });
+        assert_eq!(update(false), if waits { Some(pending) } else { approval.clone() }, "{members}");
+        assert_eq!(update(true), if waits { Some(own) } else { approval.clone() }, "{members}");
+    };
+    // What was made before an approval was wanted is approved as it was.
+    for approval in [given("admin"), None] {
+        let check = |members, waits| check(approval.clone(), members, waits);
+        check(json!({ "name": "x", "metadata": { "a": 1 } }), false);
+        check(json!({ "permissions": [], "objects": ["base:a"], "expires_at": at(50), "not_before": at(6) }), false);
+        check(json!({ "permissions": ["invoices:write"] }), true);
+        check(json!({ "objects": null }), true);
+        check(json!({ "allowed_networks": ["10.0.0.0/8", "192.0.2.0/24"] }), true);
+        check(json!({ "expires_at": at(101) }), true);
+        check(json!({ "not_before": null }), true);
+        check(json!({ "disabled": true }), false);
+    }
+}
+
+#[test]
 fn a_key_ends_once_and_its_reason_stays() {
     let world = World::new();
     let (revoked, event) = world.key(json!({})).revoke(RevokeReason::Compromised, at(5)).unwrap();

@@ -179,7 +179,8 @@ pub(crate) async fn show(
 /// Change a personal access token
 ///
 /// What it loses, it loses at once; what it gains, the caller must be able to give. What somebody else disabled, its user enables
-/// again only with `claviger:credentials:write` (403 `disabled_by_another`).
+/// again only with `claviger:credentials:write` (403 `disabled_by_another`). Where the organization's policy wants an approval, more
+/// rights or a later end wait for one, unless the caller could give it.
 #[utoipa::path(
     patch, path = "/v1/personal-access-tokens/{id}", tag = "Personal access tokens", operation_id = "updatePersonalAccessToken",
     params(("id" = PersonalAccessTokenId, Path)), request_body = CredentialChanges,

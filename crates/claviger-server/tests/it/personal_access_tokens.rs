@@ -263,6 +263,7 @@ on_both_databases! {
     async fn a_new_token_waits_for_the_approval_that_policy_wants(app: &TestApp) {
         let alice = alice(app).await;
         let old = alice.token(&[READ], json!({})).await;
+        let browser = Browser::of(&alice).await;
         let policy = format!("/v1/organizations/{}/policy", alice.organization);
         app.root().patch(&policy, json!({ "approval_required": true })).await.expect(StatusCode::OK);
         let (good, bad) = (alice.token(&[READ], json!({})).await, alice.token(&[READ], json!({})).await);
@@ -279,11 +280,22 @@ on_both_databases! {
         app.root().post(&path(&bad, "/approve"), json!({})).await.problem(StatusCode::CONFLICT, "revoked");
         app.root().post(&path(&good, "/approve"), json!({})).await.problem(StatusCode::CONFLICT, "not_pending");
 
-        // More than was approved waits again, and less does not.
-        app.root().patch(&path(&good, ""), json!({ "permissions": [] })).await.expect(StatusCode::OK);
-        assert_eq!(app.code(&good.token).await, "valid");
-        app.root().patch(&path(&good, ""), json!({ "permissions": [READ, WRITE] })).await.expect(StatusCode::OK);
-        assert_eq!(app.code(&good.token).await, "pending_approval");
+        // More than was approved waits again, be it time alone, and less does not.
+        let change = async |key: &Key, body: Value| {
+            browser.send(Method::PATCH, &path(key, ""), Some(body)).await.expect(StatusCode::OK);
+            app.code(&key.token).await
+        };
+        let days = |days: i64| json!({ "expires_at": app.app.now() + SignedDuration::from_hours(24 * days) });
+        assert_eq!(change(&good, json!({ "permissions": [] })).await, "valid");
+        assert_eq!(change(&good, days(10)).await, "valid");
+        for more in [json!({ "permissions": [READ, WRITE] }), days(100)] {
+            assert_eq!(change(&good, more).await, "pending_approval");
+            app.root().post(&path(&good, "/approve"), json!({})).await.expect(StatusCode::OK);
+        }
+        assert_eq!(change(&old, days(100)).await, "pending_approval", "also of one that needed no approval when it was made");
+        // Who governs approves what they give.
+        let given = app.root().patch(&path(&good, ""), days(200)).await.expect(StatusCode::OK);
+        assert_eq!((&given["status"], app.code(&good.token).await), (&json!("active"), "valid".to_owned()));
     }
 
     async fn members_name_objects_where_policy_wants_it_and_admins_need_not(app: &TestApp) {

@@ -464,7 +464,8 @@ impl Credential {
         if context.governs || self.disabled_by.as_deref() == Some(by) {
             return Ok(());
         }
-        let message = format!("somebody who governs the organization stopped this {}; ask them to enable it", self.noun());
+        let message =
+            format!("somebody who governs the organization stopped this {}; ask them to enable it", self.noun());
         Err(Rejection::Withheld { code: "disabled_by_another", permission: CREDENTIALS_WRITE, message })
     }
 

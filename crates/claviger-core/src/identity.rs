@@ -273,7 +273,10 @@ mod tests {
         assert_eq!((event.action, &event.details), (Action::IdentityLinked, &json!({ "issuer": ISSUER })));
         assert_eq!(event.personal, Some(json!({ "subject": "42" })));
         let (_, event) = Identity::take(ISSUER, "42", alice().id, &[], at(1));
-        assert_eq!((&event.details["took_claimed_address"], &event.details["ended_credential_count"]), (&json!(true), &json!(0)));
+        assert_eq!(
+            (&event.details["took_claimed_address"], &event.details["ended_credential_count"]),
+            (&json!(true), &json!(0))
+        );
         assert_eq!(event.touched, [Touched::Principal(alice().id.into())]);
         let failed = Identity::not_admitted(ISSUER, None, NotAdmitted::Unknown.as_str());
         assert_eq!((failed.target.as_str(), &failed.personal), (ISSUER, &None));

@@ -149,16 +149,8 @@ impl User {
         errors.finish()?;
         let (Some(email), Some(metadata)) = (email, metadata) else { return Err(Rejection::Invalid(Vec::new())) };
         let id = UserId::generate(now, rng);
-        let user = Self {
-            id,
-            email,
-            email_claimed: false,
-            name,
-            external_id,
-            metadata,
-            disabled_at: None,
-            created_at: now,
-        };
+        let user =
+            Self { id, email, email_claimed: false, name, external_id, metadata, disabled_at: None, created_at: now };
         let event = user.event(Action::UserCreated, json!({}), Some(user.told()));
         Ok((user, event))
     }

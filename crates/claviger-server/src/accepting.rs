@@ -192,9 +192,7 @@ pub(crate) async fn inviter(
         return Ok(Inviter::Gone);
     }
     let there = match organization {
-        Some(organization) => {
-            view.held(principal, organization.id).await?.masked_by(&organization.effective_ceiling())
-        }
+        Some(organization) => view.held(principal, organization.id).await?.masked_by(&organization.effective_ceiling()),
         None => PermissionSet::default(),
     };
     Ok(Inviter::Holds(there.union(&view.held_everywhere(principal).await?)))

@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// The columns of [`read`], under the alias `p`.
-pub(crate) const COLUMNS: &str = "p.id, p.email, p.email_claimed, p.name, p.external_id, p.metadata, p.disabled_at, p.created_at";
+pub(crate) const COLUMNS: &str =
+    "p.id, p.email, p.email_claimed, p.name, p.external_id, p.metadata, p.disabled_at, p.created_at";
 
 /// In address, name or external id.
 pub(crate) const CONTAINS: &str =
@@ -115,7 +116,8 @@ impl Tx<'_> {
     /// Gives a claimed address to whom it belongs: everything by which whoever claimed it could come back is gone, and every
     /// credential that they made or had made ends. Tells which did.
     pub async fn take_claimed_user(&mut self, id: UserId, now: Timestamp) -> Result<Vec<CredentialId>, StoreError> {
-        let take = sql("UPDATE person SET email_claimed = 0, password = NULL, password_set_at = NULL, totp_seed = NULL,
+        let take =
+            sql("UPDATE person SET email_claimed = 0, password = NULL, password_set_at = NULL, totp_seed = NULL,
                           totp_confirmed_at = NULL, totp_step = NULL WHERE id = $1");
         self.execute(take.bind(text(id))).await?;
         self.replace_recovery_codes(id, &[]).await?;

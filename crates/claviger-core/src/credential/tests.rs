@@ -152,7 +152,8 @@ fn limits_change_without_an_end_for_what_was_made_from_the_key() {
     let context = world.asked_by(Grantor::Operator);
     let key = Credential { limits: limits(10, 9), ..world.key(json!({})) };
     let check = |changes, expected: Limits| {
-        let (new, event) = key.clone().update(serde_json::from_value(changes).unwrap(), &context, "x".to_owned(), at(1)).unwrap();
+        let (new, event) =
+            key.clone().update(serde_json::from_value(changes).unwrap(), &context, "x".to_owned(), at(1)).unwrap();
         assert_eq!((&new.limits, new.epoch), (&expected, key.epoch));
         assert_eq!(event.details["before"]["quota"], json!({ "limit": 9, "period": "day" }));
         assert_eq!(event.details["after"]["quota"], json!(expected.quota));
@@ -178,7 +179,8 @@ fn a_limited_caller_makes_and_raises_no_key_beyond_its_own_limits() {
     assert_eq!(issue(json!({ "rate_limits": rate(11), "quota": day })), "forbidden claviger:grants:write");
     assert_eq!(issue(json!({ "rate_limits": rate(10) })), "forbidden claviger:grants:write");
     let key = Credential { limits: limits(10, 9), ..world.key(json!({})) };
-    let update = |changes| said(&key.clone().update(serde_json::from_value(changes).unwrap(), &context, "x".to_owned(), at(1)));
+    let update =
+        |changes| said(&key.clone().update(serde_json::from_value(changes).unwrap(), &context, "x".to_owned(), at(1)));
     assert_eq!(update(json!({ "quota": { "limit": 1, "period": "day" } })), "ok");
     assert_eq!(update(json!({ "quota": null })), "forbidden claviger:grants:write");
 }

@@ -114,7 +114,8 @@ pub(crate) async fn roll(
     }
     let reach = Reach::Organization(key.organization);
     let world = World::of(&mut tx, reach, &key).await?.ok_or(RequestError::NotFound)?;
-    let rolled = key.roll(body.overlap_seconds, &world.context(&app, &Authority::of_itself(&itself)), now, &mut app.rng())?;
+    let rolled =
+        key.roll(body.overlap_seconds, &world.context(&app, &Authority::of_itself(&itself)), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &RolledToken::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;

@@ -163,8 +163,7 @@ pub(crate) async fn update(
     Json(changes): Json<CredentialChanges>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
     let authority = Authority::of(&caller);
-    let (mut tx, key) = authority.to_change(&app, id).await?;
-    let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
+    let (mut tx, key, world) = authority.to_change_in_world(&app, id).await?;
     let (key, event) = key.update(changes, &world.context(&app, &authority), caller.by().actor.id(), app.now())?;
     tx.save_credential(&key).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
@@ -208,8 +207,7 @@ pub(crate) async fn roll(
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedApiKey>, RequestError> {
     let authority = Authority::of(&caller);
-    let (mut tx, key) = authority.to_change(&app, id).await?;
-    let world = World::of(&mut tx, caller.reach(), &key).await?.ok_or(RequestError::NotFound)?;
+    let (mut tx, key, world) = authority.to_change_in_world(&app, id).await?;
     let now = app.now();
     let rolled = key.roll(body.overlap_seconds, &world.context(&app, &authority), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;

@@ -236,12 +236,32 @@ impl<'a> Authority<'a> {
         id: impl Into<CredentialId>,
     ) -> Result<(Tx<'a>, Credential), RequestError> {
         let mut tx = app.store.begin(self.by).await?;
+        let credential = self.locked(&mut tx, id.into()).await?;
+        Ok((tx, credential))
+    }
+
+    /// The same with the world around it. The organization is locked first, here and wherever something is made in it, so that
+    /// whoever makes its policy stricter finds what this makes or is waited for.
+    pub(super) async fn to_change_in_world(
+        &self,
+        app: &'a App,
+        id: impl Into<CredentialId>,
+    ) -> Result<(Tx<'a>, Credential, World), RequestError> {
+        let (id, mut tx) = (id.into(), app.store.begin(self.by).await?);
+        let organization = self.find(&mut tx.within(self.reach), id).await?.organization;
+        tx.to_change(Reach::Instance).organization(organization).await?.ok_or(RequestError::NotFound)?;
+        let credential = self.locked(&mut tx, id).await?;
+        let world = World::of(&mut tx, self.reach, &credential).await?.ok_or(RequestError::NotFound)?;
+        Ok((tx, credential, world))
+    }
+
+    async fn locked(&self, tx: &mut Tx<'_>, id: CredentialId) -> Result<Credential, RequestError> {
         let credential = self.find(&mut tx.to_change(self.reach), id).await?;
         let principal = credential.principal;
-        if principal != self.principal && reaches_further(&mut tx, self.reach, principal).await? {
+        if principal != self.principal && reaches_further(tx, self.reach, principal).await? {
             return Err(instance_scope_needed(self.permission));
         }
-        Ok((tx, credential))
+        Ok(credential)
     }
 
     fn is_hidden(&self, owner: PrincipalId) -> bool {
@@ -301,8 +321,9 @@ impl World {
         principal: PrincipalId,
         organization: OrganizationId,
     ) -> Result<Option<Self>, RequestError> {
+        // Locked: what is made by these rules is there when they change.
+        let Some(organization) = tx.to_change(reach).organization(organization).await? else { return Ok(None) };
         let mut view = tx.within(reach);
-        let Some(organization) = view.organization(organization).await? else { return Ok(None) };
         let held = view.held(principal, organization.id).await?;
         let held_everywhere = view.held_everywhere(principal).await?;
         let declared = view.declared_permissions().await?;

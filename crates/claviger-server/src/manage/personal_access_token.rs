@@ -196,8 +196,7 @@ pub(crate) async fn update(
     if !changes.only_tells() {
         authority.must_be_fresh(app.now())?;
     }
-    let (mut tx, one) = authority.to_change(&app, id).await?;
-    let world = World::of(&mut tx, authority.reach, &one).await?.ok_or(RequestError::NotFound)?;
+    let (mut tx, one, world) = authority.to_change_in_world(&app, id).await?;
     let (one, event) = one.update(changes, &world.context(&app, &authority), authority.by.actor.id(), app.now())?;
     tx.save_credential(&one).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
@@ -242,8 +241,7 @@ pub(crate) async fn roll(
 ) -> Result<Answer<IssuedPersonalAccessToken>, RequestError> {
     let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
     authority.must_be_fresh(app.now())?;
-    let (mut tx, one) = authority.to_change(&app, id).await?;
-    let world = World::of(&mut tx, authority.reach, &one).await?.ok_or(RequestError::NotFound)?;
+    let (mut tx, one, world) = authority.to_change_in_world(&app, id).await?;
     let now = app.now();
     let rolled = one.roll(body.overlap_seconds, &world.context(&app, &authority), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;

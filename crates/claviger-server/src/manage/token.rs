@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     api_key::IssuedApiKey,
-    credential::{Authority, Roll, World},
+    credential::{Authority, Roll},
     personal_access_token::IssuedPersonalAccessToken,
 };
 use crate::{
@@ -103,8 +103,8 @@ pub(crate) async fn roll(
     itself: ActsOnItself,
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<RolledToken>, RequestError> {
-    let mut tx = app.store.begin(itself.by()).await?;
-    let key = own(&mut tx, itself.found()).await?;
+    let authority = Authority::of_itself(&itself);
+    let (mut tx, key, world) = authority.to_change_in_world(&app, itself.found().credential.id).await?;
     let now = app.now();
     // Asked of the record under lock: of two racing rolls, the second holds a secret that is no longer current.
     let current = key.secrets.first().is_some_and(|secret| secret.number == itself.found().secret.number);
@@ -112,10 +112,7 @@ pub(crate) async fn roll(
         let message = "this secret was rolled already; only the current one can roll".to_owned();
         return Err(Rejection::Conflict { code: "not_current", message }.into());
     }
-    let reach = Reach::Organization(key.organization);
-    let world = World::of(&mut tx, reach, &key).await?.ok_or(RequestError::NotFound)?;
-    let rolled =
-        key.roll(body.overlap_seconds, &world.context(&app, &Authority::of_itself(&itself)), now, &mut app.rng())?;
+    let rolled = key.roll(body.overlap_seconds, &world.context(&app, &authority), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &RolledToken::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;

@@ -1,6 +1,6 @@
 //! Tokens of users: made, used, narrowed, renewed, approved and ended, and never more than their user.
 
-use claviger_core::{By, NewSession, Session, SignInMethod};
+use claviger_core::{By, NewSession, PolicyChanges, Reach, Session, SignInMethod};
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -296,6 +296,32 @@ on_both_databases! {
         // Who governs approves what they give.
         let given = app.root().patch(&path(&good, ""), days(200)).await.expect(StatusCode::OK);
         assert_eq!((&given["status"], app.code(&good.token).await), (&json!("active"), "valid".to_owned()));
+    }
+
+    async fn what_is_made_while_policy_gets_stricter_obeys_it(app: &TestApp) {
+        let alice = alice(app).await;
+        let day = |days: i64| app.app.now() + SignedDuration::from_hours(24 * days);
+        let key = alice.token(&[READ], json!({ "expires_at": day(10) })).await;
+        let (by, root) = (By::operator(), app.root());
+        let mut tx = app.app.store.begin(&by).await.unwrap();
+        let organization = alice.organization.parse().unwrap();
+        let organization = tx.to_change(Reach::Instance).organization(organization).await.unwrap().unwrap();
+        let stricter = PolicyChanges {
+            pat_max_lifetime_days: Some(Some(30)), pat_default_lifetime_days: Some(Some(7)), ..PolicyChanges::default()
+        };
+        let (organization, event) = organization.update_policy(stricter).unwrap();
+        tx.save_organization(&organization).await.unwrap();
+        let far = json!({ "expires_at": day(60) });
+        let make = root.post("/v1/personal-access-tokens", alice.body(&[READ], far.clone()));
+        let path = path(&key, "");
+        let extend = root.patch(&path, far);
+        let (made, extended, ()) = tokio::join!(make, extend, async {
+            // Long enough for both to have read what there is, if they did not wait.
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            tx.commit(event, app.app.now(), &mut app.app.rng()).await.unwrap();
+        });
+        made.wrong("/expires_at", "lifetime_too_long");
+        extended.wrong("/expires_at", "lifetime_too_long");
     }
 
     async fn members_name_objects_where_policy_wants_it_and_admins_need_not(app: &TestApp) {

@@ -256,7 +256,7 @@ fn hostile(body: &'static str) -> String {
 fn names_do_not_act_on_the_terminal() {
     const ESCAPE: &str = "\\u001b]0;owned\\u0007\\u001b[2J\u{9b}31m\\r\u{202e}evil";
     let organization = format!(
-        r#"{{"id":"org_1{ESCAPE}","slug":"x","name":"{ESCAPE}","external_id":"{ESCAPE}","ceiling":["{ESCAPE}"],
+        r#"{{"id":"org_1{ESCAPE}","slug":"x","name":"{ESCAPE}","external_id":"{ESCAPE}","ceiling":["{ESCAPE}"],"portal_origins":["{ESCAPE}"],
             "metadata":{{"{ESCAPE}":"{ESCAPE}"}},"disabled":false,"created_at":"{ESCAPE}"}}"#
     );
     let list = format!(r#"{{"items":[{organization}],"next_cursor":null}}"#);

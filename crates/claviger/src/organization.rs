@@ -71,7 +71,7 @@ struct Create {
     /// What your own records call it
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
-    /// Where its portal may stand in a frame, as https://host[:port]; may be given several times
+    /// Where its portal may stand in a frame, as https://host or https://host:port; may be given several times
     #[arg(long = "portal-origin", value_name = "ORIGIN")]
     portal_origins: Vec<String>,
     /// A JSON object

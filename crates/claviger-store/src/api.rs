@@ -113,8 +113,7 @@ impl Tx<'_> {
         if gone.is_empty() {
             return Ok(());
         }
-        let delete = sql("DELETE FROM assignment WHERE permission IN ").and_list(gone.iter().map(text));
-        self.execute(delete).await?;
+        self.delete_assignments(|all| all.and(" WHERE a.permission IN ").and_list(gone.iter().map(text))).await?;
         self.take_from_roles(&gone).await
     }
 

@@ -5,7 +5,7 @@ use claviger_token::{AssignmentId, OrganizationId, PermissionSet, PrincipalId};
 
 use crate::{
     error::StoreError,
-    sql::{Row, sql, text, text_or_null},
+    sql::{Query, Row, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View},
 };
@@ -13,6 +13,8 @@ use crate::{
 // No join: PostgreSQL does not lock the side of an outer join that may be missing.
 const COLUMNS: &str = "SELECT a.id, a.principal, a.home, a.organization, a.role, a.permission, a.created_at,
                               (SELECT r.name FROM role r WHERE r.id = a.role) AS role_name FROM assignment a";
+
+const DELETE: &str = "DELETE FROM assignment AS a";
 
 impl View<'_> {
     /// One.
@@ -129,13 +131,19 @@ impl Tx<'_> {
         home: OrganizationId,
         principal: Option<PrincipalId>,
     ) -> Result<Vec<Assignment>, StoreError> {
-        const THESE: &str = " WHERE a.home = ?";
-        let of = " AND a.principal = ?";
-        let query = sql(COLUMNS).and_bind(THESE, text(home)).and_if(of, principal.map(text)).and(" ORDER BY a.id");
-        let gone = self.to_change(Reach::Instance).executor.all(query).await?;
-        let delete = sql("DELETE FROM assignment AS a").and_bind(THESE, text(home)).and_if(of, principal.map(text));
-        self.execute(delete).await?;
+        let these = |query: Query| {
+            query.and_bind(" WHERE a.home = ?", text(home)).and_if(" AND a.principal = ?", principal.map(text))
+        };
+        let gone = self.to_change(Reach::Instance).executor.all(these(sql(COLUMNS)).and(" ORDER BY a.id")).await?;
+        self.execute(these(sql(DELETE))).await?;
         gone.iter().map(read).collect()
+    }
+
+    /// Removes what a condition names, locked in the order of the ids.
+    pub(crate) async fn delete_assignments(&mut self, these: impl Fn(Query) -> Query) -> Result<(), StoreError> {
+        let query = these(sql("SELECT a.id FROM assignment a")).and(" ORDER BY a.id");
+        self.to_change(Reach::Instance).executor.all(query).await?;
+        self.execute(these(sql(DELETE))).await.map(drop)
     }
 
     /// Removes one, and tells whether it was still there: of two who remove it, one did.

@@ -312,16 +312,20 @@ impl Tx<'_> {
     /// Ends every credential of an owner who left, everywhere or in one organization, and tells it in the trail of each, up
     /// to [`Event::MOST_ENDED`].
     pub async fn end_credentials(&mut self, owner: Owner, now: Timestamp) -> Result<Vec<CredentialId>, StoreError> {
-        let end = sql("UPDATE credential SET revoked_at = ");
-        let end =
-            end.and_bind("?", now).and(", revoke_reason = 'owner_left', epoch = epoch + 1 WHERE revoked_at IS NULL");
-        let end = match owner {
-            Owner::Principal(id) => end.and_bind(" AND principal = ?", text(id)),
-            Owner::Organization(id) => end.and_bind(" AND organization = ?", text(id)),
-            Owner::Member(user, organization) => {
-                end.and_bind(" AND principal = ?", text(user)).and_bind(" AND organization = ?", text(organization))
+        let these = |query: Query| {
+            let query = query.and(" WHERE revoked_at IS NULL");
+            match owner {
+                Owner::Principal(id) => query.and_bind(" AND principal = ?", text(id)),
+                Owner::Organization(id) => query.and_bind(" AND organization = ?", text(id)),
+                Owner::Member(user, organization) => query
+                    .and_bind(" AND principal = ?", text(user))
+                    .and_bind(" AND organization = ?", text(organization)),
             }
         };
+        let locked = these(sql("SELECT id FROM credential")).and(" ORDER BY id");
+        self.to_change(Reach::Instance).executor.all(locked).await?;
+        let end = sql("UPDATE credential SET epoch = epoch + 1, revoke_reason = 'owner_left'");
+        let end = these(end.and_bind(", revoked_at = ?", now));
         let rows = self.within(Reach::Instance).executor.all(end.and(" RETURNING id, organization")).await?;
         for row in rows.iter().take(Event::MOST_ENDED) {
             self.also(Credential::ended(row.parse("id")?, row.parse("organization")?));

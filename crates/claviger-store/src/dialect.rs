@@ -30,8 +30,9 @@ pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(1);
 /// The most look-ups that run at a time; SQLite has as many readers.
 const LOOK_UPS: usize = 4;
 
-/// Appended to a read that a change depends on. SQLite needs none: a write transaction there is alone.
-pub(crate) const LOCK_ROW: &str = " FOR UPDATE";
+/// Appended to a read that a change depends on. It keeps out whoever changes the row or locks it too, and not who only adds a row
+/// that refers to it. SQLite needs none: a write transaction there is alone.
+pub(crate) const LOCK_ROW: &str = " FOR NO KEY UPDATE";
 
 /// What time PostgreSQL has, in milliseconds; only asked there.
 pub(crate) const SERVER_TIME: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now";

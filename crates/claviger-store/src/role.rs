@@ -114,7 +114,7 @@ impl Tx<'_> {
 
     /// Removes one, and takes it from everybody.
     pub async fn delete_role(&mut self, id: RoleId) -> Result<(), StoreError> {
-        self.execute(sql("DELETE FROM assignment WHERE role = $1").bind(text(id))).await?;
+        self.delete_assignments(|all| all.and_bind(" WHERE a.role = ?", text(id))).await?;
         self.execute(sql("DELETE FROM role WHERE id = $1").bind(text(id))).await?;
         Ok(())
     }

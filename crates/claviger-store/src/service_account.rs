@@ -78,9 +78,8 @@ impl Tx<'_> {
         id: ServiceAccountId,
         now: Timestamp,
     ) -> Result<Vec<CredentialId>, StoreError> {
-        let credentials = self.end_credentials(Owner::Principal(id.into()), now).await?;
-        self.execute(sql("DELETE FROM assignment WHERE principal = $1").bind(text(id))).await?;
-        Ok(credentials)
+        self.delete_assignments(|all| all.and_bind(" WHERE a.principal = ?", text(id))).await?;
+        self.end_credentials(Owner::Principal(id.into()), now).await
     }
 }
 

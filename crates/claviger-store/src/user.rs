@@ -128,6 +128,8 @@ impl Tx<'_> {
     /// Ends a user with every credential, session and right that they have, and erases what is personal: of the row only the
     /// id stays. Tells which credentials ended.
     pub async fn end_user(&mut self, user: &User, now: Timestamp) -> Result<Vec<CredentialId>, StoreError> {
+        self.lock_organizations_of(user).await?;
+        self.delete_assignments(|all| all.and_bind(" WHERE a.principal = ?", text(user.id))).await?;
         // Invitations first: they say which events told of the address.
         const INVITED: &str = "(accepted_by = $1 OR email_key = $2)";
         let erase = format!(
@@ -141,7 +143,6 @@ impl Tx<'_> {
         for table in ["recovery_code", "identity", "membership"] {
             self.execute(sql(&format!("DELETE FROM {table} WHERE person = $1")).bind(text(user.id))).await?;
         }
-        self.execute(sql("DELETE FROM assignment WHERE principal = $1").bind(text(user.id))).await?;
         let end = sql(
             "UPDATE person SET deleted_at = $2, disabled_at = COALESCE(disabled_at, $2), email = '', email_key = '',
                          name = NULL, external_id = NULL, metadata = '{}', password = NULL, password_set_at = NULL,
@@ -150,6 +151,18 @@ impl Tx<'_> {
         );
         self.execute(end.bind(text(user.id)).bind(now)).await?;
         self.end_credentials(Owner::Principal(user.id.into()), now).await
+    }
+
+    /// Every organization in which a user has left something, in the order in which all who lock several do.
+    async fn lock_organizations_of(&mut self, user: &User) -> Result<(), StoreError> {
+        let query = sql("SELECT o.id FROM organization o WHERE o.id IN
+                           (SELECT organization FROM membership WHERE person = $1
+                            UNION SELECT home FROM assignment WHERE principal = $1
+                            UNION SELECT organization FROM invitation WHERE accepted_by = $1 OR email_key = $2
+                            UNION SELECT organization FROM credential WHERE principal = $1)
+                         ORDER BY o.id");
+        let query = query.bind(text(user.id)).bind(user.email.key());
+        self.to_change(Reach::Instance).executor.all(query).await.map(drop)
     }
 }
 

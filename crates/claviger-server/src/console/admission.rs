@@ -68,14 +68,6 @@ async fn try_admit(
 ) -> Result<Admitted, StoreError> {
     let now = app.now();
     let mut tx = app.store.begin(by).await?;
-    // First organizations and then the user, as everywhere.
-    let mut organizations = Vec::new();
-    for (slug, rules) in by_organization(&at.group_roles) {
-        match tx.to_change(Reach::Instance).organization_by_slug(slug).await? {
-            Some(organization) => organizations.push((organization, rules)),
-            None => tracing::warn!(slug, "oidc_group_roles names an organization that is not there"),
-        }
-    }
     let linked = match tx.identity(&at.issuer, &claims.subject).await? {
         Some(identity) => tx.to_change(Reach::Instance).user(identity.user).await?,
         None => None,
@@ -84,6 +76,8 @@ async fn try_admit(
         Some(email) => tx.to_change(Reach::Instance).user_by_email(&email).await?,
         None => None,
     };
+    // First the user and then organizations, as everywhere.
+    let organizations = organizations(&mut tx, &at.group_roles).await?;
     let identity = match &by_email {
         Some(user) => tx.identity_of(user.id, &at.issuer).await?,
         None => None,
@@ -140,13 +134,28 @@ async fn try_admit(
     Ok(Ok(user))
 }
 
-/// By slug, and so locked in the same order by everybody who comes in.
-fn by_organization(rules: &[GroupRole]) -> BTreeMap<&str, Vec<&GroupRole>> {
-    let mut sorted: BTreeMap<&str, Vec<&GroupRole>> = BTreeMap::new();
+/// The organizations that the rules name, locked in the order of their ids.
+async fn organizations<'r>(
+    tx: &mut Tx<'_>,
+    rules: &'r [GroupRole],
+) -> Result<Vec<(Organization, Vec<&'r GroupRole>)>, StoreError> {
+    let mut by_slug: BTreeMap<&str, Vec<&GroupRole>> = BTreeMap::new();
     for rule in rules {
-        sorted.entry(rule.organization.as_str()).or_default().push(rule);
+        by_slug.entry(rule.organization.as_str()).or_default().push(rule);
     }
-    sorted
+    let mut by_id = BTreeMap::new();
+    for (slug, rules) in by_slug {
+        match tx.within(Reach::Instance).organization_by_slug(slug).await? {
+            Some(organization) => drop(by_id.insert(organization.id, rules)),
+            None => tracing::warn!(slug, "oidc_group_roles names an organization that is not there"),
+        }
+    }
+    let mut organizations = Vec::new();
+    for (id, rules) in by_id {
+        // One that is deleted meanwhile gives nothing.
+        organizations.extend(tx.to_change(Reach::Instance).organization(id).await?.map(|found| (found, rules)));
+    }
+    Ok(organizations)
 }
 
 /// Gives and takes in one organization what groups give. A membership is made for what is given, and stays when it is taken:

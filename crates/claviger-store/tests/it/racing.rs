@@ -5,15 +5,81 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use claviger_core::{By, Reach, RevokeReason};
+use claviger_core::{
+    By, Credential, Invitation, Membership, Organization, Reach, RevokeReason, Role, Scope, ServiceAccount, User,
+};
 use claviger_store::{CredentialFilter, LastUse, UsageBatch};
+use claviger_token::{InvitationId, PersonalAccessTokenId, TypedId as _};
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::{
-    db::{Engine, all, run},
-    sample::{World, at, digest, event, key, rng, secret},
+    db::{Engine, TestDb, all, run},
+    sample::{
+        World, at, digest, direct, event, key, of_role, organization, rng, role, secret, service_account, set, user,
+    },
 };
+
+/// Two organizations, and users and accounts who have much in both.
+struct Full {
+    organizations: Vec<Organization>,
+    users: Vec<User>,
+    accounts: Vec<ServiceAccount>,
+    role: Role,
+}
+
+impl Full {
+    async fn stored(db: &TestDb, round: u32) -> Self {
+        let organizations = vec![organization(&format!("a{round}")), organization(&format!("b{round}"))];
+        let users: Vec<User> = (0..4).map(|number| user(&format!("u{number}-{round}@acme.test"))).collect();
+        let accounts = organizations.iter().map(|organization| service_account(organization, "ci")).collect();
+        let full = Self { organizations, users, accounts, role: role(None, &format!("r{round}"), "a:read") };
+        db.write(async |tx| {
+            tx.insert_role(&full.role).await?;
+            for user in &full.users {
+                tx.insert_user(user).await?;
+            }
+            for (organization, account) in full.organizations.iter().zip(&full.accounts) {
+                tx.insert_organization(organization).await?;
+                tx.insert_service_account(account).await?;
+                for user in &full.users {
+                    let membership = Membership { organization: organization.id, user: user.id, created_at: at(0) };
+                    tx.insert_membership(&membership).await?;
+                    let scope = Scope::Organization(organization.id);
+                    let rights = [
+                        of_role(account, scope, &full.role),
+                        direct(account, scope, "b:read"),
+                        direct(account, scope, "c:read"),
+                    ];
+                    for right in rights {
+                        tx.insert_assignment(&claviger_core::Assignment { principal: user.id.into(), ..right }).await?;
+                    }
+                    for _ in 0..3 {
+                        let id = PersonalAccessTokenId::generate(at(0), &mut rng()).into();
+                        let token = Credential { id, principal: user.id.into(), ..key(account, "laptop") };
+                        tx.insert_credential(&token, &digest()).await?;
+                        let invitation = Invitation {
+                            id: InvitationId::generate(at(0), &mut rng()),
+                            organization: organization.id,
+                            email: user.email.clone(),
+                            roles: Vec::new(),
+                            permissions: set(""),
+                            created_at: at(0),
+                            created_by: "operator".to_owned(),
+                            ends_at: at(100),
+                            accepted: None,
+                            revoked_at: None,
+                        };
+                        tx.insert_invitation(&invitation, &digest()).await?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await;
+        full
+    }
+}
 
 on_both_databases! {
     async fn racing_writers_leave_chains_without_gaps(db: &TestDb) {
@@ -66,6 +132,51 @@ on_both_databases! {
             done.unwrap();
         }
         assert_eq!(db.view().credential(world.key.id).await.unwrap().unwrap().epoch, 21);
+    }
+
+    async fn what_ends_much_at_once_never_waits_for_its_like_in_a_circle(db: &TestDb) {
+        for round in 0..4 {
+            let full = Arc::new(Full::stored(db, round).await);
+            let mut tasks = JoinSet::new();
+            for organization in full.organizations.clone() {
+                let store = Arc::clone(&db.store);
+                tasks.spawn(async move {
+                    let by = By::operator();
+                    let mut tx = store.begin(&by).await?;
+                    let found = tx.to_change(Reach::Instance).organization(organization.id).await?.unwrap();
+                    let (gone, event) = found.delete(at(9));
+                    tx.save_organization(&gone).await?;
+                    tx.end_all_in_organization(organization.id, at(9)).await?;
+                    tx.commit(event, at(9), &mut rng()).await
+                });
+            }
+            for user in full.users.clone() {
+                let store = Arc::clone(&db.store);
+                tasks.spawn(async move {
+                    let by = By::operator();
+                    let mut tx = store.begin(&by).await?;
+                    let found = tx.to_change(Reach::Instance).user(user.id).await?.unwrap();
+                    tx.end_user(&found, at(9)).await?;
+                    tx.commit(found.delete(), at(9), &mut rng()).await
+                });
+            }
+            for account in full.accounts.clone() {
+                let (store, role) = (Arc::clone(&db.store), full.role.clone());
+                tasks.spawn(async move {
+                    let by = By::operator();
+                    let mut tx = store.begin(&by).await?;
+                    let Some(account) = tx.to_change(Reach::Instance).service_account(account.id).await? else { return Ok(()) };
+                    // What refers to the organization, while somebody may hold that.
+                    tx.insert_assignment(&of_role(&account, Scope::Instance, &role)).await?;
+                    tx.commit(event(Some(account.organization), Vec::new()), at(9), &mut rng()).await
+                });
+            }
+            while let Some(done) = tasks.join_next().await {
+                done.unwrap().unwrap();
+            }
+            let live = "SELECT COUNT(*) FROM credential WHERE revoked_at IS NULL";
+            assert_eq!(db.number(live).await, 0);
+        }
     }
 
     async fn rolling_and_counting_never_wait_for_each_other_in_a_circle(db: &TestDb) {

@@ -78,6 +78,6 @@ pub use role::{NewRole, Role, RoleChanges};
 pub use seal::{DataKey, MasterKey, Sealed, UnsealError};
 pub use service_account::{NewServiceAccount, ServiceAccount, ServiceAccountChanges};
 pub use session::{NewSession, Session, SessionEnd, SessionKind, SessionLife, SignInMethod};
-pub use tightening::{Effect, Tightening, Touches};
+pub use tightening::{Effect, Overlong, Tightening, Touches};
 pub use totp::{TotpSeed, new_recovery_codes, presented_recovery_code};
 pub use user::{NewUser, User, UserByExternalId, UserChanges};

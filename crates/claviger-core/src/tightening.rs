@@ -1,13 +1,13 @@
 //! What a stricter policy does to the credentials that exist: told before it is done, and done with the change.
 //!
-//! Lives are cut when the rule is made; all else is enforced at the verdict, and ends with the rule.
+//! Lives are cut once the rule is made; all else is enforced at the verdict, and ends with the rule.
 
 use claviger_token::CredentialId;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::{
-    audit::Event,
+    audit::{Event, Touched},
     credential::{Change, Credential},
     policy::{Kind, Policy},
 };
@@ -57,6 +57,15 @@ pub enum Touches {
     UnusedSince(Timestamp),
 }
 
+/// Lives that are longer than a rule allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overlong {
+    /// Those that end later than this; `None`: only those that never end.
+    pub than: Option<Timestamp>,
+    /// When they end instead.
+    pub end: Timestamp,
+}
+
 /// The kinds that exist in storage.
 const KINDS: [(Kind, &str); 2] =
     [(Kind::ApiKey, "api_key_max_lifetime_days"), (Kind::PersonalAccessToken, "pat_max_lifetime_days")];
@@ -101,6 +110,17 @@ impl Policy {
         tightenings
     }
 
+    /// Which lives, of each kind, these rules do not allow at `now`, whenever the credential was made.
+    pub fn overlong(&self, now: Timestamp) -> Vec<(Kind, Overlong)> {
+        let of_kind = |(kind, _): &(Kind, &str)| {
+            let end = self.latest_end(*kind, now)?;
+            // A rule that only asks for an end allows any.
+            let than = self.longest_life(*kind).map(|_| end);
+            Some((*kind, Overlong { than, end }))
+        };
+        KINDS.iter().filter_map(of_kind).collect()
+    }
+
     /// The moment since which a credential must have been used, or made, to stay.
     pub fn unused_since(&self, now: Timestamp) -> Option<Timestamp> {
         self.revoke_after_unused_days.map(|days| now - SignedDuration::from_hours(24 * i64::from(days)))
@@ -108,10 +128,10 @@ impl Policy {
 }
 
 impl Credential {
-    /// The event of its end being drawn nearer by a stricter policy. What nodes must forget, the policy's event says.
+    /// The event of its end being drawn nearer by a policy.
     pub fn shortened(id: CredentialId, organization: claviger_token::OrganizationId, end: Timestamp) -> Event {
         let details = serde_json::json!({ "after": { "expires_at": end }, "reason": "policy" });
-        Self::event_of(id, organization, Change::Updated, details, Vec::new())
+        Self::event_of(id, organization, Change::Updated, details, vec![Touched::Credential(id)])
     }
 }
 
@@ -127,6 +147,19 @@ mod tests {
     fn check(old: Policy, new: Policy, expected: &[(&str, Touches)]) {
         let told: Vec<_> = old.tightened_by(&new, now()).iter().map(|one| (one.rule, one.touches)).collect();
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_lives_longer_than_the_rules_allow_is_known_at_any_time() {
+        let check = |policy: Policy, expected: &[(Kind, Overlong)]| assert_eq!(policy.overlong(now()), expected);
+        let (key, token) = (Kind::ApiKey, Kind::PersonalAccessToken);
+        let bound = |days| Overlong { than: Some(at(days * DAY)), end: at(days * DAY) };
+        let free = || Policy { pat_max_lifetime_days: None, ..Policy::default() };
+        check(free(), &[]);
+        check(Policy::default(), &[(token, bound(366))]);
+        check(Policy { api_key_max_lifetime_days: Some(2), ..free() }, &[(key, bound(2))]);
+        let endless = Overlong { than: None, end: at(365 * DAY) };
+        check(Policy { expiry_required: true, ..free() }, &[(key, endless), (token, endless)]);
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! The end of many credentials at once: by somebody's query, or by the rule that ends what nobody uses.
+//! Many credentials at once: ended by somebody's query, or by the rule that ends what nobody uses, and lives that a rule cuts.
 
-use claviger_core::{Action, By, Chain, Event, Reach, RevokeReason};
+use claviger_core::{Action, By, Chain, Event, Kind, Organization, Overlong, Reach, RevokeReason};
 use claviger_store::{CredentialFilter, Page, StoreError};
+use claviger_token::OrganizationId;
 use serde_json::{Value, json};
 
 use crate::app::App;
 
-/// How many end in one transaction: others who write wait no longer than that takes.
+/// How many end, or are cut, in one transaction: others who write wait no longer than that takes.
 const BATCH: u32 = 500;
 
 /// Which credentials end, and why.
@@ -48,8 +49,37 @@ impl App {
         }
     }
 
-    /// Ends what nobody has used for as long as its organization's policy allows. Several nodes may do so at once.
-    pub async fn end_unused(&self) -> Result<(), StoreError> {
+    /// Draws the ends of lives nearer in batches, each a change of its own. A failure leaves some as long as they were, until the
+    /// hourly job goes on.
+    pub(crate) async fn cut_lives(
+        &self,
+        by: &By,
+        organization: OrganizationId,
+        kind: Kind,
+        overlong: Overlong,
+    ) -> Result<(), StoreError> {
+        // Most often there are none, and then nothing is locked.
+        while self.store.within(Reach::Organization(organization)).has_overlong(organization, kind, overlong).await? {
+            let mut tx = self.store.begin(by).await?;
+            let mut events = tx.cut_lives(organization, kind, overlong, BATCH).await?;
+            let Some(last) = events.pop() else { break };
+            events.into_iter().for_each(|event| tx.also(event));
+            tx.commit(last, self.now(), &mut self.rng()).await?;
+        }
+        Ok(())
+    }
+
+    /// Cuts whatever lives longer than an organization's policy allows.
+    pub(crate) async fn cut_overlong(&self, by: &By, organization: &Organization) -> Result<(), StoreError> {
+        for (kind, overlong) in organization.policy.overlong(self.now()) {
+            self.cut_lives(by, organization.id, kind, overlong).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends what nobody has used for as long as its organization's policy allows, and cuts what lives longer than it allows and was
+    /// missed when the policy changed. Several nodes may do so at once.
+    pub async fn keep_policies(&self) -> Result<(), StoreError> {
         let (by, mut after) = (By::system(), None);
         loop {
             let page = Page { after, limit: 200 };
@@ -57,6 +87,7 @@ impl App {
             let Some(last) = organizations.last() else { return Ok(()) };
             after = Some(last.id);
             for organization in organizations {
+                self.cut_overlong(&by, &organization).await?;
                 let now = self.now();
                 let Some(since) = organization.policy.unused_since(now) else { continue };
                 let reach = Reach::Organization(organization.id);

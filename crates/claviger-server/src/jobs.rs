@@ -34,12 +34,12 @@ pub(crate) async fn flush_usage(app: App, stop: CancellationToken) {
     flush(&app, false).await;
 }
 
-/// Ends what nobody has used for as long as its organization's policy allows, and what is left over.
+/// Ends what the policies of organizations no longer allow, and what is left over.
 pub(crate) async fn trim(app: App, stop: CancellationToken) {
     let mut failing = false;
     while wait(TRIM_EVERY, &stop).await {
         app.limiter.forget_idle();
-        let done = match app.end_unused().await {
+        let done = match app.keep_policies().await {
             Ok(()) => app.store.trim(app.now()).await.map(drop),
             Err(error) => Err(error),
         };

@@ -1,13 +1,13 @@
 //! Many credentials at once: ended by a query, or with a life that a stricter policy cuts. Each has an event of its own.
 
-use claviger_core::{Credential, Event, Kind, Reach, RevokeReason};
+use claviger_core::{Credential, Event, Kind, Overlong, Reach, RevokeReason};
 use claviger_token::{CredentialId, OrganizationId, PrincipalId};
 use jiff::Timestamp;
 
 use crate::{
     credential::{CredentialFilter, filtered},
     error::StoreError,
-    sql::{Row, sql, text},
+    sql::{Query, Row, sql, text},
     tx::Tx,
     view::View,
 };
@@ -25,6 +25,17 @@ impl View<'_> {
                            AND NOT EXISTS (SELECT 1 FROM assignment i
                                            WHERE i.principal = k.created_by AND i.organization IS NULL)");
         self.executor.one(query.bind(text(principal)).bind(now)).await?.int("number")
+    }
+
+    /// Whether an organization has live credentials of a kind that live longer than that.
+    pub async fn has_overlong(
+        &mut self,
+        organization: OrganizationId,
+        kind: Kind,
+        overlong: Overlong,
+    ) -> Result<bool, StoreError> {
+        let query = self.bound(these(organization, kind, overlong), "organization").and(" LIMIT 1");
+        Ok(self.executor.optional(query).await?.is_some())
     }
 }
 
@@ -58,25 +69,37 @@ impl Tx<'_> {
         Ok(ended(&rows)?.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// Draws the end of an organization's live credentials of a kind nearer, where they end later than `end`, and tells it in
-    /// the trail of each, up to [`Event::MOST_ENDED`].
+    /// Draws the end of at most `most` of an organization's live credentials of a kind nearer, of those that never end and those that
+    /// end later than `than`, in the order in which they are locked. Tells each in an event of its own, for the commit.
     pub async fn cut_lives(
         &mut self,
         organization: OrganizationId,
         kind: Kind,
-        end: Timestamp,
-    ) -> Result<usize, StoreError> {
-        let cut = sql("UPDATE credential SET expires_at = $1, epoch = epoch + 1
-                       WHERE organization = $2 AND kind = $3 AND revoked_at IS NULL AND deleted_at IS NULL
-                         AND (expires_at IS NULL OR expires_at > $1)
-                       RETURNING id, organization");
-        let cut = cut.bind(end).bind(text(organization)).bind(kind.as_str());
-        let rows = self.within(Reach::Instance).executor.all(cut).await?;
-        for (id, organization) in ended(&rows)?.into_iter().take(Event::MOST_ENDED) {
-            self.also(Credential::shortened(id, organization, end));
+        overlong: Overlong,
+        most: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let end = overlong.end;
+        let query = these(organization, kind, overlong).and(" ORDER BY id").and_bind(" LIMIT ?", i64::from(most));
+        let rows = self.to_change(Reach::Instance).executor.all(query).await?;
+        let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(rows.len())
+        let cut = sql("UPDATE credential SET epoch = epoch + 1").and_bind(", expires_at = ?", end);
+        let cut = cut.and(" WHERE id IN ").and_list(ids.into_iter().map(Into::into)).and(" RETURNING id, organization");
+        let rows = self.within(Reach::Instance).executor.all(cut).await?;
+        let shortened = |(id, organization)| Credential::shortened(id, organization, end);
+        Ok(ended(&rows)?.into_iter().map(shortened).collect())
     }
+}
+
+fn these(organization: OrganizationId, kind: Kind, overlong: Overlong) -> Query {
+    sql("SELECT id FROM credential WHERE revoked_at IS NULL AND deleted_at IS NULL")
+        .and_bind(" AND organization = ?", text(organization))
+        .and_bind(" AND kind = ?", kind.as_str())
+        .and(" AND (expires_at IS NULL")
+        .and_if(" OR expires_at > ?", overlong.than)
+        .and(")")
 }
 
 fn ended(rows: &[Row]) -> Result<Vec<(CredentialId, OrganizationId)>, StoreError> {

@@ -1,7 +1,7 @@
 //! `/v1/organizations/{id}/policy`: the rules for an organization's credentials, and what stricter ones would touch.
 
 use axum::extract::State;
-use claviger_core::{Effect, Policy, PolicyChanges, Reach, Tightening, Touches, permission};
+use claviger_core::{Effect, Overlong, Policy, PolicyChanges, Reach, Tightening, Touches, permission};
 use claviger_store::{CredentialFilter, Page};
 use claviger_token::OrganizationId;
 use serde::Serialize;
@@ -35,7 +35,8 @@ pub(crate) async fn show(
 
 /// Change an organization's policy
 ///
-/// Stricter rules hold for the credentials that exist, too: ask `preview` first for what they touch.
+/// Stricter rules hold for the credentials that exist, too: ask `preview` first for what they touch. Lives are cut once the rules
+/// stand, many in several steps; after a failure in between, repeat the request, or leave the rest to the hourly job.
 #[utoipa::path(
     patch, path = "/v1/organizations/{id}/policy", tag = "Organizations", operation_id = "updatePolicy",
     params(("id" = OrganizationId, Path)), request_body = PolicyChanges,
@@ -57,12 +58,13 @@ pub(crate) async fn update(
         // Whoever administers one organization does not stop what administers the instance.
         caller.must_reach_instance()?;
     }
+    tx.commit(event, now, &mut app.rng()).await?;
     for tightening in tightenings {
         if let Touches::Outliving(kind, end) = tightening.touches {
-            tx.cut_lives(id, kind, end).await?;
+            app.cut_lives(caller.by(), id, kind, Overlong { than: Some(end), end }).await?;
         }
     }
-    tx.commit(event, now, &mut app.rng()).await?;
+    app.cut_overlong(caller.by(), &organization).await?;
     Ok(Answer(organization.policy))
 }
 

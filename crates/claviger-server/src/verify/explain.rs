@@ -1,13 +1,16 @@
 //! `POST /v1/explain`: the verify call that shows its working. Spends nothing and counts nothing.
 
 use axum::extract::State;
-use claviger_core::{Case, PermissionTrace, Reach, Rejection, Source, Step, permission};
+use claviger_core::{Case, Granted, PermissionTrace, Reach, Rejection, Source, Step, permission};
 use claviger_token::{
     CredentialView, Found, OneOrMany, OrganizationView, Permission, PermissionSet, Presentation, PrincipalView,
     Refusal, Required, RoleId, Verdict,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+};
 use utoipa::ToSchema;
 
 use super::{
@@ -127,14 +130,12 @@ async fn traces(
     let mut view = app.store.within(Reach::Instance);
     let catalog = view.catalog().await?;
     let assignments = view.assignments_of(found.principal.id).await?;
-    let mut roles: HashMap<RoleId, PermissionSet> = HashMap::new();
-    for assignment in &assignments {
-        if let claviger_core::Granted::Role { id, .. } = &assignment.granted
-            && let Some(role) = view.role(*id).await?
-        {
-            roles.insert(*id, role.permissions);
-        }
-    }
+    let ids = assignments.iter().filter_map(|assignment| match &assignment.granted {
+        Granted::Role { id, .. } => Some(*id),
+        Granted::Permission(_) => None,
+    });
+    let roles = view.roles_by_id(ids.collect::<BTreeSet<_>>()).await?;
+    let roles: HashMap<RoleId, PermissionSet> = roles.into_iter().map(|role| (role.id, role.permissions)).collect();
     let holds = |id| roles.get(&id).cloned().unwrap_or_default();
     let trace = |permission: &Permission| {
         let declares = |api: &&claviger_core::Api| api.permissions.iter().any(|own| own.name == *permission);

@@ -1,10 +1,11 @@
 //! What reaches an organization, the end of many at once, and what a stricter policy touches.
 
+use claviger_core::{By, Reach};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, text};
+use crate::app::{Key, TestApp, text};
 
 fn names(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|one| text(&one["name"])).collect()
@@ -147,16 +148,50 @@ on_both_databases! {
         app.root().patch(&policy, json!({ "revoke_after_unused_days": 30 })).await.expect(StatusCode::OK);
         app.clock.advance(SignedDuration::from_hours(24 * 29));
         let young = app.key(&account, &[], json!({})).await;
-        app.app.end_unused().await.unwrap();
+        app.app.keep_policies().await.unwrap();
         assert_eq!(app.code(&elsewhere.token).await, "valid");
 
         app.clock.advance(SignedDuration::from_hours(48));
-        app.app.end_unused().await.unwrap();
+        app.app.keep_policies().await.unwrap();
         for (key, code) in [(&unused, "revoked"), (&young, "valid"), (&elsewhere, "valid")] {
             assert_eq!(app.code(&key.token).await, code);
         }
         let shown = app.root().get(&format!("/v1/api-keys/{}", unused.id)).await.expect(StatusCode::OK);
         assert_eq!(shown["revoke_reason"], "unused");
+    }
+
+    async fn lives_that_were_missed_are_cut_by_repeating_the_change_or_by_the_hourly_job(app: &TestApp) {
+        let (organization, account) = app.account("acme", &[]).await;
+        let endless = app.key(&account, &[], json!({})).await;
+        let far = app.key(&account, &[], json!({ "expires_at": "2099-01-01T00:00:00Z" })).await;
+        // As after a failure between the change and the cut.
+        let interrupted = async |changes: Value| {
+            let by = By::operator();
+            let mut tx = app.app.store.begin(&by).await.unwrap();
+            let found = tx.to_change(Reach::Instance).organization(organization.parse().unwrap()).await.unwrap().unwrap();
+            let (found, event) = found.update_policy(serde_json::from_value(changes).unwrap()).unwrap();
+            tx.save_organization(&found).await.unwrap();
+            tx.commit(event, app.app.now(), &mut app.app.rng()).await.unwrap();
+        };
+        let days_left = async |key: &Key| {
+            let shown = app.root().get(&format!("/v1/api-keys/{}", key.id)).await.expect(StatusCode::OK);
+            let end = shown["expires_at"].as_str().map(|end| end.parse::<jiff::Timestamp>().unwrap());
+            end.map(|end| (end.duration_since(app.app.now()).as_hours() + 1) / 24)
+        };
+        interrupted(json!({ "expiry_required": true })).await;
+        assert_eq!(days_left(&endless).await, None);
+        app.app.keep_policies().await.unwrap();
+        assert_eq!(days_left(&endless).await, Some(365));
+        assert!(days_left(&far).await > Some(10_000), "it has an end");
+
+        interrupted(json!({ "api_key_max_lifetime_days": 30 })).await;
+        app.app.keep_policies().await.unwrap();
+        assert_eq!((days_left(&endless).await, days_left(&far).await), (Some(30), Some(30)));
+        let changes = json!({ "api_key_max_lifetime_days": 7 });
+        interrupted(changes.clone()).await;
+        app.root().patch(&format!("/v1/organizations/{organization}/policy"), changes).await.expect(StatusCode::OK);
+        assert_eq!((days_left(&endless).await, days_left(&far).await), (Some(7), Some(7)));
+        assert_eq!(app.audit_trail(&far.id).await, ["api_key.created", "api_key.updated", "api_key.updated"]);
     }
 
     async fn an_admin_of_the_operators_organization_does_not_stop_the_instance_by_policy(app: &TestApp) {

@@ -6,9 +6,10 @@ use std::sync::{
 };
 
 use claviger_core::{
-    By, Credential, Invitation, Membership, Organization, Reach, RevokeReason, Role, Scope, ServiceAccount, User,
+    By, Credential, Invitation, Kind, Membership, Organization, Overlong, Reach, RevokeReason, Role, Scope,
+    ServiceAccount, User,
 };
-use claviger_store::{CredentialFilter, LastUse, UsageBatch};
+use claviger_store::{CredentialFilter, LastUse, StoreError, UsageBatch};
 use claviger_token::{InvitationId, PersonalAccessTokenId, TypedId as _};
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
@@ -177,6 +178,78 @@ on_both_databases! {
             let live = "SELECT COUNT(*) FROM credential WHERE revoked_at IS NULL";
             assert_eq!(db.number(live).await, 0);
         }
+    }
+
+    async fn revoking_and_cutting_many_at_once_never_wait_for_each_other_in_a_circle(db: &TestDb) {
+        let world = World::stored(db).await;
+        let keys: Vec<Credential> = (0..60).map(|_| key(&world.ci, "many")).collect();
+        db.write(async |tx| {
+            for key in &keys {
+                tx.insert_credential(key, &digest()).await?;
+            }
+            // Some lie elsewhere now than their ids say.
+            for key in keys.iter().step_by(3) {
+                tx.save_credential(key).await?;
+            }
+            Ok(())
+        })
+        .await;
+        let (acme, mut tasks) = (world.acme.id, JoinSet::new());
+        for task in 0..6 {
+            let store = Arc::clone(&db.store);
+            tasks.spawn(async move {
+                let by = By::operator();
+                for round in 0..8 {
+                    let mut tx = store.begin(&by).await?;
+                    if task % 2 == 0 {
+                        let end = at(1_000_000 - i64::from(100 * round + task));
+                        let overlong = Overlong { than: Some(end), end };
+                        tx.cut_lives(acme, Kind::ApiKey, overlong, 40).await?;
+                    } else {
+                        let filter = CredentialFilter { organization: Some(acme), ..CredentialFilter::default() };
+                        tx.revoke_credentials(Reach::Instance, &filter, RevokeReason::Unused, at(9), 2).await?;
+                    }
+                    tx.commit(event(Some(acme), Vec::new()), at(9), &mut rng()).await?;
+                }
+                Ok::<_, StoreError>(())
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap().unwrap();
+        }
+    }
+
+    async fn lives_are_cut_a_few_at_a_time_and_only_those_that_are_too_long(db: &TestDb) {
+        let world = World::stored(db).await;
+        let ending = |end| Credential { expires_at: Some(at(end)), ..key(&world.ci, "ends") };
+        let (short, long) = (ending(100), ending(900));
+        db.write(async |tx| {
+            for key in [&short, &long] {
+                tx.insert_credential(key, &digest()).await?;
+            }
+            Ok(())
+        })
+        .await;
+        let (acme, end) = (world.acme.id, at(500));
+        let cut = async |overlong: Overlong, most| {
+            let mut cut = 0;
+            db.write(async |tx| {
+                cut = tx.cut_lives(acme, Kind::ApiKey, overlong, most).await?.len();
+                Ok(())
+            })
+            .await;
+            cut
+        };
+        let (endless, all) = (Overlong { than: None, end }, Overlong { than: Some(end), end });
+        assert_eq!((cut(endless, 9).await, cut(endless, 9).await), (1, 0));
+        assert!(db.view().has_overlong(acme, Kind::ApiKey, all).await.unwrap());
+        assert!(!db.view().has_overlong(world.globex.id, Kind::PersonalAccessToken, all).await.unwrap());
+        assert_eq!((cut(all, 1).await, cut(all, 1).await), (1, 0));
+        assert!(!db.view().has_overlong(acme, Kind::ApiKey, all).await.unwrap());
+        for (id, expected) in [(world.key.id, end), (short.id, at(100)), (long.id, end)] {
+            assert_eq!(db.view().credential(id).await.unwrap().unwrap().expires_at, Some(expected));
+        }
+        assert_eq!(db.view().credential(world.strange_key.id).await.unwrap().unwrap().expires_at, None);
     }
 
     async fn rolling_and_counting_never_wait_for_each_other_in_a_circle(db: &TestDb) {

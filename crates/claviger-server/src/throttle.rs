@@ -3,6 +3,12 @@
 //! A stranger is bounded by address, by account and address, and by account; a browser from which the account was signed in
 //! before only by itself, so that no stranger can lock its owner out. What is counted does not depend on whether there is
 //! such an account. The states are of this node, and bounded: what was tried least is forgotten first.
+//!
+//! Strangers who use up the tries of an account from many places keep its owner waiting in a new browser, but not for long: each
+//! place has one try in a quarter of an hour beside them. Of these there are 50 a minute for an account, so that the owner's first
+//! try counts at once, or, while strangers come from more than 50 new places every minute, when one becomes free, which is every
+//! 1.2 seconds. That makes 72,000 guesses a day at most, of passwords that take a
+//! hundred million (`claviger_core::Password`). A place is an IPv4 address or an IPv6 /48 here, for a /64 costs nothing.
 
 use std::{
     collections::HashMap,
@@ -26,6 +32,8 @@ pub(crate) struct Throttle {
     addresses: Buckets<IpAddr>,
     accounts_at_addresses: Buckets<(Account, Option<IpAddr>)>,
     accounts: Buckets<Account>,
+    newcomers: Buckets<Account>,
+    newcomers_at_places: Buckets<(Account, Option<IpAddr>)>,
     accounts_at_known_devices: Buckets<Account>,
     second_factors: Buckets<(Account, bool)>,
     returns: Buckets<IpAddr>,
@@ -51,6 +59,8 @@ impl Default for Throttle {
             addresses: Buckets::new(60, 5 * MINUTE),
             accounts_at_addresses: Buckets::new(10, 15 * MINUTE),
             accounts: Buckets::new(100, 60 * MINUTE),
+            newcomers: Buckets::new(50, MINUTE),
+            newcomers_at_places: Buckets::new(1, 15 * MINUTE),
             accounts_at_known_devices: Buckets::new(20, 15 * MINUTE),
             // Whoever gets that far has the password. A code is one of a million, and three count at a time.
             second_factors: Buckets::new(10, 60 * MINUTE),
@@ -73,7 +83,13 @@ impl Throttle {
             self.addresses.spend(network, now)?;
         }
         self.accounts_at_addresses.spend((attempt.account, network), now)?;
-        self.accounts.spend(attempt.account, now)
+        self.accounts.spend(attempt.account, now).or_else(|wait| {
+            let here = (attempt.account, attempt.address.map(place));
+            // Looked at before anything is spent: whoever is refused takes nothing from the next.
+            self.newcomers_at_places.would_fit(&here, now).map_err(|_| wait)?;
+            self.newcomers.spend(attempt.account, now)?;
+            self.newcomers_at_places.spend(here, now)
+        })
     }
 
     /// The same for the second factor, of which no more is counted than who was half-way in already.
@@ -108,9 +124,19 @@ impl Throttle {
 
 /// What one customer of a provider has: an IPv4 address, or an IPv6 /64.
 fn network(address: IpAddr) -> IpAddr {
+    prefix(address, 64)
+}
+
+/// What one customer has at most without paying for it.
+fn place(address: IpAddr) -> IpAddr {
+    prefix(address, 48)
+}
+
+/// An IPv4 address, or the first bits of an IPv6 address.
+fn prefix(address: IpAddr, bits: u32) -> IpAddr {
     match address.to_canonical() {
         v4 @ IpAddr::V4(_) => v4,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << (128 - bits)))),
     }
 }
 
@@ -136,6 +162,16 @@ impl<K: std::hash::Hash + Eq> Buckets<K> {
                 states.insert(key, spent);
                 Ok(())
             }
+            Try::TooMuch(wait) => Err(wait),
+            Try::Never => Err(Duration::from_secs(self.limit.window_seconds.into())),
+        }
+    }
+
+    /// Whether one more fits, without counting it.
+    fn would_fit(&self, key: &K, now: Timestamp) -> Result<(), Duration> {
+        let state = self.states.lock().get(key).copied().unwrap_or_default();
+        match state.try_spend(&self.limit, 1, since_epoch(now)) {
+            Try::Fits(_) => Ok(()),
             Try::TooMuch(wait) => Err(wait),
             Try::Never => Err(Duration::from_secs(self.limit.window_seconds.into())),
         }
@@ -221,11 +257,36 @@ mod tests {
     }
 
     #[test]
-    fn all_strangers_together_have_a_hundred_tries_and_do_not_lock_the_owner_out() {
+    fn all_strangers_together_have_a_bounded_number_of_tries_and_do_not_lock_the_owner_out() {
         let throttle = Throttle::default();
-        assert_eq!(passed(&throttle, 1000, |n| from(ZOE, &format!("10.0.{}.{}", n / 256, n % 256))), 100);
+        // A hundred, and fifty of places that are new.
+        assert_eq!(passed(&throttle, 1000, |n| from(ZOE, &format!("10.0.{}.{}", n / 256, n % 256))), 150);
         let owner = Attempt { known_device: true, ..from(ZOE, "10.0.0.1") };
         assert_eq!(passed(&throttle, 50, |_| owner), 20);
+    }
+
+    #[test]
+    fn in_a_new_browser_the_owner_waits_for_strangers_a_second_or_two_at_most() {
+        let throttle = Throttle::default();
+        // Ten places use up what the account has, and go on.
+        let stranger = |n: usize| from(ZOE, &format!("10.0.0.{}", n % 10));
+        assert_eq!(passed(&throttle, 1000, stranger), 100);
+        assert!(throttle.attempt(&from(ZOE, "192.0.2.1"), at(0)).is_ok());
+        // Once: then the place waits like everybody.
+        assert!(throttle.attempt(&from(ZOE, "192.0.2.1"), at(0)).is_err());
+        // A thousand new places at once take all that is free, and the next is free soon.
+        passed(&throttle, 1000, |n| from(ZOE, &format!("10.1.{}.{}", n / 256, n % 256)));
+        let wait = throttle.attempt(&from(ZOE, "192.0.2.2"), at(0)).unwrap_err();
+        assert!(wait <= Duration::from_millis(1200), "{wait:?}");
+        assert!(throttle.attempt(&from(ZOE, "192.0.2.2"), at(2)).is_ok());
+        assert!(throttle.attempt(&from(YANN, "192.0.2.2"), at(2)).is_ok());
+    }
+
+    #[test]
+    fn of_one_ipv6_network_that_costs_nothing_no_more_than_one_is_new() {
+        let throttle = Throttle::default();
+        assert_eq!(passed(&throttle, 1000, |n| from(ZOE, &format!("2001:db8:1:{n:x}::1"))), 101);
+        assert!(throttle.attempt(&from(ZOE, "2001:db8:2::1"), at(0)).is_ok());
     }
 
     #[test]

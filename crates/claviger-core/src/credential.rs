@@ -94,6 +94,8 @@ pub struct SecretRecord {
     pub last_used_at: Option<Timestamp>,
     /// From which address.
     pub last_used_from: Option<String>,
+    /// Who saw it: a principal's id, or `operator`. What a credential rolled by itself was seen by whoever saw it before.
+    pub created_by: String,
 }
 
 /// An approval that a credential needs before it works.
@@ -311,11 +313,12 @@ impl Credential {
     }
 
     /// Gives it a new secret. The one before works on for `overlap_seconds`; any older one ends now.
-    /// Without an overlap the epoch rises, for then something was taken away.
+    /// Without an overlap the epoch rises, for then something was taken away. `by` is who sees the new one.
     pub fn roll(
         self,
         overlap_seconds: u32,
         context: &IssuingContext<'_>,
+        by: String,
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<Issued, Rejection> {
@@ -337,13 +340,18 @@ impl Credential {
             old.ends_at = Some(old.ends_at.map_or(end, |ends_at| ends_at.min(end)));
         }
         let number = new.secrets.first().map_or(1, |current| current.number + 1);
-        new.secrets.insert(0, SecretRecord { number, ..SecretRecord::first(&secret, now) });
+        new.secrets.insert(0, SecretRecord { number, ..SecretRecord::first(&secret, by, now) });
         if overlap_seconds == 0 {
             new.epoch += 1;
         }
         let details = json!({ "name": new.name.as_str(), "generation": number, "overlap_seconds": overlap_seconds });
         let event = new.event(Change::Rolled, details);
         Ok(Issued { credential: new, secret, event })
+    }
+
+    /// Who saw its current secret.
+    pub fn seen_by(&self) -> &str {
+        self.secrets.first().map_or(&self.created_by, |current| &current.created_by)
     }
 
     /// Ends it for good.
@@ -549,7 +557,7 @@ impl SecretRecord {
         SecretFacts { number: self.number, ends_at: self.ends_at }
     }
 
-    pub(crate) fn first(secret: &Secret, now: Timestamp) -> Self {
+    pub(crate) fn first(secret: &Secret, created_by: String, now: Timestamp) -> Self {
         Self {
             number: 1,
             hint: secret.hint(),
@@ -557,6 +565,7 @@ impl SecretRecord {
             ends_at: None,
             last_used_at: None,
             last_used_from: None,
+            created_by,
         }
     }
 }

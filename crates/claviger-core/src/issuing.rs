@@ -119,7 +119,7 @@ impl Asked<'_> {
         };
         context.grantor.may_issue(&credential.reach(context))?;
         let secret = Secret::mint(context.brand, credential.secret_kind(), rng);
-        credential.secrets.push(SecretRecord::first(&secret, now));
+        credential.secrets.push(SecretRecord::first(&secret, credential.created_by.clone(), now));
         let event = credential.event(Change::Created, credential.told());
         Ok(Issued { credential, secret, event })
     }

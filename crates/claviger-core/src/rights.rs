@@ -468,7 +468,7 @@ mod tests {
         let mut found = world.caller("invoices:read", "");
         found.credential.expires_at = Some(at(9));
         let key = world.key(json!({}));
-        let rolled = key.roll(0, &world.asked_by(Grantor::Credential(&found)), at(1), &mut rng());
+        let rolled = key.roll(0, &world.asked_by(Grantor::Credential(&found)), "x".to_owned(), at(1), &mut rng());
         let Err(Rejection::Forbidden { message, .. }) = rolled else { panic!("rolled") };
         assert!(message.contains("outlives it") && message.contains(GRANTS_WRITE), "{message}");
     }

@@ -146,6 +146,9 @@ DROP TABLE api_key;
 CREATE INDEX credential_organization ON credential (organization, id);
 CREATE INDEX credential_principal ON credential (principal, id);
 
+-- Who saw a secret when it was made; null for those before this schema, which whoever made the credential saw.
+ALTER TABLE secret ADD COLUMN created_by TEXT;
+
 -- What an event tells of a person stands outside of what is hashed, so that it can be erased.
 ALTER TABLE audit_event ADD COLUMN personal TEXT;
 

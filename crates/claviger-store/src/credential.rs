@@ -135,8 +135,9 @@ impl View<'_> {
             return Ok(Vec::new());
         }
         let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
-        let query = sql("SELECT s.credential, s.number, s.hint, s.created_at, s.ends_at, u.used_at, u.used_from
-                         FROM secret s
+        let query = sql("SELECT s.credential, s.number, s.hint, s.created_at, s.ends_at, u.used_at, u.used_from,
+                           COALESCE(s.created_by, k.created_by) AS created_by
+                         FROM secret s JOIN credential k ON k.id = s.credential
                          LEFT JOIN secret_use u ON u.credential = s.credential AND u.number = s.number
                          WHERE s.credential IN ");
         let newest = " AND s.number > (SELECT MAX(n.number) - ? FROM secret n WHERE n.credential = s.credential)
@@ -152,6 +153,7 @@ impl View<'_> {
                 ends_at: row.time_or_null("ends_at")?,
                 last_used_at: row.time_or_null("used_at")?,
                 last_used_from: row.text_or_null("used_from")?,
+                created_by: row.text("created_by")?,
             };
             secrets.entry(row.text("credential")?).or_default().push(secret);
         }
@@ -335,15 +337,16 @@ impl Tx<'_> {
 
     async fn insert_current_secret(&mut self, of: &Credential, digest: &Digest) -> Result<(), StoreError> {
         let current = of.secrets.first().ok_or_else(|| StoreError::damaged("a credential without a secret"))?;
-        let insert = sql("INSERT INTO secret (digest, pepper, credential, number, hint, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6)");
+        let insert = sql("INSERT INTO secret (digest, pepper, credential, number, hint, created_at, created_by)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7)");
         let insert = insert
             .bind(digest.bytes)
             .bind(digest.pepper)
             .bind(text(of.id))
             .bind(current.number)
             .bind(current.hint.as_str())
-            .bind(current.created_at);
+            .bind(current.created_at)
+            .bind(current.created_by.as_str());
         self.execute(insert).await.map(drop)
     }
 }

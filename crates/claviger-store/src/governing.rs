@@ -13,17 +13,20 @@ use crate::{
 };
 
 impl View<'_> {
-    /// How many live credentials of a principal were made by somebody else who does not reach the instance.
-    pub async fn credentials_made_from_below(
+    /// How many live credentials of a principal have a secret that works and that somebody else saw who does not reach the instance,
+    /// be it that they made the credential or that they rolled it.
+    pub async fn credentials_seen_from_below(
         &mut self,
         principal: PrincipalId,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        let query = sql("SELECT COUNT(*) AS number FROM credential k
+        let query = sql("SELECT COUNT(DISTINCT k.id) AS number FROM credential k JOIN secret s ON s.credential = k.id
                          WHERE k.principal = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
-                           AND k.created_by NOT IN ($1, 'operator', 'system')
+                           AND (s.ends_at IS NULL OR s.ends_at > $2)
+                           AND COALESCE(s.created_by, k.created_by) NOT IN ($1, 'operator', 'system')
                            AND NOT EXISTS (SELECT 1 FROM assignment i
-                                           WHERE i.principal = k.created_by AND i.organization IS NULL)");
+                                           WHERE i.principal = COALESCE(s.created_by, k.created_by)
+                                             AND i.organization IS NULL)");
         self.executor.one(query.bind(text(principal)).bind(now)).await?.int("number")
     }
 

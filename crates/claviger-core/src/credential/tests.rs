@@ -28,7 +28,7 @@ fn update(world: &World, key: &Credential, members: serde_json::Value) -> Result
 
 fn roll(key: Credential, overlap_seconds: u32, seconds: i64) -> Result<Issued, Rejection> {
     let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(seconds.unsigned_abs() + 2);
-    key.roll(overlap_seconds, &World::new().asked_by(Grantor::Operator), at(seconds), &mut rng)
+    key.roll(overlap_seconds, &World::new().asked_by(Grantor::Operator), "roller".to_owned(), at(seconds), &mut rng)
 }
 
 #[test]
@@ -107,8 +107,15 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
     });
     let Issued { credential: key, secret, event } = issue(&world, members).unwrap();
     let hint = secret.hint();
-    let first =
-        SecretRecord { number: 1, hint, created_at: now(), ends_at: None, last_used_at: None, last_used_from: None };
+    let first = SecretRecord {
+        number: 1,
+        hint,
+        created_at: now(),
+        ends_at: None,
+        last_used_at: None,
+        last_used_from: None,
+        created_by: "operator".to_owned(),
+    };
     let expected = Credential {
         id: key.id,
         organization: world.organization.id,
@@ -224,7 +231,7 @@ fn what_cannot_be_rolled_says_why() {
     check(world.key(json!({ "expires_at": at(10) })), 0, "conflict expired");
     check(world.key(json!({ "expires_at": at(11) })), 0, "ok");
     let powerless = world.powerless();
-    let rolled = key().roll(0, &world.asked_by(Grantor::Credential(&powerless)), at(1), &mut rng());
+    let rolled = key().roll(0, &world.asked_by(Grantor::Credential(&powerless)), "x".to_owned(), at(1), &mut rng());
     assert_eq!(said(&rolled), "forbidden invoices:read");
 }
 
@@ -376,6 +383,18 @@ fn more_than_was_approved_waits_again_unless_who_governs_gives_it() {
         check(json!({ "not_before": null }), true);
         check(json!({ "disabled": true }), false);
     }
+}
+
+#[test]
+fn a_secret_tells_who_saw_it() {
+    let key = World::new().key(json!({}));
+    assert_eq!(key.seen_by(), "operator");
+    let rolled = roll(key, 60, 1).unwrap().credential;
+    let seen_by: Vec<&str> = rolled.secrets.iter().map(|secret| secret.created_by.as_str()).collect();
+    assert_eq!(
+        (rolled.seen_by(), seen_by, rolled.created_by.as_str()),
+        ("roller", vec!["roller", "operator"], "operator")
+    );
 }
 
 #[test]

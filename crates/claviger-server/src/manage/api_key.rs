@@ -209,7 +209,8 @@ pub(crate) async fn roll(
     let authority = Authority::of(&caller);
     let (mut tx, key, world) = authority.to_change_in_world(&app, id).await?;
     let now = app.now();
-    let rolled = key.roll(body.overlap_seconds, &world.context(&app, &authority), now, &mut app.rng())?;
+    let rolled =
+        key.roll(body.overlap_seconds, &world.context(&app, &authority), caller.by().actor.id(), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;

@@ -214,20 +214,20 @@ async fn holder(view: &mut claviger_store::View<'_>, body: &NewAssignment) -> Re
     Ok(Holder { principal: body.principal_id, home })
 }
 
-/// Before a principal reaches every organization: a credential of it that somebody of one organization made, and may have
-/// kept, would reach as far.
+/// Before a principal reaches every organization: a credential of it that somebody of one organization made or rolled, and may
+/// have kept, would reach as far.
 async fn nobody_else_must_hold_credentials(
     tx: &mut Tx<'_>,
     principal: PrincipalId,
     now: Timestamp,
 ) -> Result<(), RequestError> {
-    let made = tx.within(Reach::Instance).credentials_made_from_below(principal, now).await?;
-    if made == 0 {
+    let seen = tx.within(Reach::Instance).credentials_seen_from_below(principal, now).await?;
+    if seen == 0 {
         return Ok(());
     }
     let message = format!(
-        "{made} live credentials of this principal were made by others who do not reach the instance, and would reach every \
-         organization; revoke them first (GET /v1/credentials?principal_id={principal})"
+        "{seen} live credentials of this principal were made or rolled by others who do not reach the instance, and would reach \
+         every organization; revoke them first (GET /v1/credentials?principal_id={principal})"
     );
     Err(Rejection::Conflict { code: "credentials_of_others", message }.into())
 }

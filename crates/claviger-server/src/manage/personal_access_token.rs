@@ -243,7 +243,8 @@ pub(crate) async fn roll(
     authority.must_be_fresh(app.now())?;
     let (mut tx, one, world) = authority.to_change_in_world(&app, id).await?;
     let now = app.now();
-    let rolled = one.roll(body.overlap_seconds, &world.context(&app, &authority), now, &mut app.rng())?;
+    let rolled =
+        one.roll(body.overlap_seconds, &world.context(&app, &authority), authority.by.actor.id(), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
     let kept =
         repeatable.remembered(StatusCode::OK, None, &IssuedPersonalAccessToken::concealed(&rolled.credential, now));

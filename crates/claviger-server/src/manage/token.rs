@@ -112,7 +112,9 @@ pub(crate) async fn roll(
         let message = "this secret was rolled already; only the current one can roll".to_owned();
         return Err(Rejection::Conflict { code: "not_current", message }.into());
     }
-    let rolled = key.roll(body.overlap_seconds, &world.context(&app, &authority), now, &mut app.rng())?;
+    // Whoever planted a credential has not less of it because it rolls itself.
+    let by = key.seen_by().to_owned();
+    let rolled = key.roll(body.overlap_seconds, &world.context(&app, &authority), by, now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &RolledToken::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;

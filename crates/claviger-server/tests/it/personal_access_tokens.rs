@@ -437,7 +437,7 @@ on_both_databases! {
     async fn what_somebody_of_one_organization_made_never_comes_to_reach_all_of_them(app: &TestApp) {
         let alice = alice(app).await;
         let admin = Member::join(app, &alice.organization, "admin@acme.test", &["organization-admin"], &[READ]).await;
-        let admins = admin.token(&["claviger:*"], json!({})).await;
+        let admins = admin.token(&["claviger:*", READ], json!({})).await;
         let planted = app.client(&admins.token).post("/v1/personal-access-tokens", alice.body(&["claviger:*"], json!({}))).await;
         let planted = Key::from(planted.expect(StatusCode::CREATED));
         alice.token(&[READ], json!({})).await;
@@ -446,7 +446,23 @@ on_both_databases! {
         });
         let refused = app.root().post("/v1/assignments", given.clone()).await;
         refused.problem(StatusCode::CONFLICT, "credentials_of_others");
+        // The one who planted it sees what it rolls itself to.
+        let rolled = app.client(&planted.token).post("/v1/token/roll", json!({})).await;
+        app.handed_out(&text(&rolled.expect(StatusCode::OK)["token"]));
+        let refused = app.root().post("/v1/assignments", given.clone()).await;
+        refused.problem(StatusCode::CONFLICT, "credentials_of_others");
         app.root().post(&path(&planted, "/revoke"), json!({})).await.expect(StatusCode::OK);
+
+        // So does who rolls one that somebody else made, for as long as that secret works.
+        let sound = alice.token(&[READ], json!({})).await;
+        let overlap = json!({ "overlap_seconds": 60 });
+        app.client(&admins.token).post(&path(&sound, "/roll"), json!({})).await.expect(StatusCode::OK);
+        let refused = app.root().post("/v1/assignments", given.clone()).await;
+        refused.problem(StatusCode::CONFLICT, "credentials_of_others");
+        app.root().post(&path(&sound, "/roll"), overlap).await.expect(StatusCode::OK);
+        let refused = app.root().post("/v1/assignments", given.clone()).await;
+        refused.problem(StatusCode::CONFLICT, "credentials_of_others");
+        app.clock.advance(SignedDuration::from_secs(60));
         app.root().post("/v1/assignments", given).await.expect(StatusCode::CREATED);
     }
 

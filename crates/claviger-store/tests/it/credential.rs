@@ -170,14 +170,17 @@ on_both_databases! {
         let first = |ends_at| SecretRecord {
             last_used_at: Some(at(77)), last_used_from: Some("2001:db8::1".to_owned()), ..ended(1, ends_at)
         };
-        let rolled = Credential { secrets: vec![secret(2), first(at(500))], ..world.key };
+        let second = SecretRecord { created_by: "user_x".to_owned(), ..secret(2) };
+        let rolled = Credential { secrets: vec![second, first(at(500))], ..world.key };
         db.write(async |tx| tx.save_rolled_credential(&rolled, &digest()).await).await;
         assert_eq!(db.view().credential(rolled.id).await.unwrap().as_ref(), Some(&rolled));
-        let again = Credential { secrets: vec![secret(3), ended(2, at(600)), first(at(3))], epoch: 2, ..rolled };
+        let again = Credential { secrets: vec![secret(3), SecretRecord { created_by: "user_x".to_owned(), ..ended(2, at(600)) }, first(at(3))], epoch: 2, ..rolled };
         db.write(async |tx| tx.save_rolled_credential(&again, &digest()).await).await;
         assert_eq!(db.view().credential(again.id).await.unwrap().as_ref(), Some(&again));
         // What has ended keeps its end.
-        let thrice = Credential { secrets: vec![secret(4), ended(3, at(4)), ended(2, at(4)), first(at(3))], ..again };
+        let thrice = Credential { secrets: vec![
+            secret(4), ended(3, at(4)), SecretRecord { created_by: "user_x".to_owned(), ..ended(2, at(4)) }, first(at(3)),
+        ], ..again };
         db.write(async |tx| tx.save_rolled_credential(&thrice, &digest()).await).await;
         assert_eq!(db.view().credential(thrice.id).await.unwrap(), Some(thrice));
     }

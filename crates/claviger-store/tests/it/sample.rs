@@ -193,6 +193,7 @@ pub(crate) fn secret(number: u32) -> SecretRecord {
         ends_at: None,
         last_used_at: None,
         last_used_from: None,
+        created_by: "operator".to_owned(),
     }
 }
 

@@ -107,13 +107,15 @@ CREATE INDEX session_ends_at ON session (ends_at);
 ALTER TABLE organization ADD COLUMN portal_origins TEXT NOT NULL DEFAULT '';
 
 -- All long-lived opaque credentials in one table: API keys of service accounts, personal access tokens of users.
--- disabled_by: who stopped it. pending_since: waits for an approval. approved_by: who gave it.
+-- disabled_by: who stopped it. pending_since: waits for an approval. approved_by: who gave it. skeleton: what is left of how the
+-- name looks, so that look-alikes are found; it is null until it was computed, which no SQL can.
 CREATE TABLE credential (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
     organization TEXT NOT NULL REFERENCES organization (id),
     principal TEXT NOT NULL,
     name TEXT NOT NULL,
+    skeleton TEXT,
     environment TEXT NOT NULL,
     permissions TEXT NOT NULL,
     objects TEXT,
@@ -145,6 +147,9 @@ INSERT INTO credential (id, kind, organization, principal, name, environment, pe
 DROP TABLE api_key;
 CREATE INDEX credential_organization ON credential (organization, id);
 CREATE INDEX credential_principal ON credential (principal, id);
+CREATE INDEX credential_pending ON credential (organization, id) WHERE pending_since IS NOT NULL;
+CREATE INDEX credential_skeleton ON credential (organization, skeleton, name, principal) WHERE revoked_at IS NULL;
+CREATE INDEX credential_without_skeleton ON credential (id) WHERE skeleton IS NULL;
 
 -- Who saw a secret when it was made; null for those before this schema, which whoever made the credential saw.
 ALTER TABLE secret ADD COLUMN created_by TEXT;

@@ -241,8 +241,8 @@ impl Tx<'_> {
     pub async fn insert_credential(&mut self, new: &Credential, digest: &Digest) -> Result<(), StoreError> {
         let insert = sql(
             "INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, objects, networks,
-                            not_before, expires_at, pending_since, epoch, limits, metadata, created_at, created_by)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                            not_before, expires_at, pending_since, epoch, limits, metadata, created_at, created_by, skeleton)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         );
         let insert = insert
             .bind(text(new.id))
@@ -261,7 +261,8 @@ impl Tx<'_> {
             .bind(limits(&new.limits)?)
             .bind(new.metadata.as_str())
             .bind(new.created_at)
-            .bind(new.created_by.as_str());
+            .bind(new.created_by.as_str())
+            .bind(new.name.skeleton());
         self.execute(insert).await?;
         self.insert_current_secret(new, digest).await
     }
@@ -272,7 +273,7 @@ impl Tx<'_> {
             sql("UPDATE credential SET name = $2, permissions = $3, objects = $4, networks = $5, not_before = $6,
                             expires_at = $7, disabled_at = $8, revoked_at = $9, revoke_reason = $10, epoch = $11,
                             limits = $12, metadata = $13, deleted_at = $14, pending_since = $15, approved_at = $16,
-                            approved_by = $17, disabled_by = $18 WHERE id = $1");
+                            approved_by = $17, disabled_by = $18, skeleton = $19 WHERE id = $1");
         let (approved_at, approved_by) = match &new.approval {
             Some(Approval::Given { at, by }) => (Some(*at), Some(by.clone())),
             Some(Approval::Pending { .. }) | None => (None, None),
@@ -295,7 +296,8 @@ impl Tx<'_> {
             .bind(pending_since(new))
             .bind(approved_at)
             .bind(approved_by)
-            .bind(new.disabled_by.clone());
+            .bind(new.disabled_by.clone())
+            .bind(new.name.skeleton());
         self.execute(update).await.map(drop)
     }
 

@@ -8,6 +8,7 @@ use sqlx::{
 use crate::{
     dialect::{Pools, schema_for_postgres},
     error::StoreError,
+    look_alike,
 };
 
 /// Version, name, text; in order.
@@ -24,7 +25,8 @@ pub(crate) fn newest() -> i64 {
 
 /// Brings the schema up to this version. Safe to run on several nodes at once.
 pub(crate) async fn run(pools: &Pools) -> Result<(), StoreError> {
-    run_to(pools, i64::MAX).await
+    run_to(pools, i64::MAX).await?;
+    look_alike::complete(pools).await
 }
 
 /// Brings the schema up to the last version that is not above `target`.

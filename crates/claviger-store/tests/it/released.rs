@@ -4,13 +4,13 @@
 //! empty and full), write its rows as plain `INSERT`s into `tests/fixtures/schema_NNNN.sql` with blobs as `{hex}`,
 //! and add a test here that reads all of it through the public API. A fixture is frozen once its schema is released.
 
-use claviger_core::{AlsoAccepts, Digest, Reach, RevokeReason, Sealed};
+use claviger_core::{AlsoAccepts, Credential, Digest, Reach, RevokeReason, Sealed};
 use claviger_store::{AuditFilter, Changes, CredentialFilter, Database, KeyPurpose, Store};
 use claviger_token::{ApiKeyId, Environment, Limits, OrganizationId, Quota, QuotaPeriod, RateLimit};
 
 use crate::{
     db::{TestDb, all, chain_key, instant},
-    sample::{at, metadata, networks, permission, set},
+    sample::{at, metadata, name, networks, permission, set},
 };
 
 /// A store on a database that released schemas filled with their fixtures one after the other, and that was migrated since.
@@ -90,6 +90,8 @@ on_both_databases! {
         assert_eq!((key.id, key.environment, key.name.as_str()), (key_id.into(), Environment::Test, "größe \u{1F680}"));
         assert_eq!(key.objects.as_ref().unwrap().to_text(), "base:*\nrepo:acme/a-b");
         assert_eq!((&key.networks, key.not_before, key.expires_at), (&Some(networks()), Some(at(5)), Some(at(50_000))));
+        let louder = Credential { name: name("GR\u{D6}\u{DF}E \u{1F680}"), ..key.clone() };
+        assert_eq!(view.look_alikes(&louder, at(100)).await.unwrap()[0].id, key.id);
         let [current, old] = key.secrets.as_slice() else { panic!("{key:?}") };
         assert_eq!((current.number, current.last_used_at), (2, Some(at(90))));
         assert_eq!((current.last_used_from.as_deref(), old.ends_at), (Some("203.0.113.9"), Some(at(500))));

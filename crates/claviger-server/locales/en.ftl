@@ -95,12 +95,50 @@ portal-back = Back
 portal-leave = Leave
 portal-left = You have left this page.
 
+## Approvals
+approvals-title = Tokens that wait for an approval
+approvals-none = Nothing waits for you.
+approvals-more = There are more: these are the newest.
+approvals-waiting = { $count ->
+    [one] One token waits for your approval.
+   *[other] { $count } tokens wait for your approval.
+}
+approval-title = May this token work?
+approval-name = Name
+approval-owner = Whose it is
+approval-maker = Made by
+approval-by-owner = themselves
+approval-by-operator = the operator of this instance
+approval-organization = Organization
+approval-permissions = What it may do
+approval-permissions-none = Nothing
+approval-every-api = Everything that its user may do in the APIs, now and later
+approval-every-builtin = Everything that its user may do in Claviger, now and later
+approval-at-present = At present, that is:
+approval-at-present-none = At present, that is nothing.
+approval-objects = On which objects
+approval-objects-all = All objects
+approval-networks = From where
+approval-networks-all = From anywhere
+approval-starts = From when on
+approval-ends = Until
+approval-ends-never = It never ends
+approval-since = Asked
+approval-look-alike = Look closely: another credential of this organization has a name that looks like this one, or the same name and another owner.
+approval-reaches-further = Its user administers the whole instance, so only somebody who does the same can decide.
+approval-approve = Approve
+approval-deny = Deny
+approval-approved = Approved by { $name }. There is nothing left to decide.
+approval-denied = Denied: it has ended, and never worked.
+approval-ended = It has ended before anybody decided, and never worked.
+
 ## Trouble
 trouble-title = That did not work
 trouble-form = This page was open for too long, or your browser keeps no cookies. Nothing was changed: go back, reload the page and try again.
 trouble-unreadable = What your browser sent could not be read.
 trouble-link = This link was used already, is too old, or is not complete. Ask for a new one.
 trouble-portal = This page was open for too long or was left, its link was used already, or your browser keeps no cookies here. Go back to where you came from and open it again.
+trouble-absent = There is no such page, or not for you.
 trouble-provider = The other service does not answer, or not as it should. Try again in a moment, or sign in with your password.
 trouble-provider-not-ours = This sign-in was not begun in this browser, took too long, or was used already. Begin again.
 trouble-provider-denied = The other service did not let you in. Begin again, or sign in with your password.

@@ -95,12 +95,50 @@ portal-back = Retour
 portal-leave = Quitter
 portal-left = Vous avez quitté cette page.
 
+## Approvals
+approvals-title = Jetons en attente d’approbation
+approvals-none = Rien ne vous attend.
+approvals-more = Il y en a d’autres : voici les plus récents.
+approvals-waiting = { $count ->
+    [one] Un jeton attend votre approbation.
+   *[other] { $count } jetons attendent votre approbation.
+}
+approval-title = Ce jeton peut-il fonctionner ?
+approval-name = Nom
+approval-owner = À qui il est
+approval-maker = Créé par
+approval-by-owner = l’utilisateur lui-même
+approval-by-operator = l’exploitant de cette instance
+approval-organization = Organisation
+approval-permissions = Ce qu’il peut faire
+approval-permissions-none = Rien
+approval-every-api = Tout ce que son utilisateur peut faire dans les API, maintenant et plus tard
+approval-every-builtin = Tout ce que son utilisateur peut faire dans Claviger, maintenant et plus tard
+approval-at-present = Actuellement, c’est :
+approval-at-present-none = Actuellement, ce n’est rien.
+approval-objects = Sur quels objets
+approval-objects-all = Tous les objets
+approval-networks = D’où
+approval-networks-all = De partout
+approval-starts = À partir du
+approval-ends = Jusqu’au
+approval-ends-never = Il n’expire jamais
+approval-since = Demandé
+approval-look-alike = Regardez bien : une autre clé ou un autre jeton de cette organisation porte un nom qui ressemble à celui-ci, ou le même nom avec un autre propriétaire.
+approval-reaches-further = Son utilisateur administre toute l’instance : seul quelqu’un qui fait de même peut décider.
+approval-approve = Approuver
+approval-deny = Refuser
+approval-approved = Approuvé par { $name }. Il n’y a plus rien à décider.
+approval-denied = Refusé : il a pris fin et n’a jamais fonctionné.
+approval-ended = Il a pris fin avant toute décision et n’a jamais fonctionné.
+
 ## Trouble
 trouble-title = Cela n’a pas fonctionné
 trouble-form = Cette page est restée ouverte trop longtemps, ou votre navigateur ne garde pas les cookies. Rien n’a changé : revenez en arrière, rechargez la page et réessayez.
 trouble-unreadable = Ce que votre navigateur a envoyé est illisible.
 trouble-link = Ce lien a déjà servi, est trop ancien ou incomplet. Demandez-en un nouveau.
 trouble-portal = Cette page est restée ouverte trop longtemps ou a été quittée, son lien a déjà servi, ou votre navigateur ne garde pas les cookies ici. Revenez d’où vous veniez et ouvrez-la de nouveau.
+trouble-absent = Cette page n’existe pas, ou pas pour vous.
 trouble-provider = L’autre service ne répond pas, ou pas comme il le devrait. Réessayez dans un instant, ou connectez-vous avec votre mot de passe.
 trouble-provider-not-ours = Cette connexion n’a pas été commencée dans ce navigateur, a duré trop longtemps ou a déjà servi. Recommencez.
 trouble-provider-denied = L’autre service ne vous a pas laissé entrer. Recommencez, ou connectez-vous avec votre mot de passe.

@@ -15,8 +15,8 @@ use crate::{
     app::App,
     console, health, log,
     manage::{
-        api, api_key, assignment, audit_event, inventory, invitation, member, organization, personal_access_token,
-        policy, portal_session, role, service_account, session, token, usage, user,
+        api, api_key, approval, assignment, audit_event, inventory, invitation, member, organization,
+        personal_access_token, policy, portal_session, role, service_account, session, token, usage, user,
     },
     metrics,
     openapi::{self, Document},
@@ -42,8 +42,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(personal_access_token::show, personal_access_token::update, personal_access_token::delete))
         .routes(routes!(personal_access_token::roll))
         .routes(routes!(personal_access_token::revoke))
-        .routes(routes!(personal_access_token::approve))
-        .routes(routes!(personal_access_token::deny))
+        .routes(routes!(approval::approve))
+        .routes(routes!(approval::deny))
         .routes(routes!(inventory::list))
         .routes(routes!(inventory::revoke))
         // Who

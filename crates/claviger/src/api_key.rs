@@ -166,4 +166,8 @@ impl Noun for Key {
     fn details(self) -> Vec<(&'static str, String)> {
         self.0.details()
     }
+
+    fn warning(&self) -> Option<String> {
+        self.0.warning()
+    }
 }

@@ -83,7 +83,12 @@ pub(crate) struct Credential {
     service_account_id: Option<String>,
     user_id: Option<String>,
     pending_since: Option<String>,
+    approval_url: Option<String>,
     name: String,
+    #[serde(default)]
+    look_alike: bool,
+    #[serde(default)]
+    look_alikes: Vec<LookAlike>,
     status: String,
     revoked_at: Option<String>,
     revoke_reason: Option<String>,
@@ -104,6 +109,13 @@ pub(crate) struct Credential {
 }
 
 #[derive(Debug, Deserialize)]
+struct LookAlike {
+    id: String,
+    name: String,
+    principal_id: String,
+}
+
+#[derive(Debug, Deserialize)]
 struct Generation {
     number: u32,
     state: String,
@@ -121,9 +133,17 @@ pub(crate) fn issued(service: &Service, answer: &str, done: &str) -> Result<(), 
     let mut made: Credential = noun::understood(answer)?;
     let token = made.token.take().map(Secret::new).ok_or_else(|| Failure::new("the answer holds no token"))?;
     output::secret(&token)?;
+    let (warning, approval) = (made.warning(), made.approval_url.clone());
     let rows = made.details().into_iter().map(|(name, value)| (name.to_owned(), value));
     let made = output::details(rows);
     output::note(&format!("{made}\n\n{done}. Keep the token now: it is not shown again."));
+    if let Some(url) = approval {
+        let url = output::printable(&url);
+        output::note(&format!("It waits for an approval. Send this to an administrator: {url}"));
+    }
+    if let Some(warning) = warning {
+        output::note(&warning);
+    }
     Ok(())
 }
 
@@ -176,6 +196,15 @@ impl Credential {
         ]
     }
 
+    /// That another is called alike, and which, as far as whoever asks may see it.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let called = |one: &LookAlike| format!("{} ({} of {})", one.name, one.id, one.principal_id);
+        let seen: Vec<String> = self.look_alikes.iter().map(called).collect();
+        let seen = if seen.is_empty() { String::new() } else { format!(": {}", seen.join(", ")) };
+        let warning = format!("Look closely: another credential of this organization is called alike{seen}");
+        self.look_alike.then(|| output::printable(&warning))
+    }
+
     pub(crate) fn details(self) -> Vec<(&'static str, String)> {
         let end = self.revoked_at.map(|at| format!(" {at} ({})", or(self.revoke_reason, "unspecified")));
         let mut rows = vec![
@@ -195,8 +224,12 @@ impl Credential {
             ("created", format!("{} by {}", self.created_at, self.created_by)),
             ("metadata", self.metadata.to_string()),
         ];
-        let owner =
-            [("service account", self.service_account_id), ("user", self.user_id), ("waits since", self.pending_since)];
+        let owner = [
+            ("service account", self.service_account_id),
+            ("user", self.user_id),
+            ("waits since", self.pending_since),
+            ("approval at", self.approval_url),
+        ];
         rows.extend(owner.into_iter().filter_map(|(title, value)| Some((title, value?))));
         for Generation { number, state, hint, ends_at, last_used_at, last_used_from } in self.generations {
             let end = ends_at.map(|at| format!(", ends {at}")).unwrap_or_default();

@@ -25,6 +25,11 @@ pub(crate) trait Noun: DeserializeOwned {
 
     /// All that there is to say about one.
     fn details(self) -> Vec<(&'static str, String)>;
+
+    /// What somebody should know before they go on with it.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How much of a list.
@@ -77,7 +82,15 @@ pub(crate) fn delete<N: Noun>(service: &Service, id: &str, gone: &str) -> Result
 pub(crate) fn shown<N: Noun>(service: &Service, answer: &str) -> Result<(), Failure> {
     match service.output {
         Output::Json => output::json(answer),
-        Output::Table => output::answer(&detailed(understood::<N>(answer)?)),
+        Output::Table => {
+            let thing = understood::<N>(answer)?;
+            let warning = thing.warning();
+            output::answer(&detailed(thing))?;
+            if let Some(warning) = warning {
+                output::note(&warning);
+            }
+            Ok(())
+        }
     }
 }
 

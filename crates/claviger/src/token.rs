@@ -214,6 +214,10 @@ impl Noun for Pat {
     fn details(self) -> Vec<(&'static str, String)> {
         self.0.details()
     }
+
+    fn warning(&self) -> Option<String> {
+        self.0.warning()
+    }
 }
 
 fn shown(service: &Service, answer: &str) -> Result<(), Failure> {

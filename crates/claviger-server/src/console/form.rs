@@ -12,7 +12,6 @@ use super::{
 use crate::{
     app::App,
     body, origin,
-    problem::RequestError,
     session::{Session, is_token},
 };
 
@@ -119,17 +118,7 @@ async fn fields(request: Request, app: &App) -> Result<Fields, Trouble> {
     if !origin::is_from_here(request.headers(), &app.config) {
         return Err(Trouble::Form);
     }
-    let bytes = body::read(request, MEDIA_TYPE).await;
-    let bytes = bytes.map_err(|error| match error {
-        RequestError::Unreadable { status, .. } => Trouble::Unreadable(status),
-        RequestError::NotFound
-        | RequestError::Rejected(_)
-        | RequestError::Unauthenticated(_)
-        | RequestError::Forbidden { .. }
-        | RequestError::Throttled { .. }
-        | RequestError::Store(_) => Trouble::Form,
-    })?;
-    Ok(Fields::read(&bytes))
+    Ok(Fields::read(&body::read(request, MEDIA_TYPE).await?))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 mod admission;
 mod again;
+mod approval;
+mod approvals;
 mod departure;
 mod device;
 mod enrolment;
@@ -56,6 +58,11 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/account/security/authenticator", get(enrolment::show).post(enrolment::enable))
         .route("/account/security/authenticator/remove", post(enrolment::disable))
         .route("/account/security/recovery-codes", post(enrolment::make_recovery_codes))
+        // What waits for one
+        .route("/approvals", get(approvals::show))
+        .route("/approvals/{id}", get(approval::show))
+        .route("/approvals/{id}/approve", post(approval::approve))
+        .route("/approvals/{id}/deny", post(approval::deny))
         .route("/language", get(language::choose))
         // A product's users at their own tokens
         .route("/portal", get(portal::show))

@@ -8,7 +8,7 @@ use super::{
     trouble::Trouble,
     visit::{SignedIn, Visit},
 };
-use crate::app::App;
+use crate::{app::App, manage::approval::Approver};
 
 #[derive(Template)]
 #[template(path = "start.html")]
@@ -17,6 +17,8 @@ pub(super) struct StartPage {
     pub(super) name: String,
     /// The names of the user's organizations.
     pub(super) organizations: Vec<String>,
+    /// How many tokens wait for the user's approval.
+    pub(super) waiting: usize,
 }
 
 /// `GET /`.
@@ -26,6 +28,7 @@ pub(crate) async fn show(
     SignedIn(session): SignedIn,
 ) -> Result<Response, Trouble> {
     let organizations = app.store.organization_names_of(session.user()).await?;
+    let waiting = Approver::of(&app, &session).await?.count(&app).await?;
     let frame = Frame::of(&session, &visit, &app);
-    Ok(page(&StartPage { frame, name: session.shown().to_owned(), organizations }, []))
+    Ok(page(&StartPage { frame, name: session.shown().to_owned(), organizations, waiting }, []))
 }

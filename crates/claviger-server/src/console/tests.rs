@@ -5,6 +5,8 @@ use claviger_token::Secret;
 
 use super::{
     again::{AgainPage, Asked},
+    approval::{self, ApprovalPage, CalledAlike, Stage},
+    approvals::{ApprovalsPage, Waiting},
     enrolment::{EnrolmentPage, RecoveryCodesPage},
     invitation::{InvitationPage, Shape},
     language::Language,
@@ -70,7 +72,23 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         };
         add("security", page.render());
         let organizations = vec![own(); many];
-        add("start", StartPage { frame: somebody(), name: own(), organizations }.render());
+        add("start", StartPage { frame: somebody(), name: own(), organizations, waiting: many }.render());
+        let path = || "/approvals/pat_x".to_owned();
+        let one = || Waiting { path: path(), name: own(), owner: own(), organization: own(), since: own() };
+        let waiting = (0..many).map(|_| one()).collect();
+        add("approvals", ApprovalsPage { frame: somebody(), waiting, more: many > 1 }.render());
+        for stage in [Stage::Waits, Stage::Approved(own()), Stage::Denied, Stage::Ended] {
+            let page = ApprovalPage {
+                frame: somebody(),
+                path: path(),
+                stage,
+                asked: asked(many, text),
+                look_alike: many > 0,
+                look_alikes: (1..many).map(|_| CalledAlike { id: own(), name: own(), owner: own() }).collect(),
+                reaches_further: many > 1,
+            };
+            add("approval", page.render());
+        }
     }
     for wrong in [None, Some("password-differs")] {
         add("password reset", PasswordResetPage { frame: nobody(), email: own(), wrong }.render());
@@ -91,6 +109,26 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     add("link", LinkPage { frame: nobody(), email: own() }.render());
     add("trouble", TroublePage { frame: nobody(), key: "trouble-form" }.render());
     pages
+}
+
+/// What a token asks for, with so many of each.
+fn asked(many: usize, text: &str) -> approval::Asked {
+    let own = || text.to_owned();
+    approval::Asked {
+        id: own(),
+        name: own(),
+        owner: own(),
+        owner_id: own(),
+        maker: own(),
+        organization: own(),
+        permissions: vec![(own(), own()); many],
+        at_present: (many != 1).then(|| vec![(own(), own()); many]),
+        objects: (many > 0).then(|| vec![own(); many]),
+        networks: (many > 0).then(|| vec![own(); many]),
+        starts: (many > 0).then(own),
+        ends: (many > 0).then(own),
+        since: own(),
+    }
 }
 
 #[test]

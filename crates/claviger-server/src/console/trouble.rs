@@ -35,6 +35,8 @@ pub(crate) enum Trouble {
     Portal(Framing),
     /// Something else, of somebody at the portal.
     InPortal(Framing, Box<Trouble>),
+    /// No such page, or not for whoever asks.
+    Absent,
     /// It went wrong with an outside provider.
     Provider(ProviderTrouble),
     /// Too many tries.
@@ -78,6 +80,20 @@ impl From<Busy> for Trouble {
     }
 }
 
+impl From<RequestError> for Trouble {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::NotFound => Self::Absent,
+            RequestError::Unreadable { status, .. } => Self::Unreadable(status),
+            RequestError::Store(error) => Self::Store(error),
+            RequestError::Rejected(_)
+            | RequestError::Unauthenticated(_)
+            | RequestError::Forbidden { .. }
+            | RequestError::Throttled { .. } => Self::Form,
+        }
+    }
+}
+
 impl From<Rejection> for Trouble {
     /// What a page lets somebody do is allowed; if not, things changed since the page was made.
     fn from(_: Rejection) -> Self {
@@ -104,6 +120,7 @@ impl IntoResponse for Trouble {
             Self::Link => told(StatusCode::GONE, Words("trouble-link")),
             Self::Portal(framing) => framing.around(told(StatusCode::GONE, Words("trouble-portal"))),
             Self::InPortal(framing, what) => framing.around(what.into_response()),
+            Self::Absent => told(StatusCode::NOT_FOUND, Words("trouble-absent")),
             Self::Provider(what) => {
                 let (status, words) = match what {
                     ProviderTrouble::Unavailable => (StatusCode::BAD_GATEWAY, "trouble-provider"),

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     Id,
     credential::{Authority, CredentialView, Revoke, Roll, World, in_the_clear},
+    look_alike::LookAlikes,
 };
 use crate::{
     app::App,
@@ -51,11 +52,19 @@ impl IssuedApiKey {
     pub(super) fn concealed(key: &Credential, now: Timestamp) -> Self {
         Self { key: ApiKeyView::new(key.clone(), now), token: None }
     }
+
+    fn among(self, look_alikes: LookAlikes) -> Self {
+        Self { key: self.key.among(look_alikes), ..self }
+    }
 }
 
 impl ApiKeyView {
     pub(super) fn new(key: Credential, now: Timestamp) -> Self {
         Self { service_account_id: key.principal, credential: CredentialView::new(key, now) }
+    }
+
+    fn among(self, look_alikes: LookAlikes) -> Self {
+        Self { credential: self.credential.among(look_alikes), ..self }
     }
 }
 
@@ -117,20 +126,22 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewApiKey>,
 ) -> Result<Created<IssuedApiKey>, RequestError> {
     let authority = Authority::of(&caller);
-    let mut tx = app.store.begin(caller.by()).await?;
-    let world = World::of_account(&mut tx, caller.reach(), body.service_account_id).await?.ok_or_else(|| {
+    let mut tx = app.store.begin(authority.by).await?;
+    let world = World::of_account(&mut tx, authority.reach, body.service_account_id).await?.ok_or_else(|| {
         let message = "there is no such service account, or not for you";
         Rejection::field("/service_account_id", "unknown_service_account", message)
     })?;
     let now = app.now();
     let context = world.context(&app, &authority);
-    let issued = body.issue(&context, caller.by().actor.id(), now, &mut app.rng())?;
+    let issued = body.issue(&context, authority.by.actor.id(), now, &mut app.rng())?;
     tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &issued.credential, now).await?;
     let location = format!("/v1/api-keys/{}", issued.credential.id);
-    let concealed = IssuedApiKey::concealed(&issued.credential, now);
+    let concealed = IssuedApiKey::concealed(&issued.credential, now).among(look_alikes.clone());
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &concealed);
     tx.commit_answering(issued.event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Created { location, body: IssuedApiKey::reveal(issued.credential, issued.secret, now) })
+    let body = IssuedApiKey::reveal(issued.credential, issued.secret, now).among(look_alikes);
+    Ok(Created { location, body })
 }
 
 /// Show an API key
@@ -144,8 +155,11 @@ pub(crate) async fn show(
     caller: Caller<ReadApiKeys>,
     Id(id): Id<ApiKeyId>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
-    let key = app.store.within(caller.reach()).credential(id).await?.ok_or(RequestError::NotFound)?;
-    Ok(Answer(ApiKeyView::new(key, app.now())))
+    let (authority, now) = (Authority::of(&caller), app.now());
+    let mut view = app.store.within(authority.reach);
+    let key = authority.find(&mut view, id).await?;
+    let look_alikes = authority.look_alikes(&mut view, &key, now).await?;
+    Ok(Answer(ApiKeyView::new(key, now).among(look_alikes)))
 }
 
 /// Change an API key
@@ -166,8 +180,10 @@ pub(crate) async fn update(
     let (mut tx, key, world) = authority.to_change_in_world(&app, id).await?;
     let (key, event) = key.update(changes, &world.context(&app, &authority), caller.by().actor.id(), app.now())?;
     tx.save_credential(&key).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(Answer(ApiKeyView::new(key, app.now())))
+    let now = app.now();
+    let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &key, now).await?;
+    tx.commit(event, now, &mut app.rng()).await?;
+    Ok(Answer(ApiKeyView::new(key, now).among(look_alikes)))
 }
 
 /// Delete an API key

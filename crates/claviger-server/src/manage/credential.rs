@@ -3,9 +3,9 @@
 
 use claviger_core::{
     By, Credential, CredentialStatus, Grantor, IssuingContext, Organization, Reach, Rejection, RevokeReason,
-    SecretRecord,
+    SecretRecord, permission,
 };
-use claviger_store::{Tx, View};
+use claviger_store::{LookAlike, StoreError, Tx, View};
 use claviger_token::{
     CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, PrincipalId,
     Quota, RateLimit, Secret, ServiceAccountId, UserId,
@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{reaches_further, shown};
+use super::{
+    look_alike::{LookAlikeView, LookAlikes},
+    reaches_further, shown,
+};
 use crate::{
     app::App,
     caller::{Caller, Itself, Permitted, TokenCaller, instance_scope_needed},
@@ -30,6 +33,13 @@ pub(crate) struct CredentialView {
     id: CredentialId,
     organization_id: OrganizationId,
     name: String,
+    /// Whether another living credential of the organization is called alike, or the same and is somebody else's. Not in
+    /// lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    look_alike: Option<bool>,
+    /// Which, five at most, as far as you may see them: your own, and with `claviger:credentials:read` all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    look_alikes: Option<Vec<LookAlikeView>>,
     status: CredentialStatus,
     environment: Environment,
     permissions: PermissionMask,
@@ -65,6 +75,8 @@ impl CredentialView {
             id: credential.id,
             organization_id: credential.organization,
             name: credential.name.to_string(),
+            look_alike: None,
+            look_alikes: None,
             status: credential.status(now),
             environment: credential.environment,
             permissions: credential.permissions,
@@ -84,6 +96,10 @@ impl CredentialView {
             created_at: credential.created_at,
             created_by: credential.created_by,
         }
+    }
+
+    pub(super) fn among(self, LookAlikes { any, seen }: LookAlikes) -> Self {
+        Self { look_alike: Some(any), look_alikes: Some(seen), ..self }
     }
 }
 
@@ -151,6 +167,8 @@ pub(super) struct Authority<'a> {
     pub principal: PrincipalId,
     /// Where it governs the credentials of others.
     governs: Option<Reach>,
+    /// Where it sees every credential, whoever's it is.
+    sees_all: Option<Reach>,
     permission: &'static str,
     session: Option<&'a Session>,
 }
@@ -161,16 +179,30 @@ impl<'a> Authority<'a> {
     pub(super) fn over_tokens<P: Permitted>(caller: &'a TokenCaller<P>, governs: &str) -> Self {
         match caller {
             TokenCaller::Credential(caller) => Self::of_tokens(caller, governs),
-            TokenCaller::Session(session) => Self {
-                by: session.by(),
-                reach: session.reach(),
-                own: Some(session.user()),
-                grantor: Grantor::Itself,
-                principal: session.user().into(),
-                governs: None,
-                permission: P::PERMISSION,
-                session: Some(session),
-            },
+            TokenCaller::Session(session) => {
+                let own = Some(session.user());
+                Self { own, ..Self::of_session(session, session.reach(), None, P::PERMISSION) }
+            }
+        }
+    }
+
+    /// Of somebody who is signed in and holds a permission that reaches so far.
+    pub(super) fn of_session(
+        session: &'a Session,
+        reach: Reach,
+        sees_all: Option<Reach>,
+        permission: &'static str,
+    ) -> Self {
+        Self {
+            by: session.by(),
+            reach,
+            own: None,
+            grantor: Grantor::Itself,
+            principal: session.user().into(),
+            governs: None,
+            sees_all,
+            permission,
+            session: Some(session),
         }
     }
 
@@ -188,6 +220,7 @@ impl<'a> Authority<'a> {
             grantor: Grantor::Itself,
             principal: itself.found().principal.id,
             governs: None,
+            sees_all: None,
             permission: "",
             session: None,
         }
@@ -202,6 +235,7 @@ impl<'a> Authority<'a> {
             grantor: caller.grantor(),
             principal: caller.found().principal.id,
             governs: Some(caller.reach()),
+            sees_all: Reach::of(caller.found(), permission::CREDENTIALS_READ),
             permission: P::PERMISSION,
             session: None,
         }
@@ -257,11 +291,28 @@ impl<'a> Authority<'a> {
 
     async fn locked(&self, tx: &mut Tx<'_>, id: CredentialId) -> Result<Credential, RequestError> {
         let credential = self.find(&mut tx.to_change(self.reach), id).await?;
-        let principal = credential.principal;
-        if principal != self.principal && reaches_further(tx, self.reach, principal).await? {
+        if self.falls_short(&mut tx.within(self.reach), &credential).await? {
             return Err(instance_scope_needed(self.permission));
         }
         Ok(credential)
+    }
+
+    /// Whether a credential that it sees is somebody else's who reaches further.
+    pub(super) async fn falls_short(&self, view: &mut View<'_>, of: &Credential) -> Result<bool, RequestError> {
+        Ok(of.principal != self.principal && reaches_further(view, self.reach, of.principal).await?)
+    }
+
+    /// What is called like a credential that it sees.
+    pub(super) async fn look_alikes(
+        &self,
+        view: &mut View<'_>,
+        of: &Credential,
+        now: Timestamp,
+    ) -> Result<LookAlikes, StoreError> {
+        let found = view.look_alikes(of, now).await?;
+        let sees_all = self.sees_all.is_some_and(|reach| reach.covers(of.organization));
+        let sees = |one: &LookAlike| sees_all || one.principal == self.principal;
+        Ok(LookAlikes::new(found, sees))
     }
 
     fn is_hidden(&self, owner: PrincipalId) -> bool {

@@ -2,11 +2,13 @@
 
 pub(crate) mod api;
 pub(crate) mod api_key;
+pub(crate) mod approval;
 pub(crate) mod assignment;
 pub(crate) mod audit_event;
 mod credential;
 pub(crate) mod inventory;
 pub(crate) mod invitation;
+pub(crate) mod look_alike;
 pub(crate) mod member;
 pub(crate) mod organization;
 pub(crate) mod personal_access_token;
@@ -21,7 +23,7 @@ pub(crate) mod usage;
 pub(crate) mod user;
 
 use claviger_core::{Reach, Rejection};
-use claviger_store::Tx;
+use claviger_store::{Tx, View};
 use claviger_token::{PrincipalId, RateLimit};
 
 use axum::{
@@ -58,12 +60,13 @@ async fn must_not_reach_further<P: Permitted>(
     tx: &mut Tx<'_>,
     principal: PrincipalId,
 ) -> Result<(), RequestError> {
-    if reaches_further(tx, caller.reach(), principal).await? { caller.must_reach_instance() } else { Ok(()) }
+    let reach = caller.reach();
+    if reaches_further(&mut tx.within(reach), reach, principal).await? { caller.must_reach_instance() } else { Ok(()) }
 }
 
 /// Whether a principal has something with instance scope, and whoever has this reach has not.
-async fn reaches_further(tx: &mut Tx<'_>, reach: Reach, principal: PrincipalId) -> Result<bool, RequestError> {
-    Ok(reach != Reach::Instance && !tx.within(reach).held_everywhere(principal).await?.is_empty())
+async fn reaches_further(view: &mut View<'_>, reach: Reach, principal: PrincipalId) -> Result<bool, RequestError> {
+    Ok(reach != Reach::Instance && !view.held_everywhere(principal).await?.is_empty())
 }
 
 /// The address of a page that takes the code of a link. Whoever has it has what it opens, so it is a secret as a whole.

@@ -14,11 +14,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     Id,
     credential::{Authority, CredentialView, Revoke, Roll, World, in_the_clear},
+    look_alike::LookAlikes,
 };
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
-    caller::{Caller, ReadPersonalAccessTokens, TokenCaller, WriteCredentials, WritePersonalAccessTokens},
+    caller::{ReadPersonalAccessTokens, TokenCaller, WritePersonalAccessTokens},
     listing::{List, Listing, list_query},
     problem::{Problem, RequestError},
 };
@@ -35,6 +36,8 @@ pub(crate) struct PersonalAccessTokenView {
     approved_at: Option<Timestamp>,
     /// By whom: a principal's id, or `operator`.
     approved_by: Option<String>,
+    /// Where somebody who may approve it does so in a browser; null if it does not wait.
+    approval_url: Option<String>,
     #[serde(flatten)]
     credential: CredentialView,
 }
@@ -52,25 +55,35 @@ pub(crate) struct IssuedPersonalAccessToken {
 }
 
 impl IssuedPersonalAccessToken {
-    pub(super) fn reveal(one: Credential, token: Secret, now: Timestamp) -> Self {
-        Self { credential: PersonalAccessTokenView::new(one, now), token: Some(token) }
+    pub(super) fn reveal(app: &App, one: Credential, token: Secret, now: Timestamp) -> Self {
+        Self { credential: PersonalAccessTokenView::new(app, one, now), token: Some(token) }
     }
 
     /// As a repetition of the request sees it.
-    pub(super) fn concealed(one: &Credential, now: Timestamp) -> Self {
-        Self { credential: PersonalAccessTokenView::new(one.clone(), now), token: None }
+    pub(super) fn concealed(app: &App, one: &Credential, now: Timestamp) -> Self {
+        Self { credential: PersonalAccessTokenView::new(app, one.clone(), now), token: None }
+    }
+
+    fn among(self, look_alikes: LookAlikes) -> Self {
+        Self { credential: self.credential.among(look_alikes), ..self }
     }
 }
 
 impl PersonalAccessTokenView {
-    pub(super) fn new(one: Credential, now: Timestamp) -> Self {
+    pub(super) fn new(app: &App, one: Credential, now: Timestamp) -> Self {
+        let waits = one.status(now) == CredentialStatus::PendingApproval;
+        let approval_url = waits.then(|| format!("{}/approvals/{}", app.config.public_url, one.id));
         let (pending_since, approved_at, approved_by) = match &one.approval {
             None => (None, None, None),
             Some(Approval::Pending { since }) => (Some(*since), None, None),
             Some(Approval::Given { at, by }) => (None, Some(*at), Some(by.clone())),
         };
         let (user_id, credential) = (one.principal, CredentialView::new(one, now));
-        Self { user_id, pending_since, approved_at, approved_by, credential }
+        Self { user_id, pending_since, approved_at, approved_by, approval_url, credential }
+    }
+
+    pub(super) fn among(self, look_alikes: LookAlikes) -> Self {
+        Self { credential: self.credential.among(look_alikes), ..self }
     }
 }
 
@@ -116,7 +129,7 @@ pub(crate) async fn list(
         return Ok(Answer(listing.list(
             Vec::new(),
             |one: &Credential| one.id,
-            |one| PersonalAccessTokenView::new(one, now),
+            |one| PersonalAccessTokenView::new(&app, one, now),
         )));
     }
     let filter = CredentialFilter {
@@ -128,7 +141,7 @@ pub(crate) async fn list(
         ..CredentialFilter::default()
     };
     let found = app.store.within(authority.reach).credentials(&filter, &listing.page()?).await?;
-    Ok(Answer(listing.list(found, |one| one.id, |one| PersonalAccessTokenView::new(one, now))))
+    Ok(Answer(listing.list(found, |one| one.id, |one| PersonalAccessTokenView::new(&app, one, now))))
 }
 
 /// Make a personal access token
@@ -153,11 +166,13 @@ pub(crate) async fn create(
     let context = world.context(&app, &authority);
     let issued = body.issue(&context, authority.by.actor.id(), now, &mut app.rng())?;
     tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &issued.credential, now).await?;
     let location = format!("/v1/personal-access-tokens/{}", issued.credential.id);
-    let concealed = IssuedPersonalAccessToken::concealed(&issued.credential, now);
+    let concealed = IssuedPersonalAccessToken::concealed(&app, &issued.credential, now).among(look_alikes.clone());
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &concealed);
     tx.commit_answering(issued.event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Created { location, body: IssuedPersonalAccessToken::reveal(issued.credential, issued.secret, now) })
+    let body = IssuedPersonalAccessToken::reveal(&app, issued.credential, issued.secret, now).among(look_alikes);
+    Ok(Created { location, body })
 }
 
 /// Show a personal access token
@@ -172,8 +187,10 @@ pub(crate) async fn show(
     Id(id): Id<PersonalAccessTokenId>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
     let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_READ);
-    let one = authority.find(&mut app.store.within(authority.reach), id).await?;
-    Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
+    let (mut view, now) = (app.store.within(authority.reach), app.now());
+    let one = authority.find(&mut view, id).await?;
+    let look_alikes = authority.look_alikes(&mut view, &one, now).await?;
+    Ok(Answer(PersonalAccessTokenView::new(&app, one, now).among(look_alikes)))
 }
 
 /// Change a personal access token
@@ -199,8 +216,10 @@ pub(crate) async fn update(
     let (mut tx, one, world) = authority.to_change_in_world(&app, id).await?;
     let (one, event) = one.update(changes, &world.context(&app, &authority), authority.by.actor.id(), app.now())?;
     tx.save_credential(&one).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
+    let now = app.now();
+    let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &one, now).await?;
+    tx.commit(event, now, &mut app.rng()).await?;
+    Ok(Answer(PersonalAccessTokenView::new(&app, one, now).among(look_alikes)))
 }
 
 /// Delete a personal access token
@@ -246,10 +265,10 @@ pub(crate) async fn roll(
     let rolled =
         one.roll(body.overlap_seconds, &world.context(&app, &authority), authority.by.actor.id(), now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
-    let kept =
-        repeatable.remembered(StatusCode::OK, None, &IssuedPersonalAccessToken::concealed(&rolled.credential, now));
+    let concealed = IssuedPersonalAccessToken::concealed(&app, &rolled.credential, now);
+    let kept = repeatable.remembered(StatusCode::OK, None, &concealed);
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Answer(IssuedPersonalAccessToken::reveal(rolled.credential, rolled.secret, now)))
+    Ok(Answer(IssuedPersonalAccessToken::reveal(&app, rolled.credential, rolled.secret, now)))
 }
 
 /// Revoke a personal access token
@@ -270,52 +289,10 @@ pub(crate) async fn revoke(
     let (mut tx, one) = authority.to_change(&app, id).await?;
     let (one, event) = one.revoke(body.reason, app.now())?;
     tx.save_credential(&one).await?;
-    let body = PersonalAccessTokenView::new(one, app.now());
+    let body = PersonalAccessTokenView::new(&app, one, app.now());
     let kept = repeatable.remembered(StatusCode::OK, None, &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
     Ok(Answer(body))
-}
-
-/// Approve a personal access token
-///
-/// It works from the answer on. Needs `claviger:credentials:write`.
-#[utoipa::path(
-    post, path = "/v1/personal-access-tokens/{id}/approve", tag = "Personal access tokens",
-    operation_id = "approvePersonalAccessToken", params(("id" = PersonalAccessTokenId, Path)),
-    responses((status = 200, body = PersonalAccessTokenView), (status = "4XX", body = Problem)),
-)]
-pub(crate) async fn approve(
-    State(app): State<App>,
-    caller: Caller<WriteCredentials>,
-    Id(id): Id<PersonalAccessTokenId>,
-) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
-    let authority = Authority::of_tokens(&caller, permission::CREDENTIALS_WRITE);
-    let (mut tx, one) = authority.to_change(&app, id).await?;
-    let (one, event) = one.approve(authority.by.actor.id(), app.now())?;
-    tx.save_credential(&one).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
-}
-
-/// Deny a personal access token
-///
-/// It ends without having worked. Needs `claviger:credentials:write`.
-#[utoipa::path(
-    post, path = "/v1/personal-access-tokens/{id}/deny", tag = "Personal access tokens",
-    operation_id = "denyPersonalAccessToken", params(("id" = PersonalAccessTokenId, Path)),
-    responses((status = 200, body = PersonalAccessTokenView), (status = "4XX", body = Problem)),
-)]
-pub(crate) async fn deny(
-    State(app): State<App>,
-    caller: Caller<WriteCredentials>,
-    Id(id): Id<PersonalAccessTokenId>,
-) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
-    let authority = Authority::of_tokens(&caller, permission::CREDENTIALS_WRITE);
-    let (mut tx, one) = authority.to_change(&app, id).await?;
-    let (one, event) = one.deny(app.now())?;
-    tx.save_credential(&one).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(Answer(PersonalAccessTokenView::new(one, app.now())))
 }
 
 /// The world around the user who gets a token: named by id or external id, or whoever asks.

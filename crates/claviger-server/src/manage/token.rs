@@ -59,21 +59,21 @@ pub(crate) enum RolledToken {
 }
 
 impl RolledToken {
-    fn reveal(credential: Credential, token: Secret, now: Timestamp) -> Self {
+    fn reveal(app: &App, credential: Credential, token: Secret, now: Timestamp) -> Self {
         match credential.id {
             CredentialId::ApiKey(_) => Self::ApiKey(IssuedApiKey::reveal(credential, token, now)),
             CredentialId::PersonalAccessToken(_) => {
-                Self::PersonalAccessToken(IssuedPersonalAccessToken::reveal(credential, token, now))
+                Self::PersonalAccessToken(IssuedPersonalAccessToken::reveal(app, credential, token, now))
             }
         }
     }
 
     /// As a repetition of the request sees it.
-    fn concealed(credential: &Credential, now: Timestamp) -> Self {
+    fn concealed(app: &App, credential: &Credential, now: Timestamp) -> Self {
         match credential.id {
             CredentialId::ApiKey(_) => Self::ApiKey(IssuedApiKey::concealed(credential, now)),
             CredentialId::PersonalAccessToken(_) => {
-                Self::PersonalAccessToken(IssuedPersonalAccessToken::concealed(credential, now))
+                Self::PersonalAccessToken(IssuedPersonalAccessToken::concealed(app, credential, now))
             }
         }
     }
@@ -116,9 +116,9 @@ pub(crate) async fn roll(
     let by = key.seen_by().to_owned();
     let rolled = key.roll(body.overlap_seconds, &world.context(&app, &authority), by, now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
-    let kept = repeatable.remembered(StatusCode::OK, None, &RolledToken::concealed(&rolled.credential, now));
+    let kept = repeatable.remembered(StatusCode::OK, None, &RolledToken::concealed(&app, &rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Answer(RolledToken::reveal(rolled.credential, rolled.secret, now)))
+    Ok(Answer(RolledToken::reveal(&app, rolled.credential, rolled.secret, now)))
 }
 
 /// Revoke the presented credential

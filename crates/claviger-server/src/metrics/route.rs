@@ -81,7 +81,17 @@ impl Route {
 
 /// The first segments of the console's paths.
 fn is_page(path: &str) -> bool {
-    const FIRST: &[&str] =
-        &["", "account", "assets", "invitation", "language", "password-reset", "portal", "sign-in", "sign-out"];
+    const FIRST: &[&str] = &[
+        "",
+        "account",
+        "approvals",
+        "assets",
+        "invitation",
+        "language",
+        "password-reset",
+        "portal",
+        "sign-in",
+        "sign-out",
+    ];
     path.strip_prefix('/').and_then(|path| path.split('/').next()).is_some_and(|first| FIRST.contains(&first))
 }

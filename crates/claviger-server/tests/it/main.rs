@@ -24,6 +24,7 @@ mod database;
 
 mod access_log;
 mod api_keys;
+mod approvals;
 mod audit;
 mod authorization;
 mod bad_input;
@@ -37,6 +38,7 @@ mod invitations;
 mod isolation;
 mod limits;
 mod lists;
+mod look_alikes;
 mod members;
 mod metrics;
 mod monitoring;

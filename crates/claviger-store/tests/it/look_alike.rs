@@ -74,7 +74,7 @@ on_both_databases! {
         let other = service_account(&world.acme, "other");
         db.write(async |tx| tx.insert_service_account(&other).await).await;
         let many: Vec<_> = (0..8).map(|_| Credential { name: long.clone(), ..key(&other, "x") }).collect();
-        add(db, &[one.clone()]).await;
+        add(db, std::slice::from_ref(&one)).await;
         add(db, &many).await;
         assert_eq!(alike(db, &one).await.len(), 5);
         assert_eq!(alike(db, &many[0]).await.len(), 1);

@@ -224,6 +224,43 @@ fn a_user_is_let_into_the_portal_of_an_organization_that_has_one() {
 }
 
 #[test]
+fn a_look_alike_is_told_beside_the_answer() {
+    let admin = Admin::new();
+    let first = admin.create("payments", &[]);
+    assert!(first.code == Some(0) && !first.stderr.contains("Look closely"), "{first:?}");
+    let fake = admin.create("p\u{430}yments", &["--output=json"]).json();
+    let id = fake["id"].as_str().unwrap();
+    let shown = admin.ok(&["api-key", "show", id]);
+    assert!(!shown.stdout.contains("Look closely"), "{shown:?}");
+    assert!(shown.stderr.contains("Look closely") && shown.stderr.contains(": payments (key_"), "{shown:?}");
+    let third = admin.create("PAYMENTS", &[]);
+    assert!(third.stderr.contains("Look closely") && third.stdout.lines().count() == 1, "{third:?}");
+}
+
+#[test]
+fn a_token_that_waits_tells_where_it_is_approved() {
+    let admin = Admin::new();
+    admin.ok(&["org", "policy", "update", "acme", "--approval-required=true"]);
+    let users = admin.ok(&["user", "list", "--output=json"]).json();
+    let user = users["items"][0]["id"].as_str().unwrap();
+    let create =
+        ["token", "create", "--organization=acme", "--user", user, "--name=DEV example", "--permission=invoices:read"];
+    let made = admin.ok(&create);
+    assert!(made.stdout.trim().starts_with("clv_pat_") && made.stdout.lines().count() == 1, "{made:?}");
+    assert!(
+        made.stderr.contains("/approvals/pat_") && made.stderr.contains("Send this to an administrator"),
+        "{made:?}"
+    );
+    let list = admin.ok(&["token", "list", "--status=pending_approval", "--output=json"]).json();
+    let waiting = &list["items"][0];
+    let url = format!("{}/approvals/{}", admin.server.public, waiting["id"].as_str().unwrap());
+    assert_eq!(waiting["approval_url"].as_str(), Some(url.as_str()));
+    let approved = admin.ok(&["token", "approve", waiting["id"].as_str().unwrap()]);
+    assert!(approved.stdout.contains("active") && !approved.stdout.contains("/approvals/"), "{approved:?}");
+    assert!(approved.stderr.contains("Look closely") && approved.stderr.contains("dev example"), "{approved:?}");
+}
+
+#[test]
 fn verify_shows_a_verdict_in_words() {
     let admin = Admin::new();
     let valid = admin.run(&["verify", &admin.example, "--permission=invoices:read"]);

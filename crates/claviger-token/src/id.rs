@@ -150,6 +150,7 @@ typed_ids! {
     ApiKeyId = "key", "an API key (never its secret)";
     PersonalAccessTokenId = "pat", "a personal access token (never its secret)";
     SessionId = "sess", "a sign-in session (never its cookie)";
+    SigningKeyId = "skey", "a key that signs tokens, which is also its `kid`";
     InvitationId = "inv", "an invitation (never its link)";
     EventId = "evt", "an audit event";
 }

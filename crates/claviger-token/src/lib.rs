@@ -1,12 +1,14 @@
 //! What both sides of the wire agree on: credential format, permissions, facts, and the one decision.
 //!
 //! Everything here is a value or a pure function of values. The crate does no I/O, reads no clock and
-//! owns no random generator: time and randomness are arguments. It must not know where facts are
+//! owns no random generator: time and randomness are arguments, but for what aws-lc draws when it makes keys and signs. It must not know where facts are
 //! stored or how a request arrived.
 
+mod access_token;
 mod decide;
 mod facts;
 mod id;
+mod jose;
 mod limit;
 mod network;
 mod object;
@@ -15,6 +17,7 @@ mod secret;
 mod text;
 mod wire;
 
+pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
 pub use decide::{Allowance, Context, Presented, Proof, Refusal, Required, Verdict, decide, state};
 pub use facts::{
     Confirmation, CredentialFacts, CredentialKind, Environment, Found, Generation, OrganizationFacts, PrincipalFacts,
@@ -22,7 +25,11 @@ pub use facts::{
 };
 pub use id::{
     ApiId, ApiKeyId, AssignmentId, CredentialId, EventId, IdError, InvitationId, OrganizationId, PersonalAccessTokenId,
-    PrincipalId, PrincipalType, RoleId, ServiceAccountId, SessionId, TypedId, UserId,
+    PrincipalId, PrincipalType, RoleId, ServiceAccountId, SessionId, SigningKeyId, TypedId, UserId,
+};
+pub use jose::{
+    JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm, SigningFailed, SigningKey, Typ,
+    UnknownAlgorithm, VerifyingKey, read_object,
 };
 pub use limit::{Limits, Quota, QuotaPeriod, RateLimit, seconds_to_wait};
 pub use network::{NetworkError, NetworkSet};

@@ -162,9 +162,10 @@ async fn app(directory: &Path) -> Result<App> {
         access_log: AccessLog::default(),
         sessions: SessionLife::default(),
         provider: None,
+        signing_key_rotation: jiff::SignedDuration::from_hours(90 * 24),
     };
     let store = Store::new(database, keys.chain, Changes::new(process::now()));
-    let app = App::new(store, keys.peppers, keys.totp_seeds, config, clock);
+    let app = App::new(store, keys.peppers, keys.totp_seeds, keys.signing_keys, config, clock);
     app.install_builtins().await?;
     Ok(app)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use claviger_token::{ApiId, Permission, PermissionSet, ServiceAccountId, TypedId as _};
+use claviger_token::{ApiId, Permission, PermissionSet, ServiceAccountId, SigningAlgorithm, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,13 @@ use crate::{
     builtin,
     invalid::{FieldErrors, Rejection, present},
     name::Name,
+    signing_key::LONGEST_TOKEN,
 };
 
 const MAX_PERMISSIONS: usize = 1000;
 const MAX_DESCRIPTION: usize = 500;
+/// In seconds.
+const SHORTEST_TOKEN: u32 = 60;
 
 /// A protected resource server.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +37,8 @@ pub struct Api {
     pub resource_servers: Vec<ServiceAccountId>,
     /// Where a gateway may find a credential for it, besides `Authorization: Bearer` and `X-API-Key`.
     pub also_accepts: AlsoAccepts,
+    /// How access tokens for it are made.
+    pub access_tokens: AccessTokens,
     /// Whether it is Claviger's own.
     pub builtin: bool,
     /// When it was declared.
@@ -47,6 +52,50 @@ pub struct AlsoAccepts {
     pub basic: bool,
     /// The query parameter of this name.
     pub query_parameter: Option<String>,
+}
+
+/// How access tokens for an API are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccessTokens {
+    /// How long they count, in seconds: 60 to [`LONGEST_TOKEN`].
+    pub ttl_seconds: u32,
+    /// What signs them, if they are signed.
+    pub algorithm: SigningAlgorithm,
+    /// What they look like.
+    pub format: TokenFormat,
+}
+
+impl Default for AccessTokens {
+    fn default() -> Self {
+        Self { ttl_seconds: 600, algorithm: SigningAlgorithm::default(), format: TokenFormat::default() }
+    }
+}
+
+/// What an access token looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum TokenFormat {
+    /// Signed, so that whoever receives it can read and prove it (RFC 9068).
+    #[default]
+    Jwt,
+    /// A random text that only Claviger can tell anything about.
+    Opaque,
+}
+
+impl TokenFormat {
+    /// The word on the wire and in storage.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jwt => "jwt",
+            Self::Opaque => "opaque",
+        }
+    }
+
+    /// From the word in storage.
+    pub fn from_word(text: &str) -> Option<Self> {
+        [Self::Jwt, Self::Opaque].into_iter().find(|format| format.as_str() == text)
+    }
 }
 
 /// A permission as its API declares it.
@@ -85,6 +134,13 @@ pub struct NewApi {
     /// The query parameter from which a gateway may take a credential; none if absent.
     #[cfg_attr(feature = "openapi", schema(example = "api_key"))]
     pub query_parameter: Option<String>,
+    /// How long access tokens for it count: 60 to 3600 seconds, 600 if absent.
+    #[cfg_attr(feature = "openapi", schema(example = 600))]
+    pub access_token_ttl_seconds: Option<u32>,
+    /// What signs them; `ES256` if absent. The first choice of `RS256` makes its key, which takes a moment.
+    pub signing_algorithm: Option<SigningAlgorithm>,
+    /// What they look like; `jwt` if absent.
+    pub access_token_format: Option<TokenFormat>,
 }
 
 /// Body of `PATCH /v1/apis/{id}`: absent members stay, lists replace.
@@ -105,6 +161,12 @@ pub struct ApiChanges {
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub query_parameter: Option<Option<String>>,
+    /// How long access tokens for it count from now on: 60 to 3600 seconds. Those that exist keep their end.
+    pub access_token_ttl_seconds: Option<u32>,
+    /// What signs them from now on.
+    pub signing_algorithm: Option<SigningAlgorithm>,
+    /// What they look like from now on.
+    pub access_token_format: Option<TokenFormat>,
 }
 
 impl Api {
@@ -120,6 +182,12 @@ impl Api {
         let name = errors.keep("/name", "invalid_name", Name::parse(&new.name));
         check_permissions(&new.permissions, taken, &mut errors);
         let query_parameter = new.query_parameter.and_then(|name| parse_query_parameter(name, &mut errors));
+        let access_tokens = AccessTokens::default().changed(
+            new.access_token_ttl_seconds,
+            new.signing_algorithm,
+            new.access_token_format,
+            &mut errors,
+        );
         errors.finish()?;
         let (Some(identifier), Some(name)) = (identifier, name) else { return Err(Rejection::Invalid(Vec::new())) };
         let api = Self {
@@ -129,6 +197,7 @@ impl Api {
             permissions: new.permissions,
             resource_servers: new.resource_servers,
             also_accepts: AlsoAccepts { basic: new.accept_basic, query_parameter },
+            access_tokens,
             builtin: false,
             created_at: now,
         };
@@ -147,6 +216,7 @@ impl Api {
             permissions: Self::builtin_permissions(),
             resource_servers: Vec::new(),
             also_accepts: AlsoAccepts::default(),
+            access_tokens: AccessTokens::default(),
             builtin: true,
             created_at: now,
         })
@@ -187,6 +257,12 @@ impl Api {
         if let Some(name) = changes.query_parameter {
             new.also_accepts.query_parameter = name.and_then(|name| parse_query_parameter(name, &mut errors));
         }
+        new.access_tokens = new.access_tokens.changed(
+            changes.access_token_ttl_seconds,
+            changes.signing_algorithm,
+            changes.access_token_format,
+            &mut errors,
+        );
         errors.finish()?;
         let event = new.event(Action::ApiUpdated, json!({ "before": self.told(), "after": new.told() }));
         Ok((new, event))
@@ -222,7 +298,26 @@ impl Api {
             "permissions": self.permissions.iter().map(|permission| permission.name.as_str()).collect::<Vec<_>>(),
             "resource_servers": self.resource_servers, "accept_basic": self.also_accepts.basic,
             "query_parameter": self.also_accepts.query_parameter,
+            "access_token_ttl_seconds": self.access_tokens.ttl_seconds,
+            "signing_algorithm": self.access_tokens.algorithm, "access_token_format": self.access_tokens.format,
         })
+    }
+}
+
+impl AccessTokens {
+    fn changed(
+        self,
+        ttl_seconds: Option<u32>,
+        algorithm: Option<SigningAlgorithm>,
+        format: Option<TokenFormat>,
+        errors: &mut FieldErrors,
+    ) -> Self {
+        let ttl_seconds = ttl_seconds.unwrap_or(self.ttl_seconds);
+        if !(SHORTEST_TOKEN..=LONGEST_TOKEN).contains(&ttl_seconds) {
+            let message = format!("an access token counts for {SHORTEST_TOKEN} to {LONGEST_TOKEN} seconds");
+            errors.add("/access_token_ttl_seconds", "out_of_range", message);
+        }
+        Self { ttl_seconds, algorithm: algorithm.unwrap_or(self.algorithm), format: format.unwrap_or(self.format) }
     }
 }
 
@@ -315,6 +410,44 @@ mod tests {
         let many = |count: usize| json!({ "permissions": (0..count).map(|n| json!({ "name": format!("p{n}") })).collect::<Vec<_>>() });
         check(many(1000), "ok");
         check(many(1001), "/permissions too_many");
+    }
+
+    #[test]
+    fn an_access_token_lives_from_a_minute_to_an_hour() {
+        let check = |members, expected: &str| assert_eq!(said(&create(members)), expected);
+        for sound in [60, 3600] {
+            check(json!({ "access_token_ttl_seconds": sound }), "ok");
+        }
+        for wrong in [0, 59, 3601, u32::MAX] {
+            check(json!({ "access_token_ttl_seconds": wrong }), "/access_token_ttl_seconds out_of_range");
+        }
+        let (api, _) = create(json!({})).unwrap();
+        let usual = AccessTokens { ttl_seconds: 600, algorithm: SigningAlgorithm::Es256, format: TokenFormat::Jwt };
+        assert_eq!(api.access_tokens, usual);
+        let body = json!({ "signing_algorithm": "RS256", "access_token_format": "opaque" });
+        let (new, event) = update(api, body).unwrap();
+        let expected = AccessTokens { algorithm: SigningAlgorithm::Rs256, format: TokenFormat::Opaque, ..usual };
+        assert_eq!(new.access_tokens, expected);
+        assert_eq!(update(new.clone(), json!({})).unwrap().0, new);
+        assert_eq!(
+            (&event.details["before"]["signing_algorithm"], &event.details["after"]["signing_algorithm"]),
+            (&json!("ES256"), &json!("RS256"))
+        );
+        assert_eq!(
+            said(&update(new, json!({ "access_token_ttl_seconds": 1 }))),
+            "/access_token_ttl_seconds out_of_range"
+        );
+        for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
+            assert_eq!(TokenFormat::from_word(format.as_str()), Some(format));
+            assert_eq!(serde_json::to_value(format).unwrap(), format.as_str());
+        }
+        for body in [
+            json!({ "signing_algorithm": "none" }),
+            json!({ "access_token_format": "JWT" }),
+            json!({ "access_token_ttl_seconds": -1 }),
+        ] {
+            assert!(serde_json::from_value::<ApiChanges>(body).is_err());
+        }
     }
 
     #[test]

@@ -108,6 +108,9 @@ actions! {
     ApiCreated "api.created" "A protected API was declared.",
     ApiUpdated "api.updated" "Its name or its permissions changed.",
     ApiDeleted "api.deleted" "It and its permissions are gone.",
+    SigningKeyCreated "signing_key.created" "The first key that signs tokens with its algorithm was made.",
+    SigningKeyRotated "signing_key.rotated" "The next one was made; the event tells from when it signs.",
+    SigningKeyRemoved "signing_key.removed" "It is published no more, and what it signed is refused.",
     RoleCreated "role.created" "A named set of permissions was made.",
     RoleUpdated "role.updated" "What it holds changed, for everybody who has it.",
     RoleDeleted "role.deleted" "Nobody has it any more.",
@@ -160,6 +163,8 @@ pub enum Touched {
     Role(RoleId),
     /// Which API declares which permission.
     Catalog,
+    /// The keys that sign tokens.
+    SigningKeys,
 }
 
 /// One thing that happened, before it has a place in its chain.

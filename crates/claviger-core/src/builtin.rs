@@ -50,6 +50,10 @@ pub mod permission {
     pub const USAGE_READ: &str = "claviger:usage:read";
     /// Read the audit trail.
     pub const AUDIT_EVENTS_READ: &str = "claviger:audit_events:read";
+    /// Read which keys sign tokens, and when they are rotated.
+    pub const SIGNING_KEYS_READ: &str = "claviger:signing_keys:read";
+    /// Rotate them.
+    pub const SIGNING_KEYS_WRITE: &str = "claviger:signing_keys:write";
     /// Ask for the verdict on a credential.
     pub const VERIFY: &str = "claviger:verify";
     /// Give what one does not hold oneself.
@@ -72,6 +76,10 @@ const fn both(name: &'static str, description: &'static str) -> BuiltinPermissio
     BuiltinPermission { name, description, organization_level: true }
 }
 
+const fn instance(name: &'static str, description: &'static str) -> BuiltinPermission {
+    BuiltinPermission { name, description, organization_level: false }
+}
+
 /// Every permission of Claviger's own API.
 pub const PERMISSIONS: &[BuiltinPermission] = &[
     both(p::ORGANIZATIONS_READ, "Read organizations and their policy"),
@@ -80,17 +88,13 @@ pub const PERMISSIONS: &[BuiltinPermission] = &[
         "Change organizations and their policy; with instance scope also make and delete them",
     ),
     both(p::USERS_READ, "Read the users of an organization"),
-    BuiltinPermission { name: p::USERS_WRITE, description: "Make, change and delete users", organization_level: false },
+    instance(p::USERS_WRITE, "Make, change and delete users"),
     both(p::MEMBERS_READ, "Read who belongs to an organization and who is invited"),
     both(p::MEMBERS_WRITE, "Invite, add and remove members, and give them roles"),
     both(p::SERVICE_ACCOUNTS_READ, "Read service accounts"),
     both(p::SERVICE_ACCOUNTS_WRITE, "Make, change and delete service accounts"),
     both(p::APIS_READ, "Read APIs and their permissions"),
-    BuiltinPermission {
-        name: p::APIS_WRITE,
-        description: "Declare, change and delete APIs",
-        organization_level: false,
-    },
+    instance(p::APIS_WRITE, "Declare, change and delete APIs"),
     both(p::ROLES_READ, "Read roles"),
     both(p::ROLES_WRITE, "Make, change and delete roles"),
     both(p::ASSIGNMENTS_READ, "Read who holds which role or permission"),
@@ -104,6 +108,8 @@ pub const PERMISSIONS: &[BuiltinPermission] = &[
     both(p::PORTAL_SESSIONS_WRITE, "Open the portal for a user of one's own product"),
     both(p::USAGE_READ, "Read how much credentials are used"),
     both(p::AUDIT_EVENTS_READ, "Read the audit trail"),
+    instance(p::SIGNING_KEYS_READ, "See which keys sign tokens, and when they are rotated"),
+    instance(p::SIGNING_KEYS_WRITE, "Rotate the keys that sign tokens"),
     both(p::VERIFY, "Ask for the verdict on a credential"),
     both(p::GRANTS_WRITE, "Give roles and permissions that one does not hold oneself"),
 ];

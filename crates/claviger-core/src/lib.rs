@@ -39,13 +39,14 @@ mod role;
 mod seal;
 mod service_account;
 mod session;
+mod signing_key;
 mod standing;
 mod tightening;
 mod totp;
 mod user;
 
 pub use actor::{Actor, By};
-pub use api::{AlsoAccepts, Api, ApiChanges, DeclaredPermission, NewApi};
+pub use api::{AccessTokens, AlsoAccepts, Api, ApiChanges, DeclaredPermission, NewApi, TokenFormat};
 pub use api_key::NewApiKey;
 pub use assignment::{Assignment, Granted, NewAssignment, Scope, ScopeName, names_in};
 pub use audit::{Action, Chain, ChainKey, ChainLink, Event, Touched};
@@ -79,6 +80,10 @@ pub use role::{NewRole, Role, RoleChanges};
 pub use seal::{DataKey, MasterKey, Sealed, UnsealError};
 pub use service_account::{NewServiceAccount, ServiceAccount, ServiceAccountChanges};
 pub use session::{NewSession, Session, SessionEnd, SessionKind, SessionLife, SignInMethod};
+pub use signing_key::{
+    ALWAYS, Due, KEY_SET_LIFE, KeyState, KeyUnusable, LONGEST_TOKEN, NewPrivateKey, RotateSigningKeys, Rotated,
+    SigningKeyRecord, due, next_rotation,
+};
 pub use standing::Standing;
 pub use tightening::{Effect, Overlong, Tightening, Touches};
 pub use totp::{TotpSeed, new_recovery_codes, presented_recovery_code};

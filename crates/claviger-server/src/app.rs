@@ -18,6 +18,7 @@ use crate::{
     access_log::AccessLog,
     limits::{Limiter, RedisAt},
     metrics::Metrics,
+    oauth::KeptSigningKeys,
     passwords::Passwords,
     provider::{Provider, ProviderAt},
     throttle::Throttle,
@@ -53,6 +54,8 @@ pub struct Config {
     pub sessions: SessionLife,
     /// Where people may sign in instead.
     pub provider: Option<ProviderAt>,
+    /// How long a key signs tokens before the next one does.
+    pub signing_key_rotation: SignedDuration,
 }
 
 /// The service's state, shared by all requests.
@@ -76,6 +79,7 @@ pub struct Shared {
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) totp_seeds: DataKey,
+    pub(crate) signing_keys: KeptSigningKeys,
     pub(crate) provider: Option<Provider>,
     clock: Clock,
 }
@@ -101,7 +105,14 @@ impl Clock {
 
 impl App {
     /// On an open store.
-    pub fn new(store: Store, peppers: Peppers, totp_seeds: DataKey, mut config: Config, clock: Clock) -> Self {
+    pub fn new(
+        store: Store,
+        peppers: Peppers,
+        totp_seeds: DataKey,
+        signing_keys: DataKey,
+        mut config: Config,
+        clock: Clock,
+    ) -> Self {
         let redirect = format!("{}/sign-in/oidc/callback", config.public_url);
         let provider = config.provider.take().map(|at| Provider::new(at, redirect));
         let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
@@ -120,6 +131,7 @@ impl App {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             totp_seeds,
+            signing_keys: KeptSigningKeys::new(signing_keys),
             provider,
             clock,
         }))
@@ -139,8 +151,9 @@ impl App {
         UnwrapErr(SysRng)
     }
 
-    /// Brings Claviger's own API and the built-in roles up to this version. Safe on several nodes at once.
+    /// Brings Claviger's own API and the built-in roles up to this version, and makes the first signing keys. Safe on several nodes at once.
     pub async fn install_builtins(&self) -> Result<(), StoreError> {
+        self.tend_signing_keys().await?;
         // Whoever comes second looks again and finds it done. What is taken then, too, was not taken by another node.
         for builtin in BUILTIN_ROLES {
             if came_second(self.install_role(builtin).await)? {
@@ -244,6 +257,7 @@ pub(crate) mod tests {
             access_log: AccessLog::default(),
             sessions: SessionLife::default(),
             provider: None,
+            signing_key_rotation: SignedDuration::from_hours(90 * 24),
         }
     }
 
@@ -256,7 +270,7 @@ pub(crate) mod tests {
         let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::from_seed([1; 32]);
         let keys = Keys::open(&database, &master, Timestamp::UNIX_EPOCH, &mut rng).await.unwrap();
         let store = Store::new(database, keys.chain, Changes::new(monotonic()));
-        (App::new(store, keys.peppers, keys.totp_seeds, config(), Clock::default()), directory)
+        (App::new(store, keys.peppers, keys.totp_seeds, keys.signing_keys, config(), Clock::default()), directory)
     }
 
     #[tokio::test]

@@ -64,6 +64,8 @@ permitted! {
     WritePortalSessions = PORTAL_SESSIONS_WRITE,
     ReadUsage = USAGE_READ,
     ReadAuditEvents = AUDIT_EVENTS_READ,
+    ReadSigningKeys = SIGNING_KEYS_READ,
+    WriteSigningKeys = SIGNING_KEYS_WRITE,
     Verify = VERIFY,
 }
 

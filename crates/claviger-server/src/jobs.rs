@@ -15,6 +15,8 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 /// Bounds what a crash loses of counts to a second, the writing included.
 const FLUSH_EVERY: Duration = Duration::from_millis(800);
 const TRIM_EVERY: Duration = Duration::from_secs(3600);
+/// Often enough that keys in memory are read again before they are too old to be trusted.
+const TEND_EVERY: Duration = Duration::from_secs(30);
 
 /// Keeps the cache true, from a cursor that was taken before anything was cached. Returns when stopped.
 pub(crate) async fn follow_changes(app: App, mut cursor: LogCursor, stop: CancellationToken) {
@@ -44,6 +46,15 @@ pub(crate) async fn trim(app: App, stop: CancellationToken) {
             Err(error) => Err(error),
         };
         failing = tell(&app, Work::Trim, done, failing);
+    }
+}
+
+/// Announces the next signing keys in time, and erases those whose time is over.
+pub(crate) async fn tend_signing_keys(app: App, stop: CancellationToken) {
+    let mut failing = false;
+    while wait(TEND_EVERY, &stop).await {
+        let done = app.tend_signing_keys().await;
+        failing = tell(&app, Work::SigningKeys, done, failing);
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Keys {
     pub chain: ChainKey,
     /// For the seeds of second factors.
     pub totp_seeds: DataKey,
+    /// For the private keys that sign tokens.
+    pub signing_keys: DataKey,
 }
 
 /// Why the keys could not be opened.
@@ -39,14 +41,16 @@ impl Keys {
         let mut peppers = unsealed(database, master, KeyPurpose::Pepper, now, rng).await?.into_iter();
         let mut chain = unsealed(database, master, KeyPurpose::AuditChain, now, rng).await?.into_iter();
         let mut seeds = unsealed(database, master, KeyPurpose::TotpSeeds, now, rng).await?.into_iter();
-        let (Some((version, newest)), Some((_, chain)), Some((_, seeds))) =
-            (peppers.next(), chain.next(), seeds.next())
+        let mut signing = unsealed(database, master, KeyPurpose::SigningKeys, now, rng).await?.into_iter();
+        let (Some((version, newest)), Some((_, chain)), Some((_, seeds)), Some((_, signing))) =
+            (peppers.next(), chain.next(), seeds.next(), signing.next())
         else {
             return Err(KeyError::Store(StoreError::Damaged("a sealed key vanished while it was read".to_owned())));
         };
         let older = peppers.map(|(version, key)| Pepper::new(version, &key)).collect();
         let peppers = Peppers::new(Pepper::new(version, &newest), older);
-        Ok(Self { peppers, chain: ChainKey::new(&chain), totp_seeds: DataKey::new(&seeds) })
+        let (totp_seeds, signing_keys) = (DataKey::new(&seeds), DataKey::new(&signing));
+        Ok(Self { peppers, chain: ChainKey::new(&chain), totp_seeds, signing_keys })
     }
 
     /// Whether this database has keys already, so that a missing master key is not silently replaced.

@@ -78,6 +78,8 @@ struct Sampled {
     most_connections: IntGaugeVec,
     pool_timeouts: IntCounter,
     access_log_dropped: IntCounter,
+    signing_key_age: IntGaugeVec,
+    signing_key_rotation: IntGaugeVec,
     process: process::Process,
 }
 
@@ -92,10 +94,12 @@ pub(crate) enum Work {
     Audit,
     /// Removing what nobody needs any more.
     Trim,
+    /// Rotating signing keys.
+    SigningKeys,
 }
 
 impl Work {
-    const ALL: [Self; 4] = [Self::ChangeLog, Self::Usage, Self::Audit, Self::Trim];
+    const ALL: [Self; 5] = [Self::ChangeLog, Self::Usage, Self::Audit, Self::Trim, Self::SigningKeys];
 
     /// The word in log and metrics.
     pub(crate) fn as_str(self) -> &'static str {
@@ -104,6 +108,7 @@ impl Work {
             Self::Usage => "usage",
             Self::Audit => "audit",
             Self::Trim => "trim",
+            Self::SigningKeys => "signing_keys",
         }
     }
 }
@@ -213,6 +218,16 @@ impl Sampled {
                 "claviger_access_log_dropped_total",
                 "Lines of the access log that were not written, because what takes them is too slow or failed.",
             ),
+            signing_key_age: made.gauges(
+                "claviger_signing_key_age_seconds",
+                "For how long the key that signs has done so, by algorithm.",
+                &["algorithm"],
+            ),
+            signing_key_rotation: made.gauges(
+                "claviger_signing_key_rotation_seconds",
+                "Until the next key is announced, by algorithm; below zero it is late.",
+                &["algorithm"],
+            ),
             process: process::Process::new(made),
         }
     }
@@ -232,6 +247,11 @@ impl Sampled {
         self.pool_timeouts.inc_by(database.pool_timeouts().saturating_sub(self.pool_timeouts.get()));
         let dropped = app.config.access_log.dropped();
         self.access_log_dropped.inc_by(dropped.saturating_sub(self.access_log_dropped.get()));
+        for times in app.signing_key_times() {
+            let label = [times.algorithm.as_str()];
+            self.signing_key_age.with_label_values(&label).set(times.age.as_secs());
+            self.signing_key_rotation.with_label_values(&label).set(times.until_rotation.as_secs());
+        }
         self.process.read();
     }
 }

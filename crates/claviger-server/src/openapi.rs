@@ -30,6 +30,7 @@ use crate::{app::App, router::described};
         (name = "Service accounts", description = "The non-person principals of an organization"),
         (name = "APIs", description = "What is protected, and which permissions it declares"),
         (name = "Roles and assignments", description = "Who may do what"),
+        (name = "OAuth", description = "What clients and resource servers find out, and the keys that sign tokens"),
         (name = "Usage", description = "How much credentials are used"),
         (name = "Audit", description = "What happened"),
         (name = "Health"),
@@ -58,9 +59,9 @@ impl Modify for Credentials {
 /// The document (OpenAPI 3.1).
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = described().into_openapi();
-    // Health needs no credential.
+    // Health needs no credential, and neither does what everybody may know.
     for (path, item) in &mut document.paths.paths {
-        if path.starts_with("/health/")
+        if (path.starts_with("/health/") || path.starts_with("/.well-known/"))
             && let Some(operation) = &mut item.get
         {
             operation.security = Some(vec![SecurityRequirement::default()]);

@@ -16,9 +16,9 @@ use crate::{
     console, health, log,
     manage::{
         api, api_key, approval, assignment, audit_event, inventory, invitation, member, organization,
-        personal_access_token, policy, portal_session, role, service_account, session, token, usage, user,
+        personal_access_token, policy, portal_session, role, service_account, session, signing_key, token, usage, user,
     },
-    metrics,
+    metrics, oauth,
     openapi::{self, Document},
     problem::{Problem, RequestError},
     verify,
@@ -70,6 +70,11 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(role::show, role::update, role::delete))
         .routes(routes!(assignment::list, assignment::create))
         .routes(routes!(assignment::show, assignment::delete))
+        // Tokens for machines
+        .merge(oauth::described())
+        .routes(routes!(signing_key::list))
+        .routes(routes!(signing_key::show))
+        .routes(routes!(signing_key::rotate))
         // What happened
         .routes(routes!(usage::report))
         .routes(routes!(audit_event::list))
@@ -77,16 +82,20 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(health::ready))
 }
 
-/// The public listener: management API, verify for callers with `claviger:verify`, documentation, and the console, whose
+/// The public listener: OAuth, management API, verify for callers with `claviger:verify`, documentation, and the console, whose
 /// routes stand in `console/mod.rs`.
 pub fn public(app: App) -> Router {
     Router::new()
         .merge(described())
         .merge(openapi::routes())
         .merge(console::routes(&app))
+        // The path of `public_url` may begin its segments with what older versions of the router took for its own.
+        .without_v07_checks()
+        .merge(oauth::aliases(&app))
         .fallback(async || RequestError::NotFound)
         .method_not_allowed_fallback(method_not_allowed)
-        // Innermost first: what every answer says, then a net under panics, and outermost the log, which tells of both.
+        // Innermost first: what a refusal leads to, what every answer says, then a net under panics, and outermost the log, which tells of both.
+        .layer(from_fn_with_state(app.clone(), oauth::name_resource))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
@@ -113,7 +122,8 @@ pub fn internal(app: App) -> Router {
         .with_state(app)
 }
 
-async fn method_not_allowed() -> Problem {
+/// The path is right and the method is not.
+pub(crate) async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path has other methods; see Allow")
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use claviger_core::{AlsoAccepts, Api, DeclaredPermission, Name, Reach};
+use claviger_core::{AccessTokens, AlsoAccepts, Api, DeclaredPermission, Name, Reach, TokenFormat};
 use claviger_token::{ApiId, PermissionSet, ServiceAccountId};
 
 use crate::{
@@ -13,7 +13,8 @@ use crate::{
 };
 
 const COLUMNS: &str =
-    "SELECT id, identifier, name, resource_servers, builtin, created_at, accept_basic, query_parameter
+    "SELECT id, identifier, name, resource_servers, builtin, created_at, accept_basic, query_parameter, access_token_ttl,
+                              signing_algorithm, access_token_format
                        FROM api";
 
 impl View<'_> {
@@ -80,8 +81,11 @@ impl View<'_> {
 impl Tx<'_> {
     /// Adds one with its permissions.
     pub async fn insert_api(&mut self, new: &Api) -> Result<(), StoreError> {
-        let insert = sql("INSERT INTO api (id, identifier, name, resource_servers, accept_basic, query_parameter, builtin, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+        let insert = sql(
+            "INSERT INTO api (id, identifier, name, resource_servers, accept_basic, query_parameter, access_token_ttl,
+                                  signing_algorithm, access_token_format, builtin, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        );
         self.execute(bound(insert, new).bind(new.builtin).bind(new.created_at)).await?;
         self.insert_permissions(new).await
     }
@@ -89,7 +93,8 @@ impl Tx<'_> {
     /// Replaces what can change of one. A permission that it declares no more is taken from everybody.
     pub async fn save_api(&mut self, new: &Api) -> Result<(), StoreError> {
         let update = sql("UPDATE api SET identifier = $2, name = $3, resource_servers = $4, accept_basic = $5,
-                          query_parameter = $6 WHERE id = $1");
+                          query_parameter = $6, access_token_ttl = $7, signing_algorithm = $8, access_token_format = $9
+                          WHERE id = $1");
         self.execute(bound(update, new)).await?;
         let kept = new.permissions.iter().map(|permission| permission.name.clone()).collect();
         self.withdraw_permissions(new.id, &kept).await?;
@@ -131,7 +136,7 @@ impl Tx<'_> {
     }
 }
 
-/// `$1` to `$6` of the statements that write one.
+/// `$1` to `$9` of the statements that write one.
 fn bound(query: Query, new: &Api) -> Query {
     let servers: Vec<String> = new.resource_servers.iter().map(ToString::to_string).collect();
     query
@@ -141,6 +146,9 @@ fn bound(query: Query, new: &Api) -> Query {
         .bind(servers.join(" "))
         .bind(new.also_accepts.basic)
         .bind(new.also_accepts.query_parameter.clone())
+        .bind(new.access_tokens.ttl_seconds)
+        .bind(text(new.access_tokens.algorithm))
+        .bind(new.access_tokens.format.as_str())
 }
 
 fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreError> {
@@ -158,6 +166,12 @@ fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreErr
         also_accepts: AlsoAccepts {
             basic: row.flag("accept_basic")?,
             query_parameter: row.text_or_null("query_parameter")?,
+        },
+        access_tokens: AccessTokens {
+            ttl_seconds: row.count("access_token_ttl")?,
+            algorithm: row.parse("signing_algorithm")?,
+            format: TokenFormat::from_word(&row.text("access_token_format")?)
+                .ok_or_else(|| StoreError::damaged("column access_token_format"))?,
         },
         builtin: row.flag("builtin")?,
         created_at: row.time("created_at")?,

@@ -87,6 +87,7 @@ fn words(touched: &Touched) -> (&'static str, String) {
         Touched::Organization(id) => ("organization", id.to_string()),
         Touched::Role(id) => ("role", id.to_string()),
         Touched::Catalog => ("catalog", String::new()),
+        Touched::SigningKeys => ("signing_keys", String::new()),
     }
 }
 
@@ -98,6 +99,7 @@ fn from_words(kind: &str, id: &str) -> Option<Touched> {
         "organization" => id.parse().ok().map(Touched::Organization),
         "role" => id.parse().ok().map(Touched::Role),
         "catalog" => Some(Touched::Catalog),
+        "signing_keys" => Some(Touched::SigningKeys),
         _ => None,
     }
 }

@@ -25,14 +25,20 @@ pub enum KeyPurpose {
     AuditChain,
     /// Seeds of second factors.
     TotpSeeds,
+    /// Private keys that sign tokens.
+    SigningKeys,
 }
 
 impl KeyPurpose {
+    /// Every purpose there is.
+    pub const ALL: [Self; 4] = [Self::Pepper, Self::AuditChain, Self::TotpSeeds, Self::SigningKeys];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Pepper => "pepper",
             Self::AuditChain => "audit_chain",
             Self::TotpSeeds => "totp_seeds",
+            Self::SigningKeys => "signing_keys",
         }
     }
 
@@ -137,6 +143,7 @@ impl Database {
     pub async fn dump(&self) -> Result<Vec<u8>, StoreError> {
         const TABLES: &[&str] = &[
             "sealed_key",
+            "signing_key",
             "organization",
             "service_account",
             "api",

@@ -25,6 +25,7 @@ pub enum StoreError {
 
 /// Columns that are unique, by the word that the engines' messages name them with.
 const UNIQUE: &[(&str, &str)] = &[
+    ("signing_key", "signing_key"),
     ("external_id", "external_id"),
     ("email", "email"),
     ("slug", "slug"),

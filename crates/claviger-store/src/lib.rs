@@ -29,6 +29,7 @@ mod quota;
 mod role;
 mod service_account;
 mod session;
+mod signing_key;
 mod sql;
 mod standing;
 mod trim;

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first light", include_str!("../migrations/0001_first_light.sql")),
     (2, "limits and use", include_str!("../migrations/0002_limits_and_use.sql")),
     (3, "people", include_str!("../migrations/0003_people.sql")),
+    (4, "machine to machine", include_str!("../migrations/0004_machine_to_machine.sql")),
 ];
 
 /// The last of them.

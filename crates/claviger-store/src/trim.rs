@@ -19,7 +19,7 @@ const BATCH: u64 = 5000;
 
 impl Store {
     /// Removes codes and sessions that have ended, invitations that ended a month ago, change-log rows and kept answers older
-    /// than a day, and usage and uses of quotas older than 400 days. The newest log row stays: its number is how a node
+    /// than a day, and usage, uses of quotas and removed signing keys older than 400 days. The newest log row stays: its number is how a node
     /// knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
@@ -38,6 +38,8 @@ impl Store {
         let invitations = "DELETE FROM invitation WHERE id IN
                            (SELECT id FROM invitation WHERE ends_at <= $1 LIMIT $2)";
         self.erase_ended_invitations(now - KEEP_INVITATIONS).await?;
+        let keys = "DELETE FROM signing_key WHERE id IN
+                    (SELECT id FROM signing_key WHERE removed_at <= $1 LIMIT $2)";
         let sessions = "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at <= $1 LIMIT $2)";
         let kinds = [
             (invitations, KEEP_INVITATIONS),
@@ -48,6 +50,7 @@ impl Store {
             (hours, KEEP_USAGE),
             (days, KEEP_USAGE),
             (quotas, KEEP_USAGE),
+            (keys, KEEP_USAGE),
         ];
         for (delete, keep) in kinds {
             removed += self.in_batches(&sql(delete).bind(now - keep).bind(BATCH as i64)).await?;

@@ -1,14 +1,16 @@
 //! `claviger api`: what there is to protect, and the permissions that it declares.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Args, Subcommand};
+use claviger_token::SigningAlgorithm;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::{
     body::Body,
     client::Remote,
+    duration,
     failure::Failure,
     noun::{self, Noun, Paging, joined, or, yes},
 };
@@ -68,6 +70,15 @@ struct Common {
     /// Name of a query parameter that may carry the credential
     #[arg(long, value_name = "NAME")]
     query_parameter: Option<String>,
+    /// How long access tokens for it count, such as 10m: from 60s to 1h
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    access_token_ttl: Option<Duration>,
+    /// What signs access tokens: ES256, EdDSA or RS256
+    #[arg(long, value_name = "ALGORITHM")]
+    signing_algorithm: Option<SigningAlgorithm>,
+    /// What access tokens look like: jwt or opaque
+    #[arg(long, value_name = "FORMAT", value_parser = ["jwt", "opaque"])]
+    access_token_format: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -131,6 +142,9 @@ struct Protected {
     #[serde(default)]
     accept_basic: bool,
     query_parameter: Option<String>,
+    access_token_ttl_seconds: Option<u64>,
+    signing_algorithm: Option<String>,
+    access_token_format: Option<String>,
     builtin: bool,
     created_at: String,
 }
@@ -163,6 +177,9 @@ impl Common {
         body.with_list("resource_servers", self.resource_servers)
             .with("accept_basic", self.accept_basic)
             .with("query_parameter", self.query_parameter)
+            .with("access_token_ttl_seconds", self.access_token_ttl.map(|ttl| ttl.as_secs()))
+            .with("signing_algorithm", self.signing_algorithm.map(SigningAlgorithm::as_str))
+            .with("access_token_format", self.access_token_format)
     }
 }
 
@@ -199,6 +216,9 @@ impl Noun for Protected {
     }
 
     fn details(self) -> Vec<(&'static str, String)> {
+        let ttl = self.access_token_ttl_seconds.map(duration::shown);
+        let tokens = [self.access_token_format, self.signing_algorithm, ttl].into_iter().flatten();
+        let tokens = tokens.collect::<Vec<_>>().join(", ");
         let mut rows = vec![
             ("id", self.id),
             ("name", self.name),
@@ -206,6 +226,7 @@ impl Noun for Protected {
             ("resource servers", joined(self.resource_servers, "none")),
             ("accepts basic", yes(self.accept_basic)),
             ("query parameter", or(self.query_parameter, "none")),
+            ("access tokens", tokens),
             ("built in", yes(self.builtin)),
             ("created", self.created_at),
         ];
@@ -246,6 +267,10 @@ mod tests {
         check(
             &["--accept-basic=true", "--query-parameter=api_key"],
             json!({ "accept_basic": true, "query_parameter": "api_key" }),
+        );
+        check(
+            &["--access-token-ttl=10m", "--signing-algorithm=RS256", "--access-token-format=opaque"],
+            json!({ "access_token_ttl_seconds": 600, "signing_algorithm": "RS256", "access_token_format": "opaque" }),
         );
         check(
             &["--accept-basic", "false", "--no-query-parameter", "--no-resource-servers"],

@@ -11,7 +11,8 @@ use std::{
 };
 
 use clap::Args;
-use claviger_store::{Database, KeyPurpose};
+use claviger_core::{ChainKey, DataKey, KeyState, Reach, UnsealError};
+use claviger_store::{Changes, Database, KeyPurpose, Store};
 use jiff::Timestamp;
 use reqwest::blocking::Client;
 use serde::Serialize;
@@ -276,9 +277,9 @@ async fn schema(database: &Database, findings: &mut Findings) -> bool {
 /// Whether the master key opens what is sealed.
 async fn keys(settings: &Settings, database: &Database, findings: &mut Findings) {
     let mut sealed = Vec::new();
-    for purpose in [KeyPurpose::Pepper, KeyPurpose::AuditChain] {
+    for purpose in KeyPurpose::ALL {
         match database.sealed_keys(purpose).await {
-            Ok(keys) => sealed.extend(keys.into_iter().map(|(version, key)| (purpose.row(version), key))),
+            Ok(keys) => sealed.extend(keys.into_iter().map(|(version, key)| (purpose, purpose.row(version), key))),
             Err(error) => {
                 return findings.refused("master key", &Failure::because("cannot read the sealed keys", &error));
             }
@@ -297,11 +298,54 @@ async fn keys(settings: &Settings, database: &Database, findings: &mut Findings)
         let (said, mend) = (format!("{place} can be read by others (mode {mode:04o})"), format!("`chmod 600 {place}`"));
         findings.warn("master key", said, mend);
     }
-    if sealed.iter().all(|(row, key)| master.unseal(row, key).is_ok()) {
-        return findings.ok("master key", format!("{place} opens the sealed keys"));
+    let opened: Result<Vec<_>, UnsealError> =
+        sealed.iter().map(|(purpose, row, key)| Ok((*purpose, master.unseal(row, key)?))).collect();
+    let Ok(opened) = opened else {
+        let said = format!("{place} is not the one that database {} was made with", settings.database);
+        return findings.fail("master key", said, "restore that one from your backup");
+    };
+    findings.ok("master key", format!("{place} opens the sealed keys"));
+    let newest = |purpose| opened.iter().find(|(of, _)| *of == purpose).map(|(_, key)| key);
+    if let Some(chain) = newest(KeyPurpose::AuditChain)
+        && is_up_to_date(database).await
+    {
+        let seal = newest(KeyPurpose::SigningKeys).map(DataKey::new);
+        signing_keys(database, ChainKey::new(chain), seal, findings).await;
     }
-    let said = format!("{place} is not the one that database {} was made with", settings.database);
-    findings.fail("master key", said, "restore that one from your backup");
+}
+
+/// Whether every table is there that this version has.
+async fn is_up_to_date(database: &Database) -> bool {
+    database.schema_version().await.is_ok_and(|version| version == Database::newest_schema())
+}
+
+/// Whether the keys that sign tokens can be used.
+async fn signing_keys(database: &Database, chain: ChainKey, seal: Option<DataKey>, findings: &mut Findings) {
+    let none = |findings: &mut Findings| findings.warn("signing keys", "there are none", "`claviger serve` makes them");
+    let Some(seal) = seal else { return none(findings) };
+    let store = Store::new(database.clone(), chain, Changes::new(open::monotonic()));
+    let stored = match store.within(Reach::Instance).signing_keys().await {
+        Ok(stored) => stored,
+        Err(error) => {
+            return findings.refused("signing keys", &Failure::because("cannot read the signing keys", &error));
+        }
+    };
+    let now = now();
+    let usable: Vec<_> = stored.iter().filter(|key| key.state(now) != KeyState::Removed).collect();
+    let broken = usable.iter().find_map(|key| key.open(&seal).err().map(|error| (key, error)));
+    if let Some((key, error)) = broken {
+        let mend = format!("`claviger rotate signing-keys --now --algorithm {}` makes another", key.algorithm);
+        return findings.fail("signing keys", format!("{} ({}): {error}", key.id, key.algorithm), mend);
+    }
+    let signing = usable.iter().filter(|key| key.state(now) == KeyState::Active).map(|key| {
+        let days = now.duration_since(key.active_at).as_hours() / 24;
+        format!("{} for {days} days", key.algorithm)
+    });
+    let signing = signing.collect::<Vec<_>>().join(", ");
+    if signing.is_empty() {
+        return none(findings);
+    }
+    findings.ok("signing keys", format!("sign by {signing}"));
 }
 
 async fn clock(database: &Database, findings: &mut Findings) {

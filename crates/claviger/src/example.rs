@@ -90,6 +90,9 @@ async fn make(app: &App) -> Result<Example, ExampleError> {
         resource_servers: Vec::new(),
         accept_basic: false,
         query_parameter: None,
+        access_token_ttl_seconds: None,
+        signing_algorithm: None,
+        access_token_format: None,
     };
     let (api, event) = Api::create(new, &taken, now, &mut app.rng())?;
     tx.insert_api(&api).await?;

@@ -30,6 +30,7 @@ const NAMES: &[&str] = &[
     "access_log",
     "session_idle",
     "session_life",
+    "signing_key_rotation",
     "oidc_issuer",
     "oidc_client_id",
     "oidc_client_secret",

@@ -18,6 +18,7 @@ mod explain;
 mod failure;
 mod given;
 mod inventory;
+mod jwks;
 mod limits;
 mod link;
 mod member;
@@ -31,6 +32,7 @@ mod portal_session;
 mod provider;
 mod reference;
 mod role;
+mod rotate;
 mod serve;
 mod service_account;
 mod settings;
@@ -64,6 +66,8 @@ enum Command {
     /// Bring the database up to this version (serve and bootstrap do so by themselves)
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
+    Jwks(jwks::Jwks),
+    Rotate(rotate::Rotate),
     Org(organization::Org),
     User(user::User),
     ServiceAccount(service_account::ServiceAccount),
@@ -91,6 +95,8 @@ fn main() -> ExitCode {
         Command::Bootstrap(command) => on_runtime(bootstrap::run(command)),
         Command::Migrate(command) => on_runtime(migrate::run(command)),
         Command::Doctor(command) => doctor::run(command),
+        Command::Jwks(command) => on_runtime(jwks::run(command)),
+        Command::Rotate(command) => on_runtime(rotate::run(command)),
         Command::Org(command) => organization::run(command),
         Command::User(command) => user::run(command),
         Command::ServiceAccount(command) => service_account::run(command),

@@ -112,9 +112,10 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
         access_log,
         sessions: settings.sessions,
         provider: settings.provider,
+        signing_key_rotation: settings.signing_key_rotation,
     };
     let store = Store::new(database, keys.chain, Changes::new(monotonic()));
-    App::new(store, keys.peppers, keys.totp_seeds, config, Clock::default())
+    App::new(store, keys.peppers, keys.totp_seeds, keys.signing_keys, config, Clock::default())
 }
 
 /// Built-in roles and API where there are none yet. Only a service that listens knows its own address, so only `serve`

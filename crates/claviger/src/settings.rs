@@ -26,6 +26,7 @@ use crate::{
 
 const DEFAULT_FILE: &str = "claviger.toml";
 const SHORTEST_TOKEN: usize = 16;
+const DAY: u64 = 24 * 60 * 60;
 
 /// Flags of every command that opens the database.
 #[derive(Debug, Args)]
@@ -83,6 +84,7 @@ pub(crate) struct Settings {
     pub(crate) access_log: Option<AccessLogAt>,
     pub(crate) sessions: SessionLife,
     pub(crate) provider: Option<ProviderAt>,
+    pub(crate) signing_key_rotation: SignedDuration,
     pub(crate) otlp_endpoint: Option<String>,
     pub(crate) otlp_service_name: String,
     pub(crate) log_format: LogFormat,
@@ -201,6 +203,17 @@ impl Settings {
             })?,
             sessions: sessions(given)?,
             provider: provider::read(given)?,
+            signing_key_rotation: given
+                .checked(
+                    "signing_key_rotation",
+                    "1d to 400d: how long a key signs tokens before the next one does",
+                    |text| {
+                        let interval =
+                            duration::parse(text).ok().filter(|life| (DAY..=400 * DAY).contains(&life.as_secs()))?;
+                        SignedDuration::try_from(interval).ok()
+                    },
+                )?
+                .unwrap_or(SignedDuration::from_hours(90 * 24)),
             otlp_endpoint: given.checked("otlp_endpoint", OTLP_ENDPOINT, |text| {
                 let url = Url::parse(text).ok()?;
                 let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
@@ -262,7 +275,6 @@ fn trusted_proxies(given: &Given) -> Result<Option<NetworkSet>, Failure> {
 
 /// How long somebody stays signed in.
 fn sessions(given: &Given) -> Result<SessionLife, Failure> {
-    const DAY: u64 = 24 * 60 * 60;
     let life = |name, right, longest: u64| {
         given.checked(name, right, move |text| {
             let life = duration::parse(text).ok().filter(|life| (300..=longest).contains(&life.as_secs()))?;
@@ -399,6 +411,7 @@ mod tests {
         check("", &[("CLAVIGER_MAX_STALENESS", "0s")], &["max_staleness in CLAVIGER_MAX_STALENESS", "1s to 60s"]);
         check("", &[("CLAVIGER_CACHE_ENTRIES", "-1")], &["cache_entries", "100 to"]);
         check("", &[("CLAVIGER_BRAND", "A_b")], &["brand in CLAVIGER_BRAND", "2 to 16"]);
+        check("", &[("CLAVIGER_SIGNING_KEY_ROTATION", "23h")], &["signing_key_rotation", "1d to 400d"]);
         check("former_brands = ['ok', 'N']", &[], &["former_brands in FILE", "\"N\""]);
         check("internal_hosts = ['a b']", &[], &["internal_hosts in FILE", "\"a b\""]);
         check("", &[("CLAVIGER_LOG", "a=b=c")], &["log in CLAVIGER_LOG"]);

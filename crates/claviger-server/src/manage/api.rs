@@ -1,9 +1,9 @@
 //! `/v1/apis`: the protected resource servers and their permissions. They belong to the instance.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Api, ApiChanges, DeclaredPermission, NewApi, Reach, Rejection};
+use claviger_core::{Api, ApiChanges, DeclaredPermission, NewApi, Reach, Rejection, TokenFormat};
 use claviger_store::Tx;
-use claviger_token::{ApiId, ServiceAccountId};
+use claviger_token::{ApiId, ServiceAccountId, SigningAlgorithm};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -32,6 +32,12 @@ pub(crate) struct ApiView {
     accept_basic: bool,
     /// The query parameter from which a gateway may take a credential; null for none.
     query_parameter: Option<String>,
+    /// How long access tokens for it count.
+    access_token_ttl_seconds: u32,
+    /// What signs them.
+    signing_algorithm: SigningAlgorithm,
+    /// What they look like.
+    access_token_format: TokenFormat,
     /// Whether it is Claviger's own.
     builtin: bool,
     created_at: Timestamp,
@@ -47,6 +53,9 @@ impl ApiView {
             resource_servers: (reach == Reach::Instance).then_some(api.resource_servers),
             accept_basic: api.also_accepts.basic,
             query_parameter: api.also_accepts.query_parameter,
+            access_token_ttl_seconds: api.access_tokens.ttl_seconds,
+            signing_algorithm: api.access_tokens.algorithm,
+            access_token_format: api.access_tokens.format,
             builtin: api.builtin,
             created_at: api.created_at,
         }
@@ -95,6 +104,9 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewApi>,
 ) -> Result<Created<ApiView>, RequestError> {
     caller.must_reach_instance()?;
+    if let Some(algorithm) = body.signing_algorithm {
+        app.ensure_signing_key(caller.by(), algorithm).await?;
+    }
     let mut tx = app.store.begin(caller.by()).await?;
     servers_must_exist(&mut tx, &body.resource_servers).await?;
     let taken = tx.within(Reach::Instance).declared_permissions().await?;
@@ -137,6 +149,11 @@ pub(crate) async fn update(
     Json(changes): Json<ApiChanges>,
 ) -> Result<Answer<ApiView>, RequestError> {
     caller.must_reach_instance()?;
+    if let Some(algorithm) = changes.signing_algorithm
+        && app.store.within(Reach::Instance).api(id).await?.is_some()
+    {
+        app.ensure_signing_key(caller.by(), algorithm).await?;
+    }
     let mut tx = app.store.begin(caller.by()).await?;
     let api = tx.to_change(Reach::Instance).api(id).await?.ok_or(RequestError::NotFound)?;
     servers_must_exist(&mut tx, changes.resource_servers.as_deref().unwrap_or_default()).await?;

@@ -18,6 +18,7 @@ pub(crate) mod rights;
 pub(crate) mod role;
 pub(crate) mod service_account;
 pub(crate) mod session;
+pub(crate) mod signing_key;
 pub(crate) mod token;
 pub(crate) mod usage;
 pub(crate) mod user;

@@ -24,6 +24,7 @@ pub(crate) enum Route {
     Verify,
     ForwardAuth,
     Management,
+    OAuth,
     Console,
     Documentation,
     Health,
@@ -32,10 +33,11 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Verify,
         Self::ForwardAuth,
         Self::Management,
+        Self::OAuth,
         Self::Console,
         Self::Documentation,
         Self::Health,
@@ -52,6 +54,7 @@ impl Route {
             (Listener::Public, "/openapi.json") => Self::Documentation,
             (Listener::Public, path) if path.starts_with("/docs") => Self::Documentation,
             (Listener::Public, path) if path.starts_with("/v1/") => Self::Management,
+            (Listener::Public, path) if path.starts_with("/.well-known/") => Self::OAuth,
             (Listener::Public, path) if is_page(path) => Self::Console,
             (Listener::Public | Listener::Internal, _) => Self::Other,
         }
@@ -61,7 +64,7 @@ impl Route {
         match self {
             Self::Verify | Self::Health | Self::Other => true,
             Self::ForwardAuth | Self::Metrics => listener == Listener::Internal,
-            Self::Management | Self::Console | Self::Documentation => listener == Listener::Public,
+            Self::Management | Self::OAuth | Self::Console | Self::Documentation => listener == Listener::Public,
         }
     }
 
@@ -70,6 +73,7 @@ impl Route {
             Self::Verify => "verify",
             Self::ForwardAuth => "forward_auth",
             Self::Management => "management",
+            Self::OAuth => "oauth",
             Self::Console => "console",
             Self::Documentation => "documentation",
             Self::Health => "health",

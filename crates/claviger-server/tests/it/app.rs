@@ -361,12 +361,13 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         access_log: AccessLog::default(),
         sessions: SessionLife::default(),
         provider: None,
+        signing_key_rotation: jiff::SignedDuration::from_hours(90 * 24),
     };
     configure(&mut config);
     let master = MasterKey::parse(MASTER_KEY).unwrap();
     let keys = Keys::open(&database, &master, jiff::Timestamp::UNIX_EPOCH, &mut rng()).await.unwrap();
     let store = Store::new(database, keys.chain, Changes::new(instant()));
-    let app = App::new(store, keys.peppers, keys.totp_seeds, config, clock);
+    let app = App::new(store, keys.peppers, keys.totp_seeds, keys.signing_keys, config, clock);
     app.install_builtins().await.unwrap();
     app
 }

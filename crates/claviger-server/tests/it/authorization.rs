@@ -77,12 +77,22 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/v1/assignments", "YYPP"),
     ("GET", "/v1/assignments/{id}", "YYPY"),
     ("DELETE", "/v1/assignments/{id}", "YYPP"),
+    ("GET", "/v1/signing-keys", "YPPP"),
+    ("GET", "/v1/signing-keys/{id}", "YPPP"),
+    ("POST", "/v1/signing-keys/rotate", "YPPP"),
     ("GET", "/v1/usage", "YYPY"),
     ("GET", "/v1/audit-events", "YYPY"),
 ];
 
 /// Answered without a credential.
-const OPEN: &[(&str, &str)] = &[("GET", "/health/live"), ("GET", "/health/ready")];
+const OPEN: &[(&str, &str)] = &[
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/.well-known/jwks.json"),
+    ("GET", "/.well-known/oauth-authorization-server"),
+    ("GET", "/.well-known/openid-configuration"),
+    ("GET", "/.well-known/oauth-protected-resource"),
+];
 
 /// Answered to whoever is signed in, and to no credential.
 const SESSION: &[(&str, &str)] = &[("GET", "/v1/session")];
@@ -101,6 +111,7 @@ pub(crate) fn nobodys(path: &str) -> String {
         "apis" => "api",
         "roles" => "role",
         "assignments" => "asg",
+        "signing-keys" => "skey",
         other => panic!("which ids does {other} have?"),
     };
     let (user, invitation) = ("user_01h455vb4pex5vsknk084sn02q", "inv_01h455vb4pex5vsknk084sn02q");
@@ -129,6 +140,7 @@ pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/v1/service-accounts") => Some(json!({ "organization_id": organization, "name": "x" })),
         ("POST", "/v1/apis") => Some(json!({ "identifier": "x", "name": "x", "permissions": [] })),
         ("POST", "/v1/roles") => Some(json!({ "name": "x", "organization_id": organization, "permissions": [] })),
+        ("POST", "/v1/signing-keys/rotate") => Some(json!({ "algorithm": "refused after the authorization" })),
         ("POST", "/v1/assignments") => Some(json!({ "principal_id": account, "role": "member" })),
         _ => Some(json!({})),
     }

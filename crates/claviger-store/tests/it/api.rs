@@ -1,7 +1,8 @@
 //! APIs and the permissions that they declare, in storage.
 
-use claviger_core::{AlsoAccepts, Api, Reach, Scope};
+use claviger_core::{AccessTokens, AlsoAccepts, Api, Reach, Scope, TokenFormat};
 use claviger_store::StoreError;
+use claviger_token::SigningAlgorithm;
 
 use crate::{
     db::{all, walk},
@@ -15,6 +16,11 @@ on_both_databases! {
         let full = Api {
             resource_servers: vec![world.ci.id, world.stranger.id],
             also_accepts: AlsoAccepts { basic: true, query_parameter: Some("api_key".to_owned()) },
+            access_tokens: AccessTokens {
+                ttl_seconds: 3600,
+                algorithm: SigningAlgorithm::Rs256,
+                format: TokenFormat::Opaque,
+            },
             permissions: vec![permission("z:read", Some("Größer")), permission("a:read", None), permission("m:read", None)],
             ..api("urn:full", &[])
         };

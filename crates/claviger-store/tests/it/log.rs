@@ -34,6 +34,7 @@ on_both_databases! {
             Touched::Organization(world.acme.id),
             some_role(),
             Touched::Catalog,
+            Touched::SigningKeys,
         ];
         let other = db.another_store().await;
         let mut cursor = other.log_cursor(instant()).await.unwrap();

@@ -42,6 +42,7 @@ mod released;
 mod role;
 mod service_account;
 mod session;
+mod signing_key;
 mod standing;
 mod tx;
 mod usage;

@@ -4,7 +4,7 @@
 //! empty and full), write its rows as plain `INSERT`s into `tests/fixtures/schema_NNNN.sql` with blobs as `{hex}`,
 //! and add a test here that reads all of it through the public API. A fixture is frozen once its schema is released.
 
-use claviger_core::{AlsoAccepts, Credential, Digest, Reach, RevokeReason, Sealed};
+use claviger_core::{AccessTokens, AlsoAccepts, Credential, Digest, Reach, RevokeReason, Sealed};
 use claviger_store::{AuditFilter, Changes, CredentialFilter, Database, KeyPurpose, Store};
 use claviger_token::{ApiKeyId, Environment, Limits, OrganizationId, Quota, QuotaPeriod, RateLimit};
 
@@ -120,7 +120,7 @@ on_both_databases! {
         assert_eq!(store.log_cursor(instant()).await.unwrap().newest(), 1);
 
         assert!(full.limits.is_empty() && account.limits.is_empty() && key.limits.is_empty());
-        assert_eq!(api.also_accepts, AlsoAccepts::default());
+        assert_eq!((&api.also_accepts, api.access_tokens), (&AlsoAccepts::default(), AccessTokens::default()));
         store.database().close().await;
     }
 

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
-    Action, AlsoAccepts, Api, Assignment, Chain, Credential, DeclaredPermission, Digest, Email, Event, Granted,
-    Metadata, Name, Organization, Policy, PortalOrigins, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched,
-    User,
+    AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, Credential, DeclaredPermission, Digest, Email, Event,
+    Granted, Metadata, Name, Organization, Policy, PortalOrigins, Role, Scope, SecretRecord, ServiceAccount, Slug,
+    Touched, User,
 };
 use claviger_token::{
     ApiId, ApiKeyId, Environment, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, Quota,
@@ -164,6 +164,7 @@ pub(crate) fn api(identifier: &str, permissions: &[&str]) -> Api {
         permissions: permissions.iter().map(|name| permission(name, None)).collect(),
         resource_servers: Vec::new(),
         also_accepts: AlsoAccepts::default(),
+        access_tokens: AccessTokens::default(),
         builtin: false,
         created_at: now,
     }

@@ -31,7 +31,17 @@ fn a_healthy_instance_has_no_finding() {
     let instance = Instance::new();
     instance.ok(&["bootstrap"]);
     let before = fs::read(instance.data("claviger.db")).unwrap();
-    for name in ["settings", "internal_listen", "public_url", "data_dir", "database", "schema", "master key", "audit"] {
+    for name in [
+        "settings",
+        "internal_listen",
+        "public_url",
+        "data_dir",
+        "database",
+        "schema",
+        "master key",
+        "signing keys",
+        "audit",
+    ] {
         check(&instance, name, "ok", &[]);
     }
     let done = instance.run(&["doctor"]);
@@ -108,6 +118,18 @@ fn a_master_key_that_is_missing_open_or_another_is_found() {
     fs::write(&elsewhere, MASTER_KEY).unwrap();
     let done = check(&instance, "master key", "fail", &["is not the one", "backup"]);
     assert!(!done.stdout.contains(MASTER_KEY) && !done.stdout.contains(key.trim()), "{done:?}");
+}
+
+#[test]
+fn a_signing_key_that_does_not_open_is_found() {
+    let instance = Instance::new();
+    instance.ok(&["bootstrap"]);
+    instance.tamper("UPDATE signing_key SET sealed = X'00' WHERE algorithm = 'ES256'");
+    check(&instance, "signing keys", "fail", &["skey_", "rotate signing-keys --now --algorithm ES256"]);
+    instance.ok(&["rotate", "signing-keys", "--now", "--algorithm", "ES256"]);
+    check(&instance, "signing keys", "ok", &["ES256", "EdDSA"]);
+    instance.tamper("DELETE FROM signing_key");
+    check(&instance, "signing keys", "warn", &["claviger serve"]);
 }
 
 #[test]

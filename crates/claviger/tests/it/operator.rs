@@ -309,3 +309,31 @@ fn many_end_after_a_count_and_a_policy_is_tried_before_it_holds() {
     let refused = server.user(&instance, &token, &["verify", &example]);
     assert!(refused.stdout.contains("refused: revoked"), "{refused:?}");
 }
+
+#[test]
+fn signing_keys_are_shown_and_rotated_beside_a_running_service() {
+    let operator = Operator::new();
+    let published = || -> Vec<String> {
+        let set: serde_json::Value = serde_json::from_str(&operator.instance.ok(&["jwks"])).unwrap();
+        set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = published();
+    assert_eq!(before.len(), 2);
+    let announced = operator.instance.ok(&["rotate", "signing-keys", "--algorithm", "ES256"]);
+    assert!(announced.contains("announced") && announced.contains("skey_"), "{announced}");
+    assert!(operator.instance.refused(&["rotate", "signing-keys"]).contains("announced already"));
+    assert_eq!(published().len(), 3);
+    let replaced = operator.instance.ok(&["rotate", "signing-keys", "--now"]);
+    assert_eq!((replaced.matches("active").count(), published().len()), (2, 2), "{replaced}");
+    assert!(before.iter().all(|kid| !published().contains(kid)));
+    let told = operator.ok("audit list --action signing_key.removed", &[]);
+    assert!(before.iter().all(|kid| told.stdout.contains(kid)), "{told:?}");
+    // The service knows of it within a second.
+    let http = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let address = format!("{}/.well-known/jwks.json", operator.server.public);
+    wait_for("the new keys", || {
+        let set = http.get(&address).send().unwrap().text().unwrap();
+        before.iter().all(|kid| !set.contains(kid)).then_some(())
+    });
+    assert_eq!(operator.instance.run(&["rotate", "signing-keys", "--algorithm", "HS256"]).code, Some(2));
+}

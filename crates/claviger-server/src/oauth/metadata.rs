@@ -1,0 +1,142 @@
+//! What clients and resource servers find out about this instance by themselves (RFC 8414, RFC 9728).
+//!
+//! Every address is made of `public_url`, and no header of a request changes one. What is not listed does not work, and
+//! what does not work is not listed.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
+use claviger_core::PERMISSIONS;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{KEYS, RESOURCE, document};
+use crate::{
+    app::{App, Config},
+    origin,
+};
+
+/// What this authorization server can do (RFC 8414, section 2).
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ServerMetadata {
+    /// `iss` of every token; the instance's `public_url`.
+    #[schema(example = "https://keys.acme.test")]
+    issuer: String,
+    /// Where its public keys are.
+    jwks_uri: String,
+    /// None: there is no authorization endpoint. RFC 8414 wants the member all the same.
+    #[schema(value_type = Vec<String>)]
+    response_types_supported: &'static [&'static str],
+    /// Listed though it is empty, because leaving it out would promise two grants.
+    #[schema(value_type = Vec<String>)]
+    grant_types_supported: &'static [&'static str],
+    /// Listed though it is empty, because leaving it out would promise `client_secret_basic`.
+    #[schema(value_type = Vec<String>)]
+    token_endpoint_auth_methods_supported: &'static [&'static str],
+    /// Where people read about it.
+    service_documentation: String,
+}
+
+impl ServerMetadata {
+    fn of(config: &Config) -> Self {
+        let url = &config.public_url;
+        Self {
+            issuer: url.clone(),
+            jwks_uri: format!("{url}{KEYS}"),
+            response_types_supported: &[],
+            grant_types_supported: &[],
+            token_endpoint_auth_methods_supported: &[],
+            service_documentation: format!("{url}/docs/"),
+        }
+    }
+}
+
+/// What one must know to call the management API (RFC 9728, section 2).
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResourceMetadata {
+    /// The API's identifier.
+    resource: String,
+    /// Who issues tokens for it.
+    authorization_servers: [String; 1],
+    /// Where a token stands in a request.
+    #[schema(value_type = Vec<String>)]
+    bearer_methods_supported: [&'static str; 1],
+    /// What can be permitted on it.
+    #[schema(value_type = Vec<String>)]
+    scopes_supported: Vec<&'static str>,
+    /// How people call it.
+    #[schema(value_type = String)]
+    resource_name: &'static str,
+    /// Where people read about it.
+    resource_documentation: String,
+}
+
+impl ResourceMetadata {
+    fn of(config: &Config) -> Self {
+        let url = &config.public_url;
+        Self {
+            resource: url.clone(),
+            authorization_servers: [url.clone()],
+            bearer_methods_supported: ["header"],
+            scopes_supported: PERMISSIONS.iter().map(|permission| permission.name).collect(),
+            resource_name: "Claviger",
+            resource_documentation: format!("{url}/docs/"),
+        }
+    }
+}
+
+/// The authorization server's metadata
+#[utoipa::path(
+    get, path = "/.well-known/oauth-authorization-server", tag = "OAuth", operation_id = "showServerMetadata",
+    responses((status = 200, body = ServerMetadata), (status = 304, description = "As you have it")),
+)]
+pub(crate) async fn of_server(State(app): State<App>, headers: HeaderMap) -> Response {
+    document(&app, &headers, &ServerMetadata::of(&app.config))
+}
+
+/// The same for clients that look for OpenID Connect
+///
+/// There are no ID tokens.
+#[utoipa::path(
+    get, path = "/.well-known/openid-configuration", tag = "OAuth", operation_id = "showOpenIdMetadata",
+    responses((status = 200, body = ServerMetadata), (status = 304, description = "As you have it")),
+)]
+pub(crate) async fn of_server_for_openid(app: State<App>, headers: HeaderMap) -> Response {
+    of_server(app, headers).await
+}
+
+/// The management API as a protected resource
+#[utoipa::path(
+    get, path = "/.well-known/oauth-protected-resource", tag = "OAuth", operation_id = "showResourceMetadata",
+    responses((status = 200, body = ResourceMetadata), (status = 304, description = "As you have it")),
+)]
+pub(crate) async fn of_resource(State(app): State<App>, headers: HeaderMap) -> Response {
+    document(&app, &headers, &ResourceMetadata::of(&app.config))
+}
+
+/// Every 401 of the management API names the document above (RFC 9728, section 5.1). Outside of the handlers, because their
+/// errors do not know the instance's address.
+pub(crate) async fn name_resource(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Some(challenge) = response.headers().get(header::WWW_AUTHENTICATE)
+        && let Ok(challenge) = challenge.to_str()
+        && challenge.starts_with("Bearer ")
+    {
+        let named = format!("{challenge}, resource_metadata=\"{}\"", resource_metadata(&app.config));
+        if let Ok(named) = HeaderValue::from_str(&named) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, named);
+        }
+    }
+    response
+}
+
+/// The well-known part stands before the path of the resource, if it has one.
+fn resource_metadata(config: &Config) -> String {
+    let base = origin::here("", config);
+    let host = config.public_url.strip_suffix(&base).unwrap_or(&config.public_url);
+    format!("{host}{RESOURCE}{base}")
+}

@@ -1,0 +1,18 @@
+-- Keys that sign tokens. number counts the keys of an algorithm, so that of two who make the next one at once, one succeeds.
+-- sealed is the private key; it is erased when the key is removed, while its row stays for a while.
+CREATE TABLE signing_key (
+    id TEXT PRIMARY KEY,
+    algorithm TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    sealed BLOB,
+    created_at BIGINT NOT NULL,
+    active_at BIGINT NOT NULL,
+    retiring_at BIGINT,
+    removed_at BIGINT
+);
+CREATE UNIQUE INDEX signing_key_number ON signing_key (algorithm, number);
+
+-- How access tokens for an API are made.
+ALTER TABLE api ADD COLUMN access_token_ttl BIGINT NOT NULL DEFAULT 600;
+ALTER TABLE api ADD COLUMN signing_algorithm TEXT NOT NULL DEFAULT 'ES256';
+ALTER TABLE api ADD COLUMN access_token_format TEXT NOT NULL DEFAULT 'jwt';

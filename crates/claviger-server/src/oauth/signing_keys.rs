@@ -129,13 +129,16 @@ impl App {
 
     /// The same, or the last that are known while storage does not answer: a signature can be proved without it.
     pub(crate) async fn last_known_signing_keys(&self) -> Result<Arc<SigningKeys>, StoreError> {
-        match tokio::time::timeout(PATIENCE, self.signing_keys()).await {
-            Ok(Ok(keys)) => Ok(keys),
-            Ok(Err(error)) => self.signing_keys.last().ok_or(error),
-            Err(_) => match self.signing_keys.last() {
-                Some(keys) => Ok(keys),
-                None => self.signing_keys().await,
-            },
+        if let Some(keys) = self.true_signing_keys() {
+            return Ok(keys);
+        }
+        let Some(last) = self.signing_keys.last() else { return self.signing_keys().await };
+        // A task of its own: a read that is given up in the middle would take its connection with it.
+        let app = self.clone();
+        let asked = tokio::spawn(async move { app.signing_keys().await });
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(Ok(keys))) => Ok(keys),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Ok(last),
         }
     }
 

@@ -90,6 +90,7 @@ async fn outage(app: &TestApp, wire: &Wire, sort: u8) {
     // Until the log has repeated what this node named already: that voids what was cached before.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(app.code(&known.token).await, "valid");
+    let key_set = app.anonymous().get("/.well-known/jwks.json").await.expect(StatusCode::OK);
 
     wire.set(sort);
     let began = instant();
@@ -109,6 +110,9 @@ async fn outage(app: &TestApp, wire: &Wire, sort: u8) {
     assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
     let live = app.request(reqwest::Method::GET, app.internal, "/health/live").send().await.unwrap();
     assert_eq!(live.status(), StatusCode::OK);
+    // Signatures can still be proved, and nobody signs with keys that may be gone.
+    assert_eq!(app.anonymous().get("/.well-known/jwks.json").await.expect(StatusCode::OK), key_set);
+    app.app.signing_keys().await.unwrap_err();
 
     wire.set(PASSES);
     for key in [&known, &unseen] {

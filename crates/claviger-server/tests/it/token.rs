@@ -77,13 +77,16 @@ on_both_databases! {
 
     async fn nobody_and_garbage_are_told_apart_from_a_typo_only_by_the_verify_call(app: &TestApp) {
         let nobody = app.anonymous().get("/v1/token").await;
-        assert_eq!(nobody.header("www-authenticate"), Some("Bearer realm=\"claviger\""));
+        let named = "resource_metadata=\"https://claviger.test/.well-known/oauth-protected-resource\"";
+        let expected = format!("Bearer realm=\"claviger\", {named}");
+        assert_eq!(nobody.header("www-authenticate"), Some(expected.as_str()));
         nobody.problem(StatusCode::UNAUTHORIZED, "unauthenticated");
         let mut bodies = Vec::new();
         // A typo, and a token with a sound checksum that nobody ever issued.
         for token in ["clv_key_typo", "clv_key_000000000000000000000000000000001H8smx"] {
             let refused = app.client(token).get("/v1/token").await;
-            assert_eq!(refused.header("www-authenticate"), Some("Bearer realm=\"claviger\", error=\"invalid_token\""));
+            let expected = format!("Bearer realm=\"claviger\", error=\"invalid_token\", {named}");
+            assert_eq!(refused.header("www-authenticate"), Some(expected.as_str()));
             bodies.push(refused.problem(StatusCode::UNAUTHORIZED, "invalid_token"));
         }
         assert_eq!(bodies[0], bodies[1]);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     assignment::Granted,
     audit::{Action, Chain, Event, Touched},
-    builtin::permission::{GRANTS_WRITE, MEMBERS_WRITE, USERS_WRITE},
+    builtin::permission::{GRANTS_WRITE, MEMBERS_WRITE, PORTAL_SESSIONS_WRITE, USERS_WRITE},
     email::Email,
     invalid::{FieldErrors, Rejection},
     link_code::link_code,
@@ -203,10 +203,19 @@ impl Inviter {
     /// Whether a link of theirs may still let somebody in as a user who holds `held`: they could make it now. Of this, what they
     /// hold is what they hold with instance scope.
     pub fn may_still_let_in(&self, held: &PermissionSet) -> bool {
+        self.may_still(USERS_WRITE, held)
+    }
+
+    /// The same at the portal, of what both hold in its organization, or of what both hold with instance scope.
+    pub fn may_still_let_in_at_portal(&self, held: &PermissionSet) -> bool {
+        self.may_still(PORTAL_SESSIONS_WRITE, held)
+    }
+
+    fn may_still(&self, by: &str, held: &PermissionSet) -> bool {
         match self {
             Self::Operator => true,
             Self::Gone => false,
-            Self::Holds(own) => own.contains(USERS_WRITE) && (held.is_subset(own) || own.contains(GRANTS_WRITE)),
+            Self::Holds(own) => own.contains(by) && (held.is_subset(own) || own.contains(GRANTS_WRITE)),
         }
     }
 
@@ -258,6 +267,8 @@ mod tests {
         check(holds("a"), "a", false);
         check(holds(&format!("a {USERS_WRITE}")), "a", true);
         check(holds(&format!("{GRANTS_WRITE} {USERS_WRITE}")), "a", true);
+        assert!(holds(&format!("a {PORTAL_SESSIONS_WRITE}")).may_still_let_in_at_portal(&set("a")));
+        assert!(!holds(&format!("a {USERS_WRITE}")).may_still_let_in_at_portal(&set("a")));
     }
 
     fn given() -> Vec<(Granted, PermissionSet)> {

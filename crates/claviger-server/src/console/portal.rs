@@ -10,8 +10,8 @@ use axum::{
     http::{HeaderMap, Method, request::Parts},
     response::Response,
 };
-use claviger_core::{CodePurpose, PortalOrigins, Reach, Session as Stored, SessionEnd};
-use claviger_store::FoundSession;
+use claviger_core::{CodePurpose, OneTimeCode, Organization, PortalOrigins, Reach, Session as Stored, SessionEnd};
+use claviger_store::{FoundSession, StoreError, View};
 
 use super::{
     form::PortalForm,
@@ -21,6 +21,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
+    accepting::inviter,
     app::App,
     cookies::Cookie,
     session::{From, Session},
@@ -129,6 +130,9 @@ pub(crate) async fn enter(
     tx.within(there).membership(organization, code.user).await?.ok_or_else(nothing)?;
     let organization = tx.to_change(there).organization(organization).await?;
     let organization = organization.filter(|found| found.disabled_at.is_none()).ok_or_else(nothing)?;
+    if !may_still_let_in(&mut tx.within(Reach::Instance), &code, &organization).await? {
+        return Err(nothing());
+    }
     tx.redeem_one_time_code(CodePurpose::Portal, &digest, now).await?.ok_or_else(nothing)?;
     if let Some(before) = before
         && tx.end_session(before.user(), before.id()).await?
@@ -139,6 +143,23 @@ pub(crate) async fn enter(
     tx.commit(event, now, &mut app.rng()).await?;
     let framing = Framing { origins: organization.portal_origins, back: None };
     Ok(framing.around(go("/portal", [Cookie::Portal.set(secret.expose(), visit.secure)])))
+}
+
+/// Whether the maker of a link could make it now: it lets nobody in as whom they could not let anybody in.
+async fn may_still_let_in(
+    view: &mut View<'_>,
+    code: &OneTimeCode,
+    organization: &Organization,
+) -> Result<bool, StoreError> {
+    let (user, ceiling) = (code.user.into(), organization.effective_ceiling());
+    let held = view.held(user, organization.id).await?.masked_by(&ceiling);
+    let everywhere = view.held_everywhere(user).await?.masked_by(&ceiling);
+    let there = inviter(view, &code.created_by, Some(organization)).await?;
+    if everywhere.is_empty() {
+        return Ok(there.may_still_let_in_at_portal(&held));
+    }
+    let anywhere = inviter(view, &code.created_by, None).await?;
+    Ok(there.may_still_let_in_at_portal(&held) && anywhere.may_still_let_in_at_portal(&everywhere))
 }
 
 /// `POST /portal/leave`.

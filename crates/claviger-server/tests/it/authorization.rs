@@ -85,7 +85,7 @@ const TABLE: &[(&str, &str, &str)] = &[
 ];
 
 /// Answered without a credential.
-const OPEN: &[(&str, &str)] = &[
+pub(crate) const OPEN: &[(&str, &str)] = &[
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/.well-known/jwks.json"),

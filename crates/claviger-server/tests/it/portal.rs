@@ -221,6 +221,25 @@ on_both_databases! {
         refused(&admin.token, READ).await;
     }
 
+    async fn a_link_lets_nobody_in_whom_its_maker_could_not_let_in_now(app: &TestApp) {
+        let portal = Portal::of_acme(app).await;
+        portal.hold(&[], &[READ]).await;
+        let account = app.account_in(&portal.organization, &[READ, LINKS]).await;
+        let key = app.key(&account, &[READ, LINKS], json!({})).await.token;
+        let link = async || {
+            let made = portal.made(&app.client(&key), json!({})).await.expect(StatusCode::CREATED);
+            text(&made["url"]).strip_prefix("https://claviger.test").unwrap().to_owned()
+        };
+        let [grown, kept, disabled] = [link().await, link().await, link().await];
+        portal.hold(&["organization-admin"], &[]).await;
+        is_over(&Browser::new(app).get(&grown).await);
+        portal.hold(&[], &[READ]).await;
+        Browser::new(app).get(&kept).await.leads_to("/portal");
+        let path = format!("/v1/service-accounts/{account}");
+        app.root().patch(&path, json!({ "disabled": true })).await.expect(StatusCode::OK);
+        is_over(&Browser::new(app).get(&disabled).await);
+    }
+
     async fn a_link_dies_unused_in_five_minutes_and_with_what_it_leads_to(app: &TestApp) {
         let portal = Portal::of_acme(app).await;
         let dead = async |link: String| is_over(&Browser::new(app).get(&link).await);

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::{
     assignment::Granted,
     audit::{Action, Chain, Event, Touched},
-    builtin::permission::{GRANTS_WRITE, MEMBERS_WRITE, PORTAL_SESSIONS_WRITE, USERS_WRITE},
     email::Email,
     invalid::{FieldErrors, Rejection},
     link_code::link_code,
+    link_maker::LinkMaker,
 };
 
 const DEFAULT_DAYS: u32 = 7;
@@ -76,17 +76,6 @@ pub struct NewInvitation {
     pub permissions: Vec<String>,
     /// For how many days the link works, 1 to 30; 7 if absent.
     pub expires_in_days: Option<u32>,
-}
-
-/// What whoever made a link, such as an invitation's, may do by now where it counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inviter {
-    /// The operator, who could change the database as well.
-    Operator,
-    /// They left, were disabled, or are no more.
-    Gone,
-    /// They hold this, there or everywhere.
-    Holds(PermissionSet),
 }
 
 impl Invitation {
@@ -162,12 +151,16 @@ impl Invitation {
     pub fn accept(
         self,
         user: UserId,
-        inviter: &Inviter,
+        inviter: &LinkMaker,
         given: &[(Granted, PermissionSet)],
         now: Timestamp,
     ) -> Result<(Self, Event), Rejection> {
         self.must_be_open(now)?;
-        inviter.must_still_give(given)?;
+        let brought = given.iter().fold(PermissionSet::default(), |all, (_, permissions)| all.union(permissions));
+        if !inviter.may_still_invite(&brought) {
+            let message = "whoever invited can no longer give what the invitation brings; ask for a new one";
+            return Err(Rejection::conflict("inviter_lost_rights", message));
+        }
         let new = Self { accepted: Some((now, user)), ..self };
         let granted: Vec<Granted> = given.iter().map(|(granted, _)| granted.clone()).collect();
         let mut details = told(&granted);
@@ -199,43 +192,6 @@ impl Invitation {
     }
 }
 
-impl Inviter {
-    /// Whether a link of theirs may still let somebody in as a user who holds `held`: they could make it now. Of this, what they
-    /// hold is what they hold with instance scope.
-    pub fn may_still_let_in(&self, held: &PermissionSet) -> bool {
-        self.may_still(USERS_WRITE, held)
-    }
-
-    /// The same at the portal, of what both hold in its organization, or of what both hold with instance scope.
-    pub fn may_still_let_in_at_portal(&self, held: &PermissionSet) -> bool {
-        self.may_still(PORTAL_SESSIONS_WRITE, held)
-    }
-
-    fn may_still(&self, by: &str, held: &PermissionSet) -> bool {
-        match self {
-            Self::Operator => true,
-            Self::Gone => false,
-            Self::Holds(own) => own.contains(by) && (held.is_subset(own) || own.contains(GRANTS_WRITE)),
-        }
-    }
-
-    fn must_still_give(&self, given: &[(Granted, PermissionSet)]) -> Result<(), Rejection> {
-        let able = match self {
-            Self::Operator => true,
-            Self::Gone => false,
-            Self::Holds(held) => {
-                let holds_all = given.iter().all(|(_, permissions)| permissions.is_subset(held));
-                held.contains(MEMBERS_WRITE) && (holds_all || held.contains(GRANTS_WRITE))
-            }
-        };
-        if able {
-            return Ok(());
-        }
-        let message = "whoever invited can no longer give what the invitation brings; ask for a new one";
-        Err(Rejection::conflict("inviter_lost_rights", message))
-    }
-}
-
 fn told(given: &[Granted]) -> Value {
     let (mut roles, mut permissions) = (Vec::new(), Vec::new());
     for granted in given {
@@ -253,23 +209,6 @@ mod tests {
     use crate::fixtures::{at, elsewhere, now, rng, said, set};
 
     const DAY: i64 = 24 * 3600;
-
-    #[test]
-    fn a_link_lets_in_as_long_as_its_maker_could() {
-        let check = |inviter: Inviter, held: &str, expected| {
-            assert_eq!(inviter.may_still_let_in(&set(held)), expected, "{inviter:?} {held}");
-        };
-        let holds = |held: &str| Inviter::Holds(set(held));
-        check(Inviter::Operator, "a", true);
-        check(Inviter::Gone, "", false);
-        check(holds(USERS_WRITE), "", true);
-        check(holds(USERS_WRITE), "a", false);
-        check(holds("a"), "a", false);
-        check(holds(&format!("a {USERS_WRITE}")), "a", true);
-        check(holds(&format!("{GRANTS_WRITE} {USERS_WRITE}")), "a", true);
-        assert!(holds(&format!("a {PORTAL_SESSIONS_WRITE}")).may_still_let_in_at_portal(&set("a")));
-        assert!(!holds(&format!("a {USERS_WRITE}")).may_still_let_in_at_portal(&set("a")));
-    }
 
     fn given() -> Vec<(Granted, PermissionSet)> {
         let role = Granted::Role { id: RoleId::generate(now(), &mut rng()), name: "reader".to_owned() };
@@ -315,7 +254,7 @@ mod tests {
 
     #[test]
     fn an_invitation_works_once_and_until_the_instant_of_its_end() {
-        let accept = |invitation: Invitation, when| invitation.accept(bob(), &Inviter::Operator, &given(), at(when));
+        let accept = |invitation: Invitation, when| invitation.accept(bob(), &LinkMaker::Operator, &given(), at(when));
         assert_eq!(said(&accept(open(), 7 * DAY - 1)), "ok");
         assert_eq!(said(&accept(open(), 7 * DAY)), "conflict invitation_ended");
         let (accepted, event) = accept(open(), 5).unwrap();
@@ -336,13 +275,13 @@ mod tests {
 
     #[test]
     fn whoever_lost_the_right_cannot_give_it_any_more() {
-        let check = |inviter: Inviter, expected: &str| {
+        let check = |inviter: LinkMaker, expected: &str| {
             assert_eq!(said(&open().accept(bob(), &inviter, &given(), at(5))), expected, "{inviter:?}");
         };
         const LOST: &str = "conflict inviter_lost_rights";
-        let holds = |permissions: &str| Inviter::Holds(set(permissions));
-        check(Inviter::Operator, "ok");
-        check(Inviter::Gone, LOST);
+        let holds = |permissions: &str| LinkMaker::Holds(set(permissions));
+        check(LinkMaker::Operator, "ok");
+        check(LinkMaker::Gone, LOST);
         check(holds("claviger:members:write invoices:read invoices:write"), "ok");
         check(holds("claviger:members:write invoices:read"), LOST);
         check(holds("invoices:read invoices:write"), LOST);

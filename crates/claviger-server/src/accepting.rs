@@ -1,14 +1,14 @@
 //! How an invitation is accepted, for the pages on which somebody does. The room must not know how anybody signs in.
 
 use claviger_core::{
-    Actor, Assignment, By, Event, Granted, Invitation, InvitationStatus, Inviter, Membership, NewUser, Organization,
-    Reach, Rejection, Scope, User, is_link_code,
+    Assignment, By, Event, Granted, Invitation, InvitationStatus, Membership, NewUser, Organization, Reach, Rejection,
+    Scope, User, is_link_code,
 };
 use claviger_store::{StoreError, Tx, View};
-use claviger_token::{PermissionSet, PrincipalId, Secret, UserId};
+use claviger_token::{PermissionSet, Secret, UserId};
 use jiff::Timestamp;
 
-use crate::app::App;
+use crate::{app::App, link_maker::link_maker};
 
 /// What the page of an invitation shows.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl App {
             None => self.new_user(tx, &invitation, name, now).await?,
         };
         let mut view = tx.within(Reach::Instance);
-        let inviter = inviter(&mut view, &invitation.created_by, Some(&organization)).await?;
+        let inviter = link_maker(&mut view, &invitation.created_by, Some(&organization)).await?;
         let given = brought(tx, &invitation).await?;
         let (invitation, event) = invitation.accept(user.id, &inviter, &given, now)?;
         tx.save_invitation(&invitation).await?;
@@ -172,30 +172,6 @@ impl App {
         }
         Ok(())
     }
-}
-
-/// What whoever made a link may do by now: in one organization, or (`None`) with instance scope.
-pub(crate) async fn inviter(
-    view: &mut View<'_>,
-    created_by: &str,
-    organization: Option<&Organization>,
-) -> Result<Inviter, StoreError> {
-    if created_by == Actor::Operator.id() {
-        return Ok(Inviter::Operator);
-    }
-    let Ok(principal) = created_by.parse::<PrincipalId>() else { return Ok(Inviter::Gone) };
-    let disabled = match principal {
-        PrincipalId::User(id) => view.user(id).await?.map(|user| user.disabled_at.is_some()),
-        PrincipalId::ServiceAccount(id) => view.service_account(id).await?.map(|account| account.disabled_at.is_some()),
-    };
-    if disabled != Some(false) {
-        return Ok(Inviter::Gone);
-    }
-    let there = match organization {
-        Some(organization) => view.held(principal, organization.id).await?.masked_by(&organization.effective_ceiling()),
-        None => PermissionSet::default(),
-    };
-    Ok(Inviter::Holds(there.union(&view.held_everywhere(principal).await?)))
 }
 
 /// What the invitation brings by now: a role that is gone, and a permission that no API declares any more, is nobody's.

@@ -19,6 +19,7 @@ mod inside;
 mod jobs;
 mod keys;
 mod limits;
+mod link_maker;
 mod listing;
 mod log;
 mod manage;

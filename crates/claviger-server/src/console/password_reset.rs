@@ -19,7 +19,7 @@ use super::{
     trouble::Trouble,
     visit::Visit,
 };
-use crate::{accepting::inviter, app::App, cookies::Cookie};
+use crate::{app::App, cookies::Cookie, link_maker::link_maker};
 
 #[derive(Template)]
 #[template(path = "password_reset.html")]
@@ -74,7 +74,7 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
 /// A link lets in nobody as whom its maker could not let anybody in by now.
 async fn must_still_let_in(view: &mut View<'_>, code: &OneTimeCode) -> Result<(), Trouble> {
     let held = view.held_anywhere(code.user.into()).await?;
-    let maker = inviter(view, &code.created_by, None).await?;
+    let maker = link_maker(view, &code.created_by, None).await?;
     if maker.may_still_let_in(&held) { Ok(()) } else { Err(Trouble::Link) }
 }
 

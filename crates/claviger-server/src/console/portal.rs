@@ -21,9 +21,9 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    accepting::inviter,
     app::App,
     cookies::Cookie,
+    link_maker::link_maker,
     session::{From, Session},
 };
 
@@ -154,11 +154,11 @@ async fn may_still_let_in(
     let (user, ceiling) = (code.user.into(), organization.effective_ceiling());
     let held = view.held(user, organization.id).await?.masked_by(&ceiling);
     let everywhere = view.held_everywhere(user).await?.masked_by(&ceiling);
-    let there = inviter(view, &code.created_by, Some(organization)).await?;
+    let there = link_maker(view, &code.created_by, Some(organization)).await?;
     if everywhere.is_empty() {
         return Ok(there.may_still_let_in_at_portal(&held));
     }
-    let anywhere = inviter(view, &code.created_by, None).await?;
+    let anywhere = link_maker(view, &code.created_by, None).await?;
     Ok(there.may_still_let_in_at_portal(&held) && anywhere.may_still_let_in_at_portal(&everywhere))
 }
 

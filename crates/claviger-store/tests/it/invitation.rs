@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use claviger_core::{Action, By, Chain, Event, Invitation, InvitationStatus, Inviter, Reach};
+use claviger_core::{Action, By, Chain, Event, Invitation, InvitationStatus, LinkMaker, Reach};
 use claviger_store::{AuditFilter, InvitationStatusFilter};
 use claviger_token::{InvitationId, TypedId as _};
 use jiff::SignedDuration;
@@ -126,7 +126,7 @@ on_both_databases! {
                 let by = By::system();
                 let mut tx = store.begin(&by).await.unwrap();
                 let found = tx.to_change(Reach::Instance).invitation(id).await.unwrap().unwrap();
-                let Ok((accepted, _)) = found.accept(user, &Inviter::Operator, &[], at(5)) else { return false };
+                let Ok((accepted, _)) = found.accept(user, &LinkMaker::Operator, &[], at(5)) else { return false };
                 tx.save_invitation(&accepted).await.unwrap();
                 tx.commit(event(None, Vec::new()), at(5), &mut rng()).await.unwrap();
                 true

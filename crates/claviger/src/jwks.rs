@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use claviger_server::AccessLog;
-
 use crate::{
     failure::Failure,
     open, output,
@@ -20,10 +18,7 @@ pub(crate) struct Jwks {
 pub(crate) async fn run(command: Jwks) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &ListenFlags::default())?;
     output::start_log(&settings, "warn", None);
-    let database = open::existing(&settings).await?;
-    let keys = open::existing_keys(&settings, &database).await?;
-    let listen = settings.listen;
-    let app = open::app(settings, database, keys, listen, AccessLog::default());
+    let app = open::existing_app(settings).await?;
     let set = app.signing_keys().await?.key_set(app.now());
     app.store.database().close().await;
     output::json(&serde_json::to_string_pretty(&set)?)?;

@@ -118,6 +118,14 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
     App::new(store, keys.peppers, keys.totp_seeds, keys.signing_keys, config, Clock::default())
 }
 
+/// The app of a command on the database of an instance that exists, beside a running service or without one.
+pub(crate) async fn existing_app(settings: Settings) -> Result<App, Failure> {
+    let database = existing(&settings).await?;
+    let keys = existing_keys(&settings, &database).await?;
+    let listen = settings.listen;
+    Ok(app(settings, database, keys, listen, AccessLog::default()))
+}
+
 /// Built-in roles and API where there are none yet. Only a service that listens knows its own address, so only `serve`
 /// brings them up to date.
 pub(crate) async fn ensure_builtins(app: &App) -> Result<(), Failure> {

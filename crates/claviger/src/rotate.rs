@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use claviger_core::{By, RevokeReason, RotateSigningKeys};
-use claviger_server::AccessLog;
 use claviger_token::SigningAlgorithm;
 
 use crate::{
@@ -44,10 +43,7 @@ struct SigningKeys {
 pub(crate) async fn run(Rotate { what: What::SigningKeys(command) }: Rotate) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &ListenFlags::default())?;
     output::start_log(&settings, "warn", None);
-    let database = open::existing(&settings).await?;
-    let keys = open::existing_keys(&settings, &database).await?;
-    let listen = settings.listen;
-    let app = open::app(settings, database, keys, listen, AccessLog::default());
+    let app = open::existing_app(settings).await?;
     let reason = if command.now { RevokeReason::Compromised } else { RevokeReason::Superseded };
     let asked = RotateSigningKeys { algorithm: command.algorithm, emergency: command.now, reason };
     let rotated = app.rotate_signing_keys(&By::operator(), &asked).await;

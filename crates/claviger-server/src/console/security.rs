@@ -103,7 +103,7 @@ pub(crate) async fn end_session(State(app): State<App>, form: SessionForm) -> Re
         return sign_out::end(&app, &visit, &session).await;
     }
     // One that is gone already, or another's, is gone all the same.
-    let ended = app.store.sessions_of(session.user()).await?.into_iter().find(|one| one.id == id);
+    let ended = tx.sessions_of(session.user()).await?.into_iter().find(|one| one.id == id);
     if let Some(ended) = ended
         && tx.end_session(session.user(), id).await?
     {

@@ -17,7 +17,7 @@ use serde::Serialize;
 use tower_http::cors::{Any, CorsLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::App, origin, router::method_not_allowed};
+use crate::{app::App, origin, router::method_not_allowed, session::hex};
 
 pub(crate) use metadata::name_resource;
 pub use rotation::RotateError;
@@ -81,8 +81,7 @@ fn document(app: &App, asked: &HeaderMap, told: &impl Serialize) -> Response {
     };
     // The same on every node, because the pepper is.
     let hash = app.peppers.keyed_hash("etag", &[&body]);
-    let tag: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("\"{tag}\"");
+    let tag = format!("\"{}\"", hex(&hash[..12]));
     let headers = [
         (header::CACHE_CONTROL, format!("public, max-age={}", claviger_core::KEY_SET_LIFE.as_secs())),
         (header::ETAG, tag.clone()),

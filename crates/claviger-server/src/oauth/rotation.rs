@@ -94,8 +94,12 @@ impl App {
     /// Does what the schedule wants done. Safe on several nodes at once: each thing is done once.
     pub async fn tend_signing_keys(&self) -> Result<(), StoreError> {
         let (interval, by) = (self.config.signing_key_rotation, By::system());
-        let keys = self.store.within(Reach::Instance).signing_keys().await?;
-        for wanted in due(&keys, interval, self.now()) {
+        let keys: Vec<SigningKeyRecord> = self.read_signing_keys().await?.records().cloned().collect();
+        let due_now = due(&keys, interval, self.now());
+        if due_now.is_empty() {
+            return Ok(());
+        }
+        for wanted in due_now {
             let done = match wanted {
                 Due::Make(algorithm) | Due::Rotate(algorithm) => {
                     let still = |keys: &[SigningKeyRecord], now| due(keys, interval, now).contains(&wanted);

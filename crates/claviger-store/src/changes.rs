@@ -67,6 +67,13 @@ impl Changes {
             && ids.into_iter().all(|id| named.positions.get(&id).is_none_or(|(position, _)| *position <= mark.0))
     }
 
+    /// Whether facts read at `mark` held when the log was read last: all that can be known of them while it cannot be read. No
+    /// name that voids them is forgotten by then, for their life stands still meanwhile.
+    pub fn held_at_last(&self, mark: Mark, read_at: Instant, ids: impl IntoIterator<Item = Touched>) -> bool {
+        let last = *self.read_at.read();
+        last.saturating_duration_since(read_at) < Self::ENTRY_LIFE && self.hold_since(mark, ids)
+    }
+
     /// Names what changed. Entries read before this moment stop counting.
     pub fn name(&self, touched: &[Touched], now: Instant) {
         if touched.is_empty() {
@@ -188,6 +195,20 @@ mod tests {
         changes.name(&[key], now);
         changes.was_read(now + Changes::ENTRY_LIFE);
         assert!(!changes.hold_since(before, [key]));
+    }
+
+    #[test]
+    fn what_held_at_last_is_known_until_the_log_is_read_again() {
+        let (now, key) = (start(), some_key(1));
+        let changes = Changes::new(now);
+        let mark = changes.mark();
+        changes.was_read(now + Duration::from_secs(59));
+        assert!(changes.held_at_last(mark, now, [key]), "however long ago that is");
+        changes.was_read(now + Changes::ENTRY_LIFE);
+        assert!(!changes.held_at_last(mark, now, [key]));
+        assert!(changes.held_at_last(mark, now + Duration::from_secs(1), [key]));
+        changes.name(&[key], now + Changes::ENTRY_LIFE);
+        assert!(!changes.held_at_last(mark, now + Duration::from_secs(1), [key]));
     }
 
     #[test]

@@ -1,16 +1,18 @@
-//! What a digest unlocks, in any state and in one round trip: whether it counts is `claviger_token::decide`'s call.
+//! What a digest unlocks, or stands behind a credential, in any state and in one round trip: whether it counts is `claviger_token::decide`'s call.
 
 use std::collections::HashMap;
 
 use claviger_core::{Policy, default_ceiling};
-use claviger_token::{CredentialFacts, OrganizationFacts, PermissionSet, PrincipalFacts, RoleId, SecretFacts};
+use claviger_token::{
+    CredentialFacts, CredentialId, OrganizationFacts, PermissionSet, PrincipalFacts, RoleId, SecretFacts,
+};
 
 use crate::{
     Store,
     assignment::given,
     credential::{self, COLUMNS},
     error::StoreError,
-    sql::{Row, sql},
+    sql::{Query, Row, sql, text},
 };
 
 /// A secret with everything that stands behind it.
@@ -20,6 +22,19 @@ pub struct FoundSecret {
     pub secret: SecretFacts,
     /// How to recognise it.
     pub hint: String,
+    /// The credential.
+    pub credential: CredentialFacts,
+    /// Whose it is, with what the assignments add up to.
+    pub principal: PrincipalFacts,
+    /// The roles in that sum: when one changes, this is stale.
+    pub roles: Vec<RoleId>,
+    /// Where it acts.
+    pub organization: OrganizationFacts,
+}
+
+/// A credential with everything that stands behind it, whatever is presented of it.
+#[derive(Debug)]
+pub struct FoundCredential {
     /// The credential.
     pub credential: CredentialFacts,
     /// Whose it is, with what the assignments add up to.
@@ -64,24 +79,9 @@ impl Store {
         principals: &Principals,
         secrets: &[Secret],
     ) -> Result<HashMap<Secret, Result<FoundSecret, StoreError>>, StoreError> {
-        let query = sql("SELECT s.digest, s.number, s.ends_at AS secret_ends_at, s.hint, ")
-            .and(COLUMNS)
-            .and(principals.columns)
-            .and(
-                ", o.limits AS organization_limits, o.slug, o.external_id AS organization_external_id, o.ceiling, o.policy,
-                   o.disabled_at AS organization_disabled_at,
-                   a.organization AS scope, a.permission, r.id AS role, r.permissions AS role_permissions
-                 FROM secret s
-                 JOIN credential k ON k.id = s.credential",
-            )
-            .and(principals.join)
-            .and(
-                " JOIN organization o ON o.id = k.organization
-                 LEFT JOIN assignment a ON a.principal = k.principal
-                      AND (a.organization = k.organization OR a.organization IS NULL)
-                 LEFT JOIN role r ON r.id = a.role
-                 WHERE s.digest IN ",
-            )
+        let secret = "s.digest, s.number, s.ends_at AS secret_ends_at, s.hint, ";
+        let query = select(secret, principals, " FROM secret s JOIN credential k ON k.id = s.credential")
+            .and(" WHERE s.digest IN ")
             .and_list(secrets.iter().map(|secret| (*secret).into()));
         let mut rows: HashMap<Secret, Vec<Row>> = HashMap::new();
         for row in self.read().all(query).await? {
@@ -89,11 +89,58 @@ impl Store {
         }
         Ok(rows.into_iter().map(|(secret, rows)| (secret, found(&rows))).collect())
     }
+
+    /// The credential with this id. Only what is proved to be a token of ours leads here: nobody can ask for ids without end, so
+    /// that these reads need no queue of their own.
+    pub async fn find_credential(&self, id: CredentialId) -> Result<Option<FoundCredential>, StoreError> {
+        let principals = match id {
+            CredentialId::ApiKey(_) => &SERVICE_ACCOUNTS,
+            CredentialId::PersonalAccessToken(_) => &USERS,
+        };
+        let query = select("", principals, " FROM credential k").and_bind(" WHERE k.id = ?", text(id));
+        let rows = self.read().all(query).await?;
+        if rows.is_empty() { Ok(None) } else { behind(&rows).map(Some) }
+    }
 }
 
-/// A secret from its rows, one for each assignment of its principal.
+/// What everything that stands behind a credential `k` is read with, up to the condition.
+fn select(first: &str, principals: &Principals, from: &str) -> Query {
+    sql("SELECT ")
+        .and(first)
+        .and(COLUMNS)
+        .and(principals.columns)
+        .and(
+            ", o.limits AS organization_limits, o.slug, o.external_id AS organization_external_id, o.ceiling, o.policy,
+               o.disabled_at AS organization_disabled_at,
+               a.organization AS scope, a.permission, r.id AS role, r.permissions AS role_permissions",
+        )
+        .and(from)
+        .and(principals.join)
+        .and(
+            " JOIN organization o ON o.id = k.organization
+             LEFT JOIN assignment a ON a.principal = k.principal
+                  AND (a.organization = k.organization OR a.organization IS NULL)
+             LEFT JOIN role r ON r.id = a.role",
+        )
+}
+
+/// A secret from its rows.
 fn found(rows: &[Row]) -> Result<FoundSecret, StoreError> {
     let row = rows.first().ok_or_else(|| StoreError::damaged("a secret without a row"))?;
+    let FoundCredential { credential, principal, roles, organization } = behind(rows)?;
+    Ok(FoundSecret {
+        secret: SecretFacts { number: row.count("number")?, ends_at: row.time_or_null("secret_ends_at")? },
+        hint: row.text("hint")?,
+        credential,
+        principal,
+        roles,
+        organization,
+    })
+}
+
+/// A credential from its rows, one for each assignment of its principal.
+fn behind(rows: &[Row]) -> Result<FoundCredential, StoreError> {
+    let row = rows.first().ok_or_else(|| StoreError::damaged("a credential without a row"))?;
     let mut permissions = PermissionSet::default();
     let mut instance_permissions = PermissionSet::default();
     let mut roles = Vec::new();
@@ -108,10 +155,8 @@ fn found(rows: &[Row]) -> Result<FoundSecret, StoreError> {
     let credential = credential::read(row, Vec::new())?;
     let policy: Policy = serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?;
     let (id, organization) = (credential.principal, credential.organization);
-    Ok(FoundSecret {
+    Ok(FoundCredential {
         credential: policy.applied_to(credential.facts(), &permissions),
-        secret: SecretFacts { number: row.count("number")?, ends_at: row.time_or_null("secret_ends_at")? },
-        hint: row.text("hint")?,
         principal: PrincipalFacts {
             id,
             name: row.text("principal_name")?,

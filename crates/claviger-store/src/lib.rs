@@ -47,7 +47,7 @@ pub use credential::{CredentialFilter, Owner, StatusAt};
 pub use database::{Database, KeyPurpose};
 pub use dialect::PoolState;
 pub use error::StoreError;
-pub use found::FoundSecret;
+pub use found::{FoundCredential, FoundSecret};
 pub use idempotency::{IdempotencyKey, Remembered};
 pub use invitation::InvitationStatusFilter;
 pub use look_alike::LookAlike;

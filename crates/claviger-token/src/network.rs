@@ -77,6 +77,12 @@ impl NetworkSet {
         })
     }
 
+    /// The same as a set of its own; `None` if they have none in common.
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let both: Box<[IpNet]> = self.common(other).copied().collect();
+        (!both.is_empty()).then_some(Self(both))
+    }
+
     /// Separated by spaces, for storage.
     pub fn to_text(&self) -> String {
         self.iter().map(IpNet::to_string).collect::<Vec<_>>().join(" ")

@@ -209,6 +209,20 @@ impl ObjectSet {
         self.iter().all(|own| other.iter().any(|theirs| own.is_within(theirs)))
     }
 
+    /// What is in both sets, for of two entries that have something in common one lies within the other; `None` if that is
+    /// nothing.
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        let both = self.iter().flat_map(|own| {
+            other.iter().filter_map(move |theirs| match () {
+                () if own.is_within(theirs) => Some(own.clone()),
+                () if theirs.is_within(own) => Some(theirs.clone()),
+                () => None,
+            })
+        });
+        let both: Box<[ObjectPattern]> = both.collect();
+        (!both.is_empty()).then_some(Self(both))
+    }
+
     /// One entry per line, for storage: an entry never holds a line break.
     pub fn to_text(&self) -> String {
         self.iter().map(ObjectPattern::as_str).collect::<Vec<_>>().join("\n")
@@ -377,6 +391,19 @@ mod tests {
         fn reading_never_panics(text in "([a-z]:)?\\PC*") {
             let _ = text.parse::<Object>();
             let _ = text.parse::<ObjectPattern>();
+        }
+
+        #[test]
+        fn what_two_limits_have_in_common_covers_what_both_cover(
+            one in prop::collection::vec("a:(\\*|[bc](/\\*|/[de])?)", 1..4),
+            other in prop::collection::vec("a:(\\*|[bc](/\\*|/[de])?)", 1..4),
+            object in "a:[bc](/[de])?",
+        ) {
+            let (one, other) = (ObjectSet::parse(one).unwrap(), ObjectSet::parse(other).unwrap());
+            let object: Object = object.parse().unwrap();
+            let both = one.common(&other);
+            prop_assert!(both.as_ref().is_none_or(|both| both.is_within(&one) && both.is_within(&other)));
+            prop_assert_eq!(both.is_some_and(|both| both.covers(&object)), one.covers(&object) && other.covers(&object));
         }
 
         #[test]

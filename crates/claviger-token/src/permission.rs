@@ -304,6 +304,13 @@ impl PermissionMask {
     }
 }
 
+impl From<PermissionSet> for PermissionMask {
+    /// The list that names these.
+    fn from(named: PermissionSet) -> Self {
+        Self { named, ..Self::default() }
+    }
+}
+
 impl Serialize for PermissionMask {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.entry_texts())

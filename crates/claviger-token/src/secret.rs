@@ -93,7 +93,8 @@ fn checksum(text: &str) -> [u8; CHECK_LENGTH] {
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    fn of(token: &str) -> Self {
+    /// Of any text that somebody presented.
+    pub fn of(token: &str) -> Self {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
         Self(hash)

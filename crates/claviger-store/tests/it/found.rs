@@ -6,12 +6,12 @@ use claviger_core::{
     Credential, Digest, Organization, Policy, Revocation, RevokeReason, Role, Scope, ServiceAccount, default_ceiling,
 };
 use claviger_store::{FoundSecret, StoreError};
-use claviger_token::{Generation, PermissionMask};
+use claviger_token::{ApiKeyId, Generation, PermissionMask, PersonalAccessTokenId, TypedId as _};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::{
     db::TestDb,
-    sample::{World, at, digest, direct, full_key, networks, of_role, role, secret, set},
+    sample::{World, at, digest, direct, full_key, key, networks, of_role, rng, role, secret, set, user},
 };
 
 async fn find(db: &TestDb, digest: &Digest) -> FoundSecret {
@@ -171,6 +171,38 @@ on_both_databases! {
         while let Some(done) = tasks.join_next().await {
             assert!(done.as_ref().err().is_none_or(JoinError::is_cancelled), "{done:?}");
         }
+    }
+
+    async fn a_credential_is_found_by_its_id_with_the_same_behind_it(db: &TestDb) {
+        let world = World::stored(db).await;
+        let role = role(Some(&world.acme), "local", "a:read");
+        let bob = user("bob@acme.test");
+        let token = Credential {
+            id: PersonalAccessTokenId::generate(at(0), &mut rng()).into(),
+            principal: bob.id.into(),
+            ..key(&world.ci, "laptop")
+        };
+        let here = Scope::Organization(world.acme.id);
+        let (one, two) = (of_role(&world.ci, here, &role), direct(&world.ci, Scope::Instance, "e:read"));
+        db.write(async |tx| {
+            tx.insert_role(&role).await?;
+            tx.insert_assignment(&one).await?;
+            tx.insert_assignment(&two).await?;
+            tx.insert_user(&bob).await?;
+            tx.insert_credential(&token, &digest()).await
+        }).await;
+        let by_digest = find(db, &world.digest).await;
+        let found = db.store.find_credential(world.key.id).await.unwrap().unwrap();
+        assert_eq!(format!("{:?}", found.credential), format!("{:?}", by_digest.credential));
+        assert_eq!((found.principal, found.organization), (by_digest.principal, by_digest.organization));
+        assert_eq!(found.roles, [role.id]);
+        let found = db.store.find_credential(token.id).await.unwrap().unwrap();
+        assert_eq!((found.principal.id, found.principal.disabled), (bob.id.into(), true), "no member");
+        let nobody = ApiKeyId::generate(at(0), &mut rng()).into();
+        assert!(db.store.find_credential(nobody).await.unwrap().is_none());
+        db.store.database().close().await;
+        let answer = db.store.find_credential(token.id).await;
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
     }
 
     async fn a_database_that_is_gone_is_an_outage_and_not_an_unknown_digest(db: &TestDb) {

@@ -82,7 +82,8 @@ impl Case<'_> {
             Refusal::Revoked => json!({
                 "revoked_at": stored.and_then(|stored| stored.revocation).map(|revocation| revocation.at),
                 "reason": stored.and_then(|stored| stored.revocation).map(|revocation| revocation.reason),
-                "generation": found.secret.generation(self.now), "secret_ends_at": found.secret.ends_at,
+                "generation": found.generation(self.now),
+                "secret_ends_at": found.secret.as_ref().and_then(|secret| secret.ends_at),
             }),
             Refusal::Disabled => {
                 let own = stored.map_or(credential.disabled, |stored| stored.disabled_at.is_some());

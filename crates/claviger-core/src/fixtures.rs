@@ -150,7 +150,8 @@ impl World {
         let key = self.key(serde_json::json!({}));
         let credential = CredentialFacts { permissions: PermissionMask::everything(), ..key.facts() };
         Found {
-            secret: SecretFacts { number: 1, ends_at: None },
+            secret: Some(SecretFacts { number: 1, ends_at: None }),
+            token: None,
             rights: Rights::effective(&organization, &principal, &credential.permissions),
             credential,
             principal: Arc::new(principal),

@@ -18,7 +18,9 @@ use std::{
     time::Duration,
 };
 
-use claviger_token::{CredentialId, Found, OrganizationId, Permission, PrincipalId, Verdict};
+use claviger_token::{
+    AccessTokenId, CredentialId, Found, Generation, OrganizationId, Permission, PrincipalId, Verdict,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -98,7 +100,12 @@ struct Line<'a> {
 struct Known {
     credential: CredentialId,
     kind: &'static str,
-    generation: &'static str,
+    /// Of a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<&'static str>,
+    /// Of an access token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<AccessTokenId>,
     principal: PrincipalId,
     organization: OrganizationId,
 }
@@ -141,7 +148,8 @@ impl AccessLog {
         let known = found.map(|found| Known {
             credential: found.credential.id,
             kind: found.credential.kind.as_str(),
-            generation: found.secret.generation(now).as_str(),
+            generation: found.generation(now).map(Generation::as_str),
+            jti: found.token.as_ref().map(|token| token.id),
             principal: found.principal.id,
             organization: found.organization.id,
         });

@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderMap, StatusCode, request::Parts},
 };
 use claviger_core::{Actor, By, Grantor, Reach, permission};
-use claviger_token::{CredentialId, Found, Permission, Refusal, Required, Verdict};
+use claviger_token::{CredentialId, CredentialKind, Found, Permission, Refusal, Required, Verdict};
 
 use crate::{
     app::App,
@@ -254,7 +254,7 @@ impl Known {
             (Asked::State | Asked::Use | Asked::Permission(_), verdict) => verdict,
         };
         if verdict != Verdict::Valid {
-            return Err(refused(&judged, permission));
+            return Err(refused(&judged, permission, looked_up.kind()));
         }
         let Some(entry) = looked_up.entry else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };
         let Some(found) = entry.found() else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };
@@ -270,12 +270,14 @@ impl Known {
     }
 }
 
-fn refused(judged: &Judged<'_>, permission: Option<&'static str>) -> RequestError {
+fn refused(judged: &Judged<'_>, permission: Option<&'static str>, kind: Option<CredentialKind>) -> RequestError {
     let Verdict::Refused(refusal) = judged.verdict else {
         return RequestError::Unauthenticated(Some(Refusal::Unknown));
     };
-    // Our API is the audience of whatever holds one of its permissions, so that lacking one says more.
-    if matches!(refusal, Refusal::AudienceMismatch | Refusal::PermissionMissing) {
+    // Our API is the audience of whatever holds one of its permissions, so that lacking one says more. But an access token is
+    // for the audience that it names, whatever else it may do (RFC 9068, section 4).
+    let says_more = refusal == Refusal::AudienceMismatch && kind != Some(CredentialKind::AccessToken);
+    if says_more || refusal == Refusal::PermissionMissing {
         let needed = permission.unwrap_or("a permission");
         return RequestError::Forbidden {
             code: Refusal::PermissionMissing.code(),

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderMap, HeaderName, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use claviger_core::AlsoAccepts;
+use claviger_token::SecretKind;
 
 /// Two credentials, or one that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,18 +40,20 @@ pub(crate) fn may_be_elsewhere(headers: &HeaderMap) -> bool {
     queries(headers).next().is_some() || !matches!(authorization(headers, "basic"), Ok(None))
 }
 
-/// The credential of a request that a gateway holds, in any place that the API accepts. `is_ours` says of a text whether
-/// it has the form of a credential: of user name and password, only one need be one.
+/// The credential of a request that a gateway holds, in any place that the API accepts. `kind_of` says of a text which
+/// credential it has the form of: of user name and password, only one need be one. Access tokens are in no query (RFC 9700,
+/// section 4.3.2).
 pub(crate) fn credential_at_gateway<'a>(
     headers: &'a HeaderMap,
     also: &AlsoAccepts,
-    is_ours: impl Fn(&str) -> bool,
+    kind_of: impl Fn(&str) -> Option<SecretKind>,
 ) -> Result<Option<Cow<'a, str>>, Ambiguous> {
     let mut found = credential(headers)?.map(Cow::Borrowed);
     if also.basic
         && let Some(encoded) = authorization(headers, "basic")?
     {
         let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let is_ours = |text: &str| kind_of(text).is_some();
         let pair = decoded.as_deref().and_then(|text| text.split_once(':'));
         let candidate = match pair {
             Some((user, password)) if is_ours(user) && is_ours(password) && user != password => return Err(Ambiguous),
@@ -63,7 +66,8 @@ pub(crate) fn credential_at_gateway<'a>(
     if let Some(parameter) = &also.query_parameter {
         for (name, value) in queries(headers).flat_map(url::form_urlencoded::parse) {
             if name == *parameter && !value.is_empty() {
-                only(&mut found, Cow::Owned(value.into_owned()))?;
+                let is_token = kind_of(&value) == Some(SecretKind::AccessToken);
+                only(&mut found, Cow::Owned(if is_token { UNREADABLE.to_owned() } else { value.into_owned() }))?;
             }
         }
     }
@@ -158,7 +162,11 @@ mod tests {
             |also: (bool, Option<&str>), headers: &[(&str, &str)], expected: Result<Option<&str>, Ambiguous>| {
                 let also = AlsoAccepts { basic: also.0, query_parameter: also.1.map(str::to_owned) };
                 let headers = map(headers);
-                let found = credential_at_gateway(&headers, &also, |text| text.starts_with("clv_"));
+                let kind_of = |text: &str| match text.get(..6) {
+                    Some("clv_at") => Some(SecretKind::AccessToken),
+                    _ => text.starts_with("clv_").then_some(SecretKind::ApiKey),
+                };
+                let found = credential_at_gateway(&headers, &also, kind_of);
                 assert_eq!(found.as_ref().map(|found| found.as_deref()), expected.as_ref().copied(), "{headers:?}");
             };
         let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
@@ -183,6 +191,9 @@ mod tests {
             check((true, None), &[(name, "/a?key=clv_a")], Ok(None));
         }
         check(key, &[("x-forwarded-uri", "/a?key=clv%5Fa")], Ok(Some("clv_a")));
+        check_basic("git:clv_at", Ok(Some("clv_at")));
+        check(key, &[("x-forwarded-uri", "/a?key=clv_at")], Ok(Some("?")));
+        check(key, &[("x-forwarded-uri", "/a?key=clv_at"), ("authorization", "Bearer clv_at")], Err(Ambiguous));
         check(key, &[("x-original-uri", "/caf\u{e9}?x=\u{e9}&key=clv_a")], Ok(Some("clv_a")));
         check(key, &[("x-original-uri", "/?x=\u{e9}&key=clv_a"), ("x-api-key", "clv_b")], Err(Ambiguous));
         check(key, &[("x-forwarded-uri", "/a?KEY=clv_a&key=&keys=clv_b")], Ok(None));

@@ -3,12 +3,16 @@
 //! The list is closed. A claim that is not known here may be a restriction that a later version makes, and whoever passed
 //! over it would allow what the token does not: so it is refused. Signature and time are not this room's to judge.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::jose::given;
 use crate::{
-    Confirmation, CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionSet, PrincipalId,
-    ServiceAccountId,
+    AccessTokenFacts, AccessTokenId, Confirmation, CredentialFacts, CredentialId, CredentialKind, Environment, Found,
+    NetworkSet, ObjectSet, OrganizationFacts, OrganizationId, PermissionMask, PermissionSet, PrincipalFacts,
+    PrincipalId, Rights, ServiceAccountId,
 };
 
 /// How many actors may stand behind one another (RFC 8693, section 4.1).
@@ -30,7 +34,7 @@ pub struct AccessTokenClaims {
     /// When it was made.
     pub iat: i64,
     /// Its own id.
-    pub jti: String,
+    pub jti: AccessTokenId,
     /// To whom it was given.
     pub client_id: ServiceAccountId,
     /// What it permits; nothing if absent.
@@ -97,6 +101,76 @@ impl ActorClaim {
     }
 }
 
+impl AccessTokenClaims {
+    /// What is known of a token that says this, by what is known of the credential that it was made from, whose principal and
+    /// organization these are. It is never more than its credential now: what became narrower there is narrower here, and
+    /// what ended there has ended here. `None` if it names another principal or organization, or times that there are not.
+    pub fn found(
+        &self,
+        credential: &CredentialFacts,
+        principal: &Arc<PrincipalFacts>,
+        organization: &Arc<OrganizationFacts>,
+    ) -> Option<Found> {
+        if (self.cred, self.sub, self.org) != (credential.id, principal.id, organization.id) {
+            return None;
+        }
+        let expires_at = Timestamp::from_second(self.exp).ok()?;
+        let issued_at = Timestamp::from_second(self.iat).ok()?;
+        let permissions = PermissionMask::from(self.scope.masked_by(&credential.permissions));
+        // Of limits that have nothing in common nothing is left, and no set says so.
+        let objects = both(self.objects.as_ref(), credential.objects.as_ref(), ObjectSet::common);
+        let networks = both(self.networks.as_ref(), credential.networks.as_ref(), NetworkSet::intersection);
+        let nothing_left = objects.is_none() || networks.is_none();
+        let environment = match (self.env, credential.environment) {
+            (Environment::Live, Environment::Live) => Environment::Live,
+            (Environment::Test, _) | (_, Environment::Test) => Environment::Test,
+        };
+        let rights = Rights::effective(organization, principal, &permissions);
+        Some(Found {
+            secret: None,
+            token: Some(Box::new(AccessTokenFacts {
+                id: self.jti,
+                client_id: self.client_id,
+                issued_at,
+                expires_at,
+                scope: self.scope.clone(),
+                credential_epoch: credential.epoch,
+                revoked: false,
+            })),
+            credential: CredentialFacts {
+                id: credential.id,
+                kind: CredentialKind::AccessToken,
+                name: credential.name.clone(),
+                environment,
+                permissions,
+                objects: objects.flatten(),
+                networks: networks.flatten(),
+                not_before: credential.not_before,
+                expires_at: Some(credential.expires_at.map_or(expires_at, |end| end.min(expires_at))),
+                disabled: credential.disabled,
+                revoked: credential.revoked || self.epoch < credential.epoch || nothing_left,
+                pending_approval: credential.pending_approval,
+                confirmation: self.cnf.clone(),
+                epoch: self.epoch,
+                limits: credential.limits.clone(),
+                metadata: credential.metadata.clone(),
+            },
+            principal: Arc::clone(principal),
+            organization: Arc::clone(organization),
+            rights,
+            audiences: self.aud.clone().into(),
+        })
+    }
+}
+
+/// What two limits allow together, each of which may be none; nothing if there is nothing that both do.
+fn both<T: Clone>(one: Option<&T>, other: Option<&T>, common: impl Fn(&T, &T) -> Option<T>) -> Option<Option<T>> {
+    match (one, other) {
+        (Some(one), Some(other)) => common(one, other).map(Some),
+        (limit, None) | (None, limit) => Some(limit.cloned()),
+    }
+}
+
 fn actors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<ActorClaim>>, D::Error> {
     let actor = Box::<ActorClaim>::deserialize(deserializer)?;
     if actor.depth() > MOST_ACTORS {
@@ -155,7 +229,7 @@ mod tests {
     fn least() -> Value {
         json!({
             "iss": "https://claviger.test", "sub": "sa_01h2xcejqtf2nbrexx3vqjhp41", "aud": "https://api.acme.test",
-            "exp": 1_800_000_600, "iat": 1_800_000_000, "jti": "x", "client_id": "sa_01h2xcejqtf2nbrexx3vqjhp41",
+            "exp": 1_800_000_600, "iat": 1_800_000_000, "jti": "at_01h2xcejqtf2nbrexx3vqjhp41", "client_id": "sa_01h2xcejqtf2nbrexx3vqjhp41",
             "org": "org_01h2xcejqtf2nbrexx3vqjhp41", "cred": "key_01h2xcejqtf2nbrexx3vqjhp41", "epoch": 3, "env": "live",
         })
     }
@@ -203,6 +277,7 @@ mod tests {
         check(json!({ "env": "LIVE" }), false);
         check(json!({ "scope": "a*b" }), false);
         check(json!({ "sub": "me" }), false);
+        check(json!({ "jti": "x" }), false);
         for restriction in ["objects", "networks", "cnf", "status", "act"] {
             check(json!({ restriction: null }), false);
             check(json!({ restriction: {} }), false);
@@ -217,6 +292,95 @@ mod tests {
             claims.as_object_mut().unwrap().remove(required);
             assert!(read(&claims).is_none(), "{required}");
         }
+    }
+
+    fn found_by(claims: Value, change: impl FnOnce(&mut Found)) -> Option<Found> {
+        let mut parent = crate::facts::tests::found();
+        change(&mut parent);
+        read(&with(claims)).unwrap().found(&parent.credential, &parent.principal, &parent.organization)
+    }
+
+    #[test]
+    fn a_token_is_its_credentials_and_nobody_elses() {
+        let check = |claims: Value, ours: bool| assert_eq!(found_by(claims, |_| {}).is_some(), ours);
+        check(json!({}), true);
+        check(json!({ "cred": "key_01h2xcejqtf2nbrexx3vqjhp42" }), false);
+        check(json!({ "sub": "sa_01h2xcejqtf2nbrexx3vqjhp42" }), false);
+        check(json!({ "sub": "user_01h2xcejqtf2nbrexx3vqjhp41" }), false);
+        check(json!({ "org": "org_01h2xcejqtf2nbrexx3vqjhp42" }), false);
+        check(json!({ "exp": i64::MAX }), false);
+        check(json!({ "iat": i64::MIN }), false);
+    }
+
+    #[test]
+    fn a_token_is_never_more_than_its_credential_is_now() {
+        let scope = |list: &str, held: &str, ceiling: &str| {
+            let found = found_by(json!({ "scope": "invoices:read invoices:write" }), |parent| {
+                parent.credential.permissions = PermissionMask::from_text(list).unwrap();
+                Arc::make_mut(&mut parent.principal).permissions = PermissionSet::from_text(held).unwrap();
+                Arc::make_mut(&mut parent.organization).ceiling = PermissionMask::from_text(ceiling).unwrap();
+            });
+            let found = found.unwrap();
+            assert!(!found.credential.permissions.follows_principal());
+            found.rights.permissions.to_text()
+        };
+        let all = "invoices:read invoices:write";
+        assert_eq!(scope("*", "invoices:read invoices:write a:b", "*"), all, "and not a:b");
+        assert_eq!(scope("invoices:read", all, "*"), "invoices:read");
+        assert_eq!(scope("*", "invoices:read", "*"), "invoices:read");
+        assert_eq!(scope("*", all, "invoices:write"), "invoices:write");
+        assert_eq!(scope("", all, "*"), "");
+
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let ends = |end: Option<i64>| {
+            found_by(json!({}), |parent| parent.credential.expires_at = end.map(at)).unwrap().credential.expires_at
+        };
+        let own = 1_800_000_600;
+        for (end, expected) in [(None, own), (Some(own + 1), own), (Some(own - 1), own - 1)] {
+            assert_eq!(ends(end), Some(at(expected)));
+        }
+
+        let objects = |own: Value, of_credential: Option<&str>| {
+            let found = found_by(json!({ "objects": own }), |parent| {
+                parent.credential.objects = of_credential.map(|text| ObjectSet::from_text(text).unwrap());
+            });
+            let credential = found.unwrap().credential;
+            (credential.objects.map(|objects| objects.to_text()).unwrap_or_default(), credential.revoked)
+        };
+        assert_eq!(objects(json!(["base:app7"]), None), ("base:app7".to_owned(), false));
+        assert_eq!(objects(json!(["base:app7"]), Some("base:*")), ("base:app7".to_owned(), false));
+        assert_eq!(objects(json!(["base:*", "repo:acme"]), Some("base:app7")), ("base:app7".to_owned(), false));
+        assert_eq!(objects(json!(["base:app7"]), Some("base:app8")), (String::new(), true), "nothing is left");
+        let without = found_by(json!({}), |parent| parent.credential.objects = ObjectSet::from_text("base:app7").ok());
+        assert_eq!(without.unwrap().credential.objects.unwrap().to_text(), "base:app7");
+        let networks = found_by(json!({ "networks": ["10.0.0.0/8"] }), |parent| {
+            parent.credential.networks = NetworkSet::from_text("10.1.0.0/16 192.0.2.0/24").ok();
+        });
+        assert_eq!(networks.unwrap().credential.networks.unwrap().to_text(), "10.1.0.0/16");
+        let test = found_by(json!({}), |parent| parent.credential.environment = Environment::Test);
+        assert_eq!(test.unwrap().credential.environment, Environment::Test);
+    }
+
+    #[test]
+    fn a_token_ends_with_its_credential_and_with_its_epoch() {
+        let check = |change: fn(&mut Found), (revoked, disabled, pending): (bool, bool, bool)| {
+            let credential = found_by(json!({ "epoch": 3 }), change).unwrap().credential;
+            assert_eq!(
+                (credential.revoked, credential.disabled, credential.pending_approval),
+                (revoked, disabled, pending)
+            );
+        };
+        check(|_| {}, (false, false, false));
+        check(|parent| parent.credential.revoked = true, (true, false, false));
+        check(|parent| parent.credential.epoch = 4, (true, false, false));
+        check(|parent| parent.credential.epoch = 2, (false, false, false));
+        check(|parent| parent.credential.disabled = true, (false, true, false));
+        check(|parent| parent.credential.pending_approval = true, (false, false, true));
+        let found = found_by(json!({ "aud": ["https://a.test", "https://b.test"], "cnf": { "jkt": "x" } }), |_| {});
+        let found = found.unwrap();
+        assert_eq!(*found.audiences, ["https://a.test", "https://b.test"]);
+        assert_eq!(found.credential.confirmation, Some(Confirmation::JwkThumbprint("x".to_owned())));
+        assert_eq!((found.credential.kind, found.secret.is_none()), (CredentialKind::AccessToken, true));
     }
 
     #[test]

@@ -284,7 +284,7 @@ fn standing(presented: Presented, found: Option<&Found>, now: Timestamp) -> Resu
     }
     let found = found.ok_or(Refusal::Unknown)?;
     let credential = &found.credential;
-    let revoked = credential.revoked || found.secret.generation(now) == Generation::Retired;
+    let revoked = credential.revoked || found.generation(now) == Some(Generation::Retired);
     let disabled = credential.disabled || found.principal.disabled || found.organization.disabled;
     refuse_if(revoked, Refusal::Revoked)?;
     refuse_if(disabled, Refusal::Disabled)?;
@@ -408,6 +408,10 @@ mod tests {
         }
     }
 
+    fn ending_at(second: i64) -> Option<SecretFacts> {
+        Some(SecretFacts { number: 1, ends_at: Some(at(second)) })
+    }
+
     impl Case {
         fn found(&mut self) -> &mut Found {
             self.found.as_mut().unwrap()
@@ -475,8 +479,8 @@ mod tests {
         check(|case| case.found().credential.expires_at = Some(at(NOW)), Err(Expired));
         check(|case| case.found().credential.not_before = Some(at(NOW)), Ok(()));
         check(|case| case.found().credential.not_before = Some(at(NOW + 1)), Err(NotYetValid));
-        check(|case| case.found().secret.ends_at = Some(at(NOW + 1)), Ok(()));
-        check(|case| case.found().secret.ends_at = Some(at(NOW)), Err(Revoked));
+        check(|case| case.found().secret = ending_at(NOW + 1), Ok(()));
+        check(|case| case.found().secret = ending_at(NOW), Err(Revoked));
     }
 
     #[test]
@@ -604,7 +608,7 @@ mod tests {
         bind(&mut case);
         limit_objects(&mut case, &["repo:acme/*"]);
         let broken = case.found();
-        broken.secret.ends_at = Some(at(NOW));
+        broken.secret = ending_at(NOW);
         broken.credential.disabled = true;
         broken.credential.pending_approval = true;
         broken.credential.expires_at = Some(at(NOW));
@@ -622,7 +626,7 @@ mod tests {
             match refusal {
                 Malformed => case.presented = Presented::WellFormed,
                 Unknown => case.found = broken.take(),
-                Revoked => case.found().secret = SecretFacts { number: 2, ends_at: None },
+                Revoked => case.found().secret = Some(SecretFacts { number: 2, ends_at: None }),
                 Disabled => case.found().credential.disabled = false,
                 PendingApproval => case.found().credential.pending_approval = false,
                 Expired => case.found().credential.expires_at = None,

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{CredentialId, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, PrincipalId};
+use crate::{
+    AccessTokenId, CredentialId, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet,
+    PrincipalId, ServiceAccountId,
+};
 
 /// Which kind of credential was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -117,6 +120,25 @@ impl SecretFacts {
     }
 }
 
+/// The access token that was presented, beside what it shares with the credential that it was made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessTokenFacts {
+    /// Its own id, the `jti`.
+    pub id: AccessTokenId,
+    /// To whom it was given.
+    pub client_id: ServiceAccountId,
+    /// When it was made.
+    pub issued_at: Timestamp,
+    /// Its own end; its credential may end before.
+    pub expires_at: Timestamp,
+    /// What it was given, of which its credential may permit less now.
+    pub scope: PermissionSet,
+    /// The epoch of its credential now: if that is ahead of the token's, the token is dead.
+    pub credential_epoch: u64,
+    /// Ended by itself before its time.
+    pub revoked: bool,
+}
+
 /// The key that the caller must prove to hold, as in a JWT's `cnf` claim (RFC 7800).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -207,8 +229,10 @@ pub struct OrganizationFacts {
 /// Everything a verdict needs about a credential that storage knows.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The secret that was presented.
-    pub secret: SecretFacts,
+    /// The secret that was presented; `None` of an access token, which is none of its credential's secrets.
+    pub secret: Option<SecretFacts>,
+    /// The access token that was presented, if it is one.
+    pub token: Option<Box<AccessTokenFacts>>,
     /// The credential it belongs to.
     pub credential: CredentialFacts,
     /// Who it stands for.
@@ -222,6 +246,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// Where the presented secret stands at `now`; `None` of an access token.
+    pub fn generation(&self, now: Timestamp) -> Option<Generation> {
+        self.secret.as_ref().map(|secret| secret.generation(now))
+    }
+
     /// Whether anything bounds how often it may be used: its own limits, its principal's or its organization's.
     pub fn is_limited(&self) -> bool {
         !(self.credential.limits.is_empty() && self.principal.limits.is_empty() && self.organization.limits.is_empty())
@@ -259,7 +288,8 @@ pub(crate) mod tests {
         let permissions = PermissionSet::from_text("invoices:read invoices:write").unwrap();
         let rights = Rights { permissions: permissions.clone(), ..Rights::default() };
         Found {
-            secret: SecretFacts { number: 1, ends_at: None },
+            secret: Some(SecretFacts { number: 1, ends_at: None }),
+            token: None,
             credential: CredentialFacts {
                 id: "key_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap(),
                 kind: CredentialKind::ApiKey,

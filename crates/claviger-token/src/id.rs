@@ -151,6 +151,7 @@ typed_ids! {
     PersonalAccessTokenId = "pat", "a personal access token (never its secret)";
     SessionId = "sess", "a sign-in session (never its cookie)";
     SigningKeyId = "skey", "a key that signs tokens, which is also its `kid`";
+    AccessTokenId = "at", "an access token, which is also its `jti`";
     InvitationId = "inv", "an invitation (never its link)";
     EventId = "evt", "an audit event";
 }

@@ -20,12 +20,13 @@ mod wire;
 pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
 pub use decide::{Allowance, Context, Presented, Proof, Refusal, Required, Verdict, decide, state};
 pub use facts::{
-    Confirmation, CredentialFacts, CredentialKind, Environment, Found, Generation, OrganizationFacts, PrincipalFacts,
-    Rights, SecretFacts, UnknownEnvironment,
+    AccessTokenFacts, Confirmation, CredentialFacts, CredentialKind, Environment, Found, Generation, OrganizationFacts,
+    PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
-    ApiId, ApiKeyId, AssignmentId, CredentialId, EventId, IdError, InvitationId, OrganizationId, PersonalAccessTokenId,
-    PrincipalId, PrincipalType, RoleId, ServiceAccountId, SessionId, SigningKeyId, TypedId, UserId,
+    AccessTokenId, ApiId, ApiKeyId, AssignmentId, CredentialId, EventId, IdError, InvitationId, OrganizationId,
+    PersonalAccessTokenId, PrincipalId, PrincipalType, RoleId, ServiceAccountId, SessionId, SigningKeyId, TypedId,
+    UserId,
 };
 pub use jose::{
     JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm, SigningFailed, SigningKey, Typ,

@@ -181,14 +181,14 @@ pub struct VerifyAnswer<'a> {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CredentialView<'a> {
-    /// Its id.
+    /// Its id; of an access token, the id of the credential that it was made from.
     pub id: CredentialId,
     /// Which kind was presented.
     pub kind: CredentialKind,
     /// What its owner calls it.
     pub name: &'a str,
-    /// Which of its secrets was presented.
-    pub generation: Generation,
+    /// Which of its secrets was presented; null of an access token, which is none of them.
+    pub generation: Option<Generation>,
     /// Whether it acts on real data.
     pub environment: Environment,
     /// The first instant at which it is no longer valid.
@@ -353,7 +353,7 @@ impl<'a> CredentialView<'a> {
             id: credential.id,
             kind: credential.kind,
             name: &credential.name,
-            generation: found.secret.generation(now),
+            generation: found.generation(now),
             environment: credential.environment,
             expires_at: credential.expires_at,
         }
@@ -405,7 +405,7 @@ impl<'a> CacheView<'a> {
 
 /// When the credential or the presented secret ends, whichever is first.
 fn first_end(found: &Found) -> Option<Timestamp> {
-    [found.credential.expires_at, found.secret.ends_at].into_iter().flatten().min()
+    [found.credential.expires_at, found.secret.as_ref().and_then(|secret| secret.ends_at)].into_iter().flatten().min()
 }
 
 /// Whole seconds, rounded down, so that a cached answer is gone before the instant.
@@ -418,8 +418,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::Confirmation;
     use crate::facts::tests::found;
+    use crate::{Confirmation, SecretFacts};
     use serde_json::{Value, json};
     use static_assertions::assert_not_impl_any;
 
@@ -430,6 +430,10 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    fn ending_at(ends_at: Option<Timestamp>) -> Option<SecretFacts> {
+        Some(SecretFacts { number: 1, ends_at })
     }
 
     fn answer(verdict: Verdict, found: &Found) -> Value {
@@ -464,7 +468,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_credential_but_not_what_it_may_do() {
         let mut found = found();
-        found.secret.ends_at = Some(at(NOW));
+        found.secret = ending_at(Some(at(NOW)));
         check(
             Verdict::Refused(Refusal::Revoked),
             &found,
@@ -500,7 +504,7 @@ mod tests {
             let mut found = found();
             let later = |ms| Timestamp::from_millisecond(NOW * 1_000 + ms).unwrap();
             found.credential.expires_at = expires_in_ms.map(later);
-            found.secret.ends_at = ends_in_ms.map(later);
+            found.secret = ending_at(ends_in_ms.map(later));
             assert_eq!(answer(Verdict::Valid, &found)["cache"]["max_age_seconds"], expected);
         }
         check_age(None, None, 60);
@@ -516,7 +520,7 @@ mod tests {
         fn check_same(expires_in: Option<i64>, ends_in: Option<i64>, same_for: Option<i64>) {
             let mut found = found();
             found.credential.expires_at = expires_in.map(|seconds| at(NOW + seconds));
-            found.secret.ends_at = ends_in.map(|seconds| at(NOW + seconds));
+            found.secret = ending_at(ends_in.map(|seconds| at(NOW + seconds)));
             let until = VerifyAnswer::same_until(&found);
             assert_eq!(until, same_for.map(|seconds| at(NOW + seconds)));
             let told = |now| serde_json::to_string(&VerifyAnswer::new(Verdict::Valid, Some(&found), now)).unwrap();

@@ -17,7 +17,7 @@ use std::{
 
 use claviger_core::Rate;
 use claviger_store::StoreError;
-use claviger_token::{Allowance, Found, LimitView, Limits};
+use claviger_token::{Allowance, CredentialFacts, LimitView, Limits, OrganizationFacts, PrincipalFacts};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -59,13 +59,6 @@ pub(crate) struct Spending<'a> {
     pub(crate) limits: Vec<LimitView<'a>>,
     /// When to try again, if it may not pass.
     pub(crate) retry_after_seconds: Option<u64>,
-}
-
-impl Meters {
-    /// Whether there is nothing to count.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.quotas.is_empty() && self.rates.is_empty()
-    }
 }
 
 impl Spending<'_> {
@@ -130,16 +123,21 @@ impl Limiter {
 }
 
 impl App {
-    /// The meters of a credential that was just read. What others used of its quotas is read with it.
-    pub(crate) async fn meters(&self, found: &Found) -> Result<Meters, StoreError> {
-        let mut meters = Meters::default();
-        if !found.is_limited() {
-            return Ok(meters);
+    /// The meters of a credential that was just read, if anything limits it. What others used of its quotas is read with it.
+    pub(crate) async fn meters(
+        &self,
+        credential: &CredentialFacts,
+        principal: &PrincipalFacts,
+        organization: &OrganizationFacts,
+    ) -> Result<Option<Meters>, StoreError> {
+        if [&credential.limits, &principal.limits, &organization.limits].into_iter().all(Limits::is_empty) {
+            return Ok(None);
         }
+        let mut meters = Meters::default();
         let carriers = [
-            ("", found.credential.id.to_string(), &found.credential.limits),
-            ("principal.", found.principal.id.to_string(), &found.principal.limits),
-            ("organization.", found.organization.id.to_string(), &found.organization.limits),
+            ("", credential.id.to_string(), &credential.limits),
+            ("principal.", principal.id.to_string(), &principal.limits),
+            ("organization.", organization.id.to_string(), &organization.limits),
         ];
         for (prefix, holder, Limits { rates, quota }) in carriers {
             let mut rates: Vec<_> = rates.iter().collect();
@@ -171,6 +169,6 @@ impl App {
                 }
             }
         }
-        Ok(meters)
+        Ok(Some(meters))
     }
 }

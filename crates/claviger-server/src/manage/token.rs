@@ -4,7 +4,8 @@ use axum::{extract::State, http::StatusCode};
 use claviger_core::{Credential, Reach, Rejection, RevokeReason};
 use claviger_store::Tx;
 use claviger_token::{
-    CredentialId, CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet, PrincipalView, Secret,
+    AccessTokenId, CredentialId, CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet,
+    PrincipalView, Secret, ServiceAccountId,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub(crate) struct TokenView<'a> {
     /// What it may do, now.
     permissions: &'a PermissionSet,
     objects: Option<&'a ObjectSet>,
+    /// Of an access token alone: what it is beside the credential that it was made from, which `credential` names.
+    access_token: Option<AccessTokenView<'a>>,
     #[schema(value_type = Object)]
     metadata: &'a RawValue,
 }
@@ -45,8 +48,40 @@ impl<'a> TokenView<'a> {
             organization: OrganizationView::new(found),
             permissions: &found.rights.permissions,
             objects: found.credential.objects.as_ref(),
+            access_token: AccessTokenView::new(found),
             metadata: &found.credential.metadata,
         }
+    }
+}
+
+/// What an access token is by itself.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessToken)]
+pub(crate) struct AccessTokenView<'a> {
+    /// Its `jti`.
+    id: AccessTokenId,
+    /// To whom it was given.
+    client_id: ServiceAccountId,
+    issued_at: Timestamp,
+    /// Its own end. Its credential may end before: `credential.expires_at` is the earlier one.
+    expires_at: Timestamp,
+    /// The APIs that it is for.
+    audiences: &'a [String],
+    /// What it was given; `permissions` is what is left of that now.
+    scope: &'a PermissionSet,
+}
+
+impl<'a> AccessTokenView<'a> {
+    fn new(found: &'a Found) -> Option<Self> {
+        let token = found.token.as_ref()?;
+        Some(Self {
+            id: token.id,
+            client_id: token.client_id,
+            issued_at: token.issued_at,
+            expires_at: token.expires_at,
+            audiences: &found.audiences,
+            scope: &token.scope,
+        })
     }
 }
 
@@ -103,12 +138,18 @@ pub(crate) async fn roll(
     itself: ActsOnItself,
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<RolledToken>, RequestError> {
+    if itself.found().token.is_some() {
+        let message = "an access token is not rolled: ask the token endpoint for the next one before this one ends, or roll \
+                       the credential that it was made from";
+        return Err(Rejection::Conflict { code: "not_rollable", message: message.to_owned() }.into());
+    }
     let authority = Authority::of_itself(&itself);
     let (mut tx, key, world) = authority.to_change_in_world(&app, itself.found().credential.id).await?;
     let now = app.now();
     // Asked of the record under lock: of two racing rolls, the second holds a secret that is no longer current.
-    let current = key.secrets.first().is_some_and(|secret| secret.number == itself.found().secret.number);
-    if !current || itself.found().secret.generation(now) != Generation::Current {
+    let presented = itself.found().secret.as_ref().map(|secret| secret.number);
+    let current = key.secrets.first().is_some_and(|secret| Some(secret.number) == presented);
+    if !current || itself.found().generation(now) != Some(Generation::Current) {
         let message = "this secret was rolled already; only the current one can roll".to_owned();
         return Err(Rejection::Conflict { code: "not_current", message }.into());
     }
@@ -127,6 +168,10 @@ pub(crate) async fn roll(
     responses((status = 204, description = "Ended"), (status = 401, body = Problem)),
 )]
 pub(crate) async fn revoke(State(app): State<App>, itself: ActsOnItself) -> Result<StatusCode, RequestError> {
+    if itself.found().token.is_some() {
+        let message = "an access token ends by itself; revoke the credential that it was made from to end it before";
+        return Err(Rejection::Conflict { code: "not_revocable", message: message.to_owned() }.into());
+    }
     let mut tx = app.store.begin(itself.by()).await?;
     let key = own(&mut tx, itself.found()).await?;
     let (key, event) = key.revoke(RevokeReason::Unspecified, app.now())?;

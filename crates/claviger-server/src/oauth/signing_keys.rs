@@ -142,6 +142,21 @@ impl App {
         }
     }
 
+    /// The keys that prove signatures: as they are now; or as they were last known while storage does not answer, unless
+    /// they are known to have changed since.
+    pub(crate) async fn proving_keys(&self) -> Result<Arc<SigningKeys>, StoreError> {
+        if let Some(keys) = self.true_signing_keys() {
+            return Ok(keys);
+        }
+        let changes = self.store.changes();
+        let last = || {
+            self.signing_keys
+                .last()
+                .filter(|keys| changes.held_at_last(keys.mark, keys.read_at, [Touched::SigningKeys]))
+        };
+        self.or_last_known(last, self.signing_keys()).await
+    }
+
     fn true_signing_keys(&self) -> Option<Arc<SigningKeys>> {
         let keys = self.signing_keys.last()?;
         keys.hold(self.store.changes(), self.config.max_staleness, monotonic()).then_some(keys)

@@ -1,8 +1,6 @@
 //! Credentials in memory. An entry counts while it is young and none of the ids that it depends on was named since it was read.
 
 use std::{
-    collections::HashMap,
-    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,16 +11,20 @@ use std::{
 use axum::http::HeaderMap;
 use claviger_core::Touched;
 use claviger_store::{Changes, FoundSecret, Mark, StoreError};
-use claviger_token::{CredentialKind, Found, Opaque, Presented, Rights, RoleId, SecretKind, TokenHash};
+use claviger_token::{
+    CredentialFacts, CredentialKind, Found, Opaque, OrganizationFacts, Presented, PrincipalFacts, Rights, RoleId,
+    SecretKind, TokenHash,
+};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
-use tokio::sync::OnceCell;
 
 use super::{
     call::Written,
     catalog::{Catalog, KeptCatalog},
     common::CommonFacts,
+    fills::Fills,
     kept::{Kept, Own},
+    parents::{Parent, Parents},
     usage::Tally,
 };
 use crate::{
@@ -35,30 +37,30 @@ const UNKNOWN_LIFE: Duration = Duration::from_secs(1);
 
 /// An entry in use is read again in the background at this age, so that no caller waits when it ends, and
 /// so that it outlives a short outage of the database.
-const REFRESH_AGE: Duration = Duration::from_secs(25);
+pub(super) const REFRESH_AGE: Duration = Duration::from_secs(25);
 
 /// How long a background read that failed rests before the next.
 pub(super) const REFRESH_PAUSE: Duration = Duration::from_secs(1);
 
 /// What is known of credentials, by the hash of their token.
 pub(crate) struct Credentials {
-    entries: Cache<TokenHash, Arc<Entry>>,
+    pub(super) entries: Cache<TokenHash, Arc<Entry>>,
     /// What is being read right now, so that many who miss one entry read it once.
-    fills: Mutex<HashMap<TokenHash, Arc<Fill>>>,
+    fills: Fills<TokenHash, Arc<Entry>>,
+    pub(super) parents: Parents,
     pub(super) catalog: KeptCatalog,
-    common: CommonFacts,
+    pub(super) common: CommonFacts,
     pub(super) answers: Kept<Written>,
     pub(super) headers: Kept<HeaderMap>,
 }
-
-/// A read that is shared: what was found and where in the changes the read began; `None` if it failed.
-type Fill = OnceCell<Option<(Mark, Arc<Entry>)>>;
 
 /// What was found for one token, or that nothing was.
 pub(crate) struct Entry {
     known: Option<KnownSecret>,
     /// The roles that its rights came from.
-    roles: Box<[RoleId]>,
+    roles: Arc<[RoleId]>,
+    /// Whether it counts because a signing key of ours proved it.
+    signed: bool,
     mark: Mark,
     /// When the oldest part of it was read: that may be the catalog.
     read_at: Instant,
@@ -68,7 +70,7 @@ pub(crate) struct Entry {
     /// What it saw since the last flush, if anything: most entries are at rest, and there are many.
     pub(super) tally: Mutex<Option<Box<Tally>>>,
     /// What it counts against, if anything.
-    meters: Option<Box<Meters>>,
+    meters: Option<Arc<Meters>>,
     /// What the verify call tells of it while it is valid, if that depends on nothing else.
     pub(super) answer: Own<Written>,
     /// The same of forward-auth.
@@ -112,6 +114,29 @@ impl Entry {
         self.known.as_ref().map(|known| &known.found)
     }
 
+    fn new(known: Option<KnownSecret>, mark: Mark, read_at: Instant) -> Self {
+        Self {
+            known,
+            roles: Arc::default(),
+            signed: false,
+            mark,
+            read_at,
+            filled_at: read_at,
+            refreshing: AtomicBool::new(false),
+            tally: Mutex::default(),
+            meters: None,
+            answer: Own::default(),
+            headers: Own::default(),
+        }
+    }
+
+    /// Of a token that was made from this credential, if the credential held at `mark`.
+    pub(super) fn of_token(found: Found, parent: &Parent, signed: bool, mark: Mark) -> Self {
+        let known = KnownSecret { found, hint: Box::default() };
+        let (roles, meters) = (Arc::clone(&parent.roles), parent.meters.clone());
+        Self { roles, meters, signed, ..Self::new(Some(known), mark, parent.read_at) }
+    }
+
     pub(super) fn known(&self) -> Option<&KnownSecret> {
         self.known.as_ref()
     }
@@ -121,7 +146,7 @@ impl Entry {
         self.meters.is_some()
     }
 
-    fn holds(&self, changes: &Changes, now: Instant) -> bool {
+    pub(super) fn holds(&self, changes: &Changes, now: Instant) -> bool {
         let life = if self.known.is_some() { Changes::ENTRY_LIFE } else { UNKNOWN_LIFE };
         now.saturating_duration_since(self.read_at) < life && changes.hold_since(self.mark, self.depends())
     }
@@ -136,7 +161,13 @@ impl Entry {
                 Touched::Catalog,
             ]
         });
-        own.into_iter().flatten().chain(self.roles.iter().copied().map(Touched::Role))
+        let signing_keys = self.signed.then_some(Touched::SigningKeys);
+        own.into_iter().flatten().chain(self.roles.iter().copied().map(Touched::Role)).chain(signing_keys)
+    }
+
+    /// Whether it held when the log was last read.
+    pub(super) fn held_at_last(&self, changes: &Changes) -> bool {
+        self.known.is_some() && changes.held_at_last(self.mark, self.read_at, self.depends())
     }
 }
 
@@ -150,7 +181,8 @@ impl Credentials {
     pub(crate) fn new(entries: usize) -> Self {
         Self {
             entries: Cache::new(entries),
-            fills: Mutex::default(),
+            fills: Fills::default(),
+            parents: Parents::new(entries),
             catalog: KeptCatalog::default(),
             common: CommonFacts::default(),
             answers: Kept::default(),
@@ -162,37 +194,13 @@ impl Credentials {
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
-
-    /// Takes part in the read of an entry that is under way, or begins one.
-    fn join(&self, hash: TokenHash) -> Joined<'_> {
-        let fill = Arc::clone(self.fills.lock().entry(hash).or_default());
-        Joined { credentials: self, hash, fill }
-    }
-}
-
-/// Somebody's part in a shared read.
-struct Joined<'a> {
-    credentials: &'a Credentials,
-    hash: TokenHash,
-    fill: Arc<Fill>,
-}
-
-impl Drop for Joined<'_> {
-    /// A read that has ended is nobody's any more; one whose reader went away belongs to those who still wait.
-    fn drop(&mut self) {
-        let mut fills = self.credentials.fills.lock();
-        let is_last = self.fill.initialized() || Arc::strong_count(&self.fill) == 2;
-        if is_last && fills.get(&self.hash).is_some_and(|fill| Arc::ptr_eq(fill, &self.fill)) {
-            fills.remove(&self.hash);
-        }
-    }
 }
 
 impl App {
     /// What is known of a presented text: from memory, or in one round trip to the database.
     pub(crate) async fn look_up(&self, presented: &str) -> Result<LookedUp, StoreError> {
         let Ok(opaque) = Opaque::parse(presented, &self.brands) else {
-            return Ok(LookedUp { presented: Presented::Malformed, entry: None });
+            return self.look_up_jwt(presented).await;
         };
         let entry = match self.remembered(&opaque) {
             Some(entry) => {
@@ -232,30 +240,10 @@ impl App {
         Some(entry)
     }
 
-    /// Reads an entry, or waits for somebody who reads it already. What was read before this began counts only if
-    /// nothing of it was named since: a change that was acknowledged before is seen.
     async fn read_together(&self, opaque: &Opaque) -> Result<Arc<Entry>, StoreError> {
-        let began = self.store.changes().mark();
-        loop {
-            let joined = self.credentials.join(opaque.hash);
-            let mut failure = None;
-            let read = joined.fill.get_or_init(async || {
-                let mark = self.store.changes().mark();
-                let read = self.read_entry(opaque).await.map_err(|error| failure = Some(error));
-                read.ok().map(|entry| (mark, entry))
-            });
-            match read.await {
-                Some((mark, entry)) if *mark >= began || entry.holds(self.store.changes(), monotonic()) => {
-                    return Ok(Arc::clone(entry));
-                }
-                Some(_) => {}
-                None => {
-                    let shared =
-                        || StoreError::Unavailable(io::Error::other("the read that others began failed").into());
-                    return Err(failure.unwrap_or_else(shared));
-                }
-            }
-        }
+        let changes = self.store.changes();
+        let holds = |entry: &Arc<Entry>| entry.holds(changes, monotonic());
+        self.credentials.fills.read_together(opaque.hash, changes, holds, || self.read_entry(opaque)).await
     }
 
     async fn read_entry(&self, opaque: &Opaque) -> Result<Arc<Entry>, StoreError> {
@@ -269,34 +257,24 @@ impl App {
         let mut read_at = filled_at;
         let known = self.find(opaque).await?;
         let (known, roles, meters) = match known {
-            None => (None, Box::default(), None),
+            None => (None, Arc::default(), None),
             Some(secret) => {
-                let roles = secret.roles.clone().into_boxed_slice();
+                let roles = secret.roles.clone().into();
                 let catalog = self.catalog().await?;
                 // Its mark needs no such care: a catalog that holds here was not named before `mark` either.
                 read_at = read_at.min(catalog.read_at);
                 let known = known_secret(secret, &catalog, &self.credentials.common);
-                let meters = self.meters(&known.found).await?;
-                (Some(known), roles, (!meters.is_empty()).then(|| Box::new(meters)))
+                let Found { credential, principal, organization, .. } = &known.found;
+                let meters = self.meters(credential, principal, organization).await?;
+                (Some(known), roles, meters.map(Arc::new))
             }
         };
-        Ok(Arc::new(Entry {
-            known,
-            roles,
-            mark,
-            read_at,
-            filled_at,
-            refreshing: AtomicBool::new(false),
-            tally: Mutex::default(),
-            meters,
-            answer: Own::default(),
-            headers: Own::default(),
-        }))
+        Ok(Arc::new(Entry { roles, meters, filled_at, ..Entry::new(known, mark, read_at) }))
     }
 
     /// Keeps what was read, unless something that it depends on changed meanwhile: the guard against a stale fill is
     /// the same test that every use makes.
-    fn keep(&self, hash: TokenHash, entry: &Arc<Entry>) {
+    pub(super) fn keep(&self, hash: TokenHash, entry: &Arc<Entry>) {
         if entry.holds(self.store.changes(), monotonic()) {
             self.credentials.entries.insert(hash, Arc::clone(entry));
         } else {
@@ -320,19 +298,30 @@ impl App {
     }
 }
 
-fn known_secret(secret: FoundSecret, catalog: &Catalog, common: &CommonFacts) -> KnownSecret {
-    let FoundSecret { secret, hint, mut credential, mut principal, roles: _, organization } = secret;
-    // What no API declares any more is nobody's.
+/// What was read, without what no API declares any more, which is nobody's; and in memory once.
+pub(super) fn shared_facts(
+    mut credential: CredentialFacts,
+    mut principal: PrincipalFacts,
+    organization: OrganizationFacts,
+    catalog: &Catalog,
+    common: &CommonFacts,
+) -> (CredentialFacts, Arc<PrincipalFacts>, Arc<OrganizationFacts>) {
     principal.permissions = catalog.declared(&principal.permissions);
     principal.instance_permissions = catalog.declared(&principal.instance_permissions);
-    // Shared before rights are made of them, which then are shared, too.
-    let (principal, organization) = (common.principal(principal), common.organization(organization));
     credential.permissions = common.list(credential.permissions);
+    (credential, common.principal(principal), common.organization(organization))
+}
+
+fn known_secret(secret: FoundSecret, catalog: &Catalog, common: &CommonFacts) -> KnownSecret {
+    let FoundSecret { secret, hint, credential, principal, roles: _, organization } = secret;
+    // Shared before rights are made of them, which then are shared, too.
+    let (credential, principal, organization) = shared_facts(credential, principal, organization, catalog, common);
     let rights = Rights::effective(&organization, &principal, &credential.permissions);
     let audiences = catalog
         .audiences(&principal.permissions.masked_by(&credential.permissions).union(credential.permissions.named()));
     let audiences = common.audiences(audiences);
-    KnownSecret { found: Found { secret, credential, principal, organization, rights, audiences }, hint: hint.into() }
+    let found = Found { secret: Some(secret), token: None, credential, principal, organization, rights, audiences };
+    KnownSecret { found, hint: hint.into() }
 }
 
 #[cfg(test)]
@@ -384,7 +373,7 @@ mod tests {
             entries.push(task.await.unwrap());
         }
         assert!(entries.iter().all(|entry| Arc::ptr_eq(entry, &entries[0])));
-        assert!(app.credentials.fills.lock().is_empty());
+        assert!(app.credentials.fills.is_empty());
     }
 
     #[tokio::test]
@@ -392,7 +381,7 @@ mod tests {
         let (app, _directory) = app().await;
         let made = app.bootstrap(true).await.unwrap();
         let opaque = Opaque::parse(made.api_key.expose(), &app.brands).unwrap();
-        let joined = app.credentials.join(opaque.hash);
+        let joined = app.credentials.fills.join(opaque.hash);
         let slow = Some((app.store.changes().mark(), app.read(&opaque).await.unwrap()));
 
         revoke(&app, made.api_key_id).await;
@@ -425,7 +414,7 @@ mod tests {
         first.abort();
         assert_eq!(verdict(&app, &token).await, Verdict::Valid);
         drop(first.await);
-        assert!(app.credentials.fills.lock().is_empty());
+        assert!(app.credentials.fills.is_empty());
     }
 
     /// Makes an entry, or the catalog, look as if it had been read this long ago.

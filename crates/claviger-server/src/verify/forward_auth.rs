@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use claviger_token::{Found, Object, Opaque, Permission, Refusal, Required, Verdict};
+use claviger_token::{Found, Object, Permission, Refusal, Required, Verdict};
 use serde::Deserialize;
 
 use super::{
@@ -100,7 +100,7 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     let required = Required { audience: asked.audience.as_deref(), permissions: &permissions, objects: &objects };
     let presented = if may_be_elsewhere(headers) {
         let also = app.catalog().await?.also_accept(&required);
-        credential_at_gateway(headers, &also, |text| Opaque::parse(text, &app.brands).is_ok())
+        credential_at_gateway(headers, &also, |text| app.kind_of(text))
     } else {
         credential(headers).map(|found| found.map(Cow::Borrowed))
     };

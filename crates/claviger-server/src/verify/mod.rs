@@ -1,14 +1,17 @@
 //! Verifying: from a presented text to a verdict, without a write and mostly without a database.
 
+mod access_token;
 mod call;
 mod catalog;
 mod common;
 mod credentials;
 mod explain;
+mod fills;
 mod forward_auth;
 mod judge;
 mod kept;
 mod occasion;
+mod parents;
 mod usage;
 
 pub(crate) use call::{__path_verify_as_caller, verify_as_caller, verify_internal};

@@ -65,7 +65,7 @@ impl Usage {
             add(&mut tally.permissions, permission.clone(), |permission, other| permission == other);
         }
         tally.last = Some((now, from.map(|ip| ip.to_canonical())));
-        tally.retired |= found.secret.generation(now) == Generation::Retired;
+        tally.retired |= found.generation(now) == Some(Generation::Retired);
         if !std::mem::replace(&mut tally.queued, true) {
             drop(place);
             self.queue.lock().push(Arc::clone(entry));
@@ -136,9 +136,11 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
     for (permission, uses) in tally.permissions {
         *batch.permission_days.entry((id, ms - ms.rem_euclid(DAY_MS), permission)).or_default() += uses;
     }
-    batch.last_uses.insert((id, found.secret.number), LastUse { at, from: from.map(|ip| ip.to_string()) });
+    // A token is counted for its credential, and is none of its secrets.
+    let Some(number) = found.secret.as_ref().map(|secret| secret.number) else { return };
+    batch.last_uses.insert((id, number), LastUse { at, from: from.map(|ip| ip.to_string()) });
     if tally.retired {
-        let (organization, number) = (found.organization.id, found.secret.number);
+        let organization = found.organization.id;
         batch.retired.insert(id, RetiredUse { credential: id, organization, number, hint: known.hint.to_string() });
     }
 }

@@ -23,6 +23,7 @@ mod browser;
 mod database;
 
 mod access_log;
+mod access_tokens;
 mod api_keys;
 mod approvals;
 mod audit;

@@ -54,6 +54,8 @@ pub mod permission {
     pub const SIGNING_KEYS_READ: &str = "claviger:signing_keys:read";
     /// Rotate them.
     pub const SIGNING_KEYS_WRITE: &str = "claviger:signing_keys:write";
+    /// Ask what a token is worth, by OAuth introspection.
+    pub const INTROSPECT: &str = "claviger:introspect";
     /// Ask for the verdict on a credential.
     pub const VERIFY: &str = "claviger:verify";
     /// Give what one does not hold oneself.
@@ -111,6 +113,7 @@ pub const PERMISSIONS: &[BuiltinPermission] = &[
     instance(p::SIGNING_KEYS_READ, "See which keys sign tokens, and when they are rotated"),
     instance(p::SIGNING_KEYS_WRITE, "Rotate the keys that sign tokens"),
     both(p::VERIFY, "Ask for the verdict on a credential"),
+    both(p::INTROSPECT, "Ask what a token is worth, by OAuth introspection"),
     both(p::GRANTS_WRITE, "Give roles and permissions that one does not hold oneself"),
 ];
 

@@ -27,6 +27,7 @@ mod link_maker;
 mod membership;
 mod metadata;
 mod name;
+pub mod oauth;
 mod one_time_code;
 mod organization;
 mod password;

@@ -15,9 +15,6 @@ use crate::{
     PrincipalId, Rights, ServiceAccountId,
 };
 
-/// How many actors may stand behind one another (RFC 8693, section 4.1).
-const MOST_ACTORS: usize = 8;
-
 /// The claims of an access token. Times are seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +92,9 @@ pub struct ActorClaim {
 }
 
 impl ActorClaim {
+    /// How many may stand behind one another (RFC 8693, section 4.1).
+    pub const MOST: usize = 8;
+
     /// How many actors there are, this one included.
     pub fn depth(&self) -> usize {
         1 + self.act.as_ref().map_or(0, |before| before.depth())
@@ -134,6 +134,7 @@ impl AccessTokenClaims {
                 issued_at,
                 expires_at,
                 scope: self.scope.clone(),
+                act: self.act.clone(),
                 credential_epoch: credential.epoch,
                 revoked: false,
             })),
@@ -173,7 +174,7 @@ fn both<T: Clone>(one: Option<&T>, other: Option<&T>, common: impl Fn(&T, &T) ->
 
 fn actors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<ActorClaim>>, D::Error> {
     let actor = Box::<ActorClaim>::deserialize(deserializer)?;
-    if actor.depth() > MOST_ACTORS {
+    if actor.depth() > ActorClaim::MOST {
         return Err(de::Error::custom("too many actors"));
     }
     Ok(Some(actor))
@@ -391,7 +392,10 @@ mod tests {
                 |before, _| json!({ "sub": "sa_01h2xcejqtf2nbrexx3vqjhp41", "act": before }),
             )
         };
-        assert_eq!(read(&with(json!({ "act": chain(MOST_ACTORS) }))).unwrap().act.unwrap().depth(), MOST_ACTORS);
-        assert!(read(&with(json!({ "act": chain(MOST_ACTORS + 1) }))).is_none());
+        assert_eq!(
+            read(&with(json!({ "act": chain(ActorClaim::MOST) }))).unwrap().act.unwrap().depth(),
+            ActorClaim::MOST
+        );
+        assert!(read(&with(json!({ "act": chain(ActorClaim::MOST + 1) }))).is_none());
     }
 }

@@ -5,6 +5,7 @@
 //! stored or how a request arrived.
 
 mod access_token;
+mod client_auth;
 mod decide;
 mod facts;
 mod id;
@@ -14,10 +15,12 @@ mod network;
 mod object;
 mod permission;
 mod secret;
+mod status_list;
 mod text;
 mod wire;
 
 pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
+pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
 pub use decide::{Allowance, Context, Presented, Proof, Refusal, Required, Verdict, decide, state};
 pub use facts::{
     AccessTokenFacts, Confirmation, CredentialFacts, CredentialKind, Environment, Found, Generation, OrganizationFacts,
@@ -37,6 +40,7 @@ pub use network::{NetworkError, NetworkSet};
 pub use object::{Object, ObjectError, ObjectPattern, ObjectSet};
 pub use permission::{Permission, PermissionError, PermissionMask, PermissionSet};
 pub use secret::{Brand, BrandError, Malformed, Opaque, Secret, SecretKind, TokenHash};
+pub use status_list::{StatusList, StatusListError, TokenStatus};
 pub use wire::{
     CacheView, CredentialView, LimitView, NetworksView, OneOrMany, OrganizationView, PermissionsView, Presentation,
     PrincipalView, ProofRequest, VerifyAnswer, VerifyRequest,

@@ -1,0 +1,111 @@
+//! What an OAuth endpoint answers when it refuses (RFC 6749, section 5.2).
+
+use std::fmt;
+
+/// A refusal at an OAuth endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{description}")]
+pub struct OAuthError {
+    /// What a program reads.
+    pub code: OAuthErrorCode,
+    /// What a person reads: what is wrong, and what would be right. It holds no character that the RFC does not allow.
+    description: String,
+}
+
+/// The codes of the refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OAuthErrorCode {
+    /// Something is missing, repeated or cannot be read.
+    InvalidRequest,
+    /// Nobody that is known, or not proved.
+    InvalidClient,
+    /// What was presented to get a token does not count.
+    InvalidGrant,
+    /// Not for this client.
+    UnauthorizedClient,
+    /// There is no such grant here.
+    UnsupportedGrantType,
+    /// Unknown, malformed or more than there is.
+    InvalidScope,
+    /// No such API (RFC 8707, section 2).
+    InvalidTarget,
+    /// No token of this kind can be revoked (RFC 7009, section 2.2.1).
+    UnsupportedTokenType,
+    /// Not now.
+    TemporarilyUnavailable,
+}
+
+impl OAuthErrorCode {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+        }
+    }
+}
+
+impl fmt::Display for OAuthErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The longest description: what a client sent may stand in it.
+const MOST: usize = 400;
+
+impl OAuthError {
+    /// With a description, of which only what RFC 6749 allows is kept: ASCII without control characters, `"` and `\`.
+    pub fn new(code: OAuthErrorCode, description: impl AsRef<str>) -> Self {
+        let allowed = |character: char| match character {
+            '"' => '\'',
+            ' '..='~' if character != '\\' => character,
+            _ => '?',
+        };
+        Self { code, description: description.as_ref().chars().take(MOST).map(allowed).collect() }
+    }
+
+    /// The one answer to whoever is not known, is stopped, or proves nothing: it does not tell which.
+    pub fn invalid_client() -> Self {
+        let description = "no such client, or it did not prove who it is by a way that it may use";
+        Self::new(OAuthErrorCode::InvalidClient, description)
+    }
+
+    /// Something is wrong with the request itself.
+    pub fn invalid_request(description: impl AsRef<str>) -> Self {
+        Self::new(OAuthErrorCode::InvalidRequest, description)
+    }
+
+    /// A parameter must be there.
+    pub fn missing(parameter: &str) -> Self {
+        Self::invalid_request(format!("{parameter} is missing"))
+    }
+
+    /// What a person reads.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t14_a_description_holds_only_what_is_allowed() {
+        let error = OAuthError::invalid_request("scope \"a\\b\"\r\nSet-Cookie: x=\u{e9}\u{202e}\0");
+        assert_eq!(error.description(), "scope 'a?b'??Set-Cookie: x=???");
+        let allowed = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        for character in (0..=0x2ff_u32).filter_map(char::from_u32) {
+            assert!(OAuthError::missing(&character.to_string()).description().bytes().all(allowed));
+        }
+        assert_eq!(OAuthError::missing(&"x".repeat(10_000)).description().len(), MOST);
+    }
+}

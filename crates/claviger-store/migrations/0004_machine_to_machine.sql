@@ -16,3 +16,13 @@ CREATE UNIQUE INDEX signing_key_number ON signing_key (algorithm, number);
 ALTER TABLE api ADD COLUMN access_token_ttl BIGINT NOT NULL DEFAULT 600;
 ALTER TABLE api ADD COLUMN signing_algorithm TEXT NOT NULL DEFAULT 'ES256';
 ALTER TABLE api ADD COLUMN access_token_format TEXT NOT NULL DEFAULT 'jwt';
+
+-- What opaque access tokens say: the claims of a JWT, as JSON. Looked up by digest alone, so the digest is the table.
+CREATE TABLE access_token (
+    digest BLOB PRIMARY KEY,
+    pepper BIGINT NOT NULL,
+    id TEXT NOT NULL,
+    claims TEXT NOT NULL,
+    expires_at BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX access_token_end ON access_token (expires_at);

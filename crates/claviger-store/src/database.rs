@@ -160,6 +160,7 @@ impl Database {
             "credential",
             "secret",
             "secret_use",
+            "access_token",
             "change_log",
             "audit_head",
             "audit_event",

@@ -12,6 +12,7 @@ use crate::{
     assignment::given,
     credential::{self, COLUMNS},
     error::StoreError,
+    look_ups::Read,
     sql::{Query, Row, sql, text},
 };
 
@@ -74,15 +75,11 @@ pub(crate) type Secret = [u8; 32];
 impl Store {
     /// The credentials behind these digests whose principals are of one kind, as far as there are any. One that is damaged
     /// takes nothing from the others.
-    pub(crate) async fn read_secrets(
-        &self,
-        principals: &Principals,
-        secrets: &[Secret],
-    ) -> Result<HashMap<Secret, Result<FoundSecret, StoreError>>, StoreError> {
+    pub(crate) async fn read_secrets(&self, principals: &Principals, secrets: Vec<Secret>) -> Read<FoundSecret> {
         let secret = "s.digest, s.number, s.ends_at AS secret_ends_at, s.hint, ";
         let query = select(secret, principals, " FROM secret s JOIN credential k ON k.id = s.credential")
             .and(" WHERE s.digest IN ")
-            .and_list(secrets.iter().map(|secret| (*secret).into()));
+            .and_list(secrets.into_iter().map(Into::into));
         let mut rows: HashMap<Secret, Vec<Row>> = HashMap::new();
         for row in self.read().all(query).await? {
             rows.entry(row.hash("digest")?).or_default().push(row);

@@ -4,6 +4,7 @@
 //! carries the caller's reach; writes through a [`Tx`], which cannot commit without an audit event. The
 //! store decides nothing: rules come from `claviger-core`, and it knows no HTTP, no clock and no plaintext.
 
+mod access_token;
 mod api;
 mod assignment;
 mod audit;
@@ -39,6 +40,7 @@ mod user;
 mod view;
 
 use claviger_core::ChainKey;
+use claviger_token::AccessTokenClaims;
 use look_ups::LookUps;
 
 pub use audit::{AuditEvent, AuditFilter, AuditFinding, AuditReport, ChainHead};
@@ -66,16 +68,23 @@ pub struct Store {
     database: Database,
     chain_key: ChainKey,
     changes: Changes,
-    api_keys: LookUps,
-    personal_access_tokens: LookUps,
+    api_keys: LookUps<FoundSecret>,
+    personal_access_tokens: LookUps<FoundSecret>,
+    access_tokens: LookUps<AccessTokenClaims>,
 }
 
 impl Store {
     /// On a migrated database whose chain key was opened.
     pub fn new(database: Database, chain_key: ChainKey, changes: Changes) -> Self {
         let turns = database.pools.look_ups_at_once();
-        let (api_keys, personal_access_tokens) = (LookUps::of_service_accounts(turns), LookUps::of_users(turns));
-        Self { database, chain_key, changes, api_keys, personal_access_tokens }
+        Self {
+            database,
+            chain_key,
+            changes,
+            api_keys: LookUps::new(turns),
+            personal_access_tokens: LookUps::new(turns),
+            access_tokens: LookUps::new(turns),
+        }
     }
 
     /// What changed lately, for caches.

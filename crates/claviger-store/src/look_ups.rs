@@ -2,14 +2,15 @@
 //!
 //! There are few turns, so that a flood of unknown digests queues here, each statement answering many, instead of taking
 //! the machine from those who need no look-up. Nobody is refused for the queue's length, only when the database lets
-//! nobody through in time. What is read stands in `found.rs`.
+//! nobody through in time. What is read stands in `found.rs` and `access_token.rs`.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     io,
 };
 
 use claviger_core::Digest;
+use claviger_token::AccessTokenClaims;
 use parking_lot::Mutex;
 use tokio::{
     sync::{Semaphore, oneshot},
@@ -20,38 +21,35 @@ use crate::{
     Store,
     dialect::READ_PATIENCE,
     error::StoreError,
-    found::{FoundSecret, Principals, SERVICE_ACCOUNTS, Secret, USERS},
+    found::{FoundSecret, SERVICE_ACCOUNTS, Secret, USERS},
 };
 
 /// How many digests a statement has. There are few kinds, so that all stay prepared.
 const SIZES: [usize; 4] = [1, 4, 16, MOST];
 const MOST: usize = 64;
 
-type Answer = Result<Option<FoundSecret>, StoreError>;
+type Answer<T> = Result<Option<T>, StoreError>;
+
+/// What a statement found, by digest. One that is damaged takes nothing from the others.
+pub(crate) type Read<T> = Result<HashMap<Secret, Result<T, StoreError>>, StoreError>;
 
 /// Somebody who waits, and for what.
-type Waiting = (Secret, oneshot::Sender<Answer>);
+type Waiting<T> = (Secret, oneshot::Sender<Answer<T>>);
 
-/// Those who wait for credentials of one kind of principal, and the turns.
+/// Those who wait for what stands behind digests of one kind, and the turns.
 #[derive(Debug)]
-pub(crate) struct LookUps {
-    principals: &'static Principals,
-    waiting: Mutex<VecDeque<Waiting>>,
+pub(crate) struct LookUps<T> {
+    waiting: Mutex<VecDeque<Waiting<T>>>,
     turns: Semaphore,
 }
 
-impl LookUps {
-    /// Of service accounts, with so many turns at once.
-    pub(crate) fn of_service_accounts(turns: usize) -> Self {
-        Self { principals: &SERVICE_ACCOUNTS, waiting: Mutex::default(), turns: Semaphore::new(turns) }
+impl<T> LookUps<T> {
+    /// With so many turns at once.
+    pub(crate) fn new(turns: usize) -> Self {
+        Self { waiting: Mutex::default(), turns: Semaphore::new(turns) }
     }
 
-    /// The same of users.
-    pub(crate) fn of_users(turns: usize) -> Self {
-        Self { principals: &USERS, ..Self::of_service_accounts(turns) }
-    }
-
-    fn enter(&self, secret: Secret) -> oneshot::Receiver<Answer> {
+    fn enter(&self, secret: Secret) -> oneshot::Receiver<Answer<T>> {
         let (sender, receiver) = oneshot::channel();
         self.waiting.lock().push_back((secret, sender));
         receiver
@@ -66,7 +64,7 @@ impl LookUps {
     }
 
     /// Those who have waited longest, and are still there.
-    fn next(&self) -> Vec<Waiting> {
+    fn next(&self) -> Vec<Waiting<T>> {
         let mut waiting = self.waiting.lock();
         let many = waiting.len().min(MOST);
         waiting.drain(..many).filter(|(_, sender)| !sender.is_closed()).collect()
@@ -75,29 +73,36 @@ impl LookUps {
 
 impl Store {
     /// The API key behind a digest.
-    pub async fn find_api_key(&self, digest: &Digest) -> Answer {
-        self.find(digest, &self.api_keys).await
+    pub async fn find_api_key(&self, digest: &Digest) -> Answer<FoundSecret> {
+        self.api_keys.find(digest, |secrets| self.read_secrets(&SERVICE_ACCOUNTS, secrets)).await
     }
 
     /// The personal access token behind a digest.
-    pub async fn find_personal_access_token(&self, digest: &Digest) -> Answer {
-        self.find(digest, &self.personal_access_tokens).await
+    pub async fn find_personal_access_token(&self, digest: &Digest) -> Answer<FoundSecret> {
+        self.personal_access_tokens.find(digest, |secrets| self.read_secrets(&USERS, secrets)).await
     }
 
+    /// What the opaque access token behind a digest says.
+    pub async fn find_access_token(&self, digest: &Digest) -> Answer<AccessTokenClaims> {
+        self.access_tokens.find(digest, |secrets| self.read_access_tokens(secrets)).await
+    }
+}
+
+impl<T> LookUps<T> {
     /// The read begins after this call did, whoever does it, so that it sees every change that was committed before.
-    async fn find(&self, digest: &Digest, look_ups: &LookUps) -> Answer {
-        let mut answer = look_ups.enter(digest.bytes);
+    async fn find<R: Future<Output = Read<T>>>(&self, digest: &Digest, read: impl Fn(Vec<Secret>) -> R) -> Answer<T> {
+        let mut answer = self.enter(digest.bytes);
         loop {
             tokio::select! {
                 biased;
                 answered = &mut answer => match answered {
                     Ok(answer) => return answer,
                     // Whoever read for us went away.
-                    Err(_) => answer = look_ups.enter(digest.bytes),
+                    Err(_) => answer = self.enter(digest.bytes),
                 },
-                turn = timeout(READ_PATIENCE, look_ups.turns.acquire()) => match turn {
-                    Ok(_turn) => self.answer_next(look_ups).await,
-                    Err(_) if look_ups.leave(digest.bytes) => return Err(sqlx::Error::PoolTimedOut.into()),
+                turn = timeout(READ_PATIENCE, self.turns.acquire()) => match turn {
+                    Ok(_turn) => self.answer_next(&read).await,
+                    Err(_) if self.leave(digest.bytes) => return Err(sqlx::Error::PoolTimedOut.into()),
                     // Somebody reads for us already.
                     Err(_) => {}
                 },
@@ -105,12 +110,12 @@ impl Store {
         }
     }
 
-    async fn answer_next(&self, look_ups: &LookUps) {
-        let mut those = look_ups.next();
+    async fn answer_next<R: Future<Output = Read<T>>>(&self, read: impl Fn(Vec<Secret>) -> R) {
+        let mut those = self.next();
         let Some((last, _)) = those.last() else { return };
         let mut asked: Vec<Secret> = those.iter().map(|(secret, _)| *secret).collect();
         asked.resize(SIZES.into_iter().find(|size| *size >= those.len()).unwrap_or(MOST), *last);
-        match self.read_secrets(look_ups.principals, &asked).await {
+        match read(asked).await {
             Ok(mut found) => {
                 let mut answered = HashSet::new();
                 for (secret, sender) in those {

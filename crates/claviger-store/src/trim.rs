@@ -10,6 +10,8 @@ use crate::{
 
 const KEEP_LOG: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_ANSWERS: SignedDuration = SignedDuration::from_hours(24);
+/// Counted from their end, so that no node whose clock is behind takes them for unknown.
+const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(24);
 /// Counted from the end that it was made with, whatever ended it before.
 const KEEP_INVITATIONS: SignedDuration = SignedDuration::from_hours(30 * 24);
 const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -18,8 +20,8 @@ const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
 const BATCH: u64 = 5000;
 
 impl Store {
-    /// Removes codes and sessions that have ended, invitations that ended a month ago, change-log rows and kept answers older
-    /// than a day, and usage, uses of quotas and removed signing keys older than 400 days. The newest log row stays: its number is how a node
+    /// Removes codes and sessions that have ended, invitations that ended a month ago, access tokens that ended a day ago, change-log
+    /// rows and kept answers older than a day, and usage, uses of quotas and removed signing keys older than 400 days. The newest log row stays: its number is how a node
     /// knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
@@ -41,10 +43,13 @@ impl Store {
         let keys = "DELETE FROM signing_key WHERE id IN
                     (SELECT id FROM signing_key WHERE removed_at <= $1 LIMIT $2)";
         let sessions = "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at <= $1 LIMIT $2)";
+        let tokens = "DELETE FROM access_token WHERE digest IN
+                      (SELECT digest FROM access_token WHERE expires_at <= $1 LIMIT $2)";
         let kinds = [
             (invitations, KEEP_INVITATIONS),
             (codes, SignedDuration::ZERO),
             (sessions, SignedDuration::ZERO),
+            (tokens, KEEP_TOKENS),
             (log, KEEP_LOG),
             (answers, KEEP_ANSWERS),
             (hours, KEEP_USAGE),

@@ -1,4 +1,4 @@
-//! Access tokens: JWTs that a key of ours signed (RFC 9068). Each was made from a credential, and what it may do follows from
+//! Access tokens: JWTs that a key of ours signed (RFC 9068), and opaque ones that say the same in storage. Each was made from a credential, and what it may do follows from
 //! what that credential may do now.
 //!
 //! The room must not know how a token comes about. Whether its time is over is `decide`'s to say.
@@ -62,6 +62,20 @@ impl App {
         }
         // What nobody of us signed is not kept: there is no end to such texts.
         Ok(LookedUp { presented: Presented::WellFormed, entry })
+    }
+
+    /// What an opaque token unlocks, in at most two round trips.
+    pub(super) async fn read_opaque_token(&self, hash: &TokenHash) -> Result<Arc<Entry>, StoreError> {
+        // Before everything that it depends on, as below.
+        let (mark, read_at) = (self.store.changes().mark(), monotonic());
+        let unknown = || Arc::new(Entry::unknown(mark, read_at));
+        for digest in self.peppers.candidates(hash) {
+            let Some(claims) = self.store.find_access_token(&digest).await? else { continue };
+            let Some(parent) = self.parent(claims.cred).await? else { return Ok(unknown()) };
+            let found = claims.found(&parent.credential, &parent.principal, &parent.organization);
+            return Ok(found.map_or_else(unknown, |found| Arc::new(Entry::of_token(found, &parent, false, mark))));
+        }
+        Ok(unknown())
     }
 
     fn remembered_jwt(&self, hash: TokenHash) -> Option<Arc<Entry>> {

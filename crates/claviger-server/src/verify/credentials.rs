@@ -130,6 +130,11 @@ impl Entry {
         }
     }
 
+    /// Of a well-formed text that nobody has.
+    pub(super) fn unknown(mark: Mark, read_at: Instant) -> Self {
+        Self::new(None, mark, read_at)
+    }
+
     /// Of a token that was made from this credential, if the credential held at `mark`.
     pub(super) fn of_token(found: Found, parent: &Parent, signed: bool, mark: Mark) -> Self {
         let known = KnownSecret { found, hint: Box::default() };
@@ -253,6 +258,9 @@ impl App {
     }
 
     async fn read(&self, opaque: &Opaque) -> Result<Arc<Entry>, StoreError> {
+        if opaque.kind == SecretKind::AccessToken {
+            return self.read_opaque_token(&opaque.hash).await;
+        }
         let (mark, filled_at) = (self.store.changes().mark(), monotonic());
         let mut read_at = filled_at;
         let known = self.find(opaque).await?;

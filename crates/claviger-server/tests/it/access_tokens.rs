@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use claviger_token::{
-    AccessTokenClaims, AccessTokenId, Confirmation, NetworkSet, ObjectSet, PermissionSet, ServiceAccountId,
-    SigningAlgorithm, SigningKey, TypedId as _,
+    AccessTokenClaims, AccessTokenId, Confirmation, NetworkSet, ObjectSet, PermissionSet, Secret, SecretKind,
+    ServiceAccountId, SigningAlgorithm, SigningKey, TypedId as _,
 };
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
@@ -58,6 +58,14 @@ async fn signed_with(app: &TestApp, claims: &AccessTokenClaims, changes: Value) 
     let mut claims = serde_json::to_value(claims).unwrap();
     claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     signed_as(app, "at+jwt", &claims).await
+}
+
+/// The same, opaque.
+pub(crate) async fn kept(app: &TestApp, claims: &AccessTokenClaims) -> String {
+    let secret = Secret::mint(&app.app.config.brand, SecretKind::AccessToken, &mut app.app.rng());
+    app.app.store.insert_access_token(claims, &app.app.peppers.digest(&secret.hash())).await.unwrap();
+    app.handed_out(secret.expose());
+    secret.expose().to_owned()
 }
 
 /// The invoices API, and a key with both permissions whose tokens may do the same.
@@ -427,6 +435,58 @@ on_both_databases! {
         }).await;
         let shown = app.root().get(&format!("/v1/api-keys/{}", key.id)).await.expect(StatusCode::OK);
         assert_eq!(shown["generations"].as_array().unwrap().len(), 1, "a token is no secret of its key");
+    }
+
+    async fn an_opaque_token_is_the_same_as_a_jwt(app: &TestApp) {
+        let mut other = app.another_node().await;
+        let key = writer(app, json!({})).await;
+        let claims = claims(app, &key, "invoices:read").await;
+        let token = kept(app, &claims).await;
+        assert!(token.starts_with("clv_at_"), "{token}");
+        let jwt = signed(app, &claims).await;
+        for node in [app, &other] {
+            let asked = json!({ "permissions": ["invoices:read"], "audience": INVOICES });
+            let told = node.verify(&token, asked.clone()).await;
+            assert_eq!(told, node.verify(&jwt, asked).await);
+            assert_eq!(told["code"], "valid");
+            assert_eq!(node.verify(&token, json!({ "permissions": ["invoices:write"] })).await["code"], "permission_missing");
+            assert_eq!(node.verify(&token, json!({ "audience": PUBLIC_URL })).await["code"], "audience_mismatch");
+        }
+        let bearer = format!("Bearer {token}");
+        assert_eq!(forward(app, "?permission=invoices:read", &[("authorization", &bearer)]).await.status, StatusCode::OK);
+        let itself = app.client(&token).get("/v1/token").await.expect(StatusCode::OK);
+        assert_eq!((&itself["credential"]["id"], &itself["access_token"]["id"]), (&json!(key.id), &json!(claims.jti)));
+        app.client(&token).post("/v1/token/roll", json!({})).await.problem(StatusCode::CONFLICT, "not_rollable");
+
+        // No signature of ours proves it, so that no key takes it along.
+        app.root().post("/v1/signing-keys/rotate", json!({ "emergency": true })).await.expect(StatusCode::OK);
+        assert_eq!((app.code(&token).await, app.code(&jwt).await), ("valid".to_owned(), "unknown".to_owned()));
+        app.root().post(&format!("/v1/api-keys/{}/revoke", key.id), json!({})).await.expect(StatusCode::OK);
+        assert_eq!(app.code(&token).await, "revoked");
+        within(PROMISE, "refused there", async || other.code(&token).await == "revoked").await;
+        app.clock.advance(SignedDuration::from_secs(600));
+        assert_eq!(app.code(&token).await, "revoked");
+        other.finish().await;
+    }
+
+    async fn an_opaque_token_that_nobody_has_or_that_ended_does_not_count(app: &TestApp) {
+        let key = app.reader().await;
+        let mut claims = claims(app, &key, "invoices:read").await;
+        let token = kept(app, &claims).await;
+        assert_eq!(app.code(&token).await, "valid");
+        let unknown = Secret::mint(&app.app.config.brand, SecretKind::AccessToken, &mut app.app.rng());
+        assert_eq!(app.code(unknown.expose()).await, "unknown");
+        assert_eq!(app.code(&token[..token.len() - 1]).await, "malformed");
+        claims.cred = key.id.replace("key_", "pat_").parse().unwrap();
+        let orphan = kept(app, &claims).await;
+        assert_eq!(app.code(&orphan).await, "unknown");
+        app.clock.advance(SignedDuration::from_secs(600));
+        assert_eq!(app.code(&token).await, "expired");
+        app.clock.advance(SignedDuration::from_hours(25));
+        app.app.store.trim(app.app.now()).await.unwrap();
+        let mut other = app.another_node().await;
+        assert_eq!(other.code(&token).await, "unknown");
+        other.finish().await;
     }
 
     async fn a_key_that_is_removed_takes_its_tokens_with_it(app: &TestApp) {

@@ -21,6 +21,7 @@ macro_rules! on_both_databases {
 mod db;
 mod sample;
 
+mod access_token;
 mod api;
 mod assignment;
 mod audit;

@@ -1,0 +1,73 @@
+//! Opaque access tokens in storage.
+
+use claviger_core::Digest;
+use claviger_store::StoreError;
+use claviger_token::{AccessTokenClaims, AccessTokenId, Environment, ObjectSet, TypedId as _};
+use jiff::SignedDuration;
+
+use crate::sample::{World, at, digest, rng, set};
+
+fn claims(world: &World, exp: i64) -> AccessTokenClaims {
+    AccessTokenClaims {
+        iss: "https://claviger.test".to_owned(),
+        sub: world.ci.id.into(),
+        aud: vec!["https://größe.test".to_owned(), "urn:b".to_owned()],
+        exp,
+        iat: 0,
+        jti: AccessTokenId::generate(at(0), &mut rng()),
+        client_id: world.ci.id,
+        scope: set("a:read b:read"),
+        org: world.acme.id,
+        cred: world.key.id,
+        epoch: 7,
+        env: Environment::Test,
+        objects: ObjectSet::parse(["base:*"]).ok(),
+        networks: None,
+        cnf: None,
+        status: None,
+        act: None,
+    }
+}
+
+on_both_databases! {
+    async fn an_opaque_token_says_what_it_said_when_it_was_made(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (one, two) = (claims(&world, 600), claims(&world, 601));
+        let (first, second) = (digest(), digest());
+        db.store.insert_access_token(&one, &first).await.unwrap();
+        db.store.insert_access_token(&two, &second).await.unwrap();
+        assert_eq!(db.store.find_access_token(&first).await.unwrap(), Some(one));
+        assert_eq!(db.store.find_access_token(&second).await.unwrap(), Some(two));
+        assert_eq!(db.store.find_access_token(&digest()).await.unwrap(), None);
+        assert!(db.store.find_api_key(&first).await.unwrap().is_none(), "nor is it a key");
+        assert_eq!(db.store.find_access_token(&world.digest).await.unwrap(), None, "nor is a key one");
+    }
+
+    async fn what_is_not_understood_of_a_token_is_not_passed_over(db: &TestDb) {
+        let world = World::stored(db).await;
+        let digest = Digest { bytes: [7; 32], pepper: 1 };
+        db.store.insert_access_token(&claims(&world, 600), &digest).await.unwrap();
+        db.tamper("UPDATE access_token SET claims = REPLACE(claims, '\"epoch\"', '\"max_uses\":1,\"epoch\"')").await;
+        assert_eq!(db.store.find_access_token(&digest).await.unwrap(), None);
+    }
+
+    async fn a_token_is_forgotten_a_day_after_its_end(db: &TestDb) {
+        let world = World::stored(db).await;
+        let digest = digest();
+        db.store.insert_access_token(&claims(&world, at(0).as_second() + 600), &digest).await.unwrap();
+        let end = at(0) + SignedDuration::from_secs(600) + SignedDuration::from_hours(24);
+        db.store.trim(end - SignedDuration::from_secs(1)).await.unwrap();
+        assert!(db.store.find_access_token(&digest).await.unwrap().is_some());
+        db.store.trim(end).await.unwrap();
+        assert!(db.store.find_access_token(&digest).await.unwrap().is_none());
+    }
+
+    async fn a_database_that_is_gone_is_an_outage_and_not_an_unknown_token(db: &TestDb) {
+        let world = World::stored(db).await;
+        db.store.database().close().await;
+        let kept = db.store.insert_access_token(&claims(&world, 600), &digest()).await;
+        assert!(matches!(kept, Err(StoreError::Unavailable(_))), "{kept:?}");
+        let found = db.store.find_access_token(&digest()).await;
+        assert!(matches!(found, Err(StoreError::Unavailable(_))), "{found:?}");
+    }
+}

@@ -7,7 +7,7 @@
 use std::{fmt, str::FromStr};
 
 use aws_lc_rs::hmac;
-use claviger_token::{CredentialId, EventId, IdError, OrganizationId, PrincipalId, RoleId};
+use claviger_token::{AccessTokenId, CredentialId, EventId, IdError, OrganizationId, PrincipalId, RoleId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -128,6 +128,7 @@ actions! {
     RecoveryCodesMade "recovery_codes.made" "A user has new recovery codes; the old ones are void.",
     RecoveryCodeUsed "recovery_code.used" "One of them stood in for the authenticator app.",
     CredentialsRevoked "credentials.revoked" "Many of them ended at once, by a query or by a rule.",
+    AccessTokenRevoked "access_token.revoked" "One token from the token endpoint ended before its time.",
     ApiKeyCreated "api_key.created" "An API key was issued.",
     ApiKeyUpdated "api_key.updated" "What it may do, or how it is called, changed.",
     ApiKeyDisabled "api_key.disabled" "It stopped working, for now.",
@@ -165,6 +166,8 @@ pub enum Touched {
     Catalog,
     /// The keys that sign tokens.
     SigningKeys,
+    /// One access token, which ended by itself: nothing else ever happens to one.
+    AccessToken(AccessTokenId),
 }
 
 /// One thing that happened, before it has a place in its chain.

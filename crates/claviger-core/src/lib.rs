@@ -4,6 +4,7 @@
 //! time and randomness are arguments, so every rule can be tested as a table. One module per noun; a
 //! change is a transition `old -> (new, Event)` that the store runs inside its transaction.
 
+mod access_token;
 mod actor;
 mod api;
 mod api_key;
@@ -47,6 +48,7 @@ mod tightening;
 mod totp;
 mod user;
 
+pub use access_token::EndedToken;
 pub use actor::{Actor, By};
 pub use api::{AccessTokens, AlsoAccepts, Api, ApiChanges, DeclaredPermission, NewApi, TokenFormat};
 pub use api_key::NewApiKey;

@@ -58,6 +58,18 @@ pub(crate) async fn tend_signing_keys(app: App, stop: CancellationToken) {
     }
 }
 
+/// Keeps the list of tokens that ended by themselves where every verification finds it.
+pub(crate) async fn tend_deny_list(app: App, stop: CancellationToken) {
+    let mut failing = false;
+    loop {
+        let done = app.tend_deny_list().await;
+        failing = tell(&app, Work::DenyList, done, failing);
+        if !wait(TEND_EVERY, &stop).await {
+            return;
+        }
+    }
+}
+
 async fn flush(app: &App, was_failing: bool) -> bool {
     let began = monotonic();
     // Quotas first: what is lost of them is given away.

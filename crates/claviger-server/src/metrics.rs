@@ -96,10 +96,12 @@ pub(crate) enum Work {
     Trim,
     /// Rotating signing keys.
     SigningKeys,
+    /// Reading which access tokens ended by themselves.
+    DenyList,
 }
 
 impl Work {
-    const ALL: [Self; 5] = [Self::ChangeLog, Self::Usage, Self::Audit, Self::Trim, Self::SigningKeys];
+    const ALL: [Self; 6] = [Self::ChangeLog, Self::Usage, Self::Audit, Self::Trim, Self::SigningKeys, Self::DenyList];
 
     /// The word in log and metrics.
     pub(crate) fn as_str(self) -> &'static str {
@@ -109,6 +111,7 @@ impl Work {
             Self::Audit => "audit",
             Self::Trim => "trim",
             Self::SigningKeys => "signing_keys",
+            Self::DenyList => "deny_list",
         }
     }
 }

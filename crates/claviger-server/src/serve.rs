@@ -120,6 +120,7 @@ pub async fn serve(
     tasks.spawn(jobs::flush_usage(app.clone(), ended.clone()));
     tasks.spawn(jobs::trim(app.clone(), ended.clone()));
     tasks.spawn(jobs::tend_signing_keys(app.clone(), ended.clone()));
+    tasks.spawn(jobs::tend_deny_list(app.clone(), ended.clone()));
     tokio::spawn({
         let stopping = stopping.clone();
         async move {

@@ -26,3 +26,11 @@ CREATE TABLE access_token (
     expires_at BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX access_token_end ON access_token (expires_at);
+
+-- Access tokens that ended by themselves before their time.
+CREATE TABLE revoked_token (
+    id TEXT PRIMARY KEY,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL
+);
+CREATE INDEX revoked_token_end ON revoked_token (expires_at);

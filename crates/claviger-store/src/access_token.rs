@@ -1,11 +1,12 @@
-//! Opaque access tokens in storage: what each says, by its digest. A token that is a JWT says it by itself and is not kept.
+//! Opaque access tokens in storage: what each says, by its digest. A token that is a JWT says it by itself and is not kept. Of both, those that ended by
+//! themselves are listed until nobody would take them any more.
 //!
 //! Issuing one is use, and no change: it stands outside of [`Tx`](crate::Tx), like counts.
 
 use std::collections::HashMap;
 
 use claviger_core::Digest;
-use claviger_token::AccessTokenClaims;
+use claviger_token::{AccessTokenClaims, AccessTokenId};
 use jiff::Timestamp;
 
 use crate::{
@@ -14,6 +15,8 @@ use crate::{
     found::Secret,
     look_ups::Read,
     sql::{WriteTransaction, sql, text},
+    tx::Tx,
+    view::View,
 };
 
 impl Store {
@@ -44,5 +47,27 @@ impl Store {
             }
         }
         Ok(found)
+    }
+}
+
+impl Tx<'_> {
+    /// Lists a token that ends by itself, until it would have ended anyway. One that is listed already stays so.
+    pub async fn revoke_access_token(
+        &mut self,
+        id: AccessTokenId,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let insert = sql("INSERT INTO revoked_token (id, expires_at, revoked_at) VALUES ($1, $2, $3)
+                          ON CONFLICT DO NOTHING");
+        self.execute(insert.bind(text(id)).bind(expires_at).bind(now)).await.map(drop)
+    }
+}
+
+impl View<'_> {
+    /// Every token that ended by itself and would still be taken at `now`.
+    pub async fn revoked_access_tokens(&mut self, now: Timestamp) -> Result<Vec<AccessTokenId>, StoreError> {
+        let query = sql("SELECT id FROM revoked_token WHERE expires_at > $1").bind(now);
+        self.executor.all(query).await?.iter().map(|row| row.parse("id")).collect()
     }
 }

@@ -88,6 +88,7 @@ fn words(touched: &Touched) -> (&'static str, String) {
         Touched::Role(id) => ("role", id.to_string()),
         Touched::Catalog => ("catalog", String::new()),
         Touched::SigningKeys => ("signing_keys", String::new()),
+        Touched::AccessToken(id) => ("access_token", id.to_string()),
     }
 }
 
@@ -100,6 +101,7 @@ fn from_words(kind: &str, id: &str) -> Option<Touched> {
         "role" => id.parse().ok().map(Touched::Role),
         "catalog" => Some(Touched::Catalog),
         "signing_keys" => Some(Touched::SigningKeys),
+        "access_token" => id.parse().ok().map(Touched::AccessToken),
         _ => None,
     }
 }

@@ -67,6 +67,12 @@ impl Changes {
             && ids.into_iter().all(|id| named.positions.get(&id).is_none_or(|(position, _)| *position <= mark.0))
     }
 
+    /// Whether this was named since `mark`.
+    pub fn was_named_since(&self, mark: Mark, id: Touched) -> bool {
+        mark.0 != self.latest.load(Ordering::Acquire)
+            && self.named.read().positions.get(&id).is_some_and(|(position, _)| *position > mark.0)
+    }
+
     /// Whether facts read at `mark` held when the log was read last: all that can be known of them while it cannot be read. No
     /// name that voids them is forgotten by then, for their life stands still meanwhile.
     pub fn held_at_last(&self, mark: Mark, read_at: Instant, ids: impl IntoIterator<Item = Touched>) -> bool {
@@ -182,9 +188,12 @@ mod tests {
         changes.name(&[key], now);
         assert!(!changes.hold_since(before, [key]));
         assert!(changes.hold_since(before, [other]));
+        assert!(changes.was_named_since(before, key) && !changes.was_named_since(before, other));
+        assert!(!changes.was_named_since(changes.mark(), key));
         assert!(changes.hold_since(changes.mark(), [key]));
         changes.name_everything();
         assert!(!changes.hold_since(before, [other]));
+        assert!(!changes.was_named_since(before, other), "that everything is void names nobody");
     }
 
     #[test]

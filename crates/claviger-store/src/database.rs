@@ -161,6 +161,7 @@ impl Database {
             "secret",
             "secret_use",
             "access_token",
+            "revoked_token",
             "change_log",
             "audit_head",
             "audit_event",

@@ -10,7 +10,7 @@ use crate::{
 
 const KEEP_LOG: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_ANSWERS: SignedDuration = SignedDuration::from_hours(24);
-/// Counted from their end, so that no node whose clock is behind takes them for unknown.
+/// Counted from their end, so that no node whose clock is behind takes one for unknown, or one that was revoked for valid.
 const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(24);
 /// Counted from the end that it was made with, whatever ended it before.
 const KEEP_INVITATIONS: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -45,11 +45,14 @@ impl Store {
         let sessions = "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at <= $1 LIMIT $2)";
         let tokens = "DELETE FROM access_token WHERE digest IN
                       (SELECT digest FROM access_token WHERE expires_at <= $1 LIMIT $2)";
+        let revoked = "DELETE FROM revoked_token WHERE id IN
+                       (SELECT id FROM revoked_token WHERE expires_at <= $1 LIMIT $2)";
         let kinds = [
             (invitations, KEEP_INVITATIONS),
             (codes, SignedDuration::ZERO),
             (sessions, SignedDuration::ZERO),
             (tokens, KEEP_TOKENS),
+            (revoked, KEEP_TOKENS),
             (log, KEEP_LOG),
             (answers, KEEP_ANSWERS),
             (hours, KEEP_USAGE),

@@ -1,7 +1,7 @@
 //! `/v1/token`: a credential about itself. No permission is needed: who holds it may see, roll and end it.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Credential, Reach, Rejection, RevokeReason};
+use claviger_core::{Credential, EndedToken, Reach, Rejection, RevokeReason};
 use claviger_store::Tx;
 use claviger_token::{
     AccessTokenId, CredentialId, CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet,
@@ -163,20 +163,25 @@ pub(crate) async fn roll(
 }
 
 /// Revoke the presented credential
+///
+/// An access token ends alone: the credential that it was made from goes on, and so do its other tokens.
 #[utoipa::path(
     delete, path = "/v1/token", tag = "Token", operation_id = "revokeToken",
     responses((status = 204, description = "Ended"), (status = 401, body = Problem)),
 )]
 pub(crate) async fn revoke(State(app): State<App>, itself: ActsOnItself) -> Result<StatusCode, RequestError> {
-    if itself.found().token.is_some() {
-        let message = "an access token ends by itself; revoke the credential that it was made from to end it before";
-        return Err(Rejection::Conflict { code: "not_revocable", message: message.to_owned() }.into());
+    let now = app.now();
+    if let Some(token) = EndedToken::of(itself.found()) {
+        let mut tx = app.store.begin(itself.by()).await?;
+        tx.revoke_access_token(token.id, token.expires_at, now).await?;
+        tx.commit(token.event(), now, &mut app.rng()).await?;
+        return Ok(StatusCode::NO_CONTENT);
     }
     let mut tx = app.store.begin(itself.by()).await?;
     let key = own(&mut tx, itself.found()).await?;
-    let (key, event) = key.revoke(RevokeReason::Unspecified, app.now())?;
+    let (key, event) = key.revoke(RevokeReason::Unspecified, now)?;
     tx.save_credential(&key).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
+    tx.commit(event, now, &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

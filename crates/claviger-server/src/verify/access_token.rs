@@ -40,28 +40,45 @@ impl App {
     /// of the database; one that was not costs no read while its credential is in memory.
     ///
     /// While storage does not answer, a token goes on as long as its time lasts: its signature is proved by the keys that were
-    /// known last, and what it may do is what was known last of its credential. It is an outage, and no verdict, if
+    /// known last, what it may do is what was known last of its credential, and it has ended if that was known. It is an outage, and no verdict, if
     /// its credential was not known then, or if anything that it depends on is known to have changed since.
     pub(super) async fn look_up_jwt(&self, presented: &str) -> Result<LookedUp, StoreError> {
         if !is_jwt_like(presented) {
             return Ok(LookedUp { presented: Presented::Malformed, entry: None });
         }
         let hash = TokenHash::of(presented);
-        if let Some(entry) = self.remembered_jwt(hash) {
-            self.metrics.cache_hits.inc();
-            return Ok(LookedUp { presented: Presented::WellFormed, entry: Some(entry) });
-        }
-        self.metrics.cache_misses.inc();
-        let Ok(jws) = Jws::parse(presented, Typ::ACCESS_TOKEN) else {
-            return Ok(LookedUp { presented: Presented::Malformed, entry: None });
+        let entry = match self.remembered_jwt(hash) {
+            Some(entry) => {
+                self.metrics.cache_hits.inc();
+                entry
+            }
+            None => {
+                self.metrics.cache_misses.inc();
+                // Boxed, or the future of every request would be as large as a read of the database.
+                match Box::pin(self.read_jwt(presented, hash)).await? {
+                    Ok(entry) => entry,
+                    // There is no end to texts that we did not sign: what becomes of them is not kept.
+                    Err(presented) => return Ok(LookedUp { presented, entry: None }),
+                }
+            }
         };
-        // Boxed, or the future of every request would be as large as a read of the database.
-        let entry = Box::pin(self.read_jwt(&jws)).await?;
-        if let Some(entry) = &entry {
-            self.keep(hash, entry);
-        }
-        // What nobody of us signed is not kept: there is no end to such texts.
-        Ok(LookedUp { presented: Presented::WellFormed, entry })
+        let entry = self.unless_ended(hash, entry).await?;
+        Ok(LookedUp { presented: Presented::WellFormed, entry: Some(entry) })
+    }
+
+    /// The token, or, if it ended by itself, one that says so. Asked at every use, before what is kept of it counts.
+    pub(super) async fn unless_ended(&self, hash: TokenHash, entry: Arc<Entry>) -> Result<Arc<Entry>, StoreError> {
+        let token = entry.found().and_then(|found| found.token.as_ref()).filter(|token| !token.revoked);
+        let Some(id) = token.map(|token| token.id) else { return Ok(entry) };
+        let has_ended = match self.is_known_to_have_ended(id) {
+            Some(has_ended) => has_ended,
+            // Boxed for the same reason.
+            None => Box::pin(self.has_ended(id, entry.is_signed())).await?,
+        };
+        let Some(ended) = has_ended.then(|| entry.ended()).flatten() else { return Ok(entry) };
+        let ended = Arc::new(ended);
+        self.keep(hash, &ended);
+        Ok(ended)
     }
 
     /// What an opaque token unlocks, in at most two round trips.
@@ -86,19 +103,25 @@ impl App {
         holds.then_some(entry)
     }
 
-    /// What a token says and what stands behind it, if a key of ours signed it and it is one that we made.
-    async fn read_jwt(&self, jws: &Jws<'_>) -> Result<Option<Arc<Entry>>, StoreError> {
+    /// What a token says and what stands behind it, if a key of ours signed it and it is one that we made; else whether it has the
+    /// form of one.
+    async fn read_jwt(&self, text: &str, hash: TokenHash) -> Result<Result<Arc<Entry>, Presented>, StoreError> {
+        let Ok(jws) = Jws::parse(text, Typ::ACCESS_TOKEN) else { return Ok(Err(Presented::Malformed)) };
+        let unknown = Ok(Err(Presented::WellFormed));
         // Before everything that it depends on: what holds after this was not named before it.
         let mark = self.store.changes().mark();
         let (keys, now) = (self.proving_keys().await?, self.now());
-        let Some(key) = jws.kid().and_then(|kid| keys.verifying_key(kid, now)) else { return Ok(None) };
-        let Ok(claims) = jws.proved::<AccessTokenClaims>(key) else { return Ok(None) };
+        let Some(key) = jws.kid().and_then(|kid| keys.verifying_key(kid, now)) else { return unknown };
+        let Ok(claims) = jws.proved::<AccessTokenClaims>(key) else { return unknown };
         if claims.iss != self.config.public_url || claims.iat > now.as_second().saturating_add(CLOCKS_DIFFER) {
-            return Ok(None);
+            return unknown;
         }
-        let Some(parent) = self.last_known_parent(claims.cred).await? else { return Ok(None) };
+        let Some(parent) = self.last_known_parent(claims.cred).await? else { return unknown };
         let found = claims.found(&parent.credential, &parent.principal, &parent.organization);
-        Ok(found.map(|found| Arc::new(Entry::of_token(found, &parent, true, mark))))
+        let Some(found) = found else { return unknown };
+        let entry = Arc::new(Entry::of_token(found, &parent, true, mark));
+        self.keep(hash, &entry);
+        Ok(Ok(entry))
     }
 
     /// What is known `now`; or what was known `last`, while storage does not answer. Once the log could not be read for

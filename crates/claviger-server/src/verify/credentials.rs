@@ -22,6 +22,7 @@ use super::{
     call::Written,
     catalog::{Catalog, KeptCatalog},
     common::CommonFacts,
+    deny_list::KeptDenyList,
     fills::Fills,
     kept::{Kept, Own},
     parents::{Parent, Parents},
@@ -48,6 +49,7 @@ pub(crate) struct Credentials {
     /// What is being read right now, so that many who miss one entry read it once.
     fills: Fills<TokenHash, Arc<Entry>>,
     pub(super) parents: Parents,
+    pub(super) deny_list: KeptDenyList,
     pub(super) catalog: KeptCatalog,
     pub(super) common: CommonFacts,
     pub(super) answers: Kept<Written>,
@@ -142,6 +144,21 @@ impl Entry {
         Self { roles, meters, signed, ..Self::new(Some(known), mark, parent.read_at) }
     }
 
+    /// The same token after it ended by itself.
+    pub(super) fn ended(&self) -> Option<Self> {
+        let mut found = self.found()?.clone();
+        found.credential.revoked = true;
+        found.token.as_mut()?.revoked = true;
+        let known = KnownSecret { found, hint: Box::default() };
+        let (roles, meters, signed) = (Arc::clone(&self.roles), self.meters.clone(), self.signed);
+        Some(Self { roles, meters, signed, ..Self::new(Some(known), self.mark, self.read_at) })
+    }
+
+    /// Whether it counts because a signing key of ours proved it.
+    pub(super) fn is_signed(&self) -> bool {
+        self.signed
+    }
+
     pub(super) fn known(&self) -> Option<&KnownSecret> {
         self.known.as_ref()
     }
@@ -188,6 +205,7 @@ impl Credentials {
             entries: Cache::new(entries),
             fills: Fills::default(),
             parents: Parents::new(entries),
+            deny_list: KeptDenyList::default(),
             catalog: KeptCatalog::default(),
             common: CommonFacts::default(),
             answers: Kept::default(),
@@ -218,6 +236,8 @@ impl App {
                 Box::pin(self.read_together(&opaque)).await?
             }
         };
+        let is_token = opaque.kind == SecretKind::AccessToken;
+        let entry = if is_token { self.unless_ended(opaque.hash, entry).await? } else { entry };
         Ok(LookedUp { presented: Presented::WellFormed, entry: Some(entry) })
     }
 

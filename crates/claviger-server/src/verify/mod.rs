@@ -5,6 +5,7 @@ mod call;
 mod catalog;
 mod common;
 mod credentials;
+mod deny_list;
 mod explain;
 mod fills;
 mod forward_auth;

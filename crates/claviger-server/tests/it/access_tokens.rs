@@ -489,6 +489,52 @@ on_both_databases! {
         other.finish().await;
     }
 
+    async fn a_token_ends_by_itself_everywhere_and_takes_nothing_along(app: &TestApp) {
+        let mut other = app.another_node().await;
+        let key = app.reader().await;
+        let claims = claims(app, &key, "invoices:read").await;
+        let next = |jti: AccessTokenId| AccessTokenClaims { jti, ..claims.clone() };
+        for opaque in [false, true] {
+            let ids = [(); 2].map(|()| AccessTokenId::generate(app.app.now(), &mut app.app.rng()));
+            let mut tokens = Vec::new();
+            for id in ids {
+                tokens.push(if opaque { kept(app, &next(id)).await } else { signed(app, &next(id)).await });
+            }
+            let [one, two] = tokens.try_into().unwrap();
+            for node in [app, &other] {
+                assert_eq!((node.code(&one).await, node.code(&two).await), ("valid".to_owned(), "valid".to_owned()));
+            }
+            app.client(&one).delete("/v1/token").await.expect(StatusCode::NO_CONTENT);
+            for _ in 0..2 {
+                let told = app.verify(&one, json!({})).await;
+                assert_eq!((&told["code"], &told["credential"]["id"]), (&json!("revoked"), &json!(key.id)), "here, at once");
+            }
+            within(PROMISE, "refused there", async || other.code(&one).await == "revoked").await;
+            app.client(&one).delete("/v1/token").await.problem(StatusCode::UNAUTHORIZED, "invalid_token");
+            for node in [app, &other] {
+                assert_eq!((node.code(&two).await, node.code(&key.token).await), ("valid".to_owned(), "valid".to_owned()));
+            }
+            // A node that starts now knows of it, and so does one that reads the list anew.
+            let mut third = app.another_node().await;
+            assert_eq!((third.code(&one).await, third.code(&two).await), ("revoked".to_owned(), "valid".to_owned()));
+            third.finish().await;
+            other.app.store.changes().name_everything();
+            assert_eq!((other.code(&one).await, other.code(&two).await), ("revoked".to_owned(), "valid".to_owned()));
+            assert_eq!(app.audit_trail(&ids[0].to_string()).await, ["access_token.revoked"]);
+            assert!(app.audit_trail(&ids[1].to_string()).await.is_empty());
+        }
+        other.finish().await;
+    }
+
+    async fn a_token_ends_itself_only_from_its_networks(app: &TestApp) {
+        let key = app.reader().await;
+        let mut away = claims(app, &key, "invoices:read").await;
+        away.networks = NetworkSet::from_text("10.0.0.0/8").ok();
+        let token = signed(app, &away).await;
+        app.client(&token).get("/v1/token").await.expect(StatusCode::OK);
+        app.client(&token).delete("/v1/token").await.problem(StatusCode::FORBIDDEN, "network_not_allowed");
+    }
+
     async fn a_key_that_is_removed_takes_its_tokens_with_it(app: &TestApp) {
         let mut other = app.another_node().await;
         let key = app.reader().await;

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use claviger_token::{AccessTokenClaims, AccessTokenId, TypedId as _};
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::{
@@ -19,6 +20,7 @@ use tokio::{
 };
 
 use crate::{
+    access_tokens,
     app::{TestApp, instant, within},
     database::{Engine, TestDatabase},
 };
@@ -90,6 +92,21 @@ async fn outage(app: &TestApp, wire: &Wire, sort: u8) {
     // Until the log has repeated what this node named already: that voids what was cached before.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(app.code(&known.token).await, "valid");
+    // Tokens of the one key were seen, or could have been; of the other, none.
+    let claims = access_tokens::claims(app, &known, "invoices:read").await;
+    let next = |jti: AccessTokenId| AccessTokenClaims { jti, ..claims.clone() };
+    let fresh = || AccessTokenId::generate(app.app.now(), &mut app.app.rng());
+    let [seen, new, ended] = [
+        access_tokens::signed(app, &claims).await,
+        access_tokens::signed(app, &next(fresh())).await,
+        access_tokens::signed(app, &next(fresh())).await,
+    ];
+    let opaque = access_tokens::kept(app, &next(fresh())).await;
+    let orphan = access_tokens::signed(app, &access_tokens::claims(app, &unseen, "invoices:read").await).await;
+    for token in [&seen, &opaque, &ended] {
+        assert_eq!(app.code(token).await, "valid");
+    }
+    app.client(&ended).delete("/v1/token").await.expect(StatusCode::NO_CONTENT);
     let key_set = app.anonymous().get("/.well-known/jwks.json").await.expect(StatusCode::OK);
 
     wire.set(sort);
@@ -113,10 +130,18 @@ async fn outage(app: &TestApp, wire: &Wire, sort: u8) {
     // Signatures can still be proved, and nobody signs with keys that may be gone.
     assert_eq!(app.anonymous().get("/.well-known/jwks.json").await.expect(StatusCode::OK), key_set);
     app.app.signing_keys().await.unwrap_err();
+    // A token goes on by its signature and by what was known last; what stands in storage alone does not.
+    for (token, code) in [(&seen, "valid"), (&new, "valid"), (&ended, "revoked")] {
+        assert_eq!(app.code(token).await, code);
+        assert_eq!(app.verify(token, json!({ "permissions": ["invoices:write"] })).await["valid"], false);
+    }
+    for token in [&opaque, &orphan] {
+        assert_eq!(app.verify_status(token).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
 
     wire.set(PASSES);
-    for key in [&known, &unseen] {
-        let well = async || app.verify_status(&key.token).await == StatusCode::OK;
+    for token in [&known.token, &unseen.token, &opaque, &orphan, &seen] {
+        let well = async || app.verify_status(token).await == StatusCode::OK;
         within(Duration::from_secs(15), "all is well again", well).await;
     }
     app.root().post("/v1/organizations", json!({ "name": "After" })).await.expect(StatusCode::CREATED);

@@ -62,6 +62,30 @@ on_both_databases! {
         assert!(db.store.find_access_token(&digest).await.unwrap().is_none());
     }
 
+    async fn a_revoked_token_is_listed_until_nobody_would_take_it(db: &TestDb) {
+        let [one, two] = [(); 2].map(|()| AccessTokenId::generate(at(0), &mut rng()));
+        db.write(async |tx| {
+            tx.revoke_access_token(one, at(600), at(1)).await?;
+            tx.revoke_access_token(two, at(700), at(1)).await
+        })
+        .await;
+        db.write(async |tx| tx.revoke_access_token(one, at(900), at(2)).await).await;
+        let listed = async |now| {
+            let mut listed = db.view().revoked_access_tokens(now).await.unwrap();
+            listed.sort_unstable();
+            listed
+        };
+        let mut both = [one, two];
+        both.sort_unstable();
+        assert_eq!(listed(at(599)).await, both);
+        assert_eq!(listed(at(600)).await, [two], "what was said first counts");
+        assert_eq!(listed(at(700)).await, []);
+        db.store.trim(at(600) + SignedDuration::from_hours(24)).await.unwrap();
+        assert_eq!(listed(at(0)).await, [two]);
+        db.store.trim(at(700) + SignedDuration::from_hours(24)).await.unwrap();
+        assert_eq!(listed(at(0)).await, []);
+    }
+
     async fn a_database_that_is_gone_is_an_outage_and_not_an_unknown_token(db: &TestDb) {
         let world = World::stored(db).await;
         db.store.database().close().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use claviger_core::Touched;
 use claviger_store::{Mark, Store};
-use claviger_token::{CredentialId, RoleId, TypedId as _};
+use claviger_token::{AccessTokenId, CredentialId, RoleId, TypedId as _};
 use jiff::SignedDuration;
 use sqlx::{Connection as _, PgConnection};
 
@@ -35,6 +35,7 @@ on_both_databases! {
             some_role(),
             Touched::Catalog,
             Touched::SigningKeys,
+            Touched::AccessToken(AccessTokenId::generate(at(0), &mut rng())),
         ];
         let other = db.another_store().await;
         let mut cursor = other.log_cursor(instant()).await.unwrap();

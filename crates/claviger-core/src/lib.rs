@@ -12,6 +12,7 @@ mod assignment;
 mod audit;
 mod authenticators;
 mod builtin;
+mod client_assertion;
 mod credential;
 mod email;
 mod explanation;
@@ -43,6 +44,7 @@ mod seal;
 mod service_account;
 mod session;
 mod signing_key;
+mod single_use;
 mod standing;
 mod tightening;
 mod totp;
@@ -56,6 +58,7 @@ pub use assignment::{Assignment, Granted, NewAssignment, Scope, ScopeName, names
 pub use audit::{Action, Chain, ChainKey, ChainLink, Event, Touched};
 pub use authenticators::{Authenticators, PasswordChange, Totp};
 pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, default_ceiling, permission};
+pub use client_assertion::{AssertionError, ClientAssertion, ExpectedAudience};
 pub use credential::{
     Approval, Credential, CredentialChanges, CredentialStatus, Revocation, RevokeReason, SecretRecord,
 };
@@ -89,6 +92,7 @@ pub use signing_key::{
     ALWAYS, Due, KEY_SET_LIFE, KeyState, KeyUnusable, LONGEST_TOKEN, NewPrivateKey, RotateSigningKeys, Rotated,
     SigningKeyRecord, due, next_rotation,
 };
+pub use single_use::single_use_key;
 pub use standing::Standing;
 pub use tightening::{Effect, Overlong, Tightening, Touches};
 pub use totp::{TotpSeed, new_recovery_codes, presented_recovery_code};

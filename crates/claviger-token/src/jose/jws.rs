@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::json::given;
 use super::{SigningAlgorithm, VerifyingKey, decode, read_object};
 
-/// The longest text that is looked at.
+/// The longest text that is looked at, unless somebody wants longer ones.
 const LONGEST: usize = 8 * 1024;
 /// The longest header, as base64url: room for an RSA key.
 const LONGEST_HEADER: usize = 2 * 1024;
@@ -51,7 +51,7 @@ impl Typ {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JwsError {
     /// Not three parts of base64url, or too long.
-    #[error("this is no compact JWS: three parts of base64url without padding, at most {LONGEST} characters")]
+    #[error("this is no compact JWS: three parts of base64url without padding, of bounded length")]
     Malformed,
     /// The header is no JSON object, says something twice, or has a member of the wrong type.
     #[error("the header must be a JSON object that says each thing once, with alg, kid and typ as strings")]
@@ -112,12 +112,21 @@ impl<'de> Deserialize<'de> for Present {
 impl<'a> Jws<'a> {
     /// Takes it apart and holds its header against what is understood and wanted.
     pub fn parse(text: &'a str, typ: Typ) -> Result<Self, JwsError> {
-        if text.len() > LONGEST {
+        Self::parse_within(text, typ, LONGEST, LONGEST_HEADER)
+    }
+
+    /// The same of a text that may be longer, most of it header: some put a chain of certificates there, unasked.
+    pub fn parse_long(text: &'a str, typ: Typ, longest: usize) -> Result<Self, JwsError> {
+        Self::parse_within(text, typ, longest, longest)
+    }
+
+    fn parse_within(text: &'a str, typ: Typ, longest: usize, longest_header: usize) -> Result<Self, JwsError> {
+        if text.len() > longest {
             return Err(JwsError::Malformed);
         }
         let (signed, signature) = text.rsplit_once('.').ok_or(JwsError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(JwsError::Malformed)?;
-        if header.len() > LONGEST_HEADER || signature.is_empty() {
+        if header.len() > longest_header || signature.is_empty() {
             return Err(JwsError::Malformed);
         }
         // A third dot would be in the payload, where base64url has none.

@@ -276,6 +276,14 @@ fn a_header_says_what_is_understood_and_wanted() {
 }
 
 #[test]
+fn a_header_with_a_chain_of_certificates_is_read_where_it_is_expected() {
+    let long = signed(&json!({ "alg": "ES256", "x5c": ["x".repeat(6 * 1024)] }).to_string(), "{}");
+    assert_eq!(Jws::parse(&long, ANY).map(drop), Err(JwsError::Malformed));
+    assert_eq!(Jws::parse_long(&long, ANY, long.len()).map(drop), Ok(()));
+    assert_eq!(Jws::parse_long(&long, ANY, long.len() - 1).map(drop), Err(JwsError::Malformed));
+}
+
+#[test]
 fn a_text_that_is_not_exactly_a_compact_jws_is_refused() {
     let sound = signed(r#"{"alg":"ES256"}"#, r#"{"iss":"joe"}"#);
     let own = key(&p256()).unwrap();

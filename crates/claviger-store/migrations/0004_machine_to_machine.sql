@@ -34,3 +34,9 @@ CREATE TABLE revoked_token (
     revoked_at BIGINT NOT NULL
 );
 CREATE INDEX revoked_token_end ON revoked_token (expires_at);
+-- What was used and counts once: a hash of what for, whose and which. It is kept until it would not count anyway.
+CREATE TABLE used_jti (
+    key BLOB PRIMARY KEY,
+    expires_at BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX used_jti_expires_at ON used_jti (expires_at);

@@ -169,6 +169,7 @@ impl Database {
             "usage_permission_day",
             "quota_use",
             "idempotency",
+            "used_jti",
         ];
         let mut dump = Vec::new();
         for table in TABLES {

@@ -31,6 +31,7 @@ mod role;
 mod service_account;
 mod session;
 mod signing_key;
+mod single_use;
 mod sql;
 mod standing;
 mod trim;

@@ -14,14 +14,17 @@ const KEEP_ANSWERS: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(24);
 /// Counted from the end that it was made with, whatever ended it before.
 const KEEP_INVITATIONS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// After its end, for the clock of a node may be behind.
+const KEEP_SINGLE_USES: SignedDuration = SignedDuration::from_mins(10);
 const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// Rows per transaction: other writers wait no longer than that takes.
 const BATCH: u64 = 5000;
 
 impl Store {
-    /// Removes codes and sessions that have ended, invitations that ended a month ago, access tokens that ended a day ago, change-log
-    /// rows and kept answers older than a day, and usage, uses of quotas and removed signing keys older than 400 days. The newest log row stays: its number is how a node
+    /// Removes codes and sessions that have ended, single uses that ended ten minutes ago, access tokens that ended a day ago, invitations
+    /// that ended a month ago, change-log rows and kept answers older than a day, and usage, uses of quotas and removed signing keys
+    /// older than 400 days. The newest log row stays: its number is how a node
     /// knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
@@ -47,6 +50,8 @@ impl Store {
                       (SELECT digest FROM access_token WHERE expires_at <= $1 LIMIT $2)";
         let revoked = "DELETE FROM revoked_token WHERE id IN
                        (SELECT id FROM revoked_token WHERE expires_at <= $1 LIMIT $2)";
+        let single_uses = "DELETE FROM used_jti WHERE key IN
+                           (SELECT key FROM used_jti WHERE expires_at <= $1 LIMIT $2)";
         let kinds = [
             (invitations, KEEP_INVITATIONS),
             (codes, SignedDuration::ZERO),
@@ -59,6 +64,7 @@ impl Store {
             (days, KEEP_USAGE),
             (quotas, KEEP_USAGE),
             (keys, KEEP_USAGE),
+            (single_uses, KEEP_SINGLE_USES),
         ];
         for (delete, keep) in kinds {
             removed += self.in_batches(&sql(delete).bind(now - keep).bind(BATCH as i64)).await?;

@@ -44,6 +44,7 @@ mod role;
 mod service_account;
 mod session;
 mod signing_key;
+mod single_use;
 mod standing;
 mod tx;
 mod usage;

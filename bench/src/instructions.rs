@@ -162,6 +162,7 @@ async fn app(directory: &Path) -> Result<App> {
         access_log: AccessLog::default(),
         sessions: SessionLife::default(),
         provider: None,
+        outbound_networks: None,
         signing_key_rotation: jiff::SignedDuration::from_hours(90 * 24),
     };
     let store = Store::new(database, keys.chain, Changes::new(process::now()));

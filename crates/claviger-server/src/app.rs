@@ -18,7 +18,7 @@ use crate::{
     access_log::AccessLog,
     limits::{Limiter, RedisAt},
     metrics::Metrics,
-    oauth::KeptSigningKeys,
+    oauth::{KeptSigningKeys, RemoteKeys},
     passwords::Passwords,
     provider::{Provider, ProviderAt},
     throttle::Throttle,
@@ -54,6 +54,8 @@ pub struct Config {
     pub sessions: SessionLife,
     /// Where people may sign in instead.
     pub provider: Option<ProviderAt>,
+    /// Networks in which services that customers name may be asked, besides the public internet.
+    pub outbound_networks: Option<NetworkSet>,
     /// How long a key signs tokens before the next one does.
     pub signing_key_rotation: SignedDuration,
 }
@@ -81,6 +83,7 @@ pub struct Shared {
     pub(crate) totp_seeds: DataKey,
     pub(crate) signing_keys: KeptSigningKeys,
     pub(crate) provider: Option<Provider>,
+    pub(crate) remote_keys: RemoteKeys,
     clock: Clock,
 }
 
@@ -116,6 +119,7 @@ impl App {
         let redirect = format!("{}/sign-in/oidc/callback", config.public_url);
         let provider = config.provider.take().map(|at| Provider::new(at, redirect));
         let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
+        let remote_keys = RemoteKeys::new(config.outbound_networks.clone());
         let credentials = Credentials::new(config.cache_entries);
         let (usage, metrics) = (Usage::default(), Metrics::new());
         let limiter = Limiter::new(config.redis.as_ref(), &metrics);
@@ -133,6 +137,7 @@ impl App {
             totp_seeds,
             signing_keys: KeptSigningKeys::new(signing_keys),
             provider,
+            remote_keys,
             clock,
         }))
     }
@@ -257,6 +262,7 @@ pub(crate) mod tests {
             access_log: AccessLog::default(),
             sessions: SessionLife::default(),
             provider: None,
+            outbound_networks: None,
             signing_key_rotation: SignedDuration::from_hours(90 * 24),
         }
     }

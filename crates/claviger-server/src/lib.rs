@@ -6,6 +6,7 @@
 
 mod accepting;
 mod access_log;
+mod addresses;
 mod app;
 mod body;
 mod bootstrap;
@@ -45,7 +46,7 @@ pub use app::{App, Clock, Config};
 pub use bootstrap::{BootstrapError, Bootstrapped};
 pub use keys::{KeyError, Keys};
 pub use limits::RedisAt;
-pub use oauth::{KeySet, RotateError, Signer, SigningKeys};
+pub use oauth::{KeySet, RemoteKeysError, RotateError, Signer, SigningKeys};
 pub use openapi::document as openapi_document;
 pub use provider::ProviderAt;
 pub use router::{internal, public};

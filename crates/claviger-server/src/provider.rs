@@ -31,7 +31,7 @@ use url::Url;
 
 use crate::{
     app::monotonic,
-    outside::{Outside, PATIENCE, is_safe},
+    outside::{Outside, PATIENCE, chain, is_safe},
 };
 
 /// For all questions of one sign-in together, below the bound of a request.
@@ -341,12 +341,6 @@ fn unavailable(error: impl std::error::Error) -> ProviderError {
 
 fn refused(error: ClaimsVerificationError) -> ProviderError {
     ProviderError::Refused(chain(&error))
-}
-
-/// An error with its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ const NAMES: &[&str] = &[
     "internal_token",
     "public_url",
     "trusted_proxies",
+    "outbound_networks",
     "brand",
     "former_brands",
     MASTER_KEY_FILE,

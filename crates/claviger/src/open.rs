@@ -112,6 +112,7 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
         access_log,
         sessions: settings.sessions,
         provider: settings.provider,
+        outbound_networks: settings.outbound_networks,
         signing_key_rotation: settings.signing_key_rotation,
     };
     let store = Store::new(database, keys.chain, Changes::new(monotonic()));

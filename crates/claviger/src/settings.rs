@@ -75,6 +75,7 @@ pub(crate) struct Settings {
     pub(crate) internal_hosts: Vec<String>,
     pub(crate) internal_token: Option<Secret>,
     pub(crate) trusted_proxies: Option<NetworkSet>,
+    pub(crate) outbound_networks: Option<NetworkSet>,
     pub(crate) redis: Option<RedisAt>,
     pub(crate) brand: Brand,
     pub(crate) former_brands: Vec<Brand>,
@@ -179,7 +180,16 @@ impl Settings {
                 let sound = text.len() >= SHORTEST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic());
                 sound.then(|| Secret::new(text.to_owned()))
             })?,
-            trusted_proxies: trusted_proxies(given)?,
+            trusted_proxies: networks(
+                given,
+                "trusted_proxies",
+                "IP addresses or networks of proxies, such as 10.0.0.0/8",
+            )?,
+            outbound_networks: networks(
+                given,
+                "outbound_networks",
+                "IP addresses or networks besides the public internet, such as 10.0.0.0/8",
+            )?,
             redis: given.secret("redis_url", REDIS_URL, RedisAt::parse)?,
             brand: given.parse("brand", BRAND)?.unwrap_or_default(),
             former_brands: given.list("former_brands", BRAND, |text| text.parse().ok())?.unwrap_or_default(),
@@ -265,12 +275,11 @@ const OTLP_ENDPOINT: &str =
     "the http:// or https:// address of a collector, without a slash at the end, such as http://localhost:4318";
 const PUBLIC_URL: &str = "an https:// address without a slash at the end (http:// only on loopback)";
 
-/// Networks of proxies. An empty list trusts none.
-fn trusted_proxies(given: &Given) -> Result<Option<NetworkSet>, Failure> {
+/// A list of networks. An empty one holds none.
+fn networks(given: &Given, name: &'static str, right: &str) -> Result<Option<NetworkSet>, Failure> {
     let one = |text: &str| NetworkSet::parse([text]).is_ok().then(|| text.to_owned());
-    let right = "IP addresses or networks of proxies, such as 10.0.0.0/8";
-    let proxies = given.list("trusted_proxies", right, one)?.unwrap_or_default();
-    Ok(NetworkSet::parse(&proxies).ok())
+    let networks = given.list(name, right, one)?.unwrap_or_default();
+    Ok(NetworkSet::parse(&networks).ok())
 }
 
 /// How long somebody stays signed in.
@@ -420,6 +429,7 @@ mod tests {
         check("otlp_service_name = 'a b'", &[], &["otlp_service_name in FILE", "ASCII"]);
         check("log_format = 'xml'", &[], &["text or json"]);
         check("trusted_proxies = ['10.0.0.0/8', '10.0.0.0/33']", &[], &["trusted_proxies in FILE", "10.0.0.0/33"]);
+        check("outbound_networks = ['intranet']", &[], &["outbound_networks in FILE", "intranet"]);
         check("", &[("CLAVIGER_REDIS_URL", "http://x")], &["redis_url in CLAVIGER_REDIS_URL", "redis://"]);
         check("", &[("CLAVIGER_LISTEN", "192.0.2.1:7420")], &["CLAVIGER_PUBLIC_URL"]);
     }

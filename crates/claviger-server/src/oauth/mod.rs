@@ -4,6 +4,7 @@
 
 mod key_set;
 mod metadata;
+mod remote_keys;
 mod rotation;
 mod signing_keys;
 
@@ -20,6 +21,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{app::App, origin, router::method_not_allowed, session::hex};
 
 pub(crate) use metadata::name_resource;
+pub(crate) use remote_keys::RemoteKeys;
+pub use remote_keys::RemoteKeysError;
 pub use rotation::RotateError;
 pub(crate) use signing_keys::KeptSigningKeys;
 pub use signing_keys::{KeySet, Signer, SigningKeys};

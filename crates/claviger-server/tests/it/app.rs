@@ -361,6 +361,7 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         access_log: AccessLog::default(),
         sessions: SessionLife::default(),
         provider: None,
+        outbound_networks: None,
         signing_key_rotation: jiff::SignedDuration::from_hours(90 * 24),
     };
     configure(&mut config);

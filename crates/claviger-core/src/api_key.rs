@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     invalid::Rejection,
-    issuing::{Asked, Issued, IssuingContext},
+    issuing::{Asked, AskedPermissions, Issued, IssuingContext},
     limit::{NewQuota, NewRateLimit},
 };
 
@@ -79,7 +79,7 @@ impl NewApiKey {
             id: ApiKeyId::generate(now, rng).into(),
             name: &self.name,
             environment: self.environment.unwrap_or(Environment::Live),
-            permissions: &self.permissions,
+            permissions: AskedPermissions::Listed(&self.permissions),
             objects: self.objects.as_deref(),
             not_before: self.not_before,
             expires_at: self.expires_at,

@@ -149,6 +149,20 @@ actions! {
     PersonalAccessTokenRevoked "personal_access_token.revoked" "It ended.",
     PersonalAccessTokenDeleted "personal_access_token.deleted" "It ended and is no longer listed.",
     PersonalAccessTokenRetiredSecretUsed "personal_access_token.retired_secret_used" "Somebody still uses a secret that was rolled away.",
+    ClientSecretCreated "client_secret.created" "A client's secret was issued.",
+    ClientSecretUpdated "client_secret.updated" "Its name or its end changed.",
+    ClientSecretDisabled "client_secret.disabled" "It stopped working, for now.",
+    ClientSecretEnabled "client_secret.enabled" "It works again.",
+    ClientSecretRolled "client_secret.rolled" "It has a new secret.",
+    ClientSecretRevoked "client_secret.revoked" "It ended, and with it every token made with it.",
+    ClientSecretDeleted "client_secret.deleted" "It ended and is no longer listed.",
+    ClientSecretRetiredSecretUsed "client_secret.retired_secret_used" "Somebody still uses a secret that was rolled away.",
+    PublicKeyCreated "public_key.created" "A client's public key was registered.",
+    PublicKeyUpdated "public_key.updated" "Its name or its end changed.",
+    PublicKeyDisabled "public_key.disabled" "It stopped working, for now.",
+    PublicKeyEnabled "public_key.enabled" "It works again.",
+    PublicKeyRevoked "public_key.revoked" "It ended, and with it every token made with it.",
+    PublicKeyDeleted "public_key.deleted" "It ended and is no longer listed.",
 }
 
 /// An id whose facts changed: what every node must forget.

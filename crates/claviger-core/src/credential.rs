@@ -1,5 +1,5 @@
-//! Credentials: what API keys and personal access tokens have in common, which is nearly everything. How each kind is issued
-//! stands in its own room; what a credential is worth at a moment is [`claviger_token::decide`]'s to say.
+//! Credentials: what API keys, personal access tokens and what clients prove themselves by have in common, which is nearly
+//! everything. How each kind is issued stands in its own room; what a credential is worth at a moment is [`claviger_token::decide`]'s to say.
 
 mod change;
 
@@ -29,8 +29,8 @@ pub(crate) use change::Change;
 /// The longest overlap of a roll: 30 days.
 const MAX_OVERLAP_SECONDS: u32 = 30 * 24 * 60 * 60;
 
-/// An opaque credential that lasts: an API key of a service account, or a personal access token of a user. It keeps its id
-/// while its secrets come and go.
+/// A credential that lasts: an API key, a client secret or a public key of a service account, or a personal access token of a
+/// user. It keeps its id while its secrets come and go; a public key has none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Credential {
     /// Its id, which says its kind.
@@ -77,6 +77,17 @@ pub struct Credential {
     pub deleted_at: Option<Timestamp>,
     /// Its secrets, newest first; the first is the current one.
     pub secrets: Vec<SecretRecord>,
+    /// The last use of one that has no secrets, as far as flushed (within a second).
+    pub used_without_secret: Option<LastUsed>,
+}
+
+/// When and from where something was last used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUsed {
+    /// When.
+    pub at: Timestamp,
+    /// From which address, where it was told.
+    pub from: Option<String>,
 }
 
 /// One secret generation of a credential: everything but the digest.
@@ -331,8 +342,9 @@ impl Credential {
             let message = format!("the {} has expired; extend it (PATCH expires_at) or make another", self.noun());
             return Err(Rejection::conflict("expired", message));
         }
+        let kind = self.must_have_secrets()?;
         context.grantor.may_issue(&self.reach(context))?;
-        let secret = Secret::mint(context.brand, self.secret_kind(), rng);
+        let secret = Secret::mint(context.brand, kind, rng);
         let mut new = self;
         let end = now + SignedDuration::from_secs(i64::from(overlap_seconds));
         for (index, old) in new.secrets.iter_mut().enumerate() {
@@ -347,6 +359,14 @@ impl Credential {
         let details = json!({ "name": new.name.as_str(), "generation": number, "overlap_seconds": overlap_seconds });
         let event = new.event(Change::Rolled, details);
         Ok(Issued { credential: new, secret, event })
+    }
+
+    /// The latest use of any of its secrets, or of itself if it has none.
+    pub fn last_used(&self) -> Option<LastUsed> {
+        let last =
+            self.secrets.iter().filter_map(|secret| Some((secret.last_used_at?, secret))).max_by_key(|last| last.0);
+        let of_secret = |(at, secret): (Timestamp, &SecretRecord)| LastUsed { at, from: secret.last_used_from.clone() };
+        last.map(of_secret).or_else(|| self.used_without_secret.clone())
     }
 
     /// Who saw its current secret.
@@ -412,6 +432,8 @@ impl Credential {
             kind: match self.id {
                 CredentialId::ApiKey(_) => CredentialKind::ApiKey,
                 CredentialId::PersonalAccessToken(_) => CredentialKind::PersonalAccessToken,
+                // Neither is shown to an API: what comes of it at the token endpoint is.
+                CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) => CredentialKind::AccessToken,
             },
             name: self.name.to_string(),
             environment: self.environment,
@@ -451,6 +473,8 @@ impl Credential {
         match self.id {
             CredentialId::ApiKey(_) => "key",
             CredentialId::PersonalAccessToken(_) => "token",
+            CredentialId::ClientSecret(_) => "client secret",
+            CredentialId::PublicKey(_) => "public key",
         }
     }
 
@@ -515,12 +539,16 @@ impl Credential {
         }
     }
 
-    pub(crate) fn secret_kind(&self) -> SecretKind {
+    /// What its secrets are, if it is of a kind that has any.
+    pub(crate) fn must_have_secrets(&self) -> Result<SecretKind, Rejection> {
         match (self.id, self.environment) {
-            (CredentialId::ApiKey(_), Environment::Live) => SecretKind::ApiKey,
-            (CredentialId::ApiKey(_), Environment::Test) => SecretKind::TestApiKey,
-            (CredentialId::PersonalAccessToken(_), Environment::Live | Environment::Test) => {
-                SecretKind::PersonalAccessToken
+            (CredentialId::ApiKey(_), Environment::Live) => Ok(SecretKind::ApiKey),
+            (CredentialId::ApiKey(_), Environment::Test) => Ok(SecretKind::TestApiKey),
+            (CredentialId::PersonalAccessToken(_), _) => Ok(SecretKind::PersonalAccessToken),
+            (CredentialId::ClientSecret(_), _) => Ok(SecretKind::ClientSecret),
+            (CredentialId::PublicKey(_), _) => {
+                let message = "a public key has no secret to roll; register the next key, and revoke this one then";
+                Err(Rejection::conflict("no_secret", message))
             }
         }
     }

@@ -77,16 +77,7 @@ impl World {
         let mut rng = rng();
         let new = NewOrganization { name: "Acme".to_owned(), ..NewOrganization::default() };
         let (organization, _) = Organization::create(new, now(), &mut rng).unwrap();
-        let new = NewServiceAccount {
-            organization_id: organization.id,
-            name: "ci".to_owned(),
-            roles: Vec::new(),
-            permissions: Vec::new(),
-            external_id: None,
-            rate_limits: None,
-            quota: None,
-            metadata: None,
-        };
+        let new = NewServiceAccount::named(organization.id, "ci");
         let (service_account, _) = ServiceAccount::create(&new, now(), &mut rng).unwrap();
         Self {
             organization,
@@ -146,6 +137,7 @@ impl World {
             permissions: set(permissions).union(&set(instance_permissions)),
             instance_permissions: set(instance_permissions),
             limits: Limits::default(),
+            token_endpoint_auth_method: None,
         };
         let key = self.key(serde_json::json!({}));
         let credential = CredentialFacts { permissions: PermissionMask::everything(), ..key.facts() };

@@ -56,7 +56,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) id: CredentialId,
     pub(crate) name: &'a str,
     pub(crate) environment: Environment,
-    pub(crate) permissions: &'a [String],
+    pub(crate) permissions: AskedPermissions<'a>,
     pub(crate) objects: Option<&'a [String]>,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
@@ -66,8 +66,33 @@ pub(crate) struct Asked<'a> {
     pub(crate) metadata: Option<&'a serde_json::Value>,
 }
 
+/// What a new credential may do.
+pub(crate) enum AskedPermissions<'a> {
+    /// This.
+    Listed(&'a [String]),
+    /// All that its principal may, Claviger's own API included, whatever policy says of lists.
+    AllOfPrincipal,
+}
+
 impl Asked<'_> {
-    /// The credential that was asked for, if the organization's policy, what the principal holds and who asks allow it.
+    /// One that lasts, and says nothing but its name and its end: it stands for all of its principal.
+    pub(crate) fn of_client(id: CredentialId, name: &str, expires_at: Option<Timestamp>) -> Asked<'_> {
+        Asked {
+            id,
+            name,
+            environment: Environment::Live,
+            permissions: AskedPermissions::AllOfPrincipal,
+            objects: None,
+            not_before: None,
+            expires_at,
+            allowed_networks: None,
+            rate_limits: None,
+            quota: None,
+            metadata: None,
+        }
+    }
+
+    /// The credential that was asked for with its first secret.
     pub(crate) fn issue(
         self,
         context: &IssuingContext<'_>,
@@ -75,11 +100,29 @@ impl Asked<'_> {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<Issued, Rejection> {
+        let mut credential = self.record(context, created_by, now, FieldErrors::default())?;
+        let secret = Secret::mint(context.brand, credential.must_have_secrets()?, rng);
+        credential.secrets.push(SecretRecord::first(&secret, credential.created_by.clone(), now));
+        let event = credential.event(Change::Created, credential.told());
+        Ok(Issued { credential, secret, event })
+    }
+
+    /// The credential that was asked for, if the organization's policy, what the principal holds and who asks allow it. It has no
+    /// secret yet. `errors` are what is wrong with the rest of the body.
+    pub(crate) fn record(
+        self,
+        context: &IssuingContext<'_>,
+        created_by: String,
+        now: Timestamp,
+        mut errors: FieldErrors,
+    ) -> Result<Credential, Rejection> {
         let policy = &context.organization.policy;
         policy.must_allow(self.id)?;
-        let mut errors = FieldErrors::default();
         let name = errors.keep("/name", "invalid_name", Name::parse(self.name));
-        let permissions = context.permissions(self.permissions, &mut errors);
+        let permissions = match self.permissions {
+            AskedPermissions::Listed(entries) => context.permissions(entries, &mut errors),
+            AskedPermissions::AllOfPrincipal => Some(PermissionMask::everything()),
+        };
         let objects = parse_objects(self.objects, &mut errors);
         if self.objects.is_none() {
             policy.check_objects(self.id, None, context.held, &mut errors);
@@ -93,7 +136,7 @@ impl Asked<'_> {
         let (Some(name), Some(permissions), Some(metadata)) = (name, permissions, metadata) else {
             return Err(Rejection::Invalid(Vec::new()));
         };
-        let mut credential = Credential {
+        let credential = Credential {
             id: self.id,
             organization: context.organization.id,
             principal: context.principal,
@@ -116,12 +159,10 @@ impl Asked<'_> {
             created_by,
             deleted_at: None,
             secrets: Vec::new(),
+            used_without_secret: None,
         };
         context.grantor.may_issue(&credential.reach(context))?;
-        let secret = Secret::mint(context.brand, credential.secret_kind(), rng);
-        credential.secrets.push(SecretRecord::first(&secret, credential.created_by.clone(), now));
-        let event = credential.event(Change::Created, credential.told());
-        Ok(Issued { credential, secret, event })
+        Ok(credential)
     }
 }
 

@@ -13,6 +13,9 @@ mod audit;
 mod authenticators;
 mod builtin;
 mod client_assertion;
+mod client_credential;
+mod client_key;
+mod client_secret;
 mod credential;
 mod email;
 mod explanation;
@@ -38,6 +41,7 @@ mod personal_access_token;
 mod policy;
 mod portal_origins;
 mod portal_session;
+mod public_key;
 mod rights;
 mod role;
 mod seal;
@@ -59,8 +63,11 @@ pub use audit::{Action, Chain, ChainKey, ChainLink, Event, Touched};
 pub use authenticators::{Authenticators, PasswordChange, Totp};
 pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, default_ceiling, permission};
 pub use client_assertion::{AssertionError, ClientAssertion, ExpectedAudience};
+pub use client_credential::ClientCredentialChanges;
+pub use client_key::{ClientKey, NoClientKey};
+pub use client_secret::NewClientSecret;
 pub use credential::{
-    Approval, Credential, CredentialChanges, CredentialStatus, Revocation, RevokeReason, SecretRecord,
+    Approval, Credential, CredentialChanges, CredentialStatus, LastUsed, Revocation, RevokeReason, SecretRecord,
 };
 pub use email::{Email, EmailError};
 pub use explanation::{Case, Outcome, PermissionTrace, Source, Step};
@@ -83,6 +90,7 @@ pub use personal_access_token::NewPersonalAccessToken;
 pub use policy::{Kind, Policy, PolicyChanges};
 pub use portal_origins::{PortalOrigins, WayBackError};
 pub use portal_session::{NamedUser, NewPortalSession};
+pub use public_key::{NewPublicKey, RegisteredKey};
 pub use rights::{Grantor, Reach, Widening};
 pub use role::{NewRole, Role, RoleChanges};
 pub use seal::{DataKey, MasterKey, Sealed, UnsealError};

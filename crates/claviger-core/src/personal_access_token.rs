@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     invalid::{Rejection, present},
-    issuing::{Asked, Issued, IssuingContext},
+    issuing::{Asked, AskedPermissions, Issued, IssuingContext},
     limit::{NewQuota, NewRateLimit},
 };
 
@@ -86,7 +86,7 @@ impl NewPersonalAccessToken {
             id,
             name: &self.name,
             environment: Environment::Live,
-            permissions: &self.permissions,
+            permissions: AskedPermissions::Listed(&self.permissions),
             objects: self.objects.as_deref(),
             not_before: self.not_before,
             expires_at: self.expires_at.unwrap_or_else(|| default_end(id, context, now)),

@@ -32,7 +32,7 @@ pub struct Policy {
     pub allowed_networks: Option<NetworkSet>,
     /// After how many days without use a credential ends; `null`: never.
     pub revoke_after_unused_days: Option<u32>,
-    /// Whether a credential may follow its principal with `"*"`.
+    /// Whether a credential may follow its principal with `"*"`. What a client proves itself by always does.
     pub wildcard_allowed: bool,
     /// Whether members must name objects on their personal access tokens.
     pub members_must_name_objects: bool,
@@ -278,7 +278,7 @@ impl Policy {
     pub fn applied_to(&self, mut facts: CredentialFacts, held: &PermissionSet) -> CredentialFacts {
         facts.disabled |=
             !self.allows(Kind::of(facts.id)) || (facts.objects.is_none() && self.wants_objects(facts.id, held));
-        if !self.wildcard_allowed && facts.permissions.follows_principal() {
+        if !self.wildcard_allowed && Kind::of(facts.id).names_permissions() && facts.permissions.follows_principal() {
             facts.permissions = facts.permissions.without_wildcards();
         }
         facts
@@ -290,11 +290,32 @@ fn days_long(days: u32) -> SignedDuration {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::ApiKey,
+        Self::PersonalAccessToken,
+        Self::ClientSecret,
+        Self::PublicKey,
+        Self::Certificate,
+        Self::Federation,
+    ];
+
     /// The kind of a credential.
     pub fn of(id: CredentialId) -> Self {
         match id {
             CredentialId::ApiKey(_) => Self::ApiKey,
             CredentialId::PersonalAccessToken(_) => Self::PersonalAccessToken,
+            CredentialId::ClientSecret(_) => Self::ClientSecret,
+            CredentialId::PublicKey(_) => Self::PublicKey,
+        }
+    }
+
+    /// Whether whoever makes one says what it may do. What a client proves itself by stands for all of the client, and the
+    /// tokens that it gets name what they are for.
+    pub fn names_permissions(self) -> bool {
+        match self {
+            Self::ApiKey | Self::PersonalAccessToken => true,
+            Self::ClientSecret | Self::PublicKey | Self::Certificate | Self::Federation => false,
         }
     }
 
@@ -310,7 +331,7 @@ impl Kind {
         }
     }
 
-    fn plural(self) -> &'static str {
+    pub(crate) fn plural(self) -> &'static str {
         match self {
             Self::ApiKey => "API keys",
             Self::PersonalAccessToken => "personal access tokens",

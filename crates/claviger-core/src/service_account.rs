@@ -1,6 +1,6 @@
-//! Service accounts: the non-person principals of an organization, and (later) its OAuth clients.
+//! Service accounts: the non-person principals of an organization, and its OAuth clients.
 
-use claviger_token::{Limits, OrganizationId, ServiceAccountId, TypedId as _};
+use claviger_token::{ClientAuthMethod, Limits, OrganizationId, ServiceAccountId, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::Deserialize;
@@ -27,6 +27,10 @@ pub struct ServiceAccount {
     pub name: Name,
     /// What the SaaS calls it; unique in the organization.
     pub external_id: Option<String>,
+    /// The one way in which it authenticates at the token endpoint; `None`: by whatever it holds.
+    pub token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// Whether its assertions may name the token endpoint as their audience, as RFC 7523 had it, and not only the issuer.
+    pub legacy_assertion_audience: bool,
     /// How often all its credentials together may be used.
     pub limits: Limits,
     /// What the SaaS hangs on it.
@@ -58,6 +62,12 @@ pub struct NewServiceAccount {
     pub permissions: Vec<String>,
     /// What the SaaS calls it.
     pub external_id: Option<String>,
+    /// The one way in which it authenticates at the token endpoint. Absent: by whatever it holds.
+    pub token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// Whether the assertions that it signs may name the token endpoint's address as their audience (RFC 7523), and not only the
+    /// issuer. For clients that cannot be changed.
+    #[serde(default)]
+    pub legacy_assertion_audience: bool,
     /// How often all its credentials together may be used: every one of these must allow a request. At most 10.
     pub rate_limits: Option<Vec<NewRateLimit>>,
     /// How much they may together be used in a calendar period.
@@ -76,6 +86,8 @@ impl NewServiceAccount {
             roles: Vec::new(),
             permissions: Vec::new(),
             external_id: None,
+            token_endpoint_auth_method: None,
+            legacy_assertion_audience: false,
             rate_limits: None,
             quota: None,
             metadata: None,
@@ -94,6 +106,12 @@ pub struct ServiceAccountChanges {
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub external_id: Option<Option<String>>,
+    /// The one way in which it authenticates at the token endpoint, or `null` for whatever it holds.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ClientAuthMethod>))]
+    pub token_endpoint_auth_method: Option<Option<ClientAuthMethod>>,
+    /// Whether the assertions that it signs may name the token endpoint's address as their audience.
+    pub legacy_assertion_audience: Option<bool>,
     /// All its rate limits from now on.
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<NewRateLimit>>))]
@@ -132,6 +150,8 @@ impl ServiceAccount {
             organization: new.organization_id,
             name,
             external_id,
+            token_endpoint_auth_method: new.token_endpoint_auth_method,
+            legacy_assertion_audience: new.legacy_assertion_audience,
             limits,
             metadata,
             disabled_at: None,
@@ -161,6 +181,8 @@ impl ServiceAccount {
         if let Some(external_id) = &changes.external_id {
             new.external_id = external_id.as_deref().and_then(|id| parse_external_id(id, &mut errors));
         }
+        new.token_endpoint_auth_method = changes.token_endpoint_auth_method.unwrap_or(new.token_endpoint_auth_method);
+        new.legacy_assertion_audience = changes.legacy_assertion_audience.unwrap_or(new.legacy_assertion_audience);
         new.limits = limit::changed(new.limits, changes.rate_limits.as_ref(), changes.quota, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
@@ -206,6 +228,8 @@ impl ServiceAccount {
     fn told(&self) -> serde_json::Value {
         json!({
             "name": self.name.as_str(), "external_id": self.external_id, "disabled": self.disabled_at.is_some(),
+            "token_endpoint_auth_method": self.token_endpoint_auth_method,
+            "legacy_assertion_audience": self.legacy_assertion_audience,
             "rate_limits": self.limits.rates, "quota": self.limits.quota, "metadata_sha256": self.metadata.sha256(),
         })
     }

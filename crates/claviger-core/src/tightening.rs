@@ -49,7 +49,7 @@ pub enum Touches {
     Kind(Kind),
     /// Those of a kind that end later, or never.
     Outliving(Kind, Timestamp),
-    /// Those that follow their principal.
+    /// Those that follow their principal, though they could name what they may do.
     Wildcards,
     /// Tokens without objects, of members who do not govern the credentials of others.
     MembersWithoutObjects,
@@ -66,9 +66,13 @@ pub struct Overlong {
     pub end: Timestamp,
 }
 
-/// The kinds that exist in storage.
-const KINDS: [(Kind, &str); 2] =
-    [(Kind::ApiKey, "api_key_max_lifetime_days"), (Kind::PersonalAccessToken, "pat_max_lifetime_days")];
+/// The kinds that exist in storage, and the rule that bounds their lives.
+const KINDS: [(Kind, &str); 4] = [
+    (Kind::ApiKey, "api_key_max_lifetime_days"),
+    (Kind::PersonalAccessToken, "pat_max_lifetime_days"),
+    (Kind::ClientSecret, "expiry_required"),
+    (Kind::PublicKey, "expiry_required"),
+];
 
 impl Policy {
     /// Where `new` is stricter than this one, for credentials that exist at `now`.
@@ -159,7 +163,11 @@ mod tests {
         check(Policy::default(), &[(token, bound(366))]);
         check(Policy { api_key_max_lifetime_days: Some(2), ..free() }, &[(key, bound(2))]);
         let endless = Overlong { than: None, end: at(365 * DAY) };
-        check(Policy { expiry_required: true, ..free() }, &[(key, endless), (token, endless)]);
+        let of_clients = [(Kind::ClientSecret, endless), (Kind::PublicKey, endless)];
+        check(
+            Policy { expiry_required: true, ..free() },
+            &[[(key, endless), (token, endless)].as_slice(), &of_clients].concat(),
+        );
     }
 
     #[test]
@@ -173,14 +181,17 @@ mod tests {
         let keys = || Policy { api_key_max_lifetime_days: Some(2), ..policy() };
         check(policy(), keys(), &[("api_key_max_lifetime_days", Touches::Outliving(Kind::ApiKey, at(2 * DAY)))]);
         let ending = || Policy { expiry_required: true, ..policy() };
-        check(policy(), ending(), &[("expiry_required", Touches::Outliving(Kind::ApiKey, at(365 * DAY)))]);
+        let must_end = |kind| ("expiry_required", Touches::Outliving(kind, at(365 * DAY)));
+        let of_clients = [must_end(Kind::ClientSecret), must_end(Kind::PublicKey)];
+        check(policy(), ending(), &[[must_end(Kind::ApiKey)].as_slice(), &of_clients].concat());
         check(
             Policy { api_key_max_lifetime_days: Some(2), ..policy() },
             Policy { expiry_required: true, ..keys() },
-            &[],
+            &of_clients,
         );
         let kinds = |kinds: &[Kind]| Policy { allowed_kinds: Some(kinds.to_vec()), ..policy() };
-        check(policy(), kinds(&[Kind::ApiKey]), &[("allowed_kinds", Touches::Kind(token))]);
+        let gone = |kind| ("allowed_kinds", Touches::Kind(kind));
+        check(policy(), kinds(&[Kind::ApiKey, Kind::PublicKey]), &[gone(token), gone(Kind::ClientSecret)]);
         check(kinds(&[Kind::ApiKey]), policy(), &[]);
         check(policy(), Policy { wildcard_allowed: false, ..policy() }, &[("wildcard_allowed", Touches::Wildcards)]);
         let named = || Policy { members_must_name_objects: true, ..policy() };

@@ -28,6 +28,7 @@ use crate::{app::App, router::described};
         (name = "Users", description = "People, who may belong to several organizations"),
         (name = "Portal", description = "The way of a product's users to their own tokens"),
         (name = "Service accounts", description = "The non-person principals of an organization"),
+        (name = "Clients", description = "By what service accounts prove themselves as OAuth clients"),
         (name = "APIs", description = "What is protected, and which permissions it declares"),
         (name = "Roles and assignments", description = "Who may do what"),
         (name = "OAuth", description = "What clients and resource servers find out, and the keys that sign tokens"),

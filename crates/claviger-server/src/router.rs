@@ -15,8 +15,9 @@ use crate::{
     app::App,
     console, health, log,
     manage::{
-        api, api_key, approval, assignment, audit_event, inventory, invitation, member, organization,
-        personal_access_token, policy, portal_session, role, service_account, session, signing_key, token, usage, user,
+        api, api_key, approval, assignment, audit_event, client_secret, inventory, invitation, member, organization,
+        personal_access_token, policy, portal_session, public_key, role, service_account, session, signing_key, token,
+        usage, user,
     },
     metrics, oauth,
     openapi::{self, Document},
@@ -63,6 +64,14 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(portal_session::create))
         .routes(routes!(service_account::list, service_account::create))
         .routes(routes!(service_account::show, service_account::update, service_account::delete))
+        // By what a service account proves itself
+        .routes(routes!(client_secret::list, client_secret::create))
+        .routes(routes!(client_secret::show, client_secret::update, client_secret::delete))
+        .routes(routes!(client_secret::roll))
+        .routes(routes!(client_secret::revoke))
+        .routes(routes!(public_key::list, public_key::create))
+        .routes(routes!(public_key::show, public_key::update, public_key::delete))
+        .routes(routes!(public_key::revoke))
         // May do what
         .routes(routes!(api::list, api::create))
         .routes(routes!(api::show, api::update, api::delete))

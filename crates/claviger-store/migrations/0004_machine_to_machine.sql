@@ -40,3 +40,10 @@ CREATE TABLE used_jti (
     expires_at BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX used_jti_expires_at ON used_jti (expires_at);
+-- How a service account authenticates as an OAuth client, if not by whatever it holds; and whether its assertions may name the
+-- token endpoint as their audience.
+ALTER TABLE service_account ADD COLUMN token_endpoint_auth_method TEXT;
+ALTER TABLE service_account ADD COLUMN legacy_assertion_audience BIGINT NOT NULL DEFAULT 0;
+
+-- What the assertions of a client are proved with, of credentials of the kind public_key: {"jwk": {...}} or {"jwks_uri": "..."}.
+ALTER TABLE credential ADD COLUMN client_key TEXT;

@@ -1,11 +1,11 @@
-//! Credentials and their secrets in storage: API keys and personal access tokens. How one is found by its digest stands in
+//! Credentials and their secrets in storage, of every kind. What public keys have besides stands in `public_key.rs`; how one is found by its digest stands in
 //! `found.rs`.
 
 use std::collections::HashMap;
 
 use claviger_core::{
-    Approval, Credential, CredentialStatus, Digest, Event, Kind, Metadata, Name, Reach, Revocation, RevokeReason,
-    SecretRecord, Touches, permission,
+    Approval, Credential, CredentialStatus, Digest, Event, Kind, LastUsed, Metadata, Name, Reach, Revocation,
+    RevokeReason, SecretRecord, Touches, permission,
 };
 use claviger_token::{CredentialId, NetworkSet, ObjectSet, OrganizationId, PrincipalId, UserId};
 use jiff::Timestamp;
@@ -130,7 +130,7 @@ impl View<'_> {
         rows.iter().map(|row| Ok((row.parse("id")?, row.text("name")?))).collect()
     }
 
-    async fn with_secrets(&mut self, rows: &[Row]) -> Result<Vec<Credential>, StoreError> {
+    pub(crate) async fn with_secrets(&mut self, rows: &[Row]) -> Result<Vec<Credential>, StoreError> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
@@ -157,7 +157,32 @@ impl View<'_> {
             };
             secrets.entry(row.text("credential")?).or_default().push(secret);
         }
-        rows.iter().zip(ids).map(|(row, id)| read(row, secrets.remove(&id).unwrap_or_default())).collect()
+        let mut uses = self.uses_without_secret(&ids, &secrets).await?;
+        let with_secrets = |(row, id): (&Row, String)| {
+            let used_without_secret = uses.remove(&id);
+            Ok(Credential { used_without_secret, ..read(row, secrets.remove(&id).unwrap_or_default())? })
+        };
+        rows.iter().zip(ids).map(with_secrets).collect()
+    }
+
+    /// The last use of each of those that have no secrets.
+    async fn uses_without_secret(
+        &mut self,
+        ids: &[String],
+        secrets: &HashMap<String, Vec<SecretRecord>>,
+    ) -> Result<HashMap<String, LastUsed>, StoreError> {
+        let bare: Vec<&String> = ids.iter().filter(|id| !secrets.contains_key(*id)).collect();
+        if bare.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let query = sql("SELECT credential, used_at, used_from FROM secret_use WHERE credential IN ");
+        let query = query.and_list(bare.into_iter().map(text)).and(" ORDER BY used_at");
+        let rows = self.executor.unlocked().all(query).await?;
+        let used = |row: &Row| {
+            let used = LastUsed { at: row.time("used_at")?, from: row.text_or_null("used_from")? };
+            Ok((row.text("credential")?, used))
+        };
+        rows.iter().map(used).collect()
     }
 }
 
@@ -195,7 +220,9 @@ fn touched(query: Query, touches: Option<Touches>) -> Query {
             .and_bind(" AND k.kind = ?", kind.as_str())
             .and_bind(" AND (k.expires_at IS NULL OR k.expires_at > ?)", end),
         // Wildcards come first in a list.
-        Some(Touches::Wildcards) => query.and(" AND (k.permissions LIKE '*%' OR k.permissions LIKE 'claviger:*%')"),
+        Some(Touches::Wildcards) => query
+            .and(" AND (k.permissions LIKE '*%' OR k.permissions LIKE 'claviger:*%') AND k.kind IN ")
+            .and_list(Kind::ALL.into_iter().filter(|kind| kind.names_permissions()).map(|kind| kind.as_str().into())),
         Some(Touches::MembersWithoutObjects) => {
             query.and_bind(" AND k.objects IS NULL AND k.kind = ?", Kind::PersonalAccessToken.as_str()).and_bind(
                 " AND NOT EXISTS (SELECT 1 FROM assignment g LEFT JOIN role h ON h.id = g.role
@@ -239,10 +266,21 @@ fn with_status(query: Query, filter: Option<StatusAt>) -> Query {
 impl Tx<'_> {
     /// Adds one with its first secret.
     pub async fn insert_credential(&mut self, new: &Credential, digest: &Digest) -> Result<(), StoreError> {
+        self.insert_record(new, None).await?;
+        self.insert_current_secret(new, digest).await
+    }
+
+    /// Adds one without a secret.
+    pub(crate) async fn insert_record(
+        &mut self,
+        new: &Credential,
+        client_key: Option<String>,
+    ) -> Result<(), StoreError> {
         let insert = sql(
             "INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, objects, networks,
-                            not_before, expires_at, pending_since, epoch, limits, metadata, created_at, created_by, skeleton)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+                            not_before, expires_at, pending_since, epoch, limits, metadata, created_at, created_by, skeleton,
+                            client_key)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         );
         let insert = insert
             .bind(text(new.id))
@@ -262,9 +300,9 @@ impl Tx<'_> {
             .bind(new.metadata.as_str())
             .bind(new.created_at)
             .bind(new.created_by.as_str())
-            .bind(new.name.skeleton());
-        self.execute(insert).await?;
-        self.insert_current_secret(new, digest).await
+            .bind(new.name.skeleton())
+            .bind(client_key);
+        self.execute(insert).await.map(drop)
     }
 
     /// Replaces what can change of one; its secrets excepted.
@@ -404,5 +442,6 @@ pub(crate) fn read(row: &Row, secrets: Vec<SecretRecord>) -> Result<Credential, 
         created_by: row.text("created_by")?,
         deleted_at: row.time_or_null("deleted_at")?,
         secrets,
+        used_without_secret: None,
     })
 }

@@ -26,6 +26,7 @@ mod membership;
 mod migrate;
 mod one_time_code;
 mod organization;
+mod public_key;
 mod quota;
 mod role;
 mod service_account;
@@ -69,8 +70,8 @@ pub struct Store {
     database: Database,
     chain_key: ChainKey,
     changes: Changes,
-    api_keys: LookUps<FoundSecret>,
-    personal_access_tokens: LookUps<FoundSecret>,
+    service_accounts: LookUps<FoundSecret>,
+    users: LookUps<FoundSecret>,
     access_tokens: LookUps<AccessTokenClaims>,
 }
 
@@ -82,8 +83,8 @@ impl Store {
             database,
             chain_key,
             changes,
-            api_keys: LookUps::new(turns),
-            personal_access_tokens: LookUps::new(turns),
+            service_accounts: LookUps::new(turns),
+            users: LookUps::new(turns),
             access_tokens: LookUps::new(turns),
         }
     }

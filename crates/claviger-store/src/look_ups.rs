@@ -74,12 +74,17 @@ impl<T> LookUps<T> {
 impl Store {
     /// The API key behind a digest.
     pub async fn find_api_key(&self, digest: &Digest) -> Answer<FoundSecret> {
-        self.api_keys.find(digest, |secrets| self.read_secrets(&SERVICE_ACCOUNTS, secrets)).await
+        self.service_accounts.find(digest, |secrets| self.read_secrets(&SERVICE_ACCOUNTS, secrets)).await
+    }
+
+    /// The client secret behind a digest.
+    pub async fn find_client_secret(&self, digest: &Digest) -> Answer<FoundSecret> {
+        self.find_api_key(digest).await
     }
 
     /// The personal access token behind a digest.
     pub async fn find_personal_access_token(&self, digest: &Digest) -> Answer<FoundSecret> {
-        self.personal_access_tokens.find(digest, |secrets| self.read_secrets(&USERS, secrets)).await
+        self.users.find(digest, |secrets| self.read_secrets(&USERS, secrets)).await
     }
 
     /// What the opaque access token behind a digest says.

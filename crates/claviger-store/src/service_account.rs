@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use crate::{
     credential::Owner,
     error::StoreError,
-    sql::{Row, limits, sql, text},
+    sql::{Row, limits, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
 };
 
 const COLUMNS: &str =
-    "SELECT id, organization, name, external_id, limits, metadata, disabled_at, created_at, deleted_at
-                       FROM service_account";
+    "SELECT id, organization, name, external_id, limits, metadata, disabled_at, created_at, deleted_at,
+                       token_endpoint_auth_method, legacy_assertion_audience FROM service_account";
 
 impl View<'_> {
     /// One, unless it is deleted or out of reach.
@@ -41,8 +41,9 @@ impl Tx<'_> {
     /// Adds one.
     pub async fn insert_service_account(&mut self, new: &ServiceAccount) -> Result<(), StoreError> {
         let insert =
-            sql("INSERT INTO service_account (id, organization, name, external_id, limits, metadata, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7)");
+            sql("INSERT INTO service_account (id, organization, name, external_id, limits, metadata, created_at,
+                            token_endpoint_auth_method, legacy_assertion_audience)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
         let insert = insert
             .bind(text(new.id))
             .bind(text(new.organization))
@@ -50,7 +51,9 @@ impl Tx<'_> {
             .bind(new.external_id.clone())
             .bind(limits(&new.limits)?)
             .bind(new.metadata.as_str())
-            .bind(new.created_at);
+            .bind(new.created_at)
+            .bind(text_or_null(new.token_endpoint_auth_method))
+            .bind(new.legacy_assertion_audience);
         self.execute(insert).await.map(drop)
     }
 
@@ -58,7 +61,7 @@ impl Tx<'_> {
     pub async fn save_service_account(&mut self, new: &ServiceAccount) -> Result<(), StoreError> {
         let update =
             sql("UPDATE service_account SET name = $2, external_id = $3, limits = $4, metadata = $5, disabled_at = $6,
-                          deleted_at = $7
+                          deleted_at = $7, token_endpoint_auth_method = $8, legacy_assertion_audience = $9
                           WHERE id = $1");
         let update = update
             .bind(text(new.id))
@@ -67,7 +70,9 @@ impl Tx<'_> {
             .bind(limits(&new.limits)?)
             .bind(new.metadata.as_str())
             .bind(new.disabled_at)
-            .bind(new.deleted_at);
+            .bind(new.deleted_at)
+            .bind(text_or_null(new.token_endpoint_auth_method))
+            .bind(new.legacy_assertion_audience);
         self.execute(update).await.map(drop)
     }
 
@@ -89,6 +94,8 @@ fn read(row: &Row) -> Result<ServiceAccount, StoreError> {
         organization: row.parse("organization")?,
         name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
         external_id: row.text_or_null("external_id")?,
+        token_endpoint_auth_method: row.parse_or_null("token_endpoint_auth_method")?,
+        legacy_assertion_audience: row.flag("legacy_assertion_audience")?,
         limits: row.limits("limits")?,
         metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
         disabled_at: row.time_or_null("disabled_at")?,

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    AccessTokenId, ActorClaim, CredentialId, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask,
-    PermissionSet, PrincipalId, ServiceAccountId,
+    AccessTokenId, ActorClaim, ClientAuthMethod, CredentialId, Limits, NetworkSet, ObjectSet, OrganizationId,
+    PermissionMask, PermissionSet, PrincipalId, ServiceAccountId,
 };
 
 /// Which kind of credential was presented.
@@ -207,6 +207,8 @@ pub struct PrincipalFacts {
     pub instance_permissions: PermissionSet,
     /// How often all its credentials together may be used.
     pub limits: Limits,
+    /// The one way in which it authenticates as a client; `None`: by whatever it holds, and for a user, who is none.
+    pub token_endpoint_auth_method: Option<ClientAuthMethod>,
 }
 
 /// What is known about the organization of a credential.
@@ -318,6 +320,7 @@ pub(crate) mod tests {
                 permissions,
                 instance_permissions: PermissionSet::default(),
                 limits: Limits::default(),
+                token_endpoint_auth_method: None,
             }),
             organization: Arc::new(OrganizationFacts {
                 id: "org_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap(),

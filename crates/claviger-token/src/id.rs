@@ -149,6 +149,8 @@ typed_ids! {
     AssignmentId = "asg", "an assignment";
     ApiKeyId = "key", "an API key (never its secret)";
     PersonalAccessTokenId = "pat", "a personal access token (never its secret)";
+    ClientSecretId = "csec", "a client's secret (never the secret itself)";
+    PublicKeyId = "ckey", "a client's public key";
     SessionId = "sess", "a sign-in session (never its cookie)";
     SigningKeyId = "skey", "a key that signs tokens, which is also its `kid`";
     AccessTokenId = "at", "an access token, which is also its `jti`";
@@ -223,12 +225,16 @@ either_id! {
 either_id! {
     /// What proves a principal at the verify call. A token made from one of these (an M2M token) carries its
     /// parent's id.
-    CredentialId: "The id of an API key or a personal access token (never its secret).", "key or pat",
-        "key_01h2xcejqtf2nbrexx3vqjhp41";
+    CredentialId: "The id of an API key, a personal access token, or a client's secret or public key (never a secret).",
+        "key, pat, csec or ckey", "key_01h2xcejqtf2nbrexx3vqjhp41";
     /// An API key.
     ApiKey(ApiKeyId),
     /// A personal access token.
     PersonalAccessToken(PersonalAccessTokenId),
+    /// The secret of an OAuth client.
+    ClientSecret(ClientSecretId),
+    /// The public key of an OAuth client.
+    PublicKey(PublicKeyId),
 }
 
 /// Which sort of principal: `user` or `service_account`.
@@ -310,6 +316,8 @@ mod tests {
         assert_eq!(principal.kind().as_str(), "service_account");
         let credential: CredentialId = format!("pat_{SPEC_SUFFIX}").parse()?;
         assert!(matches!(credential, CredentialId::PersonalAccessToken(_)));
+        assert!(matches!(format!("csec_{SPEC_SUFFIX}").parse()?, CredentialId::ClientSecret(_)));
+        assert!(matches!(format!("ckey_{SPEC_SUFFIX}").parse()?, CredentialId::PublicKey(_)));
         assert_eq!(format!("{credential:?}"), format!("pat_{SPEC_SUFFIX}"));
         Ok(())
     }

@@ -27,9 +27,9 @@ pub use facts::{
     PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
-    AccessTokenId, ApiId, ApiKeyId, AssignmentId, CredentialId, EventId, IdError, InvitationId, OrganizationId,
-    PersonalAccessTokenId, PrincipalId, PrincipalType, RoleId, ServiceAccountId, SessionId, SigningKeyId, TypedId,
-    UserId,
+    AccessTokenId, ApiId, ApiKeyId, AssignmentId, ClientSecretId, CredentialId, EventId, IdError, InvitationId,
+    OrganizationId, PersonalAccessTokenId, PrincipalId, PrincipalType, PublicKeyId, RoleId, ServiceAccountId,
+    SessionId, SigningKeyId, TypedId, UserId,
 };
 pub use jose::{
     JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm, SigningFailed, SigningKey, Typ,

@@ -116,10 +116,10 @@ struct LookAlike {
 }
 
 #[derive(Debug, Deserialize)]
-struct Generation {
+pub(crate) struct Generation {
     number: u32,
     state: String,
-    hint: String,
+    pub(crate) hint: String,
     ends_at: Option<String>,
     last_used_at: Option<String>,
     last_used_from: Option<String>,
@@ -231,12 +231,18 @@ impl Credential {
             ("approval at", self.approval_url),
         ];
         rows.extend(owner.into_iter().filter_map(|(title, value)| Some((title, value?))));
-        for Generation { number, state, hint, ends_at, last_used_at, last_used_from } in self.generations {
-            let end = ends_at.map(|at| format!(", ends {at}")).unwrap_or_default();
-            let from = last_used_from.map(|from| format!(" from {from}")).unwrap_or_default();
-            let used = or(last_used_at, "never");
-            rows.push(("secret", format!("{number}: {hint}… {state}{end}, last used {used}{from}")));
-        }
+        rows.extend(self.generations.into_iter().map(|generation| ("secret", generation.shown())));
         rows
+    }
+}
+
+impl Generation {
+    /// On a line.
+    pub(crate) fn shown(self) -> String {
+        let Self { number, state, hint, ends_at, last_used_at, last_used_from } = self;
+        let end = ends_at.map(|at| format!(", ends {at}")).unwrap_or_default();
+        let from = last_used_from.map(|from| format!(" from {from}")).unwrap_or_default();
+        let used = or(last_used_at, "never");
+        format!("{number}: {hint}… {state}{end}, last used {used}{from}")
     }
 }

@@ -50,7 +50,7 @@ struct Filters {
     /// Of one organization: its id or slug
     #[arg(long, value_name = "ORGANIZATION")]
     organization: Option<String>,
-    /// api_key or personal_access_token
+    /// api_key, personal_access_token, client_secret or public_key
     #[arg(long)]
     kind: Option<String>,
     /// Of one user or service account

@@ -1,4 +1,4 @@
-//! `claviger service-account`: the applications that hold keys.
+//! `claviger service-account`: the applications that hold keys, and OAuth clients.
 
 use std::process::ExitCode;
 
@@ -9,9 +9,11 @@ use serde_json::Value as Json;
 use crate::{
     body::{Body, Switch, json_value},
     client::Remote,
+    client_secret,
     failure::Failure,
     limits::{self, LimitChanges, Limits, Quota, RateLimit},
     noun::{self, Noun, Paging, joined, or, short, yes},
+    public_key,
 };
 
 /// Make, list, show, change and delete service accounts: the applications that hold keys
@@ -41,6 +43,23 @@ enum Command {
         /// sa_…
         id: String,
     },
+    /// Make, list, show, change, roll and revoke its secrets as an OAuth client
+    #[command(subcommand)]
+    Secret(client_secret::Command),
+    /// Register, list, show, change and revoke the public keys with which it signs as an OAuth client
+    #[command(subcommand)]
+    Key(public_key::Command),
+}
+
+/// How it authenticates at the token endpoint.
+#[derive(Debug, Args)]
+struct Authentication {
+    /// The one way: client_secret_basic, client_secret_post or private_key_jwt
+    #[arg(long, value_name = "METHOD")]
+    token_endpoint_auth_method: Option<String>,
+    /// Whether its assertions may name the token endpoint as their audience, and not only the issuer
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    legacy_assertion_audience: Option<bool>,
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +75,8 @@ struct Create {
     /// What your own records call it
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
+    #[command(flatten)]
+    authentication: Authentication,
     /// A JSON object
     #[arg(long, value_name = "JSON", value_parser = json_value)]
     metadata: Option<Json>,
@@ -107,6 +128,11 @@ struct Update {
     /// Nothing that your own records call it
     #[arg(long, conflicts_with = "external_id")]
     no_external_id: bool,
+    #[command(flatten)]
+    authentication: Authentication,
+    /// By whatever it holds from now on
+    #[arg(long, conflicts_with = "token_endpoint_auth_method")]
+    no_token_endpoint_auth_method: bool,
     /// A JSON object; replaces the one before
     #[arg(long, value_name = "JSON", value_parser = json_value)]
     metadata: Option<Json>,
@@ -123,6 +149,8 @@ struct Account {
     organization_id: String,
     name: String,
     external_id: Option<String>,
+    token_endpoint_auth_method: Option<String>,
+    legacy_assertion_audience: bool,
     roles: Option<Vec<String>>,
     permissions: Option<Vec<String>>,
     rate_limits: Option<Vec<RateLimit>>,
@@ -154,6 +182,8 @@ pub(crate) fn run(ServiceAccount { remote, command }: ServiceAccount) -> Result<
             let id = std::mem::take(&mut update.id);
             noun::update::<Account>(&service, &id, &update.body()?)?;
         }
+        Command::Secret(command) => client_secret::run(&service, command)?,
+        Command::Key(command) => public_key::run(&service, command)?,
         Command::Delete { id } => noun::delete::<Account>(&service, &id, "Every credential of it ended with it.")?,
     }
     Ok(ExitCode::SUCCESS)
@@ -165,6 +195,13 @@ impl Rights {
     }
 }
 
+impl Authentication {
+    fn write(self, body: Body) -> Body {
+        body.with("token_endpoint_auth_method", self.token_endpoint_auth_method)
+            .with("legacy_assertion_audience", self.legacy_assertion_audience)
+    }
+}
+
 impl Create {
     fn body(self, organization: String) -> Json {
         let body = Body::new()
@@ -172,7 +209,7 @@ impl Create {
             .with("name", Some(self.name))
             .with("external_id", self.external_id)
             .with("metadata", self.metadata);
-        self.limits.write(self.rights.write(body)).json()
+        self.limits.write(self.authentication.write(self.rights.write(body))).json()
     }
 }
 
@@ -184,9 +221,10 @@ impl Update {
             .without_any("permissions", self.no_permissions)
             .with("external_id", self.external_id)
             .without("external_id", self.no_external_id)
+            .without("token_endpoint_auth_method", self.no_token_endpoint_auth_method)
             .with("metadata", self.metadata)
             .with("disabled", self.switch.disabled());
-        self.limits.write(self.rights.write(body)).changes()
+        self.limits.write(self.authentication.write(self.rights.write(body))).changes()
     }
 }
 
@@ -206,6 +244,8 @@ impl Noun for Account {
             ("name", self.name),
             ("organization", self.organization_id),
             ("external id", or(self.external_id, "-")),
+            ("authenticates by", or(self.token_endpoint_auth_method, "whatever it holds")),
+            ("legacy audience", yes(self.legacy_assertion_audience)),
             ("disabled", yes(self.disabled)),
             ("roles", joined(self.roles, "none")),
             ("permissions", joined(self.permissions, "none")),

@@ -23,7 +23,7 @@ impl Change {
     /// What the audit trail calls it.
     pub(super) fn action(self, id: CredentialId) -> Action {
         use Action as A;
-        use CredentialId::{ApiKey, PersonalAccessToken};
+        use CredentialId::{ApiKey, ClientSecret, PersonalAccessToken, PublicKey};
         match (self, id) {
             (Self::Created, ApiKey(_)) => A::ApiKeyCreated,
             (Self::Updated, ApiKey(_)) => A::ApiKeyUpdated,
@@ -45,6 +45,22 @@ impl Change {
             (Self::Revoked, PersonalAccessToken(_)) => A::PersonalAccessTokenRevoked,
             (Self::Deleted, PersonalAccessToken(_)) => A::PersonalAccessTokenDeleted,
             (Self::RetiredSecretUsed, PersonalAccessToken(_)) => A::PersonalAccessTokenRetiredSecretUsed,
+            (Self::Created, ClientSecret(_)) => A::ClientSecretCreated,
+            (Self::Updated, ClientSecret(_)) => A::ClientSecretUpdated,
+            (Self::Disabled, ClientSecret(_)) => A::ClientSecretDisabled,
+            // No policy wants an approval of a client's credentials: what that would do to them is told by these.
+            (Self::Enabled | Self::Approved, ClientSecret(_)) => A::ClientSecretEnabled,
+            (Self::Rolled, ClientSecret(_)) => A::ClientSecretRolled,
+            (Self::Revoked | Self::Denied, ClientSecret(_)) => A::ClientSecretRevoked,
+            (Self::Deleted, ClientSecret(_)) => A::ClientSecretDeleted,
+            (Self::RetiredSecretUsed, ClientSecret(_)) => A::ClientSecretRetiredSecretUsed,
+            (Self::Created, PublicKey(_)) => A::PublicKeyCreated,
+            // It has no secret to roll.
+            (Self::Updated | Self::Rolled | Self::RetiredSecretUsed, PublicKey(_)) => A::PublicKeyUpdated,
+            (Self::Disabled, PublicKey(_)) => A::PublicKeyDisabled,
+            (Self::Enabled | Self::Approved, PublicKey(_)) => A::PublicKeyEnabled,
+            (Self::Revoked | Self::Denied, PublicKey(_)) => A::PublicKeyRevoked,
+            (Self::Deleted, PublicKey(_)) => A::PublicKeyDeleted,
         }
     }
 }

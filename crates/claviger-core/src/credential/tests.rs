@@ -138,6 +138,7 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
         created_at: now(),
         created_by: "operator".to_owned(),
         deleted_at: None,
+        used_without_secret: None,
         secrets: vec![first],
     };
     assert_eq!(key, expected);

@@ -199,12 +199,7 @@ pub(crate) async fn delete(
     caller: Caller<WriteApiKeys>,
     Id(id): Id<ApiKeyId>,
 ) -> Result<StatusCode, RequestError> {
-    let authority = Authority::of(&caller);
-    let (mut tx, key) = authority.to_change(&app, id).await?;
-    let (key, event) = key.delete(app.now());
-    tx.save_credential(&key).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Authority::of(&caller).delete(&app, id).await
 }
 
 /// Roll an API key

@@ -1,6 +1,7 @@
 //! What the routes of every kind of credential share: how one is shown, the bodies of its actions, who may change it, and the
 //! world that issuing depends on.
 
+use axum::http::StatusCode;
 use claviger_core::{
     By, Credential, CredentialStatus, Grantor, IssuingContext, Organization, Reach, Rejection, RevokeReason,
     SecretRecord, permission,
@@ -71,6 +72,7 @@ pub(crate) struct CredentialView {
 
 impl CredentialView {
     pub(super) fn new(credential: Credential, now: Timestamp) -> Self {
+        let last_used_at = credential.last_used().map(|last| last.at);
         Self {
             id: credential.id,
             organization_id: credential.organization,
@@ -88,7 +90,7 @@ impl CredentialView {
             disabled_by: credential.disabled_by,
             revoked_at: credential.revocation.map(|revocation| revocation.at),
             revoke_reason: credential.revocation.map(|revocation| revocation.reason),
-            last_used_at: credential.secrets.iter().filter_map(|secret| secret.last_used_at).max(),
+            last_used_at,
             generations: credential.secrets.into_iter().map(|secret| GenerationView::new(secret, now)).collect(),
             rate_limits: shown(credential.limits.rates),
             quota: credential.limits.quota,
@@ -122,7 +124,7 @@ pub(crate) struct GenerationView {
 }
 
 impl GenerationView {
-    fn new(secret: SecretRecord, now: Timestamp) -> Self {
+    pub(super) fn new(secret: SecretRecord, now: Timestamp) -> Self {
         Self {
             number: secret.number,
             state: secret.facts().generation(now).as_str(),
@@ -163,6 +165,8 @@ pub(super) struct Authority<'a> {
     pub reach: Reach,
     /// The user whose own tokens are all that it may see of tokens.
     pub own: Option<UserId>,
+    /// The one client whose secrets and keys are meant: others are not there.
+    client: Option<ServiceAccountId>,
     pub grantor: Grantor<'a>,
     pub principal: PrincipalId,
     /// Where it governs the credentials of others.
@@ -197,6 +201,7 @@ impl<'a> Authority<'a> {
             by: session.by(),
             reach,
             own: None,
+            client: None,
             grantor: Grantor::Itself,
             principal: session.user().into(),
             governs: None,
@@ -217,6 +222,7 @@ impl<'a> Authority<'a> {
             by: itself.by(),
             reach: Reach::Organization(itself.found().organization.id),
             own: None,
+            client: None,
             grantor: Grantor::Itself,
             principal: itself.found().principal.id,
             governs: None,
@@ -232,6 +238,7 @@ impl<'a> Authority<'a> {
             by: caller.by(),
             reach: caller.reach(),
             own: None,
+            client: None,
             grantor: caller.grantor(),
             principal: caller.found().principal.id,
             governs: Some(caller.reach()),
@@ -239,6 +246,11 @@ impl<'a> Authority<'a> {
             permission: P::PERMISSION,
             session: None,
         }
+    }
+
+    /// A caller's, over what one client proves itself by.
+    pub(super) fn over_client<P: Permitted>(caller: &'a Caller<P>, client: ServiceAccountId) -> Self {
+        Self { client: Some(client), ..Self::of(caller) }
     }
 
     /// A caller's, over tokens. A user is limited to its own, unless it holds `governs`, and then to where it holds both.
@@ -289,6 +301,15 @@ impl<'a> Authority<'a> {
         Ok((tx, credential, world))
     }
 
+    /// Ends a credential that it may change, and takes it out of the lists.
+    pub(super) async fn delete(&self, app: &'a App, id: impl Into<CredentialId>) -> Result<StatusCode, RequestError> {
+        let (mut tx, credential) = self.to_change(app, id).await?;
+        let (credential, event) = credential.delete(app.now());
+        tx.save_credential(&credential).await?;
+        tx.commit(event, app.now(), &mut app.rng()).await?;
+        Ok(StatusCode::NO_CONTENT)
+    }
+
     async fn locked(&self, tx: &mut Tx<'_>, id: CredentialId) -> Result<Credential, RequestError> {
         let credential = self.find(&mut tx.to_change(self.reach), id).await?;
         if self.falls_short(&mut tx.within(self.reach), &credential).await? {
@@ -317,6 +338,7 @@ impl<'a> Authority<'a> {
 
     fn is_hidden(&self, owner: PrincipalId) -> bool {
         matches!(owner, PrincipalId::User(_)) && self.own.is_some_and(|own| owner != own.into())
+            || self.client.is_some_and(|client| owner != client.into())
     }
 }
 

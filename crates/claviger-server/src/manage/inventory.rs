@@ -69,7 +69,7 @@ pub(crate) struct OwnerView {
 pub(crate) struct InventoryQuery {
     /// Of one organization.
     organization_id: Option<OrganizationId>,
-    /// Of one kind: `api_key` or `personal_access_token`.
+    /// Of one kind: `api_key`, `personal_access_token`, `client_secret` or `public_key`.
     kind: Option<Kind>,
     /// Of one user or service account.
     principal_id: Option<PrincipalId>,
@@ -224,7 +224,7 @@ pub(super) async fn views(app: &App, reach: Reach, found: Vec<Credential>) -> Re
     let names = app.store.within(reach).principal_names(&owners).await?;
     let now = app.now();
     let view = |credential: Credential| {
-        let last = credential.secrets.iter().max_by_key(|secret| secret.last_used_at);
+        let last = credential.last_used();
         InventoryView {
             id: credential.id,
             kind: Kind::of(credential.id),
@@ -237,8 +237,8 @@ pub(super) async fn views(app: &App, reach: Reach, found: Vec<Credential>) -> Re
             name: credential.name.to_string(),
             status: credential.status(now),
             environment: credential.environment,
-            last_used_at: last.and_then(|secret| secret.last_used_at),
-            last_used_from: last.and_then(|secret| secret.last_used_from.clone()),
+            last_used_at: last.as_ref().map(|last| last.at),
+            last_used_from: last.and_then(|last| last.from),
             permissions: credential.permissions,
             objects: credential.objects,
             allowed_networks: credential.networks,

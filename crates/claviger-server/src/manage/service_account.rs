@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use claviger_core::{
     Assignment, NewServiceAccount, Reach, Rejection, Scope, ServiceAccount, ServiceAccountChanges, names_in,
 };
-use claviger_token::{OrganizationId, Quota, RateLimit, ServiceAccountId};
+use claviger_token::{ClientAuthMethod, OrganizationId, Quota, RateLimit, ServiceAccountId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -32,6 +32,10 @@ pub(crate) struct ServiceAccountView {
     organization_id: OrganizationId,
     name: String,
     external_id: Option<String>,
+    /// The one way in which it authenticates at the token endpoint; null: by whatever it holds.
+    token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// Whether its assertions may name the token endpoint's address as their audience.
+    legacy_assertion_audience: bool,
     /// Its roles in its organization, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<String>>,
@@ -55,6 +59,8 @@ impl From<ServiceAccount> for ServiceAccountView {
             organization_id: account.organization,
             name: account.name.to_string(),
             external_id: account.external_id,
+            token_endpoint_auth_method: account.token_endpoint_auth_method,
+            legacy_assertion_audience: account.legacy_assertion_audience,
             roles: None,
             permissions: None,
             rate_limits: shown(account.limits.rates),

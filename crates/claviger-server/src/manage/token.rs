@@ -94,24 +94,33 @@ pub(crate) enum RolledToken {
 }
 
 impl RolledToken {
-    fn reveal(app: &App, credential: Credential, token: Secret, now: Timestamp) -> Self {
+    fn reveal(app: &App, credential: Credential, token: Secret, now: Timestamp) -> Result<Self, RequestError> {
         match credential.id {
-            CredentialId::ApiKey(_) => Self::ApiKey(IssuedApiKey::reveal(credential, token, now)),
+            CredentialId::ApiKey(_) => Ok(Self::ApiKey(IssuedApiKey::reveal(credential, token, now))),
             CredentialId::PersonalAccessToken(_) => {
-                Self::PersonalAccessToken(IssuedPersonalAccessToken::reveal(app, credential, token, now))
+                Ok(Self::PersonalAccessToken(IssuedPersonalAccessToken::reveal(app, credential, token, now)))
             }
+            CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) => Err(of_a_client()),
         }
     }
 
     /// As a repetition of the request sees it.
-    fn concealed(app: &App, credential: &Credential, now: Timestamp) -> Self {
+    fn concealed(app: &App, credential: &Credential, now: Timestamp) -> Result<Self, RequestError> {
         match credential.id {
-            CredentialId::ApiKey(_) => Self::ApiKey(IssuedApiKey::concealed(credential, now)),
+            CredentialId::ApiKey(_) => Ok(Self::ApiKey(IssuedApiKey::concealed(credential, now))),
             CredentialId::PersonalAccessToken(_) => {
-                Self::PersonalAccessToken(IssuedPersonalAccessToken::concealed(app, credential, now))
+                Ok(Self::PersonalAccessToken(IssuedPersonalAccessToken::concealed(app, credential, now)))
             }
+            CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) => Err(of_a_client()),
         }
     }
+}
+
+/// What was made with a secret or a key does not get hold of the next one.
+fn of_a_client() -> RequestError {
+    let message =
+        "a token that a client got does not roll what the client got it with; see /v1/service-accounts".to_owned();
+    Rejection::Conflict { code: "not_current", message }.into()
 }
 
 /// Show the presented credential
@@ -157,9 +166,9 @@ pub(crate) async fn roll(
     let by = key.seen_by().to_owned();
     let rolled = key.roll(body.overlap_seconds, &world.context(&app, &authority), by, now, &mut app.rng())?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
-    let kept = repeatable.remembered(StatusCode::OK, None, &RolledToken::concealed(&app, &rolled.credential, now));
+    let kept = repeatable.remembered(StatusCode::OK, None, &RolledToken::concealed(&app, &rolled.credential, now)?);
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Answer(RolledToken::reveal(&app, rolled.credential, rolled.secret, now)))
+    Ok(Answer(RolledToken::reveal(&app, rolled.credential, rolled.secret, now)?))
 }
 
 /// Revoke the presented credential

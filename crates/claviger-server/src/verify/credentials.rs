@@ -89,8 +89,29 @@ pub(super) struct KnownSecret {
 pub(crate) struct LookedUp {
     /// Whether it has the form of a credential.
     pub(crate) presented: Presented,
-    /// What is known of it; none for a malformed one.
+    /// What is known of it; none for what was not looked for: it is malformed, or not what it was presented as.
     pub(crate) entry: Option<Arc<Entry>>,
+}
+
+/// What a text is presented as. A client secret proves a client at the token endpoint and is good for nothing else, and nothing
+/// else proves a client there: whoever shows one in the other's place is told that it is unknown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PresentedAs {
+    Bearer,
+    ClientSecret,
+}
+
+impl PresentedAs {
+    fn of(kind: SecretKind) -> Self {
+        match kind {
+            SecretKind::ClientSecret => Self::ClientSecret,
+            SecretKind::ApiKey
+            | SecretKind::TestApiKey
+            | SecretKind::PersonalAccessToken
+            | SecretKind::AccessToken
+            | SecretKind::Portal => Self::Bearer,
+        }
+    }
 }
 
 impl LookedUp {
@@ -220,11 +241,24 @@ impl Credentials {
 }
 
 impl App {
-    /// What is known of a presented text: from memory, or in one round trip to the database.
+    /// What is known of a text that was presented as a credential to use: from memory, or in one round trip to the database.
     pub(crate) async fn look_up(&self, presented: &str) -> Result<LookedUp, StoreError> {
+        self.look_up_as(PresentedAs::Bearer, presented).await
+    }
+
+    /// The same of a text by which a client says who it is.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the token endpoint, which comes next, asks"))]
+    pub(crate) async fn look_up_client_secret(&self, presented: &str) -> Result<LookedUp, StoreError> {
+        self.look_up_as(PresentedAs::ClientSecret, presented).await
+    }
+
+    async fn look_up_as(&self, role: PresentedAs, presented: &str) -> Result<LookedUp, StoreError> {
         let Ok(opaque) = Opaque::parse(presented, &self.brands) else {
             return self.look_up_jwt(presented).await;
         };
+        if role != PresentedAs::of(opaque.kind) {
+            return Ok(LookedUp { presented: Presented::WellFormed, entry: None });
+        }
         let entry = match self.remembered(&opaque) {
             Some(entry) => {
                 self.metrics.cache_hits.inc();
@@ -316,7 +350,8 @@ impl App {
             let found = match opaque.kind {
                 SecretKind::ApiKey | SecretKind::TestApiKey => self.store.find_api_key(&digest).await?,
                 SecretKind::PersonalAccessToken => self.store.find_personal_access_token(&digest).await?,
-                SecretKind::ClientSecret | SecretKind::AccessToken | SecretKind::Portal => None,
+                SecretKind::ClientSecret => self.store.find_client_secret(&digest).await?,
+                SecretKind::AccessToken | SecretKind::Portal => None,
             };
             if found.is_some() {
                 return Ok(found);
@@ -354,8 +389,8 @@ fn known_secret(secret: FoundSecret, catalog: &Catalog, common: &CommonFacts) ->
 
 #[cfg(test)]
 mod tests {
-    use claviger_core::{By, Reach, RevokeReason};
-    use claviger_token::{Secret, Verdict};
+    use claviger_core::{By, Grantor, IssuingContext, NewClientSecret, Reach, RevokeReason};
+    use claviger_token::{PermissionSet, Secret, Verdict};
 
     use super::*;
     use crate::app::tests::app;
@@ -386,6 +421,48 @@ mod tests {
         app.keep(opaque.hash, &stale);
 
         assert_eq!(verdict(&app, &made.api_key).await.code(), "revoked");
+    }
+
+    #[tokio::test]
+    async fn a_client_secret_proves_a_client_and_is_no_bearer_credential() {
+        let (app, _directory) = app().await;
+        let (made, by) = (app.bootstrap(true).await.unwrap(), By::operator());
+        let mut tx = app.store.begin(&by).await.unwrap();
+        let key = tx.within(Reach::Instance).credential(made.api_key_id).await.unwrap().unwrap();
+        let organization = tx.within(Reach::Instance).organization(key.organization).await.unwrap().unwrap();
+        let held = PermissionSet::default();
+        let context = IssuingContext {
+            organization: &organization,
+            principal: key.principal,
+            held: &held,
+            held_everywhere: &held,
+            declared: &held,
+            grantor: Grantor::Operator,
+            governs: true,
+            brand: &app.config.brand,
+        };
+        let new = NewClientSecret { name: "ci".to_owned(), expires_at: None };
+        let issued = new.issue(&context, 0, "operator".to_owned(), app.now(), &mut app.rng()).unwrap();
+        tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await.unwrap();
+        tx.commit(issued.event, app.now(), &mut app.rng()).await.unwrap();
+
+        let (id, secret) = (issued.credential.id, issued.secret);
+        for _ in 0..2 {
+            let client = app.look_up_client_secret(secret.expose()).await.unwrap();
+            let found = client.found().unwrap();
+            assert_eq!((found.credential.id, found.principal.id), (id, key.principal));
+            // What is in memory by then is in memory for clients only.
+            assert_eq!(verdict(&app, &secret).await.code(), "unknown");
+            assert!(app.look_up(secret.expose()).await.unwrap().entry.is_none());
+        }
+        let other = app.look_up_client_secret(made.api_key.expose()).await.unwrap();
+        assert_eq!((other.presented, other.found().is_none()), (Presented::WellFormed, true));
+        assert_eq!(verdict(&app, &made.api_key).await, Verdict::Valid);
+        assert_eq!(app.look_up_client_secret("clv_cs_x").await.unwrap().presented, Presented::Malformed);
+
+        revoke(&app, id).await;
+        let ended = app.look_up_client_secret(secret.expose()).await.unwrap();
+        assert!(ended.found().unwrap().credential.revoked);
     }
 
     #[tokio::test]

@@ -303,7 +303,8 @@ impl Reply {
         let (status, headers) = (response.status(), response.headers().clone());
         let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null);
         let code = body["url"].as_str().and_then(|url| url.split_once("?code="));
-        if let Some(secret) = body["token"].as_str().or(code.map(|(_, code)| code)) {
+        let shown = body["token"].as_str().or(body["client_secret"].as_str());
+        if let Some(secret) = shown.or(code.map(|(_, code)| code)) {
             app.handed_out.lock().unwrap().push(secret.to_owned());
         }
         Self { status, headers, body }

@@ -63,6 +63,19 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/v1/service-accounts/{id}", "YYPY"),
     ("PATCH", "/v1/service-accounts/{id}", "YYPP"),
     ("DELETE", "/v1/service-accounts/{id}", "YYPP"),
+    ("GET", "/v1/service-accounts/{id}/secrets", "YYPY"),
+    ("POST", "/v1/service-accounts/{id}/secrets", "YYPP"),
+    ("GET", "/v1/service-accounts/{id}/secrets/{secret}", "YYPY"),
+    ("PATCH", "/v1/service-accounts/{id}/secrets/{secret}", "YYPP"),
+    ("DELETE", "/v1/service-accounts/{id}/secrets/{secret}", "YYPP"),
+    ("POST", "/v1/service-accounts/{id}/secrets/{secret}/roll", "YYPP"),
+    ("POST", "/v1/service-accounts/{id}/secrets/{secret}/revoke", "YYPP"),
+    ("GET", "/v1/service-accounts/{id}/public-keys", "YYPY"),
+    ("POST", "/v1/service-accounts/{id}/public-keys", "YYPP"),
+    ("GET", "/v1/service-accounts/{id}/public-keys/{key}", "YYPY"),
+    ("PATCH", "/v1/service-accounts/{id}/public-keys/{key}", "YYPP"),
+    ("DELETE", "/v1/service-accounts/{id}/public-keys/{key}", "YYPP"),
+    ("POST", "/v1/service-accounts/{id}/public-keys/{key}/revoke", "YYPP"),
     ("GET", "/v1/apis", "YYYY"),
     ("POST", "/v1/apis", "YPPP"),
     ("GET", "/v1/apis/{id}", "YYYY"),
@@ -118,6 +131,8 @@ pub(crate) fn nobodys(path: &str) -> String {
     path.replace("{id}", &format!("{prefix}_01h455vb4pex5vsknk084sn02q"))
         .replace("{user}", user)
         .replace("{invitation}", invitation)
+        .replace("{secret}", "csec_01h455vb4pex5vsknk084sn02q")
+        .replace("{key}", "ckey_01h455vb4pex5vsknk084sn02q")
 }
 
 pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
@@ -138,6 +153,9 @@ pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/v1/organizations/{id}/invitations") => Some(json!({ "email": "refused", "roles": [] })),
         ("POST", "/v1/users") | ("PUT", "/v1/users/by-external-id/{id}") => Some(json!({ "email": "refused" })),
         ("POST", "/v1/service-accounts") => Some(json!({ "organization_id": organization, "name": "x" })),
+        ("POST", "/v1/service-accounts/{id}/secrets" | "/v1/service-accounts/{id}/public-keys") => {
+            Some(json!({ "name": "x" }))
+        }
         ("POST", "/v1/apis") => Some(json!({ "identifier": "x", "name": "x", "permissions": [] })),
         ("POST", "/v1/roles") => Some(json!({ "name": "x", "organization_id": organization, "permissions": [] })),
         ("POST", "/v1/signing-keys/rotate") => Some(json!({ "algorithm": "refused after the authorization" })),

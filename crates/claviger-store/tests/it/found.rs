@@ -6,12 +6,12 @@ use claviger_core::{
     Credential, Digest, Organization, Policy, Revocation, RevokeReason, Role, Scope, ServiceAccount, default_ceiling,
 };
 use claviger_store::{FoundSecret, StoreError};
-use claviger_token::{ApiKeyId, Generation, PermissionMask, PersonalAccessTokenId, TypedId as _};
+use claviger_token::{ApiKeyId, ClientAuthMethod, Generation, PermissionMask, PersonalAccessTokenId, TypedId as _};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::{
     db::TestDb,
-    sample::{World, at, digest, direct, full_key, key, networks, of_role, rng, role, secret, set, user},
+    sample::{World, at, client_secret, digest, direct, full_key, key, networks, of_role, rng, role, secret, set, user},
 };
 
 async fn find(db: &TestDb, digest: &Digest) -> FoundSecret {
@@ -121,6 +121,21 @@ on_both_databases! {
         let found = find(db, &world.digest).await;
         assert_eq!(found.principal.permissions, set("a:read d:read e:read"));
         assert_eq!(found.principal.instance_permissions, set("e:read"));
+    }
+
+    async fn a_client_secret_is_found_with_the_way_in_which_its_account_authenticates(db: &TestDb) {
+        let world = World::stored(db).await;
+        let method = Some(ClientAuthMethod::ClientSecretBasic);
+        let account = ServiceAccount { token_endpoint_auth_method: method, ..world.ci };
+        let (secret, digest) = (client_secret(&account, "ci"), digest());
+        db.write(async |tx| {
+            tx.save_service_account(&account).await?;
+            tx.insert_credential(&secret, &digest).await
+        }).await;
+        let found = db.store.find_client_secret(&digest).await.unwrap().unwrap();
+        assert_eq!(format!("{:?}", found.credential), format!("{:?}", secret.facts()));
+        assert_eq!((found.principal.id, found.principal.token_endpoint_auth_method), (account.id.into(), method));
+        assert!(db.store.find_client_secret(&crate::sample::digest()).await.unwrap().is_none());
     }
 
     async fn after_a_roll_both_digests_are_found(db: &TestDb) {

@@ -37,6 +37,7 @@ mod look_alike;
 mod membership;
 mod one_time_code;
 mod organization;
+mod public_key;
 mod quota;
 mod racing;
 mod released;

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
-    AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, Credential, DeclaredPermission, Digest, Email, Event,
-    Granted, Metadata, Name, Organization, Policy, PortalOrigins, Role, Scope, SecretRecord, ServiceAccount, Slug,
-    Touched, User,
+    AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClientKey, Credential, DeclaredPermission, Digest,
+    Email, Event, Granted, Metadata, Name, Organization, Policy, PortalOrigins, Role, Scope, SecretRecord,
+    ServiceAccount, Slug, Touched, User,
 };
 use claviger_token::{
-    ApiId, ApiKeyId, Environment, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, Quota,
-    QuotaPeriod, RateLimit, RoleId, ServiceAccountId, TypedId as _, UserId,
+    ApiId, ApiKeyId, ClientSecretId, Environment, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask,
+    PermissionSet, PublicKeyId, Quota, QuotaPeriod, RateLimit, RoleId, ServiceAccountId, TypedId as _, UserId,
 };
 use jiff::Timestamp;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -104,6 +104,8 @@ pub(crate) fn service_account(organization: &Organization, called: &str) -> Serv
         organization: organization.id,
         name: name(called),
         external_id: None,
+        token_endpoint_auth_method: None,
+        legacy_assertion_audience: false,
         limits: Limits::default(),
         metadata: Metadata::default(),
         disabled_at: None,
@@ -223,7 +225,24 @@ pub(crate) fn key(account: &ServiceAccount, called: &str) -> Credential {
         created_by: "operator".to_owned(),
         deleted_at: None,
         secrets: vec![secret(1)],
+        used_without_secret: None,
     }
+}
+
+/// By which an account proves itself at the token endpoint.
+pub(crate) fn client_secret(account: &ServiceAccount, called: &str) -> Credential {
+    let permissions = PermissionMask::everything();
+    Credential { id: ClientSecretId::generate(later(), &mut rng()).into(), permissions, ..key(account, called) }
+}
+
+/// The same without a secret.
+pub(crate) fn public_key(account: &ServiceAccount, called: &str) -> Credential {
+    let id = PublicKeyId::generate(later(), &mut rng()).into();
+    Credential { id, secrets: Vec::new(), ..client_secret(account, called) }
+}
+
+pub(crate) fn client_key(stored: &str) -> ClientKey {
+    ClientKey::from_text(stored).unwrap()
 }
 
 /// One with every field set that a new key may have.

@@ -2,7 +2,7 @@
 
 use claviger_core::{Reach, RevokeReason, Scope, ServiceAccount};
 use claviger_store::{AuditFilter, StoreError};
-use claviger_token::CredentialId;
+use claviger_token::{ClientAuthMethod, CredentialId};
 
 use crate::{
     db::{all, walk},
@@ -14,7 +14,9 @@ on_both_databases! {
         let world = World::stored(db).await;
         assert_eq!(db.view().service_account(world.ci.id).await.unwrap().as_ref(), Some(&world.ci));
         let full = ServiceAccount {
-            external_id: Some("42".to_owned()), limits: limits(), metadata: metadata(), ..service_account(&world.acme, "full")
+            external_id: Some("42".to_owned()), limits: limits(), metadata: metadata(),
+            token_endpoint_auth_method: Some(ClientAuthMethod::PrivateKeyJwt), legacy_assertion_audience: true,
+            ..service_account(&world.acme, "full")
         };
         db.write(async |tx| tx.insert_service_account(&full).await).await;
         assert_eq!(db.view().service_account(full.id).await.unwrap().as_ref(), Some(&full));
@@ -22,6 +24,7 @@ on_both_databases! {
         let now_bare = ServiceAccount { id: full.id, created_at: full.created_at, ..service_account(&world.acme, "bare") };
         let now_full = ServiceAccount {
             name: name("other"), external_id: Some("43".to_owned()), limits: limits(), metadata: metadata(), disabled_at: Some(at(5)),
+            token_endpoint_auth_method: Some(ClientAuthMethod::ClientSecretPost), legacy_assertion_audience: true,
             ..world.ci
         };
         for changed in [now_bare, now_full] {

@@ -175,6 +175,59 @@ fn rights_are_given_and_taken() {
 }
 
 #[test]
+fn a_client_gets_a_secret_and_a_key() {
+    let operator = Operator::new();
+    let create = "service-account create --organization default --name signs --token-endpoint-auth-method";
+    let account = operator.id(&format!("{create} private_key_jwt --legacy-assertion-audience"), &[]);
+    let shown = operator.ok(&format!("service-account show {account}"), &[]);
+    assert!(shown.stdout.contains("private_key_jwt"), "{shown:?}");
+    operator.ok(&format!("service-account update {account} --no-token-endpoint-auth-method"), &[]);
+    operator.ok(&format!("service-account update {account} --legacy-assertion-audience=false"), &[]);
+    let shown = operator.ok(&format!("service-account show {account} --output=json"), &[]).json();
+    assert!(shown["token_endpoint_auth_method"].is_null() && shown["legacy_assertion_audience"] == false, "{shown}");
+
+    // A secret.
+    let made = operator.ok(&format!("service-account secret create {account} --name production --expires-in 90d"), &[]);
+    let first = made.stdout.trim();
+    assert!(first.starts_with("clv_cs_") && made.stdout.lines().count() == 1, "{made:?}");
+    assert!(made.stderr.contains(&account) && !made.stderr.contains(first), "{made:?}");
+    assert_eq!(operator.code(first), "unknown", "it is no bearer credential");
+    let list = operator.ok(&format!("service-account secret list {account}"), &[]);
+    let line = list.stdout.lines().find(|line| line.contains("production")).unwrap();
+    let id = line.split_whitespace().next().unwrap();
+    assert!(line.contains(&first["clv_cs_".len()..][..4]), "{line}");
+    operator.ok(&format!("service-account secret update {account} {id} --no-expiry --name renamed"), &[]);
+    let second = operator.ok(&format!("service-account secret roll {account} {id} --overlap 1h"), &[]).stdout;
+    let shown = operator.ok(&format!("service-account secret show {account} {id}"), &[]);
+    assert!(shown.stdout.contains("renamed") && shown.stdout.contains("retiring"), "{shown:?}");
+    let revoked = operator.ok(&format!("service-account secret revoke {account} {id} --reason compromised"), &[]);
+    assert!(revoked.stdout.contains("compromised"), "{revoked:?}");
+    operator.ok(&format!("service-account secret delete {account} {id}"), &[]);
+    operator.instance.assert_nowhere(&[first, second.trim()]);
+
+    // Keys.
+    let (public, private) = (operator.instance.path().join("public.jwk"), operator.instance.path().join("private.jwk"));
+    let jwk = r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+    std::fs::write(&public, format!("{{{jwk}}}\n")).unwrap();
+    std::fs::write(&private, format!(r#"{{{jwk},"d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}}"#)).unwrap();
+    let add = format!("service-account key add {account} --name signs");
+    let refused =
+        operator.run(&[add.split(' ').collect::<Vec<_>>(), vec!["--jwk", private.to_str().unwrap()]].concat());
+    assert!(refused.code == Some(1) && refused.stderr.contains("secret part"), "{refused:?}");
+    let key = operator.id(&add, &["--jwk", public.to_str().unwrap()]);
+    operator.ok(&format!("{add} --jwks-uri https://client.test/jwks"), &[]);
+    let list = operator.ok(&format!("service-account key list {account}"), &[]);
+    for expected in [key.as_str(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "https://client.test/jwks"] {
+        assert!(list.stdout.contains(expected), "{list:?}");
+    }
+    operator.ok(&format!("service-account key update {account} {key} --disable"), &[]);
+    let shown = operator.ok(&format!("service-account key show {account} {key}"), &[]);
+    assert!(shown.stdout.contains("disabled") && shown.stdout.contains("Ed25519"), "{shown:?}");
+    operator.ok(&format!("service-account key revoke {account} {key}"), &[]);
+    operator.ok(&format!("service-account key delete {account} {key}"), &[]);
+}
+
+#[test]
 fn wrong_usage_exits_2_and_asks_nobody() {
     let instance = Instance::new();
     for arguments in [
@@ -196,6 +249,9 @@ fn wrong_usage_exits_2_and_asks_nobody() {
         &["usage", "--watch"],
         &["verify", "x", "--cost=-1"],
         &["token", "update"],
+        &["service-account", "secret", "update", "sa_1", "csec_1"],
+        &["service-account", "key", "add", "sa_1", "--name=x"],
+        &["service-account", "key", "add", "sa_1", "--name=x", "--jwk=a", "--jwks-uri=b"],
     ] {
         // Nobody listens there.
         let done = instance.run(&[arguments, &["--url=http://127.0.0.1:1"]].concat());

@@ -1,0 +1,109 @@
+//! What `claviger service-account secret` and `… key` share: which one is meant, what can be changed, and how one is shown.
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::{
+    body::{Body, Expiry, Switch},
+    failure::Failure,
+    noun::{Paging, or, short},
+};
+
+/// Those of one service account
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// sa_…
+    pub(crate) account: String,
+    #[command(flatten)]
+    pub(crate) paging: Paging,
+}
+
+/// One of a service account
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// sa_…
+    pub(crate) account: String,
+    /// csec_… or ckey_…
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    pub(crate) one: One,
+    /// New name
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    expiry: Expiry,
+    /// No end
+    #[arg(long, conflicts_with_all = ["expires_at", "expires_in"])]
+    no_expiry: bool,
+    #[command(flatten)]
+    switch: Switch,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) one: One,
+    /// unspecified, superseded, compromised, owner_left, policy or unused
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+/// What the tables need of one.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Members {
+    id: String,
+    client_id: String,
+    organization_id: String,
+    name: String,
+    status: String,
+    expires_at: Option<String>,
+    revoked_at: Option<String>,
+    revoke_reason: Option<String>,
+    last_used_at: Option<String>,
+    created_at: String,
+    created_by: String,
+}
+
+impl Update {
+    pub(crate) fn body(self) -> Result<(One, Json), Failure> {
+        let body = Body::new()
+            .with("name", self.name)
+            .with("expires_at", self.expiry.at()?)
+            .without("expires_at", self.no_expiry)
+            .with("disabled", self.switch.disabled());
+        Ok((self.one, body.changes()?))
+    }
+}
+
+impl Revoke {
+    pub(crate) fn body(self) -> (One, Json) {
+        (self.one, Body::new().with("reason", self.reason).json())
+    }
+}
+
+impl Members {
+    /// A line of a list; `by` is how one recognizes it.
+    pub(crate) fn row(self, by: String) -> Vec<String> {
+        let never = |at: Option<String>| at.map_or_else(|| "never".to_owned(), |at| short(&at));
+        vec![self.id, self.name, self.status, by, never(self.expires_at), never(self.last_used_at)]
+    }
+
+    pub(crate) fn details(self) -> Vec<(&'static str, String)> {
+        let end = self.revoked_at.map(|at| format!(" {at} ({})", or(self.revoke_reason, "unspecified")));
+        vec![
+            ("id", self.id),
+            ("client id", self.client_id),
+            ("name", self.name),
+            ("status", self.status + &end.unwrap_or_default()),
+            ("organization", self.organization_id),
+            ("expires", or(self.expires_at, "never")),
+            ("last used", or(self.last_used_at, "never")),
+            ("created", format!("{} by {}", self.created_at, self.created_by)),
+        ]
+    }
+}

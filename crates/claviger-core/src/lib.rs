@@ -12,7 +12,6 @@ mod assignment;
 mod audit;
 mod authenticators;
 mod builtin;
-mod client_assertion;
 mod client_credential;
 mod client_key;
 mod client_secret;
@@ -62,7 +61,6 @@ pub use assignment::{Assignment, Granted, NewAssignment, Scope, ScopeName, names
 pub use audit::{Action, Chain, ChainKey, ChainLink, Event, Touched};
 pub use authenticators::{Authenticators, PasswordChange, Totp};
 pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, default_ceiling, permission};
-pub use client_assertion::{AssertionError, ClientAssertion, ExpectedAudience};
 pub use client_credential::ClientCredentialChanges;
 pub use client_key::{ClientKey, NoClientKey};
 pub use client_secret::NewClientSecret;

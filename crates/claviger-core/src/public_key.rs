@@ -46,11 +46,11 @@ pub struct RegisteredKey {
 }
 
 impl NewPublicKey {
-    /// The key that is asked for. `living` are those that its service account has.
+    /// The key that is asked for. `existing` are those of its service account that were not revoked.
     pub fn register(
         self,
         context: &IssuingContext<'_>,
-        living: &[ClientKey],
+        existing: &[(Credential, ClientKey)],
         created_by: String,
         now: Timestamp,
         rng: &mut dyn CryptoRng,
@@ -60,10 +60,11 @@ impl NewPublicKey {
         let key = self.key(&mut errors);
         let credential = Asked::of_client(id, &self.name, self.expires_at).record(context, created_by, now, errors)?;
         let Some(key) = key else { return Err(Rejection::Invalid(Vec::new())) };
-        must_be_few(id, i64::try_from(living.len()).unwrap_or(i64::MAX))?;
-        // Of one that is there twice, revoking the one would leave the other.
-        if living.iter().any(|other| other.to_string() == key.to_string()) {
-            let message = "the service account has this key already, and it lives; revoke that one first, or use it";
+        let living = existing.iter().filter(|(one, _)| one.expires_at.is_none_or(|end| end > now)).count();
+        must_be_few(id, i64::try_from(living).unwrap_or(i64::MAX))?;
+        // Of one that is there twice, revoking the one would leave the other. One that is over may be given a new end.
+        if existing.iter().any(|(_, other)| other.to_string() == key.to_string()) {
+            let message = "the service account has this key already; use that one, or revoke it first";
             return Err(Rejection::conflict("key_exists", message));
         }
         let mut details = credential.told();
@@ -106,10 +107,10 @@ mod tests {
 
     const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
-    fn register(world: &World, body: &str, living: &[ClientKey]) -> Result<RegisteredKey, Rejection> {
+    fn register(world: &World, body: &str, existing: &[(Credential, ClientKey)]) -> Result<RegisteredKey, Rejection> {
         let new: NewPublicKey = serde_json::from_str(body).unwrap();
         let context = world.asked_by(Grantor::Operator);
-        new.register(&context, living, "operator".to_owned(), now(), &mut rng())
+        new.register(&context, existing, "operator".to_owned(), now(), &mut rng())
     }
 
     fn of_jwk(jwk: &str) -> String {
@@ -198,17 +199,23 @@ mod tests {
     #[test]
     fn an_account_has_few_and_each_once() {
         let mut world = World::new();
-        let key = |number: usize| ClientKey::at(&format!("https://client.test/{number}")).unwrap();
-        let living: Vec<ClientKey> = (0..20).map(key).collect();
-        let check = |living: &[ClientKey], body: &str, expected: &str| {
-            assert_eq!(said(&register(&world, body, living)), expected);
+        let key = |number: usize| {
+            let made = register(&World::new(), &of_uri(&format!("https://client.test/{number}")), &[]).unwrap();
+            (made.credential, made.key)
         };
-        check(&living[..19], &of_jwk(ED25519), "ok");
-        check(&living, &of_jwk(ED25519), "conflict too_many");
-        check(&living[..2], &of_uri("https://client.test/1"), "conflict key_exists");
-        let same = register(&world, &of_jwk(ED25519), &[]).unwrap().key;
+        let mut existing: Vec<_> = (0..20).map(key).collect();
+        let check = |existing: &[(Credential, ClientKey)], body: &str, expected: &str| {
+            assert_eq!(said(&register(&world, body, existing)), expected);
+        };
+        check(&existing[..19], &of_jwk(ED25519), "ok");
+        check(&existing, &of_jwk(ED25519), "conflict too_many");
+        check(&existing[..2], &of_uri("https://client.test/1"), "conflict key_exists");
+        existing[1].0.expires_at = Some(now());
+        check(&existing, &of_jwk(ED25519), "ok");
+        check(&existing, &of_uri("https://client.test/1"), "conflict key_exists");
+        let RegisteredKey { credential, key, .. } = register(&world, &of_jwk(ED25519), &[]).unwrap();
         let named = ED25519.replace('}', r#","kid":"another name"}"#);
-        check(&[same], &of_jwk(&named), "conflict key_exists");
+        check(&[(credential, key)], &of_jwk(&named), "conflict key_exists");
         world.organization.policy = Policy { allowed_kinds: Some(vec![Kind::ClientSecret]), ..Policy::default() };
         assert_eq!(said(&register(&world, &of_jwk(ED25519), &[])), "conflict kind_not_allowed");
     }

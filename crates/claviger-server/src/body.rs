@@ -122,6 +122,9 @@ fn again(request: &IdempotencyKey, kept: Remembered) -> Response {
 
 const JSON: &str = "application/json";
 
+/// What browsers and OAuth clients send.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
 /// The body, if it is of this media type, small, and there soon.
 pub(crate) async fn read(request: Request, media_type: &str) -> Result<Bytes, RequestError> {
     let sort = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -67,6 +67,7 @@ permitted! {
     ReadSigningKeys = SIGNING_KEYS_READ,
     WriteSigningKeys = SIGNING_KEYS_WRITE,
     Verify = VERIFY,
+    Introspect = INTROSPECT,
 }
 
 /// A caller who holds `P`, and how far it reaches.

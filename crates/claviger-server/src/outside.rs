@@ -24,7 +24,7 @@ pub(crate) struct Outside {
     client: reqwest::Client,
     most_bytes: usize,
     /// Who may be asked, if not everybody.
-    reach: Option<Reach>,
+    destinations: Option<Destinations>,
 }
 
 /// Why there is no answer.
@@ -45,16 +45,17 @@ pub(crate) enum OutsideError {
 impl Outside {
     /// For services that the operator names, wherever they are.
     pub(crate) fn new() -> Self {
-        Self { client: built(bounded(PATIENCE)), most_bytes: MOST_BYTES, reach: None }
+        Self { client: built(bounded(PATIENCE)), most_bytes: MOST_BYTES, destinations: None }
     }
 
     /// For services that customers name: on the public internet, and in `networks`. What a name means is asked once for each
     /// connection, and the connection goes where the answer was found to be admitted: a name that changes leads nowhere else.
     pub(crate) fn for_customers(networks: Option<NetworkSet>) -> Self {
-        let reach = Reach(Arc::new(networks));
+        let destinations = Destinations(Arc::new(networks));
         // A proxy would look up names by itself, and nothing kept would be asked about twice.
-        let client = bounded(PATIENCE_WITH_CUSTOMERS).no_proxy().pool_max_idle_per_host(0).dns_resolver(reach.clone());
-        Self { client: built(client), most_bytes: MOST_BYTES_OF_CUSTOMERS, reach: Some(reach) }
+        let client =
+            bounded(PATIENCE_WITH_CUSTOMERS).no_proxy().pool_max_idle_per_host(0).dns_resolver(destinations.clone());
+        Self { client: built(client), most_bytes: MOST_BYTES_OF_CUSTOMERS, destinations: Some(destinations) }
     }
 
     pub(crate) async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, OutsideError> {
@@ -62,11 +63,11 @@ impl Outside {
         if !is_safe(request.url()) {
             return Err(OutsideError::Unsafe(request.url().clone()));
         }
-        if self.reach.as_ref().is_some_and(|reach| !reach.admits(request.url())) {
+        if self.destinations.as_ref().is_some_and(|destinations| !destinations.admits(request.url())) {
             return Err(OutsideError::OutOfReach);
         }
         // An address of a customer's is the caller's to tell: its query may be a secret.
-        let plain = |error: reqwest::Error| if self.reach.is_some() { error.without_url() } else { error };
+        let plain = |error: reqwest::Error| if self.destinations.is_some() { error.without_url() } else { error };
         let mut answer = self.client.execute(request).await.map_err(plain)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(plain)? {
@@ -128,9 +129,9 @@ fn is_this_machine(name: &str) -> bool {
 
 /// The public internet, and these networks.
 #[derive(Clone)]
-struct Reach(Arc<Option<NetworkSet>>);
+struct Destinations(Arc<Option<NetworkSet>>);
 
-impl Reach {
+impl Destinations {
     /// Whether an address may be asked, as far as it says where it is. What a name means is looked up later.
     fn admits(&self, url: &Url) -> bool {
         const HTTPS: u16 = 443;
@@ -156,12 +157,12 @@ impl Reach {
     }
 }
 
-impl Resolve for Reach {
+impl Resolve for Destinations {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.clone();
+        let destinations = self.clone();
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let admitted = reach.admitted(name.as_str(), found);
+            let admitted = destinations.admitted(name.as_str(), found);
             if admitted.is_empty() {
                 return Err(OutsideError::OutOfReach.into());
             }
@@ -254,7 +255,7 @@ mod tests {
             let refused = outside.ask(get(url.as_str())).await;
             assert!(matches!(refused, Err(OutsideError::OutOfReach)), "{url}: {refused:?}");
         }
-        let admits = |url: &str| outside.reach.as_ref().unwrap().admits(&url.parse().unwrap());
+        let admits = |url: &str| outside.destinations.as_ref().unwrap().admits(&url.parse().unwrap());
         assert!(admits("https://1.1.1.1/") && admits("https://keys.example:8443/jwks?x=y"));
     }
 
@@ -272,11 +273,11 @@ mod tests {
 
     #[test]
     fn s09_of_what_a_name_means_only_what_is_admitted_is_asked() {
-        let check = |reach: &[&str], name: &str, found: &[&str], expected: &[&str]| {
+        let check = |destinations: &[&str], name: &str, found: &[&str], expected: &[&str]| {
             let at = |addresses: &[&str]| -> Vec<SocketAddr> {
                 addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0)).collect()
             };
-            let admitted = Reach(Arc::new(networks(reach))).admitted(name, at(found).into_iter());
+            let admitted = Destinations(Arc::new(networks(destinations))).admitted(name, at(found).into_iter());
             assert_eq!(admitted, at(expected), "{name} {found:?}");
         };
         check(

@@ -39,6 +39,7 @@ pub(crate) struct Throttle {
     returns: Buckets<IpAddr>,
     returned: Buckets<[u8; 32]>,
     failures_told: Buckets<Account>,
+    client_failures: Buckets<IpAddr>,
 }
 
 /// Somebody tries to prove who they are.
@@ -68,6 +69,7 @@ impl Default for Throttle {
             // Longer than a way to a provider and back may take.
             returned: Buckets::new(1, 15 * MINUTE),
             failures_told: Buckets::new(1, MINUTE),
+            client_failures: Buckets::new(60, MINUTE),
         }
     }
 }
@@ -114,6 +116,12 @@ impl Throttle {
     /// Whether nobody has come back with this yet.
     pub(crate) fn is_first_return(&self, departure: [u8; 32], now: Timestamp) -> bool {
         self.returned.spend(departure, now).is_ok()
+    }
+
+    /// Counts an OAuth client that did not prove who it is, or tells how long to wait. Asked after the proof was looked at: a
+    /// secret of 190 bits needs no protection from guessing, and whoever has it is never kept out.
+    pub(crate) fn client_failed(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
+        address.map(network).map_or(Ok(()), |network| self.client_failures.spend(network, now))
     }
 
     /// Whether a failure is to be told, for each account once a minute.

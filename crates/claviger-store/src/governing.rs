@@ -14,13 +14,14 @@ use crate::{
 
 impl View<'_> {
     /// How many live credentials of a principal have a secret that works and that somebody else saw who does not reach the instance,
-    /// be it that they made the credential or that they rolled it.
+    /// be it that they made the credential or that they rolled it. Whoever registered a public key may have its private half.
     pub async fn credentials_seen_from_below(
         &mut self,
         principal: PrincipalId,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        let query = sql("SELECT COUNT(DISTINCT k.id) AS number FROM credential k JOIN secret s ON s.credential = k.id
+        let query =
+            sql("SELECT COUNT(DISTINCT k.id) AS number FROM credential k LEFT JOIN secret s ON s.credential = k.id
                          WHERE k.principal = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
                            AND (s.ends_at IS NULL OR s.ends_at > $2)
                            AND COALESCE(s.created_by, k.created_by) NOT IN ($1, 'operator', 'system')

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use claviger_token::Secret;
 use reqwest::{
     Method, StatusCode,
-    blocking::{Client, Response},
+    blocking::{Client, RequestBuilder, Response},
     header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
     redirect::Policy,
 };
@@ -49,6 +49,13 @@ struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     permission: Option<String>,
+}
+
+/// An error of an OAuth endpoint (RFC 6749, section 5.2).
+#[derive(Debug, Deserialize)]
+struct OAuthRefusal {
+    error: String,
+    error_description: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,6 +118,30 @@ impl Service {
         self.call(Method::DELETE, path, &[], None).map(drop)
     }
 
+    /// A form for an OAuth endpoint, from a client, or else with one's own credential.
+    pub(crate) fn form(
+        &self,
+        path: &[&str],
+        client: Option<(&str, &Secret)>,
+        fields: &[(&str, &str)],
+    ) -> Result<String, Failure> {
+        let request = self.client.request(Method::POST, self.url(path)).form(fields);
+        let request = match (client, &self.token) {
+            (Some((id, secret)), _) => request.basic_auth(id, Some(secret.expose())),
+            (None, Some(token)) => request.bearer_auth(token.expose()),
+            (None, None) => request,
+        };
+        self.answered(request)
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
     fn call(
         &self,
         method: Method,
@@ -118,10 +149,7 @@ impl Service {
         query: &[(&str, &str)],
         body: Option<&Json>,
     ) -> Result<String, Failure> {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().push("v1").extend(path);
-        }
+        let mut url = self.url(&[&["v1"], path].concat());
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -132,6 +160,10 @@ impl Service {
         if let Some(body) = body {
             request = request.json(body);
         }
+        self.answered(request)
+    }
+
+    fn answered(&self, request: RequestBuilder) -> Result<String, Failure> {
         let response = request.send().map_err(|error| self.unreachable(error))?;
         let status = response.status();
         if status.is_success() {
@@ -164,6 +196,14 @@ impl Service {
             return Failure::new(line);
         }
         let body = response.text().unwrap_or_default();
+        if let Ok(OAuthRefusal { error, error_description }) = serde_json::from_str(&body) {
+            let line = format!("{} ({} {})", printable(&error_description), status.as_u16(), printable(&error));
+            let failure = Failure::new(line);
+            return match retry {
+                Some(seconds) => failure.and(format!("try again in {seconds}s")),
+                None => failure,
+            };
+        }
         if !sort.starts_with("application/problem+json") {
             let start: String = printable(&body).chars().take(200).collect();
             return Failure::new(format!("{} answered {status}, and not as Claviger does: {start}", self.base));

@@ -3,6 +3,7 @@
 //! Operators' commands read the settings (`settings.rs`) and open the database (`open.rs`); users' commands know
 //! neither, only the address of a service and a credential (`client.rs`).
 
+mod access_token;
 mod api;
 mod api_key;
 mod assignment;
@@ -84,6 +85,7 @@ enum Command {
     /// Ask whether a credential is valid
     Verify(verify::Verify),
     Explain(explain::Explain),
+    Introspect(access_token::Introspect),
     Usage(usage::Usage),
     /// List what happened, and prove the trail
     #[command(subcommand)]
@@ -112,6 +114,7 @@ fn main() -> ExitCode {
         Command::PortalSession(command) => portal_session::run(command),
         Command::Verify(command) => verify::run(command),
         Command::Explain(command) => explain::run(command),
+        Command::Introspect(command) => access_token::introspect(command),
         Command::Usage(command) => usage::run(command),
         Command::Audit(audit::Audit::List(command)) => audit::list(command),
         Command::Audit(audit::Audit::Verify(command)) => on_runtime(audit::verify(command)),

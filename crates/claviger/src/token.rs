@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
+    access_token::{self, Exchange, Wanted},
     body::Body,
     client::{Output, Remote, Service},
     credential::{Changes, Common, Credential, Overlap, issued},
@@ -70,6 +71,10 @@ enum Command {
         #[arg(long, requires = "id")]
         reason: Option<String>,
     },
+    /// Get an access token for a client's own rights; it goes to stdout
+    Request(Wanted),
+    /// Exchange a credential for an access token of one API that is worth no more; it goes to stdout
+    Exchange(Exchange),
     /// End one and take it out of the lists
     Delete {
         /// pat_…
@@ -171,6 +176,8 @@ pub(crate) fn run(Token { remote, command }: Token) -> Result<ExitCode, Failure>
             service.delete(&["token"])?;
             output::note("Revoked: CLAVIGER_TOKEN holds nothing that counts any more.");
         }
+        Command::Request(wanted) => access_token::request(&service, &wanted)?,
+        Command::Exchange(exchange) => access_token::exchange(&service, exchange)?,
         Command::Delete { id } => noun::delete::<Pat>(&service, &id, "Its secrets are refused from now on.")?,
     }
     Ok(ExitCode::SUCCESS)

@@ -3,12 +3,14 @@
 
 mod access_token;
 mod client;
+mod client_assertion;
 mod error;
 mod exchange;
 mod parameters;
 mod target;
 
 pub use access_token::{Lifetime, claims};
+pub use client_assertion::{AssertionError, ClientAssertion, ExpectedAudience};
 pub use client::{CLIENT_ASSERTION_TYPE, PresentedClient};
 pub use error::{OAuthError, OAuthErrorCode};
 pub use exchange::{ExchangeRequest, TOKEN_EXCHANGE, TokenType, acting, no_subject};

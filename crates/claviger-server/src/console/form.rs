@@ -15,8 +15,6 @@ use crate::{
     session::{Session, is_token},
 };
 
-const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
-
 /// What a form says. What is absent is empty, and of what is there twice the first counts.
 pub(crate) struct Fields(Vec<(String, Zeroizing<String>)>);
 
@@ -118,7 +116,7 @@ async fn fields(request: Request, app: &App) -> Result<Fields, Trouble> {
     if !origin::is_from_here(request.headers(), &app.config) {
         return Err(Trouble::Form);
     }
-    Ok(Fields::read(&body::read(request, MEDIA_TYPE).await?))
+    Ok(Fields::read(&body::read(request, body::FORM).await?))
 }
 
 #[cfg(test)]

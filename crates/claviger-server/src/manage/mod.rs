@@ -26,6 +26,8 @@ pub(crate) mod token;
 pub(crate) mod usage;
 pub(crate) mod user;
 
+pub(crate) use credential::in_the_clear;
+
 use claviger_core::{Reach, Rejection};
 use claviger_store::{Tx, View};
 use claviger_token::{PrincipalId, RateLimit};

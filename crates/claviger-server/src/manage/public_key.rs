@@ -1,9 +1,7 @@
 //! `/v1/service-accounts/{id}/public-keys`: with what the assertions of a service account are proved, as an OAuth client.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{
-    ClientCredentialChanges, ClientKey, Credential, CredentialStatus, Kind, NewPublicKey, RegisteredKey,
-};
+use claviger_core::{ClientCredentialChanges, ClientKey, Credential, Kind, NewPublicKey, RegisteredKey};
 use claviger_token::{CredentialId, PublicKeyId, ServiceAccountId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -88,12 +86,10 @@ pub(crate) async fn create(
     let mut tx = app.store.begin(authority.by).await?;
     let world = World::of_account(&mut tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
     let now = app.now();
-    let keys = tx.within(authority.reach).client_keys(account).await?.into_iter();
-    let living: Vec<_> =
-        keys.filter(|(one, _)| one.status(now) != CredentialStatus::Expired).map(|(_, key)| key).collect();
+    let existing = tx.within(authority.reach).client_keys(account).await?;
     let context = world.context(&app, &authority);
     let RegisteredKey { credential, key, event } =
-        body.register(&context, &living, authority.by.actor.id(), now, &mut app.rng())?;
+        body.register(&context, &existing, authority.by.actor.id(), now, &mut app.rng())?;
     tx.insert_public_key(&credential, &key).await?;
     let location = format!("/v1/service-accounts/{account}/public-keys/{}", credential.id);
     let body = PublicKeyView::new(&credential, &key, now);

@@ -54,7 +54,7 @@ impl Route {
             (Listener::Public, "/openapi.json") => Self::Documentation,
             (Listener::Public, path) if path.starts_with("/docs") => Self::Documentation,
             (Listener::Public, path) if path.starts_with("/v1/") => Self::Management,
-            (Listener::Public, path) if path.starts_with("/.well-known/") => Self::OAuth,
+            (Listener::Public, path) if path.starts_with("/.well-known/") || path.starts_with("/oauth/") => Self::OAuth,
             (Listener::Public, path) if is_page(path) => Self::Console,
             (Listener::Public | Listener::Internal, _) => Self::Other,
         }

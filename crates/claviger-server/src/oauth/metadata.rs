@@ -10,10 +10,11 @@ use axum::{
     response::Response,
 };
 use claviger_core::PERMISSIONS;
+use claviger_token::{ClientAuthMethod, SigningAlgorithm};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{KEYS, RESOURCE, document};
+use super::{KEYS, RESOURCE, TOKEN, document, introspect, token::GRANTS};
 use crate::{
     app::{App, Config},
     origin,
@@ -25,30 +26,54 @@ pub(crate) struct ServerMetadata {
     /// `iss` of every token; the instance's `public_url`.
     #[schema(example = "https://keys.acme.test")]
     issuer: String,
+    /// Where clients get tokens.
+    token_endpoint: String,
+    /// Where a token is told what it is worth.
+    introspection_endpoint: String,
+    /// Where a client ends a token.
+    revocation_endpoint: String,
     /// Where its public keys are.
     jwks_uri: String,
     /// None: there is no authorization endpoint. RFC 8414 wants the member all the same.
     #[schema(value_type = Vec<String>)]
     response_types_supported: &'static [&'static str],
-    /// Listed though it is empty, because leaving it out would promise two grants.
+    /// How a token is got.
     #[schema(value_type = Vec<String>)]
     grant_types_supported: &'static [&'static str],
-    /// Listed though it is empty, because leaving it out would promise `client_secret_basic`.
-    #[schema(value_type = Vec<String>)]
-    token_endpoint_auth_methods_supported: &'static [&'static str],
+    /// How a client proves who it is.
+    token_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
+    /// What may sign an assertion of a client.
+    token_endpoint_auth_signing_alg_values_supported: [SigningAlgorithm; 3],
+    /// The same for introspection; a caller with `claviger:introspect` needs no client.
+    introspection_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
+    introspection_endpoint_auth_signing_alg_values_supported: [SigningAlgorithm; 3],
+    /// What signs the answers of introspection (RFC 9701, section 7).
+    introspection_signing_alg_values_supported: [SigningAlgorithm; 1],
+    /// The same for revocation.
+    revocation_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
+    revocation_endpoint_auth_signing_alg_values_supported: [SigningAlgorithm; 3],
     /// Where people read about it.
     service_documentation: String,
 }
 
 impl ServerMetadata {
     fn of(config: &Config) -> Self {
-        let url = &config.public_url;
+        let (url, methods, algorithms) = (&config.public_url, ClientAuthMethod::ALL, SigningAlgorithm::ALL);
         Self {
             issuer: url.clone(),
+            token_endpoint: format!("{url}{TOKEN}"),
+            introspection_endpoint: format!("{url}/oauth/introspect"),
+            revocation_endpoint: format!("{url}/oauth/revoke"),
             jwks_uri: format!("{url}{KEYS}"),
             response_types_supported: &[],
-            grant_types_supported: &[],
-            token_endpoint_auth_methods_supported: &[],
+            grant_types_supported: GRANTS,
+            token_endpoint_auth_methods_supported: methods,
+            token_endpoint_auth_signing_alg_values_supported: algorithms,
+            introspection_endpoint_auth_methods_supported: methods,
+            introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+            introspection_signing_alg_values_supported: [introspect::ALGORITHM],
+            revocation_endpoint_auth_methods_supported: methods,
+            revocation_endpoint_auth_signing_alg_values_supported: algorithms,
             service_documentation: format!("{url}/docs/"),
         }
     }

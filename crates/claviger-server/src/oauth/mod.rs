@@ -2,11 +2,18 @@
 //!
 //! All that is here so far is public and the same for everybody. The room must not know a caller.
 
+mod client;
+mod exchange;
+mod introspect;
 mod key_set;
 mod metadata;
 mod remote_keys;
+mod refusal;
+mod request;
+mod revoke;
 mod rotation;
 mod signing_keys;
+mod token;
 
 use axum::{
     Router,
@@ -20,9 +27,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, origin, router::method_not_allowed, session::hex};
 
+pub(crate) use client::Client;
 pub(crate) use metadata::name_resource;
 pub(crate) use remote_keys::RemoteKeys;
 pub use remote_keys::RemoteKeysError;
+pub(crate) use refusal::{NOT_KEPT, NotDone, RefusalView};
+pub(crate) use request::OAuthRequest;
 pub use rotation::RotateError;
 pub(crate) use signing_keys::KeptSigningKeys;
 pub use signing_keys::{KeySet, Signer, SigningKeys};
@@ -35,7 +45,15 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(metadata::of_server_for_openid))
         .routes(routes!(metadata::of_resource))
         .split_for_parts();
-    OpenApiRouter::with_openapi(document).merge(for_every_page(routes).into())
+    OpenApiRouter::with_openapi(document).merge(for_every_page(routes).into()).merge(endpoints())
+}
+
+/// Where clients and resource servers act. No page of elsewhere may: there is no `Access-Control-Allow-Origin`.
+fn endpoints() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(token::token))
+        .routes(routes!(introspect::introspect))
+        .routes(routes!(revoke::revoke))
 }
 
 /// The same documents where an instance that lives below a path has them: the path stands behind the well-known part
@@ -59,6 +77,8 @@ pub(crate) fn aliases(app: &App) -> Router<App> {
 const SERVER: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
+/// The token endpoint.
+pub(crate) const TOKEN: &str = "/oauth/token";
 const KEYS: &str = "/.well-known/jwks.json";
 
 /// Any page may read them, for they are the same for everybody; no page can do so in somebody's name.

@@ -44,6 +44,11 @@ impl Catalog {
         permissions.iter().filter_map(|permission| self.declared.get(permission.as_str())).cloned().collect()
     }
 
+    /// All of them.
+    pub(crate) fn apis(&self) -> &[Api] {
+        &self.apis
+    }
+
     fn holds(&self, changes: &Changes, now: Instant) -> bool {
         now.saturating_duration_since(self.read_at) < Changes::ENTRY_LIFE
             && changes.hold_since(self.mark, [Touched::Catalog])
@@ -59,6 +64,12 @@ impl Catalog {
         let mut permissions = served.flat_map(permission_names).peekable();
         permissions.peek()?;
         Some(permissions.collect())
+    }
+
+    /// Whether this principal serves the API of this identifier.
+    pub(crate) fn serves(&self, principal: PrincipalId, identifier: &str) -> bool {
+        let PrincipalId::ServiceAccount(server) = principal else { return false };
+        self.apis.iter().any(|api| api.identifier == identifier && api.resource_servers.contains(&server))
     }
 
     /// Where a credential may also stand in a request to the API that is asked for. Without its name, that is whichever

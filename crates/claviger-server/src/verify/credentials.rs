@@ -13,7 +13,7 @@ use claviger_core::Touched;
 use claviger_store::{Changes, FoundSecret, Mark, StoreError};
 use claviger_token::{
     CredentialFacts, CredentialKind, Found, Opaque, OrganizationFacts, Presented, PrincipalFacts, Rights, RoleId,
-    SecretKind, TokenHash,
+    SecretFacts, SecretKind, TokenHash,
 };
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
@@ -165,6 +165,19 @@ impl Entry {
         Self { roles, meters, signed, ..Self::new(Some(known), mark, parent.read_at) }
     }
 
+    /// Of a key that a client has proved to hold. Only what comes of it is for an API.
+    pub(super) fn of_key(parent: &Parent) -> Self {
+        let (credential, principal, organization) =
+            (parent.credential.clone(), Arc::clone(&parent.principal), Arc::clone(&parent.organization));
+        let rights = Rights::effective(&organization, &principal, &credential.permissions);
+        let secret = Some(SecretFacts { number: 1, ends_at: None });
+        let audiences = Arc::default();
+        let found = Found { secret, token: None, credential, principal, organization, rights, audiences };
+        let (roles, meters) = (Arc::clone(&parent.roles), parent.meters.clone());
+        let known = KnownSecret { found, hint: Box::default() };
+        Self { roles, meters, ..Self::new(Some(known), parent.mark(), parent.read_at) }
+    }
+
     /// The same token after it ended by itself.
     pub(super) fn ended(&self) -> Option<Self> {
         let mut found = self.found()?.clone();
@@ -247,7 +260,6 @@ impl App {
     }
 
     /// The same of a text by which a client says who it is.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the token endpoint, which comes next, asks"))]
     pub(crate) async fn look_up_client_secret(&self, presented: &str) -> Result<LookedUp, StoreError> {
         self.look_up_as(PresentedAs::ClientSecret, presented).await
     }

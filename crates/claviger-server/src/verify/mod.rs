@@ -16,7 +16,8 @@ mod parents;
 mod usage;
 
 pub(crate) use call::{__path_verify_as_caller, verify_as_caller, verify_internal};
-pub(crate) use credentials::{Credentials, Entry};
+pub(crate) use catalog::Catalog;
+pub(crate) use credentials::{Credentials, Entry, LookedUp};
 pub(crate) use explain::{__path_explain, explain};
 pub(crate) use forward_auth::forward_auth;
 pub(crate) use judge::{Judged, Use};

@@ -7,6 +7,7 @@ pub(crate) enum Surface {
     Verify,
     ForwardAuth,
     Management,
+    OAuth,
 }
 
 /// The request that a credential was used for, as far as whoever asks tells.
@@ -24,7 +25,7 @@ pub(crate) struct Occasion<'a> {
 
 impl Surface {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Verify, Self::ForwardAuth, Self::Management];
+    pub(crate) const ALL: [Self; 4] = [Self::Verify, Self::ForwardAuth, Self::Management, Self::OAuth];
 
     /// The word in metrics and in the access log.
     pub(crate) fn as_str(self) -> &'static str {
@@ -32,6 +33,7 @@ impl Surface {
             Self::Verify => "verify",
             Self::ForwardAuth => "forward_auth",
             Self::Management => "management",
+            Self::OAuth => "oauth",
         }
     }
 }

@@ -13,11 +13,11 @@ use std::{
 
 use claviger_core::Touched;
 use claviger_store::{Changes, FoundCredential, Mark, StoreError};
-use claviger_token::{CredentialFacts, CredentialId, OrganizationFacts, PrincipalFacts, RoleId};
+use claviger_token::{CredentialFacts, CredentialId, OrganizationFacts, Presented, PrincipalFacts, RoleId};
 use quick_cache::sync::Cache;
 
 use super::{
-    credentials::{REFRESH_AGE, REFRESH_PAUSE, shared_facts},
+    credentials::{Entry, LookedUp, REFRESH_AGE, REFRESH_PAUSE, shared_facts},
     fills::Fills,
 };
 use crate::{
@@ -58,6 +58,11 @@ impl Parent {
             && changes.hold_since(self.mark, self.depends())
     }
 
+    /// When nothing that it depends on had changed yet.
+    pub(super) fn mark(&self) -> Mark {
+        self.mark
+    }
+
     fn held_at_last(&self, changes: &Changes) -> bool {
         changes.held_at_last(self.mark, self.read_at, self.depends())
     }
@@ -74,6 +79,12 @@ impl Parent {
 }
 
 impl App {
+    /// What is known of a key that a client has proved to hold; it has no secret to find it by.
+    pub(crate) async fn look_up_key(&self, id: CredentialId) -> Result<LookedUp, StoreError> {
+        let entry = self.parent(id).await?.map(|parent| Arc::new(Entry::of_key(&parent)));
+        Ok(LookedUp { presented: Presented::WellFormed, entry })
+    }
+
     /// The credential as it is now: from memory, or in one round trip to the database.
     pub(super) async fn parent(&self, id: CredentialId) -> Result<Option<Arc<Parent>>, StoreError> {
         if let Some(parent) = self.remembered_parent(id) {

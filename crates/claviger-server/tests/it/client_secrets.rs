@@ -114,9 +114,9 @@ on_both_databases! {
             let asked = app.request(Method::GET, app.internal, "/v1/forward-auth").bearer_auth(&made.secret);
             assert_eq!(asked.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
             for route in ["/v1/token", "/v1/service-accounts", &made.path] {
-                as_itself.get(route).await.problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+                as_itself.get(route).await.problem(StatusCode::UNAUTHORIZED, "invalid_token");
             }
-            as_itself.post("/v1/token/roll", json!({})).await.problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+            as_itself.post("/v1/token/roll", json!({})).await.problem(StatusCode::UNAUTHORIZED, "invalid_token");
             let told = app.root().post("/v1/explain", json!({ "credential": made.secret })).await;
             assert_eq!(told.expect(StatusCode::OK)["code"], "unknown");
         }
@@ -190,12 +190,21 @@ on_both_databases! {
         // Who governs one organization makes no secret of an account that reaches them all.
         let admin = app.holder_of("organization-admin", &organization).await;
         let admin = app.client(&admin.token);
-        let own = admin.post(&path(&sibling), json!({ "name": "x" })).await;
-        let own = own.expect(StatusCode::CREATED);
-        let everywhere = json!({ "principal_id": sibling, "permission": "invoices:read", "scope": "instance" });
-        root.post("/v1/assignments", everywhere).await.expect(StatusCode::CREATED);
-        beyond(admin.post(&path(&sibling), json!({ "name": "y" })).await);
-        let roll = format!("{}/{}/roll", path(&sibling), text(&own["id"]));
+        admin.post(&path(&sibling), json!({ "name": "x" })).await.expect(StatusCode::CREATED);
+        let everywhere = |account: &str| json!({ "principal_id": account, "permission": "invoices:read", "scope": "instance" });
+        // Nor does one that somebody made below become one that reaches them all.
+        let key = json!({ "name": "signs", "jwks_uri": "https://client.test/jwks" });
+        let cousin = app.account_in(&organization, &[]).await;
+        let key = admin.post(&format!("/v1/service-accounts/{cousin}/public-keys"), key).await;
+        let key = format!("/v1/service-accounts/{cousin}/public-keys/{}", text(&key.expect(StatusCode::CREATED)["id"]));
+        for account in [&sibling, &cousin] {
+            root.post("/v1/assignments", everywhere(account)).await.problem(StatusCode::CONFLICT, "credentials_of_others");
+        }
+        root.delete(&key).await.expect(StatusCode::NO_CONTENT);
+        root.post("/v1/assignments", everywhere(&cousin)).await.expect(StatusCode::CREATED);
+        beyond(admin.post(&path(&cousin), json!({ "name": "y" })).await);
+        let above = make(app, &cousin, json!({})).await;
+        let roll = format!("{}/roll", above.path);
         admin.post(&roll, json!({})).await.problem(StatusCode::FORBIDDEN, "instance_scope_needed");
     }
 
@@ -259,7 +268,7 @@ on_both_databases! {
         let public = (text(&key["id"]), "public_key".to_owned());
         assert_eq!(listed("kind=client_secret").await, std::slice::from_ref(&secret));
         assert_eq!(listed("kind=public_key").await, std::slice::from_ref(&public));
-        assert_eq!(listed(&format!("principal_id={account}")).await, [public.clone(), secret]);
+        assert_eq!(listed(&format!("principal_id={account}")).await, [secret, public.clone()]);
 
         let hash = claviger_token::Secret::new(made.secret.clone()).hash();
         let hash: String = hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();

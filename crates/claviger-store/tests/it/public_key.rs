@@ -115,6 +115,24 @@ on_both_databases! {
         assert_eq!(touched(Touches::Outliving(Kind::PublicKey, at(1))).await, "key");
     }
 
+    async fn a_key_that_somebody_else_registered_counts_as_seen_by_them(db: &TestDb) {
+        let world = World::stored(db).await;
+        let revocation = Some(Revocation { at: at(1), reason: RevokeReason::Unspecified });
+        let registered_by = |by: String| Credential { created_by: by, ..public_key(&world.ci, "x") };
+        let seen = async || db.view().credentials_seen_from_below(world.ci.id.into(), at(0)).await.unwrap();
+        let add = async |key: &Credential| {
+            db.write(async |tx| tx.insert_public_key(key, &client_key(ADDRESS)).await).await;
+        };
+        add(&registered_by("operator".to_owned())).await;
+        add(&registered_by(world.ci.id.to_string())).await;
+        assert_eq!(seen().await, 0);
+        let theirs = registered_by(world.stranger.id.to_string());
+        add(&theirs).await;
+        assert_eq!(seen().await, 1);
+        db.write(async |tx| tx.save_credential(&Credential { revocation, ..theirs }).await).await;
+        assert_eq!(seen().await, 0);
+    }
+
     async fn a_damaged_key_is_an_error_and_no_key_less(db: &TestDb) {
         let world = World::stored(db).await;
         db.write(async |tx| tx.insert_public_key(&public_key(&world.ci, "x"), &client_key(ADDRESS)).await).await;

@@ -8,6 +8,7 @@ mod server;
 mod access_log;
 mod audit;
 mod bootstrap;
+mod clients;
 mod crash;
 mod dev;
 mod doctor;

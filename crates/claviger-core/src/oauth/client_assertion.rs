@@ -8,7 +8,7 @@ use claviger_token::{Jws, JwsError, ServiceAccountId, Typ, VerifyingKey};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, de, de::IgnoredAny};
 
-use crate::single_use_key;
+use crate::single_use::single_use_key;
 
 /// The longest assertion that is looked at.
 const LONGEST: usize = 16 * 1024;
@@ -60,10 +60,11 @@ pub enum AssertionError {
 }
 
 impl AssertionError {
-    /// What the client may know. Which audience is wanted is no secret, and what clients get wrong most.
+    /// What the client may know, in letters that an `error_description` may have (RFC 6749, section 5.2). Which audience is
+    /// wanted is no secret, and what clients get wrong most.
     pub fn told(self, issuer: &str) -> String {
         match self {
-            Self::Audience => format!("the client assertion must have \"{issuer}\", and nothing else, as aud"),
+            Self::Audience => format!("the client assertion must have {issuer} as aud, and nothing else"),
             Self::Form(_)
             | Self::Claims
             | Self::Client

@@ -1,0 +1,181 @@
+//! Which client calls: whoever proves to be one, by a credential of a service account that is not stopped.
+//!
+//! Who fails learns nothing of why. The room must not know what the client wants.
+
+use std::{error::Error, sync::Arc};
+
+use axum::http::HeaderMap;
+use claviger_core::{
+    Actor, By, ClientKey, CredentialStatus, Reach,
+    oauth::{AssertionError, ClientAssertion, ExpectedAudience, OAuthError, OAuthErrorCode, PresentedClient},
+};
+use claviger_token::{
+    ClientAuthMethod, Found, PrincipalId, Refusal, Required, Secret, ServiceAccountId, Verdict, VerifyingKey,
+};
+
+use super::{NotDone, OAuthRequest, TOKEN};
+use crate::{
+    app::App,
+    verify::{Entry, LookedUp, Use},
+};
+
+/// A client that proved who it is.
+pub(crate) struct Client {
+    /// Its id.
+    pub(crate) id: ServiceAccountId,
+    /// What it proved that by.
+    entry: Arc<Entry>,
+}
+
+impl Client {
+    /// What stands behind the credential that it proved itself by.
+    pub(crate) fn found(&self) -> &Found {
+        #[expect(clippy::expect_used, reason = "a Client is only made from an entry with facts")]
+        self.entry.found().expect("a client has facts")
+    }
+
+    /// Who writes, for the audit trail.
+    pub(crate) fn by(&self, request: &OAuthRequest) -> By {
+        let actor = Actor::Principal { id: self.id.into(), credential: self.found().credential.id };
+        By { actor, address: request.address, request_id: request.id.as_ref().map(ToString::to_string) }
+    }
+}
+
+/// A client that says who it is, and what stands behind the credential that it showed or proved to hold; or why it is not
+/// believed.
+type Believed = Result<(ServiceAccountId, LookedUp), OAuthError>;
+
+impl App {
+    /// The client of a request. `cost` is what it counts against the limits of service account and organization.
+    pub(crate) async fn client(&self, request: &OAuthRequest, cost: u32) -> Result<Client, NotDone> {
+        let believed = match &request.presented()? {
+            None => Err(OAuthError::invalid_client()),
+            Some(PresentedClient::Secret { method, client_id, secret }) => {
+                self.client_of_secret(client_id, *method, secret).await?
+            }
+            Some(PresentedClient::Assertion { client_id, assertion }) => {
+                // Boxed, or the future of every request would be as large as a fetch of keys.
+                Box::pin(self.client_of_assertion(client_id.as_deref(), assertion)).await?
+            }
+        };
+        let (id, looked_up) = believed.map_err(|error| self.disbelieved(request, error))?;
+        let is_valid = self.is_valid(&looked_up, request, cost).await?;
+        match looked_up.entry {
+            Some(entry) if is_valid => Ok(Client { id, entry }),
+            Some(_) | None => Err(self.disbelieved(request, OAuthError::invalid_client())),
+        }
+    }
+
+    /// Whether a credential that came with the request counts, from where it came. Too much of it is an error of its own.
+    pub(super) async fn is_valid(
+        &self,
+        looked_up: &LookedUp,
+        request: &OAuthRequest,
+        cost: u32,
+    ) -> Result<bool, NotDone> {
+        let (occasion, client_ip) = (request.occasion(), request.address);
+        let used = Use { occasion, required: Required::default(), client_ip, visible: None, cost };
+        let judged = self.judge(looked_up, &used).await;
+        match judged.verdict {
+            // What it is for is not asked here, and what comes of it has the same objects.
+            Verdict::Valid | Verdict::Refused(Refusal::ObjectRequired) => Ok(true),
+            Verdict::Refused(Refusal::RateLimited | Refusal::QuotaExceeded) => {
+                let mut headers = HeaderMap::new();
+                judged.spending.tell(&mut headers);
+                Err(NotDone::Throttled { headers })
+            }
+            Verdict::Refused(_) => Ok(false),
+        }
+    }
+
+    /// The client that has this secret, if it is the one that it says and may use it there.
+    async fn client_of_secret(
+        &self,
+        client_id: &str,
+        method: ClientAuthMethod,
+        secret: &Secret,
+    ) -> Result<Believed, NotDone> {
+        let looked_up = self.look_up_client_secret(secret.expose()).await?;
+        let client = looked_up.found().and_then(|found| match found.principal.id {
+            PrincipalId::ServiceAccount(id) => Some((id, found.principal.token_endpoint_auth_method)),
+            PrincipalId::User(_) => None,
+        });
+        let client = client.filter(|(id, only)| client_id.parse() == Ok(*id) && only.is_none_or(|only| only == method));
+        Ok(client.map(|(id, _)| (id, looked_up)).ok_or_else(OAuthError::invalid_client))
+    }
+
+    /// The client that signed this assertion, for us and for the first time. Why one is not believed is in the log.
+    async fn client_of_assertion(&self, said: Option<&str>, assertion: &Secret) -> Result<Believed, NotDone> {
+        let issuer = &self.config.public_url;
+        let disbelieved = |error: AssertionError| {
+            tracing::info!(%error, "a client assertion is not believed");
+            Ok(Err(OAuthError::new(OAuthErrorCode::InvalidClient, error.told(issuer))))
+        };
+        let assertion = match ClientAssertion::parse(assertion.expose()) {
+            Ok(assertion) => assertion,
+            Err(error) => return disbelieved(error),
+        };
+        let (id, now) = (assertion.client(), self.now());
+        let mut view = self.store.within(Reach::Instance);
+        let account = view.service_account(id).await?;
+        let method = ClientAuthMethod::PrivateKeyJwt;
+        let account = account.filter(|account| account.token_endpoint_auth_method.is_none_or(|only| only == method));
+        let Some(account) = account.filter(|_| said.is_none_or(|said| said.parse() == Ok(id))) else {
+            return disbelieved(AssertionError::Client);
+        };
+        let mut keys = view.client_keys(id).await?;
+        drop(view);
+        keys.retain(|(credential, _)| credential.status(now) == CredentialStatus::Active);
+        let token_endpoint = format!("{issuer}{TOKEN}");
+        let expected = ExpectedAudience {
+            issuer,
+            token_endpoint: &token_endpoint,
+            legacy_audience: account.legacy_assertion_audience,
+        };
+        let own = keys.iter().filter_map(|(credential, key)| match key {
+            ClientKey::Jwk(key) => Some((credential.id, &**key)),
+            ClientKey::JwksUri(_) => None,
+        });
+        let mut judged = assertion.judge(own, &expected, now);
+        for (credential, key) in &keys {
+            let ClientKey::JwksUri(uri) = key else { continue };
+            // What its own keys do not prove, one that it publishes may.
+            if !matches!(judged, Err(AssertionError::NoKey | AssertionError::Signature)) {
+                break;
+            }
+            match self.published_keys(uri, assertion.kid()).await {
+                Ok(published) => {
+                    judged = assertion.judge(published.iter().map(|key| (credential.id, key)), &expected, now);
+                }
+                Err(error) => tracing::warn!(client = %id, error = &*error, "the keys of a client cannot be fetched"),
+            }
+        }
+        let used = match judged {
+            Ok(used) => used,
+            Err(error) => return disbelieved(error),
+        };
+        let (once, ends) = assertion.single_use();
+        if !self.store.use_once(once, ends).await? {
+            tracing::info!(client = %id, "a client assertion came a second time");
+            return Ok(Err(OAuthError::invalid_client()));
+        }
+        Ok(Ok((id, self.look_up_key(used).await?)))
+    }
+
+    async fn published_keys(
+        &self,
+        uri: &str,
+        kid: Option<&str>,
+    ) -> Result<Arc<[VerifyingKey]>, Box<dyn Error + Send + Sync>> {
+        Ok(self.remote_keys(&uri.parse()?, kid).await?)
+    }
+
+    /// The refusal of whoever proves nothing. Those who fail again and again from one place wait; whoever can prove who it is
+    /// never does.
+    fn disbelieved(&self, request: &OAuthRequest, error: OAuthError) -> NotDone {
+        match self.throttle.client_failed(request.address, self.now()) {
+            Ok(()) => error.into(),
+            Err(wait) => NotDone::throttled(wait),
+        }
+    }
+}

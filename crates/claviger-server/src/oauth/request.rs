@@ -1,0 +1,65 @@
+//! A request to an OAuth endpoint: its form, and who seems to send it. Nothing of its query string is read.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, FromRequest, Request},
+    http::{HeaderValue, Method, header},
+};
+use claviger_core::oauth::{OAuthError, Parameters, PresentedClient};
+
+use super::NotDone;
+use crate::{
+    app::App,
+    body, client,
+    log::RequestId,
+    verify::{Occasion, Surface},
+};
+
+/// What every endpoint reads.
+pub(crate) struct OAuthRequest {
+    pub(crate) form: Parameters,
+    authorization: Option<HeaderValue>,
+    /// From where it comes.
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) id: Option<RequestId>,
+    method: Method,
+    path: String,
+}
+
+impl OAuthRequest {
+    /// Who it says that it is.
+    pub(crate) fn presented(&self) -> Result<Option<PresentedClient>, OAuthError> {
+        PresentedClient::read(self.authorization.as_ref().map(HeaderValue::as_bytes), &self.form)
+    }
+
+    /// What is told of it.
+    pub(crate) fn occasion(&self) -> Occasion<'_> {
+        Occasion {
+            surface: Surface::OAuth,
+            method: Some(self.method.as_str()),
+            path: Some(&self.path),
+            request_id: self.id.as_ref().map(RequestId::as_str),
+        }
+    }
+}
+
+impl FromRequest<App> for OAuthRequest {
+    type Rejection = NotDone;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, NotDone> {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let trusted = app.config.trusted_proxies.as_ref();
+        let address = peer.map(|peer| client::address(peer, request.headers(), trusted));
+        let id = request.extensions().get::<RequestId>().cloned();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let mut given = request.headers().get_all(header::AUTHORIZATION).iter();
+        let authorization = given.next().cloned();
+        if given.next().is_some() {
+            return Err(OAuthError::invalid_request("Authorization stands there more than once").into());
+        }
+        let bytes = body::read(request, body::FORM).await.map_err(NotDone::Unreadable)?;
+        let form = Parameters::parse(&bytes)?;
+        Ok(Self { form, authorization, address: address.map(|ip| ip.to_canonical()), id, method, path })
+    }
+}

@@ -1,0 +1,162 @@
+//! `POST /oauth/token`: short-lived tokens for one API (RFC 6749, section 4.4).
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use claviger_core::{
+    TokenFormat,
+    oauth::{self, Lifetime, OAuthError, OAuthErrorCode, TOKEN_EXCHANGE, Target},
+};
+use claviger_token::{AccessTokenClaims, ActorClaim, Found, Secret, SecretKind, ServiceAccountId, SigningAlgorithm};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{NOT_KEPT, NotDone, OAuthRequest, RefusalView, exchange::exchange};
+use crate::{app::App, manage::in_the_clear};
+
+/// The grants that there are.
+pub(super) const GRANTS: &[&str] = &[CLIENT_CREDENTIALS, TOKEN_EXCHANGE];
+
+const CLIENT_CREDENTIALS: &str = "client_credentials";
+
+/// What a request may say, as `application/x-www-form-urlencoded`. Other parameters are passed over.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the shape for the documentation; the form is read by name")]
+pub(crate) struct TokenRequest {
+    /// `client_credentials`, or `urn:ietf:params:oauth:grant-type:token-exchange`.
+    #[schema(example = "client_credentials")]
+    grant_type: String,
+    /// The identifier of the API that the token is for (RFC 8707). Without: the one that declares the scopes.
+    #[schema(example = "https://api.acme.test")]
+    resource: Option<String>,
+    /// Permissions, separated by spaces. Without: all that the client holds for the API.
+    #[schema(example = "invoices:read")]
+    scope: Option<String>,
+    /// The service account's id, unless it stands in `Authorization: Basic` or in the assertion.
+    client_id: Option<String>,
+    /// Its secret, unless it stands in `Authorization: Basic`.
+    client_secret: Option<String>,
+    /// A signed assertion instead of a secret (RFC 7523).
+    client_assertion: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, with an assertion.
+    client_assertion_type: Option<String>,
+    /// To exchange: whose rights are wanted, by an API key, a personal access token or an access token (RFC 8693).
+    subject_token: Option<String>,
+    /// To exchange: `urn:ietf:params:oauth:token-type:access_token`, or `…:jwt` for a JWT.
+    subject_token_type: Option<String>,
+    /// To exchange: who acts in that one's name; a token that was given to the client.
+    actor_token: Option<String>,
+    /// To exchange: as `subject_token_type`.
+    actor_token_type: Option<String>,
+    /// To exchange: the same as `resource`.
+    audience: Option<String>,
+    /// To exchange: as `subject_token_type`; an access token if absent.
+    requested_token_type: Option<String>,
+}
+
+/// A token (RFC 6749, section 5.1).
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TokenAnswer {
+    /// To be sent as `Authorization: Bearer`. Its form is nobody's business but the API's.
+    #[serde(serialize_with = "in_the_clear")]
+    #[schema(value_type = String, example = "eyJ…")]
+    access_token: Option<Secret>,
+    /// How to send it.
+    #[schema(value_type = String, example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds until it ends.
+    expires_in: u64,
+    /// What it permits.
+    #[schema(value_type = String, example = "invoices:read")]
+    scope: String,
+    /// After an exchange: of what type it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    issued_token_type: Option<&'static str>,
+}
+
+/// Get a token
+///
+/// A service account proves who it is with a client secret or a signed assertion, and gets a token for one API: of its own rights, or
+/// in exchange for what it was given. There is no refresh token: ask again.
+#[utoipa::path(
+    post, path = "/oauth/token", tag = "OAuth", operation_id = "token",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "A token", body = TokenAnswer),
+        (status = 400, description = "The request is refused", body = RefusalView),
+        (status = 401, description = "No such client, or not proved", body = RefusalView),
+        (status = 429, description = "Too often", body = RefusalView),
+        (status = 503, description = "Not now", body = RefusalView),
+    ),
+    security(("client" = [])),
+)]
+pub(crate) async fn token(State(app): State<App>, request: OAuthRequest) -> Result<Response, NotDone> {
+    match request.form.required("grant_type")? {
+        CLIENT_CREDENTIALS => client_credentials(&app, &request).await,
+        TOKEN_EXCHANGE => exchange(&app, &request).await,
+        other => {
+            let description = format!("there is no grant {other} here; there is {}", GRANTS.join(", "));
+            Err(OAuthError::new(OAuthErrorCode::UnsupportedGrantType, description).into())
+        }
+    }
+}
+
+async fn client_credentials(app: &App, request: &OAuthRequest) -> Result<Response, NotDone> {
+    let client = app.client(request, 1).await?;
+    let found = client.found();
+    let catalog = app.catalog().await?;
+    let resources: Vec<&str> = request.form.all("resource").collect();
+    let held = &found.rights.permissions;
+    let target = oauth::target(catalog.apis(), held, request.form.get("scope"), &resources)?;
+    issue(app, Issue { parent: found, client: client.id, target: &target, act: None, issued_token_type: None }).await
+}
+
+/// What a token is made from, and for whom.
+pub(super) struct Issue<'a> {
+    pub(super) parent: &'a Found,
+    pub(super) client: ServiceAccountId,
+    pub(super) target: &'a Target<'a>,
+    pub(super) act: Option<Box<ActorClaim>>,
+    pub(super) issued_token_type: Option<&'static str>,
+}
+
+/// A token, made from what stands behind a credential.
+pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDone> {
+    let Issue { parent, client, target, act, issued_token_type } = issue;
+    let (now, made, issuer) = (app.now(), target.api.access_tokens, &app.config.public_url);
+    let lifetime = Lifetime::new(made.ttl_seconds, parent.credential.expires_at, now)?;
+    let claims = oauth::claims(issuer, parent, client, target, lifetime, now, &mut app.rng());
+    let claims = AccessTokenClaims { act, ..claims };
+    let token = match made.format {
+        TokenFormat::Jwt => app.sign(made.algorithm, "at+jwt", &claims, now).await.map(Secret::new)?,
+        TokenFormat::Opaque => {
+            let token = Secret::mint(&app.config.brand, SecretKind::AccessToken, &mut app.rng());
+            app.store.insert_access_token(&claims, &app.peppers.digest(&token.hash())).await?;
+            token
+        }
+    };
+    let (token_type, expires_in, scope) = ("Bearer", lifetime.seconds(), claims.scope.to_text());
+    let answer = TokenAnswer { access_token: Some(token), token_type, expires_in, scope, issued_token_type };
+    Ok((NOT_KEPT, Json(answer)).into_response())
+}
+
+impl App {
+    /// A compact JWS by the key that signs now.
+    pub(super) async fn sign(
+        &self,
+        algorithm: SigningAlgorithm,
+        typ: &str,
+        claims: &impl Serialize,
+        now: Timestamp,
+    ) -> Result<String, NotDone> {
+        let keys = self.signing_keys().await?;
+        let signer = keys.signer(algorithm, now);
+        let signer = signer.ok_or_else(|| format!("there is no key that signs with {}", algorithm.as_str()));
+        let signer = signer.map_err(|error| NotDone::Unavailable(error.into()))?;
+        signer.sign(typ, claims).map_err(|error| NotDone::Unavailable(error.into()))
+    }
+}

@@ -1,0 +1,154 @@
+//! `claviger token request`, `claviger token exchange` and `claviger introspect`: OAuth's endpoints from the command line.
+
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::Args;
+use claviger_token::Secret;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::{
+    client::{Output, Remote, Service},
+    failure::Failure,
+    noun, output,
+};
+
+/// A service account as an OAuth client.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Client")]
+pub(crate) struct OAuthClient {
+    /// The service account: sa_…
+    #[arg(long, value_name = "ID", env = "CLAVIGER_CLIENT_ID")]
+    client_id: Option<String>,
+    /// Its secret. Better CLAVIGER_CLIENT_SECRET: flags are visible to every user of this machine
+    #[arg(long, value_name = "SECRET", env = "CLAVIGER_CLIENT_SECRET", hide_env_values = true, value_parser = secret)]
+    client_secret: Option<Arc<Secret>>,
+}
+
+fn secret(text: &str) -> Result<Arc<Secret>, std::convert::Infallible> {
+    Ok(Arc::new(Secret::new(text.trim().to_owned())))
+}
+
+impl OAuthClient {
+    fn given(&self) -> Option<(&str, &Secret)> {
+        Some((self.client_id.as_deref()?, self.client_secret.as_deref()?))
+    }
+
+    fn required(&self) -> Result<(&str, &Secret), Failure> {
+        self.given().ok_or_else(|| {
+            Failure::usage("this needs a client: CLAVIGER_CLIENT_ID and CLAVIGER_CLIENT_SECRET")
+                .and("`claviger service-account secret create` makes a secret")
+        })
+    }
+}
+
+/// What a token is wanted for.
+#[derive(Debug, Args)]
+pub(crate) struct Wanted {
+    /// Identifier of the API that the token is for [default: the one that declares the scopes]
+    #[arg(long, value_name = "URI")]
+    resource: Option<String>,
+    /// What it shall permit; may be given several times [default: all that there is]
+    #[arg(long = "scope", value_name = "PERMISSION")]
+    scopes: Vec<String>,
+    #[command(flatten)]
+    client: OAuthClient,
+}
+
+/// What is exchanged.
+#[derive(Debug, Args)]
+pub(crate) struct Exchange {
+    /// The credential that is exchanged, or - to read it from standard input. Prefer -: whatever stands on a command line is
+    /// visible to every user of this machine
+    #[arg(default_value = "-", hide_default_value = true)]
+    subject: String,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+/// Ask what a token is worth (RFC 7662)
+///
+/// Exits 0 if it is active and 1 if not. Asks as the client in CLAVIGER_CLIENT_ID, or else with your own credential
+/// (CLAVIGER_TOKEN), which then needs claviger:introspect.
+#[derive(Debug, Args)]
+pub(crate) struct Introspect {
+    /// The token, or - to read it from standard input. Prefer -: whatever stands on a command line is visible to every user of
+    /// this machine
+    #[arg(default_value = "-", hide_default_value = true)]
+    token: String,
+    #[command(flatten)]
+    client: OAuthClient,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// A token as the service answers with it.
+#[derive(Deserialize)]
+struct Issued {
+    access_token: String,
+    expires_in: u64,
+    scope: String,
+}
+
+pub(crate) fn request(service: &Service, wanted: &Wanted) -> Result<(), Failure> {
+    issued(service, wanted, &[("grant_type", "client_credentials")])
+}
+
+pub(crate) fn exchange(service: &Service, Exchange { subject, wanted }: Exchange) -> Result<(), Failure> {
+    let subject = presented(subject, "Paste the credential, then Enter:")?;
+    let fields = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ("subject_token", subject.expose()),
+    ];
+    issued(service, &wanted, &fields)
+}
+
+/// A token goes to standard output and what there is to say of it to the other, so that a script has it in one variable.
+fn issued(service: &Service, wanted: &Wanted, fields: &[(&str, &str)]) -> Result<(), Failure> {
+    let client = wanted.client.required()?;
+    let scope = wanted.scopes.join(" ");
+    let mut fields = fields.to_vec();
+    fields.extend(wanted.resource.as_deref().map(|resource| ("resource", resource)));
+    fields.push(("scope", &scope));
+    let answer = service.form(&["oauth", "token"], Some(client), &fields)?;
+    if service.output == Output::Json {
+        return output::json(&answer);
+    }
+    let Issued { access_token, expires_in, scope } = noun::understood(&answer)?;
+    output::note(&format!("It permits {} and ends in {expires_in}s. It is shown this once:", output::printable(&scope)));
+    output::secret(&Secret::new(access_token))
+}
+
+pub(crate) fn introspect(Introspect { token, client, remote }: Introspect) -> Result<ExitCode, Failure> {
+    let token = presented(token, "Paste the token, then Enter:")?;
+    let service = remote.service()?;
+    let answer = service.form(&["oauth", "introspect"], client.given(), &[("token", token.expose())])?;
+    let told: Json = noun::understood(&answer)?;
+    match service.output {
+        Output::Json => output::json(&answer)?,
+        Output::Table => {
+            let members = told.as_object().into_iter().flatten();
+            let shown = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            output::answer(&output::details(members.map(|(name, value)| (name.clone(), shown(value)))))?;
+        }
+    }
+    Ok(if told["active"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was given, or stands on standard input.
+fn presented(given: String, prompt: &str) -> Result<Secret, Failure> {
+    if given != "-" {
+        return Ok(Secret::new(given));
+    }
+    if io::stdin().is_terminal() {
+        output::note(prompt);
+    }
+    let mut line = zeroize::Zeroizing::new(String::new());
+    io::stdin().read_line(&mut line)?;
+    Ok(Secret::new(line.trim().to_owned()))
+}

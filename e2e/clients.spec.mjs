@@ -1,0 +1,129 @@
+// OAuth clients that others wrote, against the real binary: what they find out by themselves, how they prove who they are,
+// and tokens that are verified far from us.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose';
+import * as oauth from 'openid-client';
+
+import { withInstance } from './instance.mjs';
+
+const API = 'https://billing.test';
+
+/** Calls the management API as the administrator. */
+function manager({ url, key }) {
+  return async (method, path, body) => {
+    const response = await fetch(url + path, {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: body && JSON.stringify(body),
+    });
+    const answer = await response.json();
+    assert.ok(response.ok, `${method} ${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  };
+}
+
+/** An API, and a service account that may use it. */
+async function machine(manage) {
+  const permissions = [{ name: 'billing:read' }, { name: 'billing:write' }];
+  const api = await manage('POST', '/v1/apis', { identifier: API, name: 'Billing', permissions });
+  const { id: organization_id } = await manage('POST', '/v1/organizations', { name: 'Machines', slug: 'machines' });
+  const account = await manage('POST', '/v1/service-accounts', {
+    organization_id,
+    name: 'nightly',
+    permissions: permissions.map(({ name }) => name),
+  });
+  const { client_secret } = await manage('POST', `/v1/service-accounts/${account.id}/secrets`, { name: 'e2e' });
+  return { api, id: account.id, path: `/v1/service-accounts/${account.id}`, secret: client_secret };
+}
+
+/** What a client finds out by itself. */
+function discovered(url, id, method) {
+  const options = { algorithm: 'oauth2', execute: [oauth.allowInsecureRequests] };
+  return oauth.discovery(new URL(url), id, undefined, method, options);
+}
+
+test('openid-client gets, introspects and revokes tokens with each way to prove itself', async () => {
+  await withInstance(async (instance) => {
+    const manage = manager(instance);
+    const { id, path, secret } = await machine(manage);
+    const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'mine', use: 'sig', alg: 'ES256' };
+    await manage('POST', `${path}/public-keys`, { name: 'laptop', jwk });
+    const methods = {
+      client_secret_basic: oauth.ClientSecretBasic(secret),
+      client_secret_post: oauth.ClientSecretPost(secret),
+      private_key_jwt: oauth.PrivateKeyJwt({ key: privateKey, kid: 'mine' }),
+    };
+    for (const [name, method] of Object.entries(methods)) {
+      await manage('PATCH', path, { token_endpoint_auth_method: name });
+      const config = await discovered(instance.url, id, method);
+      assert.ok(config.serverMetadata().token_endpoint_auth_methods_supported.includes(name));
+      const tokens = await oauth.clientCredentialsGrant(config, { scope: 'billing:read', resource: API });
+      assert.deepEqual([tokens.token_type, tokens.scope, tokens.expires_in], ['bearer', 'billing:read', 600], name);
+      const told = await oauth.tokenIntrospection(config, tokens.access_token);
+      assert.deepEqual([told.active, told.client_id, told.aud, told.scope], [true, id, API, 'billing:read'], name);
+      await oauth.tokenRevocation(config, tokens.access_token);
+      assert.deepEqual(await oauth.tokenIntrospection(config, tokens.access_token), { active: false }, name);
+    }
+    const wrong = await discovered(instance.url, id, oauth.ClientSecretBasic('nonsense'));
+    await assert.rejects(oauth.clientCredentialsGrant(wrong), (error) => error.status === 401);
+  });
+});
+
+test('openid-client exchanges a token for one of less', async () => {
+  await withInstance(async (instance) => {
+    const manage = manager(instance);
+    const { id, secret } = await machine(manage);
+    const key = await manage('POST', '/v1/api-keys', { service_account_id: id, name: 'k', permissions: ['billing:read', 'billing:write'] });
+    const config = await discovered(instance.url, id, oauth.ClientSecretBasic(secret));
+    const access = 'urn:ietf:params:oauth:token-type:access_token';
+    const exchanged = await oauth.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
+      subject_token: key.token,
+      subject_token_type: access,
+      scope: 'billing:read',
+      audience: API,
+    });
+    assert.deepEqual([exchanged.issued_token_type, exchanged.scope], [access, 'billing:read']);
+    await assert.rejects(
+      oauth.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
+        subject_token: exchanged.access_token,
+        subject_token_type: access,
+        scope: 'billing:write',
+      }),
+      (error) => error.error === 'invalid_scope',
+    );
+  });
+});
+
+test('jose verifies tokens offline, of each algorithm and across a rotation', async () => {
+  await withInstance(async (instance) => {
+    const manage = manager(instance);
+    const { api, id, secret } = await machine(manage);
+    const config = await discovered(instance.url, id, oauth.ClientSecretBasic(secret));
+    const get = async () => (await oauth.clientCredentialsGrant(config, { resource: API })).access_token;
+    // Asks again for a key that it does not know, as every verifier should.
+    const keys = createRemoteJWKSet(new URL(config.serverMetadata().jwks_uri), { cooldownDuration: 0 });
+    const verified = (token, audience = API) => jwtVerify(token, keys, { issuer: instance.url, audience, typ: 'at+jwt' });
+    for (const algorithm of ['ES256', 'EdDSA', 'RS256']) {
+      await manage('PATCH', `/v1/apis/${api.id}`, { signing_algorithm: algorithm });
+      const { payload, protectedHeader } = await verified(await get());
+      assert.equal(protectedHeader.alg, algorithm);
+      assert.deepEqual([payload.sub, payload.client_id, payload.scope], [id, id, 'billing:read billing:write']);
+    }
+    const before = await get();
+    await assert.rejects(verified(before, 'https://elsewhere.test'), { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED' });
+    await manage('POST', '/v1/signing-keys/rotate', { algorithm: 'RS256', emergency: true });
+    const after = await get();
+    assert.notEqual((await verified(after)).protectedHeader.kid, kid(before));
+    // An emergency takes the key away, and with it whatever it signed.
+    const known = createRemoteJWKSet(new URL(config.serverMetadata().jwks_uri));
+    await assert.rejects(jwtVerify(before, known), { code: 'ERR_JWKS_NO_MATCHING_KEY' });
+  });
+});
+
+function kid(token) {
+  return JSON.parse(Buffer.from(token.split('.')[0], 'base64url')).kid;
+}

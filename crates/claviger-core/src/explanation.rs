@@ -4,7 +4,9 @@
 
 use std::net::IpAddr;
 
-use claviger_token::{Found, Permission, PermissionSet, Refusal, Required, Verdict};
+use claviger_token::{
+    AccessTokenId, CredentialId, Found, Permission, PermissionSet, Refusal, Required, ServiceAccountId, Verdict,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -79,6 +81,10 @@ impl Case<'_> {
         let stored = self.stored;
         match refusal {
             Refusal::Malformed | Refusal::Unknown => Value::Null,
+            Refusal::Revoked if found.token.is_some() => json!({
+                "credential_revoked_at": stored.and_then(|stored| stored.revocation).map(|revocation| revocation.at),
+                "ended_by": TokenTrace::of(found).and_then(|token| token.ended_by),
+            }),
             Refusal::Revoked => json!({
                 "revoked_at": stored.and_then(|stored| stored.revocation).map(|revocation| revocation.at),
                 "reason": stored.and_then(|stored| stored.revocation).map(|revocation| revocation.reason),
@@ -124,7 +130,7 @@ pub struct PermissionTrace {
     /// Whether the credential has it.
     pub effective: bool,
     /// What takes it away, first in the order of the formula: `not_declared`, `not_given`, `ceiling`, `wildcards_forbidden`,
-    /// `not_on_credential`; null if it is effective.
+    /// `not_on_credential`, `not_in_scope` (of an access token, whose credential has it); null if it is effective.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "ceiling"))]
     pub cut_by: Option<&'static str>,
     /// The identifier of the API that declares it.
@@ -133,8 +139,70 @@ pub struct PermissionTrace {
     pub given_by: Option<Vec<Source>>,
     /// Whether the organization may use it at all; null if the caller may not read the organization.
     pub within_ceiling: Option<bool>,
-    /// Whether the credential's list lets it through: by name or by a wildcard.
+    /// Whether the credential's list lets it through, by name or by a wildcard; and of an access token, its scope.
     pub on_credential: bool,
+}
+
+/// An access token beside the credential that it was made from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenTrace {
+    /// Its `jti`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: AccessTokenId,
+    /// What it was made from.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub credential_id: CredentialId,
+    /// To whom it was given.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub client_id: ServiceAccountId,
+    /// Its own end.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub expires_at: Timestamp,
+    /// What it was given. It never has more, whatever its credential has.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub scope: PermissionSet,
+    /// The epoch of its credential when it was made.
+    pub epoch: u64,
+    /// The epoch of its credential now: if that is higher, the token is dead.
+    pub credential_epoch: u64,
+    /// What ended it before its time: `itself`, `credential` or `epoch`; null if nothing did.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "epoch"))]
+    pub ended_by: Option<&'static str>,
+    /// The same for people.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub message: Option<&'static str>,
+}
+
+impl TokenTrace {
+    /// What there is to say of an access token; `None` if it is none.
+    pub fn of(found: &Found) -> Option<Self> {
+        let (token, credential) = (found.token.as_deref()?, &found.credential);
+        let (ended_by, message) = if token.revoked {
+            (Some("itself"), Some("This token was revoked by itself; ask the token endpoint for another one."))
+        } else if credential.epoch < token.credential_epoch {
+            let message = "The credential that it was made from was rolled, narrowed, disabled or revoked since; ask the token \
+                           endpoint for another token.";
+            (Some("epoch"), Some(message))
+        } else if credential.revoked {
+            let message =
+                "The credential that it was made from was revoked, or is for nothing any more that the token is for.";
+            (Some("credential"), Some(message))
+        } else {
+            (None, None)
+        };
+        Some(Self {
+            id: token.id,
+            credential_id: credential.id,
+            client_id: token.client_id,
+            expires_at: token.expires_at,
+            scope: token.scope.clone(),
+            epoch: credential.epoch,
+            credential_epoch: token.credential_epoch,
+            ended_by,
+            message,
+        })
+    }
 }
 
 /// An assignment that gives a permission.
@@ -196,6 +264,9 @@ impl PermissionTrace {
         let given = found.principal.permissions.contains(name);
         let within_ceiling = found.organization.ceiling.admits(name);
         let on_credential = found.credential.permissions.admits(name);
+        // Of a token, only what its credential's own list has can be lost to its scope.
+        let in_scope = found.token.as_ref().is_none_or(|token| token.scope.contains(name));
+        let out_of_scope = !in_scope && stored.is_none_or(|stored| stored.permissions.admits(name));
         let forbidden = !on_credential && stored.is_some_and(|stored| stored.permissions.admits(name));
         let cut_by = if declared_by.is_none() {
             Some("not_declared")
@@ -203,6 +274,8 @@ impl PermissionTrace {
             Some("not_given")
         } else if !within_ceiling {
             Some("ceiling")
+        } else if out_of_scope {
+            Some("not_in_scope")
         } else if forbidden {
             Some("wildcards_forbidden")
         } else if !on_credential {
@@ -225,7 +298,8 @@ impl PermissionTrace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{World, mask, now};
+    use crate::fixtures::{World, mask, now, rng, set};
+    use claviger_token::{AccessTokenFacts, TypedId as _};
 
     #[test]
     fn tests_before_the_refusal_passed_and_those_after_it_were_not_reached() {
@@ -266,5 +340,55 @@ mod tests {
         check("a:b", "c:d", "a:b", "a:b", true, Some("ceiling"));
         check("a:b", "*", "", "*", true, Some("wildcards_forbidden"));
         check("a:b", "*", "c:d", "c:d", true, Some("not_on_credential"));
+    }
+
+    /// A token of a key, with this scope.
+    fn token(scope: &str, (epoch, credential_epoch): (u64, u64)) -> Found {
+        let mut found = World::new().caller("a:b c:d", "");
+        (found.secret, found.credential.epoch) = (None, epoch);
+        found.credential.permissions = mask(scope);
+        found.credential.revoked = epoch < credential_epoch;
+        found.token = Some(Box::new(AccessTokenFacts {
+            id: AccessTokenId::generate(now(), &mut rng()),
+            client_id: ServiceAccountId::generate(now(), &mut rng()),
+            issued_at: now(),
+            expires_at: now(),
+            scope: set(scope),
+            credential_epoch,
+            revoked: false,
+        }));
+        found
+    }
+
+    #[test]
+    fn what_a_token_lacks_is_told_apart_from_what_its_credential_lacks() {
+        let world = World::new();
+        let check = |scope: &str, stored: &str, expected: Option<&str>| {
+            let found = token(scope, (1, 1));
+            let stored = Credential { permissions: mask(stored), ..world.key(json!({})) };
+            let declared_by = Some("https://api.test".to_owned());
+            let trace = PermissionTrace::of(&"a:b".parse().unwrap(), &found, Some(&stored), declared_by);
+            assert_eq!(trace.cut_by, expected, "{scope}");
+        };
+        check("a:b", "*", None);
+        check("c:d", "*", Some("not_in_scope"));
+        check("c:d", "a:b c:d", Some("not_in_scope"));
+        check("c:d", "c:d", Some("not_on_credential"));
+    }
+
+    #[test]
+    fn a_token_says_what_ended_it() {
+        let check = |found: &Found, expected: Option<&str>| {
+            let trace = TokenTrace::of(found).unwrap();
+            assert_eq!((trace.ended_by, trace.message.is_some()), (expected, expected.is_some()));
+        };
+        let mut found = token("a:b", (3, 3));
+        check(&found, None);
+        check(&token("a:b", (2, 3)), Some("epoch"));
+        found.credential.revoked = true;
+        check(&found, Some("credential"));
+        found.token.as_mut().unwrap().revoked = true;
+        check(&found, Some("itself"));
+        assert_eq!(TokenTrace::of(&World::new().caller("", "")), None);
     }
 }

@@ -68,7 +68,7 @@ pub use credential::{
     Approval, Credential, CredentialChanges, CredentialStatus, LastUsed, Revocation, RevokeReason, SecretRecord,
 };
 pub use email::{Email, EmailError};
-pub use explanation::{Case, Outcome, PermissionTrace, Source, Step};
+pub use explanation::{Case, Outcome, PermissionTrace, Source, Step, TokenTrace};
 pub use group_role::{GroupRole, MappedRole, follow_groups};
 pub use identity::{Admission, Claims, Identity, Known, NotAdmitted};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};

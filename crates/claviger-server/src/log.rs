@@ -75,15 +75,26 @@ fn fresh(app: &App) -> RequestId {
 
 /// Text that a caller had a hand in, without what looks like a token: one does not belong into a log or an error.
 pub(crate) fn redacted(text: &str) -> Cow<'_, str> {
+    let of_jwt = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    // The first part of a JWT is a JSON object, as base64url.
+    let is_jwt = |word: &str| word.len() >= 40 && word.contains("eyJ") && word.matches('.').count() >= 2;
     let of_token = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let is_token = |word: &str| word.len() >= 40 && word.matches('_').count() >= 2;
-    if !text.split(|character| !of_token(character)).any(is_token) {
+    match without(text, of_jwt, is_jwt) {
+        Cow::Borrowed(text) => without(text, of_token, is_token),
+        Cow::Owned(text) => Cow::Owned(without(&text, of_token, is_token).into_owned()),
+    }
+}
+
+/// A text without words that are secret.
+fn without(text: &str, of_word: impl Fn(char) -> bool, is_secret: impl Fn(&str) -> bool) -> Cow<'_, str> {
+    if !text.split(|character| !of_word(character)).any(&is_secret) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
-    for piece in text.split_inclusive(|character| !of_token(character)) {
-        let word = piece.trim_end_matches(|character| !of_token(character));
-        shown.push_str(if is_token(word) { "[redacted]" } else { word });
+    for piece in text.split_inclusive(|character| !of_word(character)) {
+        let word = piece.trim_end_matches(|character| !of_word(character));
+        shown.push_str(if is_secret(word) { "[redacted]" } else { word });
         shown.push_str(&piece[word.len()..]);
     }
     Cow::Owned(shown)
@@ -104,6 +115,9 @@ mod tests {
         let token = "clv_key_abcdefghijklmnopqrstuvwxyzABCDEF012345";
         assert_eq!(bounded(&format!("/v1/api-keys/{token}"), 200), "/v1/api-keys/[redacted]");
         assert_eq!(bounded(&format!("/v1/api-keys/{token}"), 48), "/v1/api-keys/[redacted]", "nor a part of one");
+        let jwt = "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJo-_.0HFvJmEq4MAJ-bPyFNSd86iDnrf";
+        assert_eq!(bounded(&format!("/v1/x/{jwt}/y"), 200), "/v1/x/[redacted]/y");
+        assert_eq!(bounded(&format!("/{token}/{jwt}"), 30), "/[redacted]/[redacted]");
         let id = "/v1/api-keys/key_01h455vb4pex5vsknk084sn02q";
         assert_eq!(bounded(id, 200), id);
         assert_eq!(bounded(&"é".repeat(1 << 20), 200), "é".repeat(200));

@@ -108,6 +108,7 @@ impl Explanation {
                 Some("ceiling") => "the organization's ceiling leaves it out",
                 Some("wildcards_forbidden") => "the organization's policy forbids the wildcard that it came by",
                 Some("not_on_credential") => "not on the credential's list",
+                Some("not_in_scope") => "not in the scope of the token, though its credential has it",
                 Some(other) => other,
             };
             rows.push((permission, format!("{says}{given}")));

@@ -251,7 +251,10 @@ pub(crate) fn identity(
     let mut rows: Vec<_> =
         things.into_iter().filter_map(|(title, thing, second)| Some((title, named(thing?, second)))).collect();
     if let Some(credential) = credential {
-        rows.push(("secret", text(credential, "generation", "-")));
+        rows.push(match credential["generation"].as_str() {
+            Some(generation) => ("secret", generation.to_owned()),
+            None => ("kind", text(credential, "kind", "-")),
+        });
         rows.push(("environment", text(credential, "environment", "-")));
         rows.push(("expires", text(credential, "expires_at", "never")));
     }

@@ -1,7 +1,7 @@
 //! `POST /v1/explain`: the verify call that shows its working. Spends nothing and counts nothing.
 
 use axum::extract::State;
-use claviger_core::{Case, Granted, PermissionTrace, Reach, Rejection, Source, Step, permission};
+use claviger_core::{Case, Granted, PermissionTrace, Reach, Rejection, Source, Step, TokenTrace, permission};
 use claviger_token::{
     CredentialView, Found, OneOrMany, OrganizationView, Permission, PermissionSet, Presentation, PrincipalView,
     Refusal, Required, RoleId, Verdict,
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExplainRequest {
-    /// An API key or a personal access token.
+    /// An API key, a personal access token or an access token.
     credential: Presentation,
     /// The identifier of the API that asks; not tested if absent.
     audience: Option<String>,
@@ -58,6 +58,8 @@ pub(crate) struct ExplanationView<'a> {
     credential: Option<CredentialView<'a>>,
     principal: Option<PrincipalView<'a>>,
     organization: Option<OrganizationView<'a>>,
+    /// The access token itself, if it is one: `credential` is then what it was made from.
+    access_token: Option<TokenTrace>,
     /// Every test, in order.
     steps: Vec<Step>,
     /// Every permission that was asked for.
@@ -113,6 +115,7 @@ pub(crate) async fn explain(
         credential: found.map(|found| CredentialView::new(found, now)),
         principal: found.map(PrincipalView::new),
         organization: found.map(OrganizationView::new),
+        access_token: found.and_then(TokenTrace::of),
         steps: case.steps(),
         permissions,
     };

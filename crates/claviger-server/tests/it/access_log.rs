@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    access_tokens,
     app::{TestApp, instant, within},
     database::{Engine, TestDatabase},
     metrics::scrape,
@@ -65,8 +66,14 @@ fn a_line_tells_who_used_what_for_what() {
         });
         assert_eq!(rest, expected);
 
-        app.code("junk").await;
+        let claims = access_tokens::claims(app, &key, "invoices:read").await;
+        app.code(&access_tokens::signed(app, &claims).await).await;
         let line = told(path, "verify", 2).await;
+        assert_eq!((&line["credential"], &line["kind"]), (&json!(key.id), &json!("access_token")));
+        assert_eq!((&line["jti"], line.get("generation")), (&json!(claims.jti), None));
+
+        app.code("junk").await;
+        let line = told(path, "verify", 3).await;
         assert_eq!((&line["code"], line.get("credential")), (&json!("malformed"), None));
 
         let ask = app.request(Method::GET, app.internal, "/v1/forward-auth?permission=invoices:write");

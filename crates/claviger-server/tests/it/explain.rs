@@ -3,7 +3,10 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, text};
+use crate::{
+    access_tokens,
+    app::{TestApp, text},
+};
 
 async fn explained(app: &TestApp, token: &str, mut asked: Value) -> Value {
     asked["credential"] = json!(token);
@@ -28,6 +31,35 @@ on_both_databases! {
         assert_eq!((&read["given_by"][0]["role"], text(&read["given_by"][0]["scope"])), (&Value::Null, "organization".to_owned()));
         assert_eq!((&write["effective"], text(&write["cut_by"])), (&json!(false), "not_on_credential".to_owned()));
         assert_eq!((&unknown["given_by"], text(&unknown["cut_by"])), (&json!([]), "not_declared".to_owned()));
+    }
+
+    async fn a_token_is_explained_with_its_credential_its_epoch_and_its_scope(app: &TestApp) {
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &["invoices:read", "invoices:write"]).await;
+        let key = app.key(&account, &["invoices:read", "invoices:write"], json!({})).await;
+        let claims = access_tokens::claims(app, &key, "invoices:read").await;
+        let token = access_tokens::signed(app, &claims).await;
+        let told = explained(app, &token, json!({ "permissions": ["invoices:read", "invoices:write"] })).await;
+        assert_eq!((&told["code"], &told["credential"]["id"]), (&json!("permission_missing"), &json!(key.id)));
+        let own = &told["access_token"];
+        assert_eq!((&own["id"], &own["credential_id"]), (&json!(claims.jti), &json!(key.id)));
+        assert_eq!((&own["epoch"], &own["credential_epoch"], &own["ended_by"]), (&json!(1), &json!(1), &Value::Null));
+        let cut = |index: usize| told["permissions"][index]["cut_by"].clone();
+        assert_eq!((cut(0), cut(1)), (Value::Null, json!("not_in_scope")));
+
+        app.root().post(&format!("/v1/api-keys/{}/roll", key.id), json!({})).await.expect(StatusCode::OK);
+        let told = explained(app, &token, json!({})).await;
+        let own = &told["access_token"];
+        assert_eq!((&told["code"], &own["ended_by"]), (&json!("revoked"), &json!("epoch")));
+        assert_eq!((&own["epoch"], &own["credential_epoch"]), (&json!(1), &json!(2)));
+        assert!(text(&own["message"]).contains("was rolled, narrowed, disabled or revoked since"));
+        assert_eq!(step(&told, "revoked")["facts"]["ended_by"], "epoch");
+
+        let next = access_tokens::claims(app, &key, "invoices:read").await;
+        let next = access_tokens::signed(app, &next).await;
+        app.client(&next).delete("/v1/token").await.expect(StatusCode::NO_CONTENT);
+        assert_eq!(explained(app, &next, json!({})).await["access_token"]["ended_by"], "itself");
+        assert_eq!(explained(app, &key.token, json!({})).await["access_token"], Value::Null);
     }
 
     async fn explaining_spends_nothing(app: &TestApp) {

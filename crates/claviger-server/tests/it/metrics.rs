@@ -101,7 +101,7 @@ on_both_databases! {
             ("listener", &["public", "internal"]),
             ("route", &["verify", "forward_auth", "management", "oauth", "console", "documentation", "health", "metrics", "other"]),
             ("status", &["2xx", "3xx", "4xx", "5xx"]),
-            ("work", &["change_log", "usage", "audit", "trim", "signing_keys"]),
+            ("work", &["change_log", "usage", "audit", "trim", "signing_keys", "deny_list"]),
             ("algorithm", &["ES256", "EdDSA", "RS256"]),
             ("pool", &["read", "write", "main", "follow"]),
             ("state", &["used", "idle"]),

@@ -18,7 +18,7 @@ use crate::{
     access_log::AccessLog,
     limits::{Limiter, RedisAt},
     metrics::Metrics,
-    oauth::{KeptSigningKeys, RemoteKeys},
+    oauth::{KeptSigningKeys, KeptStatusLists, RemoteKeys},
     passwords::Passwords,
     provider::{Provider, ProviderAt},
     throttle::Throttle,
@@ -82,6 +82,7 @@ pub struct Shared {
     pub(crate) throttle: Throttle,
     pub(crate) totp_seeds: DataKey,
     pub(crate) signing_keys: KeptSigningKeys,
+    pub(crate) status_lists: KeptStatusLists,
     pub(crate) provider: Option<Provider>,
     pub(crate) remote_keys: RemoteKeys,
     clock: Clock,
@@ -121,6 +122,7 @@ impl App {
         let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
         let remote_keys = RemoteKeys::new(config.outbound_networks.clone());
         let credentials = Credentials::new(config.cache_entries);
+        let status_lists = KeptStatusLists::new(config.cache_entries);
         let (usage, metrics) = (Usage::default(), Metrics::new());
         let limiter = Limiter::new(config.redis.as_ref(), &metrics);
         Self(Arc::new(Shared {
@@ -136,6 +138,7 @@ impl App {
             throttle: Throttle::default(),
             totp_seeds,
             signing_keys: KeptSigningKeys::new(signing_keys),
+            status_lists,
             provider,
             remote_keys,
             clock,

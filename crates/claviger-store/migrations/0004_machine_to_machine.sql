@@ -47,3 +47,15 @@ ALTER TABLE service_account ADD COLUMN legacy_assertion_audience BIGINT NOT NULL
 
 -- What the assertions of a client are proved with, of credentials of the kind public_key: {"jwk": {...}} or {"jwks_uri": "..."}.
 ALTER TABLE credential ADD COLUMN client_key TEXT;
+
+-- Where the state of access tokens is told: a place in the status lists of a week (counted from 1970) for each epoch of a credential that
+-- tokens were made from. A place is never given twice.
+CREATE TABLE token_status (
+    week BIGINT NOT NULL,
+    shard BIGINT NOT NULL,
+    place BIGINT NOT NULL,
+    credential TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    PRIMARY KEY (week, shard, place)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX token_status_credential ON token_status (credential, week, epoch);

@@ -6,12 +6,15 @@ use crate::{
     Store,
     error::StoreError,
     sql::{Query, WriteTransaction, sql},
+    token_status::StatusShard,
 };
 
 const KEEP_LOG: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_ANSWERS: SignedDuration = SignedDuration::from_hours(24);
 /// Counted from their end, so that no node whose clock is behind takes one for unknown, or one that was revoked for valid.
 const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(24);
+/// After the end of their week.
+const KEEP_STATUS_LISTS: SignedDuration = SignedDuration::from_hours(24);
 /// Counted from the end that it was made with, whatever ended it before.
 const KEEP_INVITATIONS: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// After its end, for the clock of a node may be behind.
@@ -22,9 +25,9 @@ const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
 const BATCH: u64 = 5000;
 
 impl Store {
-    /// Removes codes and sessions that have ended, single uses that ended ten minutes ago, access tokens that ended a day ago, invitations
-    /// that ended a month ago, change-log rows and kept answers older than a day, and usage, uses of quotas and removed signing keys
-    /// older than 400 days. The newest log row stays: its number is how a node
+    /// Removes codes and sessions that have ended, single uses that ended ten minutes ago, access tokens that ended a day ago, places in
+    /// status lists of weeks that ended a day ago, invitations that ended a month ago, change-log rows and kept answers older than a day,
+    /// and usage, uses of quotas and removed signing keys older than 400 days. The newest log row stays: its number is how a node
     /// knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
@@ -69,6 +72,10 @@ impl Store {
         for (delete, keep) in kinds {
             removed += self.in_batches(&sql(delete).bind(now - keep).bind(BATCH as i64)).await?;
         }
+        let places = "DELETE FROM token_status WHERE (week, shard, place) IN
+                      (SELECT week, shard, place FROM token_status WHERE week < $1 LIMIT $2)";
+        let week = StatusShard::week_of(now - KEEP_STATUS_LISTS);
+        removed += self.in_batches(&sql(places).bind(week).bind(BATCH as i64)).await?;
         Ok(removed)
     }
 

@@ -13,6 +13,7 @@ mod request;
 mod revoke;
 mod rotation;
 mod signing_keys;
+mod status_list;
 mod token;
 
 use axum::{
@@ -22,7 +23,10 @@ use axum::{
     routing::get,
 };
 use serde::Serialize;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::{
+    compression::CompressionLayer,
+    cors::{Any, CorsLayer},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, origin, router::method_not_allowed, session::hex};
@@ -36,14 +40,18 @@ pub(crate) use request::OAuthRequest;
 pub use rotation::RotateError;
 pub(crate) use signing_keys::KeptSigningKeys;
 pub use signing_keys::{KeySet, Signer, SigningKeys};
+pub(crate) use status_list::KeptStatusLists;
 
 /// The described routes.
 pub(crate) fn described() -> OpenApiRouter<App> {
+    // Large in time, unlike the other documents.
+    let lists = OpenApiRouter::new().routes(routes!(status_list::show)).layer(CompressionLayer::new());
     let (routes, document) = OpenApiRouter::new()
         .routes(routes!(key_set::show))
         .routes(routes!(metadata::of_server))
         .routes(routes!(metadata::of_server_for_openid))
         .routes(routes!(metadata::of_resource))
+        .merge(lists)
         .split_for_parts();
     OpenApiRouter::with_openapi(document).merge(for_every_page(routes).into()).merge(endpoints())
 }
@@ -70,7 +78,8 @@ pub(crate) fn aliases(app: &App) -> Router<App> {
         .route(&format!("{RESOURCE}{base}"), get(metadata::of_resource))
         .route(&format!("{base}{SERVER}"), get(metadata::of_server))
         .route(&format!("{base}{OPENID}"), get(metadata::of_server))
-        .route(&format!("{base}{KEYS}"), get(key_set::show));
+        .route(&format!("{base}{KEYS}"), get(key_set::show))
+        .route(&format!("{base}/oauth/status/{{list}}"), get(status_list::show));
     for_every_page(routes)
 }
 

@@ -63,6 +63,7 @@ mod second_factor;
 mod sessions;
 mod sign_in;
 mod signing_keys;
+mod status_list;
 mod token;
 mod token_endpoint;
 mod usage;

@@ -47,6 +47,7 @@ mod session;
 mod signing_key;
 mod single_use;
 mod standing;
+mod token_status;
 mod tx;
 mod usage;
 mod user;

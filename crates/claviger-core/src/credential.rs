@@ -65,6 +65,8 @@ pub struct Credential {
     pub confirmation: Option<Confirmation>,
     /// Raised by whatever takes something away; tokens made from a lower one are dead.
     pub epoch: u64,
+    /// When it was raised last.
+    pub epoch_raised_at: Option<Timestamp>,
     /// How often it may be used.
     pub limits: Limits,
     /// What the SaaS hangs on it.
@@ -302,7 +304,7 @@ impl Credential {
             change = if disabled { Change::Disabled } else { Change::Enabled };
         }
         if !self.is_within(&new) {
-            new.epoch += 1;
+            new.raise_epoch(now);
         }
         // Limits are about how often, not about what: tokens made from the credential stay good, and count against them.
         if !new.is_within(&self) || !new.limits.is_within(&self.limits) {
@@ -354,7 +356,7 @@ impl Credential {
         let number = new.secrets.first().map_or(1, |current| current.number + 1);
         new.secrets.insert(0, SecretRecord { number, ..SecretRecord::first(&secret, by, now) });
         if overlap_seconds == 0 {
-            new.epoch += 1;
+            new.raise_epoch(now);
         }
         let details = json!({ "name": new.name.as_str(), "generation": number, "overlap_seconds": overlap_seconds });
         let event = new.event(Change::Rolled, details);
@@ -377,7 +379,8 @@ impl Credential {
     /// Ends it for good.
     pub fn revoke(self, reason: RevokeReason, now: Timestamp) -> Result<(Self, Event), Rejection> {
         self.must_not_be_revoked()?;
-        let new = Self { revocation: Some(Revocation { at: now, reason }), epoch: self.epoch + 1, ..self };
+        let mut new = Self { revocation: Some(Revocation { at: now, reason }), ..self };
+        new.raise_epoch(now);
         let event = new.event(Change::Revoked, json!({ "name": new.name.as_str(), "reason": reason }));
         Ok((new, event))
     }
@@ -394,7 +397,8 @@ impl Credential {
     pub fn deny(self, now: Timestamp) -> Result<(Self, Event), Rejection> {
         self.must_be_pending()?;
         let revocation = Some(Revocation { at: now, reason: RevokeReason::Policy });
-        let new = Self { revocation, epoch: self.epoch + 1, ..self };
+        let mut new = Self { revocation, ..self };
+        new.raise_epoch(now);
         let event = new.event(Change::Denied, new.told());
         Ok((new, event))
     }
@@ -402,9 +406,16 @@ impl Credential {
     /// Ends it and stops listing it. Its digests stay, so that its tokens are known as revoked for good.
     pub fn delete(self, now: Timestamp) -> (Self, Event) {
         let revocation = self.revocation.unwrap_or(Revocation { at: now, reason: RevokeReason::Unspecified });
-        let new = Self { revocation: Some(revocation), deleted_at: Some(now), epoch: self.epoch + 1, ..self };
+        let mut new = Self { revocation: Some(revocation), deleted_at: Some(now), ..self };
+        new.raise_epoch(now);
         let event = new.event(Change::Deleted, new.told());
         (new, event)
+    }
+
+    /// Ends every token that was made before.
+    fn raise_epoch(&mut self, now: Timestamp) {
+        self.epoch += 1;
+        self.epoch_raised_at = Some(now);
     }
 
     /// What a list shows.

@@ -153,6 +153,7 @@ impl Asked<'_> {
             approval: policy.wants_approval(self.id).then_some(Approval::Pending { since: now }),
             confirmation: None,
             epoch: 1,
+            epoch_raised_at: None,
             limits,
             metadata,
             created_at: now,

@@ -240,6 +240,12 @@ impl Organization {
         Ok((new, event))
     }
 
+    /// Whether everything that counted in `old` still does: it is not stopped, and its ceiling is no lower.
+    pub fn allows_all_of(&self, old: &Self) -> bool {
+        let ceiling = |of: &Self| of.ceiling.clone().unwrap_or_else(default_ceiling);
+        (self.disabled_at.is_none() || old.disabled_at.is_some()) && ceiling(old).is_within(&ceiling(self))
+    }
+
     /// Changes its policy.
     pub fn update_policy(self, changes: PolicyChanges) -> Result<(Self, Event), Rejection> {
         let policy = self.policy.update(changes)?;

@@ -40,6 +40,16 @@ pub enum Effect {
     Revoked,
 }
 
+impl Effect {
+    /// Whether it is enforced by the rule itself, and no credential changes.
+    pub fn is_at_once(self) -> bool {
+        match self {
+            Self::Disabled | Self::LosesWildcards | Self::LimitedToNetworks => true,
+            Self::EndsSooner | Self::Revoked => false,
+        }
+    }
+}
+
 /// The live credentials of an organization that a rule touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Touches {

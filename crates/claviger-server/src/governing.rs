@@ -61,10 +61,11 @@ impl App {
         // Most often there are none, and then nothing is locked.
         while self.store.within(Reach::Organization(organization)).has_overlong(organization, kind, overlong).await? {
             let mut tx = self.store.begin(by).await?;
-            let mut events = tx.cut_lives(organization, kind, overlong, BATCH).await?;
+            let now = self.now();
+            let mut events = tx.cut_lives(organization, kind, overlong, now, BATCH).await?;
             let Some(last) = events.pop() else { break };
             events.into_iter().for_each(|event| tx.also(event));
-            tx.commit(last, self.now(), &mut self.rng()).await?;
+            tx.commit(last, now, &mut self.rng()).await?;
         }
         Ok(())
     }

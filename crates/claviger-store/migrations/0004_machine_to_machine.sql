@@ -59,3 +59,7 @@ CREATE TABLE token_status (
     PRIMARY KEY (week, shard, place)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX token_status_credential ON token_status (credential, week, epoch);
+
+-- When what a credential may do became less, or it ended.
+ALTER TABLE credential ADD COLUMN epoch_raised_at BIGINT;
+CREATE INDEX credential_epoch_raised ON credential (epoch_raised_at) WHERE epoch_raised_at IS NOT NULL;

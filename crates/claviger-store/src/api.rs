@@ -7,6 +7,7 @@ use claviger_token::{ApiId, PermissionSet, ServiceAccountId};
 
 use crate::{
     error::StoreError,
+    narrowing::Narrowed,
     sql::{Query, Row, sql, text},
     tx::Tx,
     view::{Page, View, contains},
@@ -118,6 +119,8 @@ impl Tx<'_> {
         if gone.is_empty() {
             return Ok(());
         }
+        // Whoever held one of them by whatever way may have a token that says so.
+        self.raise_epochs(Narrowed::All).await?;
         self.delete_assignments(|all| all.and(" WHERE a.permission IN ").and_list(gone.iter().map(text))).await?;
         self.take_from_roles(&gone).await
     }

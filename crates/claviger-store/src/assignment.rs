@@ -5,6 +5,7 @@ use claviger_token::{AssignmentId, OrganizationId, PermissionSet, PrincipalId};
 
 use crate::{
     error::StoreError,
+    narrowing::Narrowed,
     sql::{Query, Row, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View},
@@ -146,10 +147,17 @@ impl Tx<'_> {
         self.execute(these(sql(DELETE))).await.map(drop)
     }
 
-    /// Removes one, and tells whether it was still there: of two who remove it, one did.
+    /// Removes one, and tells whether it was still there: of two who remove it, one did. Tokens of whoever loses it end.
     pub async fn delete_assignment(&mut self, id: AssignmentId) -> Result<bool, StoreError> {
-        let delete = sql("DELETE FROM assignment WHERE id = $1").bind(text(id));
-        Ok(self.execute(delete).await? > 0)
+        let delete = sql("DELETE FROM assignment WHERE id = $1 RETURNING principal, organization").bind(text(id));
+        let Some(gone) = self.within(Reach::Instance).executor.optional(delete).await? else { return Ok(false) };
+        let principal = gone.parse("principal")?;
+        let narrowed = match gone.parse_or_null("organization")? {
+            Some(organization) => Narrowed::Within(principal, organization),
+            None => Narrowed::Principal(principal),
+        };
+        self.raise_epochs(narrowed).await?;
+        Ok(true)
     }
 }
 

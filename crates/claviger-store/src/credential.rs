@@ -21,7 +21,7 @@ use crate::{
 pub(crate) const COLUMNS: &str =
     "k.id, k.organization, k.principal, k.name, k.environment, k.permissions, k.objects, k.networks, k.not_before,
      k.expires_at, k.disabled_at, k.disabled_by, k.revoked_at, k.revoke_reason, k.pending_since, k.approved_at, k.approved_by,
-     k.confirmation, k.epoch, k.limits, k.metadata, k.created_at, k.created_by, k.deleted_at";
+     k.confirmation, k.epoch, k.epoch_raised_at, k.limits, k.metadata, k.created_at, k.created_by, k.deleted_at";
 
 /// How many secrets of a credential are read, newest first: those before them have ended long ago.
 const NEWEST_SECRETS: i64 = 10;
@@ -311,7 +311,8 @@ impl Tx<'_> {
             sql("UPDATE credential SET name = $2, permissions = $3, objects = $4, networks = $5, not_before = $6,
                             expires_at = $7, disabled_at = $8, revoked_at = $9, revoke_reason = $10, epoch = $11,
                             limits = $12, metadata = $13, deleted_at = $14, pending_since = $15, approved_at = $16,
-                            approved_by = $17, disabled_by = $18, skeleton = $19 WHERE id = $1");
+                            approved_by = $17, disabled_by = $18, skeleton = $19,
+                            epoch_raised_at = $20 WHERE id = $1");
         let (approved_at, approved_by) = match &new.approval {
             Some(Approval::Given { at, by }) => (Some(*at), Some(by.clone())),
             Some(Approval::Pending { .. }) | None => (None, None),
@@ -335,7 +336,8 @@ impl Tx<'_> {
             .bind(approved_at)
             .bind(approved_by)
             .bind(new.disabled_by.clone())
-            .bind(new.name.skeleton());
+            .bind(new.name.skeleton())
+            .bind(new.epoch_raised_at);
         self.execute(update).await.map(drop)
     }
 
@@ -367,7 +369,7 @@ impl Tx<'_> {
         let locked = these(sql("SELECT id FROM credential")).and(" ORDER BY id");
         self.to_change(Reach::Instance).executor.all(locked).await?;
         let end = sql("UPDATE credential SET epoch = epoch + 1, revoke_reason = 'owner_left'");
-        let end = these(end.and_bind(", revoked_at = ?", now));
+        let end = these(end.and_bind(", revoked_at = ?, epoch_raised_at = ?", now));
         let rows = self.within(Reach::Instance).executor.all(end.and(" RETURNING id, organization")).await?;
         for row in rows.iter().take(Event::MOST_ENDED) {
             self.also(Credential::ended(row.parse("id")?, row.parse("organization")?));
@@ -436,6 +438,7 @@ pub(crate) fn read(row: &Row, secrets: Vec<SecretRecord>) -> Result<Credential, 
         approval: approval(row)?,
         confirmation: confirmation.map(|text| serde_json::from_str(&text)).transpose().map_err(StoreError::damaged)?,
         epoch: u64::try_from(row.int("epoch")?).map_err(StoreError::damaged)?,
+        epoch_raised_at: row.time_or_null("epoch_raised_at")?,
         limits: row.limits("limits")?,
         metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
         created_at: row.time("created_at")?,

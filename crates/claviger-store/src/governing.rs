@@ -63,7 +63,7 @@ impl Tx<'_> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let end = sql("UPDATE credential SET epoch = epoch + 1").and_bind(", revoked_at = ?", now);
+        let end = sql("UPDATE credential SET epoch = epoch + 1").and_bind(", revoked_at = ?, epoch_raised_at = ?", now);
         let end = end.and_bind(", revoke_reason = ?", reason.as_str()).and(" WHERE id IN ");
         let end = end.and_list(ids.into_iter().map(Into::into)).and(" RETURNING id, organization");
         let rows = self.within(Reach::Instance).executor.all(end).await?;
@@ -80,6 +80,7 @@ impl Tx<'_> {
         organization: OrganizationId,
         kind: Kind,
         overlong: Overlong,
+        now: Timestamp,
         most: u32,
     ) -> Result<Vec<Event>, StoreError> {
         let end = overlong.end;
@@ -90,6 +91,7 @@ impl Tx<'_> {
             return Ok(Vec::new());
         }
         let cut = sql("UPDATE credential SET epoch = epoch + 1").and_bind(", expires_at = ?", end);
+        let cut = cut.and_bind(", epoch_raised_at = ?", now);
         let cut = cut.and(" WHERE id IN ").and_list(ids.into_iter().map(Into::into)).and(" RETURNING id, organization");
         let rows = self.within(Reach::Instance).executor.all(cut).await?;
         let shortened = |(id, organization)| Credential::shortened(id, organization, end);

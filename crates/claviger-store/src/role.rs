@@ -5,6 +5,7 @@ use claviger_token::{OrganizationId, PermissionSet, RoleId};
 
 use crate::{
     error::StoreError,
+    narrowing::Narrowed,
     sql::{Query, Row, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
@@ -87,8 +88,14 @@ impl Tx<'_> {
         self.execute(insert).await.map(drop)
     }
 
-    /// Replaces what can change of one.
+    /// Replaces what can change of one. Tokens of those who lose something by it end.
     pub async fn save_role(&mut self, new: &Role) -> Result<(), StoreError> {
+        let before = sql("SELECT permissions FROM role WHERE id = $1").bind(text(new.id));
+        if let Some(before) = self.within(Reach::Instance).executor.optional(before).await?
+            && !before.permissions("permissions")?.difference(&new.permissions).is_empty()
+        {
+            self.raise_epochs(Narrowed::Role(new.id)).await?;
+        }
         let update = sql("UPDATE role SET name = $2, description = $3, permissions = $4 WHERE id = $1");
         let update = update
             .bind(text(new.id))
@@ -114,6 +121,7 @@ impl Tx<'_> {
 
     /// Removes one, and takes it from everybody.
     pub async fn delete_role(&mut self, id: RoleId) -> Result<(), StoreError> {
+        self.raise_epochs(Narrowed::Role(id)).await?;
         self.delete_assignments(|all| all.and_bind(" WHERE a.role = ?", text(id))).await?;
         self.execute(sql("DELETE FROM role WHERE id = $1").bind(text(id))).await?;
         Ok(())

@@ -7,7 +7,7 @@
 //! roles are locked before the assignments that go with them. What concerns several people and organizations at once locks these
 //! first. The heads of the audit chains come last, in the commit.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use claviger_core::{By, ChainLink, Event, Reach, Touched};
 use claviger_token::{EventId, TypedId as _};
@@ -33,13 +33,15 @@ pub struct Tx<'a> {
     began: Instant,
     by: &'a By,
     also: Vec<Event>,
+    /// Credentials whose epochs are raised at the commit.
+    pub(crate) narrowed: BTreeSet<String>,
 }
 
 impl Store {
     /// Begins a write.
     pub async fn begin<'a>(&'a self, by: &'a By) -> Result<Tx<'a>, StoreError> {
         let inner = WriteTransaction::begin(&self.database.pools).await?;
-        Ok(Tx { store: self, inner, began: monotonic(), by, also: Vec::new() })
+        Ok(Tx { store: self, inner, began: monotonic(), by, also: Vec::new(), narrowed: BTreeSet::new() })
     }
 }
 
@@ -86,6 +88,7 @@ impl Tx<'_> {
         now: Timestamp,
         rng: &mut (dyn CryptoRng + Send),
     ) -> Result<(), StoreError> {
+        self.raise_noted(now).await?;
         if let Some(answer) = answer {
             self.remember(answer, now).await?;
         }

@@ -133,6 +133,7 @@ fn an_issued_key_is_what_was_asked_for_and_its_event_tells_no_secret() {
         approval: None,
         confirmation: None,
         epoch: 1,
+        epoch_raised_at: None,
         limits: limits(10, 9),
         metadata: Metadata::parse(&json!({ "team": "a" })).unwrap(),
         created_at: now(),

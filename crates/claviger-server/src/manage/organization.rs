@@ -2,6 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{NewOrganization, Organization, OrganizationChanges, PortalOrigins};
+use claviger_store::Narrowed;
 use claviger_token::{OrganizationId, PermissionMask, Quota, RateLimit};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -144,8 +145,12 @@ pub(crate) async fn update(
     let mut tx = app.store.begin(caller.by()).await?;
     let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
     let declared = tx.within(caller.reach()).declared_permissions().await?;
+    let old = organization.clone();
     let (organization, event) = organization.update(changes, &declared, app.now())?;
     tx.save_organization(&organization).await?;
+    if !organization.allows_all_of(&old) {
+        tx.raise_epochs(Narrowed::Organization(id)).await?;
+    }
     if organization.disabled_at.is_some() {
         tx.close_portal(id).await?;
     }

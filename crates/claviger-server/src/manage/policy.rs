@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use claviger_core::{Effect, Overlong, Policy, PolicyChanges, Reach, Tightening, Touches, permission};
-use claviger_store::{CredentialFilter, Page};
+use claviger_store::{CredentialFilter, Narrowed, Page};
 use claviger_token::OrganizationId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -57,6 +57,9 @@ pub(crate) async fn update(
     if !tightenings.is_empty() && tx.within(caller.reach()).administers_instance(id).await? {
         // Whoever administers one organization does not stop what administers the instance.
         caller.must_reach_instance()?;
+    }
+    if tightenings.iter().any(|tightening| tightening.effect.is_at_once()) {
+        tx.raise_epochs(Narrowed::Organization(id)).await?;
     }
     tx.commit(event, now, &mut app.rng()).await?;
     for tightening in tightenings {

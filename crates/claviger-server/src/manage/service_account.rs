@@ -4,6 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use claviger_core::{
     Assignment, NewServiceAccount, Reach, Rejection, Scope, ServiceAccount, ServiceAccountChanges, names_in,
 };
+use claviger_store::Narrowed;
 use claviger_token::{ClientAuthMethod, OrganizationId, Quota, RateLimit, ServiceAccountId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -182,12 +183,15 @@ pub(crate) async fn update(
         caller.grantor().may_give(&held, Some(account.organization))?;
     }
     let held = tx.within(Reach::Organization(account.organization)).assignments_of(id.into()).await?;
-    let limits = account.limits.clone();
+    let (limits, was_disabled) = (account.limits.clone(), account.disabled_at.is_some());
     let (account, event) = account.update(&changes, &held, app.now())?;
     if !account.limits.is_within(&limits) {
         caller.grantor().may_lift_limits(account.organization)?;
     }
     tx.save_service_account(&account).await?;
+    if account.disabled_at.is_some() && !was_disabled {
+        tx.raise_epochs(Narrowed::Principal(id.into())).await?;
+    }
     let wanted = Wanted { roles: changes.roles.as_deref(), permissions: changes.permissions.as_deref() };
     let assignments = set_rights(&app, &mut tx, holder(&account), held, wanted, caller.grantor()).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;

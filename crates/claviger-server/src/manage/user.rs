@@ -10,7 +10,7 @@ use claviger_core::{
     CodePurpose, NewPasswordReset, NewUser, OneTimeCode, PasswordChange, Reach, SessionEnd, User, UserByExternalId,
     UserChanges,
 };
-use claviger_store::{StoreError, Tx, UserFilter};
+use claviger_store::{Narrowed, StoreError, Tx, UserFilter};
 use claviger_token::{OrganizationId, Secret, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -334,6 +334,9 @@ async fn change(
     tx.save_user(&new).await?;
     if is_another || new.disabled_at.is_some() {
         tx.shut_out_user(new.id).await?;
+    }
+    if new.disabled_at.is_some() && old.disabled_at.is_none() {
+        tx.raise_epochs(Narrowed::Principal(new.id.into())).await?;
     }
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(new)

@@ -35,6 +35,7 @@ mod invitation;
 mod log;
 mod look_alike;
 mod membership;
+mod narrowing;
 mod one_time_code;
 mod organization;
 mod public_key;

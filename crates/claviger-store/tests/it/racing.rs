@@ -204,7 +204,7 @@ on_both_databases! {
                     if task % 2 == 0 {
                         let end = at(1_000_000 - i64::from(100 * round + task));
                         let overlong = Overlong { than: Some(end), end };
-                        tx.cut_lives(acme, Kind::ApiKey, overlong, 40).await?;
+                        tx.cut_lives(acme, Kind::ApiKey, overlong, at(9), 40).await?;
                     } else {
                         let filter = CredentialFilter { organization: Some(acme), ..CredentialFilter::default() };
                         tx.revoke_credentials(Reach::Instance, &filter, RevokeReason::Unused, at(9), 2).await?;
@@ -234,7 +234,7 @@ on_both_databases! {
         let cut = async |overlong: Overlong, most| {
             let mut cut = 0;
             db.write(async |tx| {
-                cut = tx.cut_lives(acme, Kind::ApiKey, overlong, most).await?.len();
+                cut = tx.cut_lives(acme, Kind::ApiKey, overlong, at(9), most).await?.len();
                 Ok(())
             })
             .await;

@@ -219,6 +219,7 @@ pub(crate) fn key(account: &ServiceAccount, called: &str) -> Credential {
         revocation: None,
         confirmation: None,
         epoch: 1,
+        epoch_raised_at: None,
         limits: Limits::default(),
         metadata: Metadata::default(),
         created_at: now,

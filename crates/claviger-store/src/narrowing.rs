@@ -1,0 +1,79 @@
+//! What loses something that its tokens may say: the epochs of those credentials are raised in the same transaction, for verifiers
+//! that never ask what a credential may do now.
+//!
+//! What is taken away is noted where it is taken, and the epochs are raised at the commit: after every other row was locked, and
+//! once, however many things were taken. Only credentials that have a place in a status list had tokens lately; of the others no token
+//! could be dead. The room must not know what a right is.
+
+use claviger_core::Reach;
+use claviger_token::{OrganizationId, PrincipalId, RoleId};
+use jiff::Timestamp;
+
+use crate::{
+    error::StoreError,
+    sql::{Query, sql, text},
+    tx::Tx,
+};
+
+/// Credentials per statement.
+const BATCH: usize = 1000;
+
+/// Whose credentials lose something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Narrowed {
+    /// A principal's, wherever they act.
+    Principal(PrincipalId),
+    /// A principal's in one organization.
+    Within(PrincipalId, OrganizationId),
+    /// All in an organization.
+    Organization(OrganizationId),
+    /// Those of everybody who has a role, where they have it.
+    Role(RoleId),
+    /// Everybody's.
+    All,
+}
+
+impl Narrowed {
+    fn these(self, query: Query) -> Query {
+        match self {
+            Self::Principal(id) => query.and_bind(" AND k.principal = ?", text(id)),
+            Self::Within(id, organization) => {
+                query.and_bind(" AND k.principal = ?", text(id)).and_bind(" AND k.organization = ?", text(organization))
+            }
+            Self::Organization(id) => query.and_bind(" AND k.organization = ?", text(id)),
+            Self::Role(id) => query.and_bind(
+                " AND EXISTS (SELECT 1 FROM assignment a WHERE a.role = ? AND a.principal = k.principal
+                              AND (a.organization = k.organization OR a.organization IS NULL))",
+                text(id),
+            ),
+            Self::All => query,
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Notes that something is taken from these, as they are now: whatever tokens were made of them before end with the commit. To be
+    /// said before what tells who they are is gone.
+    pub async fn raise_epochs(&mut self, of: Narrowed) -> Result<(), StoreError> {
+        let query = sql("SELECT k.id FROM credential k WHERE k.revoked_at IS NULL
+                         AND EXISTS (SELECT 1 FROM token_status t WHERE t.credential = k.id)");
+        let rows = self.within(Reach::Instance).executor.all(of.these(query)).await?;
+        for row in rows {
+            self.narrowed.insert(row.text("id")?);
+        }
+        Ok(())
+    }
+
+    /// Raises the epochs of all that were noted, locked in the order of their ids.
+    pub(crate) async fn raise_noted(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let noted: Vec<String> = std::mem::take(&mut self.narrowed).into_iter().collect();
+        for ids in noted.chunks(BATCH) {
+            let ids = || ids.iter().map(|id| id.as_str().into());
+            let lock = sql("SELECT id FROM credential WHERE id IN ").and_list(ids()).and(" ORDER BY id");
+            self.to_change(Reach::Instance).executor.all(lock).await?;
+            let raise = sql("UPDATE credential SET epoch = epoch + 1").and_bind(", epoch_raised_at = ?", now);
+            self.execute(raise.and(" WHERE revoked_at IS NULL AND id IN ").and_list(ids())).await?;
+        }
+        Ok(())
+    }
+}

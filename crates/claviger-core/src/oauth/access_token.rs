@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger_token::{AccessTokenClaims, AccessTokenId, Found, ServiceAccountId, TypedId as _};
+use claviger_token::{AccessTokenClaims, AccessTokenId, Found, NetworkSet, ServiceAccountId, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
 
@@ -39,6 +39,19 @@ impl Lifetime {
     }
 }
 
+/// From where a token may be used: from where both its credential and its organization allow it, for a verifier that never asks
+/// knows of neither. A token that nobody may use from anywhere is none: what it would be made from is good for nothing now.
+fn networks(parent: &Found) -> Result<Option<NetworkSet>, OAuthError> {
+    match (&parent.credential.networks, &parent.organization.allowed_networks) {
+        (Some(own), Some(allowed)) => own.intersection(allowed).map(Some).ok_or_else(|| {
+            let description =
+                "the credential and its organization allow no network in common; change allowed_networks of either";
+            OAuthError::new(OAuthErrorCode::InvalidGrant, description)
+        }),
+        (networks, None) | (None, networks) => Ok(networks.clone()),
+    }
+}
+
 /// The claims of a token for `target` that is made from a credential and given to a client.
 pub fn claims(
     issuer: &str,
@@ -48,9 +61,9 @@ pub fn claims(
     lifetime: Lifetime,
     now: Timestamp,
     rng: &mut dyn CryptoRng,
-) -> AccessTokenClaims {
+) -> Result<AccessTokenClaims, OAuthError> {
     let credential = &parent.credential;
-    AccessTokenClaims {
+    Ok(AccessTokenClaims {
         iss: issuer.to_owned(),
         sub: parent.principal.id,
         aud: vec![target.api.identifier.clone()],
@@ -64,16 +77,37 @@ pub fn claims(
         epoch: credential.epoch,
         env: credential.environment,
         objects: credential.objects.clone(),
-        networks: credential.networks.clone(),
+        networks: networks(parent)?,
         cnf: credential.confirmation.clone(),
         status: None,
         act: None,
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::fixtures::World;
+
+    #[test]
+    fn a_token_is_for_the_networks_that_its_credential_and_its_organization_allow() {
+        let check = |own: Option<&str>, allowed: Option<&str>, expected: Result<Option<&str>, &str>| {
+            let set = |text: Option<&str>| text.map(|text| NetworkSet::from_text(text).unwrap());
+            let mut parent = World::new().caller("a:b", "");
+            parent.credential.networks = set(own);
+            Arc::make_mut(&mut parent.organization).allowed_networks = set(allowed);
+            let found = networks(&parent).map(|found| found.map(|found| found.to_text()));
+            let found = found.as_ref().map(|found| found.as_deref()).map_err(|error| error.code.as_str());
+            assert_eq!(found, expected, "{own:?} {allowed:?}");
+        };
+        check(None, None, Ok(None));
+        check(Some("10.0.0.0/8"), None, Ok(Some("10.0.0.0/8")));
+        check(None, Some("10.0.0.0/8"), Ok(Some("10.0.0.0/8")));
+        check(Some("10.0.0.0/8 192.0.2.0/24"), Some("10.1.0.0/16 2001:db8::/32"), Ok(Some("10.1.0.0/16")));
+        check(Some("10.0.0.0/8"), Some("192.0.2.0/24"), Err("invalid_grant"));
+    }
 
     #[test]
     fn a06_a_token_does_not_outlive_what_it_is_made_from() {

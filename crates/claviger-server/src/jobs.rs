@@ -15,6 +15,8 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 /// Bounds what a crash loses of counts to a second, the writing included.
 const FLUSH_EVERY: Duration = Duration::from_millis(800);
 const TRIM_EVERY: Duration = Duration::from_secs(3600);
+/// Bounds how late who waits for news of what ended has them.
+const TELL_EVERY: Duration = Duration::from_millis(100);
 /// Often enough that keys in memory are read again before they are too old to be trusted.
 const TEND_EVERY: Duration = Duration::from_secs(30);
 
@@ -68,6 +70,17 @@ pub(crate) async fn tend_deny_list(app: App, stop: CancellationToken) {
             return;
         }
     }
+}
+
+/// Tells those who wait what ended, and lets them go when stopped.
+pub(crate) async fn tell_who_waits(app: App, stop: CancellationToken) {
+    while wait(TELL_EVERY, &stop).await {
+        // That storage does not answer is told by whoever follows the log.
+        if let Err(error) = app.tell_who_waits().await {
+            tracing::debug!(%error, "what ended could not be read");
+        }
+    }
+    app.let_nobody_wait();
 }
 
 async fn flush(app: &App, was_failing: bool) -> bool {

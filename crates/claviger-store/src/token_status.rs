@@ -102,6 +102,24 @@ impl Store {
         };
         rows.iter().map(read).collect::<Result<_, _>>().map(Some)
     }
+
+    /// Credentials that tokens were made from lately and that lost something or ended since then, each with the lowest epoch whose tokens
+    /// count now.
+    pub async fn raised_epochs(&self, since: Timestamp) -> Result<Vec<(CredentialId, u64)>, StoreError> {
+        let query = sql(
+            "SELECT k.id, CASE WHEN k.revoked_at IS NULL AND k.disabled_at IS NULL THEN k.epoch ELSE k.epoch + 1 END
+                             AS min_epoch
+                         FROM credential k WHERE k.epoch_raised_at >= $1
+                           AND EXISTS (SELECT 1 FROM token_status t WHERE t.credential = k.id)
+                         ORDER BY k.id",
+        );
+        let rows = self.read().all(query.bind(since)).await?;
+        let read = |row: &Row| {
+            let min_epoch = u64::try_from(row.int("min_epoch")?).map_err(StoreError::damaged)?;
+            Ok((row.parse("id")?, min_epoch))
+        };
+        rows.iter().map(read).collect()
+    }
 }
 
 fn place(week: i64, row: &Row) -> Result<StatusPlace, StoreError> {

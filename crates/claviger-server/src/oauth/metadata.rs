@@ -14,7 +14,7 @@ use claviger_token::{ClientAuthMethod, SigningAlgorithm};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{KEYS, RESOURCE, TOKEN, document, introspect, token::GRANTS};
+use super::{KEYS, RESOURCE, REVOCATIONS, TOKEN, document, introspect, token::GRANTS};
 use crate::{
     app::{App, Config},
     origin,
@@ -52,6 +52,8 @@ pub(crate) struct ServerMetadata {
     /// The same for revocation.
     revocation_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
     revocation_endpoint_auth_signing_alg_values_supported: [SigningAlgorithm; 3],
+    /// Where verifiers that ask about no token learn what ended lately. Ours: no standard has a name for it.
+    claviger_revocations_uri: String,
     /// Where people read about it.
     service_documentation: String,
 }
@@ -74,6 +76,7 @@ impl ServerMetadata {
             introspection_signing_alg_values_supported: [introspect::ALGORITHM],
             revocation_endpoint_auth_methods_supported: methods,
             revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+            claviger_revocations_uri: format!("{url}{REVOCATIONS}"),
             service_documentation: format!("{url}/docs/"),
         }
     }

@@ -11,6 +11,7 @@ mod remote_keys;
 mod refusal;
 mod request;
 mod revoke;
+mod revocations;
 mod rotation;
 mod signing_keys;
 mod status_list;
@@ -37,6 +38,7 @@ pub(crate) use remote_keys::RemoteKeys;
 pub use remote_keys::RemoteKeysError;
 pub(crate) use refusal::{NOT_KEPT, NotDone, RefusalView};
 pub(crate) use request::OAuthRequest;
+pub(crate) use revocations::KeptRevocations;
 pub use rotation::RotateError;
 pub(crate) use signing_keys::KeptSigningKeys;
 pub use signing_keys::{KeySet, Signer, SigningKeys};
@@ -45,7 +47,10 @@ pub(crate) use status_list::KeptStatusLists;
 /// The described routes.
 pub(crate) fn described() -> OpenApiRouter<App> {
     // Large in time, unlike the other documents.
-    let lists = OpenApiRouter::new().routes(routes!(status_list::show)).layer(CompressionLayer::new());
+    let lists = OpenApiRouter::new()
+        .routes(routes!(status_list::show))
+        .routes(routes!(revocations::show))
+        .layer(CompressionLayer::new());
     let (routes, document) = OpenApiRouter::new()
         .routes(routes!(key_set::show))
         .routes(routes!(metadata::of_server))
@@ -79,7 +84,8 @@ pub(crate) fn aliases(app: &App) -> Router<App> {
         .route(&format!("{base}{SERVER}"), get(metadata::of_server))
         .route(&format!("{base}{OPENID}"), get(metadata::of_server))
         .route(&format!("{base}{KEYS}"), get(key_set::show))
-        .route(&format!("{base}/oauth/status/{{list}}"), get(status_list::show));
+        .route(&format!("{base}/oauth/status/{{list}}"), get(status_list::show))
+        .route(&format!("{base}{REVOCATIONS}"), get(revocations::show));
     for_every_page(routes)
 }
 
@@ -88,6 +94,7 @@ const OPENID: &str = "/.well-known/openid-configuration";
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 /// The token endpoint.
 pub(crate) const TOKEN: &str = "/oauth/token";
+const REVOCATIONS: &str = "/oauth/revocations";
 const KEYS: &str = "/.well-known/jwks.json";
 
 /// Any page may read them, for they are the same for everybody; no page can do so in somebody's name.

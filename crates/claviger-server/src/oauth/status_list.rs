@@ -167,7 +167,7 @@ async fn encoded(places: Vec<(u64, TokenStatus)>) -> Result<String, RequestError
     }
 }
 
-fn unavailable(cause: &dyn std::fmt::Display) -> RequestError {
+pub(super) fn unavailable(cause: &dyn std::fmt::Display) -> RequestError {
     tracing::error!(%cause, "a public document could not be signed");
     let detail = "this cannot be signed right now; try again in a moment";
     RequestError::unreadable(axum::http::StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)

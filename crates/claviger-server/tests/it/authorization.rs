@@ -105,6 +105,7 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/.well-known/oauth-protected-resource"),
+    ("GET", "/oauth/revocations"),
     ("GET", "/oauth/status/{list}"),
 ];
 

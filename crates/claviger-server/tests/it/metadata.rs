@@ -19,12 +19,13 @@ on_both_databases! {
         let expected = json!({
             "issuer": PUBLIC_URL, "jwks_uri": format!("{PUBLIC_URL}/.well-known/jwks.json"),
             "response_types_supported": [], "grant_types_supported": [], "token_endpoint_auth_methods_supported": [],
+            "claviger_revocations_uri": format!("{PUBLIC_URL}/oauth/revocations"),
             "service_documentation": format!("{PUBLIC_URL}/docs/"),
         });
         assert_eq!(reply.expect(StatusCode::OK), expected);
         assert_eq!(app.anonymous().get(OPENID).await.expect(StatusCode::OK), expected);
         // Whatever is listed answers.
-        for member in ["jwks_uri", "service_documentation"] {
+        for member in ["jwks_uri", "claviger_revocations_uri", "service_documentation"] {
             let path = expected[member].as_str().unwrap().strip_prefix(PUBLIC_URL).unwrap();
             assert_eq!(app.anonymous().get(path).await.status, StatusCode::OK, "{path}");
         }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes, HttpBody as _},
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use claviger_core::Rejection;
 use claviger_store::{IdempotencyKey, Remembered};
-use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_path_to_error::Segment;
 use tokio::time::timeout;
@@ -136,16 +137,59 @@ pub(crate) async fn read(request: Request, media_type: &str) -> Result<Bytes, Re
             format!("send the body as Content-Type: {media_type}"),
         ));
     }
-    // Most bodies are there with the head, and then nothing is timed.
-    let body = timeout(BODY_TIME, Limited::new(request.into_body(), MAX_BODY).collect()).await;
-    let body = body.unwrap_or_else(|late| Err(late.into()));
-    body.map(Collected::to_bytes).map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            let detail = format!("a body is at most {MAX_BODY} bytes");
-            return RequestError::unreadable(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
+    if let Some(unread) = request.extensions().get::<Unread>() {
+        return Err((*unread).into());
+    }
+    Ok(collect(request.into_body()).await?)
+}
+
+/// Waits for the body before anybody is asked who they are. Who may do what is then decided when all is there that is to be done:
+/// a caller who is revoked while they send does nothing. A body that cannot be read is told by whoever wants one, in their own form.
+pub(crate) async fn arrives_first(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let body = match collect(body).await {
+        Ok(bytes) => Body::from(bytes),
+        Err(unread) => {
+            parts.extensions.insert(unread);
+            Body::empty()
         }
-        RequestError::unreadable(StatusCode::BAD_REQUEST, "unreadable_body", "the body could not be read to its end")
-    })
+    };
+    next.run(Request::from_parts(parts, body)).await
+}
+
+/// Why a body could not be read.
+#[derive(Debug, Clone, Copy)]
+enum Unread {
+    TooLarge,
+    /// It was late, or broke off.
+    Unfinished,
+}
+
+impl From<Unread> for RequestError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => {
+                let detail = format!("a body is at most {MAX_BODY} bytes");
+                Self::unreadable(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+            }
+            Unread::Unfinished => {
+                let detail = "the body could not be read to its end";
+                Self::unreadable(StatusCode::BAD_REQUEST, "unreadable_body", detail)
+            }
+        }
+    }
+}
+
+async fn collect(body: Body) -> Result<Bytes, Unread> {
+    // Most bodies are there with the head, and then nothing is timed.
+    match timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
+        Ok(Err(_)) | Err(_) => Err(Unread::Unfinished),
+    }
 }
 
 /// Reads JSON into a type that refuses unknown members, and says where it fails as a JSON Pointer.

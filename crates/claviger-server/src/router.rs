@@ -3,7 +3,7 @@
 use axum::{
     Router,
     http::{HeaderValue, StatusCode, header},
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
-    console, health, log,
+    body, console, health, log,
     manage::{
         api, api_key, approval, assignment, audit_event, client_secret, inventory, invitation, member, organization,
         personal_access_token, policy, portal_session, public_key, role, service_account, session, signing_key, token,
@@ -103,7 +103,8 @@ pub fn public(app: App) -> Router {
         .merge(oauth::aliases(&app))
         .fallback(async || RequestError::NotFound)
         .method_not_allowed_fallback(method_not_allowed)
-        // Innermost first: what a refusal leads to, what every answer says, then a net under panics, and outermost the log, which tells of both.
+        // Innermost first: the wait for the body, what a refusal leads to, what every answer says, then a net under panics, and outermost the log, which tells of both.
+        .layer(from_fn(body::arrives_first))
         .layer(from_fn_with_state(app.clone(), oauth::name_resource))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
 use crate::{
-    app::{TestApp, instant},
+    app::{PUBLIC_URL, TestApp, instant, text},
+    browser::Browser,
     database::Engine,
 };
 
@@ -66,4 +68,90 @@ fn a_connection_that_was_used_may_pause() {
             assert!(answer[..length].starts_with(b"HTTP/1.1 200"));
         }
     });
+}
+
+/// A request of which all but the end has been sent.
+struct Unfinished {
+    stream: TcpStream,
+    rest: Vec<u8>,
+}
+
+impl Unfinished {
+    async fn begin(app: &TestApp, request: &str, headers: &[(&str, &str)], body: &Value) -> Self {
+        let body = body.to_string().into_bytes();
+        let (first, rest) = body.split_at(1);
+        let mut head =
+            format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+        let mut stream = TcpStream::connect(app.public).await.unwrap();
+        stream.write_all(&[head.as_bytes(), first].concat()).await.unwrap();
+        // Long enough for the head to be looked at.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Self { stream, rest: rest.to_vec() }
+    }
+
+    /// The status, once the rest is sent too.
+    async fn end(mut self) -> u16 {
+        self.stream.write_all(&self.rest).await.unwrap();
+        let mut answer = String::new();
+        self.stream.read_to_string(&mut answer).await.unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+}
+
+on_both_databases! {
+    async fn who_is_revoked_while_they_send_does_nothing(app: &TestApp) {
+        app.declare_invoices().await;
+        let (acme, account) = app.account("acme", &["invoices:read"]).await;
+        let user = app.user("bob@acme.test").await;
+        let key = json!({ "service_account_id": account, "name": "late", "permissions": ["invoices:read"] });
+        let invitation = json!({ "email": "late@acme.test" });
+        let invitations = format!("/v1/organizations/{acme}/invitations");
+        let member = format!("/v1/organizations/{acme}/members/{user}");
+
+        let maker = app.holder_of("organization-admin", &acme).await;
+        let bearer = format!("Bearer {}", maker.token);
+        let by_key = [("Authorization", bearer.as_str())];
+        let begun = [
+            Unfinished::begin(app, "POST /v1/api-keys", &by_key, &key).await,
+            Unfinished::begin(app, "POST /v1/api-keys", &[by_key[0], ("Idempotency-Key", "a")], &key).await,
+            Unfinished::begin(app, &format!("POST {invitations}"), &by_key, &invitation).await,
+        ];
+        app.root().post(&format!("/v1/api-keys/{}/revoke", maker.id), json!({})).await.expect(StatusCode::OK);
+        for request in begun {
+            assert_eq!(request.end().await, 401);
+        }
+
+        let maker = app.holder_of("organization-admin", &acme).await;
+        let bearer = format!("Bearer {}", maker.token);
+        let put = Unfinished::begin(app, &format!("PUT {member}"), &[("Authorization", &bearer)], &json!({})).await;
+        let owner = format!("/v1/service-accounts/{}", text(&maker.body["service_account_id"]));
+        app.root().patch(&owner, json!({ "roles": [] })).await.expect(StatusCode::OK);
+        assert_eq!(put.end().await, 403);
+
+        let late = app.root().get(&format!("/v1/api-keys?service_account_id={account}")).await.expect(StatusCode::OK);
+        assert_eq!(late["items"], json!([]));
+        assert_eq!(app.root().get(&invitations).await.expect(StatusCode::OK)["items"], json!([]));
+        app.root().get(&member).await.problem(StatusCode::NOT_FOUND, "not_found");
+    }
+
+    async fn whose_session_ends_while_they_send_does_nothing(app: &TestApp) {
+        app.declare_invoices().await;
+        let (acme, _) = app.account("acme", &[]).await;
+        let (browser, zoe) = Browser::of_zoe(app).await;
+        let rights = json!({ "roles": ["member"], "permissions": ["invoices:read"] });
+        app.root().put(&format!("/v1/organizations/{acme}/members/{zoe}"), rights).await.expect(StatusCode::CREATED);
+        let shown: Value = serde_json::from_str(&browser.get("/v1/session").await.html).unwrap();
+        let (cookie, csrf) = (format!("__Host-claviger={}", browser.session()), text(&shown["csrf_token"]));
+        let headers = [("Cookie", cookie.as_str()), ("X-CSRF-Token", &csrf), ("Origin", PUBLIC_URL)];
+        let token = json!({ "organization_id": acme, "name": "late", "permissions": ["invoices:read"] });
+        let begun = Unfinished::begin(app, "POST /v1/personal-access-tokens", &headers, &token).await;
+        browser.fill_in("/", "/sign-out", &[]).await;
+        assert_eq!(begun.end().await, 401);
+        let tokens = app.root().get(&format!("/v1/personal-access-tokens?user_id={zoe}")).await.expect(StatusCode::OK);
+        assert_eq!(tokens["items"], json!([]));
+    }
 }

@@ -51,6 +51,17 @@ pub struct Issued {
     pub event: Event,
 }
 
+impl Issued {
+    /// One whose secret `who` sees instead of the one who makes it.
+    #[must_use]
+    pub fn seen_by(mut self, who: &str) -> Self {
+        if let Some(first) = self.credential.secrets.first_mut() {
+            who.clone_into(&mut first.created_by);
+        }
+        self
+    }
+}
+
 /// What a body says of a new credential, whatever its kind.
 pub(crate) struct Asked<'a> {
     pub(crate) id: CredentialId,

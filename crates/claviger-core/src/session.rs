@@ -115,6 +115,8 @@ words! {
         SecondFactorChanged = "second_factor_changed",
         /// The same browser signed in again.
         Replaced = "replaced",
+        /// Its user got rights that count everywhere, which whoever let them in at the portal could not give.
+        ReachesFurther = "reaches_further",
     }
 }
 
@@ -133,6 +135,8 @@ pub struct Session {
     pub organization: Option<OrganizationId>,
     /// Where a portal session goes back to.
     pub return_url: Option<String>,
+    /// Who let its user in at the portal, and might be there in their place: a principal's id, or `operator`.
+    pub vouched_by: Option<String>,
     /// From where it was started.
     pub address: Option<IpAddr>,
     /// What the browser calls itself.
@@ -188,6 +192,7 @@ impl Session {
             kind: SessionKind::Portal,
             organization: Some(organization),
             return_url: Some(return_url),
+            vouched_by: Some(code.created_by.clone()),
             ..Self::new(&new, PORTAL, now, rng)
         };
         let details = json!({
@@ -206,6 +211,7 @@ impl Session {
             method: new.method,
             organization: None,
             return_url: None,
+            vouched_by: None,
             address: new.address,
             user_agent: new.user_agent.map(shown),
             created_at: now,

@@ -83,7 +83,8 @@ CREATE TABLE identity (
 );
 CREATE INDEX identity_person ON identity (person);
 
--- Sign-in sessions. digest is a keyed hash of the cookie. organization and origin bound a portal session.
+-- Sign-in sessions. digest is a keyed hash of the cookie. organization bounds a portal session, and vouched_by let
+-- its user in.
 CREATE TABLE session (
     id TEXT PRIMARY KEY,
     digest BLOB NOT NULL,
@@ -92,6 +93,7 @@ CREATE TABLE session (
     method TEXT NOT NULL,
     organization TEXT REFERENCES organization (id),
     return_url TEXT,
+    vouched_by TEXT,
     address TEXT,
     user_agent TEXT,
     created_at BIGINT NOT NULL,

@@ -1,7 +1,7 @@
 //! Assignments in storage, and what they add up to.
 
 use claviger_core::{Assignment, Granted, Reach, Scope};
-use claviger_token::{AssignmentId, OrganizationId, PermissionSet, PrincipalId};
+use claviger_token::{AssignmentId, OrganizationId, PermissionSet, PrincipalId, RoleId};
 
 use crate::{
     error::StoreError,
@@ -83,6 +83,13 @@ impl View<'_> {
     pub async fn administers_instance(&mut self, organization: OrganizationId) -> Result<bool, StoreError> {
         let query = sql("SELECT id FROM assignment WHERE home = $1 AND organization IS NULL LIMIT 1");
         Ok(self.executor.optional(query.bind(text(organization))).await?.is_some())
+    }
+
+    /// Who has a role with instance scope, whatever the reach.
+    pub async fn who_has_everywhere(&mut self, role: RoleId) -> Result<Vec<PrincipalId>, StoreError> {
+        let query = sql("SELECT principal FROM assignment WHERE role = $1 AND organization IS NULL ORDER BY principal");
+        let rows = self.executor.all(query.bind(text(role))).await?;
+        rows.iter().map(|row| row.parse("principal")).collect()
     }
 
     /// The part of what a principal holds that has instance scope, whatever the reach.

@@ -13,22 +13,27 @@ use crate::{
 };
 
 impl View<'_> {
-    /// How many live credentials of a principal have a secret that works and that somebody else saw who does not reach the instance,
-    /// be it that they made the credential or that they rolled it. Whoever registered a public key may have its private half.
-    pub async fn credentials_seen_from_below(
+    /// Whoever else saw a secret that works of a live credential of a principal: they made the credential, or rolled it, or let
+    /// somebody in at a portal who did. Whoever registered a public key may have its private half.
+    pub async fn others_who_saw_credentials(
         &mut self,
         principal: PrincipalId,
         now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let query = seen("SELECT DISTINCT COALESCE(s.created_by, k.created_by) AS seen_by", principal, now);
+        self.executor.all(query).await?.iter().map(|row| row.text("seen_by")).collect()
+    }
+
+    /// How many of these credentials one of these saw.
+    pub async fn credentials_seen_by(
+        &mut self,
+        principal: PrincipalId,
+        others: Vec<String>,
+        now: Timestamp,
     ) -> Result<i64, StoreError> {
-        let query =
-            sql("SELECT COUNT(DISTINCT k.id) AS number FROM credential k LEFT JOIN secret s ON s.credential = k.id
-                         WHERE k.principal = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
-                           AND (s.ends_at IS NULL OR s.ends_at > $2)
-                           AND COALESCE(s.created_by, k.created_by) NOT IN ($1, 'operator', 'system')
-                           AND NOT EXISTS (SELECT 1 FROM assignment i
-                                           WHERE i.principal = COALESCE(s.created_by, k.created_by)
-                                             AND i.organization IS NULL)");
-        self.executor.one(query.bind(text(principal)).bind(now)).await?.int("number")
+        let query = seen("SELECT COUNT(DISTINCT k.id) AS number", principal, now);
+        let query = query.and(" AND COALESCE(s.created_by, k.created_by) IN ");
+        self.executor.one(query.and_list(others.into_iter().map(Into::into))).await?.int("number")
     }
 
     /// Whether an organization has live credentials of a kind that live longer than that.
@@ -97,6 +102,16 @@ impl Tx<'_> {
         let shortened = |(id, organization)| Credential::shortened(id, organization, end);
         Ok(ended(&rows)?.into_iter().map(shortened).collect())
     }
+}
+
+fn seen(what: &'static str, principal: PrincipalId, now: Timestamp) -> Query {
+    sql(what)
+        .and(" FROM credential k LEFT JOIN secret s ON s.credential = k.id WHERE k.revoked_at IS NULL")
+        .and_bind(" AND k.principal = ?", text(principal))
+        .and_bind(" AND (k.expires_at IS NULL OR k.expires_at > ?)", now)
+        .and_bind(" AND (s.ends_at IS NULL OR s.ends_at > ?)", now)
+        .and(" AND COALESCE(s.created_by, k.created_by) NOT IN ('operator', 'system')")
+        .and_bind(" AND COALESCE(s.created_by, k.created_by) <> ?", text(principal))
 }
 
 fn these(organization: OrganizationId, kind: Kind, overlong: Overlong) -> Query {

@@ -1,17 +1,18 @@
 //! Sign-in sessions in storage. What a session's browser holds arrives as a digest.
 
-use claviger_core::{Digest, PortalOrigins, Session, SessionEnd};
+use claviger_core::{Digest, PortalOrigins, Session, SessionEnd, SessionKind};
 use claviger_token::{OrganizationId, SessionId, UserId};
 use jiff::Timestamp;
 
 use crate::{
     Store,
     error::StoreError,
-    sql::{Executor, Row, WriteTransaction, sql, text, text_or_null},
+    sql::{Executor, Query, Row, WriteTransaction, sql, text, text_or_null},
     tx::Tx,
 };
 
-const COLUMNS: &str = "s.id, s.person, s.kind, s.method, s.organization, s.return_url, s.address, s.user_agent,
+const COLUMNS: &str =
+    "s.id, s.person, s.kind, s.method, s.organization, s.return_url, s.vouched_by, s.address, s.user_agent,
                        s.created_at, s.authenticated_at, s.seen_at, s.ends_at";
 
 /// No list of one's sessions is longer.
@@ -104,9 +105,9 @@ impl Tx<'_> {
 
     /// Adds one.
     pub async fn insert_session(&mut self, new: &Session, digest: &Digest) -> Result<(), StoreError> {
-        let insert = sql("INSERT INTO session (id, digest, person, kind, method, organization, return_url, address,
-                              user_agent, created_at, authenticated_at, seen_at, ends_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
+        let insert = sql("INSERT INTO session (id, digest, person, kind, method, organization, return_url, vouched_by,
+                              address, user_agent, created_at, authenticated_at, seen_at, ends_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)");
         let insert = insert
             .bind(text(new.id))
             .bind(digest.bytes)
@@ -115,6 +116,7 @@ impl Tx<'_> {
             .bind(new.method.as_str())
             .bind(text_or_null(new.organization))
             .bind(new.return_url.clone())
+            .bind(new.vouched_by.clone())
             .bind(text_or_null(new.address))
             .bind(new.user_agent.clone())
             .bind(new.created_at)
@@ -152,7 +154,17 @@ impl Tx<'_> {
         why: SessionEnd,
     ) -> Result<usize, StoreError> {
         let query = sql("DELETE FROM session WHERE person = $1").bind(text(user));
-        let query = query.and_if(" AND id <> ?", kept.map(text)).and(" RETURNING id, organization");
+        self.end_these_sessions(query.and_if(" AND id <> ?", kept.map(text)), user, why).await
+    }
+
+    /// Ends all that a user has at portals, in the same way.
+    pub async fn end_portal_sessions_of(&mut self, user: UserId, why: SessionEnd) -> Result<usize, StoreError> {
+        let query = sql("DELETE FROM session WHERE person = $1 AND kind = $2").bind(text(user));
+        self.end_these_sessions(query.bind(SessionKind::Portal.as_str()), user, why).await
+    }
+
+    async fn end_these_sessions(&mut self, these: Query, user: UserId, why: SessionEnd) -> Result<usize, StoreError> {
+        let query = these.and(" RETURNING id, organization");
         let rows = self.inner.read().all(query).await?;
         for row in &rows {
             self.also(Session::ended(row.parse("id")?, user, row.parse_or_null("organization")?, why));
@@ -175,6 +187,7 @@ fn read(row: &Row) -> Result<Session, StoreError> {
         method: row.parse("method")?,
         organization: row.parse_or_null("organization")?,
         return_url: row.text_or_null("return_url")?,
+        vouched_by: row.text_or_null("vouched_by")?,
         address: row.parse_or_null("address")?,
         user_agent: row.text_or_null("user_agent")?,
         created_at: row.time("created_at")?,

@@ -2,14 +2,15 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{Assignment, Granted, NewAssignment, Reach, Rejection, Scope, ScopeName};
-use claviger_store::Tx;
 use claviger_token::{AssignmentId, OrganizationId, PrincipalId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Id, must_not_reach_further,
+    Id,
+    instance_scope::nobody_else_must_come_along,
+    must_not_reach_further,
     rights::{Holder, permission, role},
 };
 use crate::{
@@ -133,7 +134,7 @@ pub(crate) async fn create(
         return Err(Rejection::Conflict { code: "taken", message }.into());
     }
     if scope == Scope::Instance {
-        nobody_else_must_hold_credentials(&mut tx, principal, app.now()).await?;
+        nobody_else_must_come_along(&mut tx, principal, &permissions, app.now()).await?;
     }
     let (assignment, event) = Assignment::create(principal, home, scope, granted, app.now(), &mut app.rng());
     tx.insert_assignment(&assignment).await?;
@@ -212,22 +213,4 @@ async fn holder(view: &mut claviger_store::View<'_>, body: &NewAssignment) -> Re
         }
     };
     Ok(Holder { principal: body.principal_id, home })
-}
-
-/// Before a principal reaches every organization: a credential of it that somebody of one organization made or rolled, and may
-/// have kept, would reach as far.
-async fn nobody_else_must_hold_credentials(
-    tx: &mut Tx<'_>,
-    principal: PrincipalId,
-    now: Timestamp,
-) -> Result<(), RequestError> {
-    let seen = tx.within(Reach::Instance).credentials_seen_from_below(principal, now).await?;
-    if seen == 0 {
-        return Ok(());
-    }
-    let message = format!(
-        "{seen} live credentials of this principal were made or rolled by others who do not reach the instance, and would reach \
-         every organization; revoke them first (GET /v1/credentials?principal_id={principal})"
-    );
-    Err(Rejection::Conflict { code: "credentials_of_others", message }.into())
 }

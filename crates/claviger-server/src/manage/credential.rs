@@ -216,6 +216,12 @@ impl<'a> Authority<'a> {
         self.session.map_or(Ok(()), |session| session.must_be_fresh(now))
     }
 
+    /// Who sees a secret that is made by it. At a portal that is whoever let the user in, too: they could be there in their place.
+    pub(super) fn sees_secrets(&self) -> String {
+        let vouched_by = self.session.and_then(|session| session.found().session.vouched_by.clone());
+        vouched_by.unwrap_or_else(|| self.by.actor.id())
+    }
+
     /// A credential's, over itself.
     pub(super) fn of_itself(itself: &'a Itself) -> Self {
         Self {

@@ -165,6 +165,7 @@ pub(crate) async fn create(
     let now = app.now();
     let context = world.context(&app, &authority);
     let issued = body.issue(&context, authority.by.actor.id(), now, &mut app.rng())?;
+    let issued = issued.seen_by(&authority.sees_secrets());
     tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
     let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &issued.credential, now).await?;
     let location = format!("/v1/personal-access-tokens/{}", issued.credential.id);
@@ -262,8 +263,13 @@ pub(crate) async fn roll(
     authority.must_be_fresh(app.now())?;
     let (mut tx, one, world) = authority.to_change_in_world(&app, id).await?;
     let now = app.now();
-    let rolled =
-        one.roll(body.overlap_seconds, &world.context(&app, &authority), authority.by.actor.id(), now, &mut app.rng())?;
+    let rolled = one.roll(
+        body.overlap_seconds,
+        &world.context(&app, &authority),
+        authority.sees_secrets(),
+        now,
+        &mut app.rng(),
+    )?;
     tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
     let concealed = IssuedPersonalAccessToken::concealed(&app, &rolled.credential, now);
     let kept = repeatable.remembered(StatusCode::OK, None, &concealed);

@@ -2,12 +2,12 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{NewRole, Reach, Rejection, Role, RoleChanges};
-use claviger_token::{OrganizationId, PermissionSet, RoleId};
+use claviger_token::{OrganizationId, PermissionSet, PrincipalId, RoleId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Id;
+use super::{Id, instance_scope::nobody_else_must_come_along};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -141,11 +141,25 @@ pub(crate) async fn update(
     Json(changes): Json<RoleChanges>,
 ) -> Result<Answer<RoleView>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
+    // Locked before the role, and in one order: whoever makes a credential of theirs meanwhile waits, or made it before.
+    for holder in tx.within(Reach::Instance).who_has_everywhere(id).await? {
+        let mut view = tx.to_change(Reach::Instance);
+        match holder {
+            PrincipalId::User(user) => drop(view.user(user).await?),
+            PrincipalId::ServiceAccount(account) => drop(view.service_account(account).await?),
+        }
+    }
     let old = tx.to_change(caller.reach()).role(id).await?.ok_or(RequestError::NotFound)?;
     must_be_own(&caller, &old)?;
     let declared = tx.within(caller.reach()).declared_permissions().await?;
     let (role, event) = old.clone().update(changes, &declared)?;
-    caller.grantor().may_give(&role.permissions.difference(&old.permissions), role.organization)?;
+    let gained = role.permissions.difference(&old.permissions);
+    caller.grantor().may_give(&gained, role.organization)?;
+    if !gained.is_empty() {
+        for holder in tx.within(Reach::Instance).who_has_everywhere(id).await? {
+            nobody_else_must_come_along(&mut tx, holder, &gained, app.now()).await?;
+        }
+    }
     if role.name != old.name {
         must_be_free(tx.within(Reach::Instance).role_called(&role.name, role.organization).await?.as_ref())?;
     }

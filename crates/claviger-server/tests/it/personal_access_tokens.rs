@@ -466,6 +466,44 @@ on_both_databases! {
         app.root().post("/v1/assignments", given).await.expect(StatusCode::CREATED);
     }
 
+    async fn a_role_that_is_given_everywhere_does_not_grow_under_what_somebody_else_made(app: &TestApp) {
+        let alice = alice(app).await;
+        let role = json!({ "name": "support", "permissions": ["claviger:usage:read"] });
+        let role = text(&app.root().post("/v1/roles", role).await.expect(StatusCode::CREATED)["id"]);
+        let given = json!({
+            "principal_id": alice.user, "organization_id": alice.organization, "role": "support", "scope": "instance",
+        });
+        app.root().post("/v1/assignments", given).await.expect(StatusCode::CREATED);
+        let admin = Member::join(app, &alice.organization, "admin@acme.test", &["organization-admin"], &[READ]).await;
+        let admins = admin.token(&["claviger:*", READ], json!({})).await;
+        let planted = app.client(&admins.token).post("/v1/personal-access-tokens", alice.body(&[READ], json!({}))).await;
+        let planted = Key::from(planted.expect(StatusCode::CREATED));
+        let path_of_role = format!("/v1/roles/{role}");
+        let wider = json!({ "permissions": ["claviger:usage:read", READ] });
+        let refused = app.root().patch(&path_of_role, wider.clone()).await;
+        refused.problem(StatusCode::CONFLICT, "credentials_of_others");
+        app.root().patch(&path_of_role, json!({ "permissions": [], "name": "helpers" })).await.expect(StatusCode::OK);
+        app.root().post(&path(&planted, "/revoke"), json!({})).await.expect(StatusCode::OK);
+        app.root().patch(&path_of_role, wider).await.expect(StatusCode::OK);
+    }
+
+    async fn whoever_reaches_the_instance_a_little_plants_nothing_either(app: &TestApp) {
+        let alice = alice(app).await;
+        let admin = Member::join(app, &alice.organization, "admin@acme.test", &["organization-admin"], &[READ]).await;
+        let give = async |user: &str, permission: &str| {
+            let given = json!({
+                "principal_id": user, "organization_id": alice.organization, "permission": permission, "scope": "instance",
+            });
+            app.root().post("/v1/assignments", given).await
+        };
+        give(&admin.user, "claviger:usage:read").await.expect(StatusCode::CREATED);
+        let admins = admin.token(&["claviger:*", READ], json!({})).await;
+        let planted = app.client(&admins.token).post("/v1/personal-access-tokens", alice.body(&[READ], json!({}))).await;
+        app.handed_out(&text(&planted.expect(StatusCode::CREATED)["token"]));
+        give(&alice.user, READ).await.problem(StatusCode::CONFLICT, "credentials_of_others");
+        give(&alice.user, "claviger:usage:read").await.expect(StatusCode::CREATED);
+    }
+
     async fn who_governs_one_organization_and_reads_everywhere_governs_one(app: &TestApp) {
         let alice = alice(app).await;
         let (globex, _) = app.account("globex", &[]).await;

@@ -39,6 +39,26 @@ on_both_databases! {
         assert_eq!(db.view().assignments_of(world.ci.id.into()).await.unwrap(), []);
     }
 
+    async fn who_has_a_role_everywhere_is_told(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (reader, other) = (role(None, "reader", "a:read"), role(None, "other", "a:read"));
+        let given = [
+            of_role(&world.ci, Scope::Instance, &reader),
+            of_role(&world.stranger, Scope::Organization(world.stranger.organization), &reader),
+            of_role(&world.stranger, Scope::Instance, &other),
+        ];
+        db.write(async |tx| {
+            for role in [&reader, &other] {
+                tx.insert_role(role).await?;
+            }
+            for one in &given {
+                tx.insert_assignment(one).await?;
+            }
+            Ok(())
+        }).await;
+        assert_eq!(db.view().who_has_everywhere(reader.id).await.unwrap(), [world.ci.id.into()]);
+    }
+
     async fn those_of_another_organizations_principals_look_absent(db: &TestDb) {
         let world = World::stored(db).await;
         let own = direct(&world.ci, Scope::Organization(world.acme.id), "a:read");

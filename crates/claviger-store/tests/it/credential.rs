@@ -19,6 +19,32 @@ on_both_databases! {
         }
     }
 
+    async fn who_else_saw_a_secret_that_works_is_told(db: &TestDb) {
+        let world = World::stored(db).await;
+        let own = world.ci.id.to_string();
+        let seen = |by: &str| Credential {
+            secrets: vec![SecretRecord { created_by: by.to_owned(), ..secret(1) }],
+            ..key(&world.ci, by)
+        };
+        let revoked = Revocation { at: at(1), reason: RevokeReason::Compromised };
+        let (gone, kept) = (seen("user_gone"), [seen("user_x"), seen("user_x"), seen("user_y"), seen(&own), seen("operator")]);
+        db.write(async |tx| {
+            for one in kept.iter().chain([&gone]) {
+                tx.insert_credential(one, &digest()).await?;
+            }
+            tx.save_credential(&Credential { revocation: Some(revoked), ..gone.clone() }).await
+        }).await;
+        let ci = world.ci.id.into();
+        let mut others = db.view().others_who_saw_credentials(ci, at(9)).await.unwrap();
+        others.sort();
+        assert_eq!(others, ["user_x", "user_y"]);
+        let count = async |others: &[&str]| {
+            let others = others.iter().map(|&other| other.to_owned()).collect();
+            db.view().credentials_seen_by(ci, others, at(9)).await.unwrap()
+        };
+        assert_eq!((count(&["user_x"]).await, count(&["user_x", "user_y"]).await), (2, 3));
+    }
+
     async fn a_saved_key_reads_back_with_every_change(db: &TestDb) {
         let world = World::stored(db).await;
         let full = full_key(&world.ci);

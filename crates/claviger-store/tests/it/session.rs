@@ -20,6 +20,7 @@ fn session(user: UserId, created: i64) -> Session {
         method: SignInMethod::Password,
         organization: None,
         return_url: None,
+        vouched_by: None,
         address: None,
         user_agent: None,
         created_at: at(created),
@@ -45,6 +46,7 @@ on_both_databases! {
             method: SignInMethod::RecoveryCode,
             organization: Some(world.acme.id),
             return_url: Some("https://acme.test/back".to_owned()),
+            vouched_by: Some("operator".to_owned()),
             address: Some("2001:db8::7".parse().unwrap()),
             user_agent: Some("Größe/1".to_owned()),
             authenticated_at: at(5),
@@ -89,6 +91,21 @@ on_both_databases! {
         db.write(async |tx| tx.close_portal(acme.id).await).await;
         assert_eq!(db.store.find_session(&digest).await.unwrap(), None);
         assert!(db.store.find_session(&console).await.unwrap().is_some());
+    }
+
+    async fn what_a_user_has_at_portals_ends_alone(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (zoe, yann) = (person(db, "zoe@acme.test").await, person(db, "yann@acme.test").await);
+        let at_portal = |user| Session { kind: SessionKind::Portal, organization: Some(world.acme.id), ..session(user, 0) };
+        let (ended, kept) = (insert(db, &at_portal(zoe)).await, [insert(db, &session(zoe, 0)).await, insert(db, &at_portal(yann)).await]);
+        db.write(async |tx| {
+            assert_eq!(tx.end_portal_sessions_of(zoe, SessionEnd::ReachesFurther).await?, 1);
+            Ok(())
+        }).await;
+        assert_eq!(db.store.find_session(&ended).await.unwrap(), None);
+        for digest in kept {
+            assert!(db.store.find_session(&digest).await.unwrap().is_some());
+        }
     }
 
     async fn a_session_of_a_user_who_is_disabled_or_deleted_says_so(db: &TestDb) {

@@ -75,6 +75,43 @@ fn pages() -> Vec<&'static str> {
 }
 
 on_both_databases! {
+    async fn whoever_let_a_user_in_does_not_come_to_reach_the_instance_with_them(app: &TestApp) {
+        let portal = Portal::of_acme(app).await;
+        let held = ["claviger:portal_sessions:write", "claviger:personal_access_tokens:write", READ];
+        let backend = portal.key(&held, &["claviger:*", READ], json!({})).await;
+        let made = portal.made(&app.client(&backend), json!({})).await.expect(StatusCode::CREATED);
+        let enter = text(&made["url"]).strip_prefix(PUBLIC_URL).unwrap().to_owned();
+        let browser = Browser::new(app);
+        browser.get(&enter).await.leads_to("/portal");
+        let script = Script::of(app, &browser).await;
+        let new = json!({ "organization_id": portal.organization, "name": "planted", "permissions": [READ] });
+        let planted = Key::from(script.send(Method::POST, TOKENS, Some(new)).await.expect(StatusCode::CREATED));
+        assert_eq!(planted.body["created_by"], portal.alice, "she made it");
+        let own = portal.token(&portal.alice, &portal.organization).await;
+        let roll = format!("{TOKENS}/{}/roll", own.id);
+        script.send(Method::POST, &roll, Some(json!({}))).await.expect(StatusCode::OK);
+
+        let give = async || {
+            let given = json!({
+                "principal_id": portal.alice, "organization_id": portal.organization, "role": "instance-admin",
+                "scope": "instance",
+            });
+            app.root().post("/v1/assignments", given).await
+        };
+        give().await.problem(StatusCode::CONFLICT, "credentials_of_others");
+        for (id, left) in [(&planted.id, true), (&own.id, false)] {
+            app.root().post(&format!("{TOKENS}/{id}/revoke"), json!({})).await.expect(StatusCode::OK);
+            if left {
+                give().await.problem(StatusCode::CONFLICT, "credentials_of_others");
+            }
+        }
+        let open = portal.link().await;
+        script.get(TOKENS).await.expect(StatusCode::OK);
+        give().await.expect(StatusCode::CREATED);
+        script.get(TOKENS).await.problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+        assert_ne!(Browser::new(app).get(&open).await.status, StatusCode::SEE_OTHER);
+    }
+
     async fn somebody_manages_their_tokens_there(app: &TestApp) {
         let portal = Portal::of_acme(app).await;
         let script = portal.script().await;

@@ -52,6 +52,14 @@ impl Actor {
         }
     }
 
+    /// The credential that they act with.
+    pub fn credential(&self) -> Option<CredentialId> {
+        match self {
+            Self::Principal { credential, .. } => Some(*credential),
+            Self::Session { .. } | Self::Link { .. } | Self::Operator | Self::System => None,
+        }
+    }
+
     /// The principal's id, or the word for who has none.
     pub fn id(&self) -> String {
         match self {

@@ -2,13 +2,16 @@
 //!
 //! Whoever invites gives, and so must hold what they give: when they invite, and still when somebody accepts.
 
-use claviger_token::{InvitationId, OrganizationId, Permission, PermissionSet, RoleId, Secret, TypedId as _, UserId};
+use claviger_token::{
+    CredentialId, InvitationId, OrganizationId, Permission, PermissionSet, RoleId, Secret, TypedId as _, UserId,
+};
 use jiff::{SignedDuration, Timestamp};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
+    actor::Actor,
     assignment::Granted,
     audit::{Action, Chain, Event, Touched},
     email::Email,
@@ -37,6 +40,8 @@ pub struct Invitation {
     pub created_at: Timestamp,
     /// Who gives.
     pub created_by: String,
+    /// With which credential.
+    pub created_with: Option<CredentialId>,
     /// When it is dead.
     pub ends_at: Timestamp,
     /// When and by whom it was accepted.
@@ -84,7 +89,7 @@ impl Invitation {
         organization: OrganizationId,
         new: &NewInvitation,
         given: &[Granted],
-        created_by: String,
+        maker: &Actor,
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Secret, Event), Rejection> {
@@ -113,7 +118,8 @@ impl Invitation {
             roles,
             permissions: permissions.into_iter().collect(),
             created_at: now,
-            created_by,
+            created_by: maker.id(),
+            created_with: maker.credential(),
             ends_at: now + SignedDuration::from_hours(24 * i64::from(days)),
             accepted: None,
             revoked_at: None,
@@ -221,7 +227,7 @@ mod tests {
         whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
         let new = serde_json::from_value(whole).unwrap();
         let given: Vec<Granted> = given().into_iter().map(|(granted, _)| granted).collect();
-        Invitation::create(elsewhere(), &new, &given, "operator".to_owned(), now(), &mut rng())
+        Invitation::create(elsewhere(), &new, &given, &Actor::Operator, now(), &mut rng())
     }
 
     fn open() -> Invitation {

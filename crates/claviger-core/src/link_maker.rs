@@ -10,7 +10,7 @@ use crate::builtin::permission::{GRANTS_WRITE, MEMBERS_WRITE, PORTAL_SESSIONS_WR
 pub enum LinkMaker {
     /// The operator, who could change the database as well.
     Operator,
-    /// They left, were disabled, or are no more.
+    /// They left, were disabled, or are no more; or the credential that they made the link with does not count any more.
     Gone,
     /// They hold this, there or everywhere.
     Holds(PermissionSet),

@@ -2,13 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use claviger_token::{OrganizationId, Secret, UserId};
+use claviger_token::{CredentialId, OrganizationId, Secret, UserId};
 use jiff::{SignedDuration, Timestamp};
 use rand::CryptoRng;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    actor::Actor,
     audit::{Action, Chain, Event},
     invalid::Rejection,
     link_code::link_code,
@@ -74,6 +75,8 @@ pub struct OneTimeCode {
     pub created_at: Timestamp,
     /// Who made it.
     pub created_by: String,
+    /// With which credential.
+    pub created_with: Option<CredentialId>,
     /// When it is dead.
     pub ends_at: Timestamp,
 }
@@ -92,7 +95,7 @@ impl OneTimeCode {
     pub fn password_reset(
         user: &User,
         new: &NewPasswordReset,
-        created_by: String,
+        maker: &Actor,
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Secret, Event), Rejection> {
@@ -110,7 +113,8 @@ impl OneTimeCode {
             organization: None,
             details: json!({}),
             created_at: now,
-            created_by,
+            created_by: maker.id(),
+            created_with: maker.credential(),
             ends_at: now + SignedDuration::from_hours(i64::from(hours)),
         };
         let event = Event {
@@ -125,14 +129,15 @@ impl OneTimeCode {
     }
 
     /// The code of a link that signs `user` in, for whoever runs the instance.
-    pub fn sign_in(user: &User, created_by: String, now: Timestamp, rng: &mut dyn CryptoRng) -> (Self, Secret, Event) {
+    pub fn sign_in(user: &User, maker: &Actor, now: Timestamp, rng: &mut dyn CryptoRng) -> (Self, Secret, Event) {
         let code = Self {
             purpose: CodePurpose::SignIn,
             user: user.id,
             organization: None,
             details: json!({}),
             created_at: now,
-            created_by,
+            created_by: maker.id(),
+            created_with: maker.credential(),
             ends_at: now + SIGN_IN_LIFE,
         };
         let event = Event {
@@ -157,7 +162,7 @@ mod tests {
 
     fn reset(user: &User, hours: Option<u32>) -> Result<(OneTimeCode, Secret, Event), Rejection> {
         let new = NewPasswordReset { expires_in_hours: hours };
-        OneTimeCode::password_reset(user, &new, "operator".to_owned(), now(), &mut rng())
+        OneTimeCode::password_reset(user, &new, &Actor::Operator, now(), &mut rng())
     }
 
     #[test]
@@ -178,7 +183,7 @@ mod tests {
     #[test]
     fn a_link_that_signs_in_works_for_an_hour() {
         let (user, _) = User::create(&NewUser::with_email("alice@acme.test"), now(), &mut rng()).unwrap();
-        let (code, _, event) = OneTimeCode::sign_in(&user, "operator".to_owned(), now(), &mut rng());
+        let (code, _, event) = OneTimeCode::sign_in(&user, &Actor::Operator, now(), &mut rng());
         assert_eq!((code.ends_at, code.user, code.purpose), (at(3600), user.id, CodePurpose::SignIn));
         assert_eq!((event.action, event.target), (Action::SignInLinkCreated, user.id.to_string()));
     }

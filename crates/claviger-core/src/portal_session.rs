@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    actor::Actor,
     audit::{Action, Chain, Event},
     invalid::{FieldErrors, Rejection},
     link_code::link_code,
@@ -76,7 +77,7 @@ impl NewPortalSession {
         &self,
         user: &User,
         organization: &Organization,
-        created_by: String,
+        maker: &Actor,
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<(OneTimeCode, Secret, Event), Rejection> {
@@ -96,7 +97,8 @@ impl NewPortalSession {
             organization: Some(organization.id),
             details: json!({ "return_url": return_url }),
             created_at: now,
-            created_by,
+            created_by: maker.id(),
+            created_with: maker.credential(),
             ends_at: now + LINK_LIFE,
         };
         let event = Event {
@@ -156,7 +158,7 @@ mod tests {
         let alice = alice();
         let link = |user: &User, organization: &Organization, return_url: &str| {
             let new = body(json!({ "user_id": user.id, "return_url": return_url }));
-            new.link(user, organization, "sa_x".to_owned(), now(), &mut rng())
+            new.link(user, organization, &Actor::Operator, now(), &mut rng())
         };
         let (code, _, event) = link(&alice, &open, "https://app.acme.test/me").unwrap();
         assert_eq!((code.purpose, code.user, code.organization), (CodePurpose::Portal, alice.id, Some(open.id)));

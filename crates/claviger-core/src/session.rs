@@ -356,6 +356,7 @@ mod tests {
             details,
             created_at: at(0),
             created_by: "sa_x".to_owned(),
+            created_with: None,
             ends_at: at(300),
         };
         let back = json!({ "return_url": "https://app.acme.test/" });

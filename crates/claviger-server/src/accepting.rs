@@ -91,7 +91,8 @@ impl App {
             None => self.new_user(tx, &invitation, name, now).await?,
         };
         let mut view = tx.within(Reach::Instance);
-        let inviter = link_maker(&mut view, &invitation.created_by, Some(&organization)).await?;
+        let made = (invitation.created_by.as_str(), invitation.created_with);
+        let inviter = link_maker(&mut view, made, Some(&organization), now).await?;
         let given = brought(tx, &invitation).await?;
         let (invitation, event) = invitation.accept(user.id, &inviter, &given, now)?;
         tx.save_invitation(&invitation).await?;

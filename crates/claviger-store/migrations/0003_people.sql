@@ -30,7 +30,8 @@ CREATE TABLE membership (
 );
 CREATE INDEX membership_person ON membership (person);
 
--- roles (their ids) and permissions are separated by spaces. digest is a keyed hash of the code in the link.
+-- roles (their ids) and permissions are separated by spaces. digest is a keyed hash of the code in the link. created_with: the
+-- credential that the link was made with; it opens nothing once that does not count any more.
 CREATE TABLE invitation (
     id TEXT PRIMARY KEY,
     organization TEXT NOT NULL REFERENCES organization (id),
@@ -41,6 +42,7 @@ CREATE TABLE invitation (
     digest BLOB NOT NULL,
     created_at BIGINT NOT NULL,
     created_by TEXT NOT NULL,
+    created_with TEXT,
     ends_at BIGINT NOT NULL,
     accepted_at BIGINT,
     accepted_by TEXT,
@@ -60,6 +62,7 @@ CREATE TABLE one_time_code (
     details TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     created_by TEXT NOT NULL,
+    created_with TEXT,
     ends_at BIGINT NOT NULL
 );
 CREATE INDEX one_time_code_ends_at ON one_time_code (ends_at);

@@ -12,7 +12,7 @@ use crate::{
 };
 
 const COLUMNS: &str =
-    "SELECT id, organization, email, roles, permissions, created_at, created_by, ends_at, accepted_at,
+    "SELECT id, organization, email, roles, permissions, created_at, created_by, created_with, ends_at, accepted_at,
                               accepted_by, revoked_at FROM invitation";
 
 /// A state at a moment.
@@ -62,8 +62,8 @@ impl Tx<'_> {
     pub async fn insert_invitation(&mut self, new: &Invitation, digest: &Digest) -> Result<(), StoreError> {
         let insert = sql(
             "INSERT INTO invitation (id, organization, email, email_key, roles, permissions, digest, created_at, created_by,
-                            ends_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                            created_with, ends_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         );
         let roles: Vec<String> = new.roles.iter().map(ToString::to_string).collect();
         let insert = insert
@@ -76,6 +76,7 @@ impl Tx<'_> {
             .bind(digest.bytes)
             .bind(new.created_at)
             .bind(new.created_by.as_str())
+            .bind(text_or_null(new.created_with))
             .bind(new.ends_at);
         self.execute(insert).await.map(drop)
     }
@@ -100,6 +101,7 @@ fn read(row: &Row) -> Result<Invitation, StoreError> {
         permissions: row.permissions("permissions")?,
         created_at: row.time("created_at")?,
         created_by: row.text("created_by")?,
+        created_with: row.parse_or_null("created_with")?,
         ends_at: row.time("ends_at")?,
         accepted: row.time_or_null("accepted_at")?.zip(row.parse_or_null("accepted_by")?),
         revoked_at: row.time_or_null("revoked_at")?,

@@ -11,7 +11,7 @@ use crate::{
     tx::Tx,
 };
 
-const COLUMNS: &str = "purpose, person, organization, details, created_at, created_by, ends_at";
+const COLUMNS: &str = "purpose, person, organization, details, created_at, created_by, created_with, ends_at";
 
 impl Store {
     /// What stands behind a code that still works, without using it: for a page that asks before it acts.
@@ -30,8 +30,8 @@ impl Tx<'_> {
     /// Adds one.
     pub async fn insert_one_time_code(&mut self, new: &OneTimeCode, digest: &Digest) -> Result<(), StoreError> {
         let insert = sql("INSERT INTO one_time_code (digest, purpose, person, organization, details, created_at,
-                            created_by, ends_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+                            created_by, created_with, ends_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
         let insert = insert
             .bind(digest.bytes)
             .bind(new.purpose.as_str())
@@ -40,6 +40,7 @@ impl Tx<'_> {
             .bind(new.details.to_string())
             .bind(new.created_at)
             .bind(new.created_by.as_str())
+            .bind(text_or_null(new.created_with))
             .bind(new.ends_at);
         self.execute(insert).await.map(drop)
     }
@@ -83,6 +84,7 @@ fn read(row: &Row) -> Result<OneTimeCode, StoreError> {
         details: serde_json::from_str(&row.text("details")?).map_err(StoreError::damaged)?,
         created_at: row.time("created_at")?,
         created_by: row.text("created_by")?,
+        created_with: row.parse_or_null("created_with")?,
         ends_at: row.time("ends_at")?,
     })
 }

@@ -172,7 +172,7 @@ async fn person(app: &App, organization: &Organization) -> Result<(Secret, Secre
     tx.commit(issued.event, now, &mut app.rng()).await?;
 
     let mut tx = app.store.begin(&by).await?;
-    let (code, secret, event) = OneTimeCode::sign_in(&user, by.actor.id(), now, &mut app.rng());
+    let (code, secret, event) = OneTimeCode::sign_in(&user, &by.actor, now, &mut app.rng());
     tx.insert_one_time_code(&code, &app.peppers.digest(&secret.hash())).await?;
     tx.commit(event, now, &mut app.rng()).await?;
     Ok((issued.secret, secret))

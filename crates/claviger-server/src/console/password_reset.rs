@@ -9,6 +9,7 @@ use axum::{
 };
 use claviger_core::{CodePurpose, OneTimeCode, PasswordChange, Reach, SessionEnd, SignInMethod};
 use claviger_store::View;
+use jiff::Timestamp;
 
 use super::{
     form::VisitForm,
@@ -40,7 +41,7 @@ pub(crate) async fn show(
         return moved;
     }
     let (code, _) = app.code_of(&visit, CodePurpose::PasswordReset).await?;
-    must_still_let_in(&mut app.store.within(Reach::Instance), &code).await?;
+    must_still_let_in(&mut app.store.within(Reach::Instance), &code, app.now()).await?;
     let user = app.store.authenticators(code.user).await?.filter(|user| !user.disabled).ok_or(Trouble::Link)?;
     Ok(form(&app, &visit, user.email, None))
 }
@@ -58,7 +59,7 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
     let (by, now) = (by_link(&code, &visit), app.now());
     let mut tx = app.store.begin(&by).await?;
     let current = tx.authenticators(code.user).await?.filter(|user| !user.disabled).ok_or(Trouble::Link)?;
-    must_still_let_in(&mut tx.within(Reach::Instance), &code).await?;
+    must_still_let_in(&mut tx.within(Reach::Instance), &code, now).await?;
     let used = tx.redeem_one_time_code(CodePurpose::PasswordReset, &digest, now).await?;
     used.ok_or(Trouble::Link)?;
     let (user, event) = current.set_password(hash, PasswordChange::Reset, now);
@@ -72,9 +73,9 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
 }
 
 /// A link lets in nobody as whom its maker could not let anybody in by now.
-async fn must_still_let_in(view: &mut View<'_>, code: &OneTimeCode) -> Result<(), Trouble> {
+async fn must_still_let_in(view: &mut View<'_>, code: &OneTimeCode, now: Timestamp) -> Result<(), Trouble> {
     let held = view.held_anywhere(code.user.into()).await?;
-    let maker = link_maker(view, &code.created_by, None).await?;
+    let maker = link_maker(view, (&code.created_by, code.created_with), None, now).await?;
     if maker.may_still_let_in(&held) { Ok(()) } else { Err(Trouble::Link) }
 }
 

@@ -12,6 +12,7 @@ use axum::{
 };
 use claviger_core::{CodePurpose, OneTimeCode, Organization, PortalOrigins, Reach, Session as Stored, SessionEnd};
 use claviger_store::{FoundSession, StoreError, View};
+use jiff::Timestamp;
 
 use super::{
     form::PortalForm,
@@ -130,7 +131,7 @@ pub(crate) async fn enter(
     tx.within(there).membership(organization, code.user).await?.ok_or_else(nothing)?;
     let organization = tx.to_change(there).organization(organization).await?;
     let organization = organization.filter(|found| found.disabled_at.is_none()).ok_or_else(nothing)?;
-    if !may_still_let_in(&mut tx.within(Reach::Instance), &code, &organization).await? {
+    if !may_still_let_in(&mut tx.within(Reach::Instance), &code, &organization, now).await? {
         return Err(nothing());
     }
     tx.redeem_one_time_code(CodePurpose::Portal, &digest, now).await?.ok_or_else(nothing)?;
@@ -150,15 +151,17 @@ async fn may_still_let_in(
     view: &mut View<'_>,
     code: &OneTimeCode,
     organization: &Organization,
+    now: Timestamp,
 ) -> Result<bool, StoreError> {
     let (user, ceiling) = (code.user.into(), organization.effective_ceiling());
     let held = view.held(user, organization.id).await?.masked_by(&ceiling);
     let everywhere = view.held_everywhere(user).await?.masked_by(&ceiling);
-    let there = link_maker(view, &code.created_by, Some(organization)).await?;
+    let made = (code.created_by.as_str(), code.created_with);
+    let there = link_maker(view, made, Some(organization), now).await?;
     if everywhere.is_empty() {
         return Ok(there.may_still_let_in_at_portal(&held));
     }
-    let anywhere = link_maker(view, &code.created_by, None).await?;
+    let anywhere = link_maker(view, made, None, now).await?;
     Ok(there.may_still_let_in_at_portal(&held) && anywhere.may_still_let_in_at_portal(&everywhere))
 }
 

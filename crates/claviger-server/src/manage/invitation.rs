@@ -143,7 +143,7 @@ pub(crate) async fn create(
         }
         given.push(granted);
     }
-    let (by, now) = (caller.by().actor.id(), app.now());
+    let (by, now) = (&caller.by().actor, app.now());
     let (invitation, code, event) = Invitation::create(id, &body, &given, by, now, &mut app.rng())?;
     if let Some(member) = tx.within(Reach::Organization(id)).user_by_email(&invitation.email).await? {
         let message = format!("the user with this address is a member already: {}", member.id);

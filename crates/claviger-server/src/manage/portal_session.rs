@@ -61,7 +61,7 @@ pub(crate) async fn create(
     let user = user.ok_or_else(unknown)?;
     let world = World::of_member(&mut tx, caller.reach(), user.id, organization).await?.ok_or_else(unknown)?;
     world.may_be_let_in_by(caller.grantor())?;
-    let (by, now) = (caller.by().actor.id(), app.now());
+    let (by, now) = (&caller.by().actor, app.now());
     let (code, secret, event) = body.link(&user, world.organization(), by, now, &mut app.rng())?;
     tx.insert_one_time_code(&code, &app.peppers.digest(&secret.hash())).await?;
     let concealed = PortalSession { url: None, expires_at: code.ends_at };

@@ -253,7 +253,7 @@ pub(crate) async fn reset_password(
     let mut tx = app.store.begin(caller.by()).await?;
     let user = tx.to_change(caller.reach()).user(id).await?.ok_or(RequestError::NotFound)?;
     must_be_able_to_let_in(&caller, &mut tx, id).await?;
-    let (by, now) = (caller.by().actor.id(), app.now());
+    let (by, now) = (&caller.by().actor, app.now());
     let (code, secret, event) = OneTimeCode::password_reset(&user, &body, by, now, &mut app.rng())?;
     tx.void_one_time_codes(id, CodePurpose::PasswordReset).await?;
     tx.insert_one_time_code(&code, &app.peppers.digest(&secret.hash())).await?;

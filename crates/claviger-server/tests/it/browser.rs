@@ -183,9 +183,9 @@ impl TestApp {
         let (code, secret, event) = match purpose {
             CodePurpose::PasswordReset => {
                 let new = NewPasswordReset::default();
-                OneTimeCode::password_reset(&user, &new, "operator".to_owned(), now, &mut app.rng()).unwrap()
+                OneTimeCode::password_reset(&user, &new, &by.actor, now, &mut app.rng()).unwrap()
             }
-            CodePurpose::SignIn => OneTimeCode::sign_in(&user, "operator".to_owned(), now, &mut app.rng()),
+            CodePurpose::SignIn => OneTimeCode::sign_in(&user, &by.actor, now, &mut app.rng()),
             CodePurpose::Portal => panic!("no such link here"),
         };
         tx.insert_one_time_code(&code, &app.peppers.digest(&secret.hash())).await.unwrap();

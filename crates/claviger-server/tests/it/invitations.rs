@@ -151,7 +151,15 @@ on_both_databases! {
         app.root().patch(&path, json!({ "disabled": true })).await.expect(StatusCode::OK);
         assert_eq!(accept(app, &code(&made), Invited::User(alice)).await, lost);
         app.root().patch(&path, json!({ "disabled": false })).await.expect(StatusCode::OK);
+        let path_of_key = format!("/v1/api-keys/{}", key.id);
+        app.root().patch(&path_of_key, json!({ "disabled": true })).await.expect(StatusCode::OK);
+        assert_eq!(accept(app, &code(&made), Invited::User(alice)).await, lost);
+        app.root().patch(&path_of_key, json!({ "disabled": false })).await.expect(StatusCode::OK);
         assert_eq!(accept(app, &code(&made), Invited::User(alice)).await, Ok(alice));
+        let stolen = app.key(&account, &["claviger:members:write", "invoices:read"], json!({})).await;
+        let by_thief = invite(&app.client(&stolen.token), &acme, body.clone()).await;
+        app.root().post(&format!("/v1/api-keys/{}/revoke", stolen.id), json!({})).await.expect(StatusCode::OK);
+        assert_eq!(accept(app, &code(&by_thief), new()).await, lost, "a link ends with the key that made it");
         let made = invite(&client, &acme, body).await;
         app.root().delete(&path).await.expect(StatusCode::NO_CONTENT);
         assert_eq!(accept(app, &code(&made), new()).await, lost);

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Client, Reply, TestApp, text},
+    app::{Client, Key, Reply, TestApp, text},
     browser::{Browser, Page},
 };
 
@@ -225,12 +225,16 @@ on_both_databases! {
         let portal = Portal::of_acme(app).await;
         portal.hold(&[], &[READ]).await;
         let account = app.account_in(&portal.organization, &[READ, LINKS]).await;
-        let key = app.key(&account, &[READ, LINKS], json!({})).await.token;
-        let link = async || {
-            let made = portal.made(&app.client(&key), json!({})).await.expect(StatusCode::CREATED);
+        let key = app.key(&account, &[READ, LINKS], json!({})).await;
+        let other = app.key(&account, &[READ, LINKS], json!({})).await;
+        let link = async |key: &Key| {
+            let made = portal.made(&app.client(&key.token), json!({})).await.expect(StatusCode::CREATED);
             text(&made["url"]).strip_prefix("https://claviger.test").unwrap().to_owned()
         };
-        let [grown, kept, disabled] = [link().await, link().await, link().await];
+        let [grown, kept, disabled] = [link(&key).await, link(&key).await, link(&key).await];
+        let revoked = link(&other).await;
+        app.root().post(&format!("/v1/api-keys/{}/revoke", other.id), json!({})).await.expect(StatusCode::OK);
+        is_over(&Browser::new(app).get(&revoked).await);
         portal.hold(&["organization-admin"], &[]).await;
         is_over(&Browser::new(app).get(&grown).await);
         portal.hold(&[], &[READ]).await;

@@ -214,10 +214,13 @@ on_both_databases! {
         app.root().delete(&member).await.expect(StatusCode::NO_CONTENT);
         check(true).await;
         for (disabled, works) in [(true, false), (false, true)] {
-            let path = format!("/v1/service-accounts/{account}");
-            app.root().patch(&path, json!({ "disabled": disabled })).await.expect(StatusCode::OK);
+            for path in [format!("/v1/service-accounts/{account}"), format!("/v1/api-keys/{}", key.id)] {
+                app.root().patch(&path, json!({ "disabled": disabled })).await.expect(StatusCode::OK);
+            }
             check(works).await;
         }
+        app.root().post(&format!("/v1/api-keys/{}/revoke", key.id), json!({})).await.expect(StatusCode::OK);
+        check(false).await;
         app.root().delete(&format!("/v1/assignments/{given}")).await.expect(StatusCode::NO_CONTENT);
         check(false).await;
     }

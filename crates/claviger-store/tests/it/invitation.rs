@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use claviger_core::{Action, By, Chain, Event, Invitation, InvitationStatus, LinkMaker, Reach};
 use claviger_store::{AuditFilter, InvitationStatusFilter};
-use claviger_token::{InvitationId, TypedId as _};
+use claviger_token::{ApiKeyId, CredentialId, InvitationId, TypedId as _};
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -23,6 +23,7 @@ fn invitation(world: &World, email: &str) -> Invitation {
         permissions: set(""),
         created_at: at(0),
         created_by: "operator".to_owned(),
+        created_with: Some(CredentialId::ApiKey(ApiKeyId::generate(at(0), &mut rng()))),
         ends_at: at(100),
         accepted: None,
         revoked_at: None,

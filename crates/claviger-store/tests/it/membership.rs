@@ -89,7 +89,7 @@ on_both_databases! {
         ];
         let code = |organization, digest: u8| (OneTimeCode {
             purpose: CodePurpose::Portal, user: alice.id, organization: Some(organization), details: json!({}),
-            created_at: at(0), created_by: "x".to_owned(), ends_at: at(100),
+            created_at: at(0), created_by: "x".to_owned(), created_with: None, ends_at: at(100),
         }, claviger_core::Digest { bytes: [digest; 32], ..crate::sample::digest() });
         db.write(async |tx| {
             for right in &rights {

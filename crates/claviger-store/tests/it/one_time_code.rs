@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_core::{By, CodePurpose, OneTimeCode, User};
-use claviger_token::OrganizationId;
+use claviger_token::{ApiKeyId, CredentialId, OrganizationId, TypedId as _};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -17,6 +17,7 @@ fn code(user: &User, purpose: CodePurpose, organization: Option<OrganizationId>)
         details: json!({ "return_url": "https://app.acme.test/größe" }),
         created_at: at(0),
         created_by: "operator".to_owned(),
+        created_with: Some(CredentialId::ApiKey(ApiKeyId::generate(at(0), &mut rng()))),
         ends_at: at(100),
     }
 }

@@ -67,6 +67,7 @@ impl Full {
                             permissions: set(""),
                             created_at: at(0),
                             created_by: "operator".to_owned(),
+                            created_with: None,
                             ends_at: at(100),
                             accepted: None,
                             revoked_at: None,

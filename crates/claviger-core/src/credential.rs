@@ -302,6 +302,10 @@ impl Credential {
             }
             (new.disabled_at, new.disabled_by) = disabled.then_some((now, by.clone())).unzip();
             change = if disabled { Change::Disabled } else { Change::Enabled };
+        } else if changes.disabled == Some(true) && context.governs && new.disabled_by.as_ref() != Some(&by) {
+            // Who governs stops it too: from now on its owner does not start it again.
+            new.disabled_by = Some(by.clone());
+            change = Change::Disabled;
         }
         if !self.is_within(&new) {
             new.raise_epoch(now);
@@ -310,7 +314,7 @@ impl Credential {
         if !new.is_within(&self) || !new.limits.is_within(&self.limits) {
             context.grantor.may_issue(&new.reach(context))?;
         }
-        if self.is_pending() && !new.is_within(&self) {
+        if self.is_pending() && !new.lasts_within(&self) {
             // Whoever approves it approves what they saw.
             let message = "it waits for an approval as it is; make another that may do more";
             return Err(Rejection::conflict("pending_approval", message));

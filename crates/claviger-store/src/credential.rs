@@ -37,6 +37,8 @@ pub struct CredentialFilter {
     pub principal: Option<PrincipalId>,
     /// Made by one principal, or `operator`.
     pub created_by: Option<String>,
+    /// Only those that wait for an approval, stopped or not.
+    pub waits: bool,
     /// In this state, at this moment.
     pub status: Option<StatusAt>,
     /// Whose name contains this.
@@ -205,6 +207,7 @@ pub(crate) fn filtered(query: Query, filter: &CredentialFilter) -> Query {
         })
         .and_if(UNUSED, filter.unused_since)
         .and_if(" AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)", filter.live_at)
+        .and(if filter.waits { " AND k.pending_since IS NOT NULL" } else { "" })
         .and(if filter.local_only { LOCAL } else { "" });
     with_status(touched(query, filter.touched), filter.status)
 }

@@ -333,6 +333,18 @@ fn an_owner_restarts_what_they_stopped_themselves_and_who_governs_restarts_all()
     let context = IssuingContext { governs: false, ..world.asked_by(Grantor::Itself) };
     let again = other.update(changes(json!({ "disabled": true })), &context, "zoe".to_owned(), at(1)).unwrap().0;
     check(&again, false, json!({ "disabled": false }), "withheld disabled_by_another");
+    // What its owner stopped is stopped by who governs, once they say so.
+    let governed =
+        own.update(changes(json!({ "disabled": true })), &world.asked_by(Grantor::Itself), "admin".to_owned(), at(1));
+    let (governed, event) = governed.unwrap();
+    assert_eq!(
+        (governed.disabled_at, governed.disabled_by.as_deref(), event.action),
+        (Some(now()), Some("admin"), Action::ApiKeyDisabled)
+    );
+    check(&governed, false, json!({ "disabled": false }), "withheld disabled_by_another");
+    // Neither does one that waits gain anything by starting again.
+    let waiting = Credential { approval: Some(Approval::Pending { since: now() }), ..stopped_by("zoe") };
+    check(&waiting, false, json!({ "disabled": false }), "ok");
 }
 
 #[test]

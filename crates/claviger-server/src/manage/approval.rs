@@ -2,8 +2,8 @@
 //! the rule is one.
 
 use axum::extract::State;
-use claviger_core::{Credential, CredentialStatus, Kind, Reach, Standing, permission};
-use claviger_store::{CredentialFilter, Page, StatusAt, StoreError};
+use claviger_core::{Credential, Kind, Reach, Standing, permission};
+use claviger_store::{CredentialFilter, Page, StoreError};
 use claviger_token::PersonalAccessTokenId;
 
 use super::{Id, credential::Authority, look_alike::LookAlikes, personal_access_token::PersonalAccessTokenView};
@@ -154,12 +154,12 @@ impl<'a> Approver<'a> {
     }
 }
 
-/// What has expired meanwhile waits for nobody.
+/// What has ended or expired meanwhile waits for nobody. What its owner stopped meanwhile still waits.
 fn waiting(app: &App) -> CredentialFilter {
     let at = app.now();
     CredentialFilter {
         kind: Some(Kind::PersonalAccessToken),
-        status: Some(StatusAt { status: CredentialStatus::PendingApproval, at }),
+        waits: true,
         live_at: Some(at),
         ..CredentialFilter::default()
     }

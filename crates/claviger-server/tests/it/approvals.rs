@@ -138,6 +138,18 @@ on_both_databases! {
         maker.get(&path(&endless)).await.leads_to(&format!("/sign-in?next=%2Fapprovals%2F{}", endless.id));
     }
 
+    async fn what_is_stopped_while_it_waits_still_waits(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let (admin, key) = (acme.admin().await, acme.asked("deploy", json!({})).await);
+        let token = format!("/v1/personal-access-tokens/{}", key.id);
+        app.root().patch(&token, json!({ "disabled": true })).await.expect(StatusCode::OK);
+        admin.get("/approvals").await.shows(StatusCode::OK, "deploy");
+        admin.get("/").await.shows(StatusCode::OK, "One token waits for your approval");
+        app.root().patch(&token, json!({ "disabled": false })).await.expect(StatusCode::OK);
+        decide(&admin, &key, "approve").await.leads_to(&path(&key));
+        assert_eq!(app.code(&key.token).await, "valid");
+    }
+
     async fn a_look_alike_is_shown_to_who_approves(app: &TestApp) {
         let acme = Acme::new(app).await;
         let bob = text(&app.root().post("/v1/users", json!({ "email": "bob@acme.test" })).await.expect(StatusCode::CREATED)["id"]);

@@ -73,6 +73,25 @@ pub struct Widening<'a> {
     pub limits: &'a Limits,
 }
 
+static NO_LIMITS: Limits = Limits { rates: Vec::new(), quota: None };
+
+impl<'a> Widening<'a> {
+    /// What is free of any limit of the credential that asks.
+    fn without_limits(found: &'a Found, held_everywhere: &'a PermissionSet) -> Self {
+        Self {
+            principal: found.principal.id,
+            organization: found.organization.id,
+            permissions: &found.credential.permissions,
+            held_everywhere,
+            objects: None,
+            networks: None,
+            expires_at: None,
+            environment: Environment::Live,
+            limits: &NO_LIMITS,
+        }
+    }
+}
+
 impl Grantor<'_> {
     /// Whether the grantor may give anything there: `claviger:grants:write` in that scope.
     fn may_give_anything(&self, organization: Option<OrganizationId>) -> bool {
@@ -102,6 +121,29 @@ impl Grantor<'_> {
             Some(missing) => Err(Rejection::Forbidden {
                 permission: missing.to_string(),
                 message: format!("you can give only what you hold; you lack {missing} (or {GRANTS_WRITE}) there"),
+            }),
+        }
+    }
+
+    /// The same for what stays with whoever gets it, free of any limit of the credential that gives it.
+    pub fn may_give_for_good(
+        &self,
+        permissions: &PermissionSet,
+        organization: Option<OrganizationId>,
+    ) -> Result<(), Rejection> {
+        let Self::Credential(found) = self else { return Ok(()) };
+        self.may_give(permissions, organization)?;
+        if permissions.is_empty() || self.may_give_anything(organization) {
+            return Ok(());
+        }
+        match beyond_limits(&found.credential, &Widening::without_limits(found, permissions)) {
+            None => Ok(()),
+            Some(how) => Err(Rejection::Forbidden {
+                permission: GRANTS_WRITE.to_owned(),
+                message: format!(
+                    "what you give stays, and would reach beyond the credential you use: it {how}; give it by a credential \
+                     without limits of its own, or by one that has {GRANTS_WRITE} there"
+                ),
             }),
         }
     }
@@ -136,17 +178,7 @@ impl Grantor<'_> {
             return Ok(());
         }
         self.may_give(held, organization)?;
-        let wanted = Widening {
-            principal: found.principal.id,
-            organization: found.organization.id,
-            permissions: &found.credential.permissions,
-            held_everywhere: everywhere,
-            objects: None,
-            networks: None,
-            expires_at: None,
-            environment: Environment::Live,
-            limits: &Limits::default(),
-        };
+        let wanted = Widening::without_limits(found, everywhere);
         let scope = if organization.is_some() { "there" } else { "with instance scope" };
         match beyond_limits(&found.credential, &wanted) {
             None => Ok(()),
@@ -422,6 +454,34 @@ mod tests {
         check((GRANTS_WRITE, ""), false, "a", "forbidden a");
         check(("", GRANTS_WRITE), true, "a b c", "ok");
         assert_eq!(said(&Grantor::Operator.may_let_in(&set("a"))), "ok");
+    }
+
+    #[test]
+    fn a_limited_credential_gives_nothing_that_outlasts_its_limits() {
+        let home = World::new().organization.id;
+        let check = |(held, everywhere): (&str, &str),
+                     limit: fn(&mut CredentialFacts),
+                     given: &str,
+                     organization,
+                     expected: &str| {
+            let mut found = World::new().caller(held, everywhere);
+            limit(&mut found.credential);
+            let given = Grantor::Credential(&found).may_give_for_good(&set(given), organization);
+            assert_eq!(said(&given), expected, "{held} {everywhere}");
+        };
+        let ends: fn(&mut CredentialFacts) = |own| own.expires_at = Some(at(9));
+        let objects: fn(&mut CredentialFacts) = |own| own.objects = ObjectSet::parse(["base:a"]).ok();
+        let networks: fn(&mut CredentialFacts) = |own| own.networks = NetworkSet::parse(["10.0.0.0/8"]).ok();
+        for limit in [ends, objects, networks] {
+            check(("a", ""), limit, "", Some(home), "ok");
+            check(("a", ""), limit, "a", Some(home), BEYOND);
+            check(("a", ""), limit, "b", Some(home), "forbidden b");
+            check((GRANTS_WRITE, ""), limit, "a", Some(home), "ok");
+            check((GRANTS_WRITE, "a"), limit, "a", None, BEYOND);
+            check(("", GRANTS_WRITE), limit, "a", None, "ok");
+        }
+        check(("a", ""), |_| {}, "a", Some(home), "ok");
+        assert_eq!(said(&Grantor::Operator.may_give_for_good(&set("a"), None)), "ok");
     }
 
     #[test]

@@ -127,7 +127,7 @@ pub(crate) async fn create(
         ScopeName::Organization => Scope::Organization(home),
         ScopeName::Instance => Scope::Instance,
     };
-    caller.grantor().may_give(&permissions, scope.organization())?;
+    caller.grantor().may_give_for_good(&permissions, scope.organization())?;
     let held = tx.within(Reach::Instance).assignments_of(principal).await?;
     if held.iter().any(|assignment| assignment.granted == granted && assignment.scope == scope) {
         let message = "the principal holds this already".to_owned();

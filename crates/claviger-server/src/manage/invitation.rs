@@ -137,7 +137,7 @@ pub(crate) async fn create(
     let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
     let (mut given, mut names) = (Vec::new(), HashMap::new());
     for (granted, permissions) in targets(&mut tx, id, &wanted).await? {
-        caller.grantor().may_give(&permissions, Some(id))?;
+        caller.grantor().may_give_for_good(&permissions, Some(id))?;
         if let Granted::Role { id, name } = &granted {
             names.insert(*id, name.clone());
         }

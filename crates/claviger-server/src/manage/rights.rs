@@ -49,7 +49,7 @@ pub(crate) async fn set_rights(
         if kept.iter().any(|assignment| here(assignment) && assignment.granted == granted) {
             continue;
         }
-        grantor.may_give(&permissions, Some(home))?;
+        grantor.may_give_for_good(&permissions, Some(home))?;
         let scope = Scope::Organization(home);
         let (assignment, _) = Assignment::create(principal, home, scope, granted, app.now(), &mut app.rng());
         tx.insert_assignment(&assignment).await?;

@@ -154,7 +154,7 @@ pub(crate) async fn update(
     let declared = tx.within(caller.reach()).declared_permissions().await?;
     let (role, event) = old.clone().update(changes, &declared)?;
     let gained = role.permissions.difference(&old.permissions);
-    caller.grantor().may_give(&gained, role.organization)?;
+    caller.grantor().may_give_for_good(&gained, role.organization)?;
     if !gained.is_empty() {
         for holder in tx.within(Reach::Instance).who_has_everywhere(id).await? {
             nobody_else_must_come_along(&mut tx, holder, &gained, app.now()).await?;

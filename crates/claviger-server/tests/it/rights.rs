@@ -38,6 +38,39 @@ on_both_databases! {
         mint(&root, &account, &["invoices:read"], json!({})).await.expect(StatusCode::CREATED);
     }
 
+    async fn a_limited_credential_gives_no_rights_that_outlast_its_limits(app: &TestApp) {
+        app.declare_invoices().await;
+        let giver = ["claviger:members:write", "claviger:assignments:write", "claviger:roles:write", "invoices:read"];
+        let (acme, account) = app.account("acme", &giver).await;
+        let (user, other) = (app.user("bob@acme.test").await, app.account_in(&acme, &[]).await);
+        let role = json!({ "name": "reader", "organization_id": acme, "permissions": [] });
+        let role = text(&app.root().post("/v1/roles", role).await.expect(StatusCode::CREATED)["id"]);
+        let member = format!("/v1/organizations/{acme}/members/{user}");
+        let put = json!({ "roles": [], "permissions": ["invoices:read"] });
+        let invitation = json!({ "email": "zoe@acme.test", "roles": [], "permissions": ["invoices:read"] });
+        let invitations = format!("/v1/organizations/{acme}/invitations");
+        let assignment = json!({ "principal_id": other, "permission": "invoices:read", "scope": "organization" });
+        app.root().put(&member, json!({ "roles": [], "permissions": [] })).await.expect(StatusCode::CREATED);
+        let all = async |key: &Key| {
+            let client = app.client(&key.token);
+            [
+                client.put(&member, put.clone()).await,
+                client.post(&invitations, invitation.clone()).await,
+                client.post("/v1/assignments", assignment.clone()).await,
+                client.patch(&format!("/v1/roles/{role}"), json!({ "permissions": ["invoices:read"] })).await,
+            ]
+        };
+        for limit in [json!({ "expires_at": "2098-01-01T00:00:00Z" }), json!({ "allowed_networks": ["127.0.0.0/8"] })] {
+            for reply in all(&app.key(&account, &giver, limit).await).await {
+                let refused = reply.problem(StatusCode::FORBIDDEN, "permission_missing");
+                assert!(text(&refused["detail"]).contains("claviger:grants:write"), "{refused}");
+            }
+        }
+        for reply in all(&app.key(&account, &giver, json!({})).await).await {
+            assert!(reply.status.is_success(), "{}", reply.body);
+        }
+    }
+
     async fn without_grants_write_a_credential_makes_none_beyond_itself(app: &TestApp) {
         app.declare_invoices().await;
         let limits = json!({ "objects": ["base:app7"], "expires_at": "2098-01-01T00:00:00Z" });

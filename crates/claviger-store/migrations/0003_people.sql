@@ -108,6 +108,10 @@ CREATE UNIQUE INDEX session_digest ON session (digest);
 CREATE INDEX session_person ON session (person, id);
 CREATE INDEX session_ends_at ON session (ends_at);
 
+-- What a kept answer is about; it goes with a user who is deleted. Null for answers before this schema, which are gone in a day.
+ALTER TABLE idempotency ADD COLUMN about TEXT;
+CREATE INDEX idempotency_about ON idempotency (about);
+
 -- Where frames with an organization's portal may stand, separated by spaces.
 ALTER TABLE organization ADD COLUMN portal_origins TEXT NOT NULL DEFAULT '';
 

@@ -41,15 +41,21 @@ impl Store {
 }
 
 impl Tx<'_> {
-    pub(crate) async fn remember(&mut self, answer: &Remembered, now: Timestamp) -> Result<(), StoreError> {
-        let insert = sql("INSERT INTO idempotency (key, body, status, location, answer, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6)");
+    pub(crate) async fn remember(
+        &mut self,
+        answer: &Remembered,
+        about: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let insert = sql("INSERT INTO idempotency (key, body, status, location, answer, about, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7)");
         let insert = insert
             .bind(answer.request.key)
             .bind(answer.request.body)
             .bind(i64::from(answer.status))
             .bind(answer.location.clone())
             .bind(answer.answer.as_str())
+            .bind(about)
             .bind(now);
         self.execute(insert).await.map(drop)
     }

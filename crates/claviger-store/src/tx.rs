@@ -90,7 +90,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         self.raise_noted(now).await?;
         if let Some(answer) = answer {
-            self.remember(answer, now).await?;
+            self.remember(answer, &event.target, now).await?;
         }
         let mut events = std::mem::take(&mut self.also);
         events.push(event);

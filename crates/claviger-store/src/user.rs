@@ -1,6 +1,8 @@
 //! Users in storage, in the table `person` (the word itself is reserved in SQL). Whoever reaches one organization sees its
 //! members. How they sign in stands in columns that are not read here.
 
+use std::collections::BTreeSet;
+
 use claviger_core::{Email, Metadata, Name, Reach, User};
 use claviger_token::{CredentialId, OrganizationId, UserId};
 use jiff::Timestamp;
@@ -8,7 +10,7 @@ use jiff::Timestamp;
 use crate::{
     credential::Owner,
     error::StoreError,
-    sql::{Query, Row, sql, text, text_or_null},
+    sql::{Query, Row, Value, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
 };
@@ -128,16 +130,19 @@ impl Tx<'_> {
     /// Ends a user with every credential, session and right that they have, and erases what is personal: of the row only the
     /// id stays. Tells which credentials ended.
     pub async fn end_user(&mut self, user: &User, now: Timestamp) -> Result<Vec<CredentialId>, StoreError> {
-        self.lock_organizations_of(user).await?;
+        let invited = self.invitations_of(user).await?;
+        self.lock_organizations_of(user, &invited).await?;
+        // Now that nobody invites there any more.
+        let invited = self.invitations_of(user).await?;
+        let id = user.id.to_string();
         self.delete_assignments(|all| all.and_bind(" WHERE a.principal = ?", text(user.id))).await?;
-        // Invitations first: they say which events told of the address.
-        const INVITED: &str = "(accepted_by = $1 OR email_key = $2)";
-        let erase = format!(
-            "UPDATE audit_event SET personal = NULL WHERE personal IS NOT NULL
-             AND (target = $1 OR target IN (SELECT id FROM invitation WHERE {INVITED}))"
-        );
-        for about_invitations in [erase, format!("DELETE FROM invitation WHERE {INVITED}")] {
-            self.execute(sql(&about_invitations).bind(text(user.id)).bind(user.email.key())).await?;
+        let about = || invited.iter().map(String::as_str).chain([id.as_str()]).map(Value::from);
+        for erase in [
+            "UPDATE audit_event SET personal = NULL WHERE personal IS NOT NULL AND target IN ",
+            "DELETE FROM idempotency WHERE about IN ",
+            "DELETE FROM invitation WHERE id IN ",
+        ] {
+            self.execute(sql(erase).and_list(about())).await?;
         }
         self.shut_out_user(user.id).await?;
         for table in ["recovery_code", "identity", "membership"] {
@@ -153,15 +158,42 @@ impl Tx<'_> {
         self.end_credentials(Owner::Principal(user.id.into()), now).await
     }
 
+    /// The invitations that they accepted, and those to any address that they have, or had and nobody else has now. The events about
+    /// them tell which those were.
+    async fn invitations_of(&mut self, user: &User) -> Result<Vec<String>, StoreError> {
+        let told =
+            sql("SELECT personal FROM audit_event WHERE target = $1 AND personal IS NOT NULL").bind(text(user.id));
+        let mut addresses = BTreeSet::from([user.email.key()]);
+        for row in self.inner.read().all(told).await? {
+            let told: serde_json::Value = serde_json::from_str(&row.text("personal")?).map_err(StoreError::damaged)?;
+            let told = [&told["email"], &told["before"]["email"], &told["after"]["email"]];
+            let told = told.into_iter().filter_map(|told| told.as_str());
+            addresses.extend(told.filter_map(|told| Email::parse(told).ok()).map(|email| email.key()));
+        }
+        let query =
+            sql("SELECT i.id FROM invitation i WHERE i.accepted_by = $1 OR i.email_key IN ").bind(text(user.id));
+        let query = query.and_list(addresses.into_iter().map(Value::from));
+        let query = query.and(
+            " AND NOT EXISTS (SELECT 1 FROM person p
+                                  WHERE p.email_key = i.email_key AND p.id <> $1 AND p.deleted_at IS NULL)",
+        );
+        self.inner.read().all(query).await?.iter().map(|row| row.text("id")).collect()
+    }
+
     /// Every organization in which a user has left something, in the order in which all who lock several do.
-    async fn lock_organizations_of(&mut self, user: &User) -> Result<(), StoreError> {
+    async fn lock_organizations_of(&mut self, user: &User, invited: &[String]) -> Result<(), StoreError> {
         let query = sql("SELECT o.id FROM organization o WHERE o.id IN
                            (SELECT organization FROM membership WHERE person = $1
                             UNION SELECT home FROM assignment WHERE principal = $1
-                            UNION SELECT organization FROM invitation WHERE accepted_by = $1 OR email_key = $2
-                            UNION SELECT organization FROM credential WHERE principal = $1)
-                         ORDER BY o.id");
-        let query = query.bind(text(user.id)).bind(user.email.key());
+                            UNION SELECT organization FROM credential WHERE principal = $1");
+        let query = query.bind(text(user.id));
+        let query = match invited {
+            [] => query,
+            invited => query
+                .and(" UNION SELECT organization FROM invitation WHERE id IN ")
+                .and_list(invited.iter().map(|id| id.as_str().into())),
+        };
+        let query = query.and(") ORDER BY o.id");
         self.to_change(Reach::Instance).executor.all(query).await.map(drop)
     }
 }

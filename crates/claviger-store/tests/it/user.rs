@@ -160,6 +160,26 @@ on_both_databases! {
             db.tamper(&pat(id, &world, person)).await;
         }
         db.tamper(&leftovers(db, &world, &alice)).await;
+        let moved = Event {
+            chain: Chain::Instance, action: Action::UserUpdated, target: alice.id.to_string(), details: json!({}),
+            personal: Some(json!({ "before": { "email": "Old@acme.test" }, "after": { "email": "bob@acme.test" } })),
+            touched: Vec::new(),
+        };
+        crate::db::write(&db.store, moved, async |_| Ok(())).await.unwrap();
+        for (number, address) in [(1, "old@acme.test"), (2, "bob@acme.test"), (3, "zoe@acme.test")] {
+            let (blob, key, body) = (db.blob(&format!("0{number}")), db.blob(&format!("1{number}")), db.blob("00"));
+            db.tamper(&format!(
+                "INSERT INTO invitation (id, organization, email, email_key, roles, permissions, digest, created_at, created_by, ends_at)
+                   VALUES ('inv_{number}', '{}', '{address}', '{address}', '', '', {blob}, 0, 'operator', 9);
+                 INSERT INTO idempotency (key, body, status, answer, about, created_at)
+                   VALUES ({key}, {body}, 201, '{address}', 'inv_{number}', 0)",
+                world.acme.id
+            )).await;
+        }
+        db.tamper(&format!(
+            "INSERT INTO idempotency (key, body, status, answer, about, created_at)
+               VALUES ({}, {}, 201, 'alice@acme.test', '{}', 0)", db.blob("ff"), db.blob("00"), alice.id
+        )).await;
         db.write(async |tx| {
             let mut right = crate::sample::direct(&world.ci, Scope::Instance, "invoices:read");
             right.principal = alice.id.into();
@@ -171,8 +191,14 @@ on_both_databases! {
 
         assert_eq!(db.view().user(alice.id).await.unwrap(), None);
         assert_eq!(db.view().users(&UserFilter::default(), &all()).await.unwrap(), std::slice::from_ref(&bob));
-        for table in ["membership", "session", "one_time_code", "recovery_code", "identity", "assignment", "invitation"] {
+        for table in ["membership", "session", "one_time_code", "recovery_code", "identity", "assignment"] {
             assert_eq!(db.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
+        }
+        // Of invitations and answers those stay that are about others: an address that is somebody else's now is theirs.
+        for (table, column) in [("invitation", "id"), ("idempotency", "about")] {
+            let left = async |condition: &str| db.number(&format!("SELECT COUNT(*) FROM {table}{condition}")).await;
+            assert_eq!(left("").await, 2, "{table}");
+            assert_eq!(left(&format!(" WHERE {column} IN ('inv_2', 'inv_3')")).await, 2, "{table}");
         }
         let bare = "email || email_key || COALESCE(name, '') || COALESCE(external_id, '') || COALESCE(password, '')";
         let erased = format!(
@@ -188,7 +214,7 @@ on_both_databases! {
             let events = db.view().audit_events(&filter, &all()).await.unwrap();
             events.into_iter().map(|event| event.personal).collect::<Vec<_>>()
         };
-        assert_eq!(personal(alice.id.to_string()).await, [None]);
+        assert_eq!(personal(alice.id.to_string()).await, [None, None]);
         assert_eq!(personal(token.to_owned()).await, [None], "the end of the token is told in its own trail");
         assert_eq!(personal("inv_x".to_owned()).await, [None]);
         assert!(personal(bob.id.to_string()).await[0].as_deref().unwrap().contains("bob@acme.test"));

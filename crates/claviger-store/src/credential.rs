@@ -115,7 +115,8 @@ impl View<'_> {
         let query = sql("SELECT COUNT(*) AS number FROM credential k WHERE k.deleted_at IS NULL");
         let query = filtered(query, filter).and_if(" AND k.organization = ?", filter.organization.map(text));
         let query = self.bound(query, "k.organization");
-        self.executor.one(query).await?.int("number")
+        // None, if a name with a NUL is asked for.
+        self.executor.optional(query).await?.map_or(Ok(0), |row| row.int("number"))
     }
 
     /// What the owners of credentials are called: a user by name or else address.

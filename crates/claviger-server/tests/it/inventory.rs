@@ -22,6 +22,14 @@ fn moment(app: &TestApp, days: i64) -> String {
 }
 
 on_both_databases! {
+    async fn no_name_holds_a_nul_and_asking_for_one_is_no_outage(app: &TestApp) {
+        app.reader().await;
+        let counted = app.root().post("/v1/credentials/revoke?q=%00", json!({})).await.expect(StatusCode::OK);
+        assert_eq!((&counted["matched"], &counted["credentials"]), (&json!(0), &json!([])));
+        let ended = app.root().post("/v1/credentials/revoke?q=%00", json!({ "expected": 0 })).await.expect(StatusCode::OK);
+        assert_eq!(ended["revoked"], json!(0));
+    }
+
     async fn the_inventory_tells_who_holds_what_until_when(app: &TestApp) {
         app.declare_invoices().await;
         let (organization, account) = app.account("acme", &["invoices:read"]).await;

@@ -41,7 +41,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Create {
-    /// Who gets it: sa_… or user_…
+    /// Who gets it: sa_…, user_… or a user's address
     #[arg(long, value_name = "ID")]
     principal: String,
     /// Which of a user's organizations: its id or slug
@@ -95,7 +95,7 @@ pub(crate) fn run(Assignment { remote, command }: Assignment) -> Result<ExitCode
         Command::Create(Create { principal, organization, granted, scope }) => {
             let organization = service.organization_id(organization.as_deref())?;
             let body = Body::new()
-                .with("principal_id", Some(principal))
+                .with("principal_id", Some(service.user(&principal)?))
                 .with("organization_id", organization)
                 .with("role", granted.role)
                 .with("permission", granted.permission)

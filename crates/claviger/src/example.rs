@@ -184,10 +184,13 @@ fn again(public: &str) -> String {
 Claviger runs. Nothing was made: this instance has organizations, perhaps the example of an earlier start.
 
   API reference  {public}/docs
+  console        {public}/sign-in
 
-The secrets were shown once. Next: another administrator's key, from the same settings:
+The secrets were shown once. Next: another administrator's key, from the same settings; and with it in CLAVIGER_TOKEN, a link on which
+the person of the example chooses a password:
 
   claviger bootstrap --another-key
+  claviger user reset-password {PERSON}
 "
     )
 }

@@ -38,7 +38,7 @@ struct Rights {
 pub(crate) struct AddMember {
     /// Id or slug of the organization
     organization: String,
-    /// user_…
+    /// Their id or address
     user: String,
     #[command(flatten)]
     rights: Rights,
@@ -48,7 +48,7 @@ pub(crate) struct AddMember {
 pub(crate) struct RemoveMember {
     /// Id or slug of the organization
     organization: String,
-    /// user_…
+    /// Their id or address
     user: String,
 }
 
@@ -126,7 +126,7 @@ impl AddMember {
         let organization = service.organization(&self.organization)?;
         // Without roles somebody may still belong: the member is asked for.
         let body = Body::new().with("roles", Some(self.rights.roles)).with_list("permissions", self.rights.permissions);
-        let path = ["organizations", &organization, "members", &self.user];
+        let path = ["organizations", &organization, "members", &service.user(&self.user)?];
         noun::shown::<Member>(service, &service.put(&path, &body.json())?)?;
         output::note("Theirs from now on: on that node at once, and on every other within a second.");
         Ok(())
@@ -136,7 +136,7 @@ impl AddMember {
 impl RemoveMember {
     pub(crate) fn run(self, service: &Service) -> Result<(), Failure> {
         let organization = service.organization(&self.organization)?;
-        service.delete(&["organizations", &organization, "members", &self.user])?;
+        service.delete(&["organizations", &organization, "members", &service.user(&self.user)?])?;
         output::note("Removed. What they held there and every token that they had there ended, for good.");
         Ok(())
     }

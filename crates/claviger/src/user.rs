@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::{
     body::{Body, Switch, json_value},
-    client::Remote,
+    client::{Remote, Service},
     failure::Failure,
     link,
     noun::{self, Noun, Paging, joined, or, short, yes},
@@ -32,7 +32,7 @@ enum Command {
     List(List),
     /// Show one
     Show {
-        /// user_…
+        /// Their id or address
         id: String,
     },
     /// Change one
@@ -41,14 +41,14 @@ enum Command {
     Upsert(Upsert),
     /// Delete one, end every token of them, and erase what is personal
     Delete {
-        /// user_…
+        /// Their id or address
         id: String,
     },
     /// Make a link on which they choose a new password; it goes to stdout, this once
     ResetPassword(ResetPassword),
     /// Remove the authenticator app of somebody who lost it, with its recovery codes; ends all their sessions
     RemoveSecondFactor {
-        /// user_…
+        /// Their id or address
         id: String,
     },
 }
@@ -89,7 +89,7 @@ struct List {
 
 #[derive(Debug, Args)]
 struct Update {
-    /// user_…
+    /// Their id or address
     id: String,
     /// New address
     #[arg(long)]
@@ -134,7 +134,7 @@ struct Upsert {
 
 #[derive(Debug, Args)]
 struct ResetPassword {
-    /// user_…
+    /// Their id or address
     id: String,
     /// For how many hours the link works: 1 to 24 [default: 24]
     #[arg(long, value_name = "HOURS")]
@@ -159,7 +159,11 @@ pub(crate) fn run(User { remote, command }: User) -> Result<ExitCode, Failure> {
     match command {
         Command::Create(create) => {
             noun::create(&service, &create.body(), |made: &Person| {
-                format!("`claviger org add-member ORGANIZATION {} --role member` makes them a member.", made.id)
+                format!(
+                    "`claviger org add-member ORGANIZATION {0} --role member` makes them a member, and `claviger user reset-password {0}` \
+                     a link on which they choose a password.",
+                    made.id
+                )
             })?;
         }
         Command::List(List { organization, external_id, disabled, query, paging }) => {
@@ -173,9 +177,9 @@ pub(crate) fn run(User { remote, command }: User) -> Result<ExitCode, Failure> {
             ];
             noun::list::<Person>(&service, &paging, &filters)?;
         }
-        Command::Show { id } => noun::show::<Person>(&service, &id)?,
+        Command::Show { id } => noun::show::<Person>(&service, &service.user(&id)?)?,
         Command::Update(mut update) => {
-            let id = std::mem::take(&mut update.id);
+            let id = service.user(&std::mem::take(&mut update.id))?;
             noun::update::<Person>(&service, &id, &update.body()?)?;
         }
         Command::Upsert(upsert) => {
@@ -185,19 +189,34 @@ pub(crate) fn run(User { remote, command }: User) -> Result<ExitCode, Failure> {
         }
         Command::Delete { id } => {
             let gone = "Every token and session of them ended, and what was personal is erased.";
-            noun::delete::<Person>(&service, &id, gone)?;
+            noun::delete::<Person>(&service, &service.user(&id)?, gone)?;
         }
         Command::ResetPassword(ResetPassword { id, expires_in_hours }) => {
             let body = Body::new().with("expires_in_hours", expires_in_hours).json();
-            let answer = service.post(&["users", &id, "password-reset"], &body)?;
+            let answer = service.post(&["users", &service.user(&id)?, "password-reset"], &body)?;
             link::shown(&service, &answer, "Whoever opens it chooses the user's password: give it to them alone.")?;
         }
         Command::RemoveSecondFactor { id } => {
-            service.delete(&["users", &id, "second-factor"])?;
+            service.delete(&["users", &service.user(&id)?, "second-factor"])?;
             output::note("Signing in asks for no code until they set up an app again. All their sessions ended.");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Service {
+    /// The id of a user, whom people may call by their address.
+    pub(crate) fn user(&self, called: &str) -> Result<String, Failure> {
+        if !called.contains('@') {
+            return Ok(called.to_owned());
+        }
+        let is = |user: &Person| user.email.to_lowercase() == called.to_lowercase();
+        noun::find(self, "users", called, is)?.map(|user| user.id).ok_or_else(|| {
+            let shown = output::printable(called);
+            Failure::new(format!("there is no user with the address {shown}, or not for you"))
+                .and("`claviger user list` shows those that there are")
+        })
+    }
 }
 
 impl Create {

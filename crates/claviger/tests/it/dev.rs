@@ -78,6 +78,7 @@ fn a_later_start_says_that_the_secrets_were_shown_and_what_to_do_next() {
     let server = instance.serve(&["--dev"]);
     let said = server.stdout();
     assert!(said.contains("claviger bootstrap --another-key") && said.contains("/docs"), "{said}");
+    assert!(said.contains("claviger user reset-password dev@acme.test"), "{said}");
     assert!(!said.contains(&admin) && !said.contains(&example) && !said.contains("clv_key_"), "{said}");
 }
 

@@ -166,7 +166,7 @@ fn people_are_made_invited_added_and_removed() {
 
     let none = admin.run(&["user", "remove-second-factor", &alice]).refused();
     assert!(none.contains("no such thing"), "{none}");
-    let link = admin.ok(&["user", "reset-password", &alice, "--expires-in-hours=1"]);
+    let link = admin.ok(&["user", "reset-password", "AL@acme.test", "--expires-in-hours=1"]);
     assert!(link.stdout.contains("/password-reset?code=") && link.stdout.lines().count() == 1, "{link:?}");
     let invite = ["org", "invite", "acme", "--email=bob@acme.test", "--role=member", "--expires-in-days=1"];
     let invite = admin.ok(&invite);

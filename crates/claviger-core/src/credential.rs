@@ -314,9 +314,10 @@ impl Credential {
         if !new.is_within(&self) || !new.limits.is_within(&self.limits) {
             context.grantor.may_issue(&new.reach(context))?;
         }
-        if self.is_pending() && !new.lasts_within(&self) {
-            // Whoever approves it approves what they saw.
-            let message = "it waits for an approval as it is; make another that may do more";
+        // Whoever approves it approves what they saw; who governs could approve it, and so changes what they would.
+        let as_asked = new.limits == self.limits && new.metadata == self.metadata;
+        if self.is_pending() && (!new.lasts_within(&self) || !as_asked && !context.governs) {
+            let message = "it waits for an approval as it is; make another, or change it once it is approved";
             return Err(Rejection::conflict("pending_approval", message));
         }
         if policy.wants_approval(self.id) && !new.lasts_within(&self) {
@@ -387,6 +388,11 @@ impl Credential {
         new.raise_epoch(now);
         let event = new.event(Change::Revoked, json!({ "name": new.name.as_str(), "reason": reason }));
         Ok((new, event))
+    }
+
+    /// All that somebody sees of it who approves it: another text, if any of it has changed since.
+    pub fn as_asked(&self) -> String {
+        self.told().to_string()
     }
 
     /// Lets it work, as a policy wants somebody to.

@@ -345,6 +345,13 @@ fn an_owner_restarts_what_they_stopped_themselves_and_who_governs_restarts_all()
     // Neither does one that waits gain anything by starting again.
     let waiting = Credential { approval: Some(Approval::Pending { since: now() }), ..stopped_by("zoe") };
     check(&waiting, false, json!({ "disabled": false }), "ok");
+    // But what it waits with stays as it is until somebody who governs decides.
+    let quota = json!({ "quota": { "limit": 5, "period": "day" } });
+    for members in [quota, json!({ "metadata": { "tier": "gold" } })] {
+        check(&waiting, false, members.clone(), "conflict pending_approval");
+        check(&waiting, true, members, "ok");
+    }
+    check(&waiting, false, json!({ "name": "x", "permissions": [], "metadata": {} }), "ok");
 }
 
 #[test]

@@ -33,6 +33,8 @@ use crate::{
 pub(super) struct ApprovalPage {
     pub(super) frame: Frame,
     pub(super) path: String,
+    /// What is approved, if nothing of it changes meanwhile.
+    pub(super) seen: String,
     pub(super) stage: Stage,
     pub(super) asked: Asked,
     pub(super) look_alike: bool,
@@ -108,6 +110,7 @@ pub(crate) async fn show(
     };
     let shown = ApprovalPage {
         path: path(&token),
+        seen: app.seen(&token),
         stage: stage(&frame, &token, &names),
         asked: asked(&app, &frame, &token).await?,
         look_alike: alike.any,
@@ -122,21 +125,21 @@ pub(crate) async fn show(
 pub(crate) async fn approve(
     State(app): State<App>,
     Which(id): Which,
-    SessionForm { session, .. }: SessionForm,
+    SessionForm { session, fields, .. }: SessionForm,
 ) -> Result<Response, Trouble> {
     if !session.is_fresh(app.now()) {
         return Err(Trouble::NotFresh { next: format!("/approvals/{id}") });
     }
-    decide(&app, id, &Approver::of(&app, &session).await?, Decision::Approve).await
+    decide(&app, id, &Approver::of(&app, &session).await?, Decision::Approve, fields.value("seen")).await
 }
 
 /// `POST /approvals/{id}/deny`.
 pub(crate) async fn deny(
     State(app): State<App>,
     Which(id): Which,
-    SessionForm { session, .. }: SessionForm,
+    SessionForm { session, fields, .. }: SessionForm,
 ) -> Result<Response, Trouble> {
-    decide(&app, id, &Approver::of(&app, &session).await?, Decision::Deny).await
+    decide(&app, id, &Approver::of(&app, &session).await?, Decision::Deny, fields.value("seen")).await
 }
 
 async fn decide(
@@ -144,9 +147,10 @@ async fn decide(
     id: PersonalAccessTokenId,
     approver: &Approver<'_>,
     decision: Decision,
+    seen: &str,
 ) -> Result<Response, Trouble> {
-    match approver.decide(app, id, decision).await {
-        // The page says how it stands: decided now, or by somebody else before, or not to be decided by this one.
+    match approver.decide(app, id, decision, seen).await {
+        // The page says how it stands: decided now, or by somebody else before, or changed, or not to be decided by this one.
         Ok(()) | Err(RequestError::Rejected(_) | RequestError::Forbidden { .. }) => {
             Ok(go(&format!("/approvals/{id}"), []))
         }

@@ -81,6 +81,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
             let page = ApprovalPage {
                 frame: somebody(),
                 path: path(),
+                seen: own(),
                 stage,
                 asked: asked(many, text),
                 look_alike: many > 0,

@@ -2,7 +2,7 @@
 //! the rule is one.
 
 use axum::extract::State;
-use claviger_core::{Credential, Kind, Reach, Standing, permission};
+use claviger_core::{Credential, Kind, Reach, Rejection, Standing, permission};
 use claviger_store::{CredentialFilter, Page, StoreError};
 use claviger_token::PersonalAccessTokenId;
 
@@ -12,7 +12,7 @@ use crate::{
     body::Answer,
     caller::{Caller, WriteCredentials},
     problem::{Problem, RequestError},
-    session::Session,
+    session::{Session, hex},
 };
 
 /// What somebody makes of a token that waits.
@@ -38,7 +38,7 @@ pub(crate) async fn approve(
     Id(id): Id<PersonalAccessTokenId>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
     let authority = Authority::of_tokens(&caller, permission::CREDENTIALS_WRITE);
-    decided(&app, &authority, id, Decision::Approve).await.map(Answer)
+    decided(&app, &authority, id, Decision::Approve, None).await.map(Answer)
 }
 
 /// Deny a personal access token
@@ -55,16 +55,22 @@ pub(crate) async fn deny(
     Id(id): Id<PersonalAccessTokenId>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
     let authority = Authority::of_tokens(&caller, permission::CREDENTIALS_WRITE);
-    decided(&app, &authority, id, Decision::Deny).await.map(Answer)
+    decided(&app, &authority, id, Decision::Deny, None).await.map(Answer)
 }
 
+/// `seen` is what a page showed of it, by [`App::seen`].
 async fn decided<'a>(
     app: &'a App,
     authority: &Authority<'a>,
     id: PersonalAccessTokenId,
     decision: Decision,
+    seen: Option<&str>,
 ) -> Result<PersonalAccessTokenView, RequestError> {
     let (mut tx, one) = authority.to_change(app, id).await?;
+    if decision == Decision::Approve && seen.is_some_and(|seen| seen != app.seen(&one)) {
+        let message = "it is not as it was shown any more; look at it again".to_owned();
+        return Err(Rejection::Conflict { code: "changed_meanwhile", message }.into());
+    }
     let now = app.now();
     let (one, event) = match decision {
         Decision::Approve => one.approve(authority.by.actor.id(), now)?,
@@ -91,6 +97,13 @@ pub(crate) struct Request {
     pub(crate) look_alikes: LookAlikes,
     /// Whether its user reaches the whole instance, and the approver does not.
     pub(crate) reaches_further: bool,
+}
+
+impl App {
+    /// What a page carries of a token as it shows it.
+    pub(crate) fn seen(&self, token: &Credential) -> String {
+        hex(&self.peppers.keyed_hash("seen", &[token.as_asked().as_bytes()]))
+    }
 }
 
 impl<'a> Approver<'a> {
@@ -131,15 +144,16 @@ impl<'a> Approver<'a> {
         Ok(Request { token, look_alikes, reaches_further })
     }
 
-    /// Decides, by the rule of the API.
+    /// Decides, by the rule of the API. What has changed since it was `seen` is not approved.
     pub(crate) async fn decide(
         &self,
         app: &App,
         id: PersonalAccessTokenId,
         decision: Decision,
+        seen: &str,
     ) -> Result<(), RequestError> {
         let (authority, _) = self.place(app, id).await?;
-        decided(app, &authority, id, decision).await.map(drop)
+        decided(app, &authority, id, decision, Some(seen)).await.map(drop)
     }
 
     async fn place(&self, app: &App, id: PersonalAccessTokenId) -> Result<(Authority<'_>, Credential), RequestError> {

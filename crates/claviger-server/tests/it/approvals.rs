@@ -72,7 +72,15 @@ fn path(key: &Key) -> String {
 }
 
 async fn decide(browser: &Browser<'_>, key: &Key, decision: &str) -> Page {
-    browser.fill_in(&path(key), &format!("{}/{decision}", path(key)), &[]).await
+    let shown = browser.get(&path(key)).await;
+    shown.shows(StatusCode::OK, "name=\"seen\"");
+    submit(browser, key, decision, &shown).await
+}
+
+/// Decides about what this page showed.
+async fn submit(browser: &Browser<'_>, key: &Key, decision: &str, shown: &Page) -> Page {
+    let (csrf, seen) = (shown.field("csrf"), shown.field("seen"));
+    browser.post(&format!("{}/{decision}", path(key)), &[("csrf", &csrf), ("seen", &seen)]).await
 }
 
 /// Sends the decision although no page offered it.
@@ -136,6 +144,24 @@ on_both_databases! {
         admin.get(&path(&endless)).await.shows(StatusCode::OK, "It never ends");
         let maker = Browser::sending(app, "accept-language", "nl");
         maker.get(&path(&endless)).await.leads_to(&format!("/sign-in?next=%2Fapprovals%2F{}", endless.id));
+    }
+
+    async fn what_changed_since_it_was_shown_is_shown_again(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let (admin, key) = (acme.admin().await, acme.asked("deploy", json!({ "objects": ["base:a"] })).await);
+        let shown = admin.get(&path(&key)).await;
+        let token = format!("/v1/personal-access-tokens/{}", key.id);
+        for change in [
+            json!({ "name": "other" }), json!({ "metadata": { "tier": "gold" } }), json!({ "allowed_networks": ["127.0.0.0/8"] }),
+        ] {
+            app.root().patch(&token, change).await.expect(StatusCode::OK);
+            submit(&admin, &key, "approve", &shown).await.leads_to(&path(&key));
+            assert_eq!(app.code(&key.token).await, "pending_approval");
+        }
+        force(&admin, &key, "approve").await.leads_to(&path(&key));
+        assert_eq!(app.code(&key.token).await, "pending_approval");
+        decide(&admin, &key, "approve").await.leads_to(&path(&key));
+        assert_ne!(app.code(&key.token).await, "pending_approval");
     }
 
     async fn what_is_stopped_while_it_waits_still_waits(app: &TestApp) {

@@ -106,6 +106,7 @@ approvals-waiting = { $count ->
 approval-title = May this token work?
 approval-name = Name
 approval-owner = Whose it is
+approval-address-claimed = Nobody has shown that this address is theirs: they only accepted an invitation to it.
 approval-maker = Made by
 approval-by-owner = themselves
 approval-by-operator = the operator of this instance

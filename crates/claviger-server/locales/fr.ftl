@@ -106,6 +106,7 @@ approvals-waiting = { $count ->
 approval-title = Ce jeton peut-il fonctionner ?
 approval-name = Nom
 approval-owner = À qui il est
+approval-address-claimed = Personne n’a montré que cette adresse est la sienne : une invitation à cette adresse a seulement été acceptée.
 approval-maker = Créé par
 approval-by-owner = l’utilisateur lui-même
 approval-by-operator = l’exploitant de cette instance

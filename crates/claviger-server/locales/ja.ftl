@@ -104,6 +104,7 @@ approvals-waiting = { $count ->
 approval-title = このトークンを使えるようにしますか
 approval-name = 名前
 approval-owner = 所有者
+approval-address-claimed = このアドレスが本人のものであることは確認されていません。このアドレスへの招待が受け入れられただけです。
 approval-maker = 作成者
 approval-by-owner = 所有者本人
 approval-by-operator = このインスタンスの運用者

@@ -106,6 +106,7 @@ approvals-waiting = { $count ->
 approval-title = Mag dit token werken?
 approval-name = Naam
 approval-owner = Van wie het is
+approval-address-claimed = Niemand heeft laten zien dat dit adres van hen is: er is alleen een uitnodiging ervoor aangenomen.
 approval-maker = Gemaakt door
 approval-by-owner = de gebruiker zelf
 approval-by-operator = de beheerder van deze instantie

@@ -60,6 +60,8 @@ pub(super) struct Asked {
     pub(super) name: String,
     pub(super) owner: String,
     pub(super) owner_id: String,
+    /// Whether nobody has shown that the owner's address is theirs.
+    pub(super) claimed: bool,
     pub(super) maker: String,
     pub(super) organization: String,
     /// Each entry of the list, and what it allows.
@@ -211,6 +213,7 @@ async fn asked(app: &App, frame: &Frame, token: &Credential) -> Result<Asked, St
     };
     let maker: Option<PrincipalId> = token.created_by.parse().ok();
     let names = view.principal_names(&[maker.unwrap_or(token.principal), token.principal]).await?;
+    let claimed = owner.as_ref().is_some_and(|owner| owner.email_claimed);
     // A name is what somebody chose for themselves: beside it stands the address.
     let address = owner.filter(|owner| owner.name.is_some()).map(|owner| format!(" ({})", owner.email));
     let list = &token.permissions;
@@ -227,6 +230,7 @@ async fn asked(app: &App, frame: &Frame, token: &Credential) -> Result<Asked, St
         name: token.name.to_string(),
         owner: named(&names, token.principal) + &address.unwrap_or_default(),
         owner_id: token.principal.to_string(),
+        claimed,
         maker: match maker {
             Some(maker) if maker == token.principal => frame.text("approval-by-owner"),
             Some(_) | None => who(frame, &token.created_by, &names),

@@ -120,6 +120,7 @@ fn asked(many: usize, text: &str) -> approval::Asked {
         name: own(),
         owner: own(),
         owner_id: own(),
+        claimed: many > 0,
         maker: own(),
         organization: own(),
         permissions: vec![(own(), own()); many],

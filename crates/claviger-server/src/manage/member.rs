@@ -31,6 +31,8 @@ pub(crate) struct MemberView {
     organization_id: OrganizationId,
     user_id: UserId,
     email: String,
+    /// Whether the address is only claimed: whoever accepted an invitation to it has it, and nobody has shown that it is theirs.
+    email_claimed: bool,
     name: Option<String>,
     external_id: Option<String>,
     /// Whether the user is disabled, wherever they belong.
@@ -55,6 +57,7 @@ impl MemberView {
             organization_id: membership.organization,
             user_id: user.id,
             email: user.email.to_string(),
+            email_claimed: user.email_claimed,
             name: user.name.map(|name| name.to_string()),
             external_id: user.external_id,
             disabled: user.disabled_at.is_some(),

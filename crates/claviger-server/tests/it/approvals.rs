@@ -1,5 +1,6 @@
 //! Approvals in a browser: what waits for whom, what the page says of it, and the same rule as over the API.
 
+use claviger_core::{By, NewUser, User};
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode, header::ORIGIN};
 use serde_json::{Value, json};
@@ -144,6 +145,28 @@ on_both_databases! {
         admin.get(&path(&endless)).await.shows(StatusCode::OK, "It never ends");
         let maker = Browser::sending(app, "accept-language", "nl");
         maker.get(&path(&endless)).await.leads_to(&format!("/sign-in?next=%2Fapprovals%2F{}", endless.id));
+    }
+
+    async fn an_address_that_is_only_claimed_is_told(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let admin = acme.admin().await;
+        let (by, now) = (By::operator(), app.app.now());
+        let (user, event) = User::create(&NewUser::with_email("ceo@acme.test"), now, &mut app.app.rng()).unwrap();
+        let user = user.claimed();
+        let mut tx = app.app.store.begin(&by).await.unwrap();
+        tx.insert_user(&user).await.unwrap();
+        tx.commit(event, now, &mut app.app.rng()).await.unwrap();
+        let id = user.id.to_string();
+        acme.hold(&id, &["member"], &[READ]).await;
+        let words = "Nobody has shown that this address is theirs";
+        let asked = acme.asked_of(&id, "deploy", json!({})).await;
+        admin.get(&path(&asked)).await.shows(StatusCode::OK, words);
+        assert!(!admin.get(&path(&acme.asked("other", json!({})).await)).await.html.contains(words));
+        for (user, claimed) in [(&id, true), (&acme.alice, false)] {
+            let member = format!("/v1/organizations/{}/members/{user}", acme.id);
+            let shown = app.root().get(&member).await.expect(StatusCode::OK);
+            assert_eq!(shown["email_claimed"], json!(claimed));
+        }
     }
 
     async fn what_changed_since_it_was_shown_is_shown_again(app: &TestApp) {

@@ -1,16 +1,13 @@
 //! `/sign-in/again`: somebody who is signed in proves again who they are, before something that lasts.
 
 use askama::Template;
-use axum::{
-    extract::{Query, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use claviger_core::{Authenticators, SignInMethod};
 
 use super::{
     form::SessionForm,
     page::{Frame, go, page, page_with},
+    query::Query,
     sign_in::{Next, Second, presented},
     trouble::Trouble,
     visit::{SignedIn, Visit},

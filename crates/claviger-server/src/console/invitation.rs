@@ -2,11 +2,7 @@
 //! account under the address chooses a password, and is in.
 
 use askama::Template;
-use axum::{
-    extract::{Query, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use claviger_core::{Actor, Authenticators, By, PasswordChange, Rejection, SignInMethod, is_link_code};
 use claviger_token::Secret;
 
@@ -14,6 +10,7 @@ use super::{
     form::{SessionForm, VisitForm},
     link::LinkCode,
     page::{Frame, go, page_with},
+    query::Query,
     security::chosen,
     sign_in::first_factor_proven,
     trouble::Trouble,

@@ -4,13 +4,14 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use fluent_templates::{LanguageIdentifier, Loader as _, fluent_bundle::FluentValue, langid, static_loader};
 use serde::Deserialize;
 
+use super::query::Query;
 use crate::{app::App, cookies::Cookie, origin};
 
 static_loader! {

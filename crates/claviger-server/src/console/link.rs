@@ -3,10 +3,7 @@
 //! A look at it uses nothing up: programs that check links in messages look at them too. The button does.
 
 use askama::Template;
-use axum::{
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use claviger_core::{Actor, By, CodePurpose, Digest, OneTimeCode, SignInMethod, is_link_code};
 use claviger_store::StoreError;
 use claviger_token::Secret;
@@ -15,6 +12,7 @@ use serde::Deserialize;
 use super::{
     form::VisitForm,
     page::{Frame, go, page},
+    query::Query,
     sign_in::first_factor_proven,
     trouble::Trouble,
     visit::Visit,

@@ -19,6 +19,7 @@ mod page;
 mod password_reset;
 mod portal;
 mod provider;
+mod query;
 mod second_factor;
 mod security;
 mod sign_in;

@@ -2,11 +2,7 @@
 //! stand in for the second factor.
 
 use askama::Template;
-use axum::{
-    extract::{Query, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use claviger_core::{CodePurpose, OneTimeCode, PasswordChange, Reach, SessionEnd, SignInMethod};
 use claviger_store::View;
 use jiff::Timestamp;
@@ -15,6 +11,7 @@ use super::{
     form::VisitForm,
     link::{LinkCode, by_link},
     page::{Frame, page_with},
+    query::Query,
     security::{about, chosen},
     sign_in::first_factor_proven,
     trouble::Trouble,

@@ -6,8 +6,8 @@
 
 use askama::Template;
 use axum::{
-    extract::{FromRequestParts, Query, State},
-    http::{HeaderMap, Method, request::Parts},
+    extract::{FromRequestParts, State},
+    http::{HeaderMap, Method, StatusCode, request::Parts},
     response::Response,
 };
 use claviger_core::{CodePurpose, OneTimeCode, Organization, PortalOrigins, Reach, Session as Stored, SessionEnd};
@@ -18,6 +18,7 @@ use super::{
     form::PortalForm,
     link::{LinkCode, by_link},
     page::{Frame, go, page},
+    query::Query,
     trouble::Trouble,
     visit::Visit,
 };
@@ -114,7 +115,7 @@ pub(crate) async fn enter(
     Query(code): Query<LinkCode>,
 ) -> Result<Response, Trouble> {
     if method != Method::GET || headers.contains_key("sec-purpose") {
-        return Err(Trouble::Busy);
+        return Err(Trouble::Unreadable(StatusCode::BAD_REQUEST));
     }
     let nothing = || Trouble::Portal(Framing::default());
     let (code, digest) = app.code_in(code.code.as_deref(), CodePurpose::Portal).await?.ok_or_else(nothing)?;

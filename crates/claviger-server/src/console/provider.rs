@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -15,6 +15,7 @@ use super::{
     departure::{Departure, Purpose},
     form::{SessionForm, VisitForm},
     page::{Frame, go, page},
+    query::Query,
     sign_in::first_factor_proven,
     trouble::{ProviderTrouble, Trouble},
     visit::{Anybody, Visit},

@@ -1,11 +1,7 @@
 //! `/sign-in/second-factor`: a code of the authenticator app, or a recovery code, from somebody who is half-way in.
 
 use askama::Template;
-use axum::{
-    extract::{Query, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use claviger_core::{Authenticators, SignInMethod, TotpSeed, presented_recovery_code};
 use claviger_token::{Secret, UserId};
 
@@ -14,6 +10,7 @@ use super::{
     form::VisitForm,
     half_way::HalfWay,
     page::{Frame, go, page_with},
+    query::Query,
     sign_in::{Next, Second, open, tell_failure},
     trouble::Trouble,
     visit::Visit,

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderValue, StatusCode},
     response::Response,
 };
@@ -20,6 +20,7 @@ use super::{
     form::{Fields, VisitForm},
     half_way::HalfWay,
     page::{Frame, go, page_with},
+    query::Query,
     trouble::Trouble,
     visit::{Anybody, Visit},
 };

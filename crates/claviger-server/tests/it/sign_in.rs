@@ -19,6 +19,15 @@ fn constant(page: &Page) -> String {
 }
 
 on_both_databases! {
+    async fn a_field_that_is_there_twice_is_told_by_a_page_of_ours(app: &TestApp) {
+        let (next, code) = ("next=%2F&next=%2F", "code=a&code=b");
+        for (page, query) in [("sign-in", next), ("language", "to=nl&to=fr"), ("invitation", code), ("portal/enter", code)] {
+            let shown = Browser::new(app).get(&format!("/{page}?{query}")).await;
+            shown.shows(StatusCode::BAD_REQUEST, "could not be read");
+            assert!(shown.header("content-type").starts_with("text/html"), "{page}");
+        }
+    }
+
     async fn somebody_signs_in_sees_their_name_as_text_and_signs_out(app: &TestApp) {
         let zoe = app.person(ZOE, Some(PASSWORD)).await;
         let browser = Browser::new(app);

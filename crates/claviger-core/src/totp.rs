@@ -11,7 +11,10 @@ use rand::CryptoRng;
 use totp_rs::{Algorithm, Builder, Totp};
 use zeroize::Zeroizing;
 
-use crate::seal::{DataKey, Sealed, UnsealError};
+use crate::{
+    seal::{DataKey, Sealed, UnsealError},
+    session::Session,
+};
 
 /// RFC 4226, section 4: as long as the hash.
 const SEED: usize = 20;
@@ -37,14 +40,28 @@ impl TotpSeed {
         key.seal(&row(user), self.0.as_slice(), rng)
     }
 
+    /// As a form carries it until a code proves that the app knows it: for this session as it is, so that it opens neither in another
+    /// one nor once its person has proved anew who they are, as switching the app on does.
+    pub fn seal_for(&self, session: &Session, key: &DataKey, rng: &mut dyn CryptoRng) -> Sealed {
+        key.seal(&form(session), self.0.as_slice(), rng)
+    }
+
+    /// Opens what [`TotpSeed::seal_for`] made.
+    pub fn unseal_for(sealed: &Sealed, session: &Session, key: &DataKey) -> Result<Self, UnsealError> {
+        Self::opened(&key.unseal(&form(session), sealed)?)
+    }
+
     /// Opens what [`TotpSeed::seal`] made for the same user.
     pub fn unseal(sealed: &Sealed, user: UserId, key: &DataKey) -> Result<Self, UnsealError> {
-        let plain = key.unseal(&row(user), sealed)?;
+        Self::opened(&key.unseal(&row(user), sealed)?)
+    }
+
+    fn opened(plain: &[u8]) -> Result<Self, UnsealError> {
         let mut seed = Zeroizing::new([0; SEED]);
         if plain.len() != SEED {
             return Err(UnsealError);
         }
-        seed.copy_from_slice(&plain);
+        seed.copy_from_slice(plain);
         Ok(Self(seed))
     }
 
@@ -91,6 +108,10 @@ impl fmt::Debug for TotpSeed {
 
 fn row(user: UserId) -> String {
     format!("person/{user}/totp_seed")
+}
+
+fn form(session: &Session) -> String {
+    format!("session/{}/{}/totp_seed", session.id, session.authenticated_at.as_millisecond())
 }
 
 /// New recovery codes, 60 bits each, to be shown once.

@@ -1,6 +1,7 @@
 //! `/account/security/authenticator`: setting up an authenticator app and taking it away, and new recovery codes.
 //!
-//! Until a code proves that the app knows the seed, the seed is kept nowhere but in the form, sealed for its user.
+//! Until a code proves that the app knows the seed, the seed is kept nowhere but in the form, sealed for its session. The form works
+//! as long as the session's proof is fresh, and once: switching the app on renews that proof.
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -53,13 +54,18 @@ pub(crate) async fn enable(State(app): State<App>, form: SessionForm) -> Result<
     let SessionForm { fields, visit, session } = form;
     must_be_fresh(&app, &session)?;
     let sealed = URL_SAFE_NO_PAD.decode(fields.value("sealed")).map_err(|_| Trouble::Form)?;
-    let seed = TotpSeed::unseal(&Sealed(sealed), session.user(), &app.totp_seeds).map_err(|_| Trouble::Form)?;
+    let seed =
+        TotpSeed::unseal_for(&Sealed(sealed), &session.found().session, &app.totp_seeds).map_err(|_| Trouble::Form)?;
     let now = app.now();
     let Some(step) = seed.accepts(fields.value("code"), None, now) else {
         return Ok(self::form(&app, &visit, &session, &seed, true));
     };
     let mut tx = app.store.begin(session.by()).await?;
     let user = tx.authenticators(session.user()).await?.ok_or(Trouble::Form)?;
+    // The same form, sent twice at once.
+    if user.totp.as_ref().is_some_and(|totp| totp.enabled_at > session.found().session.authenticated_at) {
+        return Err(Trouble::Form);
+    }
     let (user, event) = user.enable_totp(seed.seal(session.user(), &app.totp_seeds, &mut app.rng()), step, now);
     tx.save_authenticators(&user).await?;
     let codes = replace_recovery_codes(&app, &mut tx, session.user()).await?;
@@ -111,7 +117,7 @@ fn form(app: &App, visit: &Visit, session: &Session, seed: &TotpSeed, failed: bo
     let issuer = url::Url::parse(&app.config.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let issuer = format!("Claviger {}", issuer.unwrap_or_default());
     let url = seed.url(&session.found().email, issuer.trim()).unwrap_or_default();
-    let sealed = seed.seal(session.user(), &app.totp_seeds, &mut app.rng());
+    let sealed = seed.seal_for(&session.found().session, &app.totp_seeds, &mut app.rng());
     let page = EnrolmentPage {
         frame: Frame::of(session, visit, app),
         picture: picture(&url),

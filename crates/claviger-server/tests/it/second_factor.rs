@@ -235,6 +235,30 @@ on_both_databases! {
         app.root().delete(&path).await.problem(StatusCode::NOT_FOUND, "not_found");
     }
 
+    async fn the_form_of_an_app_works_once_in_its_own_session_and_for_ten_minutes(app: &TestApp) {
+        let (browser, _) = Browser::of_zoe(app).await;
+        let other = Browser::new(app);
+        other.sign_in(ZOE, PASSWORD).await.leads_to("/");
+        let path = "/account/security/authenticator";
+        let page = browser.get(path).await;
+        let (sealed, authenticator) = (page.field("sealed"), Authenticator::from(&page));
+        let send = async |browser: &Browser<'_>| {
+            let csrf = browser.get("/account/security").await.field("csrf");
+            let code = authenticator.code(app);
+            browser.post(path, &[("csrf", &csrf), ("sealed", &sealed), ("code", &code)]).await
+        };
+        send(&other).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
+        app.clock.advance(SignedDuration::from_secs(1));
+        let switched_on = send(&browser).await;
+        switched_on.shows(StatusCode::OK, "Your recovery codes");
+        switched_on.html.split("<li><code>").skip(1).for_each(|rest| app.handed_out(&rest[..14]));
+        send(&browser).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
+        browser.fill_in("/account/security", &format!("{path}/remove"), &[]).await.leads_to("/account/security?changed");
+        send(&browser).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
+        app.clock.advance(SignedDuration::from_mins(10));
+        assert_eq!(send(&browser).await.status, StatusCode::SEE_OTHER);
+    }
+
     async fn a_seed_that_was_sealed_for_another_is_refused(app: &TestApp) {
         let (browser, _) = Browser::of_zoe(app).await;
         app.person("yann@acme.test", Some(PASSWORD)).await;

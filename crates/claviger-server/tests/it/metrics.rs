@@ -95,7 +95,7 @@ on_both_databases! {
         app.verify(&key.token, json!({ "permissions": ["invoices:read"], "method": "BREW", "path": "/tea" })).await;
         app.anonymous().get("/v1/%22%0anasty").await;
         let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
-            ("surface", ["verify", "forward_auth", "management"].as_slice()),
+            ("surface", ["verify", "forward_auth", "management", "oauth"].as_slice()),
             ("kind", &["api_key", "personal_access_token", "access_token", "none"]),
             ("code", &CODES),
             ("listener", &["public", "internal"]),

@@ -355,6 +355,7 @@ mod tests {
             expires_at: now(),
             scope: set(scope),
             credential_epoch,
+            act: None,
             revoked: false,
         }));
         found

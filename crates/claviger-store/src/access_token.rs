@@ -1,7 +1,7 @@
 //! Opaque access tokens in storage: what each says, by its digest. A token that is a JWT says it by itself and is not kept. Of both, those that ended by
 //! themselves are listed until nobody would take them any more.
 //!
-//! Issuing one is use, and no change: it stands outside of [`Tx`](crate::Tx), like counts.
+//! Issuing one is use, and no change: it stands outside of [`crate::Tx`], like counts.
 
 use std::collections::HashMap;
 

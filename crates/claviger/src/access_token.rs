@@ -78,8 +78,8 @@ pub(crate) struct Exchange {
 pub(crate) struct Introspect {
     /// The token, or - to read it from standard input. Prefer -: whatever stands on a command line is visible to every user of
     /// this machine
-    #[arg(default_value = "-", hide_default_value = true)]
-    token: String,
+    #[arg(value_name = "TOKEN", default_value = "-", hide_default_value = true)]
+    asked: String,
     #[command(flatten)]
     client: OAuthClient,
     #[command(flatten)]
@@ -120,12 +120,15 @@ fn issued(service: &Service, wanted: &Wanted, fields: &[(&str, &str)]) -> Result
         return output::json(&answer);
     }
     let Issued { access_token, expires_in, scope } = noun::understood(&answer)?;
-    output::note(&format!("It permits {} and ends in {expires_in}s. It is shown this once:", output::printable(&scope)));
+    output::note(&format!(
+        "It permits {} and ends in {expires_in}s. It is shown this once:",
+        output::printable(&scope)
+    ));
     output::secret(&Secret::new(access_token))
 }
 
-pub(crate) fn introspect(Introspect { token, client, remote }: Introspect) -> Result<ExitCode, Failure> {
-    let token = presented(token, "Paste the token, then Enter:")?;
+pub(crate) fn introspect(Introspect { asked, client, remote }: Introspect) -> Result<ExitCode, Failure> {
+    let token = presented(asked, "Paste the token, then Enter:")?;
     let service = remote.service()?;
     let answer = service.form(&["oauth", "introspect"], client.given(), &[("token", token.expose())])?;
     let told: Json = noun::understood(&answer)?;

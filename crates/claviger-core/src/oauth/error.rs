@@ -21,16 +21,12 @@ pub enum OAuthErrorCode {
     InvalidClient,
     /// What was presented to get a token does not count.
     InvalidGrant,
-    /// Not for this client.
-    UnauthorizedClient,
     /// There is no such grant here.
     UnsupportedGrantType,
     /// Unknown, malformed or more than there is.
     InvalidScope,
     /// No such API (RFC 8707, section 2).
     InvalidTarget,
-    /// No token of this kind can be revoked (RFC 7009, section 2.2.1).
-    UnsupportedTokenType,
     /// Not now.
     TemporarilyUnavailable,
 }
@@ -42,11 +38,9 @@ impl OAuthErrorCode {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
-            Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
-            Self::UnsupportedTokenType => "unsupported_token_type",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }

@@ -10,8 +10,8 @@ mod parameters;
 mod target;
 
 pub use access_token::{Lifetime, claims};
-pub use client_assertion::{AssertionError, ClientAssertion, ExpectedAudience};
 pub use client::{CLIENT_ASSERTION_TYPE, PresentedClient};
+pub use client_assertion::{AssertionError, ClientAssertion, ExpectedAudience};
 pub use error::{OAuthError, OAuthErrorCode};
 pub use exchange::{ExchangeRequest, TOKEN_EXCHANGE, TokenType, acting, no_subject};
 pub use parameters::Parameters;

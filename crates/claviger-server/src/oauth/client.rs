@@ -124,7 +124,6 @@ impl App {
             return disbelieved(AssertionError::Client);
         };
         let mut keys = view.client_keys(id).await?;
-        drop(view);
         keys.retain(|(credential, _)| credential.status(now) == CredentialStatus::Active);
         let token_endpoint = format!("{issuer}{TOKEN}");
         let expected = ExpectedAudience {

@@ -26,7 +26,8 @@ pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Respon
     let mut act = subject.token.as_ref().and_then(|token| token.act.clone());
     if let Some(actor) = asked.actor_token {
         let actor = presented(app, request, actor, "actor_token").await?;
-        let actor = actor.found().filter(|found| is_given_to(&client, found)).ok_or_else(|| no_subject("actor_token"))?;
+        let actor =
+            actor.found().filter(|found| is_given_to(&client, found)).ok_or_else(|| no_subject("actor_token"))?;
         act = Some(acting(actor.principal.id, act.as_deref())?);
     }
     let target = oauth::target(catalog.apis(), &subject.rights.permissions, asked.scope, &asked.targets)?;

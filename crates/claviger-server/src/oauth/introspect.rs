@@ -10,9 +10,10 @@ use axum::{
 };
 use claviger_core::Reach;
 use claviger_token::{
-    AccessTokenId, Confirmation, CredentialId, Environment, Found, ObjectSet, OrganizationId, PermissionSet, PrincipalId,
-    Required, ServiceAccountId, SigningAlgorithm, Verdict,
+    AccessTokenId, Confirmation, CredentialId, Environment, Found, ObjectSet, OrganizationId, PermissionSet,
+    PrincipalId, Required, ServiceAccountId, SigningAlgorithm, Verdict,
 };
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -187,13 +188,8 @@ pub(crate) async fn introspect(
         None => Asker::Client(app.client(&request, 0).await?),
     };
     let looked_up = app.look_up(request.form.required("token")?).await?;
-    let used = Use {
-        occasion: request.occasion(),
-        required: Required::default(),
-        client_ip: None,
-        visible: None,
-        cost: 0,
-    };
+    let used =
+        Use { occasion: request.occasion(), required: Required::default(), client_ip: None, visible: None, cost: 0 };
     let judged = app.judge_state(&looked_up, &used);
     let catalog = app.catalog().await?;
     let told = match (judged.verdict, looked_up.found()) {
@@ -231,7 +227,7 @@ fn told<'a>(app: &'a App, catalog: &Catalog, asker: &Asker, found: &'a Found) ->
         sub: found.principal.id,
         aud,
         iss: &app.config.public_url,
-        exp: credential.expires_at.map(|end| end.as_second()),
+        exp: credential.expires_at.map(Timestamp::as_second),
         iat: token.map(|token| token.issued_at.as_second()),
         jti: token.map(|token| token.id),
         token_type: "Bearer",

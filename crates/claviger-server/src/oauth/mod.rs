@@ -1,17 +1,17 @@
 //! OAuth 2.0: who signs, and what clients and resource servers are told about it.
 //!
-//! All that is here so far is public and the same for everybody. The room must not know a caller.
+//! The documents are public and the same for everybody; the endpoints know one caller, a client that proved who it is.
 
 mod client;
 mod exchange;
 mod introspect;
 mod key_set;
 mod metadata;
-mod remote_keys;
 mod refusal;
+mod remote_keys;
 mod request;
-mod revoke;
 mod revocations;
+mod revoke;
 mod rotation;
 mod signing_keys;
 mod status_list;
@@ -34,9 +34,9 @@ use crate::{app::App, origin, router::method_not_allowed, session::hex};
 
 pub(crate) use client::Client;
 pub(crate) use metadata::name_resource;
+pub(crate) use refusal::{NOT_KEPT, NotDone, RefusalView};
 pub(crate) use remote_keys::RemoteKeys;
 pub use remote_keys::RemoteKeysError;
-pub(crate) use refusal::{NOT_KEPT, NotDone, RefusalView};
 pub(crate) use request::OAuthRequest;
 pub(crate) use revocations::KeptRevocations;
 pub use rotation::RotateError;

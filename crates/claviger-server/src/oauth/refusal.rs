@@ -61,23 +61,25 @@ impl From<StoreError> for NotDone {
 }
 
 /// Nobody keeps an answer that is for one caller (RFC 6749, section 5.1).
-pub(crate) const NOT_KEPT: [(HeaderName, &str); 2] = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
+pub(crate) const NOT_KEPT: [(HeaderName, &str); 2] =
+    [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
 
 impl IntoResponse for NotDone {
     fn into_response(self) -> Response {
         let (status, code, description) = match &self {
             Self::Refused(error) => {
-                let status = match error.code {
-                    OAuthErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
-                    OAuthErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-                    _ => StatusCode::BAD_REQUEST,
-                };
+                let known = error.code != OAuthErrorCode::InvalidClient;
+                let status = if known { StatusCode::BAD_REQUEST } else { StatusCode::UNAUTHORIZED };
                 (status, error.code, error.description().to_owned())
             }
             Self::Unreadable(error) => {
-                let status = match error {
-                    RequestError::Unreadable { status, .. } if *status != StatusCode::UNSUPPORTED_MEDIA_TYPE => *status,
-                    _ => StatusCode::BAD_REQUEST,
+                // RFC 6749 knows no 415.
+                let status = if let RequestError::Unreadable { status, .. } = error
+                    && *status != StatusCode::UNSUPPORTED_MEDIA_TYPE
+                {
+                    *status
+                } else {
+                    StatusCode::BAD_REQUEST
                 };
                 (status, OAuthErrorCode::InvalidRequest, error.to_string())
             }

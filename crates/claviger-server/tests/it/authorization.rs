@@ -109,6 +109,9 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
     ("GET", "/oauth/status/{list}"),
 ];
 
+/// Answered to whoever proves to be an OAuth client, and to no credential; what each of them gets stands in the tests of the endpoints.
+const CLIENTS: &[(&str, &str)] = &[("POST", "/oauth/token"), ("POST", "/oauth/introspect"), ("POST", "/oauth/revoke")];
+
 /// Answered to whoever is signed in, and to no credential.
 const SESSION: &[(&str, &str)] = &[("GET", "/v1/session")];
 
@@ -179,6 +182,7 @@ fn every_route_has_a_row() {
         .iter()
         .map(|(method, path, _)| (*method, *path))
         .chain(OPEN.iter().copied())
+        .chain(CLIENTS.iter().copied())
         .chain(SESSION.iter().copied());
     let rows: BTreeSet<_> = rows.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(described, rows);

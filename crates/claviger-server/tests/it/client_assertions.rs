@@ -46,9 +46,10 @@ impl TestApp {
             "jti": format!("{}-{}", now.as_nanosecond(), NEXT.fetch_add(1, Ordering::Relaxed)),
         });
         for (name, value) in changed.as_object().unwrap() {
-            match value {
-                Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-                value => claims[name] = value.clone(),
+            if value.is_null() {
+                claims.as_object_mut().unwrap().remove(name);
+            } else {
+                claims[name] = value.clone();
             }
         }
         claims

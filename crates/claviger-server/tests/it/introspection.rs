@@ -19,7 +19,8 @@ impl TestApp {
     }
 
     async fn introspected_with(&self, credential: &str, token: &str) -> Reply {
-        let sent = self.request(Method::POST, self.public, INTROSPECT).bearer_auth(credential).form(&[("token", token)]);
+        let sent =
+            self.request(Method::POST, self.public, INTROSPECT).bearer_auth(credential).form(&[("token", token)]);
         Reply::read(self, sent.send().await.unwrap()).await
     }
 }

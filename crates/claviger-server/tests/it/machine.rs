@@ -83,9 +83,15 @@ impl Reply {
     #[track_caller]
     pub(crate) fn refusal(self, status: StatusCode, error: &str) -> Value {
         assert_eq!((self.status, self.body["error"].as_str()), (status, Some(error)), "{}", self.body);
-        assert_eq!((self.header("content-type"), self.header("cache-control")), (Some("application/json"), Some("no-store")));
+        assert_eq!(
+            (self.header("content-type"), self.header("cache-control")),
+            (Some("application/json"), Some("no-store"))
+        );
         let description = self.body["error_description"].as_str().unwrap();
-        assert!(description.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)), "{description}");
+        assert!(
+            description.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)),
+            "{description}"
+        );
         assert_eq!(self.header("www-authenticate").is_some(), status == StatusCode::UNAUTHORIZED);
         self.body
     }

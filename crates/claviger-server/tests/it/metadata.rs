@@ -10,6 +10,8 @@ use crate::{
 
 const SERVER: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
+const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+const ALGORITHMS: [&str; 3] = ["ES256", "EdDSA", "RS256"];
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 
 on_both_databases! {
@@ -18,7 +20,18 @@ on_both_databases! {
         assert_eq!((reply.header("content-type"), reply.header("access-control-allow-origin")), (Some("application/json"), Some("*")));
         let expected = json!({
             "issuer": PUBLIC_URL, "jwks_uri": format!("{PUBLIC_URL}/.well-known/jwks.json"),
-            "response_types_supported": [], "grant_types_supported": [], "token_endpoint_auth_methods_supported": [],
+            "response_types_supported": [],
+            "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
+            "token_endpoint": format!("{PUBLIC_URL}/oauth/token"),
+            "introspection_endpoint": format!("{PUBLIC_URL}/oauth/introspect"),
+            "revocation_endpoint": format!("{PUBLIC_URL}/oauth/revoke"),
+            "token_endpoint_auth_methods_supported": METHODS,
+            "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+            "introspection_endpoint_auth_methods_supported": METHODS,
+            "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+            "introspection_signing_alg_values_supported": ["ES256"],
+            "revocation_endpoint_auth_methods_supported": METHODS,
+            "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
             "claviger_revocations_uri": format!("{PUBLIC_URL}/oauth/revocations"),
             "service_documentation": format!("{PUBLIC_URL}/docs/"),
         });

@@ -11,7 +11,9 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::{
     db::TestDb,
-    sample::{World, at, client_secret, digest, direct, full_key, key, networks, of_role, rng, role, secret, set, user},
+    sample::{
+        World, at, client_secret, digest, direct, full_key, key, networks, of_role, rng, role, secret, set, user,
+    },
 };
 
 async fn find(db: &TestDb, digest: &Digest) -> FoundSecret {

@@ -69,6 +69,27 @@ fn the_guide_to_api_keys_works_as_written() {
 }
 
 #[test]
+fn the_guide_to_services_works_as_written() {
+    let instance = Instance::new();
+    check(
+        &instance,
+        &instance.serve(&[]),
+        &blocks(include_str!("../../../../docs/service-to-service.md"), "sh").join("\n"),
+        &[
+            "https://billing.acme.test",
+            r#""access_token":"eyJ"#,
+            r#""token_type":"Bearer","expires_in":600,"scope":"billing:read""#,
+            r#"{"valid":true,"code":"valid","#,
+            r#""kind":"access_token""#,
+            "billing:read",
+            r#"{"active":true,"scope":"billing:read""#,
+            "it has ended",
+            "billing:read",
+        ],
+    );
+}
+
+#[test]
 fn the_guide_to_personal_access_tokens_works_as_written() {
     let instance = Instance::new();
     check(

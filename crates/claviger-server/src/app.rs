@@ -60,6 +60,9 @@ pub struct Config {
     pub signing_key_rotation: SignedDuration,
 }
 
+/// How many at once look for the keys of clients.
+const ASSERTION_READS: usize = 4;
+
 /// The service's state, shared by all requests.
 #[derive(Clone)]
 pub struct App(Arc<Shared>);
@@ -86,6 +89,8 @@ pub struct Shared {
     pub(crate) revocations: KeptRevocations,
     pub(crate) provider: Option<Provider>,
     pub(crate) remote_keys: RemoteKeys,
+    /// Turns of those who look for the keys of a client that has proved nothing yet.
+    pub(crate) assertion_reads: tokio::sync::Semaphore,
     clock: Clock,
 }
 
@@ -143,6 +148,7 @@ impl App {
             revocations: KeptRevocations::new(),
             provider,
             remote_keys,
+            assertion_reads: tokio::sync::Semaphore::new(ASSERTION_READS),
             clock,
         }))
     }

@@ -2,6 +2,7 @@
 
 use claviger_core::{ClientKey, Credential, Kind};
 use claviger_token::{PublicKeyId, ServiceAccountId};
+use jiff::Timestamp;
 
 use crate::{
     credential::COLUMNS,
@@ -10,6 +11,9 @@ use crate::{
     tx::Tx,
     view::{Page, View},
 };
+
+/// No service account has more that count.
+const MOST_LIVING: i64 = 20;
 
 fn those() -> Query {
     sql("SELECT k.client_key, ")
@@ -42,6 +46,21 @@ impl View<'_> {
     pub async fn client_keys(&mut self, of: ServiceAccountId) -> Result<Vec<(Credential, ClientKey)>, StoreError> {
         let query = those().and_bind(" AND k.principal = ?", text(of)).and(" AND k.revoked_at IS NULL");
         let query = self.bound(query, "k.organization").and(" ORDER BY k.id DESC");
+        let rows = self.executor.all(query).await?;
+        self.with_keys(&rows).await
+    }
+
+    /// Those of them that count now: with what the assertions of a client can be proved.
+    pub async fn living_client_keys(
+        &mut self,
+        of: ServiceAccountId,
+        now: Timestamp,
+    ) -> Result<Vec<(Credential, ClientKey)>, StoreError> {
+        let query = those()
+            .and_bind(" AND k.principal = ?", text(of))
+            .and(" AND k.revoked_at IS NULL AND k.disabled_at IS NULL")
+            .and_bind(" AND (k.expires_at IS NULL OR k.expires_at > ?)", now);
+        let query = self.bound(query, "k.organization").and_bind(" ORDER BY k.id DESC LIMIT ?", MOST_LIVING);
         let rows = self.executor.all(query).await?;
         self.with_keys(&rows).await
     }

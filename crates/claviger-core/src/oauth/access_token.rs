@@ -41,7 +41,7 @@ impl Lifetime {
 
 /// From where a token may be used: from where both its credential and its organization allow it, for a verifier that never asks
 /// knows of neither. A token that nobody may use from anywhere is none: what it would be made from is good for nothing now.
-fn networks(parent: &Found) -> Result<Option<NetworkSet>, OAuthError> {
+pub fn networks(parent: &Found) -> Result<Option<NetworkSet>, OAuthError> {
     match (&parent.credential.networks, &parent.organization.allowed_networks) {
         (Some(own), Some(allowed)) => own.intersection(allowed).map(Some).ok_or_else(|| {
             let description =

@@ -9,7 +9,7 @@ mod exchange;
 mod parameters;
 mod target;
 
-pub use access_token::{Lifetime, claims};
+pub use access_token::{Lifetime, claims, networks};
 pub use client::{CLIENT_ASSERTION_TYPE, PresentedClient};
 pub use client_assertion::{AssertionError, ClientAssertion, ExpectedAudience};
 pub use error::{OAuthError, OAuthErrorCode};

@@ -6,7 +6,7 @@ use std::{error::Error, sync::Arc};
 
 use axum::http::HeaderMap;
 use claviger_core::{
-    Actor, By, ClientKey, CredentialStatus, Reach,
+    Actor, By, ClientKey, Reach,
     oauth::{AssertionError, ClientAssertion, ExpectedAudience, OAuthError, OAuthErrorCode, PresentedClient},
 };
 use claviger_token::{
@@ -18,6 +18,9 @@ use crate::{
     app::App,
     verify::{Entry, LookedUp, Use},
 };
+
+/// At how many addresses of one client keys are looked for, the newest first: each may cost seconds.
+const MOST_ADDRESSES: usize = 2;
 
 /// A client that proved who it is.
 pub(crate) struct Client {
@@ -109,22 +112,33 @@ impl App {
         let issuer = &self.config.public_url;
         let disbelieved = |error: AssertionError| {
             tracing::info!(%error, "a client assertion is not believed");
-            Ok(Err(OAuthError::new(OAuthErrorCode::InvalidClient, error.told(issuer))))
+            // Only whoever has the key gets as far as the audience.
+            let may_know = error == AssertionError::Audience;
+            let told = || OAuthError::new(OAuthErrorCode::InvalidClient, error.told(issuer));
+            Ok(Err(if may_know { told() } else { OAuthError::invalid_client() }))
         };
         let assertion = match ClientAssertion::parse(assertion.expose()) {
             Ok(assertion) => assertion,
             Err(error) => return disbelieved(error),
         };
         let (id, now) = (assertion.client(), self.now());
+        // Strangers ask for this, and shall not take all connections from those who need one.
+        let turn = self.assertion_reads.acquire().await;
         let mut view = self.store.within(Reach::Instance);
         let account = view.service_account(id).await?;
         let method = ClientAuthMethod::PrivateKeyJwt;
-        let account = account.filter(|account| account.token_endpoint_auth_method.is_none_or(|only| only == method));
+        let account = account.filter(|account| {
+            account.disabled_at.is_none() && account.token_endpoint_auth_method.is_none_or(|only| only == method)
+        });
         let Some(account) = account.filter(|_| said.is_none_or(|said| said.parse() == Ok(id))) else {
             return disbelieved(AssertionError::Client);
         };
-        let mut keys = view.client_keys(id).await?;
-        keys.retain(|(credential, _)| credential.status(now) == CredentialStatus::Active);
+        let organization = view.organization(account.organization).await?;
+        if organization.is_none_or(|organization| organization.disabled_at.is_some()) {
+            return disbelieved(AssertionError::Client);
+        }
+        let keys = view.living_client_keys(id, now).await?;
+        drop(turn);
         let token_endpoint = format!("{issuer}{TOKEN}");
         let expected = ExpectedAudience {
             issuer,
@@ -136,17 +150,18 @@ impl App {
             ClientKey::JwksUri(_) => None,
         });
         let mut judged = assertion.judge(own, &expected, now);
-        for (credential, key) in &keys {
-            let ClientKey::JwksUri(uri) = key else { continue };
+        let published = keys.iter().filter_map(|(credential, key)| match key {
+            ClientKey::JwksUri(uri) => Some((credential.id, uri)),
+            ClientKey::Jwk(_) => None,
+        });
+        for (id, uri) in published.take(MOST_ADDRESSES) {
             // What its own keys do not prove, one that it publishes may.
             if !matches!(judged, Err(AssertionError::NoKey | AssertionError::Signature)) {
                 break;
             }
-            match self.published_keys(uri, assertion.kid()).await {
-                Ok(published) => {
-                    judged = assertion.judge(published.iter().map(|key| (credential.id, key)), &expected, now);
-                }
-                Err(error) => tracing::warn!(client = %id, error = &*error, "the keys of a client cannot be fetched"),
+            // Why keys cannot be had is in the log already.
+            if let Ok(published) = self.published_keys(uri, assertion.kid()).await {
+                judged = assertion.judge(published.iter().map(|key| (id, key)), &expected, now);
             }
         }
         let used = match judged {

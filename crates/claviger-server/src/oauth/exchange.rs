@@ -3,7 +3,7 @@
 use axum::response::Response;
 use claviger_core::{
     TokenFormat,
-    oauth::{self, ExchangeRequest, OAuthError, TokenType, acting, no_subject},
+    oauth::{self, ExchangeRequest, OAuthError, OAuthErrorCode, TokenType, acting, no_subject},
 };
 use claviger_token::{Found, PrincipalId};
 
@@ -20,8 +20,8 @@ pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Respon
     let client = app.client(request, 1).await?;
     let asked = ExchangeRequest::read(&request.form)?;
     let catalog = app.catalog().await?;
-    let subject = presented(app, request, asked.subject_token, "subject_token").await?;
-    let subject = subject.found().filter(|found| may_exchange(&client, found, &catalog));
+    let looked_up = presented(app, request, asked.subject_token, "subject_token").await?;
+    let subject = looked_up.found().filter(|found| may_exchange(&client, found, &catalog));
     let subject = subject.ok_or_else(|| no_subject("subject_token"))?;
     let mut act = subject.token.as_ref().and_then(|token| token.act.clone());
     if let Some(actor) = asked.actor_token {
@@ -36,7 +36,13 @@ pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Respon
         return Err(OAuthError::invalid_request(description).into());
     }
     let issued_token_type = Some(asked.requested.as_str());
-    issue(app, Issue { parent: subject, client: client.id, target: &target, act, issued_token_type }).await
+    match issue(app, Issue { parent: subject, client: client.id, target: &target, act, issued_token_type }).await {
+        // RFC 8693, section 2.2.2: what was presented is the request's.
+        Err(NotDone::Refused(error)) if error.code == OAuthErrorCode::InvalidGrant => {
+            Err(OAuthError::invalid_request(error.description()).into())
+        }
+        done => done,
+    }
 }
 
 /// A token that counts, as it was presented for an exchange.

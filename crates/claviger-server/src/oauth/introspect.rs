@@ -8,10 +8,13 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use claviger_core::Reach;
+use claviger_core::{
+    Reach,
+    oauth::{self, OAuthError},
+};
 use claviger_token::{
-    AccessTokenId, Confirmation, CredentialId, Environment, Found, ObjectSet, OrganizationId, PermissionSet,
-    PrincipalId, Required, ServiceAccountId, SigningAlgorithm, Verdict,
+    AccessTokenId, ActorClaim, Confirmation, CredentialId, Environment, Found, NetworkSet, ObjectSet, OrganizationId,
+    PermissionSet, PrincipalId, Required, ServiceAccountId, SigningAlgorithm, Verdict,
 };
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -91,6 +94,13 @@ pub(crate) struct Told<'a> {
     /// The only objects that it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     objects: Option<&'a ObjectSet>,
+    /// The only networks that it may be used from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    networks: Option<NetworkSet>,
+    /// Who acts in the name of `sub` (RFC 8693, section 4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    act: Option<&'a ActorClaim>,
 }
 
 /// One text, or a list.
@@ -184,6 +194,10 @@ pub(crate) async fn introspect(
     request: OAuthRequest,
 ) -> Result<Response, NotDone> {
     let asker = match caller {
+        Some(_) if request.shows_a_client() => {
+            let description = "ask as a client, or with a credential that permits to introspect, and not as both";
+            return Err(OAuthError::invalid_request(description).into());
+        }
         Some(caller) => Asker::Caller(caller),
         None => Asker::Client(app.client(&request, 0).await?),
     };
@@ -217,6 +231,8 @@ fn told<'a>(app: &'a App, catalog: &Catalog, asker: &Asker, found: &'a Found) ->
         (scope, found.audiences.iter().map(String::as_str).filter(served).collect())
     };
     let (credential, token) = (&found.credential, found.token.as_deref());
+    // What may be used from nowhere is worth nothing.
+    let networks = oauth::networks(found).ok()?;
     let account = match found.principal.id {
         PrincipalId::ServiceAccount(id) => Some(id),
         PrincipalId::User(_) => None,
@@ -236,6 +252,8 @@ fn told<'a>(app: &'a App, catalog: &Catalog, asker: &Asker, found: &'a Found) ->
         cred: credential.id,
         env: credential.environment,
         objects: credential.objects.as_ref(),
+        networks,
+        act: token.and_then(|token| token.act.as_deref()),
     })
 }
 

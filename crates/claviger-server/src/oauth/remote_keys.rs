@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::{
@@ -35,6 +36,8 @@ const COOL_DOWN: Duration = Duration::from_secs(30);
 /// Of which keys are kept in memory.
 const MOST_ADDRESSES: usize = 1000;
 const MOST_KEYS: usize = 50;
+/// How many addresses are asked at once.
+const MOST_AT_ONCE: usize = 32;
 
 /// There are no keys to judge by: an outage of others, and no verdict. The text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +50,8 @@ pub struct RemoteKeysError {
 pub(crate) struct RemoteKeys {
     outside: Arc<Outside>,
     kept: Cache<String, Arc<Kept>>,
+    /// Turns of those who ask, so that many addresses at once do not take all threads and sockets.
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -111,7 +116,11 @@ impl State {
 
 impl RemoteKeys {
     pub(crate) fn new(networks: Option<NetworkSet>) -> Self {
-        Self { outside: Arc::new(Outside::for_customers(networks)), kept: Cache::new(MOST_ADDRESSES) }
+        Self {
+            outside: Arc::new(Outside::for_customers(networks)),
+            kept: Cache::new(MOST_ADDRESSES),
+            turns: Arc::new(Semaphore::new(MOST_AT_ONCE)),
+        }
     }
 
     async fn keys(
@@ -130,9 +139,10 @@ impl RemoteKeys {
             return answer;
         }
         let (outside, uri, wanted) = (Arc::clone(&self.outside), uri.clone(), wanted.map(str::to_owned));
+        let turns = Arc::clone(&self.turns);
         // A task of its own: whoever goes away in the middle would else let the next one ask at once.
         let asked = tokio::spawn(async move {
-            let _turn = turn;
+            let (_turn, _of_all) = (turn, turns.acquire().await);
             let fetched = fetch(&outside, &uri).await.map_err(|why| {
                 let place = format!("{}{}", uri.origin().ascii_serialization(), uri.path());
                 tracing::warn!(jwks_uri = place, why, "the keys of a client cannot be had");

@@ -33,6 +33,13 @@ impl OAuthRequest {
         PresentedClient::read(self.authorization.as_ref().map(HeaderValue::as_bytes), &self.form)
     }
 
+    /// Whether it shows what proves a client, sound or not.
+    pub(crate) fn shows_a_client(&self) -> bool {
+        let scheme = self.authorization.as_ref().and_then(|value| value.as_bytes().get(..6));
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
+            || ["client_secret", "client_assertion"].iter().any(|name| self.form.get(name).is_some())
+    }
+
     /// What is told of it.
     pub(crate) fn occasion(&self) -> Occasion<'_> {
         Occasion {

@@ -179,10 +179,13 @@ fn is_served(week: i64, now: Timestamp) -> bool {
 }
 
 /// `{week}-{shard}`, each written in one way only.
+/// A week has no more lists than this: there is room for some fifty million credentials. Strangers can ask for no more either.
+const MOST_SHARDS: i64 = 64;
+
 fn parse(name: &str) -> Option<StatusShard> {
     let (week, shard) = name.split_once('-')?;
     let list = StatusShard { week: number(week)?, shard: number(shard)? };
-    Some(list)
+    (list.shard < MOST_SHARDS).then_some(list)
 }
 
 fn number(digits: &str) -> Option<i64> {

@@ -130,11 +130,8 @@ pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDo
     let (now, made, issuer) = (app.now(), target.api.access_tokens, &app.config.public_url);
     let lifetime = Lifetime::new(made.ttl_seconds, parent.credential.expires_at, now)?;
     let claims = oauth::claims(issuer, parent, client, target, lifetime, now, &mut app.rng())?;
-    // Whoever takes an opaque token asks us anyway.
-    let status = match made.format {
-        TokenFormat::Jwt => Some(app.status_claim(claims.cred, claims.epoch, now).await?),
-        TokenFormat::Opaque => None,
-    };
+    // Also of opaque tokens, which do not name it: what takes something away later ends those that have a place.
+    let status = Some(app.status_claim(claims.cred, claims.epoch, now).await?);
     let claims = AccessTokenClaims { act, status, ..claims };
     let token = match made.format {
         TokenFormat::Jwt => app.sign(made.algorithm, "at+jwt", &claims, now).await.map(Secret::new)?,

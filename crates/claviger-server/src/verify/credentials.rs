@@ -266,7 +266,11 @@ impl App {
 
     async fn look_up_as(&self, role: PresentedAs, presented: &str) -> Result<LookedUp, StoreError> {
         let Ok(opaque) = Opaque::parse(presented, &self.brands) else {
-            return self.look_up_jwt(presented).await;
+            return match role {
+                PresentedAs::Bearer => self.look_up_jwt(presented).await,
+                // A token proves no client, not even the one that it was given to.
+                PresentedAs::ClientSecret => Ok(LookedUp { presented: Presented::Malformed, entry: None }),
+            };
         };
         if role != PresentedAs::of(opaque.kind) {
             return Ok(LookedUp { presented: Presented::WellFormed, entry: None });

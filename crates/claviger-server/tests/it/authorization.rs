@@ -110,7 +110,8 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
 ];
 
 /// Answered to whoever proves to be an OAuth client, and to no credential; what each of them gets stands in the tests of the endpoints.
-const CLIENTS: &[(&str, &str)] = &[("POST", "/oauth/token"), ("POST", "/oauth/introspect"), ("POST", "/oauth/revoke")];
+pub(crate) const CLIENTS: &[(&str, &str)] =
+    &[("POST", "/oauth/token"), ("POST", "/oauth/introspect"), ("POST", "/oauth/revoke")];
 
 /// Answered to whoever is signed in, and to no credential.
 const SESSION: &[(&str, &str)] = &[("GET", "/v1/session")];

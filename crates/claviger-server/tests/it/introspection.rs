@@ -33,10 +33,11 @@ on_both_databases! {
         app.form(INTROSPECT, &[("token", &token), ("client_id", &client.id)]).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
         let wrong = Machine { secret: "nonsense".to_owned(), ..app.machine_of(client.organization.clone(), client.id.clone()).await };
         app.form_of(&wrong, INTROSPECT, &[("token", &token)]).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
-        // A token is no proof by itself: it must permit to introspect.
-        for credential in [&token, &app.key(&client.id, &["invoices:read"], json!({})).await.token] {
+        // A token is no proof by itself: it must be for this API, and permit to introspect.
+        let key = app.key(&client.id, &["invoices:read"], json!({})).await;
+        for (credential, expected) in [(&token, StatusCode::UNAUTHORIZED), (&key.token, StatusCode::FORBIDDEN)] {
             let reply = app.introspected_with(credential, &token).await;
-            assert_eq!((reply.status, reply.body.get("active")), (StatusCode::FORBIDDEN, None));
+            assert_eq!((reply.status, reply.body.get("active")), (expected, None));
         }
         assert_eq!(app.introspected_with("clv_key_nonsense", &token).await.status, StatusCode::UNAUTHORIZED);
     }
@@ -90,9 +91,36 @@ on_both_databases! {
             assert_eq!(told[name], claims[name], "{name}");
         }
         assert!(told.get("cnf").is_none() && told["exp"].is_i64());
-        // What the client lost, the token has lost.
-        app.root().patch(&client.path(), json!({ "permissions": [] })).await.expect(StatusCode::OK);
-        assert_eq!(app.introspected(&client, &token).await["scope"], "");
+        // What the client lost, a token that was made before has not.
+        app.root().patch(&client.path(), json!({ "permissions": ["invoices:write"] })).await.expect(StatusCode::OK);
+        assert_eq!(app.introspected(&client, &token).await, json!({ "active": false }));
+        let now = app.access_token(&client, &[]).await;
+        assert_eq!(app.introspected(&client, &now).await["scope"], "invoices:write");
+    }
+
+    async fn i04_what_limits_a_token_is_told(app: &TestApp) {
+        let client = app.machine().await;
+        let limits = json!({ "objects": ["base:app7"], "allowed_networks": ["10.0.0.0/8", "192.0.2.0/24"] });
+        let key = app.key(&client.id, &["invoices:read"], limits).await;
+        let policy = format!("/v1/organizations/{}/policy", client.organization);
+        let networks = json!({ "allowed_networks": ["10.1.0.0/16", "127.0.0.0/8"] });
+        app.root().patch(&policy, networks).await.expect(StatusCode::OK);
+        let told = app.introspected(&client, &key.token).await;
+        assert_eq!((&told["objects"], &told["networks"]), (&json!(["base:app7"]), &json!(["10.1.0.0/16"])));
+        app.root().patch(&policy, json!({ "allowed_networks": ["127.0.0.0/8"] })).await.expect(StatusCode::OK);
+        assert_eq!(app.introspected(&client, &key.token).await, json!({ "active": false }), "from nowhere");
+    }
+
+    async fn nobody_asks_as_two(app: &TestApp) {
+        let client = app.machine().await;
+        let token = app.access_token(&client, &[]).await;
+        let asked = || app.request(Method::POST, app.public, INTROSPECT).header("x-api-key", app.root_token());
+        let as_both = asked().basic_auth(&client.id, Some(&client.secret)).form(&[("token", &token)]);
+        let reply = Reply::read(app, as_both.send().await.unwrap()).await;
+        reply.refusal(StatusCode::BAD_REQUEST, "invalid_request");
+        let fields = [("token", token.as_str()), ("client_id", &client.id), ("client_secret", &client.secret)];
+        let reply = Reply::read(app, asked().form(&fields).send().await.unwrap()).await;
+        reply.refusal(StatusCode::BAD_REQUEST, "invalid_request");
     }
 
     async fn i05_hints_do_not_matter_and_the_form_does(app: &TestApp) {

@@ -233,6 +233,27 @@ on_both_databases! {
         assert_eq!(ways().await, (200, 200));
     }
 
+    async fn t12_a_token_proves_no_client_not_even_its_own(app: &TestApp) {
+        let client = app.machine().await;
+        let jwt = app.access_token(&client, &[]).await;
+        let apis = app.root().get("/v1/apis").await.expect(StatusCode::OK);
+        let api = apis["items"].as_array().unwrap().iter().find(|api| api["identifier"] == INVOICES).unwrap().clone();
+        let path = format!("/v1/apis/{}", text(&api["id"]));
+        app.root().patch(&path, json!({ "access_token_format": "opaque" })).await.expect(StatusCode::OK);
+        let opaque = app.access_token(&client, &[]).await;
+        for token in [jwt, opaque] {
+            assert_eq!(app.code(&token).await, "valid");
+            let thief = Machine { secret: token.clone(), organization: String::new(), id: client.id.clone(), secret_id: String::new() };
+            for path in [TOKEN, "/oauth/introspect", "/oauth/revoke"] {
+                let fields = [CLIENT_CREDENTIALS, ("token", token.as_str())];
+                app.form_of(&thief, path, &fields).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+                let fields = [&fields[..], &[("client_id", client.id.as_str()), ("client_secret", &token)]].concat();
+                app.form(path, &fields).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+            }
+            assert_eq!(app.code(&token).await, "valid");
+        }
+    }
+
     async fn t13_t14_a_scope_is_what_the_client_holds(app: &TestApp) {
         let client = app.machine().await;
         let reply = app.ask(&client, &[("scope", "invoices:write  invoices:read invoices:write")]).await;

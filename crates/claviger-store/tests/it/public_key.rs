@@ -59,6 +59,8 @@ on_both_databases! {
         let mut own = db.store.within(Reach::Organization(world.acme.id));
         assert_eq!(names(own.client_keys(world.ci.id).await.unwrap()), "stopped, living");
         assert_eq!(names(own.client_keys(world.stranger.id).await.unwrap()), "");
+        assert_eq!(names(own.living_client_keys(world.ci.id, at(2)).await.unwrap()), "living");
+        assert_eq!(names(own.living_client_keys(world.stranger.id, at(2)).await.unwrap()), "");
         assert_eq!(names(own.public_keys(world.ci.id, &all()).await.unwrap()), "revoked, stopped, living");
         assert_eq!(names(own.public_keys(world.stranger.id, &all()).await.unwrap()), "");
         assert!(own.public_key(id(&keys[3])).await.unwrap().is_none());

@@ -1,7 +1,5 @@
 //! What a new access token says, and for how long.
 
-use std::time::Duration;
-
 use claviger_token::{AccessTokenClaims, AccessTokenId, Found, NetworkSet, ServiceAccountId, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
@@ -31,11 +29,6 @@ impl Lifetime {
     /// `expires_in`.
     pub fn seconds(self) -> u64 {
         u64::try_from(self.exp - self.iat).unwrap_or(0)
-    }
-
-    /// The same as a span of time.
-    pub fn duration(self) -> Duration {
-        Duration::from_secs(self.seconds())
     }
 }
 

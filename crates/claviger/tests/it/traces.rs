@@ -5,6 +5,7 @@ use std::{
     thread,
 };
 
+use memchr::memmem;
 use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, trace::v1::Span};
 use prost::Message as _;
 use reqwest::blocking::{Client, RequestBuilder};
@@ -105,8 +106,7 @@ fn a_request_is_a_span_of_the_trace_that_it_comes_from() {
 
     let random = |token: &str| token.rsplit('_').next().unwrap().to_owned();
     for secret in [random(&example), random(&admin), "in-a-header".to_owned(), "in-a-query".to_owned()] {
-        let told =
-            collector.0.lock().unwrap().iter().any(|body| body.windows(secret.len()).any(|w| w == secret.as_bytes()));
+        let told = collector.0.lock().unwrap().iter().any(|body| memmem::find(body, secret.as_bytes()).is_some());
         assert!(!told, "{secret} stands in a span");
     }
     instance.assert_nowhere(&[&example, &admin]);

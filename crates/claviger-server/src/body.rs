@@ -9,12 +9,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use bytes::BytesMut;
 use claviger_core::Rejection;
 use claviger_store::{IdempotencyKey, Remembered};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_path_to_error::Segment;
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{app::App, caller::CallerId, problem::RequestError};
 
@@ -23,6 +24,11 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// How long a body may take.
 const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// How many bytes of bodies that come in parts are held at a time, before anybody is asked who they are.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+static ON_THE_WAY: Semaphore = Semaphore::const_new(MOST_BYTES);
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub T);
@@ -166,6 +172,8 @@ enum Unread {
     TooLarge,
     /// It was late, or broke off.
     Unfinished,
+    /// Too much of others is on its way.
+    Crowded,
 }
 
 impl From<Unread> for RequestError {
@@ -179,17 +187,40 @@ impl From<Unread> for RequestError {
                 let detail = "the body could not be read to its end";
                 Self::unreadable(StatusCode::BAD_REQUEST, "unreadable_body", detail)
             }
+            Unread::Crowded => {
+                let detail = "too many bodies are on their way; try again in a moment";
+                Self::unreadable(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+            }
         }
     }
 }
 
 async fn collect(body: Body) -> Result<Bytes, Unread> {
     // Most bodies are there with the head, and then nothing is timed.
-    match timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
-        Ok(Err(_)) | Err(_) => Err(Unread::Unfinished),
+    timeout(BODY_TIME, gather(Limited::new(body, MAX_BODY), &ON_THE_WAY)).await.unwrap_or(Err(Unread::Unfinished))
+}
+
+/// All parts of a body. What is there with the head takes no memory that it did not have.
+async fn gather(mut body: Limited<Body>, on_the_way: &Semaphore) -> Result<Bytes, Unread> {
+    let (mut gathered, mut held) = (BytesMut::new(), None);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Unread::TooLarge,
+            false => Unread::Unfinished,
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if gathered.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        let length = u32::try_from(data.len()).map_err(|_| Unread::TooLarge)?;
+        let more = on_the_way.try_acquire_many(length).map_err(|_| Unread::Crowded)?;
+        match &mut held {
+            None => held = Some(more),
+            Some(held) => held.merge(more),
+        }
+        gathered.extend_from_slice(&data);
     }
+    Ok(gathered.freeze())
 }
 
 /// Reads JSON into a type that refuses unknown members, and says where it fails as a JSON Pointer.
@@ -283,6 +314,14 @@ impl<T: Serialize> IntoResponse for Answer<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        collections::VecDeque,
+        convert::Infallible,
+        pin::Pin,
+        task::{self, Poll},
+    };
+
+    use hyper::body::{Body as HttpBody, Frame};
     use serde::Deserialize;
 
     use super::*;
@@ -295,6 +334,21 @@ mod tests {
         list: Vec<u8>,
     }
 
+    /// A body that comes in parts.
+    struct Parts(VecDeque<Bytes>);
+
+    impl HttpBody for Parts {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut task::Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|part| Ok(Frame::data(part))))
+        }
+    }
+
     fn check(body: &str, code: &str, pointer: Option<&str>) {
         let error = parse::<Sample>(body.as_bytes()).unwrap_err();
         let told = if let RequestError::Rejected(Rejection::Invalid(errors)) = &error {
@@ -305,6 +359,24 @@ mod tests {
             panic!("{body}: {error}")
         };
         assert_eq!(told, (code, pointer), "{body}");
+    }
+
+    #[tokio::test]
+    async fn bodies_that_come_in_parts_take_no_more_memory_than_there_is_for_them() {
+        let room = Semaphore::new(5);
+        let check = async |parts: &[&'static str], expected: Result<&'static str, &str>| {
+            let body = Body::new(Parts(parts.iter().map(|part| Bytes::from(*part)).collect()));
+            let gathered = gather(Limited::new(body, 10), &room).await.map_err(|unread| format!("{unread:?}"));
+            let expected = expected.map(Bytes::from).map_err(str::to_owned);
+            assert_eq!((gathered, room.available_permits()), (expected, 5), "{parts:?}");
+        };
+        check(&[], Ok("")).await;
+        check(&["abc", "de"], Ok("abcde")).await;
+        check(&["abc", "def"], Err("Crowded")).await;
+        check(&["abcdefgh", "ijklm"], Err("Crowded")).await;
+        check(&["abc", "abcdefgh"], Err("TooLarge")).await;
+        let at_once = Limited::new(Body::from("abcdefg"), 10);
+        assert_eq!(gather(at_once, &room).await.ok(), Some(Bytes::from("abcdefg")));
     }
 
     #[test]

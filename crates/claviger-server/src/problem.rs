@@ -160,7 +160,13 @@ impl IntoResponse for RequestError {
             Self::Rejected(Rejection::Conflict { code, .. }) => {
                 Problem::new(StatusCode::CONFLICT, code, detail).into_response()
             }
-            Self::Unreadable { status, code, .. } => Problem::new(status, code, detail).into_response(),
+            Self::Unreadable { status, code, .. } => {
+                let mut response = Problem::new(status, code, detail).into_response();
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    response.headers_mut().insert(header::RETRY_AFTER, SOON);
+                }
+                response
+            }
             Self::Unauthenticated(refusal) => unauthenticated(refusal, detail),
             Self::Throttled { refusal, headers } => {
                 let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, refusal.code(), detail);
@@ -178,12 +184,15 @@ impl IntoResponse for RequestError {
             Self::Store(cause) => {
                 tracing::error!(error = &cause as &dyn Error, "storage failed");
                 let mut response = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).into_response();
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response.headers_mut().insert(header::RETRY_AFTER, SOON);
                 response
             }
         }
     }
 }
+
+/// When to try again after an outage, in seconds.
+pub(crate) const SOON: HeaderValue = HeaderValue::from_static("1");
 
 /// RFC 6750, section 3: no `error` when nothing was presented. A malformed token looks like an unknown one.
 fn unauthenticated(refusal: Option<Refusal>, detail: String) -> Response {

@@ -12,7 +12,10 @@ use claviger_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{log::redacted, problem::RequestError};
+use crate::{
+    log::redacted,
+    problem::{RequestError, SOON},
+};
 
 /// A refusal (RFC 6749, section 5.2).
 #[derive(Debug, Serialize, ToSchema)]
@@ -81,7 +84,9 @@ impl IntoResponse for NotDone {
                 } else {
                     StatusCode::BAD_REQUEST
                 };
-                (status, OAuthErrorCode::InvalidRequest, error.to_string())
+                let outage = status == StatusCode::SERVICE_UNAVAILABLE;
+                let code = if outage { OAuthErrorCode::TemporarilyUnavailable } else { OAuthErrorCode::InvalidRequest };
+                (status, code, error.to_string())
             }
             Self::Throttled { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, OAuthErrorCode::TemporarilyUnavailable, self.to_string())
@@ -103,7 +108,10 @@ impl IntoResponse for NotDone {
         match self {
             Self::Throttled { headers: told } => headers.extend(told),
             Self::Unavailable(_) => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                headers.insert(header::RETRY_AFTER, SOON);
+            }
+            Self::Unreadable(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, SOON);
             }
             Self::Refused(_) | Self::Unreadable(_) => {}
         }

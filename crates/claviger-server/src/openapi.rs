@@ -48,6 +48,9 @@ impl Modify for Credentials {
         let components = document.components.get_or_insert_default();
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("Any Claviger credential"));
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let client = HttpBuilder::new().scheme(HttpAuthScheme::Basic);
+        let client = client.description(Some("A service account's id and a secret of it (client_secret_basic)"));
+        components.add_security_scheme("client", SecurityScheme::Http(client.build()));
         let key = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(key));
         for (name, cookie) in [("session", "__Host-claviger"), ("portal", "__Host-claviger-portal")] {

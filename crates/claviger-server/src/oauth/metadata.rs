@@ -43,15 +43,18 @@ pub(crate) struct ServerMetadata {
     /// How a client proves who it is.
     token_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
     /// What may sign an assertion of a client.
-    token_endpoint_auth_signing_alg_values_supported: [SigningAlgorithm; 3],
+    #[schema(value_type = Vec<String>)]
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// The same for introspection; a caller with `claviger:introspect` needs no client.
     introspection_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
-    introspection_endpoint_auth_signing_alg_values_supported: [SigningAlgorithm; 3],
+    #[schema(value_type = Vec<String>)]
+    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// What signs the answers of introspection (RFC 9701, section 7).
     introspection_signing_alg_values_supported: [SigningAlgorithm; 1],
     /// The same for revocation.
     revocation_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
-    revocation_endpoint_auth_signing_alg_values_supported: [SigningAlgorithm; 3],
+    #[schema(value_type = Vec<String>)]
+    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// Where verifiers that ask about no token learn what ended lately. Ours: no standard has a name for it.
     claviger_revocations_uri: String,
     /// Where people read about it.
@@ -60,7 +63,7 @@ pub(crate) struct ServerMetadata {
 
 impl ServerMetadata {
     fn of(config: &Config) -> Self {
-        let (url, methods, algorithms) = (&config.public_url, ClientAuthMethod::ALL, SigningAlgorithm::ALL);
+        let (url, methods, algorithms) = (&config.public_url, ClientAuthMethod::ALL, SigningAlgorithm::NAMES);
         Self {
             issuer: url.clone(),
             token_endpoint: format!("{url}{TOKEN}"),
@@ -78,6 +81,27 @@ impl ServerMetadata {
             revocation_endpoint_auth_signing_alg_values_supported: algorithms,
             claviger_revocations_uri: format!("{url}{REVOCATIONS}"),
             service_documentation: format!("{url}/docs/"),
+        }
+    }
+}
+
+/// The same with what OpenID Connect Discovery 1.0, section 3, requires besides: libraries refuse to read it otherwise. Nobody gets an ID
+/// token.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OpenIdMetadata {
+    #[serde(flatten)]
+    server: ServerMetadata,
+    #[schema(value_type = Vec<String>)]
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: [SigningAlgorithm; 1],
+}
+
+impl OpenIdMetadata {
+    fn of(config: &Config) -> Self {
+        Self {
+            server: ServerMetadata::of(config),
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: [SigningAlgorithm::Rs256],
         }
     }
 }
@@ -127,13 +151,13 @@ pub(crate) async fn of_server(State(app): State<App>, headers: HeaderMap) -> Res
 
 /// The same for clients that look for OpenID Connect
 ///
-/// There are no ID tokens.
+/// There are no ID tokens; two members more are there for libraries that insist on them.
 #[utoipa::path(
     get, path = "/.well-known/openid-configuration", tag = "OAuth", operation_id = "showOpenIdMetadata",
-    responses((status = 200, body = ServerMetadata), (status = 304, description = "As you have it")),
+    responses((status = 200, body = OpenIdMetadata), (status = 304, description = "As you have it")),
 )]
-pub(crate) async fn of_server_for_openid(app: State<App>, headers: HeaderMap) -> Response {
-    of_server(app, headers).await
+pub(crate) async fn of_server_for_openid(State(app): State<App>, headers: HeaderMap) -> Response {
+    document(&app, &headers, &OpenIdMetadata::of(&app.config))
 }
 
 /// The management API as a protected resource

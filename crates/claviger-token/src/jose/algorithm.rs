@@ -30,6 +30,9 @@ impl SigningAlgorithm {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Es256, Self::EdDsa, Self::Rs256];
 
+    /// Every name that is read: that of each, and a second, newer one of Ed25519 (RFC 9864, section 2.2), which is not written.
+    pub const NAMES: [&'static str; 4] = ["ES256", "EdDSA", "Ed25519", "RS256"];
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,8 +42,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// From `alg` of a header or a key. Ed25519 has a second, newer name (RFC 9864, section 2.2), which is read and not
-    /// written.
+    /// From `alg` of a header or a key.
     pub(super) fn of_jose(text: &str) -> Option<Self> {
         if text == "Ed25519" { Some(Self::EdDsa) } else { text.parse().ok() }
     }

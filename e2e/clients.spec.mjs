@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose';
 import * as oauth from 'openid-client';
 
+import { withDocument } from './caddy.mjs';
 import { withInstance } from './instance.mjs';
 
 const API = 'https://billing.test';
@@ -70,6 +71,28 @@ test('openid-client gets, introspects and revokes tokens with each way to prove 
     }
     const wrong = await discovered(instance.url, id, oauth.ClientSecretBasic('nonsense'));
     await assert.rejects(oauth.clientCredentialsGrant(wrong), (error) => error.status === 401);
+  });
+});
+
+test('keys that a client publishes count where its certificate is trusted, and nowhere else', async () => {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'published', use: 'sig', alg: 'ES256' };
+  await withDocument({ keys: [jwk] }, async (jwks_uri, authority) => {
+    const got = async (instance) => {
+      const manage = manager(instance);
+      const { id, path } = await machine(manage);
+      await manage('POST', `${path}/public-keys`, { name: 'published', jwks_uri });
+      const config = await discovered(instance.url, id, oauth.PrivateKeyJwt({ key: privateKey, kid: 'published' }));
+      return oauth.clientCredentialsGrant(config, { scope: 'billing:read', resource: API });
+    };
+    const settings = { CLAVIGER_OUTBOUND_NETWORKS: '127.0.0.0/8,::1/128' };
+    await withInstance(async (instance) => {
+      await assert.rejects(got(instance), (error) => error.status === 401);
+    }, settings);
+    await withInstance(
+      async (instance) => assert.equal((await got(instance)).scope, 'billing:read'),
+      { ...settings, SSL_CERT_FILE: authority },
+    );
   });
 });
 

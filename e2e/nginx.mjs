@@ -3,9 +3,10 @@
 import { spawn } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+
+import { answering, freePort, listening } from './ports.mjs';
 
 const GUIDE = new URL('../docs/gateways/nginx.md', import.meta.url);
 
@@ -49,27 +50,4 @@ export async function withNginx(internal, test) {
     api.close();
     await rm(directory, { recursive: true });
   }
-}
-
-function listening(server) {
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)));
-}
-
-async function freePort() {
-  const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function answering(port) {
-  for (let tries = 0; tries < 500; tries += 1) {
-    const connected = await new Promise((resolve) => {
-      const socket = connect(port, '127.0.0.1');
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false)).once('close', () => socket.destroy());
-    });
-    if (connected) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error('nginx does not answer');
 }

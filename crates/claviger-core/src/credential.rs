@@ -254,8 +254,8 @@ impl CredentialChanges {
 }
 
 impl Credential {
-    /// Changes what `changes` names. Taking something away raises the epoch; what is given, be it more time, needs the approval
-    /// anew where one is wanted, which whoever governs gives with the change. `by` is who changes it.
+    /// Changes what `changes` names. Taking something away raises the epoch, and so does waiting; what is given, be it more time, needs the
+    /// approval anew where one is wanted, which whoever governs gives with the change. `by` is who changes it.
     pub fn update(
         self,
         changes: CredentialChanges,
@@ -307,9 +307,6 @@ impl Credential {
             new.disabled_by = Some(by.clone());
             change = Change::Disabled;
         }
-        if !self.is_within(&new) {
-            new.raise_epoch(now);
-        }
         // Limits are about how often, not about what: tokens made from the credential stay good, and count against them.
         if !new.is_within(&self) || !new.limits.is_within(&self.limits) {
             context.grantor.may_issue(&new.reach(context))?;
@@ -326,12 +323,16 @@ impl Credential {
                 false => Approval::Pending { since: now },
             });
         }
+        let waits = new.is_pending() && !self.is_pending();
+        if waits || !self.is_within(&new) {
+            new.raise_epoch(now);
+        }
         let event = new.event(change, json!({ "before": self.told(), "after": new.told() }));
         Ok((new, event))
     }
 
     /// Gives it a new secret. The one before works on for `overlap_seconds`; any older one ends now.
-    /// Without an overlap the epoch rises, for then something was taken away. `by` is who sees the new one.
+    /// The epoch rises if a secret ends now that worked until then, for tokens that were made by it would go on. `by` is who sees the new one.
     pub fn roll(
         self,
         overlap_seconds: u32,
@@ -354,13 +355,15 @@ impl Credential {
         let secret = Secret::mint(context.brand, kind, rng);
         let mut new = self;
         let end = now + SignedDuration::from_secs(i64::from(overlap_seconds));
+        let mut ends_one = false;
         for (index, old) in new.secrets.iter_mut().enumerate() {
             let end = if index == 0 { end } else { now };
+            ends_one |= end <= now && old.ends_at.is_none_or(|ends_at| ends_at > now);
             old.ends_at = Some(old.ends_at.map_or(end, |ends_at| ends_at.min(end)));
         }
         let number = new.secrets.first().map_or(1, |current| current.number + 1);
         new.secrets.insert(0, SecretRecord { number, ..SecretRecord::first(&secret, by, now) });
-        if overlap_seconds == 0 {
+        if ends_one {
             new.raise_epoch(now);
         }
         let details = json!({ "name": new.name.as_str(), "generation": number, "overlap_seconds": overlap_seconds });

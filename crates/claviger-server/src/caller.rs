@@ -244,17 +244,13 @@ impl Known {
             Asked::State => app.judge_state(&looked_up, &used(Required::default())),
             Asked::Use | Asked::Permission(_) => {
                 let audience = permission.map(|_| app.config.public_url.as_str());
-                let required = Required { audience, permissions: &permissions, ..Required::default() };
+                // What a credential does to itself concerns no object of an API.
+                let whatever_object = matches!(asked, Asked::Use);
+                let required = Required { audience, permissions: &permissions, whatever_object, ..Required::default() };
                 app.judge(&looked_up, &used(required)).await
             }
         };
-        let verdict = judged.verdict;
-        // What a credential does to itself concerns no object of an API.
-        let verdict = match (asked, verdict) {
-            (Asked::Use, Verdict::Refused(Refusal::ObjectRequired)) => Verdict::Valid,
-            (Asked::State | Asked::Use | Asked::Permission(_), verdict) => verdict,
-        };
-        if verdict != Verdict::Valid {
+        if judged.verdict != Verdict::Valid {
             return Err(refused(&judged, permission, looked_up.kind()));
         }
         let Some(entry) = looked_up.entry else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };

@@ -30,10 +30,13 @@ CREATE INDEX access_token_end ON access_token (expires_at);
 -- Access tokens that ended by themselves before their time.
 CREATE TABLE revoked_token (
     id TEXT PRIMARY KEY,
+    credential TEXT NOT NULL,
     expires_at BIGINT NOT NULL,
     revoked_at BIGINT NOT NULL
 );
 CREATE INDEX revoked_token_end ON revoked_token (expires_at);
+CREATE INDEX revoked_token_credential ON revoked_token (credential);
+
 -- What was used and counts once: a hash of what for, whose and which. It is kept until it would not count anyway.
 CREATE TABLE used_jti (
     key BLOB PRIMARY KEY,
@@ -59,6 +62,14 @@ CREATE TABLE token_status (
     PRIMARY KEY (week, shard, place)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX token_status_credential ON token_status (credential, week, epoch);
+
+-- Who got tokens in exchange for a credential of somebody else's, in which week.
+CREATE TABLE token_client (
+    client TEXT NOT NULL,
+    credential TEXT NOT NULL,
+    week BIGINT NOT NULL,
+    PRIMARY KEY (client, credential, week)
+) WITHOUT ROWID;
 
 -- When what a credential may do became less, or it ended.
 ALTER TABLE credential ADD COLUMN epoch_raised_at BIGINT;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use claviger_core::Digest;
-use claviger_token::{AccessTokenClaims, AccessTokenId};
+use claviger_token::{AccessTokenClaims, AccessTokenId, CredentialId};
 use jiff::Timestamp;
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
     tx::Tx,
     view::View,
 };
+
+/// How many tokens of one credential are listed by themselves.
+const MOST_OF_ONE: i64 = 100;
 
 impl Store {
     /// Keeps what a new opaque token says until a day after its end.
@@ -51,16 +54,25 @@ impl Store {
 }
 
 impl Tx<'_> {
-    /// Lists a token that ends by itself, until it would have ended anyway. One that is listed already stays so.
+    /// Lists a token that ends by itself, until it would have ended anyway. One that is listed already stays so. If many of one
+    /// credential are, all that were made from it end instead: every verifier holds the list, and it is short.
     pub async fn revoke_access_token(
         &mut self,
         id: AccessTokenId,
+        credential: CredentialId,
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let insert = sql("INSERT INTO revoked_token (id, expires_at, revoked_at) VALUES ($1, $2, $3)
+        let listed = sql("SELECT COUNT(*) AS listed FROM revoked_token WHERE credential = $1 AND expires_at > $2");
+        let listed = self.inner.read().one(listed.bind(text(credential)).bind(now)).await?;
+        if listed.int("listed")? >= MOST_OF_ONE {
+            self.raise_epoch_of(credential);
+            let shorten = sql("DELETE FROM revoked_token WHERE credential = $1").bind(text(credential));
+            return self.execute(shorten).await.map(drop);
+        }
+        let insert = sql("INSERT INTO revoked_token (id, credential, expires_at, revoked_at) VALUES ($1, $2, $3, $4)
                           ON CONFLICT DO NOTHING");
-        self.execute(insert.bind(text(id)).bind(expires_at).bind(now)).await.map(drop)
+        self.execute(insert.bind(text(id)).bind(text(credential)).bind(expires_at).bind(now)).await.map(drop)
     }
 }
 

@@ -162,6 +162,7 @@ impl Database {
             "secret_use",
             "access_token",
             "revoked_token",
+            "token_client",
             "token_status",
             "change_log",
             "audit_head",

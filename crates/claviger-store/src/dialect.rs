@@ -1,5 +1,5 @@
 //! The whole difference between SQLite and PostgreSQL: how to connect, three words of the schema, one clause, one
-//! function, one question.
+//! function, one question, one lock.
 
 use std::{
     str::FromStr,
@@ -33,6 +33,15 @@ const LOOK_UPS: usize = 4;
 /// Appended to a read that a change depends on. It keeps out whoever changes the row or locks it too, and not who only adds a row
 /// that refers to it. SQLite needs none: a write transaction there is alone.
 pub(crate) const LOCK_ROW: &str = " FOR NO KEY UPDATE";
+
+/// Before a credential gets a place where the state of its tokens is told: what is taken from it meanwhile is either seen, or
+/// ends the tokens of that place. Whoever waited in the queue for it would keep those below apart too. SQLite needs neither lock, for the
+/// same reason.
+pub(crate) const TRY_PLACES: &str =
+    "SELECT CAST(CASE WHEN pg_try_advisory_xact_lock(8417) THEN 1 ELSE 0 END AS BIGINT) AS locked";
+
+/// Before it is asked which credentials have such a place. Those who ask do not keep each other out.
+pub(crate) const HOLD_PLACES: &str = "SELECT pg_advisory_xact_lock_shared(8417)";
 
 /// What time PostgreSQL has, in milliseconds; only asked there.
 pub(crate) const SERVER_TIME: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now";

@@ -5,11 +5,12 @@
 //! once, however many things were taken. Only credentials that have a place in a status list had tokens lately; of the others no token
 //! could be dead. The room must not know what a right is.
 
-use claviger_core::Reach;
-use claviger_token::{OrganizationId, PrincipalId, RoleId};
+use claviger_core::{Reach, Touched};
+use claviger_token::{CredentialId, OrganizationId, PrincipalId, RoleId, ServiceAccountId};
 use jiff::Timestamp;
 
 use crate::{
+    dialect::HOLD_PLACES,
     error::StoreError,
     sql::{Query, sql, text},
     tx::Tx,
@@ -17,6 +18,9 @@ use crate::{
 
 /// Credentials per statement.
 const BATCH: usize = 1000;
+
+/// Credentials that the log names one by one.
+const MOST_NAMED: usize = 1000;
 
 /// Whose credentials lose something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,10 @@ pub enum Narrowed {
     Organization(OrganizationId),
     /// Those of everybody who has a role, where they have it.
     Role(RoleId),
+    /// Those of others for which a client got tokens in exchange.
+    ExchangedBy(ServiceAccountId),
+    /// The same of every client of an organization.
+    ExchangedIn(OrganizationId),
     /// Everybody's.
     All,
 }
@@ -46,7 +54,24 @@ impl Narrowed {
                               AND (a.organization = k.organization OR a.organization IS NULL))",
                 text(id),
             ),
+            Self::ExchangedBy(client) => query.and_bind(
+                " AND EXISTS (SELECT 1 FROM token_client c WHERE c.credential = k.id AND c.client = ?)",
+                text(client),
+            ),
+            Self::ExchangedIn(organization) => query.and_bind(
+                " AND EXISTS (SELECT 1 FROM token_client c JOIN service_account s ON s.id = c.client
+                              WHERE c.credential = k.id AND s.organization = ?)",
+                text(organization),
+            ),
             Self::All => query,
+        }
+    }
+
+    /// Whether what is changed says by itself whose credentials these are.
+    fn is_told(self) -> bool {
+        match self {
+            Self::Principal(_) | Self::Within(..) | Self::Organization(_) | Self::Role(_) | Self::All => true,
+            Self::ExchangedBy(_) | Self::ExchangedIn(_) => false,
         }
     }
 }
@@ -55,13 +80,32 @@ impl Tx<'_> {
     /// Notes that something is taken from these, as they are now: whatever tokens were made of them before end with the commit. To be
     /// said before what tells who they are is gone.
     pub async fn raise_epochs(&mut self, of: Narrowed) -> Result<(), StoreError> {
+        self.inner.lock(HOLD_PLACES).await?;
         let query = sql("SELECT k.id FROM credential k WHERE k.revoked_at IS NULL
                          AND EXISTS (SELECT 1 FROM token_status t WHERE t.credential = k.id)");
         let rows = self.within(Reach::Instance).executor.all(of.these(query)).await?;
         for row in rows {
-            self.narrowed.insert(row.text("id")?);
+            if of.is_told() {
+                self.narrowed.insert(row.text("id")?);
+            } else {
+                self.raise_epoch_of(row.parse("id")?);
+            }
         }
         Ok(())
+    }
+
+    /// The same of one credential, of which nothing else is said.
+    pub(crate) fn raise_epoch_of(&mut self, credential: CredentialId) {
+        self.narrowed.insert(credential.to_string());
+        self.untold.insert(credential);
+    }
+
+    /// What the log must name besides what the events do. Of very many it is shorter to name what all depend on.
+    pub(crate) fn untold(&self) -> Vec<Touched> {
+        match self.untold.len() > MOST_NAMED {
+            true => vec![Touched::Catalog],
+            false => self.untold.iter().copied().map(Touched::Credential).collect(),
+        }
     }
 
     /// Raises the epochs of all that were noted, locked in the order of their ids.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::{
     credential::Owner,
     error::StoreError,
+    narrowing::Narrowed,
     sql::{Query, Row, limits, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
@@ -86,6 +87,7 @@ impl Tx<'_> {
         self.execute(revoke.bind(text(id)).bind(now)).await?;
         self.execute(sql("DELETE FROM membership WHERE organization = $1").bind(text(id))).await?;
         self.close_portal(id).await?;
+        self.raise_epochs(Narrowed::ExchangedIn(id)).await?;
         self.end_credentials(Owner::Organization(id), now).await
     }
 

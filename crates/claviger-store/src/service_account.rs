@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::{
     credential::Owner,
     error::StoreError,
+    narrowing::Narrowed,
     sql::{Row, limits, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
@@ -84,6 +85,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<Vec<CredentialId>, StoreError> {
         self.delete_assignments(|all| all.and_bind(" WHERE a.principal = ?", text(id))).await?;
+        self.raise_epochs(Narrowed::ExchangedBy(id)).await?;
         self.end_credentials(Owner::Principal(id.into()), now).await
     }
 }

@@ -277,6 +277,22 @@ impl WriteTransaction {
         Executor::Transaction { transaction: self, lock: false }
     }
 
+    /// Takes a lock that only PostgreSQL has, until the end, if nobody holds it.
+    pub(crate) async fn try_lock(&mut self, statement: &'static str) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(true),
+            Self::Postgres(_) => Ok(self.read().one(sql(statement)).await?.int("locked")? != 0),
+        }
+    }
+
+    /// Waits for such a lock.
+    pub(crate) async fn lock(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => self.execute(sql(statement)).await.map(drop),
+        }
+    }
+
     /// Runs a statement and tells how many rows it changed.
     pub(crate) async fn execute(&mut self, query: Query) -> Result<u64, StoreError> {
         Ok(match self {

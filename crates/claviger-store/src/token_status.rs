@@ -4,12 +4,15 @@
 //! Giving a place is use, and no change: it stands outside of [`Tx`](crate::Tx), like counts. It is stored before anybody has a
 //! token of it, so that none is given twice.
 
-use claviger_token::{CredentialId, StatusList, TokenStatus};
+use std::time::Duration;
+
+use claviger_token::{CredentialId, ServiceAccountId, StatusList, TokenStatus};
 use jiff::Timestamp;
 use rand::CryptoRng;
 
 use crate::{
     Store,
+    dialect::TRY_PLACES,
     error::StoreError,
     sql::{Row, WriteTransaction, sql, text},
 };
@@ -17,6 +20,11 @@ use crate::{
 /// How many places of a list are tried. A list of which a quarter is taken will soon have refused all of them to somebody, and the
 /// next list begins: so there is no end to places, and none to be searched for.
 const TRIES: u32 = 8;
+
+/// How often, and after which pause, somebody tries to give a place while something is taken from somebody: for as long as a transaction may
+/// last, in all.
+const TRIES_TO_GIVE: u32 = 250;
+const PAUSE: Duration = Duration::from_millis(20);
 
 const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
 
@@ -47,7 +55,7 @@ impl StatusShard {
 
 impl Store {
     /// The place that an epoch of a credential has in the lists of a week. It stays the same; if there is none yet, it is one that nobody
-    /// had.
+    /// had. What is read of the credential after this either is what it may do, or its tokens end with what is taken from it.
     pub async fn status_place(
         &self,
         week: i64,
@@ -61,7 +69,7 @@ impl Store {
         if let Some(row) = self.read().optional(has.clone()).await? {
             return place(week, &row);
         }
-        let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
+        let mut transaction = self.giving_places().await?;
         let newest = sql("SELECT COALESCE(MAX(shard), 0) AS shard FROM token_status WHERE week = $1").bind(week);
         let mut shard = transaction.read().one(newest).await?.int("shard")?;
         loop {
@@ -80,6 +88,34 @@ impl Store {
             }
             shard += 1;
         }
+    }
+
+    /// Begins a transaction beside which nothing is taken from anybody.
+    async fn giving_places(&self) -> Result<WriteTransaction, StoreError> {
+        for _ in 0..TRIES_TO_GIVE {
+            let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
+            if transaction.try_lock(TRY_PLACES).await? {
+                return Ok(transaction);
+            }
+            drop(transaction);
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(StoreError::TooSlow)
+    }
+
+    /// Keeps that a client gets tokens in exchange for a credential of somebody else's in a week. What is read of the client after this either is
+    /// that it is stopped, or what stops it ends these tokens.
+    pub async fn exchanged_by(
+        &self,
+        week: i64,
+        client: ServiceAccountId,
+        credential: CredentialId,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.giving_places().await?;
+        let insert =
+            sql("INSERT INTO token_client (client, credential, week) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
+        transaction.execute(insert.bind(text(client)).bind(text(credential)).bind(week)).await?;
+        transaction.commit().await
     }
 
     /// The places of a list that do not count, or not for now, as the credentials are at this moment; `None` if nobody has a place in it.

@@ -74,8 +74,12 @@ impl Store {
         }
         let places = "DELETE FROM token_status WHERE (week, shard, place) IN
                       (SELECT week, shard, place FROM token_status WHERE week < $1 LIMIT $2)";
+        let clients = "DELETE FROM token_client WHERE (client, credential, week) IN
+                       (SELECT client, credential, week FROM token_client WHERE week < $1 LIMIT $2)";
         let week = StatusShard::week_of(now - KEEP_STATUS_LISTS);
-        removed += self.in_batches(&sql(places).bind(week).bind(BATCH as i64)).await?;
+        for delete in [places, clients] {
+            removed += self.in_batches(&sql(delete).bind(week).bind(BATCH as i64)).await?;
+        }
         Ok(removed)
     }
 

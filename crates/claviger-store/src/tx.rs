@@ -10,7 +10,7 @@
 use std::{collections::BTreeSet, time::Instant};
 
 use claviger_core::{By, ChainLink, Event, Reach, Touched};
-use claviger_token::{EventId, TypedId as _};
+use claviger_token::{CredentialId, EventId, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
 
@@ -35,13 +35,23 @@ pub struct Tx<'a> {
     also: Vec<Event>,
     /// Credentials whose epochs are raised at the commit.
     pub(crate) narrowed: BTreeSet<String>,
+    /// Those of them that no event names.
+    pub(crate) untold: BTreeSet<CredentialId>,
 }
 
 impl Store {
     /// Begins a write.
     pub async fn begin<'a>(&'a self, by: &'a By) -> Result<Tx<'a>, StoreError> {
         let inner = WriteTransaction::begin(&self.database.pools).await?;
-        Ok(Tx { store: self, inner, began: monotonic(), by, also: Vec::new(), narrowed: BTreeSet::new() })
+        Ok(Tx {
+            store: self,
+            inner,
+            began: monotonic(),
+            by,
+            also: Vec::new(),
+            narrowed: BTreeSet::new(),
+            untold: BTreeSet::new(),
+        })
     }
 }
 
@@ -88,6 +98,7 @@ impl Tx<'_> {
         now: Timestamp,
         rng: &mut (dyn CryptoRng + Send),
     ) -> Result<(), StoreError> {
+        let untold = self.untold();
         self.raise_noted(now).await?;
         if let Some(answer) = answer {
             self.remember(answer, &event.target, now).await?;
@@ -96,7 +107,8 @@ impl Tx<'_> {
         events.push(event);
         // Chains in one order, for the same reason for which their heads come last.
         events.sort_by_key(|event| event.chain);
-        let touched: Vec<Touched> = events.iter().flat_map(|event| event.touched.iter().copied()).collect();
+        let touched: Vec<Touched> =
+            events.iter().flat_map(|event| event.touched.iter().copied()).chain(untold).collect();
         self.log(&touched, now).await?;
         let of_one_chain = events.chunk_by(|one, next| one.chain == next.chain);
         for events in of_one_chain.flat_map(|events| events.chunks(MOST_ROWS)) {

@@ -229,6 +229,8 @@ pub struct Required<'a> {
     pub permissions: &'a [Permission],
     /// All of these.
     pub objects: &'a [Object],
+    /// Whatever is done concerns no object: a credential that is for some objects only may do it too.
+    pub whatever_object: bool,
 }
 
 /// What limits and quotas say to one more request.
@@ -307,7 +309,7 @@ fn usable(found: &Found, required: &Required<'_>, context: &Context<'_>) -> Resu
         Refusal::PermissionMissing,
     )?;
     if let Some(limit) = &found.credential.objects {
-        refuse_if(required.objects.is_empty(), Refusal::ObjectRequired)?;
+        refuse_if(required.objects.is_empty() && !required.whatever_object, Refusal::ObjectRequired)?;
         refuse_if(!required.objects.iter().all(|object| limit.covers(object)), Refusal::ObjectNotAllowed)?;
     }
     match (context.spend)() {
@@ -422,7 +424,12 @@ mod tests {
                 self.spent.set(self.spent.get() + 1);
                 self.allowance
             };
-            let required = Required { audience: self.audience, permissions: &self.permissions, objects: &self.objects };
+            let required = Required {
+                audience: self.audience,
+                permissions: &self.permissions,
+                objects: &self.objects,
+                ..Required::default()
+            };
             let context = Context { client_ip: self.client_ip, proof: &self.proof, spend: &spend };
             decide(&self.presented, self.found.as_ref(), &required, &context, at(NOW))
         }

@@ -209,10 +209,11 @@ fn a_roll_during_an_overlap_ends_the_older_secret_at_once() {
     let key = roll(key, 60, 110).unwrap().credential;
     let ends: Vec<_> = key.secrets.iter().map(|secret| (secret.number, secret.ends_at)).collect();
     assert_eq!(ends, [(3, None), (2, Some(at(170))), (1, Some(at(110)))]);
+    assert_eq!(key.epoch, 2, "tokens that were made by it end too");
     // An overlap that is over is not opened again.
     let key = roll(key, 60, 500).unwrap().credential;
     let ends: Vec<_> = key.secrets.iter().map(|secret| secret.ends_at).collect();
-    assert_eq!(ends, [None, Some(at(560)), Some(at(170)), Some(at(110))]);
+    assert_eq!((ends, key.epoch), (vec![None, Some(at(560)), Some(at(170)), Some(at(110))], 2));
 }
 
 #[test]

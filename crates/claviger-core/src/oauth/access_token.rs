@@ -14,11 +14,12 @@ pub struct Lifetime {
 }
 
 impl Lifetime {
-    /// As long as its API has it, and no longer than what it is made from.
-    pub fn new(ttl_seconds: u32, parent_ends: Option<Timestamp>, now: Timestamp) -> Result<Self, OAuthError> {
+    /// As long as its API has it, and no longer than what it is made from: neither the credential nor the secret of it that was shown.
+    pub fn new(ttl_seconds: u32, parent: &Found, now: Timestamp) -> Result<Self, OAuthError> {
         let iat = now.as_second();
+        let ends = [parent.credential.expires_at, parent.secret.as_ref().and_then(|secret| secret.ends_at)];
         let exp = iat + i64::from(ttl_seconds);
-        let exp = parent_ends.map_or(exp, |end| exp.min(end.as_second()));
+        let exp = ends.into_iter().flatten().fold(exp, |exp, end| exp.min(end.as_second()));
         if exp <= iat {
             let description = "what the token would be made from ends within a second; renew it first";
             return Err(OAuthError::new(OAuthErrorCode::InvalidGrant, description));
@@ -81,6 +82,8 @@ pub fn claims(
 mod tests {
     use std::sync::Arc;
 
+    use claviger_token::SecretFacts;
+
     use super::*;
     use crate::fixtures::World;
 
@@ -105,11 +108,20 @@ mod tests {
     #[test]
     fn a06_a_token_does_not_outlive_what_it_is_made_from() {
         let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
-        let seconds = |end: Option<i64>| Lifetime::new(600, end.map(at), at(1_000_500)).map(Lifetime::seconds).ok();
-        assert_eq!(seconds(None), Some(600));
-        assert_eq!(seconds(Some(9_000_000)), Some(600));
-        assert_eq!(seconds(Some(1_060_999)), Some(60));
-        assert_eq!(seconds(Some(1_001_000)), Some(1));
-        assert_eq!(seconds(Some(1_000_900)), None);
+        let check = |end: Option<i64>, secret_ends: Option<i64>, expected: Option<u64>| {
+            let mut parent = World::new().caller("a:b", "");
+            parent.credential.expires_at = end.map(at);
+            parent.secret = Some(SecretFacts { number: 1, ends_at: secret_ends.map(at) });
+            let seconds = Lifetime::new(600, &parent, at(1_000_500)).map(Lifetime::seconds).ok();
+            assert_eq!(seconds, expected, "{end:?} {secret_ends:?}");
+        };
+        check(None, None, Some(600));
+        check(Some(9_000_000), Some(9_000_000), Some(600));
+        check(Some(1_060_999), None, Some(60));
+        check(Some(1_060_999), Some(1_030_000), Some(30));
+        check(None, Some(1_060_999), Some(60));
+        check(Some(1_001_000), None, Some(1));
+        check(Some(1_000_900), None, None);
+        check(None, Some(1_000_900), None);
     }
 }

@@ -27,6 +27,10 @@ pub enum OAuthErrorCode {
     InvalidScope,
     /// No such API (RFC 8707, section 2).
     InvalidTarget,
+    /// What is to be revoked is of a kind that is not revoked there (RFC 7009, section 2.2.1).
+    UnsupportedTokenType,
+    /// Details of a type that there is not (RFC 9396, section 5).
+    InvalidAuthorizationDetails,
     /// Not now.
     TemporarilyUnavailable,
 }
@@ -41,6 +45,8 @@ impl OAuthErrorCode {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }

@@ -151,6 +151,9 @@ pub(crate) async fn update(
     if !organization.allows_all_of(&old) {
         tx.raise_epochs(Narrowed::Organization(id)).await?;
     }
+    if organization.disabled_at.is_some() && old.disabled_at.is_none() {
+        tx.raise_epochs(Narrowed::ExchangedIn(id)).await?;
+    }
     if organization.disabled_at.is_some() {
         tx.close_portal(id).await?;
     }

@@ -191,6 +191,7 @@ pub(crate) async fn update(
     tx.save_service_account(&account).await?;
     if account.disabled_at.is_some() && !was_disabled {
         tx.raise_epochs(Narrowed::Principal(id.into())).await?;
+        tx.raise_epochs(Narrowed::ExchangedBy(id)).await?;
     }
     let wanted = Wanted { roles: changes.roles.as_deref(), permissions: changes.permissions.as_deref() };
     let assignments = set_rights(&app, &mut tx, holder(&account), held, wanted, caller.grantor()).await?;

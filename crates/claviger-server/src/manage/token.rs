@@ -182,7 +182,7 @@ pub(crate) async fn revoke(State(app): State<App>, itself: ActsOnItself) -> Resu
     let now = app.now();
     if let Some(token) = EndedToken::of(itself.found()) {
         let mut tx = app.store.begin(itself.by()).await?;
-        tx.revoke_access_token(token.id, token.expires_at, now).await?;
+        tx.revoke_access_token(token.id, token.credential, token.expires_at, now).await?;
         tx.commit(token.event(), now, &mut app.rng()).await?;
         return Ok(StatusCode::NO_CONTENT);
     }

@@ -16,25 +16,28 @@ use claviger_token::{
 use super::{NotDone, OAuthRequest, TOKEN};
 use crate::{
     app::App,
-    verify::{Entry, LookedUp, Use},
+    verify::{LookedUp, Use},
 };
 
 /// At how many addresses of one client keys are looked for, the newest first: each may cost seconds.
 const MOST_ADDRESSES: usize = 2;
+
+/// How often what a token is made from may lose something while the token is made.
+const MOST_EPOCHS: usize = 4;
 
 /// A client that proved who it is.
 pub(crate) struct Client {
     /// Its id.
     pub(crate) id: ServiceAccountId,
     /// What it proved that by.
-    entry: Arc<Entry>,
+    looked_up: LookedUp,
 }
 
 impl Client {
     /// What stands behind the credential that it proved itself by.
     pub(crate) fn found(&self) -> &Found {
-        #[expect(clippy::expect_used, reason = "a Client is only made from an entry with facts")]
-        self.entry.found().expect("a client has facts")
+        #[expect(clippy::expect_used, reason = "a Client is only made from what has facts")]
+        self.looked_up.found().expect("a client has facts")
     }
 
     /// Who writes, for the audit trail.
@@ -63,10 +66,57 @@ impl App {
         };
         let (id, looked_up) = believed.map_err(|error| self.disbelieved(request, error))?;
         let is_valid = self.is_valid(&looked_up, request, cost).await?;
-        match looked_up.entry {
-            Some(entry) if is_valid => Ok(Client { id, entry }),
-            Some(_) | None => Err(self.disbelieved(request, OAuthError::invalid_client())),
+        match is_valid && looked_up.found().is_some() {
+            true => Ok(Client { id, looked_up }),
+            false => Err(self.disbelieved(request, OAuthError::invalid_client())),
         }
+    }
+
+    /// What a token for a client is to be made from, the `subject` that it presented or else itself, as it is now that the token's end can
+    /// be told. If this node had to find out where, both are looked up again; it is the one that was asked for only if it is still
+    /// valid. `None` if it is not.
+    pub(super) async fn with_place(
+        &self,
+        request: &OAuthRequest,
+        client: &Client,
+        subject: Option<(&str, LookedUp)>,
+    ) -> Result<Option<LookedUp>, NotDone> {
+        let (subject, mut looked_up) = match subject {
+            Some((text, looked_up)) => (Some(text), looked_up),
+            None => (None, client.looked_up.clone()),
+        };
+        for _ in 0..MOST_EPOCHS {
+            let Some(found) = looked_up.found() else { return Ok(None) };
+            if self.knows_place(found, client.id).await? {
+                return Ok(Some(looked_up));
+            }
+            let client = self.look_client_up(request, client).await?;
+            if !self.is_still_valid(&client, request).await {
+                return Err(OAuthError::invalid_client().into());
+            }
+            let Some(text) = subject else {
+                looked_up = client;
+                continue;
+            };
+            looked_up = self.look_up(text).await?;
+            if !self.is_still_valid(&looked_up, request).await {
+                return Ok(None);
+            }
+        }
+        Err(NotDone::Unavailable("what the token is made from changes all the time".into()))
+    }
+
+    /// What stands behind the credential by which a client proved itself, looked up once more.
+    async fn look_client_up(&self, request: &OAuthRequest, client: &Client) -> Result<LookedUp, NotDone> {
+        Ok(match request.presented()? {
+            Some(PresentedClient::Secret { secret, .. }) => self.look_up_client_secret(secret.expose()).await?,
+            Some(PresentedClient::Assertion { .. }) | None => self.look_up_key(client.found().credential.id).await?,
+        })
+    }
+
+    /// The verdict on what was counted already.
+    async fn is_still_valid(&self, looked_up: &LookedUp, request: &OAuthRequest) -> bool {
+        self.would_judge(looked_up, &use_of(request, 0)).await == Verdict::Valid
     }
 
     /// Whether a credential that came with the request counts, from where it came. Too much of it is an error of its own.
@@ -76,19 +126,13 @@ impl App {
         request: &OAuthRequest,
         cost: u32,
     ) -> Result<bool, NotDone> {
-        let (occasion, client_ip) = (request.occasion(), request.address);
-        let used = Use { occasion, required: Required::default(), client_ip, visible: None, cost };
-        let judged = self.judge(looked_up, &used).await;
-        match judged.verdict {
-            // What it is for is not asked here, and what comes of it has the same objects.
-            Verdict::Valid | Verdict::Refused(Refusal::ObjectRequired) => Ok(true),
-            Verdict::Refused(Refusal::RateLimited | Refusal::QuotaExceeded) => {
-                let mut headers = HeaderMap::new();
-                judged.spending.tell(&mut headers);
-                Err(NotDone::Throttled { headers })
-            }
-            Verdict::Refused(_) => Ok(false),
+        let judged = self.judge(looked_up, &use_of(request, cost)).await;
+        if let Verdict::Refused(Refusal::RateLimited | Refusal::QuotaExceeded) = judged.verdict {
+            let mut headers = HeaderMap::new();
+            judged.spending.tell(&mut headers);
+            return Err(NotDone::Throttled { headers });
         }
+        Ok(judged.verdict == Verdict::Valid)
     }
 
     /// The client that has this secret, if it is the one that it says and may use it there.
@@ -192,4 +236,11 @@ impl App {
             Err(wait) => NotDone::throttled(wait),
         }
     }
+}
+
+fn use_of(request: &OAuthRequest, cost: u32) -> Use<'_> {
+    let (occasion, client_ip) = (request.occasion(), request.address);
+    // What it is for is not asked here, and what comes of it has the same objects.
+    let required = Required { whatever_object: true, ..Required::default() };
+    Use { occasion, required, client_ip, visible: None, cost }
 }

@@ -1,6 +1,6 @@
 //! The token exchange grant (RFC 8693): whatever is presented at an API, for a token of one API that is worth no more.
 
-use axum::response::Response;
+use axum::{http::header, response::Response};
 use claviger_core::{
     TokenFormat,
     oauth::{self, ExchangeRequest, OAuthError, OAuthErrorCode, TokenType, acting, no_subject},
@@ -20,14 +20,16 @@ pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Respon
     let client = app.client(request, 1).await?;
     let asked = ExchangeRequest::read(&request.form)?;
     let catalog = app.catalog().await?;
-    let looked_up = presented(app, request, asked.subject_token, "subject_token").await?;
-    let subject = looked_up.found().filter(|found| may_exchange(&client, found, &catalog));
+    let may_exchange = |found: &Found| may_exchange(&client, found, &catalog);
+    let looked_up = presented(app, request, &client, "subject_token", asked.subject_token, may_exchange).await?;
+    let looked_up = app.with_place(request, &client, Some((asked.subject_token, looked_up))).await?;
+    let subject = looked_up.as_ref().and_then(LookedUp::found).filter(|found| may_exchange(found));
     let subject = subject.ok_or_else(|| no_subject("subject_token"))?;
     let mut act = subject.token.as_ref().and_then(|token| token.act.clone());
     if let Some(actor) = asked.actor_token {
-        let actor = presented(app, request, actor, "actor_token").await?;
-        let actor =
-            actor.found().filter(|found| is_given_to(&client, found)).ok_or_else(|| no_subject("actor_token"))?;
+        let is_given = |found: &Found| is_given_to(&client, found);
+        let actor = presented(app, request, &client, "actor_token", actor, is_given).await?;
+        let actor = actor.found().ok_or_else(|| no_subject("actor_token"))?;
         act = Some(acting(actor.principal.id, act.as_deref())?);
     }
     let target = oauth::target(catalog.apis(), &subject.rights.permissions, asked.scope, &asked.targets)?;
@@ -45,17 +47,29 @@ pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Respon
     }
 }
 
-/// A token that counts, as it was presented for an exchange.
+/// A token that counts, as it was presented for an exchange by whom it `may` be. What it counts against is spent, and told to
+/// its own organization alone.
 async fn presented(
     app: &App,
     request: &OAuthRequest,
-    token: &str,
+    client: &Client,
     parameter: &'static str,
+    token: &str,
+    may: impl Fn(&Found) -> bool,
 ) -> Result<LookedUp, NotDone> {
     let looked_up = app.look_up(token).await?;
-    match app.is_valid(&looked_up, request, 1).await? {
-        true => Ok(looked_up),
-        false => Err(no_subject(parameter).into()),
+    let Some(organization) = looked_up.found().filter(|found| may(found)).map(|found| found.organization.id) else {
+        return Err(no_subject(parameter).into());
+    };
+    match app.is_valid(&looked_up, request, 1).await {
+        Ok(true) => Ok(looked_up),
+        Ok(false) => Err(no_subject(parameter).into()),
+        Err(NotDone::Throttled { headers }) if organization != client.found().organization.id => {
+            let wait = headers.get(header::RETRY_AFTER).cloned();
+            let headers = wait.map(|wait| (header::RETRY_AFTER, wait)).into_iter().collect();
+            Err(NotDone::Throttled { headers })
+        }
+        Err(error) => Err(error),
     }
 }
 

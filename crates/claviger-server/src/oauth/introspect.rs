@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView};
+use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, signed_document::is_refused};
 use crate::{
     app::App,
     caller::{Caller, Introspect},
@@ -216,7 +216,7 @@ pub(crate) async fn introspect(
     }
     let (now, iss) = (judged.now, app.config.public_url.as_str());
     let signed = Signed { iss, aud: asker.id(), iat: now.as_second(), token_introspection: introspection };
-    let jwt = app.sign(ALGORITHM, "token-introspection+jwt", &signed, now).await?;
+    let jwt = app.sign(ALGORITHM, "token-introspection+jwt", &signed).await?;
     Ok((NOT_KEPT, [(header::CONTENT_TYPE, JWT)], jwt).into_response())
 }
 
@@ -257,9 +257,9 @@ fn told<'a>(app: &'a App, catalog: &Catalog, asker: &Asker, found: &'a Found) ->
     })
 }
 
-/// Whether the signed form is asked for, by its name.
+/// Whether the signed form is asked for, by its name and not with `q=0`.
 fn wants_jwt(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-    let mut types = lines.flat_map(|line| line.split(',')).map(|entry| entry.split(';').next().unwrap_or_default());
-    types.any(|entry| entry.trim().eq_ignore_ascii_case(JWT))
+    let mut types = lines.flat_map(|line| line.split(',')).map(|entry| entry.split_once(';').unwrap_or((entry, "")));
+    types.any(|(entry, parameters)| entry.trim().eq_ignore_ascii_case(JWT) && !is_refused(parameters))
 }

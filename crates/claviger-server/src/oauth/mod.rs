@@ -13,6 +13,7 @@ mod request;
 mod revocations;
 mod revoke;
 mod rotation;
+mod signed_document;
 mod signing_keys;
 mod status_list;
 mod token;
@@ -24,10 +25,7 @@ use axum::{
     routing::get,
 };
 use serde::Serialize;
-use tower_http::{
-    compression::CompressionLayer,
-    cors::{Any, CorsLayer},
-};
+use tower_http::cors::{Any, CorsLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, origin, router::method_not_allowed, session::hex};
@@ -46,17 +44,13 @@ pub(crate) use status_list::KeptStatusLists;
 
 /// The described routes.
 pub(crate) fn described() -> OpenApiRouter<App> {
-    // Large in time, unlike the other documents.
-    let lists = OpenApiRouter::new()
-        .routes(routes!(status_list::show))
-        .routes(routes!(revocations::show))
-        .layer(CompressionLayer::new());
     let (routes, document) = OpenApiRouter::new()
         .routes(routes!(key_set::show))
         .routes(routes!(metadata::of_server))
         .routes(routes!(metadata::of_server_for_openid))
         .routes(routes!(metadata::of_resource))
-        .merge(lists)
+        .routes(routes!(status_list::show))
+        .routes(routes!(revocations::show))
         .split_for_parts();
     OpenApiRouter::with_openapi(document).merge(for_every_page(routes).into()).merge(endpoints())
 }

@@ -12,6 +12,7 @@ use claviger_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::signing_keys::SignError;
 use crate::{
     log::redacted,
     problem::{RequestError, SOON},
@@ -59,6 +60,12 @@ impl NotDone {
 
 impl From<StoreError> for NotDone {
     fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<SignError> for NotDone {
+    fn from(error: SignError) -> Self {
         Self::Unavailable(error.into())
     }
 }

@@ -13,17 +13,16 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
 use claviger_core::{LONGEST_TOKEN, Reach};
 use claviger_store::{Changes, Mark, StoreError};
-use claviger_token::{AccessTokenId, CredentialId};
+use claviger_token::{AccessTokenId, CredentialId, SigningAlgorithm};
 use jiff::SignedDuration;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Semaphore, watch};
 use utoipa::IntoParams;
 
-use super::is_known;
+use super::{Signer, is_known, signed_document::SignedDocument};
 use crate::{
     app::{App, monotonic},
     problem::{Problem, RequestError},
@@ -51,6 +50,9 @@ const LONGEST_WAIT: u64 = 30;
 
 /// How many may wait at a time; who comes after them is answered at once.
 const MOST_WAITING: usize = 1000;
+
+/// After so many seconds whoever waits for news gets it anew, or its `exp` would pass in their hands.
+const RENEWED_AFTER: i64 = LONGEST_TOKEN as i64 / 2;
 
 const TYP: &str = "revocations+jwt";
 
@@ -80,9 +82,9 @@ struct Claims<'a> {
 
 /// The feed as it was read last.
 struct Feed {
-    /// Of what it says, and not of when that was signed.
+    /// Of what it says and who signed it, and not of when that was; but another one long before what was signed ends.
     tag: String,
-    jwt: Bytes,
+    document: Arc<SignedDocument>,
     signed_at: Instant,
     mark: Mark,
     read_at: Instant,
@@ -142,24 +144,28 @@ impl App {
         let revocations = Revocations { credentials, tokens };
         let said = serde_json::to_vec(&revocations).map_err(|error| super::status_list::unavailable(&error))?;
         // The same on every node, because the pepper is.
-        let tag = hex(&self.peppers.keyed_hash("revocations", &[&said])[..12]);
+        let keys = self.signing_keys().await?;
+        let kid = keys.signer(SigningAlgorithm::default(), now).map_or("", Signer::kid);
+        let period = now.as_second() / RENEWED_AFTER;
+        let tag = hex(&self.peppers.keyed_hash("revocations", &[&said, kid.as_bytes(), &period.to_be_bytes()])[..12]);
         let tag = format!("\"{tag}\"");
         let before = self.revocations.current.read().clone();
         let same = before.filter(|before| before.tag == tag);
         let signed =
             same.as_ref().filter(|before| read_at.saturating_duration_since(before.signed_at) < SIGNED_FOR / 2);
-        let (jwt, signed_at) = match signed {
-            Some(before) => (before.jwt.clone(), before.signed_at),
+        let (document, signed_at) = match signed {
+            Some(before) => (Arc::clone(&before.document), before.signed_at),
             None => {
                 let iat = now.as_second();
                 let (iss, exp, ttl) = (&self.config.public_url, iat + i64::from(LONGEST_TOKEN), TTL.as_secs());
                 let claims = Claims { iss, iat, exp, ttl, revocations: &revocations };
-                (Bytes::from(self.signed_by_default(TYP, &claims).await?), read_at)
+                let jws = self.sign(SigningAlgorithm::default(), TYP, &claims).await?;
+                (Arc::new(SignedDocument::new(jws).await), read_at)
             }
         };
         // No more than a fifth of the time is spent on this.
         let fresh = (monotonic().saturating_duration_since(read_at) * 4).clamp(FRESH, MOST_FRESH);
-        let feed = Arc::new(Feed { tag, jwt, signed_at, mark, read_at, fresh });
+        let feed = Arc::new(Feed { tag, document, signed_at, mark, read_at, fresh });
         *self.revocations.current.write() = Some(Arc::clone(&feed));
         if same.is_none() {
             self.revocations.news.send_modify(|_| {});
@@ -246,6 +252,5 @@ pub(crate) async fn show(
     if is_known(&headers, &feed.tag) {
         return Ok((StatusCode::NOT_MODIFIED, said).into_response());
     }
-    let jwt = [(header::CONTENT_TYPE, "application/revocations+jwt")];
-    Ok((said, jwt, feed.jwt.clone()).into_response())
+    Ok(feed.document.response(&headers, "application/revocations+jwt", said))
 }

@@ -5,8 +5,11 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use claviger_core::{By, EndedToken, Reach, RevokeReason};
-use claviger_token::{CredentialId, Found};
+use claviger_core::{
+    By, EndedToken, Reach, RevokeReason,
+    oauth::{OAuthError, OAuthErrorCode},
+};
+use claviger_token::{CredentialId, Found, SecretKind};
 use utoipa::ToSchema;
 
 use super::{NOT_KEPT, NotDone, OAuthRequest, RefusalView};
@@ -39,7 +42,9 @@ pub(crate) struct RevocationRequest {
 )]
 pub(crate) async fn revoke(State(app): State<App>, request: OAuthRequest) -> Result<Response, NotDone> {
     let client = app.client(&request, 0).await?;
-    let looked_up = app.look_up(request.form.required("token")?).await?;
+    let token = request.form.required("token")?;
+    must_be_supported(app.kind_of(token))?;
+    let looked_up = app.look_up(token).await?;
     if let Some(found) = looked_up.found() {
         let by = client.by(&request);
         match &found.token {
@@ -55,7 +60,7 @@ async fn end_token(app: &App, by: &By, found: &Found) -> Result<(), NotDone> {
     let now = app.now();
     let Some(token) = EndedToken::of(found).filter(|token| now < token.expires_at) else { return Ok(()) };
     let mut tx = app.store.begin(by).await?;
-    tx.revoke_access_token(token.id, token.expires_at, now).await?;
+    tx.revoke_access_token(token.id, token.credential, token.expires_at, now).await?;
     tx.commit(token.event(), now, &mut app.rng()).await?;
     Ok(())
 }
@@ -71,4 +76,19 @@ async fn end_credential(app: &App, by: &By, found: &Found) -> Result<(), NotDone
     tx.save_credential(&key).await?;
     tx.commit(event, now, &mut app.rng()).await?;
     Ok(())
+}
+
+/// By its form alone, which tells nobody whether there is such a credential: whoever believes that it ended here must not be wrong.
+fn must_be_supported(kind: Option<SecretKind>) -> Result<(), OAuthError> {
+    let instead = match kind {
+        None | Some(SecretKind::ApiKey | SecretKind::TestApiKey | SecretKind::AccessToken) => return Ok(()),
+        Some(SecretKind::ClientSecret) => {
+            "a client secret ends with POST /v1/service-accounts/{id}/secrets/{secret}/revoke"
+        }
+        Some(SecretKind::PersonalAccessToken) => {
+            "a personal access token ends with DELETE /v1/token, sent with it, or POST /v1/personal-access-tokens/{id}/revoke"
+        }
+        Some(SecretKind::Portal) => "a portal session ends by itself within the hour",
+    };
+    Err(OAuthError::new(OAuthErrorCode::UnsupportedTokenType, instead))
 }

@@ -41,11 +41,27 @@ pub struct Signer<'a> {
     key: &'a SigningKey,
 }
 
-impl Signer<'_> {
+impl<'a> Signer<'a> {
+    /// What it is called.
+    pub(super) fn kid(self) -> &'a str {
+        self.kid
+    }
+
     /// A compact JWS of these claims, for one purpose (`typ`, without `application/`).
     pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, SigningFailed> {
         self.key.sign(typ, self.kid, claims)
     }
+}
+
+/// Why nothing was signed. Each is an outage: whoever asked did nothing wrong.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there is no key that signs with {}", .0.as_str())]
+    NoKey(SigningAlgorithm),
+    #[error(transparent)]
+    Failed(#[from] SigningFailed),
 }
 
 /// Public keys, as they are published (RFC 7517, section 5).
@@ -127,7 +143,19 @@ impl App {
         .await
     }
 
-    /// The same, or the last that are known while storage does not answer: a signature can be proved without it.
+    /// A compact JWS by the key that signs now.
+    pub(super) async fn sign(
+        &self,
+        algorithm: SigningAlgorithm,
+        typ: &str,
+        claims: &impl Serialize,
+    ) -> Result<String, SignError> {
+        let keys = self.signing_keys().await?;
+        let signer = keys.signer(algorithm, self.now()).ok_or(SignError::NoKey(algorithm))?;
+        Ok(signer.sign(typ, claims)?)
+    }
+
+    /// The keys as they are now, or the last that are known while storage does not answer: a signature can be proved without it.
     pub(crate) async fn last_known_signing_keys(&self) -> Result<Arc<SigningKeys>, StoreError> {
         if let Some(keys) = self.true_signing_keys() {
             return Ok(keys);

@@ -12,17 +12,20 @@ use std::{
 
 use axum::{
     extract::{Path, State},
-    http::header,
-    response::{IntoResponse, Response},
+    http::{HeaderMap, header},
+    response::Response,
 };
-use bytes::Bytes;
+use claviger_core::Touched;
 use claviger_store::{Changes, Mark, StatusPlace, StatusShard, StoreError};
-use claviger_token::{CredentialId, SigningAlgorithm, StatusClaim, StatusList, StatusReference, TokenStatus};
+use claviger_token::{
+    CredentialId, Found, ServiceAccountId, SigningAlgorithm, StatusClaim, StatusList, StatusReference, TokenStatus,
+};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 use serde::Serialize;
 
+use super::{signed_document::SignedDocument, signing_keys::SignError};
 use crate::{
     app::{App, monotonic},
     problem::{Problem, RequestError},
@@ -62,7 +65,7 @@ struct Members {
 
 /// A list as it was signed last.
 struct Signed {
-    jwt: Bytes,
+    document: SignedDocument,
     mark: Mark,
     read_at: Instant,
 }
@@ -79,6 +82,8 @@ impl Signed {
 /// The lists that were asked for lately, and the places that were given.
 pub(crate) struct KeptStatusLists {
     places: Cache<(i64, CredentialId, u64), StatusPlace>,
+    /// Which clients got tokens for credentials of others.
+    exchanges: Cache<(i64, ServiceAccountId, CredentialId), ()>,
     lists: RwLock<HashMap<StatusShard, Arc<Signed>>>,
     /// Held by whoever makes the next one.
     turn: tokio::sync::Mutex<()>,
@@ -86,7 +91,12 @@ pub(crate) struct KeptStatusLists {
 
 impl KeptStatusLists {
     pub(crate) fn new(places: usize) -> Self {
-        Self { places: Cache::new(places), lists: RwLock::default(), turn: tokio::sync::Mutex::default() }
+        Self {
+            places: Cache::new(places),
+            exchanges: Cache::new(places),
+            lists: RwLock::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -98,30 +108,59 @@ impl App {
         epoch: u64,
         now: Timestamp,
     ) -> Result<StatusClaim, StoreError> {
-        let key = (StatusShard::week_of(now), credential, epoch);
-        let given = match self.status_lists.places.get(&key) {
+        let given = match self.status_lists.places.get(&(StatusShard::week_of(now), credential, epoch)) {
             Some(given) => given,
-            None => {
-                let given = self.store.status_place(key.0, credential, epoch, &mut self.rng()).await?;
-                self.status_lists.places.insert(key, given);
-                given
-            }
+            None => self.learn_place(credential, epoch, now).await?,
         };
         Ok(StatusClaim { status_list: StatusReference { idx: given.place, uri: self.list_uri(given.list) } })
+    }
+
+    /// Whether this node knows by now that an epoch of a credential has a place, and that a client gets tokens for it. If it learns that
+    /// only here, nothing counts any more that it read of the two before: of what was taken from them without a place, no token would
+    /// have been told.
+    pub(super) async fn knows_place(&self, found: &Found, client: ServiceAccountId) -> Result<bool, StoreError> {
+        let (credential, epoch, now) = (found.credential.id, found.credential.epoch, self.now());
+        let week = StatusShard::week_of(now);
+        let has_place = self.status_lists.places.get(&(week, credential, epoch)).is_some();
+        let exchange = (week, client, credential);
+        let is_told = found.principal.id == client.into() || self.status_lists.exchanges.get(&exchange).is_some();
+        if has_place && is_told {
+            return Ok(true);
+        }
+        if !has_place {
+            self.learn_place(credential, epoch, now).await?;
+        }
+        if !is_told {
+            self.store.exchanged_by(week, client, credential).await?;
+            self.status_lists.exchanges.insert(exchange, ());
+        }
+        self.store.changes().name(&[Touched::Credential(credential), Touched::Principal(client.into())], monotonic());
+        Ok(false)
+    }
+
+    async fn learn_place(
+        &self,
+        credential: CredentialId,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Result<StatusPlace, StoreError> {
+        let week = StatusShard::week_of(now);
+        let given = self.store.status_place(week, credential, epoch, &mut self.rng()).await?;
+        self.status_lists.places.insert((week, credential, epoch), given);
+        Ok(given)
     }
 
     fn list_uri(&self, list: StatusShard) -> String {
         format!("{}/oauth/status/{}-{}", self.config.public_url, list.week, list.shard)
     }
 
-    fn kept_list(&self, list: StatusShard) -> Option<Bytes> {
-        let lists = self.status_lists.lists.read();
-        let kept = lists.get(&list).filter(|kept| kept.holds(self.store.changes(), monotonic()))?;
-        Some(kept.jwt.clone())
+    fn kept_list(&self, list: StatusShard) -> Option<Arc<Signed>> {
+        let kept = self.status_lists.lists.read().get(&list).cloned()?;
+        kept.holds(self.store.changes(), monotonic()).then_some(kept)
     }
 
     /// A list as it is now; `None` if nobody has a place in it.
-    async fn signed_list(&self, list: StatusShard) -> Result<Option<Bytes>, RequestError> {
+    async fn signed_list(&self, list: StatusShard) -> Result<Option<Arc<Signed>>, RequestError> {
         let _turn = self.status_lists.turn.lock().await;
         // Whose turn it was before may have made it for all.
         if let Some(kept) = self.kept_list(list) {
@@ -134,22 +173,12 @@ impl App {
         let lst = encoded(places).await?;
         let status_list = Members { bits: StatusList::BITS, lst };
         let claims = Claims { sub: &uri, iat, exp: iat + LIFE_SECONDS, ttl: TTL.as_secs(), status_list };
-        let jwt = Bytes::from(self.signed_by_default(TYP, &claims).await?);
+        let document = SignedDocument::new(self.sign(SigningAlgorithm::default(), TYP, &claims).await?).await;
+        let signed = Arc::new(Signed { document, mark, read_at });
         let mut lists = self.status_lists.lists.write();
         lists.retain(|kept, _| is_served(kept.week, now));
-        lists.insert(list, Arc::new(Signed { jwt: jwt.clone(), mark, read_at }));
-        Ok(Some(jwt))
-    }
-
-    /// A JWS of what is public, by the key that signs where nothing else is asked for.
-    pub(super) async fn signed_by_default(&self, typ: &str, claims: &impl Serialize) -> Result<String, RequestError> {
-        let keys = self.signing_keys().await?;
-        let signed = keys.signer(SigningAlgorithm::default(), self.now()).map(|signer| signer.sign(typ, claims));
-        match signed {
-            Some(Ok(signed)) => Ok(signed),
-            Some(Err(error)) => Err(unavailable(&error)),
-            None => Err(unavailable(&"there is no key that signs")),
-        }
+        lists.insert(list, Arc::clone(&signed));
+        Ok(Some(signed))
     }
 }
 
@@ -167,6 +196,15 @@ async fn encoded(places: Vec<(u64, TokenStatus)>) -> Result<String, RequestError
     }
 }
 
+impl From<SignError> for RequestError {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Store(error) => error.into(),
+            error @ (SignError::NoKey(_) | SignError::Failed(_)) => unavailable(&error),
+        }
+    }
+}
+
 pub(super) fn unavailable(cause: &dyn std::fmt::Display) -> RequestError {
     tracing::error!(%cause, "a public document could not be signed");
     let detail = "this cannot be signed right now; try again in a moment";
@@ -178,10 +216,10 @@ fn is_served(week: i64, now: Timestamp) -> bool {
     (StatusShard::week_of(now) - 1..=StatusShard::week_of(now + CLOCKS_DIFFER)).contains(&week)
 }
 
-/// `{week}-{shard}`, each written in one way only.
 /// A week has no more lists than this: there is room for some fifty million credentials. Strangers can ask for no more either.
 const MOST_SHARDS: i64 = 64;
 
+/// `{week}-{shard}`, each written in one way only.
 fn parse(name: &str) -> Option<StatusShard> {
     let (week, shard) = name.split_once('-')?;
     let list = StatusShard { week: number(week)?, shard: number(shard)? };
@@ -206,19 +244,20 @@ fn number(digits: &str) -> Option<i64> {
         (status = 503, description = "Not now", body = Problem),
     ),
 )]
-pub(crate) async fn show(State(app): State<App>, Path(list): Path<String>) -> Result<Response, RequestError> {
+pub(crate) async fn show(
+    State(app): State<App>,
+    Path(list): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, RequestError> {
     let now = app.now();
     let list = parse(&list).filter(|list| is_served(list.week, now)).ok_or(RequestError::NotFound)?;
-    let jwt = match app.kept_list(list) {
+    let signed = match app.kept_list(list) {
         Some(kept) => kept,
         None => app.signed_list(list).await?.ok_or(RequestError::NotFound)?,
     };
-    let headers = [
-        (header::CONTENT_TYPE, "application/statuslist+jwt"),
-        // No cache adds to what a verifier keeps it for by itself.
-        (header::CACHE_CONTROL, "public, max-age=1"),
-    ];
-    Ok((headers, jwt).into_response())
+    // No cache adds to what a verifier keeps it for by itself.
+    let said = [(header::CACHE_CONTROL, "public, max-age=1")];
+    Ok(signed.document.response(&headers, "application/statuslist+jwt", said))
 }
 
 #[cfg(test)]
@@ -253,11 +292,11 @@ mod tests {
         check(11 * week - 60, [false, true, true, true]);
     }
 
-    #[test]
-    fn a_list_is_told_while_nothing_changed_and_for_a_second_in_any_case() {
+    #[tokio::test]
+    async fn a_list_is_told_while_nothing_changed_and_for_a_second_in_any_case() {
         let start = monotonic();
         let changes = Changes::new(start);
-        let list = Signed { jwt: Bytes::new(), mark: changes.mark(), read_at: start };
+        let list = Signed { document: SignedDocument::new(String::new()).await, mark: changes.mark(), read_at: start };
         let after = |ms| start + Duration::from_millis(ms);
         let at = |ms| list.holds(&changes, after(ms));
         assert!(at(0) && at(999));

@@ -9,13 +9,16 @@ use claviger_core::{
     TokenFormat,
     oauth::{self, Lifetime, OAuthError, OAuthErrorCode, TOKEN_EXCHANGE, Target},
 };
-use claviger_token::{AccessTokenClaims, ActorClaim, Found, Secret, SecretKind, ServiceAccountId, SigningAlgorithm};
-use jiff::Timestamp;
+use claviger_token::{AccessTokenClaims, ActorClaim, Found, Secret, SecretKind, ServiceAccountId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{NOT_KEPT, NotDone, OAuthRequest, RefusalView, exchange::exchange};
-use crate::{app::App, manage::in_the_clear};
+use crate::{
+    app::App,
+    manage::in_the_clear,
+    verify::{LONGEST_JWT, LookedUp},
+};
 
 /// The grants that there are.
 pub(super) const GRANTS: &[&str] = &[CLIENT_CREDENTIALS, TOKEN_EXCHANGE];
@@ -95,6 +98,11 @@ pub(crate) struct TokenAnswer {
     security(("client" = [])),
 )]
 pub(crate) async fn token(State(app): State<App>, request: OAuthRequest) -> Result<Response, NotDone> {
+    // Passed over, they would be a restriction that the token does not have.
+    if request.form.get("authorization_details").is_some() {
+        let description = "there are no types of authorization_details here; ask for scopes of one resource";
+        return Err(OAuthError::new(OAuthErrorCode::InvalidAuthorizationDetails, description).into());
+    }
     match request.form.required("grant_type")? {
         CLIENT_CREDENTIALS => client_credentials(&app, &request).await,
         TOKEN_EXCHANGE => exchange(&app, &request).await,
@@ -107,7 +115,8 @@ pub(crate) async fn token(State(app): State<App>, request: OAuthRequest) -> Resu
 
 async fn client_credentials(app: &App, request: &OAuthRequest) -> Result<Response, NotDone> {
     let client = app.client(request, 1).await?;
-    let found = client.found();
+    let looked_up = app.with_place(request, &client, None).await?;
+    let found = looked_up.as_ref().and_then(LookedUp::found).ok_or_else(OAuthError::invalid_client)?;
     let catalog = app.catalog().await?;
     let resources: Vec<&str> = request.form.all("resource").collect();
     let held = &found.rights.permissions;
@@ -128,13 +137,23 @@ pub(super) struct Issue<'a> {
 pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDone> {
     let Issue { parent, client, target, act, issued_token_type } = issue;
     let (now, made, issuer) = (app.now(), target.api.access_tokens, &app.config.public_url);
-    let lifetime = Lifetime::new(made.ttl_seconds, parent.credential.expires_at, now)?;
+    let lifetime = Lifetime::new(made.ttl_seconds, parent, now)?;
     let claims = oauth::claims(issuer, parent, client, target, lifetime, now, &mut app.rng())?;
     // Also of opaque tokens, which do not name it: what takes something away later ends those that have a place.
     let status = Some(app.status_claim(claims.cred, claims.epoch, now).await?);
     let claims = AccessTokenClaims { act, status, ..claims };
     let token = match made.format {
-        TokenFormat::Jwt => app.sign(made.algorithm, "at+jwt", &claims, now).await.map(Secret::new)?,
+        TokenFormat::Jwt => {
+            let jwt = app.sign(made.algorithm, "at+jwt", &claims).await?;
+            if jwt.len() > LONGEST_JWT {
+                let description = format!(
+                    "the token would be of more than {LONGEST_JWT} bytes, which nobody takes: ask for fewer scopes, make it from a \
+                     credential of fewer objects and networks, or let the API have opaque tokens"
+                );
+                return Err(OAuthError::invalid_request(description).into());
+            }
+            Secret::new(jwt)
+        }
         TokenFormat::Opaque => {
             let token = Secret::mint(&app.config.brand, SecretKind::AccessToken, &mut app.rng());
             app.store.insert_access_token(&claims, &app.peppers.digest(&token.hash())).await?;
@@ -144,21 +163,4 @@ pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDo
     let (token_type, expires_in, scope) = ("Bearer", lifetime.seconds(), claims.scope.to_text());
     let answer = TokenAnswer { access_token: Some(token), token_type, expires_in, scope, issued_token_type };
     Ok((NOT_KEPT, Json(answer)).into_response())
-}
-
-impl App {
-    /// A compact JWS by the key that signs now.
-    pub(super) async fn sign(
-        &self,
-        algorithm: SigningAlgorithm,
-        typ: &str,
-        claims: &impl Serialize,
-        now: Timestamp,
-    ) -> Result<String, NotDone> {
-        let keys = self.signing_keys().await?;
-        let signer = keys.signer(algorithm, now);
-        let signer = signer.ok_or_else(|| format!("there is no key that signs with {}", algorithm.as_str()));
-        let signer = signer.map_err(|error| NotDone::Unavailable(error.into()))?;
-        signer.sign(typ, claims).map_err(|error| NotDone::Unavailable(error.into()))
-    }
 }

@@ -11,8 +11,8 @@ use claviger_token::{AccessTokenClaims, Jws, Opaque, Presented, SecretKind, Toke
 use super::credentials::{Entry, LookedUp};
 use crate::app::{App, monotonic};
 
-/// The longest token that is looked at.
-const LONGEST: usize = 8 * 1024;
+/// The longest JWT that is looked at, and so the longest that is made.
+pub(crate) const LONGEST_JWT: usize = 8 * 1024;
 
 /// How far the clock of the node that made a token may be ahead of this one's, in seconds.
 const CLOCKS_DIFFER: i64 = 60;
@@ -23,7 +23,7 @@ const OBJECT: &str = "eyJ";
 /// Whether a text has the form of a JWT of ours: three parts of base64url, the first of which is a JSON object.
 fn is_jwt_like(text: &str) -> bool {
     let well_formed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    text.len() <= LONGEST
+    text.len() <= LONGEST_JWT
         && text.starts_with(OBJECT)
         && text.bytes().all(well_formed)
         && text.bytes().filter(|byte| *byte == b'.').count() == 2
@@ -160,8 +160,8 @@ mod tests {
         {
             check(text, false);
         }
-        check(&format!("eyJ.{}.c2ln", "a".repeat(LONGEST - 9)), true);
-        check(&format!("eyJ.{}.c2ln", "a".repeat(LONGEST - 8)), false);
+        check(&format!("eyJ.{}.c2ln", "a".repeat(LONGEST_JWT - 9)), true);
+        check(&format!("eyJ.{}.c2ln", "a".repeat(LONGEST_JWT - 8)), false);
     }
 
     #[tokio::test]

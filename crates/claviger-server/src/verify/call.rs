@@ -100,6 +100,7 @@ async fn answer(
         audience: request.audience.as_deref(),
         permissions: &request.permissions,
         objects: objects(request),
+        whatever_object: false,
     };
     let occasion = Occasion {
         surface: Surface::Verify,

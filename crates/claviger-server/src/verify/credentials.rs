@@ -86,6 +86,7 @@ pub(super) struct KnownSecret {
 }
 
 /// What a presented text turned out to be.
+#[derive(Clone)]
 pub(crate) struct LookedUp {
     /// Whether it has the form of a credential.
     pub(crate) presented: Presented,

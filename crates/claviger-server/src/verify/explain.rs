@@ -90,7 +90,12 @@ pub(crate) async fn explain(
     if looked_up.found().is_some_and(|found| !caller.reach().covers(found.organization.id)) {
         looked_up = LookedUp { entry: None, ..looked_up };
     }
-    let required = Required { audience: request.audience.as_deref(), permissions: &request.permissions, objects };
+    let required = Required {
+        audience: request.audience.as_deref(),
+        permissions: &request.permissions,
+        objects,
+        whatever_object: false,
+    };
     let occasion = Occasion { surface: Surface::Verify, method: None, path: None, request_id: None };
     let used = Use { occasion, required, client_ip: request.client_ip, visible: None, cost: request.cost.unwrap_or(1) };
     let (verdict, now) = (app.would_judge(&looked_up, &used).await, app.now());

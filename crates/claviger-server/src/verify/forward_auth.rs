@@ -97,7 +97,12 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
         .map_err(|error| unreadable("invalid_object", format!("{error}")))?
         .into_iter()
         .collect();
-    let required = Required { audience: asked.audience.as_deref(), permissions: &permissions, objects: &objects };
+    let required = Required {
+        audience: asked.audience.as_deref(),
+        permissions: &permissions,
+        objects: &objects,
+        whatever_object: false,
+    };
     let presented = if may_be_elsewhere(headers) {
         let also = app.catalog().await?.also_accept(&required);
         credential_at_gateway(headers, &also, |text| app.kind_of(text))

@@ -15,6 +15,7 @@ mod occasion;
 mod parents;
 mod usage;
 
+pub(crate) use access_token::LONGEST_JWT;
 pub(crate) use call::{__path_verify_as_caller, verify_as_caller, verify_internal};
 pub(crate) use catalog::Catalog;
 pub(crate) use credentials::{Credentials, Entry, LookedUp};

@@ -185,4 +185,67 @@ on_both_databases! {
         assert!(reply.header("retry-after").is_some());
         reply.refusal(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable");
     }
+
+    async fn r06_stopping_a_client_ends_what_it_got_in_exchange(app: &TestApp) {
+        let api = app.declare_invoices().await;
+        let customer = app.machine_with("customer", &["invoices:read"]).await;
+        let key = app.key(&customer.id, &["invoices:read"], json!({})).await;
+        let mut server = app.machine_with("acme", &[]).await;
+        let api = format!("/v1/apis/{}", text(&api["id"]));
+        let serve = async |server: &Machine| {
+            app.root().patch(&api, json!({ "resource_servers": [server.id] })).await.expect(StatusCode::OK);
+        };
+        serve(&server).await;
+        let organization = format!("/v1/organizations/{}", server.organization);
+        for path in [server.path(), organization.clone()] {
+            let token = app.exchanged(&server, &key.token, &[]).await;
+            assert_eq!(app.code(&token).await, "valid");
+            app.root().patch(&path, json!({ "disabled": true })).await.expect(StatusCode::OK);
+            assert_eq!(app.code(&token).await, "revoked", "{path}");
+            app.root().patch(&path, json!({ "disabled": false })).await.expect(StatusCode::OK);
+            assert_eq!(app.code(&token).await, "revoked", "{path}: for good");
+        }
+        let token = app.exchanged(&server, &key.token, &[]).await;
+        app.root().delete(&server.path()).await.expect(StatusCode::NO_CONTENT);
+        assert_eq!(app.code(&token).await, "revoked");
+        let account = app.account_in(&server.organization, &[]).await;
+        server = app.machine_of(server.organization, account).await;
+        serve(&server).await;
+        let token = app.exchanged(&server, &key.token, &[]).await;
+        app.root().delete(&organization).await.expect(StatusCode::NO_CONTENT);
+        assert_eq!((app.code(&token).await, app.code(&key.token).await), ("revoked".to_owned(), "valid".to_owned()));
+    }
+
+    async fn a_client_that_was_stopped_elsewhere_gets_nothing_in_exchange(app: &TestApp) {
+        app.declare_invoices().await;
+        let mut other = app.another_node().await;
+        for round in 0..3 {
+            let client = app.machine_with(&format!("acme{round}"), &["invoices:read"]).await;
+            let key = app.key(&client.id, &["invoices:read"], json!({})).await;
+            let neighbour = app.account_in(&client.organization, &[]).await;
+            let neighbour = app.machine_of(client.organization.clone(), neighbour).await;
+            app.form_of(&neighbour, "/oauth/introspect", &[("token", &key.token)]).await.expect(StatusCode::OK);
+            other.root().patch(&neighbour.path(), json!({ "disabled": true })).await.expect(StatusCode::OK);
+            app.exchange(&neighbour, &key.token, &[]).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+        }
+        other.finish().await;
+    }
+
+    async fn the_limits_of_others_are_nobodys_to_read(app: &TestApp) {
+        let api = app.declare_invoices().await;
+        let customer = app.machine_with("customer", &["invoices:read"]).await;
+        let limits = json!({ "rate_limits": [{ "name": "default", "limit": 1, "window_seconds": 3600 }], "objects": ["base:a"] });
+        let key = app.key(&customer.id, &["invoices:read"], limits).await;
+        let server = app.machine_with("acme", &[]).await;
+        // Who may not exchange it spends nothing of it.
+        app.exchange(&server, &key.token, &[]).await.refusal(StatusCode::BAD_REQUEST, "invalid_request");
+        let api = format!("/v1/apis/{}", text(&api["id"]));
+        app.root().patch(&api, json!({ "resource_servers": [server.id] })).await.expect(StatusCode::OK);
+        app.exchanged(&server, &key.token, &[]).await;
+        let throttled = app.exchange(&server, &key.token, &[]).await;
+        assert_eq!((throttled.header("retry-after").is_some(), throttled.header("ratelimit")), (true, None));
+        throttled.refusal(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable");
+        let own = app.exchange(&customer, &key.token, &[]).await;
+        assert!(own.header("ratelimit").is_some(), "its own organization reads them");
+    }
 }

@@ -147,6 +147,10 @@ on_both_databases! {
             assert_eq!(response.headers()["content-type"], "application/token-introspection+jwt");
             response.text().await.unwrap()
         };
+        let declined = app.request(Method::POST, app.public, INTROSPECT).basic_auth(&client.id, Some(&client.secret));
+        let declined = declined.header("accept", "application/json, application/token-introspection+jwt;q=0");
+        let declined = declined.form(&[("token", &token)]).send().await.unwrap();
+        assert_eq!(declined.headers()["content-type"], "application/json");
         let jwt = signed(&token).await;
         assert_eq!(header(&jwt)["typ"], "token-introspection+jwt");
         let told = claims(&jwt);

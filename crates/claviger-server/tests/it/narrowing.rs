@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     access_tokens::{claims, signed},
     app::{Key, Reply, TestApp, text, within},
+    machine::Machine,
     revocations::min_epoch,
     status_list::{claim, state},
 };
@@ -68,6 +69,24 @@ async fn done(app: &TestApp, method: Method, path: &str, body: Value) {
 }
 
 on_both_databases! {
+    async fn s04_the_first_token_of_a_credential_says_nothing_that_was_taken_from_it(app: &TestApp) {
+        let client = app.machine().await;
+        let mut other = app.another_node().await;
+        for _ in 0..5 {
+            // Never used, so that nobody could be told of the end of its tokens yet.
+            let (secret_id, secret) = app.client_secret(&client.id, json!({})).await;
+            let fresh = Machine { secret_id, secret, organization: client.organization.clone(), id: client.id.clone() };
+            let both = json!({ "permissions": ["invoices:read", "invoices:write"] });
+            done(app, Method::PATCH, &client.path(), both).await;
+            app.form_of(&fresh, "/oauth/introspect", &[("token", "x")]).await.expect(StatusCode::OK);
+            let one = json!({ "permissions": ["invoices:read"] });
+            other.root().patch(&client.path(), one).await.expect(StatusCode::OK);
+            let told = app.ask(&fresh, &[]).await.expect(StatusCode::OK);
+            assert_eq!(told["scope"], "invoices:read", "what this node has in memory is of before");
+        }
+        other.finish().await;
+    }
+
     async fn s04_what_a_service_account_loses_ends_its_tokens(app: &TestApp) {
         app.declare_invoices().await;
         let (organization, account) = app.account("acme", &["invoices:read", "invoices:write"]).await;

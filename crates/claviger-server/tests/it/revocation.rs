@@ -37,7 +37,7 @@ on_both_databases! {
     async fn r02_what_is_not_there_is_revoked(app: &TestApp) {
         let client = app.machine().await;
         let token = app.access_token(&client, &[]).await;
-        for nothing in ["nonsense", "a.b.c", "clv_at_x", "\u{0}", &client.secret] {
+        for nothing in ["nonsense", "a.b.c", "clv_at_x", "\u{0}"] {
             app.form_of(&client, REVOKE, &[("token", nothing)]).await.expect(StatusCode::OK);
         }
         for hint in ["refresh_token", "something"] {
@@ -70,6 +70,14 @@ on_both_databases! {
         let got = app.anonymous().get(&format!("{REVOKE}?token={token}&callback=x")).await;
         assert_eq!((got.status, got.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, Some("POST")));
         assert_eq!(app.code(&token).await, "valid");
+    }
+
+    async fn r05_what_does_not_end_here_is_not_told_to_have_ended(app: &TestApp) {
+        let client = app.machine().await;
+        let refusal = app.form_of(&client, REVOKE, &[("token", &client.secret)]).await;
+        let refusal = refusal.refusal(StatusCode::BAD_REQUEST, "unsupported_token_type");
+        assert!(refusal["error_description"].as_str().unwrap().contains("/revoke"), "{refusal}");
+        app.ask(&client, &[]).await.expect(StatusCode::OK);
     }
 
     async fn r05_what_cannot_be_stored_is_not_done(app: &TestApp) {

@@ -97,6 +97,23 @@ on_both_databases! {
         assert_eq!(min_epoch(app, &key.id).await, None);
     }
 
+    async fn r07_a_feed_does_not_end_in_the_hands_of_whoever_asks_again(app: &TestApp) {
+        let (first, tag) = feed(app).await;
+        assert_eq!(ask(app, "", Some(&tag)).await.status(), StatusCode::NOT_MODIFIED);
+        app.clock.advance(SignedDuration::from_mins(30));
+        app.user("alice@acme.test").await;
+        let anew = async || ask(app, "", Some(&tag)).await.status() == StatusCode::OK;
+        within(PROMISE, "signed anew", anew).await;
+        let (second, tag) = feed(app).await;
+        assert_eq!((&second["revocations"], second["exp"].as_i64() > first["exp"].as_i64()), (&first["revocations"], true));
+
+        let rotate = json!({ "algorithm": "ES256", "emergency": true });
+        app.root().post("/v1/signing-keys/rotate", rotate).await.expect(StatusCode::OK);
+        let anew = async || ask(app, "", Some(&tag)).await.status() == StatusCode::OK;
+        within(PROMISE, "signed by a key that counts", anew).await;
+        feed(app).await;
+    }
+
     async fn r07_who_waits_is_told_at_once_on_every_node(app: &TestApp) {
         let mut other = app.another_node().await;
         let key = app.reader().await;

@@ -320,6 +320,54 @@ on_both_databases! {
         other.finish().await;
     }
 
+    async fn a06_a_token_does_not_outlive_the_secret_that_it_was_made_by(app: &TestApp) {
+        let mut client = app.machine().await;
+        let roll = async |seconds: u32| {
+            let body = json!({ "overlap_seconds": seconds });
+            let rolled = app.root().post(&format!("{}/roll", client.secret_path()), body).await.expect(StatusCode::OK);
+            text(&rolled["client_secret"])
+        };
+        let (second, third) = (roll(60).await, roll(120).await);
+        // The clock goes on while the test does.
+        let lasts = async |client: &Machine| app.ask(client, &[]).await.expect(StatusCode::OK)["expires_in"].as_u64().unwrap();
+        client.secret = second;
+        assert!((90..=120).contains(&lasts(&client).await));
+        let token = app.access_token(&client, &[]).await;
+        client.secret = third;
+        assert_eq!(lasts(&client).await, 600);
+        assert_eq!(app.code(&token).await, "valid");
+        let roll = json!({ "overlap_seconds": 60 });
+        app.root().post(&format!("{}/roll", client.secret_path()), roll).await.expect(StatusCode::OK);
+        assert_eq!(app.code(&token).await, "revoked", "the secret of before the last ended at once");
+    }
+
+    async fn a_token_that_nobody_would_take_is_not_made(app: &TestApp) {
+        let client = app.machine().await;
+        let objects: Vec<String> = (0..100).map(|number| format!("repo:acme/{number:0>60}")).collect();
+        let key = app.key(&client.id, &["invoices:read"], json!({ "objects": objects })).await;
+        let exchange = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("subject_token", key.token.as_str()),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ];
+        let refusal = app.form_of(&client, TOKEN, &exchange).await.refusal(StatusCode::BAD_REQUEST, "invalid_request");
+        assert!(text(&refusal["error_description"]).contains("8192 bytes"), "{refusal}");
+        let fewer = json!({ "objects": objects[..50] });
+        app.root().patch(&format!("/v1/api-keys/{}", key.id), fewer).await.expect(StatusCode::OK);
+        let made = app.form_of(&client, TOKEN, &exchange).await.expect(StatusCode::OK);
+        let asked = json!({ "object": objects[7] });
+        assert_eq!(app.verify(&text(&made["access_token"]), asked).await["code"], "valid");
+    }
+
+    async fn x03_details_of_no_type_are_refused_and_not_passed_over(app: &TestApp) {
+        let client = app.machine().await;
+        let deep = "[".repeat(10_000);
+        for details in [r#"[{"type":"account","id":"7"}]"#, "[]", "{", "x", &deep] {
+            let reply = app.ask(&client, &[("authorization_details", details)]).await;
+            reply.refusal(StatusCode::BAD_REQUEST, "invalid_authorization_details");
+        }
+        app.ask(&client, &[("authorization_details", "")]).await.expect(StatusCode::OK);
+    }
+
     async fn t19_an_address_is_who_is_connected(app: &TestApp) {
         let client = app.machine().await;
         let policy = format!("/v1/organizations/{}/policy", client.organization);

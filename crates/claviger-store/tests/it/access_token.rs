@@ -1,6 +1,6 @@
 //! Opaque access tokens in storage.
 
-use claviger_core::Digest;
+use claviger_core::{Digest, Touched};
 use claviger_store::StoreError;
 use claviger_token::{AccessTokenClaims, AccessTokenId, Environment, ObjectSet, TypedId as _};
 use jiff::SignedDuration;
@@ -63,13 +63,14 @@ on_both_databases! {
     }
 
     async fn a_revoked_token_is_listed_until_nobody_would_take_it(db: &TestDb) {
+        let world = World::stored(db).await;
         let [one, two] = [(); 2].map(|()| AccessTokenId::generate(at(0), &mut rng()));
-        db.write(async |tx| {
-            tx.revoke_access_token(one, at(600), at(1)).await?;
-            tx.revoke_access_token(two, at(700), at(1)).await
-        })
-        .await;
-        db.write(async |tx| tx.revoke_access_token(one, at(900), at(2)).await).await;
+        let revoke = async |id, end, now| {
+            db.write(async |tx| tx.revoke_access_token(id, world.key.id, at(end), at(now)).await).await;
+        };
+        revoke(one, 600, 1).await;
+        revoke(two, 700, 1).await;
+        revoke(one, 900, 2).await;
         let listed = async |now| {
             let mut listed = db.view().revoked_access_tokens(now).await.unwrap();
             listed.sort_unstable();
@@ -84,6 +85,36 @@ on_both_databases! {
         assert_eq!(listed(at(0)).await, [two]);
         db.store.trim(at(700) + SignedDuration::from_hours(24)).await.unwrap();
         assert_eq!(listed(at(0)).await, []);
+    }
+
+    async fn of_many_tokens_of_one_credential_all_end(db: &TestDb) {
+        let world = World::stored(db).await;
+        let revoke = async |credential, end, now| {
+            let id = AccessTokenId::generate(at(0), &mut rng());
+            db.write(async |tx| tx.revoke_access_token(id, credential, at(end), at(now)).await).await;
+        };
+        let standing = async |now| {
+            let epoch = |found: Option<claviger_core::Credential>| found.unwrap().epoch;
+            let one = epoch(db.view().credential(world.key.id).await.unwrap());
+            let other = epoch(db.view().credential(world.strange_key.id).await.unwrap());
+            (db.view().revoked_access_tokens(at(now)).await.unwrap().len(), one, other)
+        };
+        let mark = db.store.changes().mark();
+        revoke(world.strange_key.id, 700, 1).await;
+        for _ in 0..50 {
+            revoke(world.key.id, 600, 1).await;
+            revoke(world.key.id, 700, 1).await;
+        }
+        assert_eq!(standing(1).await, (101, 1, 1));
+        // Half of them would have ended anyway.
+        revoke(world.key.id, 700, 600).await;
+        assert_eq!(standing(600).await, (52, 1, 1));
+        assert!(db.store.changes().hold_since(mark, [Touched::Credential(world.key.id)]));
+        for _ in 0..50 {
+            revoke(world.key.id, 700, 600).await;
+        }
+        assert_eq!(standing(600).await, (1, 2, 1));
+        assert!(!db.store.changes().hold_since(mark, [Touched::Credential(world.key.id)]), "every node forgets it");
     }
 
     async fn a_database_that_is_gone_is_an_outage_and_not_an_unknown_token(db: &TestDb) {

@@ -390,6 +390,7 @@ mod tests {
         audience: Option<&'static str>,
         permissions: Vec<Permission>,
         objects: Vec<Object>,
+        whatever_object: bool,
         client_ip: Option<IpAddr>,
         proof: Proof,
         allowance: Allowance,
@@ -403,6 +404,7 @@ mod tests {
             audience: None,
             permissions: Vec::new(),
             objects: Vec::new(),
+            whatever_object: false,
             client_ip: None,
             proof: Proof::None,
             allowance: Allowance::Open,
@@ -428,7 +430,7 @@ mod tests {
                 audience: self.audience,
                 permissions: &self.permissions,
                 objects: &self.objects,
-                ..Required::default()
+                whatever_object: self.whatever_object,
             };
             let context = Context { client_ip: self.client_ip, proof: &self.proof, spend: &spend };
             decide(&self.presented, self.found.as_ref(), &required, &context, at(NOW))
@@ -600,6 +602,21 @@ mod tests {
         check_objects(&["repo:acme/*"], &["repo:acme/site"], Ok(()));
         check_objects(&["repo:acme/*"], &["repo:acme/site", "repo:other/site"], Err(ObjectNotAllowed));
         check_objects(&["repo:a", "base:b"], &["base:b", "repo:a"], Ok(()));
+    }
+
+    #[test]
+    fn what_concerns_no_object_is_bounded_like_everything_else() {
+        let check = |spoil: fn(&mut Case), expected| {
+            let limited = |case: &mut Case| {
+                limit_objects(case, &["repo:acme/*"]);
+                case.whatever_object = true;
+                spoil(case);
+            };
+            check(limited, expected);
+        };
+        check(|_| {}, Ok(()));
+        check(|case| case.allowance = Allowance::RateLimited, Err(RateLimited));
+        check(|case| case.objects = vec!["repo:other/site".parse().unwrap()], Err(ObjectNotAllowed));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Token exchange (RFC 8693; the numbers are those of the cases that it must answer).
 
+use claviger_token::{AccessTokenClaims, Confirmation};
 use jiff::SignedDuration;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    access_tokens,
     app::{INVOICES, Key, Reply, TestApp, text},
     machine::{Machine, TOKEN, claims},
 };
@@ -143,6 +145,16 @@ on_both_databases! {
         let again = app.exchanged(&client, &narrow, &[]).await;
         assert_eq!((&claims(&again)["scope"], lasts(&again)), (&json!("invoices:read"), lasts(&narrow)));
         assert_eq!(claims(&again)["cred"], json!(key.id));
+        let introspected = app.request(Method::POST, app.public, "/oauth/introspect").basic_auth(&client.id, Some(&client.secret));
+        let introspected = introspected.header("accept", "application/token-introspection+jwt").form(&[("token", &narrow)]);
+        let introspected = introspected.send().await.unwrap().text().await.unwrap();
+        let bound = AccessTokenClaims {
+            cnf: Some(Confirmation::JwkThumbprint("x".to_owned())), client_id: client.id.parse().unwrap(),
+            ..access_tokens::claims(app, &key, "invoices:read").await
+        };
+        for other in [introspected, access_tokens::signed(app, &bound).await] {
+            app.exchange(&client, &other, &[]).await.refusal(StatusCode::BAD_REQUEST, "invalid_request");
+        }
         app.clock.advance(SignedDuration::from_secs(71));
         for token in [&narrow, &again, &key.token] {
             assert_eq!(app.code(token).await, "expired");

@@ -1,10 +1,12 @@
 //! Introspection (RFC 7662 and 9701; the numbers are those of the cases that it must answer).
 
+use claviger_token::Confirmation;
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    access_tokens,
     app::{INVOICES, PUBLIC_URL, Reply, TestApp, text},
     machine::{Machine, claims, header},
 };
@@ -109,6 +111,11 @@ on_both_databases! {
         assert_eq!((&told["objects"], &told["networks"]), (&json!(["base:app7"]), &json!(["10.1.0.0/16"])));
         app.root().patch(&policy, json!({ "allowed_networks": ["127.0.0.0/8"] })).await.expect(StatusCode::OK);
         assert_eq!(app.introspected(&client, &key.token).await, json!({ "active": false }), "from nowhere");
+        app.root().patch(&policy, json!({ "allowed_networks": null })).await.expect(StatusCode::OK);
+        let mut bound = access_tokens::claims(app, &key, "invoices:read").await;
+        (bound.cnf, bound.client_id) = (Some(Confirmation::JwkThumbprint("x".to_owned())), client.id.parse().unwrap());
+        let bound = access_tokens::signed(app, &bound).await;
+        assert_eq!(app.introspected(&client, &bound).await["cnf"], json!({ "jkt": "x" }));
     }
 
     async fn nobody_asks_as_two(app: &TestApp) {

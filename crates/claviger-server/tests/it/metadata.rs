@@ -15,7 +15,7 @@ const ALGORITHMS: [&str; 4] = ["ES256", "EdDSA", "Ed25519", "RS256"];
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 
 on_both_databases! {
-    async fn the_server_announces_what_works_and_nothing_else(app: &TestApp) {
+    async fn k02_k03_the_server_announces_what_works_and_nothing_else(app: &TestApp) {
         let reply = app.anonymous().get(SERVER).await;
         assert_eq!((reply.header("content-type"), reply.header("access-control-allow-origin")), (Some("application/json"), Some("*")));
         let expected = json!({
@@ -47,7 +47,7 @@ on_both_databases! {
         }
     }
 
-    async fn no_header_changes_an_address(app: &TestApp) {
+    async fn k06_no_header_changes_an_address(app: &TestApp) {
         for path in [SERVER, OPENID, RESOURCE] {
             let plain = app.anonymous().get(path).await.expect(StatusCode::OK);
             let headers = [
@@ -62,7 +62,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_refused_caller_is_told_where_to_read_about_the_api(app: &TestApp) {
+    async fn b04_a_refused_caller_is_told_where_to_read_about_the_api(app: &TestApp) {
         let named = format!("resource_metadata=\"{PUBLIC_URL}{RESOURCE}\"");
         let nobody = app.anonymous().get("/v1/api-keys").await;
         assert_eq!(nobody.header("www-authenticate"), Some(format!("Bearer realm=\"claviger\", {named}").as_str()));
@@ -81,7 +81,7 @@ on_both_databases! {
 }
 
 #[test]
-fn an_instance_below_a_path_is_found_in_both_ways() {
+fn k01_b04_an_instance_below_a_path_is_found_in_both_ways() {
     const ISSUER: &str = "https://acme.test/keys/:eu";
     let database = TestDatabase::fresh(Engine::Sqlite);
     let runtime = tokio::runtime::Runtime::new().unwrap();

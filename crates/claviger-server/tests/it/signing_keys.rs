@@ -68,7 +68,7 @@ on_both_databases! {
         assert!(app.app.signing_keys().await.unwrap().signer(SigningAlgorithm::Rs256, app.app.now()).is_none());
     }
 
-    async fn the_key_set_is_for_everybody_and_need_not_be_fetched_twice(app: &TestApp) {
+    async fn k04_the_key_set_is_for_everybody_and_need_not_be_fetched_twice(app: &TestApp) {
         let first = app.anonymous().get(KEY_SET).await;
         assert_eq!(first.header("content-type"), Some("application/json"));
         assert_eq!(first.header("cache-control"), Some("public, max-age=300"));
@@ -91,7 +91,7 @@ on_both_databases! {
         assert_eq!(ask(&tag).await.status, StatusCode::OK, "another set has another tag");
     }
 
-    async fn a_rotation_is_announced_and_the_old_key_stays_until_its_last_token_ends(app: &TestApp) {
+    async fn k05_a_rotation_is_announced_and_the_old_key_stays_until_its_last_token_ends(app: &TestApp) {
         let first = kids(&key_set(app).await, "ES256").pop().unwrap();
         let made = rotate(app, json!({ "algorithm": "ES256", "reason": "superseded" })).await.expect(StatusCode::OK);
         let next = &made["items"][0];
@@ -122,7 +122,7 @@ on_both_databases! {
         assert!(states.contains(&"removed".to_owned()));
     }
 
-    async fn in_an_emergency_every_node_refuses_the_old_key_within_a_second(app: &TestApp) {
+    async fn k05_in_an_emergency_every_node_refuses_the_old_key_within_a_second(app: &TestApp) {
         let mut other = app.another_node().await;
         let stolen = signed(app, ES256).await;
         let first = proved(&other, &stolen).await.unwrap();
@@ -162,7 +162,7 @@ on_both_databases! {
         other.finish().await;
     }
 
-    async fn the_key_for_rs256_is_made_when_an_api_wants_it(app: &TestApp) {
+    async fn a03_the_key_for_rs256_is_made_when_an_api_wants_it(app: &TestApp) {
         let api = app.declare_invoices().await;
         let usual = (&json!(600), &json!("ES256"), &json!("jwt"));
         assert_eq!((&api["access_token_ttl_seconds"], &api["signing_algorithm"], &api["access_token_format"]), usual);

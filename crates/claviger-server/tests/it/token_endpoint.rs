@@ -9,6 +9,8 @@ use crate::{
     machine::{CLIENT_CREDENTIALS, Machine, TOKEN, claims, header as header_of},
 };
 
+const ENDPOINTS: [&str; 3] = [TOKEN, "/oauth/introspect", "/oauth/revoke"];
+
 const CREDENTIALS: &str = "grant_type=client_credentials";
 
 async fn sent(app: &TestApp, request: reqwest::RequestBuilder) -> Reply {
@@ -99,7 +101,7 @@ on_both_databases! {
         body(Some(form), &many).await.refusal(StatusCode::BAD_REQUEST, "invalid_request");
     }
 
-    async fn t06_a_token_is_what_it_says(app: &TestApp) {
+    async fn a01_t06_a_token_is_what_it_says(app: &TestApp) {
         let client = app.machine().await;
         let reply = app.ask(&client, &[]).await;
         for (name, value) in [("content-type", "application/json"), ("cache-control", "no-store"), ("pragma", "no-cache")] {
@@ -151,6 +153,59 @@ on_both_databases! {
         assert_eq!(app.code(&token).await, "expired");
     }
 
+    async fn t07_nobody_keeps_a_refusal(app: &TestApp) {
+        let client = app.machine().await;
+        let keeps_nothing = |reply: &Reply| assert_eq!(reply.header("cache-control"), Some("no-store"), "{}", reply.status);
+        for endpoint in ENDPOINTS {
+            let got = app.anonymous().get(endpoint).await;
+            assert_eq!(got.status, StatusCode::METHOD_NOT_ALLOWED, "{endpoint}");
+            keeps_nothing(&got);
+            let nobody = app.form(endpoint, &[CLIENT_CREDENTIALS, ("token", "x")]).await;
+            keeps_nothing(&nobody);
+            nobody.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+            let nothing = app.form_of(&client, endpoint, &[]).await;
+            keeps_nothing(&nothing);
+            nothing.refusal(StatusCode::BAD_REQUEST, "invalid_request");
+            let long = app.form_of(&client, endpoint, &[("token", &"x".repeat(70_000))]).await;
+            keeps_nothing(&long);
+            long.refusal(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request");
+        }
+        // One that this node has not seen yet.
+        let key = app.key(&client.id, &["invoices:read"], json!({})).await;
+        app.app.store.database().close().await;
+        for endpoint in ENDPOINTS {
+            let away = app.form_of(&client, endpoint, &[CLIENT_CREDENTIALS, ("token", &key.token)]).await;
+            keeps_nothing(&away);
+            away.refusal(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+        }
+    }
+
+    async fn t10_what_is_no_proof_is_no_outage(app: &TestApp) {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        let client = app.machine().await;
+        let with_nul = STANDARD.encode(format!("{}:{}\0", client.id, client.secret));
+        let encoded_nul = STANDARD.encode(format!("{}:{}%00", client.id, client.secret));
+        for given in [with_nul, encoded_nul, "x".repeat(64 * 1024), STANDARD.encode(vec![b'%'; 20_000])] {
+            let asked = post(app, CREDENTIALS).header(header::AUTHORIZATION, format!("Basic {given}"));
+            let status = sent(app, asked).await.status.as_u16();
+            assert!([400, 401, 431].contains(&status), "{status} for {} bytes", given.len());
+        }
+    }
+
+    async fn t17_nobody_chooses_a_client_id(app: &TestApp) {
+        let client = app.machine().await;
+        for member in ["id", "client_id", "sub"] {
+            let mut body = json!({ "organization_id": client.organization, "name": "nightly" });
+            body[member] = json!(client.id);
+            app.root().post("/v1/service-accounts", body).await.wrong(&format!("/{member}"), "unknown_member");
+            let changed = app.root().patch(&client.path(), json!({ member: client.id })).await;
+            changed.wrong(&format!("/{member}"), "unknown_member");
+        }
+        // Whose it is can be told from its form.
+        let user = app.user("zoe@acme.test").await;
+        assert!(client.id.starts_with("sa_") && user.starts_with("user_"), "{user}");
+    }
+
     async fn t08_whoever_proves_nothing_learns_nothing(app: &TestApp) {
         let client = app.machine().await;
         let (ended_id, ended) = app.client_secret(&client.id, json!({})).await;
@@ -161,6 +216,9 @@ on_both_databases! {
         app.root().patch(&stopped.path(), json!({ "disabled": true })).await.expect(StatusCode::OK);
         let gone = app.machine_with("gone", &["invoices:read"]).await;
         app.root().delete(&gone.path()).await;
+        let of_stopped = app.machine_with("of-stopped", &["invoices:read"]).await;
+        let organization = format!("/v1/organizations/{}", of_stopped.organization);
+        app.root().patch(&organization, json!({ "disabled": true })).await.expect(StatusCode::OK);
         app.clock.advance(SignedDuration::from_secs(3600));
         let unknown = client.id.replace(&client.id[3..10], "0000000");
         let key = app.key(&client.id, &["invoices:read"], json!({})).await;
@@ -168,6 +226,7 @@ on_both_databases! {
             (client.id.as_str(), "nonsense"), (&client.id, ended.as_str()), (&client.id, &expired), (&client.id, &key.token),
             (&client.id, &stopped.secret), (&unknown, &client.secret), ("nobody", &client.secret), ("", ""),
             (&stopped.id, &stopped.secret), (&gone.id, &gone.secret),
+            (&of_stopped.id, &of_stopped.secret),
         ];
         let mut answers = Vec::new();
         for (id, secret) in wrong {
@@ -267,7 +326,7 @@ on_both_databases! {
         app.ask(&powerless, &[]).await.refusal(StatusCode::BAD_REQUEST, "invalid_scope");
     }
 
-    async fn x01_x02_a_token_is_for_one_api(app: &TestApp) {
+    async fn a04_a05_x01_x02_a_token_is_for_one_api(app: &TestApp) {
         app.declare_invoices().await;
         let other = json!({ "identifier": "https://mail.test", "name": "Mail", "permissions": [{ "name": "mail:send" }] });
         app.root().post("/v1/apis", other).await.expect(StatusCode::CREATED);
@@ -385,10 +444,12 @@ on_both_databases! {
         let client = app.machine().await;
         let reply = sent(app, as_client(app, &client, CREDENTIALS).header("origin", "https://evil.test")).await;
         assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control-")));
-        let asked = app.request(Method::OPTIONS, app.public, TOKEN)
-            .header("origin", "https://evil.test").header("access-control-request-method", "POST");
-        let reply = sent(app, asked).await;
-        assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control-")));
+        for endpoint in ENDPOINTS {
+            let asked = app.request(Method::OPTIONS, app.public, endpoint)
+                .header("origin", "https://evil.test").header("access-control-request-method", "POST");
+            let reply = sent(app, asked).await;
+            assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{endpoint}");
+        }
     }
 
     async fn an_accounts_limits_bound_what_it_is_given(app: &TestApp) {

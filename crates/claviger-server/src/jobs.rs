@@ -17,6 +17,8 @@ const FLUSH_EVERY: Duration = Duration::from_millis(800);
 const TRIM_EVERY: Duration = Duration::from_secs(3600);
 /// Bounds how late who waits for news of what ended has them.
 const TELL_EVERY: Duration = Duration::from_millis(100);
+/// Bounds how late a Redis that is away is told of, while no request asks it.
+const ASK_REDIS_EVERY: Duration = Duration::from_secs(5);
 /// Often enough that keys in memory are read again before they are too old to be trusted.
 const TEND_EVERY: Duration = Duration::from_secs(30);
 
@@ -70,6 +72,11 @@ pub(crate) async fn tend_deny_list(app: App, stop: CancellationToken) {
             return;
         }
     }
+}
+
+/// Tells whether Redis answers, if there is one.
+pub(crate) async fn tend_redis(app: App, stop: CancellationToken) {
+    while app.limiter.tend().await && wait(ASK_REDIS_EVERY, &stop).await {}
 }
 
 /// Tells those who wait what ended, and lets them go when stopped.

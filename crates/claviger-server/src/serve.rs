@@ -121,6 +121,7 @@ pub async fn serve(
     tasks.spawn(jobs::trim(app.clone(), ended.clone()));
     tasks.spawn(jobs::tend_signing_keys(app.clone(), ended.clone()));
     tasks.spawn(jobs::tend_deny_list(app.clone(), ended.clone()));
+    tasks.spawn(jobs::tend_redis(app.clone(), ended.clone()));
     tasks.spawn(jobs::tell_who_waits(app.clone(), stopping.clone()));
     tokio::spawn({
         let stopping = stopping.clone();

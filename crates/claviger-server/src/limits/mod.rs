@@ -101,6 +101,13 @@ impl Limiter {
         spending
     }
 
+    /// Whether a Redis keeps the limits, and tells how it is.
+    pub(crate) async fn tend(&self) -> bool {
+        let Some(redis) = &self.redis else { return false };
+        redis.tend().await;
+        true
+    }
+
     fn elapsed(&self) -> Duration {
         monotonic().saturating_duration_since(self.began)
     }

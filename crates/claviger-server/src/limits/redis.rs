@@ -148,6 +148,9 @@ impl Redis {
             return None;
         }
         let answer = match tokio::time::timeout(PATIENCE, self.ask(meters, cost, now)).await {
+            Ok(Ok(answers)) if answers.len() != meters.quotas.len() + meters.rates.len() => {
+                Err("it says something of other limits than it was asked about".to_owned())
+            }
             Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err(format!("no answer within {PATIENCE:?}")),
         };
@@ -171,6 +174,12 @@ impl Redis {
                 None
             }
         }
+    }
+
+    /// Tells whether it answers, where no request has limits to ask about.
+    pub(super) async fn tend(&self) {
+        let is_up = matches!(tokio::time::timeout(CONNECTING_PATIENCE, self.at.ping()).await, Ok(Ok(())));
+        self.up.set(if is_up { 1.0 } else { 0.0 });
     }
 
     /// One request in each pause is the one that tries.
@@ -203,9 +212,10 @@ impl Redis {
     }
 }
 
+/// What each of the limits answered.
 fn read<'a>(meters: &'a Meters, answers: &[(f64, f64)], cost: u32, now: Timestamp) -> Shared<'a> {
     let mut refusal = Refusal::default();
-    let (quotas, rates) = answers.split_at(meters.quotas.len().min(answers.len()));
+    let (quotas, rates) = answers.split_at(meters.quotas.len());
     let quotas: Vec<_> = meters.quotas.iter().zip(quotas).collect();
     let rates: Vec<_> = meters.rates.iter().zip(rates).collect();
     for (meter, (_, refuses)) in &quotas {

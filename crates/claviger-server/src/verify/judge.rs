@@ -75,7 +75,7 @@ impl App {
         let allowance = match short.next() {
             None => Allowance::Open,
             Some(first) => {
-                let quota = std::iter::once(first).chain(short).any(|name| name.ends_with("quota"));
+                let quota = std::iter::once(first).chain(short).any(is_quota);
                 if quota { Allowance::QuotaExceeded } else { Allowance::RateLimited }
             }
         };
@@ -95,4 +95,9 @@ impl App {
         self.metrics.judged(used.occasion.surface, looked_up.kind(), verdict);
         self.config.access_log.tell(used, looked_up.found(), verdict, now);
     }
+}
+
+/// No rate limit may be called so, and no name of one holds a dot.
+fn is_quota(name: &str) -> bool {
+    name.rsplit('.').next() == Some("quota")
 }

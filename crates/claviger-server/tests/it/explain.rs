@@ -33,6 +33,18 @@ on_both_databases! {
         assert_eq!((&unknown["given_by"], text(&unknown["cut_by"])), (&json!([]), "not_declared".to_owned()));
     }
 
+    async fn a_limit_is_named_as_the_verify_call_names_it(app: &TestApp) {
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &["invoices:read"]).await;
+        let rate = json!({ "rate_limits": [{ "name": "my-quota", "limit": 1, "window_seconds": 3600 }] });
+        let quota = json!({ "quota": { "limit": 1, "period": "month" } });
+        for (limits, code) in [(rate, "rate_limited"), (quota, "quota_exceeded")] {
+            let key = app.key(&account, &["invoices:read"], limits).await;
+            assert_eq!([app.code(&key.token).await, app.code(&key.token).await], ["valid", code]);
+            assert_eq!(explained(app, &key.token, json!({})).await["code"], code);
+        }
+    }
+
     async fn a_token_is_explained_with_its_credential_its_epoch_and_its_scope(app: &TestApp) {
         app.declare_invoices().await;
         let (_, account) = app.account("acme", &["invoices:read", "invoices:write"]).await;

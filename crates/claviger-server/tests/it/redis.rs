@@ -9,9 +9,12 @@ use std::{
 use claviger_server::RedisAt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    task::JoinSet,
+};
 
-use crate::app::{Key, TestApp, instant, text};
+use crate::app::{Key, TestApp, instant, text, within};
 
 /// A server of the test's own, gone when dropped.
 struct RedisServer {
@@ -88,6 +91,13 @@ on_both_databases! {
             (app.another_node_with(|config| config.redis = redis.at("secret")).await,
              app.another_node_with(|config| config.redis = redis.at("secret")).await);
         let key = key(app, 50, 40).await;
+        for node in [&one, &two] {
+            // Connected: on a busy machine that takes longer than anybody waits for an answer.
+            within(Duration::from_secs(10), "it answers", async || {
+                left(node, &key).await;
+                metric(node, "claviger_redis_up").await == 1.0
+            }).await;
+        }
         let mut tasks = JoinSet::new();
         for index in 0..100 {
             let node = if index % 2 == 0 { &one } else { &two };
@@ -142,6 +152,43 @@ on_both_databases! {
         assert_eq!((&told[1], metric(&node, "claviger_redis_up").await), (&json!(90), 1.0), "{told}");
         node.finish().await;
         drop(redis);
+    }
+
+    async fn a_redis_that_answers_something_else_is_a_redis_that_is_away(app: &TestApp) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let answering = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut bytes = [0; 8192];
+                    while let Ok(length @ 1..) = stream.read(&mut bytes).await {
+                        // Each command is a list; of a script nothing comes back.
+                        let said = String::from_utf8_lossy(&bytes[..length]).into_owned();
+                        let answer = if said.contains("EVAL") { "*0\r\n" } else { "+OK\r\n" };
+                        for _ in said.split("\r\n").filter(|line| line.starts_with('*')) {
+                            stream.write_all(answer.as_bytes()).await.unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        let wrong = RedisAt::parse(&format!("redis://127.0.0.1:{port}"));
+        let mut node = app.another_node_with(|config| config.redis = wrong).await;
+        let key = key(app, 2, 100).await;
+        assert_eq!([code(&node, &key).await, code(&node, &key).await, code(&node, &key).await], ["valid", "valid", "rate_limited"]);
+        node.finish().await;
+        answering.abort();
+    }
+
+    async fn that_redis_is_away_is_told_before_anybody_has_a_limit(app: &TestApp) {
+        let redis = RedisServer::start().await;
+        let mut node = app.another_node_with(|config| config.redis = redis.at("secret")).await;
+        let is = async |up: f64| metric(&node, "claviger_redis_up").await == up;
+        within(Duration::from_secs(10), "it answers", async || is(1.0).await).await;
+        drop(redis);
+        within(Duration::from_secs(10), "it is away", async || is(0.0).await).await;
+        node.finish().await;
     }
 
     async fn a_redis_that_refuses_is_a_redis_that_is_away(app: &TestApp) {

@@ -20,7 +20,7 @@ impl FromRequestParts<App> for Inside {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         // A page in a browser must not get here through a name that it makes point to this address.
-        if !is_called_by_its_name(&app.config, &parts.headers) {
+        if !is_called_by_its_name(&app.config, parts) {
             let detail = "this name is not one of internal_hosts; call the internal listener by one of those";
             return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed", detail));
         }
@@ -32,8 +32,12 @@ impl FromRequestParts<App> for Inside {
     }
 }
 
-fn is_called_by_its_name(config: &Config, headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+fn is_called_by_its_name(config: &Config, parts: &Parts) -> bool {
+    // RFC 9113, section 8.3.1: HTTP/2 has `:authority`, and `Host` only from somebody who passes a request on.
+    let host = match parts.headers.get(header::HOST) {
+        Some(host) => host.to_str().unwrap_or_default(),
+        None => parts.uri.authority().map(axum::http::uri::Authority::as_str).unwrap_or_default(),
+    };
     let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     let name = name.map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');
     config.internal_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))

@@ -20,6 +20,18 @@ on_both_databases! {
         ask("127.0.0.1", "application/json").await.expect(StatusCode::OK);
         ask("evil.test", "application/json").await.problem(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed");
         ask("127.0.0.1.evil.test:80", "application/json").await.problem(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed");
+        // HTTP/2 says the name in another place.
+        let port = app.internal.port();
+        for (host, status) in [("127.0.0.1", "401"), ("evil.test", "421")] {
+            let asked = tokio::task::spawn_blocking(move || {
+                let mut curl = std::process::Command::new("curl");
+                curl.args(["-sS", "--http2-prior-knowledge", "--noproxy", "*", "-w", " %{http_version} %{http_code}"]);
+                curl.args(["--connect-to", &format!("::127.0.0.1:{port}")]);
+                curl.arg(format!("http://{host}:{port}/v1/forward-auth")).output().unwrap()
+            });
+            let said = String::from_utf8(asked.await.unwrap().stdout).unwrap();
+            assert!(said.ends_with(&format!(" 2 {status}")), "{host}: {said}");
+        }
         // What a page can send without asking first.
         ask("127.0.0.1", "text/plain").await.problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
     }

@@ -49,6 +49,15 @@ keeps! {
     a_credential_stands_elsewhere_only_where_the_api_takes_it,
 }
 
+/// nginx passes on whatever else a client sends.
+#[test]
+fn whatever_claviger_reads_of_a_request_the_question_says_itself() {
+    let question = NGINX.text.split("location = /_claviger {").nth(1).unwrap().split("location @").next().unwrap();
+    for read in ["X-Forwarded-For", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Original-Method", "X-Original-URI"] {
+        assert!(question.contains(&format!("proxy_set_header {read} ")), "{read}");
+    }
+}
+
 #[test]
 fn the_question_itself_is_hidden_from_clients() {
     let gateway = Gateway::start(&NGINX);

@@ -50,6 +50,12 @@ impl View<'_> {
         self.with_permissions(&rows).await
     }
 
+    /// How every API is called.
+    pub async fn identifiers(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = self.executor.all(sql("SELECT identifier FROM api")).await?;
+        rows.iter().map(|row| row.text("identifier")).collect()
+    }
+
     /// Every permission that an API declares.
     pub async fn declared_permissions(&mut self) -> Result<PermissionSet, StoreError> {
         let rows = self.executor.all(sql("SELECT name FROM permission")).await?;

@@ -346,8 +346,8 @@ fn network_allows(found: &Found, client_ip: Option<IpAddr>) -> bool {
     limits.all(|networks| client_ip.is_some_and(|address| networks.contains(address)))
 }
 
-/// Audiences are compared as strings, but an empty path equals `/` (RFC 3986, section 6.2.3).
-fn same_audience(a: &str, b: &str) -> bool {
+/// Whether two texts name one API: they are compared as strings, but an empty path equals `/` (RFC 3986, section 6.2.3).
+pub fn same_audience(a: &str, b: &str) -> bool {
     a == b || without_empty_path(a) == without_empty_path(b)
 }
 

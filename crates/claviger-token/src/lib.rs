@@ -21,7 +21,7 @@ mod wire;
 
 pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
-pub use decide::{Allowance, Context, Presented, Proof, Refusal, Required, Verdict, decide, state};
+pub use decide::{Allowance, Context, Presented, Proof, Refusal, Required, Verdict, decide, same_audience, state};
 pub use facts::{
     AccessTokenFacts, Confirmation, CredentialFacts, CredentialKind, Environment, Found, Generation, OrganizationFacts,
     PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,

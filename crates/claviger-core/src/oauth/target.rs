@@ -1,7 +1,7 @@
 //! What a token is for: one API, and of its permissions those that were asked for and are held (RFC 6749, section 3.3;
 //! RFC 8707, section 2).
 
-use claviger_token::{Permission, PermissionSet};
+use claviger_token::{Permission, PermissionSet, same_audience};
 
 use super::{OAuthError, OAuthErrorCode};
 use crate::api::Api;
@@ -46,24 +46,17 @@ pub fn target<'a>(
 fn named_api<'a>(apis: &'a [Api], held: &PermissionSet, resources: &[&str]) -> Result<Option<&'a Api>, OAuthError> {
     let invalid = |description: String| OAuthError::new(OAuthErrorCode::InvalidTarget, description);
     let Some((first, more)) = resources.split_first() else { return Ok(None) };
-    if more.iter().any(|other| !is_same(other, first)) {
+    if more.iter().any(|other| !same_audience(other, first)) {
         return Err(invalid("a token is for one API: name one resource, and ask again for the next".to_owned()));
     }
-    let api = apis.iter().find(|api| is_same(&api.identifier, first));
+    let api = apis.iter().find(|api| same_audience(&api.identifier, first));
     // Whether there is an API of which one may use nothing is not told.
     match api.filter(|api| !of_api(api, held).is_empty()) {
         Some(api) => Ok(Some(api)),
-        None => Err(invalid(format!("{first} is no API that you may use; resource is the identifier of one"))),
+        None => Err(invalid(format!(
+            "{first} is no API that the token would permit anything on; resource is the identifier of one, and what is exchanged reaches no other API than its own"
+        ))),
     }
-}
-
-/// Compared as strings, but an empty path is the same as `/` (RFC 3986, section 6.2.3).
-fn is_same(identifier: &str, resource: &str) -> bool {
-    let without_path =
-        |uri: &str| uri.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.contains(['/', '?', '#']));
-    identifier == resource
-        || identifier.strip_suffix('/').is_some_and(|bare| bare == resource && without_path(bare))
-        || resource.strip_suffix('/').is_some_and(|bare| bare == identifier && without_path(bare))
 }
 
 /// The permissions that a scope names, each of which must be held.
@@ -74,7 +67,9 @@ fn asked(scope: &str, held: &PermissionSet) -> Result<PermissionSet, OAuthError>
         let permission: Permission =
             name.parse().map_err(|_| invalid(format!("{name} is no scope: scopes look like invoices:read")))?;
         if !held.contains(permission.as_str()) {
-            return Err(invalid(format!("you do not hold {name}; an administrator can give it to this client")));
+            return Err(invalid(format!(
+                "what the token would be made from does not permit {name}; an administrator can give it"
+            )));
         }
         asked.push(permission);
     }
@@ -91,7 +86,7 @@ fn only_api<'a>(apis: &'a [Api], wanted: &PermissionSet) -> Result<&'a Api, OAut
         (Some(api), None) => Ok(api),
         (None, _) => Err(OAuthError::new(
             OAuthErrorCode::InvalidScope,
-            "this client holds nothing that a token could permit; an administrator can give it permissions",
+            "there is nothing that a token could permit; an administrator can give permissions to whoever it is made for",
         )),
         (Some(first), Some(second)) => Err(OAuthError::new(
             OAuthErrorCode::InvalidScope,

@@ -2,8 +2,8 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{Api, ApiChanges, DeclaredPermission, NewApi, Reach, Rejection, TokenFormat};
-use claviger_store::Tx;
-use claviger_token::{ApiId, ServiceAccountId, SigningAlgorithm};
+use claviger_store::{StoreError, Tx};
+use claviger_token::{ApiId, ServiceAccountId, SigningAlgorithm, same_audience};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -111,12 +111,22 @@ pub(crate) async fn create(
     servers_must_exist(&mut tx, &body.resource_servers).await?;
     let taken = tx.within(Reach::Instance).declared_permissions().await?;
     let (api, event) = Api::create(body, &taken, app.now(), &mut app.rng())?;
+    must_be_its_own(&mut tx, &api.identifier).await?;
     tx.insert_api(&api).await?;
     let location = format!("/v1/apis/{}", api.id);
     let body = ApiView::new(api, caller.reach());
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
     Ok(Created { location, body })
+}
+
+/// A token for one API is none for another: no two are called what counts as the same.
+async fn must_be_its_own(tx: &mut Tx<'_>, identifier: &str) -> Result<(), RequestError> {
+    let called = tx.within(Reach::Instance).identifiers().await?;
+    match called.iter().any(|other| same_audience(other, identifier)) {
+        true => Err(StoreError::Taken("identifier").into()),
+        false => Ok(()),
+    }
 }
 
 /// Show an API

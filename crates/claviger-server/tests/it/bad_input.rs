@@ -180,6 +180,10 @@ on_both_databases! {
         api("https://a", json!([{ "name": "a b" }])).await.wrong("/permissions/0/name", "invalid_value");
         api("https://a", json!([{ "name": "*" }])).await.wrong("/permissions/0/name", "invalid_value");
         api(crate::app::INVOICES, json!([])).await.problem(StatusCode::CONFLICT, "taken");
+        // An audience with an empty path is the same as one with `/`, so no two APIs differ in that.
+        api(&format!("{}/", crate::app::INVOICES), json!([])).await.problem(StatusCode::CONFLICT, "taken");
+        api("https://other.test/", json!([])).await.expect(StatusCode::CREATED);
+        api("https://other.test", json!([])).await.problem(StatusCode::CONFLICT, "taken");
 
         let role = async |name: &str, permissions: Value| {
             root.post("/v1/roles", json!({ "name": name, "permissions": permissions })).await

@@ -57,6 +57,8 @@ on_both_databases! {
         }).await;
         let mut view = db.view();
         assert_eq!(view.api(changed.id).await.unwrap().as_ref(), Some(&changed));
+        let called = view.identifiers().await.unwrap();
+        assert!(["urn:one", "urn:other"].iter().all(|name| called.contains(&(*name).to_owned())), "{called:?}");
         assert_eq!(view.declared_permissions().await.unwrap(), set("a:read b:read c:read"));
         assert_eq!(view.permissions_of_others(Some(changed.id)).await.unwrap(), set("b:read"));
         assert_eq!(view.permissions_of_others(None).await.unwrap(), set("a:read b:read c:read"));

@@ -66,6 +66,10 @@ pub(crate) struct Exchange {
     /// visible to every user of this machine
     #[arg(default_value = "-", hide_default_value = true)]
     subject: String,
+    /// A token of whoever acts in the owner's name, which the new one then says (`act`): one that was given to this client. Better
+    /// CLAVIGER_ACTOR_TOKEN: flags are visible to every user of this machine
+    #[arg(long, value_name = "TOKEN", env = "CLAVIGER_ACTOR_TOKEN", hide_env_values = true, value_parser = secret)]
+    actor_token: Option<Arc<Secret>>,
     #[command(flatten)]
     wanted: Wanted,
 }
@@ -86,6 +90,9 @@ pub(crate) struct Introspect {
     remote: Remote,
 }
 
+/// What an exchange calls whatever is presented at an API (RFC 8693, section 3).
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
 /// A token as the service answers with it.
 #[derive(Deserialize)]
 struct Issued {
@@ -98,13 +105,16 @@ pub(crate) fn request(service: &Service, wanted: &Wanted) -> Result<(), Failure>
     issued(service, wanted, &[("grant_type", "client_credentials")])
 }
 
-pub(crate) fn exchange(service: &Service, Exchange { subject, wanted }: Exchange) -> Result<(), Failure> {
+pub(crate) fn exchange(service: &Service, Exchange { subject, actor_token, wanted }: Exchange) -> Result<(), Failure> {
     let subject = presented(subject, "Paste the credential, then Enter:")?;
-    let fields = [
+    let mut fields = vec![
         ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ("subject_token_type", ACCESS_TOKEN),
         ("subject_token", subject.expose()),
     ];
+    if let Some(actor) = &actor_token {
+        fields.extend([("actor_token_type", ACCESS_TOKEN), ("actor_token", actor.expose())]);
+    }
     issued(service, &wanted, &fields)
 }
 

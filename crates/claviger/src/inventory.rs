@@ -172,12 +172,15 @@ impl Noun for Entry {
         &["ID", "OWNER", "NAME", "STATUS", "PERMISSIONS", "OBJECTS", "EXPIRES", "LAST USED"];
 
     fn row(self) -> Vec<String> {
+        // What proves a client has no permissions of its own; what comes of it has those of its account.
+        let proves_a_client = ["csec_", "ckey_"].iter().any(|prefix| self.id.starts_with(prefix));
+        let permissions = if proves_a_client { "its account's".to_owned() } else { self.permissions.join(" ") };
         vec![
             self.id,
             self.owner.name,
             self.name,
             self.status,
-            self.permissions.join(" "),
+            permissions,
             joined(self.objects, "any"),
             self.expires_at.map_or_else(|| "never".to_owned(), |at| short(&at)),
             self.last_used_at.map_or_else(|| "never".to_owned(), |at| short(&at)),

@@ -31,7 +31,7 @@ struct Create {
     /// Whose portal: an organization's id or slug
     #[arg(long, value_name = "ORGANIZATION")]
     organization: String,
-    /// Who is let in: user_…
+    /// Who is let in, by their id or address
     #[arg(long, value_name = "ID", required_unless_present = "user_external_id")]
     user: Option<String>,
     /// The same, by what your product calls the user
@@ -54,7 +54,7 @@ impl Create {
     fn run(self, service: &Service) -> Result<(), Failure> {
         let body = Body::new()
             .with("organization_id", Some(service.organization(&self.organization)?))
-            .with("user_id", self.user)
+            .with("user_id", self.user.map(|user| service.user(&user)).transpose()?)
             .with("user_external_id", self.user_external_id)
             .with("return_url", Some(self.return_url));
         let answer = service.post(&["portal-sessions"], &body.json())?;

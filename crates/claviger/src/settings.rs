@@ -490,6 +490,9 @@ mod tests {
         let variables = [
             ("CLAVIGER_URL", "x"),
             ("CLAVIGER_TOKEN", "x"),
+            ("CLAVIGER_CLIENT_ID", "x"),
+            ("CLAVIGER_CLIENT_SECRET", "x"),
+            ("CLAVIGER_ACTOR_TOKEN", "x"),
             ("CLAVIGER_SERVICE_HOST", "10.0.0.1"),
             ("CLAVIGER_SERVICE_PORT_HTTP", "7420"),
             ("CLAVIGER_PORT", "tcp://10.0.0.1:7420"),

@@ -87,7 +87,7 @@ struct Create {
     /// Where it will act: an organization's id or slug
     #[arg(long, value_name = "ORGANIZATION")]
     organization: String,
-    /// Whose it will be: user_… [default: you, if you are a user]
+    /// Whose it will be, by their id or address [default: you, if you are a user]
     #[arg(long, value_name = "ID")]
     user: Option<String>,
     /// The same, by what your product calls the user
@@ -187,7 +187,7 @@ impl Create {
     fn body(self, service: &Service) -> Result<Json, Failure> {
         let body = Body::new()
             .with("organization_id", service.organization_id(Some(&self.organization))?)
-            .with("user_id", self.user)
+            .with("user_id", self.user.map(|user| service.user(&user)).transpose()?)
             .with("user_external_id", self.user_external_id)
             .with("name", Some(self.name))
             .with("permissions", Some(self.permissions))
@@ -199,9 +199,10 @@ impl Create {
 impl List {
     fn run(&self, service: &Service) -> Result<(), Failure> {
         let organization = service.organization_id(self.organization.as_deref())?;
+        let user = self.user.as_deref().map(|user| service.user(user)).transpose()?;
         let filters = [
             ("organization_id", organization.as_deref()),
-            ("user_id", self.user.as_deref()),
+            ("user_id", user.as_deref()),
             ("status", self.status.as_deref()),
             ("q", self.query.as_deref()),
         ];

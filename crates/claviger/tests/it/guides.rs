@@ -85,6 +85,8 @@ fn the_guide_to_services_works_as_written() {
             r#"{"active":true,"scope":"billing:read""#,
             "it has ended",
             "billing:read",
+            r#"{"sub":"sa_"#,
+            r#""issued_token_type":"urn:ietf:params:oauth:token-type:access_token"#,
         ],
     );
 }

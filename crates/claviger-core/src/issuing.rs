@@ -192,10 +192,11 @@ impl IssuingContext<'_> {
             } else if !held.contains(entry) {
                 let message = match self.principal {
                     PrincipalId::ServiceAccount(id) => format!(
-                        "the service account does not hold {entry}; give it a role or the permission first (PATCH /v1/service-accounts/{id})"
+                        "the service account does not hold {entry}; give it a role or the permission first (`claviger service-account update {id}`, PATCH /v1/service-accounts/{id})"
                     ),
                     PrincipalId::User(id) => format!(
-                        "the user does not hold {entry} there; an administrator can give it (PUT /v1/organizations/{}/members/{id})",
+                        "the user does not hold {entry} there; an administrator can give it (`claviger org add-member`, PUT \
+                         /v1/organizations/{}/members/{id})",
                         self.organization.id
                     ),
                 };

@@ -317,7 +317,7 @@ pub(crate) fn parse_mask(
                     errors.add(
                         format!("{pointer}/{index}"),
                         "unknown_permission",
-                        format!("no API declares {unknown}; GET /v1/apis lists what there is"),
+                        format!("no API declares {unknown}; `claviger api list` (GET /v1/apis) tells what there is"),
                     );
                     sound = false;
                 }

@@ -30,7 +30,7 @@ pub enum WayBackError {
     Unsound,
     /// It is elsewhere.
     #[error(
-        "its origin is none of the organization's portal_origins; register it there (PATCH /v1/organizations/{{id}})"
+        "its origin is none of the organization's portal_origins; register it there (`claviger org update --portal-origin`, PATCH /v1/organizations/{{id}})"
     )]
     Elsewhere,
 }

@@ -34,7 +34,7 @@ pub(super) async fn nobody_else_must_come_along(
         let message = format!(
             "{seen} live credentials of this principal ({principal}) were made or rolled by others, or at a portal, who do not hold \
              with instance scope what is given, and would reach every organization; revoke them first \
-             (GET /v1/credentials?principal_id={principal})"
+             (`claviger credential list --owner {principal}`, GET /v1/credentials?principal_id={principal})"
         );
         return Err(Rejection::Conflict { code: "credentials_of_others", message }.into());
     }

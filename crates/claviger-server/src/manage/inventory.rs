@@ -190,7 +190,7 @@ pub(crate) async fn revoke(
 ) -> Result<Answer<RevokedMany>, RequestError> {
     let query = &listing.filters;
     if query.is_empty() || query.limit.is_some() || query.cursor.is_some() {
-        let detail = "name at least one filter of GET /v1/credentials, and neither limit nor cursor";
+        let detail = "name at least one filter of the list (GET /v1/credentials), and neither limit nor cursor";
         return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail));
     }
     let now = app.now();

@@ -87,7 +87,11 @@ pub(crate) async fn role(
     let reach = organization.map_or(Reach::Instance, Reach::Organization);
     let role = tx.within(reach).role_called(called, organization).await?;
     let role = role.ok_or_else(|| {
-        Rejection::field(pointer, "unknown_role", "there is no such role here; GET /v1/roles lists what there is")
+        Rejection::field(
+            pointer,
+            "unknown_role",
+            "there is no such role here; `claviger role list` (GET /v1/roles) tells what there is",
+        )
     })?;
     Ok((Granted::Role { id: role.id, name: role.name }, role.permissions))
 }
@@ -101,7 +105,7 @@ pub(crate) fn permission(
     let permission: Permission =
         name.parse().map_err(|error| Rejection::field(pointer, "invalid_permission", format!("{error}")))?;
     if !declared.contains(name) {
-        let message = format!("no API declares {name}; GET /v1/apis lists what there is");
+        let message = format!("no API declares {name}; `claviger api list` (GET /v1/apis) tells what there is");
         return Err(Rejection::field(pointer, "unknown_permission", message).into());
     }
     Ok((Granted::Permission(permission.clone()), std::iter::once(permission).collect()))

@@ -119,7 +119,7 @@ impl RolledToken {
 /// What was made with a secret or a key does not get hold of the next one.
 fn of_a_client() -> RequestError {
     let message =
-        "a token that a client got does not roll what the client got it with; see /v1/service-accounts".to_owned();
+        "a token that a client got does not roll what the client got it with; `claviger service-account secret roll` does, with a credential of an administrator".to_owned();
     Rejection::Conflict { code: "not_current", message }.into()
 }
 

@@ -57,7 +57,7 @@ impl App {
         let believed = match &request.presented()? {
             None => Err(OAuthError::invalid_client()),
             Some(PresentedClient::Secret { method, client_id, secret }) => {
-                self.client_of_secret(client_id, *method, secret).await?
+                self.client_of_secret(request, client_id, *method, secret).await?
             }
             Some(PresentedClient::Assertion { client_id, assertion }) => {
                 // Boxed, or the future of every request would be as large as a fetch of keys.
@@ -138,11 +138,16 @@ impl App {
     /// The client that has this secret, if it is the one that it says and may use it there.
     async fn client_of_secret(
         &self,
+        request: &OAuthRequest,
         client_id: &str,
         method: ClientAuthMethod,
         secret: &Secret,
     ) -> Result<Believed, NotDone> {
         let looked_up = self.look_up_client_secret(secret.expose()).await?;
+        if looked_up.found().is_none() {
+            // Whoever guesses is counted too.
+            self.judge_state(&looked_up, &use_of(request, 0));
+        }
         let client = looked_up.found().and_then(|found| match found.principal.id {
             PrincipalId::ServiceAccount(id) => Some((id, found.principal.token_endpoint_auth_method)),
             PrincipalId::User(_) => None,

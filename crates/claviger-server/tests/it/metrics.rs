@@ -23,6 +23,8 @@ on_both_databases! {
         let ask = app.request(Method::GET, app.internal, "/v1/forward-auth?permission=invoices:read");
         assert_eq!(ask.bearer_auth(&key.token).send().await.unwrap().status(), StatusCode::OK);
         app.root().get("/v1/api-keys").await.expect(StatusCode::OK);
+        let guess = [("grant_type", "client_credentials"), ("client_id", "x"), ("client_secret", "guessed")];
+        app.form("/oauth/token", &guess).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
         let after = scrape(app).await;
         let moved = |labels: &str, by: f64| {
             let name = format!("claviger_verdicts_total{{{labels}}}");
@@ -34,6 +36,7 @@ on_both_databases! {
         moved(r#"code="valid",kind="api_key",surface="forward_auth""#, 1.0);
         moved(r#"code="valid",kind="api_key",surface="management""#, 1.0);
         moved(r#"code="unknown",kind="none",surface="verify""#, 0.0);
+        moved(r#"code="malformed",kind="none",surface="oauth""#, 1.0);
     }
 
     async fn requests_are_timed_and_counted_by_route(app: &TestApp) {

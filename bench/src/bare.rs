@@ -2,7 +2,12 @@
 //!
 //! It reads no body and no header of a request, so it is the least that an axum server can cost.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use axum::{
     Router,
@@ -14,7 +19,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use crate::Result;
+use crate::{
+    Result,
+    process::{Core, Process, free_port},
+};
 
 /// What hyper writes by itself.
 const AUTOMATIC: [&str; 2] = ["content-length", "date"];
@@ -54,6 +62,18 @@ impl Answer {
         }
         Ok((headers, self.body.into()))
     }
+}
+
+/// Starts one with an answer for each path; on which port, it says.
+pub(crate) fn start(core: Core, answers: &BTreeMap<&str, Answer>, scratch: &Path) -> Result<(Process, u16)> {
+    let port = free_port()?;
+    let file = scratch.join(format!("answers-{port}"));
+    fs::write(&file, serde_json::to_vec(answers)?)?;
+    let mut command = core.command(std::env::current_exe()?);
+    command.args(["bare", "--port", &port.to_string(), "--answers"]).arg(file);
+    let mut process = Process::spawn(&mut command)?;
+    process.ready(port, answers.keys().next().ok_or("a bare server needs an answer")?)?;
+    Ok((process, port))
 }
 
 pub(crate) fn serve(bare: &Bare) -> Result<ExitCode> {

@@ -19,6 +19,13 @@ pub(crate) struct Side<'a> {
     pub(crate) requests: Requests,
 }
 
+impl<'a> Side<'a> {
+    /// The bare server on its port, and then ours: the same requests to both.
+    pub(crate) fn pair((bare, port): &'a (Process, u16), ours: &'a Process, requests: Requests) -> [Self; 2] {
+        [Self { process: bare, requests: requests.to(*port) }, Self { process: ours, requests }]
+    }
+}
+
 /// Medians of all rounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {

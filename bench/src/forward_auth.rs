@@ -5,12 +5,12 @@ use crate::{Result, compare::Side, customer::PERMISSION, process::SERVER, report
 pub(crate) fn warm(bench: &mut Bench) -> Result<()> {
     let (site, scale) = (bench.many()?, bench.scale);
     let server = site.serve(SERVER)?;
-    let (bare, port) = server.bare(SERVER, &site.customer.token, bench.scratch())?;
+    let bare = server.bare(SERVER, &site.customer.token, bench.scratch())?;
     let line = format!("GET /v1/forward-auth?permission={PERMISSION} HTTP/1.1");
     let head = [&line, "Authorization: Bearer {token}", "X-Forwarded-For: 203.0.113.7"];
     let ours = Requests::new(server.internal, &head, "", bench.tokens(0..scale.hot)?);
     ours.send(&bench.full(8), 0, bench.scratch())?;
-    let sides = [Side { process: &bare, requests: ours.to(port) }, Side { process: &server.process, requests: ours }];
+    let sides = Side::pair(&bare, &server.process, ours);
     let (most, same) = (bench.saturated(&sides)?, bench.paced(&sides)?);
     let what = &format!("forward-auth, warm, {} keys in use", scale.hot);
     bench.report(Row::cost(what, 1.25, &most[0], &most[1]));

@@ -13,7 +13,9 @@ use crate::{
     Result, create, forward_auth, nginx, process,
     report::{self, Row},
     site::Site,
-    start, tokens, verify,
+    start,
+    tokens::Tokens,
+    verify,
 };
 
 #[derive(Debug, clap::Args)]
@@ -150,8 +152,8 @@ impl Bench {
     }
 
     /// A file with the tokens of these keys.
-    pub(crate) fn tokens(&self, range: Range<usize>) -> Result<PathBuf> {
-        tokens::file(&self.scratch, &range)
+    pub(crate) fn tokens(&self, range: Range<usize>) -> Result<Tokens> {
+        Tokens::of_keys(&self.scratch, &range)
     }
 }
 

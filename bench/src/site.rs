@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use crate::{
     Result,
-    bare::Answer,
+    bare::{self, Answer},
     bulk,
     customer::{self, Customer},
     process::{Core, Process, SERVER, free_port, now},
@@ -137,14 +137,7 @@ impl Server {
             ("/v1/verify", Answer::like(self.verify(token)?)?),
             ("/v1/forward-auth", Answer::like(self.forward_auth(token)?)?),
         ]);
-        let port = free_port()?;
-        let path = scratch.join(format!("answers-{port}"));
-        fs::write(&path, serde_json::to_vec(&answers)?)?;
-        let mut command = core.command(std::env::current_exe()?);
-        command.args(["bare", "--port", &port.to_string(), "--answers"]).arg(path);
-        let mut process = Process::spawn(&mut command)?;
-        process.ready(port, "/v1/verify")?;
-        Ok((process, port))
+        bare::start(core, &answers, scratch)
     }
 }
 

@@ -12,8 +12,8 @@ use rand::{SeedableRng as _, rngs::StdRng};
 
 use crate::Result;
 
-/// The length of every token of ours, in the text that stands for one in a request.
-pub(crate) const LENGTH: usize = 46;
+/// The length of every opaque token of ours.
+const LENGTH: usize = 46;
 
 /// Where the tokens that are never stored begin.
 pub(crate) const UNKNOWN: usize = 1 << 32;
@@ -22,17 +22,27 @@ pub(crate) fn nth(number: usize) -> Secret {
     Secret::mint(&Brand::default(), SecretKind::ApiKey, &mut StdRng::seed_from_u64(number as u64))
 }
 
-/// A file with these tokens, one on a line, as the load generator reads them.
-pub(crate) fn file(directory: &Path, range: &Range<usize>) -> Result<PathBuf> {
-    let path = directory.join(format!("tokens-{}-{}", range.start, range.end));
-    if !path.exists() {
-        let mut file = BufWriter::new(File::create(&path)?);
-        for number in range.clone() {
-            writeln!(file, "{}", nth(number).expose())?;
+/// A file with tokens, one on a line, as the load generator reads them.
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens {
+    pub(crate) file: PathBuf,
+    /// Of each of them: what a request with one says of its own length is always the same.
+    pub(crate) length: usize,
+}
+
+impl Tokens {
+    /// The tokens of these numbers.
+    pub(crate) fn of_keys(directory: &Path, range: &Range<usize>) -> Result<Self> {
+        let path = directory.join(format!("tokens-{}-{}", range.start, range.end));
+        if !path.exists() {
+            let mut file = BufWriter::new(File::create(&path)?);
+            for number in range.clone() {
+                writeln!(file, "{}", nth(number).expose())?;
+            }
+            file.flush()?;
         }
-        file.flush()?;
+        Ok(Self { file: path, length: LENGTH })
     }
-    Ok(path)
 }
 
 #[cfg(test)]

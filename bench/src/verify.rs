@@ -1,7 +1,5 @@
 //! `POST /v1/verify`: from memory, from the database, with few and with many keys stored, and beside a flood.
 
-use std::path::PathBuf;
-
 use crate::{
     Result, bulk,
     compare::Side,
@@ -10,12 +8,12 @@ use crate::{
     report::{Row, micros, per_second},
     run::Bench,
     site::{Server, Site},
-    tokens::UNKNOWN,
+    tokens::{Tokens, UNKNOWN},
     wrk::{Load, Requests, Running},
 };
 
 /// The question with one token after the other.
-fn requests(port: u16, tokens: PathBuf) -> Requests {
+fn requests(port: u16, tokens: Tokens) -> Requests {
     let body = customer::question("{token}").to_string();
     Requests::new(port, &["POST /v1/verify HTTP/1.1"], &body, tokens)
 }
@@ -28,7 +26,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(bench: &Bench, site: &Site, keys: usize, tokens: PathBuf) -> Result<Self> {
+    fn start(bench: &Bench, site: &Site, keys: usize, tokens: Tokens) -> Result<Self> {
         let server = site.serve(SERVER)?;
         server.check(keys)?;
         let (bare, port) = server.bare(SERVER, &site.customer.token, bench.scratch())?;

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Result,
     process::{GENERATOR, Process},
-    tokens,
+    tokens::Tokens,
 };
 
 /// What stands for a token in a request.
@@ -20,8 +20,7 @@ const TOKEN: &str = "{token}";
 pub(crate) struct Requests {
     pub(crate) port: u16,
     text: String,
-    /// One token on a line.
-    pub(crate) tokens: PathBuf,
+    tokens: Tokens,
 }
 
 /// How much at a time.
@@ -45,9 +44,9 @@ pub(crate) struct Outcome {
 
 impl Requests {
     /// `head` is the request line and the headers, `body` what follows them; both may hold `{token}`.
-    pub(crate) fn new(port: u16, head: &[&str], body: &str, tokens: PathBuf) -> Self {
+    pub(crate) fn new(port: u16, head: &[&str], body: &str, tokens: Tokens) -> Self {
         let length =
-            body.len() + body.matches(TOKEN).count() * tokens::LENGTH - body.matches(TOKEN).count() * TOKEN.len();
+            body.len() + body.matches(TOKEN).count() * tokens.length - body.matches(TOKEN).count() * TOKEN.len();
         let mut text = format!("{}\r\nHost: 127.0.0.1\r\n", head.join("\r\n"));
         if !body.is_empty() {
             text += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
@@ -79,7 +78,7 @@ impl Requests {
                     latency:percentile(50), latency:percentile(99))
              end
              {pause}",
-            tokens = self.tokens,
+            tokens = self.tokens.file,
             has_token = self.text.contains(TOKEN),
             pause = pause.unwrap_or_default(),
         )
@@ -149,7 +148,8 @@ mod tests {
 
     #[test]
     fn the_length_of_a_body_counts_the_token_and_not_what_stands_for_it() {
-        let requests = Requests::new(1, &["POST / HTTP/1.1"], "[{token}]", PathBuf::new());
+        let tokens = Tokens { file: PathBuf::new(), length: 46 };
+        let requests = Requests::new(1, &["POST / HTTP/1.1"], "[{token}]", tokens);
         assert!(requests.text.contains("Content-Length: 48\r\n"), "{}", requests.text);
     }
 }

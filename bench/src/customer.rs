@@ -7,9 +7,13 @@ use crate::Result;
 /// As in the guide to nginx.
 pub(crate) const PERMISSION: &str = "invoices:read";
 
-/// What the API said.
-#[derive(Debug, Clone)]
+/// The API's identifier.
+pub(crate) const API: &str = "https://api.acme.test";
+
+/// What the management API said.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Customer {
+    pub(crate) api: String,
     pub(crate) service_account: String,
     pub(crate) key: String,
     pub(crate) token: String,
@@ -20,15 +24,15 @@ impl Customer {
     pub(crate) fn make(post: impl Fn(&str, &Json) -> Result<Json>) -> Result<Self> {
         let permissions = [PERMISSION, "invoices:write"];
         let declared = permissions.map(|name| json!({ "name": name }));
-        let api = json!({ "identifier": "https://api.acme.test", "name": "Invoices", "permissions": declared });
-        post("/v1/apis", &api)?;
+        let api = json!({ "identifier": API, "name": "Invoices", "permissions": declared });
+        let api = text(&post("/v1/apis", &api)?, "id")?;
         let organization = post("/v1/organizations", &json!({ "name": "Acme" }))?;
         let account = json!({
             "organization_id": organization["id"], "name": "billing sync", "permissions": permissions
         });
         let service_account = text(&post("/v1/service-accounts", &account)?, "id")?;
         let key = post("/v1/api-keys", &new_key(&service_account))?;
-        Ok(Self { service_account, key: text(&key, "id")?, token: text(&key, "token")? })
+        Ok(Self { api, service_account, key: text(&key, "id")?, token: text(&key, "token")? })
     }
 }
 
@@ -42,6 +46,6 @@ pub(crate) fn question(token: &str) -> Json {
     json!({ "credential": token, "permissions": [PERMISSION] })
 }
 
-fn text(answer: &Json, member: &str) -> Result<String> {
+pub(crate) fn text(answer: &Json, member: &str) -> Result<String> {
     Ok(answer[member].as_str().ok_or_else(|| format!("no {member} in {answer}"))?.to_owned())
 }

@@ -12,10 +12,13 @@ mod create;
 mod customer;
 mod forward_auth;
 mod instructions;
+mod jwt;
 mod nginx;
 mod process;
 mod report;
 mod run;
+mod service;
+mod signature;
 mod site;
 mod start;
 mod tokens;
@@ -39,6 +42,9 @@ enum Command {
     /// The server to compare with
     #[command(hide = true)]
     Bare(bare::Bare),
+    /// What a signature and its check cost by themselves
+    #[command(hide = true)]
+    Signature(signature::Signature),
     /// What is run under valgrind
     #[command(hide = true)]
     Drive(instructions::Drive),
@@ -49,6 +55,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run::run(&run),
         Command::Instructions(command) => instructions::run(&command),
         Command::Bare(bare) => bare::serve(&bare),
+        Command::Signature(signature) => signature::print(&signature),
         Command::Drive(drive) => instructions::drive(&drive),
     };
     done.unwrap_or_else(|error| {

@@ -52,6 +52,19 @@ impl Row {
         row.with(micros(bare.cost), micros(ours.cost), Some(ratio))
     }
 
+    /// What a request costs beside a part of it that nobody can do without. The ratio is that of the rest.
+    pub(crate) fn cost_beside(
+        what: &str,
+        (name, part): (&str, Duration),
+        bound: f64,
+        bare: &Figures,
+        ours: &Figures,
+    ) -> Self {
+        let ratio = (ours.cost.as_secs_f64() - part.as_secs_f64()) / bare.cost.as_secs_f64();
+        let row = Self::at_most(what, format!("cost ≤ {name} + {bound} × bare"), ratio, bound);
+        row.with(format!("{}, {name} {}", micros(bare.cost), micros(part)), micros(ours.cost), Some(ratio))
+    }
+
     /// How long the slowest hundredth waits at the same load, as a multiple.
     pub(crate) fn p99(what: &str, bound: f64, bare: &Figures, ours: &Figures) -> Self {
         let ratio = ours.p99.as_secs_f64() / bare.p99.as_secs_f64();
@@ -145,6 +158,21 @@ fn today() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beside_a_signature_the_rest_is_what_counts() {
+        let figures = |micros| {
+            let (cost, zero) = (Duration::from_micros(micros), Duration::ZERO);
+            Figures { cost, rate: 1.0, p50: zero, p99: zero, requests: 1 }
+        };
+        for (cost, ratio, met) in [(31, 1.9, true), (33, 2.1, false)] {
+            let signature = ("signature", Duration::from_micros(12));
+            let row = Row::cost_beside("token", signature, 2.0, &figures(10), &figures(cost));
+            assert_eq!((row.goal.as_str(), row.met), ("cost ≤ signature + 2 × bare", Some(met)));
+            assert_eq!(row.bare, "10.0 µs, signature 12.0 µs");
+            assert!((row.ratio.unwrap() - ratio).abs() < 1e-9, "{row:?}");
+        }
+    }
 
     #[test]
     fn a_table_says_what_is_met() {

@@ -10,7 +10,7 @@ use std::{
 use clap::ValueEnum;
 
 use crate::{
-    Result, create, forward_auth, nginx, process,
+    Result, create, forward_auth, jwt, nginx, process,
     report::{self, Row},
     site::Site,
     start,
@@ -45,6 +45,8 @@ enum Group {
     ColdPostgres,
     /// Forward-auth from memory
     ForwardAuth,
+    /// Verify of JWTs, seen before and for the first time
+    Jwt,
     /// Forward-auth behind nginx
     Nginx,
     /// Making keys
@@ -103,6 +105,7 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
             Group::Cold => verify::cold(&mut bench),
             Group::ColdPostgres => verify::cold_postgres(&mut bench),
             Group::ForwardAuth => forward_auth::warm(&mut bench),
+            Group::Jwt => jwt::verify(&mut bench),
             Group::Nginx => nginx::beside(&mut bench),
             Group::Create => create::keys(&mut bench),
             Group::Memory => start::memory(&mut bench),

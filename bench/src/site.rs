@@ -8,10 +8,14 @@ use std::{
     time::Duration,
 };
 
-use claviger_core::MasterKey;
+use claviger_core::{MasterKey, TokenFormat};
+use claviger_token::SigningAlgorithm;
 use rand::{SeedableRng as _, rngs::StdRng};
-use reqwest::blocking::{Client, Response};
-use serde_json::Value as Json;
+use reqwest::{
+    Method,
+    blocking::{Client, Response},
+};
+use serde_json::{Value as Json, json};
 
 use crate::{
     Result,
@@ -31,6 +35,7 @@ pub(crate) struct Site {
     master_key: String,
     administrator: String,
     pub(crate) customer: Customer,
+    client: Client,
 }
 
 /// A running server.
@@ -53,8 +58,8 @@ impl Site {
         };
         // It guards nothing: all that it seals is thrown away.
         let master_key = MasterKey::generate(&mut StdRng::seed_from_u64(0)).to_string();
-        let nobody = Customer { service_account: String::new(), key: String::new(), token: String::new() };
-        Ok(Self { directory, database, master_key, administrator: String::new(), customer: nobody })
+        let (administrator, customer, client) = (String::new(), Customer::default(), Client::new());
+        Ok(Self { directory, database, master_key, administrator, customer, client })
     }
 
     /// A new instance in a directory of its own, with a customer who has this many keys.
@@ -65,15 +70,24 @@ impl Site {
         let made: Json = serde_json::from_slice(&bootstrap.stdout)
             .map_err(|_| format!("claviger bootstrap: {}", String::from_utf8_lossy(&bootstrap.stderr)))?;
         site.administrator = made["api_key"].as_str().ok_or("bootstrap printed no key")?.to_owned();
-        let client = Client::new();
-        site.customer = Customer::make(|path, body| {
-            let url = format!("http://127.0.0.1:{}{path}", server.public);
-            let answer = client.post(url).bearer_auth(&site.administrator).json(body).send()?;
-            Ok(answer.error_for_status()?.json()?)
-        })?;
+        site.customer = Customer::make(|path, body| site.send(&server, Method::POST, path, body))?;
         drop(server);
         bulk::load(&site.database, &site.master_key, &site.customer.key, keys)?;
         Ok(site)
+    }
+
+    /// Sends a body as the administrator, and returns what is answered.
+    pub(crate) fn send(&self, server: &Server, method: Method, path: &str, body: &Json) -> Result<Json> {
+        let url = format!("http://127.0.0.1:{}{path}", server.public);
+        let answer = self.client.request(method, url).bearer_auth(&self.administrator).json(body).send()?;
+        Ok(answer.error_for_status()?.json()?)
+    }
+
+    /// Sets how the access tokens for the customer's API are made from now on.
+    pub(crate) fn issue(&self, server: &Server, algorithm: SigningAlgorithm, format: TokenFormat) -> Result<()> {
+        let path = format!("/v1/apis/{}", self.customer.api);
+        let changes = json!({ "signing_algorithm": algorithm, "access_token_format": format });
+        self.send(server, Method::PATCH, &path, &changes).map(drop)
     }
 
     /// Starts a server, as an operator would who sets nothing but where things are.
@@ -103,6 +117,8 @@ impl Site {
             command.env_remove(name);
         }
         command.env("CLAVIGER_DATA_DIR", &self.directory).env("CLAVIGER_DATABASE_URL", &self.database);
+        // What every node says of itself, and every token of its issuer, is the same on all of them.
+        command.env("CLAVIGER_PUBLIC_URL", "http://127.0.0.1:7420");
         command.env("CLAVIGER_MASTER_KEY", &self.master_key).current_dir(&self.directory);
         command
     }

@@ -1,8 +1,9 @@
-//! Keys without end that need not be kept: the n-th token is always the same one.
+//! Keys without end that need not be kept: the n-th token is always the same one. And files of tokens, from wherever they
+//! are.
 
 use std::{
-    fs::File,
-    io::{BufWriter, Write as _},
+    fs::{self, File},
+    io::{BufRead as _, BufReader, BufWriter, Write as _},
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -43,6 +44,27 @@ impl Tokens {
         }
         Ok(Self { file: path, length: LENGTH })
     }
+
+    /// The first so many of a file that somebody else wrote; the rest of it is taken away.
+    pub(crate) fn first(count: usize, file: PathBuf) -> Result<Self> {
+        let text = fs::read_to_string(&file)?;
+        let tokens: Vec<&str> = text.lines().take(count).collect();
+        let length = tokens.first().map_or(0, |token| token.len());
+        if tokens.len() < count || length == 0 || tokens.iter().any(|token| token.len() != length) {
+            let found = tokens.len();
+            return Err(
+                format!("{found} tokens of {count}, the first of {length} bytes, or of different length").into()
+            );
+        }
+        fs::write(&file, tokens.join("\n") + "\n")?;
+        Ok(Self { file, length })
+    }
+
+    /// One of them.
+    pub(crate) fn any(&self) -> Result<String> {
+        let first = BufReader::new(File::open(&self.file)?).lines().next();
+        Ok(first.ok_or("a file without tokens")??)
+    }
 }
 
 #[cfg(test)]
@@ -57,5 +79,21 @@ mod tests {
         assert_ne!(nth(7).expose(), nth(8).expose());
         assert_eq!(nth(UNKNOWN).expose().len(), LENGTH);
         assert!(Opaque::parse(nth(7).expose(), &[Brand::default()]).is_ok());
+    }
+
+    #[test]
+    fn tokens_of_others_are_enough_and_equally_long() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = |count, text: &str| {
+            let file = directory.path().join("tokens");
+            fs::write(&file, text).unwrap();
+            Tokens::first(count, file)
+        };
+        let two = first(2, "abc\ndef\nlonger\n").unwrap();
+        assert_eq!((two.length, two.any().unwrap().as_str()), (3, "abc"));
+        assert_eq!(fs::read_to_string(two.file).unwrap(), "abc\ndef\n");
+        for (count, text) in [(2, "abc\n"), (2, "abc\nde\n"), (1, ""), (1, "\n")] {
+            assert!(first(count, text).is_err(), "{count} of {text:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The question with one token after the other.
-fn requests(port: u16, tokens: Tokens) -> Requests {
+pub(crate) fn requests(port: u16, tokens: Tokens) -> Requests {
     let body = customer::question("{token}").to_string();
     Requests::new(port, &["POST /v1/verify HTTP/1.1"], &body, tokens)
 }

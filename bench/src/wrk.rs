@@ -15,12 +15,17 @@ use crate::{
 /// What stands for a token in a request.
 const TOKEN: &str = "{token}";
 
+/// How OAuth writes a request.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// Requests that differ only in their token.
 #[derive(Debug, Clone)]
 pub(crate) struct Requests {
     pub(crate) port: u16,
     text: String,
     tokens: Tokens,
+    /// Where the access tokens of the answers go, one on a line.
+    kept: Option<PathBuf>,
 }
 
 /// How much at a time.
@@ -43,15 +48,29 @@ pub(crate) struct Outcome {
 }
 
 impl Requests {
-    /// `head` is the request line and the headers, `body` what follows them; both may hold `{token}`.
+    /// `head` is the request line and the headers, `body` what follows them, as JSON; both may hold `{token}`.
     pub(crate) fn new(port: u16, head: &[&str], body: &str, tokens: Tokens) -> Self {
+        Self::of_type("application/json", port, head, body, tokens)
+    }
+
+    /// The same, whose body is a form.
+    pub(crate) fn form(port: u16, head: &[&str], body: &str, tokens: Tokens) -> Self {
+        Self::of_type(FORM, port, head, body, tokens)
+    }
+
+    fn of_type(content_type: &str, port: u16, head: &[&str], body: &str, tokens: Tokens) -> Self {
         let length =
             body.len() + body.matches(TOKEN).count() * tokens.length - body.matches(TOKEN).count() * TOKEN.len();
         let mut text = format!("{}\r\nHost: 127.0.0.1\r\n", head.join("\r\n"));
         if !body.is_empty() {
-            text += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+            text += &format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
         }
-        Self { port, text: text + "\r\n" + body, tokens }
+        Self { port, text: text + "\r\n" + body, tokens, kept: None }
+    }
+
+    /// The same, and the access tokens of the answers are added to a file.
+    pub(crate) fn keeping(self, file: PathBuf) -> Self {
+        Self { kept: Some(file), ..self }
     }
 
     /// The same to another server.
@@ -62,6 +81,16 @@ impl Requests {
     fn script(&self, load: &Load) -> String {
         let (before, after) = self.text.split_once(TOKEN).unwrap_or((&self.text, ""));
         let pause = load.pause.map(|pause| format!("function delay() return math.random(1, {}) end\n", 2 * pause));
+        // Without an access token the line is empty, and whoever reads the file refuses it.
+        let kept = self.kept.as_ref().map(|file| {
+            format!(
+                "local kept = io.open({file:?}, 'a')
+                 function response(status, headers, body)
+                    kept:write(body:match('\"access_token\":\"([^\"]+)\"') or '', '\\n')
+                 end
+                "
+            )
+        });
         format!(
             "local before, after, tokens, number = {before:?}, {after:?}, {{}}, 0
              function init(arguments)
@@ -77,10 +106,11 @@ impl Requests {
                 print('outcome', summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout,
                     latency:percentile(50), latency:percentile(99))
              end
-             {pause}",
+             {pause}{kept}",
             tokens = self.tokens.file,
             has_token = self.text.contains(TOKEN),
             pause = pause.unwrap_or_default(),
+            kept = kept.unwrap_or_default(),
         )
     }
 
@@ -149,7 +179,9 @@ mod tests {
     #[test]
     fn the_length_of_a_body_counts_the_token_and_not_what_stands_for_it() {
         let tokens = Tokens { file: PathBuf::new(), length: 46 };
-        let requests = Requests::new(1, &["POST / HTTP/1.1"], "[{token}]", tokens);
+        let requests = Requests::new(1, &["POST / HTTP/1.1"], "[{token}]", tokens.clone());
         assert!(requests.text.contains("Content-Length: 48\r\n"), "{}", requests.text);
+        let requests = Requests::form(1, &["POST / HTTP/1.1"], "token={token}", Tokens { length: 700, ..tokens });
+        assert!(requests.text.contains("urlencoded\r\nContent-Length: 706\r\n"), "{}", requests.text);
     }
 }

@@ -1,0 +1,68 @@
+//! A service that gets access tokens: a client secret of the customer's service account, and what is sent with it.
+
+use std::path::PathBuf;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::{
+    Result,
+    compare::CONNECTIONS,
+    customer::{API, PERMISSION, text},
+    run::Bench,
+    site::{Server, Site},
+    tokens::Tokens,
+    wrk::{Load, Requests},
+};
+
+/// The token endpoint.
+const TOKEN: &str = "/oauth/token";
+
+/// An OAuth client.
+#[derive(Debug)]
+pub(crate) struct Service {
+    client_id: String,
+    client_secret: String,
+}
+
+impl Service {
+    /// With a secret that is made now.
+    pub(crate) fn new(site: &Site, server: &Server) -> Result<Self> {
+        let secrets = format!("/v1/service-accounts/{}/secrets", site.customer.service_account);
+        let made = site.send(server, Method::POST, &secrets, &json!({ "name": "nightly on host 7" }))?;
+        let (client_id, client_secret) = (text(&made, "client_id")?, text(&made, "client_secret")?);
+        Ok(Self { client_id, client_secret })
+    }
+
+    /// The same form to an endpoint again and again, with one token after the other, if it holds `{token}`.
+    pub(crate) fn requests(&self, server: &Server, path: &str, form: &str, tokens: Tokens) -> Requests {
+        let basic = STANDARD.encode(format!("{}:{}", self.client_id, self.client_secret));
+        let head = [&format!("POST {path} HTTP/1.1"), &format!("Authorization: Basic {basic}")];
+        Requests::form(server.public, &head.map(String::as_str), form, tokens)
+    }
+
+    /// Requests for a new token each.
+    pub(crate) fn token_requests(&self, bench: &Bench, server: &Server) -> Result<Requests> {
+        // The request names no token; the load generator wants some.
+        Ok(self.requests(server, TOKEN, &form(), bench.tokens(0..1)?))
+    }
+
+    /// So many new tokens, got as fast as the server gives them.
+    pub(crate) fn tokens(&self, bench: &Bench, server: &Server, count: usize) -> Result<Tokens> {
+        let file: PathBuf = tempfile::Builder::new().prefix("access-tokens-").tempfile_in(bench.scratch())?.keep()?.1;
+        let requests = self.token_requests(bench, server)?.keeping(file.clone());
+        let load = Load { seconds: 1, ..bench.full(CONNECTIONS) };
+        let mut made = 0;
+        while made < count {
+            made += requests.send(&load, 0, bench.scratch())?.requests;
+        }
+        Tokens::first(count, file)
+    }
+}
+
+/// What is asked for: a token for the customer's API.
+fn form() -> String {
+    let escaped = |text: &str| text.replace(':', "%3A").replace('/', "%2F");
+    format!("grant_type=client_credentials&resource={}&scope={}", escaped(API), escaped(PERMISSION))
+}

@@ -14,6 +14,7 @@ mod forward_auth;
 mod instructions;
 mod jwt;
 mod nginx;
+mod oauth;
 mod process;
 mod report;
 mod run;

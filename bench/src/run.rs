@@ -10,7 +10,7 @@ use std::{
 use clap::ValueEnum;
 
 use crate::{
-    Result, create, forward_auth, jwt, nginx, process,
+    Result, create, forward_auth, jwt, nginx, oauth, process,
     report::{self, Row},
     site::Site,
     start,
@@ -47,6 +47,8 @@ enum Group {
     ForwardAuth,
     /// Verify of JWTs, seen before and for the first time
     Jwt,
+    /// Getting tokens and introspecting them
+    Oauth,
     /// Forward-auth behind nginx
     Nginx,
     /// Making keys
@@ -106,6 +108,7 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
             Group::ColdPostgres => verify::cold_postgres(&mut bench),
             Group::ForwardAuth => forward_auth::warm(&mut bench),
             Group::Jwt => jwt::verify(&mut bench),
+            Group::Oauth => oauth::tokens(&mut bench).and_then(|()| oauth::introspection(&mut bench)),
             Group::Nginx => nginx::beside(&mut bench),
             Group::Create => create::keys(&mut bench),
             Group::Memory => start::memory(&mut bench),

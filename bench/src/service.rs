@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use reqwest::Method;
-use serde_json::json;
+use reqwest::{
+    Method,
+    blocking::{Client, Response},
+    header::CONTENT_TYPE,
+};
+use serde_json::{Value as Json, json};
 
 use crate::{
     Result,
@@ -13,17 +17,19 @@ use crate::{
     run::Bench,
     site::{Server, Site},
     tokens::Tokens,
-    wrk::{Load, Requests},
+    wrk::{FORM, Load, Requests},
 };
 
-/// The token endpoint.
-const TOKEN: &str = "/oauth/token";
+/// The endpoints.
+pub(crate) const TOKEN: &str = "/oauth/token";
+pub(crate) const INTROSPECT: &str = "/oauth/introspect";
 
 /// An OAuth client.
 #[derive(Debug)]
 pub(crate) struct Service {
     client_id: String,
     client_secret: String,
+    client: Client,
 }
 
 impl Service {
@@ -32,7 +38,19 @@ impl Service {
         let secrets = format!("/v1/service-accounts/{}/secrets", site.customer.service_account);
         let made = site.send(server, Method::POST, &secrets, &json!({ "name": "nightly on host 7" }))?;
         let (client_id, client_secret) = (text(&made, "client_id")?, text(&made, "client_secret")?);
-        Ok(Self { client_id, client_secret })
+        Ok(Self { client_id, client_secret, client: Client::new() })
+    }
+
+    /// What an endpoint answers to a form.
+    pub(crate) fn send(&self, server: &Server, path: &str, form: &str) -> Result<Response> {
+        let url = format!("http://127.0.0.1:{}{path}", server.public);
+        let request = self.client.post(url).basic_auth(&self.client_id, Some(&self.client_secret));
+        Ok(request.header(CONTENT_TYPE, FORM).body(form.to_owned()).send()?.error_for_status()?)
+    }
+
+    /// A new token.
+    pub(crate) fn token(&self, server: &Server) -> Result<String> {
+        text(&self.send(server, TOKEN, &form())?.json()?, "access_token")
     }
 
     /// The same form to an endpoint again and again, with one token after the other, if it holds `{token}`.
@@ -62,7 +80,12 @@ impl Service {
 }
 
 /// What is asked for: a token for the customer's API.
-fn form() -> String {
+pub(crate) fn form() -> String {
     let escaped = |text: &str| text.replace(':', "%3A").replace('/', "%2F");
     format!("grant_type=client_credentials&resource={}&scope={}", escaped(API), escaped(PERMISSION))
+}
+
+/// Whether an introspected token counts.
+pub(crate) fn is_active(introspection: &Json) -> bool {
+    introspection["active"] == true
 }

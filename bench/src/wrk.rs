@@ -16,7 +16,7 @@ use crate::{
 const TOKEN: &str = "{token}";
 
 /// How OAuth writes a request.
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Requests that differ only in their token.
 #[derive(Debug, Clone)]

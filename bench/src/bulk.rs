@@ -2,7 +2,7 @@
 //!
 //! What a key's rows hold is the service's affair: this room names only what differs between two keys.
 
-use std::{fmt::Write as _, future::Future};
+use std::{ffi::OsStr, fmt::Write as _, future::Future, path::Path};
 
 use claviger_core::MasterKey;
 use claviger_server::Keys;
@@ -200,9 +200,11 @@ impl Direct {
     }
 }
 
-/// One more database of this server, whose statements are counted. What `url` names is only the way in.
-pub(crate) fn new_database(url: &str) -> Result<String> {
-    let name = format!("claviger_bench_{}", std::process::id());
+/// One more database of this server, for the instance in this directory; its statements are counted. What `url` names is only
+/// the way in.
+pub(crate) fn new_database(url: &str, directory: &Path) -> Result<String> {
+    let instance = directory.file_name().and_then(OsStr::to_str).ok_or("a directory without a name")?;
+    let name = format!("claviger_bench_{}_{instance}", std::process::id());
     let (server, _) = url.rsplit_once('/').ok_or("a PostgreSQL URL ends in the name of a database")?;
     let new = format!("{server}/{name}");
     block_on(async {

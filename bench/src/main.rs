@@ -17,6 +17,7 @@ mod nginx;
 mod oauth;
 mod process;
 mod report;
+mod revocation;
 mod run;
 mod service;
 mod signature;

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use crate::{
     Result, create, forward_auth, jwt, nginx, oauth, process,
     report::{self, Row},
+    revocation,
     site::Site,
     start,
     tokens::Tokens,
@@ -53,6 +54,8 @@ enum Group {
     Nginx,
     /// Making keys
     Create,
+    /// From a revocation to the first refusal, on two nodes
+    Revocation,
     /// Memory
     Memory,
     /// What others feel of a million unknown tokens
@@ -78,11 +81,22 @@ pub(crate) struct Scale {
     pub(crate) seconds: u64,
     /// How often each side is measured.
     pub(crate) rounds: usize,
+    /// How often something is revoked.
+    pub(crate) tries: usize,
 }
 
-const FULL: Scale =
-    Scale { few: 1_000, many: 1_000_000, most: 10_000_000, hot: 1_000, spread: 20_000, seconds: 4, rounds: 3 };
-const QUICK: Scale = Scale { few: 1_000, many: 20_000, most: 50_000, hot: 200, spread: 2_000, seconds: 1, rounds: 1 };
+const FULL: Scale = Scale {
+    few: 1_000,
+    many: 1_000_000,
+    most: 10_000_000,
+    hot: 1_000,
+    spread: 20_000,
+    seconds: 4,
+    rounds: 3,
+    tries: 100,
+};
+const QUICK: Scale =
+    Scale { few: 1_000, many: 20_000, most: 50_000, hot: 200, spread: 2_000, seconds: 1, rounds: 1, tries: 10 };
 
 /// What the groups work with.
 pub(crate) struct Bench {
@@ -111,6 +125,7 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
             Group::Oauth => oauth::tokens(&mut bench).and_then(|()| oauth::introspection(&mut bench)),
             Group::Nginx => nginx::beside(&mut bench),
             Group::Create => create::keys(&mut bench),
+            Group::Revocation => revocation::refusal(&mut bench),
             Group::Memory => start::memory(&mut bench),
             Group::Flood => verify::flood(&mut bench),
             Group::Start => start::ready(&mut bench),

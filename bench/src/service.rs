@@ -23,12 +23,15 @@ use crate::{
 /// The endpoints.
 pub(crate) const TOKEN: &str = "/oauth/token";
 pub(crate) const INTROSPECT: &str = "/oauth/introspect";
+pub(crate) const REVOKE: &str = "/oauth/revoke";
 
 /// An OAuth client.
 #[derive(Debug)]
 pub(crate) struct Service {
     client_id: String,
     client_secret: String,
+    /// Where the management API has the secret.
+    path: String,
     client: Client,
 }
 
@@ -37,8 +40,15 @@ impl Service {
     pub(crate) fn new(site: &Site, server: &Server) -> Result<Self> {
         let secrets = format!("/v1/service-accounts/{}/secrets", site.customer.service_account);
         let made = site.send(server, Method::POST, &secrets, &json!({ "name": "nightly on host 7" }))?;
+        let path = format!("{secrets}/{}", text(&made, "id")?);
         let (client_id, client_secret) = (text(&made, "client_id")?, text(&made, "client_secret")?);
-        Ok(Self { client_id, client_secret, client: Client::new() })
+        Ok(Self { client_id, client_secret, path, client: Client::new() })
+    }
+
+    /// Ends the secret, and with it every token that was got with it.
+    pub(crate) fn end(&self, site: &Site, server: &Server) -> Result<()> {
+        let reason = json!({ "reason": "compromised" });
+        site.send(server, Method::POST, &format!("{}/revoke", self.path), &reason).map(drop)
     }
 
     /// What an endpoint answers to a form.

@@ -53,7 +53,7 @@ impl Site {
     pub(crate) fn unused(directory: PathBuf, postgres: Option<&str>) -> Result<Self> {
         fs::create_dir(&directory)?;
         let database = match postgres {
-            Some(url) => bulk::new_database(url)?,
+            Some(url) => bulk::new_database(url, &directory)?,
             None => format!("sqlite://{}", directory.join("claviger.db").display()),
         };
         // It guards nothing: all that it seals is thrown away.

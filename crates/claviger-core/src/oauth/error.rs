@@ -78,6 +78,13 @@ impl OAuthError {
         Self::new(OAuthErrorCode::InvalidClient, description)
     }
 
+    /// The same of whoever does not even try.
+    pub fn no_client() -> Self {
+        let description = "the request shows no credentials of a client: send client_id and client_secret by HTTP Basic or in the \
+                           body, or a client_assertion";
+        Self::new(OAuthErrorCode::InvalidClient, description)
+    }
+
     /// Something is wrong with the request itself.
     pub fn invalid_request(description: impl AsRef<str>) -> Self {
         Self::new(OAuthErrorCode::InvalidRequest, description)

@@ -16,11 +16,15 @@ use claviger_token::{
 use super::{NotDone, OAuthRequest, TOKEN};
 use crate::{
     app::App,
+    log::bounded,
     verify::{LookedUp, Use},
 };
 
 /// At how many addresses of one client keys are looked for, the newest first: each may cost seconds.
 const MOST_ADDRESSES: usize = 2;
+
+/// How much of what a client calls itself stands in the log, in characters.
+const LONGEST_CLIENT_ID: usize = 64;
 
 /// How often what a token is made from may lose something while the token is made.
 const MOST_EPOCHS: usize = 4;
@@ -55,7 +59,7 @@ impl App {
     /// The client of a request. `cost` is what it counts against the limits of service account and organization.
     pub(crate) async fn client(&self, request: &OAuthRequest, cost: u32) -> Result<Client, NotDone> {
         let believed = match &request.presented()? {
-            None => Err(OAuthError::invalid_client()),
+            None => Err(OAuthError::no_client()),
             Some(PresentedClient::Secret { method, client_id, secret }) => {
                 self.client_of_secret(request, client_id, *method, secret).await?
             }
@@ -152,8 +156,19 @@ impl App {
             PrincipalId::ServiceAccount(id) => Some((id, found.principal.token_endpoint_auth_method)),
             PrincipalId::User(_) => None,
         });
-        let client = client.filter(|(id, only)| client_id.parse() == Ok(*id) && only.is_none_or(|only| only == method));
-        Ok(client.map(|(id, _)| (id, looked_up)).ok_or_else(OAuthError::invalid_client))
+        let why = match &client {
+            None => "nobody has this secret",
+            Some((id, _)) if client_id.parse() != Ok(*id) => "the secret is another client's",
+            Some((_, Some(only))) if *only != method => "it may not show a secret in this way",
+            Some((id, _)) => return Ok(Ok((*id, looked_up))),
+        };
+        tracing::info!(
+            client_id = bounded(client_id, LONGEST_CLIENT_ID),
+            method = method.as_str(),
+            why,
+            "a client is not believed"
+        );
+        Ok(Err(OAuthError::invalid_client()))
     }
 
     /// The client that signed this assertion, for us and for the first time. Why one is not believed is in the log.

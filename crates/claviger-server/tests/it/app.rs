@@ -413,6 +413,16 @@ fn capture_log() {
     });
 }
 
+/// At which level the answer to the request of this id was told.
+pub(crate) fn level_of_answer(request_id: &str) -> String {
+    let log = LOG.lock().unwrap();
+    let line = log
+        .split(|byte| *byte == b'\n')
+        .find(|line| contains(line, request_id.as_bytes()) && contains(line, b"answered"));
+    let line: Value = serde_json::from_slice(line.expect("no line tells of it")).unwrap();
+    line["level"].as_str().unwrap().to_owned()
+}
+
 struct Captured;
 
 impl io::Write for Captured {

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{INVOICES, PUBLIC_URL, Reply, TestApp, text},
+    app::{INVOICES, PUBLIC_URL, Reply, TestApp, level_of_answer, text},
     machine::{CLIENT_CREDENTIALS, Machine, TOKEN, claims, header as header_of},
 };
 
@@ -240,9 +240,23 @@ on_both_databases! {
                 }
             }
         }
-        answers.push(app.form(TOKEN, &[CLIENT_CREDENTIALS]).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client"));
-        answers.push(app.form(TOKEN, &[CLIENT_CREDENTIALS, ("client_id", &client.id)]).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client"));
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+        for nothing_shown in [&[CLIENT_CREDENTIALS][..], &[CLIENT_CREDENTIALS, ("client_id", &client.id)]] {
+            let told = app.form(TOKEN, nothing_shown).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+            assert!(told["error_description"].as_str().unwrap().contains("client_assertion"), "{told}");
+        }
+    }
+
+    async fn what_machines_ask_all_the_time_is_told_when_it_fails(app: &TestApp) {
+        let client = app.machine().await;
+        let level = async |id: &str, request: reqwest::RequestBuilder| {
+            sent(app, request.header("x-request-id", id)).await;
+            level_of_answer(id)
+        };
+        let id = |what: &str| format!("{what}.{}", client.id);
+        assert_eq!(level(&id("token"), as_client(app, &client, CREDENTIALS)).await, "DEBUG");
+        assert_eq!(level(&id("refused"), post(app, CREDENTIALS).basic_auth(&client.id, Some("guess"))).await, "INFO");
+        assert_eq!(level(&id("rare"), app.request(Method::GET, app.public, "/health/live")).await, "INFO");
     }
 
     async fn t09_t10_t11_one_way_read_as_the_rfc_has_it(app: &TestApp) {

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     body::Body,
     client::Remote,
+    consent::Consent,
     duration,
     failure::Failure,
     noun::{self, Noun, Paging, joined, or, yes},
@@ -41,6 +42,8 @@ enum Command {
     Delete {
         /// api_…
         id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
 }
 
@@ -165,8 +168,8 @@ pub(crate) fn run(Api { remote, command }: Api) -> Result<ExitCode, Failure> {
             let id = std::mem::take(&mut update.id);
             noun::update::<Protected>(&service, &id, &update.body()?)?;
         }
-        Command::Delete { id } => {
-            noun::delete::<Protected>(&service, &id, "Its permissions are refused from now on.")?;
+        Command::Delete { id, consent } => {
+            noun::delete::<Protected>(&service, &id, &consent, "Its permissions are refused from now on.")?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::{
     body::Body,
     client::{Remote, Service},
+    consent::Consent,
     credential::{Changes, Common, Credential, Overlap, issued},
     failure::Failure,
     limits::Limits,
@@ -62,6 +63,8 @@ enum Command {
     Delete {
         /// key_…
         id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
 }
 
@@ -120,7 +123,9 @@ pub(crate) fn run(ApiKey { remote, command }: ApiKey) -> Result<ExitCode, Failur
             noun::shown::<Key>(&service, &answer)?;
             output::note("Revoked: refused on that node from now on, and on every other within a second.");
         }
-        Command::Delete { id } => noun::delete::<Key>(&service, &id, "Its tokens are refused from now on.")?,
+        Command::Delete { id, consent } => {
+            noun::delete::<Key>(&service, &id, &consent, "Its tokens are refused from now on.")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

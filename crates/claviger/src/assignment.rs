@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::{
     body::Body,
     client::Remote,
+    consent::Consent,
     failure::Failure,
     noun::{self, Noun, Paging, or},
 };
@@ -36,6 +37,8 @@ enum Command {
     Delete {
         /// asg_…
         id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
 }
 
@@ -110,8 +113,8 @@ pub(crate) fn run(Assignment { remote, command }: Assignment) -> Result<ExitCode
             noun::list::<Held>(&service, &paging, &filters)?;
         }
         Command::Show { id } => noun::show::<Held>(&service, &id)?,
-        Command::Delete { id } => {
-            noun::delete::<Held>(&service, &id, "Credentials that lived on it are narrower now.")?;
+        Command::Delete { id, consent } => {
+            noun::delete::<Held>(&service, &id, &consent, "Credentials that lived on it are narrower now.")?;
         }
     }
     Ok(ExitCode::SUCCESS)

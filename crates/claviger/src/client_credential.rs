@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::{
     body::{Body, Expiry, Switch},
+    consent::Consent,
     failure::Failure,
     noun::{Paging, or, short},
 };
@@ -51,6 +52,14 @@ pub(crate) struct Revoke {
     /// unspecified, superseded, compromised, owner_left, policy or unused
     #[arg(long)]
     reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    pub(crate) one: One,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
 }
 
 /// What the tables need of one.

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::{
     body::{Body, Expiry},
     client::{Output, Service},
-    client_credential::{List, Members, One, Revoke, Update},
+    client_credential::{Delete, List, Members, One, Revoke, Update},
     credential::{Generation, Overlap},
     failure::Failure,
     noun::{self, Noun},
@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// End one, for good
     Revoke(Revoke),
     /// End one and take it out of the lists
-    Delete(One),
+    Delete(Delete),
 }
 
 #[derive(Debug, Args)]
@@ -85,7 +85,10 @@ pub(crate) fn run(service: &Service, command: Command) -> Result<(), Failure> {
             output::note("Revoked: it and its tokens, on that node from now on, and on every other within a second.");
             Ok(())
         }
-        Command::Delete(one) => {
+        Command::Delete(Delete { one, consent }) => {
+            consent.must_be_given(&format!("delete {}", one.id), || {
+                Ok(noun::detailed(noun::understood::<ClientSecret>(&service.get(&of(&one), &[])?)?))
+            })?;
             service.delete(&of(&one))?;
             output::note(&format!("Deleted {}. Its tokens are refused from now on.", output::printable(&one.id)));
             Ok(())

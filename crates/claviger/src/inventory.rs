@@ -133,6 +133,12 @@ fn revoked(service: &Service, answer: &str) -> Result<(), Failure> {
     let Revoked { matched, revoked, credentials } = noun::understood(answer)?;
     if revoked > 0 {
         output::note(&format!(
+/// How many that still count match, which only counting for a revocation tells; nothing if whoever asks may not know.
+pub(crate) fn count(service: &Service, filters: &[(&str, &str)]) -> Option<String> {
+    let counted = service.post_asking(&[Entry::PATH, "revoke"], filters, &Body::new().json()).ok()?;
+    noun::understood::<Revoked>(&counted).ok().map(|counted| counted.matched.to_string())
+}
+
             "Revoked {revoked}: refused on that node from now on, and on every other within a second."
         ));
         return Ok(());

@@ -13,6 +13,7 @@ mod bootstrap;
 mod client;
 mod client_credential;
 mod client_secret;
+mod consent;
 mod credential;
 mod doctor;
 mod duration;

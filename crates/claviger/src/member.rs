@@ -6,8 +6,9 @@ use serde::Deserialize;
 use crate::{
     body::Body,
     client::Service,
+    consent::Consent,
     failure::Failure,
-    link,
+    inventory, link,
     noun::{self, Noun, Paging, joined, or, short, yes},
     output,
 };
@@ -50,6 +51,8 @@ pub(crate) struct RemoveMember {
     organization: String,
     /// Their id or address
     user: String,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 #[derive(Debug, Args)]
@@ -135,8 +138,15 @@ impl AddMember {
 
 impl RemoveMember {
     pub(crate) fn run(self, service: &Service) -> Result<(), Failure> {
-        let organization = service.organization(&self.organization)?;
-        service.delete(&["organizations", &organization, "members", &service.user(&self.user)?])?;
+        let deed = format!("remove {} from {}", self.user, self.organization);
+        self.consent.must_be_possible(&deed)?;
+        let (organization, user) = (service.organization(&self.organization)?, service.user(&self.user)?);
+        self.consent.must_be_given(&deed, || {
+            let theirs = [("organization_id", organization.as_str()), ("principal_id", user.as_str())];
+            let tokens = inventory::count(service, &theirs).map(|many| format!(" ({many})")).unwrap_or_default();
+            Ok(format!("What they hold there and every token that they have there{tokens} will end."))
+        })?;
+        service.delete(&["organizations", &organization, "members", &user])?;
         output::note("Removed. What they held there and every token that they had there ended, for good.");
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, value::RawValue};
 
 use crate::{
     client::{Output, Service},
+    consent::Consent,
     failure::Failure,
     output::{self, Progress},
 };
@@ -29,6 +30,11 @@ pub(crate) trait Noun: DeserializeOwned {
     /// What somebody should know before they go on with it.
     fn warning(&self) -> Option<String> {
         None
+    }
+
+    /// What ends with one besides itself, and how much of it, as far as whoever asks may know.
+    fn ends_with(_service: &Service, _id: &str) -> Vec<(&'static str, Option<String>)> {
+        Vec::new()
     }
 }
 
@@ -70,7 +76,13 @@ pub(crate) fn update<N: Noun>(service: &Service, id: &str, changes: &Json) -> Re
 }
 
 /// `gone` is what went with it.
-pub(crate) fn delete<N: Noun>(service: &Service, id: &str, gone: &str) -> Result<(), Failure> {
+pub(crate) fn delete<N: Noun>(service: &Service, id: &str, consent: &Consent, gone: &str) -> Result<(), Failure> {
+    consent.must_be_given(&format!("delete {id}"), || {
+        let thing = understood::<N>(&service.get(&[N::PATH, id], &[])?)?;
+        let others = N::ends_with(service, id).into_iter().filter_map(|(what, many)| Some((what, many?)));
+        let rows = thing.details().into_iter().chain(others);
+        Ok(output::details(rows.map(|(name, value)| (name.to_owned(), value))))
+    })?;
     service.delete(&[N::PATH, id])?;
     output::note(&format!(
         "Deleted {}. {gone}\n`claviger audit list --target {0}` shows what happened to it.",
@@ -163,6 +175,14 @@ pub(crate) fn find<N: DeserializeOwned>(
         let query = [("q", called), ("limit", "200")].into_iter().chain(cursor.as_deref().map(|at| ("cursor", at)));
         let page = service.get(&[path], &query.collect::<Vec<_>>())?;
         let page: Page = understood(&page)?;
+/// How many there are, as far as the longest page tells; nothing if whoever asks may not know.
+pub(crate) fn count(service: &Service, path: &[&str], filters: &[(&str, &str)]) -> Option<String> {
+    let page = service.get(path, &[filters, &[("limit", "200")]].concat()).ok()?;
+    let page: Page = understood(&page).ok()?;
+    let more = if page.next_cursor.is_some() { "more than " } else { "" };
+    Some(format!("{more}{}", page.items.len()))
+}
+
         for item in &page.items {
             let thing = understood::<N>(item.get())?;
             if is(&thing) {

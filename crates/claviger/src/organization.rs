@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 use crate::{
     body::{Body, Switch, json_value},
     client::{Remote, Service},
+    consent::Consent,
     failure::Failure,
+    inventory,
     limits::{self, LimitChanges, Limits, Quota, RateLimit},
     member::{AddMember, Invitations, Invite, Members, RemoveMember, RevokeInvitation},
     noun::{self, Noun, Paging, joined, or, short, yes},
@@ -42,6 +44,8 @@ enum Command {
     Delete {
         /// Its id or slug
         organization: String,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// List its members
     Members(Members),
@@ -165,9 +169,10 @@ pub(crate) fn run(Org { remote, command }: Org) -> Result<ExitCode, Failure> {
             let changes = update.body()?;
             noun::update::<Organization>(&service, &service.organization(&called)?, &changes)?;
         }
-        Command::Delete { organization } => {
+        Command::Delete { organization, consent } => {
+            consent.must_be_possible(&format!("delete {organization}"))?;
             let gone = "Every service account and key in it ended with it.";
-            noun::delete::<Organization>(&service, &service.organization(&organization)?, gone)?;
+            noun::delete::<Organization>(&service, &service.organization(&organization)?, &consent, gone)?;
         }
         Command::Members(members) => members.run(&service)?,
         Command::AddMember(add) => add.run(&service)?,
@@ -217,6 +222,15 @@ impl Noun for Organization {
     fn row(self) -> Vec<String> {
         let external_id = or(self.external_id, "-");
         vec![self.id, self.slug, self.name, external_id, yes(self.disabled), short(&self.created_at)]
+    }
+
+    fn ends_with(service: &Service, id: &str) -> Vec<(&'static str, Option<String>)> {
+        let of_it = [("organization_id", id)];
+        vec![
+            ("members", noun::count(service, &["organizations", id, "members"], &[])),
+            ("service accounts", noun::count(service, &["service-accounts"], &of_it)),
+            ("live credentials", inventory::count(service, &of_it)),
+        ]
     }
 
     fn details(self) -> Vec<(&'static str, String)> {

@@ -122,6 +122,20 @@ pub(crate) fn is_terminal() -> bool {
 pub(crate) fn redraw(text: &str) -> Result<(), Failure> {
     answer(&format!("\x1b[H\x1b[2J{text}"))
 }
+/// Whether somebody can be asked: they read what is noted here, and type.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether somebody says yes. Whatever else they say is no.
+#[expect(clippy::print_stderr, reason = "this is the room that may")]
+pub(crate) fn agreed(question: &str) -> Result<bool, Failure> {
+    eprint!("{} [y/N] ", printable(question));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(|error| Failure::because("cannot read the answer", &error))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
 
 fn bare() -> Table {
     let mut table = Table::new();

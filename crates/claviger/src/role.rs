@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::{
     body::Body,
     client::Remote,
+    consent::Consent,
     failure::Failure,
     noun::{self, Noun, Paging, joined, or, yes},
 };
@@ -39,6 +40,8 @@ enum Command {
     Delete {
         /// role_…
         id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
 }
 
@@ -126,7 +129,9 @@ pub(crate) fn run(Role { remote, command }: Role) -> Result<ExitCode, Failure> {
             let id = std::mem::take(&mut update.id);
             noun::update::<Named>(&service, &id, &update.body()?)?;
         }
-        Command::Delete { id } => noun::delete::<Named>(&service, &id, "Everybody who had it lost it.")?,
+        Command::Delete { id, consent } => {
+            noun::delete::<Named>(&service, &id, &consent, "Everybody who had it lost it.")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

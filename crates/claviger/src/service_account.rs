@@ -8,9 +8,11 @@ use serde_json::Value as Json;
 
 use crate::{
     body::{Body, Switch, json_value},
-    client::Remote,
+    client::{Remote, Service},
     client_secret,
+    consent::Consent,
     failure::Failure,
+    inventory,
     limits::{self, LimitChanges, Limits, Quota, RateLimit},
     noun::{self, Noun, Paging, joined, or, short, yes},
     public_key,
@@ -42,6 +44,8 @@ enum Command {
     Delete {
         /// sa_…
         id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Make, list, show, change, roll and revoke its secrets as an OAuth client
     #[command(subcommand)]
@@ -184,7 +188,9 @@ pub(crate) fn run(ServiceAccount { remote, command }: ServiceAccount) -> Result<
         }
         Command::Secret(command) => client_secret::run(&service, command)?,
         Command::Key(command) => public_key::run(&service, command)?,
-        Command::Delete { id } => noun::delete::<Account>(&service, &id, "Every credential of it ended with it.")?,
+        Command::Delete { id, consent } => {
+            noun::delete::<Account>(&service, &id, &consent, "Every credential of it ended with it.")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -236,6 +242,10 @@ impl Noun for Account {
     fn row(self) -> Vec<String> {
         let external_id = or(self.external_id, "-");
         vec![self.id, self.name, external_id, yes(self.disabled), short(&self.created_at), self.organization_id]
+    }
+
+    fn ends_with(service: &Service, id: &str) -> Vec<(&'static str, Option<String>)> {
+        vec![("live credentials", inventory::count(service, &[("principal_id", id)]))]
     }
 
     fn details(self) -> Vec<(&'static str, String)> {

@@ -10,6 +10,7 @@ use crate::{
     access_token::{self, Exchange, Wanted},
     body::Body,
     client::{Output, Remote, Service},
+    consent::Consent,
     credential::{Changes, Common, Credential, Overlap, issued},
     failure::Failure,
     limits::Limits,
@@ -79,6 +80,8 @@ enum Command {
     Delete {
         /// pat_…
         id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
 }
 
@@ -178,7 +181,9 @@ pub(crate) fn run(Token { remote, command }: Token) -> Result<ExitCode, Failure>
         }
         Command::Request(wanted) => access_token::request(&service, &wanted)?,
         Command::Exchange(exchange) => access_token::exchange(&service, exchange)?,
-        Command::Delete { id } => noun::delete::<Pat>(&service, &id, "Its secrets are refused from now on.")?,
+        Command::Delete { id, consent } => {
+            noun::delete::<Pat>(&service, &id, &consent, "Its secrets are refused from now on.")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

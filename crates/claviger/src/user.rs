@@ -9,8 +9,9 @@ use serde_json::Value as Json;
 use crate::{
     body::{Body, Switch, json_value},
     client::{Remote, Service},
+    consent::Consent,
     failure::Failure,
-    link,
+    inventory, link,
     noun::{self, Noun, Paging, joined, or, short, yes},
     output,
 };
@@ -43,6 +44,8 @@ enum Command {
     Delete {
         /// Their id or address
         id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Make a link on which they choose a new password; it goes to stdout, this once
     ResetPassword(ResetPassword),
@@ -50,6 +53,8 @@ enum Command {
     RemoveSecondFactor {
         /// Their id or address
         id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
 }
 
@@ -187,16 +192,20 @@ pub(crate) fn run(User { remote, command }: User) -> Result<ExitCode, Failure> {
             noun::shown::<Person>(&service, &service.put(&path, &upsert.body())?)?;
             output::note("There it is, as you gave it.");
         }
-        Command::Delete { id } => {
+        Command::Delete { id, consent } => {
+            consent.must_be_possible(&format!("delete {id}"))?;
             let gone = "Every token and session of them ended, and what was personal is erased.";
-            noun::delete::<Person>(&service, &service.user(&id)?, gone)?;
+            noun::delete::<Person>(&service, &service.user(&id)?, &consent, gone)?;
         }
         Command::ResetPassword(ResetPassword { id, expires_in_hours }) => {
             let body = Body::new().with("expires_in_hours", expires_in_hours).json();
             let answer = service.post(&["users", &service.user(&id)?, "password-reset"], &body)?;
             link::shown(&service, &answer, "Whoever opens it chooses the user's password: give it to them alone.")?;
         }
-        Command::RemoveSecondFactor { id } => {
+        Command::RemoveSecondFactor { id, consent } => {
+            let deed = format!("remove the authenticator app of {id}");
+            consent
+                .must_be_given(&deed, || Ok("Their recovery codes and all their sessions end with it.".to_owned()))?;
             service.delete(&["users", &service.user(&id)?, "second-factor"])?;
             output::note("Signing in asks for no code until they set up an app again. All their sessions ended.");
         }
@@ -263,6 +272,10 @@ impl Noun for Person {
     fn row(self) -> Vec<String> {
         let (name, external_id) = (or(self.name, "-"), or(self.external_id, "-"));
         vec![self.id, self.email, name, external_id, yes(self.disabled), short(&self.created_at)]
+    }
+
+    fn ends_with(service: &Service, id: &str) -> Vec<(&'static str, Option<String>)> {
+        vec![("live credentials", inventory::count(service, &[("principal_id", id)]))]
     }
 
     fn details(self) -> Vec<(&'static str, String)> {

@@ -139,7 +139,7 @@ fn an_operators_day() {
     assert!(operator.instance.ok(&["audit", "verify"]).contains("prove"));
 
     // The customer leaves.
-    let gone = operator.ok("org delete acme", &[]);
+    let gone = operator.ok("org delete acme --yes", &[]);
     assert!(gone.stdout.is_empty() && gone.stderr.contains("claviger audit list --target org_"), "{gone:?}");
     let none = operator.run(&["org", "show", "acme"]);
     assert!(none.code == Some(1) && none.stderr.contains("claviger org list"), "{none:?}");
@@ -166,12 +166,12 @@ fn rights_are_given_and_taken() {
     };
     assert_eq!(rights(), r#"["member"] ["claviger:verify"]"#);
     operator.ok(&format!("assignment show {given}"), &[]);
-    operator.ok(&format!("assignment delete {given}"), &[]);
+    operator.ok(&format!("assignment delete {given} --yes"), &[]);
     operator.ok(&format!("service-account update {account} --role auditor"), &[]);
     assert_eq!(rights(), r#"["auditor"] []"#);
     operator.ok(&format!("service-account update {account} --no-roles"), &[]);
     assert_eq!(rights(), "[] []");
-    operator.ok(&format!("service-account delete {account}"), &[]);
+    operator.ok(&format!("service-account delete {account} --yes"), &[]);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_client_gets_a_secret_and_a_key() {
     assert!(shown.stdout.contains("renamed") && shown.stdout.contains("retiring"), "{shown:?}");
     let revoked = operator.ok(&format!("service-account secret revoke {account} {id} --reason compromised"), &[]);
     assert!(revoked.stdout.contains("compromised"), "{revoked:?}");
-    operator.ok(&format!("service-account secret delete {account} {id}"), &[]);
+    operator.ok(&format!("service-account secret delete {account} {id} --yes"), &[]);
     operator.instance.assert_nowhere(&[first, second.trim()]);
 
     // Keys.
@@ -224,7 +224,7 @@ fn a_client_gets_a_secret_and_a_key() {
     let shown = operator.ok(&format!("service-account key show {account} {key}"), &[]);
     assert!(shown.stdout.contains("disabled") && shown.stdout.contains("Ed25519"), "{shown:?}");
     operator.ok(&format!("service-account key revoke {account} {key}"), &[]);
-    operator.ok(&format!("service-account key delete {account} {key}"), &[]);
+    operator.ok(&format!("service-account key delete {account} {key} --yes"), &[]);
 }
 
 #[test]
@@ -258,6 +258,57 @@ fn wrong_usage_exits_2_and_asks_nobody() {
         assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""), "{arguments:?}: {done:?}");
         assert!(!done.stderr.is_empty() && !done.stderr.contains("does not answer"), "{arguments:?}: {done:?}");
     }
+}
+
+#[test]
+fn what_is_gone_for_good_is_asked_for_or_meant_by_a_flag() {
+    let instance = Instance::new();
+    for command in [
+        "org delete acme",
+        "org remove-member acme user_1",
+        "user delete alice@acme.test",
+        "user remove-second-factor user_1",
+        "service-account delete sa_1",
+        "service-account secret delete sa_1 csec_1",
+        "service-account key delete sa_1 ckey_1",
+        "api delete api_1",
+        "role delete role_1",
+        "assignment delete asg_1",
+        "api-key delete key_1",
+        "token delete pat_1",
+    ] {
+        // Nobody listens there, and nobody is asked.
+        let arguments: Vec<&str> = command.split(' ').chain(["--url=http://127.0.0.1:1"]).collect();
+        let done = instance.run(&arguments);
+        assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""), "{command}: {done:?}");
+        assert!(done.stderr.contains("--yes") && !done.stderr.contains("does not answer"), "{command}: {done:?}");
+    }
+
+    let operator = Operator::new();
+    operator.ok("org create --name Acme", &[]);
+    let account = operator.id("service-account create --organization acme --name helper", &[]);
+    operator.ok(&format!("service-account secret create {account} --name one"), &[]);
+    operator.ok(&format!("service-account secret create {account} --name two"), &[]);
+    let at_a_terminal = |command: &str, typed: &str| {
+        let mut script = Command::new("script");
+        script.args(["-qec", &format!("{} {command}", env!("CARGO_BIN_EXE_claviger")), "/dev/null"]);
+        script.env("CLAVIGER_URL", &operator.server.public).env("CLAVIGER_TOKEN", &operator.token);
+        done_reading(&mut script, typed)
+    };
+    let told = |done: &Done, what: &str, many: &str| {
+        let mut lines = done.stdout.lines();
+        lines.any(|line| line.trim_start().starts_with(what) && line.trim_end().ends_with(many))
+    };
+    for no in ["n\n", "\n", "acme\n"] {
+        let kept = at_a_terminal("org delete acme", no);
+        assert!(kept.code == Some(1) && kept.stdout.contains("[y/N]"), "{kept:?}");
+        assert!(told(&kept, "service accounts", " 1") && told(&kept, "live credentials", " 2"), "{kept:?}");
+        assert!(told(&kept, "members", " 0") && kept.stdout.contains("nothing was done"), "{kept:?}");
+    }
+    operator.ok("org show acme", &[]);
+    let gone = at_a_terminal("org delete acme", "y\n");
+    assert!(gone.code == Some(0) && gone.stdout.contains("Deleted org_"), "{gone:?}");
+    assert_eq!(operator.run(&["org", "show", "acme"]).code, Some(1));
 }
 
 #[test]

@@ -164,8 +164,8 @@ fn people_are_made_invited_added_and_removed() {
     assert!(admin.ok(&["user", "list", "--disabled=true", "--external-id=42"]).stdout.contains(&alice));
     admin.ok(&["user", "update", &alice, "--enable"]);
 
-    let none = admin.run(&["user", "remove-second-factor", &alice]).refused();
-    assert!(none.contains("no such thing"), "{none}");
+    let none = admin.run(&["user", "remove-second-factor", &alice, "--yes"]).refused();
+    assert!(none.contains("no second factor of user"), "{none}");
     let link = admin.ok(&["user", "reset-password", "AL@acme.test", "--expires-in-hours=1"]);
     assert!(link.stdout.contains("/password-reset?code=") && link.stdout.lines().count() == 1, "{link:?}");
     let invite = ["org", "invite", "acme", "--email=bob@acme.test", "--role=member", "--expires-in-days=1"];
@@ -186,9 +186,9 @@ fn people_are_made_invited_added_and_removed() {
     assert!(members.stdout.contains("al@acme.test") && members.stdout.contains("invoices:read"), "{members:?}");
     let give = ["assignment", "create", "--principal", &alice, "--organization=acme", "--role=auditor"];
     admin.ok(&give);
-    admin.ok(&["org", "remove-member", "acme", &alice]);
+    admin.ok(&["org", "remove-member", "acme", &alice, "--yes"]);
     assert!(!admin.ok(&["org", "members", "acme"]).stdout.contains("al@acme.test"));
-    admin.ok(&["user", "delete", &alice]);
+    admin.ok(&["user", "delete", &alice, "--yes"]);
     assert_eq!(admin.run(&["user", "show", &alice]).code, Some(1));
 }
 

@@ -41,6 +41,7 @@ mod rotate;
 mod serve;
 mod service_account;
 mod settings;
+mod signing_key;
 mod token;
 mod traces;
 mod usage;
@@ -73,6 +74,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Jwks(jwks::Jwks),
     Rotate(rotate::Rotate),
+    SigningKey(signing_key::SigningKey),
     Org(organization::Org),
     User(user::User),
     ServiceAccount(service_account::ServiceAccount),
@@ -103,6 +105,7 @@ fn main() -> ExitCode {
         Command::Doctor(command) => doctor::run(command),
         Command::Jwks(command) => on_runtime(jwks::run(command)),
         Command::Rotate(command) => on_runtime(rotate::run(command)),
+        Command::SigningKey(command) => signing_key::run(command),
         Command::Org(command) => organization::run(command),
         Command::User(command) => user::run(command),
         Command::ServiceAccount(command) => service_account::run(command),

@@ -151,6 +151,18 @@ pub(crate) fn list_at<N: Noun>(
     if service.output == Output::Json {
         return output::json(&serde_json::to_string(&page)?);
     }
+    tabled::<N>(&page)
+}
+
+/// A list that a change answered with.
+pub(crate) fn listed<N: Noun>(service: &Service, answer: &str) -> Result<(), Failure> {
+    match service.output {
+        Output::Json => output::json(answer),
+        Output::Table => tabled::<N>(&understood(answer)?),
+    }
+}
+
+fn tabled<N: Noun>(page: &Page) -> Result<(), Failure> {
     let things = page.items.iter().map(|item| understood::<N>(item.get())).collect::<Result<Vec<_>, _>>()?;
     if things.is_empty() {
         output::note(&format!("There are none here. See `claviger {} --help`.", N::COMMAND));

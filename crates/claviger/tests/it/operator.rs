@@ -252,6 +252,7 @@ fn wrong_usage_exits_2_and_asks_nobody() {
         &["service-account", "secret", "update", "sa_1", "csec_1"],
         &["service-account", "key", "add", "sa_1", "--name=x"],
         &["service-account", "key", "add", "sa_1", "--name=x", "--jwk=a", "--jwks-uri=b"],
+        &["signing-key", "rotate", "--algorithm=HS256"],
     ] {
         // Nobody listens there.
         let done = instance.run(&[arguments, &["--url=http://127.0.0.1:1"]].concat());
@@ -309,6 +310,26 @@ fn what_is_gone_for_good_is_asked_for_or_meant_by_a_flag() {
     let gone = at_a_terminal("org delete acme", "y\n");
     assert!(gone.code == Some(0) && gone.stdout.contains("Deleted org_"), "{gone:?}");
     assert_eq!(operator.run(&["org", "show", "acme"]).code, Some(1));
+}
+
+#[test]
+fn signing_keys_are_shown_and_rotated_over_http() {
+    let operator = Operator::new();
+    let list = operator.ok("signing-key list", &[]);
+    assert_eq!(list.stdout.matches("active").count(), 2, "{list:?}");
+    let kid = list.stdout.split_whitespace().find(|word| word.starts_with("skey_")).unwrap();
+    assert!(operator.ok(&format!("signing-key show {kid}"), &[]).stdout.contains("next announced"));
+    let announced = operator.ok("signing-key rotate --algorithm ES256", &[]);
+    assert!(announced.stdout.contains("announced") && announced.stderr.contains("ten minutes"), "{announced:?}");
+    let again = operator.run(&["signing-key", "rotate", "--algorithm=ES256"]);
+    assert!(again.code == Some(1) && again.stderr.contains("announced already"), "{again:?}");
+    let replaced = operator.ok("signing-key rotate --now --output=json", &[]).json();
+    let states: Vec<_> = replaced["items"].as_array().unwrap().iter().map(|key| key["state"].as_str()).collect();
+    assert_eq!(states, [Some("active"), Some("active")]);
+    let shown = operator.ok(&format!("signing-key show {kid} --output=json"), &[]).json();
+    assert_eq!(shown["state"], "removed");
+    let published = operator.instance.ok(&["jwks"]);
+    assert!(!published.contains(kid), "{published}");
 }
 
 #[test]

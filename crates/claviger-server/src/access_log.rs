@@ -25,7 +25,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::{log, verify::Use};
+use crate::{
+    log,
+    verify::{CountedAs, Use},
+};
 
 /// Bytes that may wait for the disk; some 50 000 usual lines.
 const MOST_WAITING: usize = 16 << 20;
@@ -147,7 +150,7 @@ impl AccessLog {
         let Some(open) = &self.0 else { return };
         let known = found.map(|found| Known {
             credential: found.credential.id,
-            kind: found.credential.kind.as_str(),
+            kind: CountedAs::of(found).as_str(),
             generation: found.generation(now).map(Generation::as_str),
             jti: found.token.as_ref().map(|token| token.id),
             principal: found.principal.id,

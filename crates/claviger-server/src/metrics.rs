@@ -14,7 +14,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use claviger_token::{CredentialKind, Refusal, Verdict};
+use claviger_token::{Refusal, Verdict};
 use parking_lot::Mutex;
 use prometheus::{
     Counter, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
@@ -25,7 +25,7 @@ pub(crate) use self::route::{Listener, Route};
 use crate::{
     app::{App, monotonic},
     inside::Inside,
-    verify::Surface,
+    verify::{CountedAs, Surface},
 };
 
 /// In seconds: a verdict from memory takes microseconds, one behind a slow database seconds.
@@ -35,14 +35,15 @@ const REQUEST_BUCKETS: &[f64] = &[
 ];
 const FLUSH_BUCKETS: &[f64] = &[0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-const KINDS: [&str; 4] = ["api_key", "personal_access_token", "access_token", "none"];
+/// Who is not known has none.
+const KINDS: usize = CountedAs::ALL.len() + 1;
 const CODES: usize = Refusal::ALL.len() + 1;
 const STATUSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 /// Handles of everything that is counted.
 pub(crate) struct Metrics {
     registry: Registry,
-    verdicts: [[[IntCounter; CODES]; KINDS.len()]; Surface::ALL.len()],
+    verdicts: [[[IntCounter; CODES]; KINDS]; Surface::ALL.len()],
     requests: [[Requests; Route::ALL.len()]; Listener::ALL.len()],
     /// Look-ups that memory answered.
     pub(crate) cache_hits: IntCounter,
@@ -117,6 +118,49 @@ impl Work {
 }
 
 impl Metrics {
+/// Where whoever fails again and again has to wait, which no verdict tells of: there is no credential yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guarded {
+    /// A password.
+    SignIn,
+    /// A code beside it.
+    SecondFactor,
+    /// Coming back from an outside provider.
+    Provider,
+    /// Proving once more who one is.
+    Confirmation,
+    /// A client at the token endpoint.
+    Token,
+    /// A client that introspects.
+    Introspection,
+    /// A client that revokes.
+    Revocation,
+}
+
+impl Guarded {
+    const ALL: [Self; 7] = [
+        Self::SignIn,
+        Self::SecondFactor,
+        Self::Provider,
+        Self::Confirmation,
+        Self::Token,
+        Self::Introspection,
+        Self::Revocation,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::SecondFactor => "second_factor",
+            Self::Provider => "provider",
+            Self::Confirmation => "confirmation",
+            Self::Token => "token",
+            Self::Introspection => "introspection",
+            Self::Revocation => "revocation",
+        }
+    }
+}
+
     /// All at zero.
     pub(crate) fn new() -> Self {
         let made = Made(Registry::new());
@@ -159,13 +203,8 @@ impl Metrics {
     }
 
     /// Counts one verdict.
-    pub(crate) fn judged(&self, surface: Surface, kind: Option<CredentialKind>, verdict: Verdict) {
-        let kind = match kind {
-            Some(CredentialKind::ApiKey) => 0,
-            Some(CredentialKind::PersonalAccessToken) => 1,
-            Some(CredentialKind::AccessToken) => 2,
-            None => 3,
-        };
+    pub(crate) fn judged(&self, surface: Surface, kind: Option<CountedAs>, verdict: Verdict) {
+        let kind = kind.map_or(0, |kind| 1 + kind as usize);
         let code = match verdict {
             Verdict::Valid => 0,
             Verdict::Refused(refusal) => 1 + refusal as usize,
@@ -259,19 +298,24 @@ impl Sampled {
     }
 }
 
-fn verdicts(made: &Made) -> [[[IntCounter; CODES]; KINDS.len()]; Surface::ALL.len()] {
+fn verdicts(made: &Made) -> [[[IntCounter; CODES]; KINDS]; Surface::ALL.len()] {
     let all = made.counters(
         "claviger_verdicts_total",
         "Verdicts on presented credentials, by where they were asked, kind of credential and code.",
         &["surface", "kind", "code"],
     );
     Surface::ALL.map(|surface| {
-        KINDS.map(|kind| {
+        std::array::from_fn(|kind| {
+            let kind = kind.checked_sub(1).map(|index| CountedAs::ALL[index]);
             std::array::from_fn(|code| {
                 let code = code.checked_sub(1).map_or("valid", |index| Refusal::ALL[index].code());
                 // Who is not known has no kind, and who is known has one. The rest would be rows of zeros for ever.
-                if (kind == "none") == matches!(code, "malformed" | "unknown") {
-                    all.with_label_values(&[surface.as_str(), kind, code])
+                let happens = match kind {
+                    None => matches!(code, "malformed" | "unknown"),
+                    Some(kind) => kind.is_judged_at(surface) && !matches!(code, "malformed" | "unknown"),
+                };
+                if happens {
+                    all.with_label_values(&[surface.as_str(), kind.map_or("none", CountedAs::as_str), code])
                 } else {
                     made.unseen()
                 }

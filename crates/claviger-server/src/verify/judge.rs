@@ -8,7 +8,10 @@ use std::net::IpAddr;
 use claviger_token::{Allowance, Context, Permission, PermissionSet, Proof, Refusal, Required, Verdict, decide};
 use jiff::Timestamp;
 
-use super::{credentials::LookedUp, occasion::Occasion};
+use super::{
+    credentials::LookedUp,
+    occasion::{CountedAs, Occasion},
+};
 use crate::{app::App, limits::Spending};
 
 /// How a credential is used.
@@ -92,7 +95,7 @@ impl App {
 
     fn told(&self, looked_up: &LookedUp, used: &Use<'_>, verdict: Verdict, now: Timestamp) {
         self.usage.count(looked_up, verdict, used.required.permissions, used.client_ip, now);
-        self.metrics.judged(used.occasion.surface, looked_up.kind(), verdict);
+        self.metrics.judged(used.occasion.surface, looked_up.found().map(CountedAs::of), verdict);
         self.config.access_log.tell(used, looked_up.found(), verdict, now);
     }
 }

@@ -22,5 +22,5 @@ pub(crate) use credentials::{Credentials, Entry, LookedUp};
 pub(crate) use explain::{__path_explain, explain};
 pub(crate) use forward_auth::forward_auth;
 pub(crate) use judge::{Judged, Use};
-pub(crate) use occasion::{Occasion, Surface};
+pub(crate) use occasion::{CountedAs, Occasion, Surface};
 pub(crate) use usage::Usage;

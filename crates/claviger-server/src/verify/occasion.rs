@@ -1,6 +1,8 @@
 //! What is told of a use of a credential beside what was asked and decided: for metrics and the access log. Nothing here
 //! may change a verdict.
 
+use claviger_token::{CredentialId, Found};
+
 /// Where a use was asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Surface {
@@ -8,6 +10,16 @@ pub(crate) enum Surface {
     ForwardAuth,
     Management,
     OAuth,
+}
+
+/// What was presented. The facts of what proves a client are those of the tokens that come of it, and it is none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CountedAs {
+    ApiKey,
+    PersonalAccessToken,
+    AccessToken,
+    ClientSecret,
+    PublicKey,
 }
 
 /// The request that a credential was used for, as far as whoever asks tells.
@@ -21,6 +33,39 @@ pub(crate) struct Occasion<'a> {
     pub(crate) path: Option<&'a str>,
     /// Its id.
     pub(crate) request_id: Option<&'a str>,
+}
+
+impl CountedAs {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::ApiKey, Self::PersonalAccessToken, Self::AccessToken, Self::ClientSecret, Self::PublicKey];
+
+    /// A token is none of the credential that it was made from.
+    pub(crate) fn of(found: &Found) -> Self {
+        match found.credential.id {
+            _ if found.token.is_some() => Self::AccessToken,
+            CredentialId::ApiKey(_) => Self::ApiKey,
+            CredentialId::PersonalAccessToken(_) => Self::PersonalAccessToken,
+            CredentialId::ClientSecret(_) => Self::ClientSecret,
+            CredentialId::PublicKey(_) => Self::PublicKey,
+        }
+    }
+
+    /// Whether it is judged there at all: what proves a client is good for nothing but that.
+    pub(crate) fn is_judged_at(self, surface: Surface) -> bool {
+        surface == Surface::OAuth || !matches!(self, Self::ClientSecret | Self::PublicKey)
+    }
+
+    /// The word in metrics and in the access log.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::PersonalAccessToken => "personal_access_token",
+            Self::AccessToken => "access_token",
+            Self::ClientSecret => "client_secret",
+            Self::PublicKey => "public_key",
+        }
+    }
 }
 
 impl Surface {

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::{
-    app::{Reply, TestApp, within},
+    app::{Reply, TestApp, text, within},
     database::{Engine, TestDatabase},
 };
 
@@ -25,6 +25,17 @@ on_both_databases! {
         app.root().get("/v1/api-keys").await.expect(StatusCode::OK);
         let guess = [("grant_type", "client_credentials"), ("client_id", "x"), ("client_secret", "guessed")];
         app.form("/oauth/token", &guess).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+        let account = text(&key.body["service_account_id"]);
+        let secrets = format!("/v1/service-accounts/{account}/secrets");
+        let made = app.root().post(&secrets, json!({ "name": "production" })).await.expect(StatusCode::CREATED);
+        let (id, secret) = (text(&made["id"]), text(&made["client_secret"]));
+        let grant = [("grant_type", "client_credentials"), ("client_id", &account), ("client_secret", &secret)];
+        app.form("/oauth/token", &grant).await.expect(StatusCode::OK);
+        app.root().post(&format!("{secrets}/{id}/revoke"), json!({})).await.expect(StatusCode::OK);
+        for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
+            let form = [grant.as_slice(), &[("token", "junk")]].concat();
+            app.form(path, &form).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+        }
         let after = scrape(app).await;
         let moved = |labels: &str, by: f64| {
             let name = format!("claviger_verdicts_total{{{labels}}}");
@@ -34,9 +45,14 @@ on_both_databases! {
         moved(r#"code="permission_missing",kind="api_key",surface="verify""#, 1.0);
         moved(r#"code="malformed",kind="none",surface="verify""#, 1.0);
         moved(r#"code="valid",kind="api_key",surface="forward_auth""#, 1.0);
-        moved(r#"code="valid",kind="api_key",surface="management""#, 1.0);
+        moved(r#"code="valid",kind="api_key",surface="management""#, 3.0);
         moved(r#"code="unknown",kind="none",surface="verify""#, 0.0);
         moved(r#"code="malformed",kind="none",surface="oauth""#, 1.0);
+        moved(r#"code="valid",kind="client_secret",surface="oauth""#, 1.0);
+        moved(r#"code="revoked",kind="client_secret",surface="oauth""#, 3.0);
+        for code in ["valid", "revoked"] {
+            moved(&format!(r#"code="{code}",kind="access_token",surface="oauth""#), 0.0);
+        }
     }
 
     async fn requests_are_timed_and_counted_by_route(app: &TestApp) {
@@ -99,7 +115,7 @@ on_both_databases! {
         app.anonymous().get("/v1/%22%0anasty").await;
         let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
             ("surface", ["verify", "forward_auth", "management", "oauth"].as_slice()),
-            ("kind", &["api_key", "personal_access_token", "access_token", "none"]),
+            ("kind", &["api_key", "personal_access_token", "access_token", "client_secret", "public_key", "none"]),
             ("code", &CODES),
             ("listener", &["public", "internal"]),
             ("route", &["verify", "forward_auth", "management", "oauth", "console", "documentation", "health", "metrics", "other"]),

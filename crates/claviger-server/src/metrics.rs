@@ -57,6 +57,7 @@ pub(crate) struct Metrics {
     pub(crate) usage_pending: IntGauge,
     usage_flushed_at: Mutex<Instant>,
     failures: [IntCounter; Work::ALL.len()],
+    throttled: [IntCounter; Guarded::ALL.len()],
     /// Whether Redis answers: 1 or 0, and no number without `redis_url`.
     pub(crate) redis_up: Gauge,
     /// Uses that this node's own counters judged, because Redis did not.
@@ -192,6 +193,7 @@ impl Guarded {
             ),
             usage_flushed_at: Mutex::new(monotonic()),
             failures: failures(&made),
+            throttled: throttled(&made),
             redis_up,
             limit_fallbacks: made.counter(
                 "claviger_limit_fallbacks_total",
@@ -217,6 +219,11 @@ impl Guarded {
         let requests = &self.requests[listener as usize][route as usize];
         requests.seconds.observe(took.as_secs_f64());
         requests.by_status[usize::from(status.as_u16() / 100).clamp(2, 5) - 2].inc();
+    }
+
+    /// Counts a request that was refused because others like it failed before.
+    pub(crate) fn throttled(&self, at: Guarded) {
+        self.throttled[at as usize].inc();
     }
 
     /// Counts work beside the requests that storage did not let happen.
@@ -355,6 +362,15 @@ fn failures(made: &Made) -> [IntCounter; Work::ALL.len()] {
         &["work"],
     );
     Work::ALL.map(|work| all.with_label_values(&[work.as_str()]))
+}
+
+fn throttled(made: &Made) -> [IntCounter; Guarded::ALL.len()] {
+    let all = made.counters(
+        "claviger_throttled_total",
+        "Requests of whoever did not prove who they are too often and has to wait, by where that was.",
+        &["surface"],
+    );
+    Guarded::ALL.map(|at| all.with_label_values(&[at.as_str()]))
 }
 
 fn integer(count: usize) -> i64 {

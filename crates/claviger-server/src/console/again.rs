@@ -12,7 +12,7 @@ use super::{
     trouble::Trouble,
     visit::{SignedIn, Visit},
 };
-use crate::{app::App, cookies::Cookie, session::Session, throttle::Attempt};
+use crate::{app::App, cookies::Cookie, metrics::Guarded, session::Session, throttle::Attempt};
 
 #[derive(Template)]
 #[template(path = "again.html")]
@@ -75,10 +75,12 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
     let SessionForm { fields, visit, session } = form;
     let user = app.user_of(&session).await?;
     let attempt = app.attempt_in(&session, &visit);
-    app.throttle.attempt(&attempt, app.now()).map_err(Trouble::Throttled)?;
+    app.throttle.attempt(&attempt, app.now()).map_err(|wait| app.throttled(Guarded::Confirmation, wait))?;
     let asked = Asked::of(&user, &session, &app);
     if asked.wants_code() {
-        app.throttle.attempt_second_factor(&attempt, app.now()).map_err(Trouble::Throttled)?;
+        app.throttle
+            .attempt_second_factor(&attempt, app.now())
+            .map_err(|wait| app.throttled(Guarded::SecondFactor, wait))?;
     }
     let first = match asked {
         Asked::Password | Asked::Both => app.password_matches(presented(&fields), user.password.clone()).await?,

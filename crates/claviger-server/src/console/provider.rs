@@ -23,6 +23,7 @@ use super::{
 use crate::{
     app::App,
     cookies::Cookie,
+    metrics::Guarded,
     provider::{Provider, ProviderError},
     session::Session,
 };
@@ -102,7 +103,9 @@ async fn arrived(app: &App, visit: &Visit, session: Option<Session>, back: &Back
         return Err(not_ours);
     }
     // Each costs us questions to the provider.
-    app.throttle.attempt_elsewhere(visit.from.address, app.now()).map_err(Trouble::Throttled)?;
+    app.throttle
+        .attempt_elsewhere(visit.from.address, app.now())
+        .map_err(|wait| app.throttled(Guarded::Provider, wait))?;
     if !back.error.is_empty() || back.code.is_empty() {
         tracing::info!(error = back.error.chars().take(100).collect::<String>(), "the provider let nobody in");
         return Err(Trouble::Provider(ProviderTrouble::Denied));

@@ -15,7 +15,7 @@ use super::{
     trouble::Trouble,
     visit::Visit,
 };
-use crate::{app::App, throttle::Attempt};
+use crate::{app::App, metrics::Guarded, throttle::Attempt};
 
 #[derive(Template)]
 #[template(path = "second_factor.html")]
@@ -43,7 +43,9 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
     let account = app.account(&user.email.to_lowercase());
     let known_device = device::is_known(&visit, &account, &app);
     let attempt = Attempt { account, address: visit.from.address, known_device };
-    app.throttle.attempt_second_factor(&attempt, app.now()).map_err(Trouble::Throttled)?;
+    app.throttle
+        .attempt_second_factor(&attempt, app.now())
+        .map_err(|wait| app.throttled(Guarded::SecondFactor, wait))?;
     let opened = match app.second_factor(&user, fields.value("code")) {
         None => None,
         Some((method, second)) => open(&app, &visit, session, &user, method, second).await?,

@@ -13,7 +13,7 @@ use super::{
     trouble::Trouble,
     visit::{SignedIn, Visit},
 };
-use crate::{app::App, cookies::Cookie, session::Session};
+use crate::{app::App, cookies::Cookie, metrics::Guarded, session::Session};
 
 #[derive(Template)]
 #[template(path = "security.html")]
@@ -60,7 +60,7 @@ pub(crate) async fn change_password(State(app): State<App>, form: SessionForm) -
     }
     if user.password.is_some() {
         let attempt = app.attempt_in(&session, &visit);
-        app.throttle.attempt(&attempt, app.now()).map_err(Trouble::Throttled)?;
+        app.throttle.attempt(&attempt, app.now()).map_err(|wait| app.throttled(Guarded::Confirmation, wait))?;
         if !app.password_matches(presented(&fields), user.password.clone()).await? {
             return with(&app, &visit, &session, Some("password-wrong"), false).await;
         }

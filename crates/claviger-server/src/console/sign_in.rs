@@ -27,6 +27,7 @@ use super::{
 use crate::{
     app::App,
     cookies::Cookie,
+    metrics::Guarded,
     origin,
     session::Session,
     throttle::{Account, Attempt},
@@ -84,7 +85,7 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
     let account = app.account(&email);
     let attempt =
         Attempt { account, address: visit.from.address, known_device: device::is_known(&visit, &account, &app) };
-    app.throttle.attempt(&attempt, app.now()).map_err(Trouble::Throttled)?;
+    app.throttle.attempt(&attempt, app.now()).map_err(|wait| app.throttled(Guarded::SignIn, wait))?;
     let found = app.store.authenticators_by_email(&email).await?;
     let kept = found.as_ref().and_then(|found| found.password.clone());
     let matches = app.password_matches(presented(&fields), kept).await?;

@@ -10,7 +10,7 @@ use claviger_core::Rejection;
 use claviger_store::StoreError;
 
 use super::portal::Framing;
-use crate::{passwords::Busy, problem::RequestError};
+use crate::{app::App, metrics::Guarded, passwords::Busy, problem::RequestError};
 
 /// Why there is no page, or not the one that was asked for.
 #[derive(Debug)]
@@ -143,6 +143,14 @@ impl IntoResponse for Trouble {
                 later(told(response.status(), Words("trouble-busy")), 1)
             }
         }
+    }
+}
+
+impl App {
+    /// Too many tries, which is counted.
+    pub(super) fn throttled(&self, at: Guarded, wait: Duration) -> Trouble {
+        self.metrics.throttled(at);
+        Trouble::Throttled(wait)
     }
 }
 

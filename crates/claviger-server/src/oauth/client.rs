@@ -253,7 +253,10 @@ impl App {
     fn disbelieved(&self, request: &OAuthRequest, error: OAuthError) -> NotDone {
         match self.throttle.client_failed(request.address, self.now()) {
             Ok(()) => error.into(),
-            Err(wait) => NotDone::throttled(wait),
+            Err(wait) => {
+                self.metrics.throttled(request.guarded());
+                NotDone::throttled(wait)
+            }
         }
     }
 }

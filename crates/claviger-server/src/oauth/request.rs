@@ -13,6 +13,7 @@ use crate::{
     app::App,
     body, client,
     log::RequestId,
+    metrics::Guarded,
     verify::{Occasion, Surface},
 };
 
@@ -38,6 +39,15 @@ impl OAuthRequest {
         let scheme = self.authorization.as_ref().and_then(|value| value.as_bytes().get(..6));
         scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
             || ["client_secret", "client_assertion"].iter().any(|name| self.form.get(name).is_some())
+    }
+
+    /// As what it is counted where clients wait that fail too often.
+    pub(crate) fn guarded(&self) -> Guarded {
+        match self.path.rsplit('/').next() {
+            Some("introspect") => Guarded::Introspection,
+            Some("revoke") => Guarded::Revocation,
+            _ => Guarded::Token,
+        }
     }
 
     /// What is told of it.

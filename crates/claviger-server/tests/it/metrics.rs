@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::{
     app::{Reply, TestApp, text, within},
+    browser::Browser,
     database::{Engine, TestDatabase},
 };
 
@@ -52,6 +53,32 @@ on_both_databases! {
         moved(r#"code="revoked",kind="client_secret",surface="oauth""#, 3.0);
         for code in ["valid", "revoked"] {
             moved(&format!(r#"code="{code}",kind="access_token",surface="oauth""#), 0.0);
+        }
+    }
+
+    async fn whoever_has_to_wait_is_counted_by_where(app: &TestApp) {
+        let guess = [("grant_type", "client_credentials"), ("client_id", "x"), ("client_secret", "guessed"), ("token", "x")];
+        let before = scrape(app).await;
+        let mut waited = BTreeMap::new();
+        for (path, surface) in
+            [("/oauth/token", "token"), ("/oauth/introspect", "introspection"), ("/oauth/revoke", "revocation")]
+        {
+            for _ in 0..80 {
+                let throttled = app.form(path, &guess).await.status == StatusCode::TOO_MANY_REQUESTS;
+                *waited.entry(surface).or_insert(0.0) += f64::from(u8::from(throttled));
+            }
+        }
+        let stranger = Browser::new(app);
+        for _ in 0..11 {
+            let throttled = stranger.sign_in("nobody@acme.test", "a wrong password").await.status == StatusCode::TOO_MANY_REQUESTS;
+            *waited.entry("sign_in").or_insert(0.0) += f64::from(u8::from(throttled));
+        }
+        assert!(waited.values().all(|many| *many >= 1.0), "{waited:?}");
+        waited.insert("second_factor", 0.0);
+        let after = scrape(app).await;
+        for (surface, by) in waited {
+            let name = format!("claviger_throttled_total{{surface=\"{surface}\"}}");
+            assert_eq!(after.value(&name) - before.value(&name), by, "{name}");
         }
     }
 
@@ -114,7 +141,14 @@ on_both_databases! {
         app.verify(&key.token, json!({ "permissions": ["invoices:read"], "method": "BREW", "path": "/tea" })).await;
         app.anonymous().get("/v1/%22%0anasty").await;
         let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
-            ("surface", ["verify", "forward_auth", "management", "oauth"].as_slice()),
+            (
+                "surface",
+                [
+                    "verify", "forward_auth", "management", "oauth",
+                    "sign_in", "second_factor", "provider", "confirmation", "token", "introspection", "revocation",
+                ]
+                .as_slice(),
+            ),
             ("kind", &["api_key", "personal_access_token", "access_token", "client_secret", "public_key", "none"]),
             ("code", &CODES),
             ("listener", &["public", "internal"]),

@@ -2,6 +2,7 @@
 //! function, one question, one lock.
 
 use std::{
+    io,
     str::FromStr,
     sync::{
         Arc,
@@ -12,7 +13,7 @@ use std::{
 };
 
 use sqlx::{
-    Pool,
+    Connection as _, PgConnection, Pool,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
@@ -77,6 +78,7 @@ impl Pools {
                 .application_name("claviger")
                 .options([("statement_timeout", cap.as_str()), ("idle_in_transaction_session_timeout", cap.as_str())]);
             let sized = |size| bounded(PgPoolOptions::new(), size);
+            must_let_in(&options).await?;
             let pool = sized(20).connect_with(options.clone()).await?;
             let follow = sized(1).connect_lazy_with(options);
             return Ok(Self::Postgres { pool, follow, timeouts: Arc::default() });
@@ -149,6 +151,27 @@ impl Pools {
             }
         }
     }
+}
+
+/// One connection by itself, for the pool takes whatever it is told for a server that is about to start, and would tell in the end
+/// only that it waited. A server that says that it starts is left to the pool.
+async fn must_let_in(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    const FOR_THE_POOL: [&str; 2] = ["57P03", "53300"];
+    let connecting = tokio::time::timeout(WRITE_PATIENCE, PgConnection::connect_with(options)).await;
+    let refused = match connecting {
+        Ok(Ok(connection)) => return connection.close().await,
+        Ok(Err(error)) => error,
+        Err(_) => {
+            let said = format!("nothing answers within {}s", WRITE_PATIENCE.as_secs());
+            sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, said))
+        }
+    };
+    if let sqlx::Error::Database(cause) = &refused
+        && cause.code().is_some_and(|code| FOR_THE_POOL.contains(&&*code))
+    {
+        return Ok(());
+    }
+    Err(refused)
 }
 
 /// No test of a connection before its use: that would be a second round trip for each read. Who meets a dead one

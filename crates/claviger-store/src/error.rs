@@ -1,5 +1,7 @@
 //! Why storage did not do what was asked. A refusal of the domain is never one of these.
 
+use std::io;
+
 /// An outage, a clash, or damage.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -21,6 +23,23 @@ pub enum StoreError {
     /// The migration failed; nothing of it was kept.
     #[error("the database could not be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
+}
+
+/// Why a database could not be entered, as far as whoever runs it can mend that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotLetIn {
+    /// Nobody listens there.
+    NobodyThere,
+    /// Nothing answers there.
+    Silent,
+    /// No machine has this name.
+    NoSuchHost,
+    /// The user or the password is not one that it takes, from here.
+    Credentials,
+    /// It has no such database.
+    NoSuchDatabase,
+    /// It speaks no TLS, or not as it is asked for.
+    Tls,
 }
 
 /// Columns that are unique, by the word that the engines' messages name them with.
@@ -49,6 +68,30 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Why a database could not be entered; `None` if that is none of the usual reasons.
+    pub fn not_let_in(&self) -> Option<NotLetIn> {
+        let Self::Unavailable(error) = self else { return None };
+        if let sqlx::Error::Database(cause) = error {
+            return match cause.code()?.as_ref() {
+                "28P01" | "28000" => Some(NotLetIn::Credentials),
+                "3D000" => Some(NotLetIn::NoSuchDatabase),
+                _ => None,
+            };
+        }
+        if matches!(error, sqlx::Error::Tls(_)) {
+            return Some(NotLetIn::Tls);
+        }
+        let sqlx::Error::Io(error) = error else { return None };
+        let is = |kind| error.kind() == kind;
+        match () {
+            () if is(io::ErrorKind::ConnectionRefused) || is(io::ErrorKind::NotFound) => Some(NotLetIn::NobodyThere),
+            () if is(io::ErrorKind::TimedOut) => Some(NotLetIn::Silent),
+            // A failure of the resolver has no kind of its own.
+            () if error.to_string().contains("lookup address") => Some(NotLetIn::NoSuchHost),
+            () => None,
+        }
+    }
+
     pub(crate) fn damaged(what: impl std::fmt::Display) -> Self {
         Self::Damaged(what.to_string())
     }

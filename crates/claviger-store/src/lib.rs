@@ -52,7 +52,7 @@ pub use changes::{Changes, LogCursor, Mark};
 pub use credential::{CredentialFilter, Owner, StatusAt};
 pub use database::{Database, KeyPurpose};
 pub use dialect::PoolState;
-pub use error::StoreError;
+pub use error::{NotLetIn, StoreError};
 pub use found::{FoundCredential, FoundSecret};
 pub use idempotency::{IdempotencyKey, Remembered};
 pub use invitation::InvitationStatusFilter;

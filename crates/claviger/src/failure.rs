@@ -6,23 +6,34 @@ use std::{error::Error, fmt, process::ExitCode};
 #[derive(Debug)]
 pub(crate) struct Failure {
     said: String,
+    next: Option<&'static str>,
     exit: u8,
 }
 
 impl Failure {
     /// Refused or failed.
     pub(crate) fn new(line: impl Into<String>) -> Self {
-        Self { said: line.into(), exit: 1 }
+        Self { said: line.into(), next: None, exit: 1 }
     }
 
     /// Asked in a way that makes no sense, which only the whole command line shows.
     pub(crate) fn usage(line: impl Into<String>) -> Self {
-        Self { said: line.into(), exit: 2 }
+        Self { said: line.into(), next: None, exit: 2 }
     }
 
     /// What was attempted, and everything that the error knows about why not.
     pub(crate) fn because(attempt: impl fmt::Display, cause: &dyn Error) -> Self {
         Self::new(format!("{attempt}: {}", chain(cause)))
+    }
+
+    /// The next step, on the same line.
+    pub(crate) fn so(self, next: &'static str) -> Self {
+        Self { next: Some(next), ..self }
+    }
+
+    /// What went wrong, and the next step by itself, if there is one.
+    pub(crate) fn parts(&self) -> (&str, Option<&'static str>) {
+        (&self.said, self.next)
     }
 
     pub(crate) fn and(self, line: impl fmt::Display) -> Self {
@@ -36,7 +47,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.said)
+        f.write_str(&self.said)?;
+        self.next.map_or(Ok(()), |next| write!(f, "; {next}"))
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use claviger_core::{MasterKey, Reach};
 use claviger_server::{AccessLog, App, Clock, Config, KeyError, Keys};
-use claviger_store::{Changes, Database, Store};
+use claviger_store::{Changes, Database, NotLetIn, Store};
 use jiff::Timestamp;
 use rand::{Rng as _, rand_core::UnwrapErr};
 use zeroize::Zeroizing;
@@ -60,7 +60,33 @@ async fn connected(settings: &Settings) -> Result<Database, Failure> {
         DatabaseAt::Sqlite(path) => Database::open(&format!("sqlite://{}", encoded(path))).await,
         DatabaseAt::Postgres(address) => Database::open(address.expose()).await,
     };
-    opened.map_err(|error| Failure::because(format!("cannot open the database {}", settings.database), &error))
+    opened.map_err(|error| {
+        let failure = Failure::because(format!("cannot open the database {}", settings.database), &error);
+        match error.not_let_in() {
+            Some(why) => failure.so(next_step(why)),
+            None => failure,
+        }
+    })
+}
+
+/// What whoever chose the settings can do about it.
+fn next_step(why: NotLetIn) -> &'static str {
+    match why {
+        NotLetIn::NobodyThere => {
+            "is PostgreSQL running there, and are host and port in database_url (CLAVIGER_DATABASE_URL) right?"
+        }
+        NotLetIn::Silent => {
+            "is the host in database_url (CLAVIGER_DATABASE_URL) right, and does a firewall let this machine through?"
+        }
+        NotLetIn::NoSuchHost => "is the host in database_url (CLAVIGER_DATABASE_URL) spelt right?",
+        NotLetIn::Credentials => {
+            "are user and password in database_url (CLAVIGER_DATABASE_URL) right, and does pg_hba.conf let that user in from here?"
+        }
+        NotLetIn::NoSuchDatabase => {
+            "make it with `createdb`, owned by that user, or name another in database_url (CLAVIGER_DATABASE_URL)"
+        }
+        NotLetIn::Tls => "does the server speak TLS as sslmode in database_url (CLAVIGER_DATABASE_URL) asks for?",
+    }
 }
 
 /// A path inside a URL: what has a meaning there is escaped.

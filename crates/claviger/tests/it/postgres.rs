@@ -97,3 +97,31 @@ fn what_one_node_takes_away_the_other_refuses_within_a_second() {
 fn instant() -> Instant {
     Instant::now()
 }
+
+#[test]
+fn a_postgres_that_lets_nobody_in_is_told_at_once_with_what_to_do() {
+    let database = TestDatabase::new();
+    let url = database.url();
+    let (address, name) = url.rsplit_once('/').unwrap();
+    let host = address.rsplit_once('@').map_or(address.trim_start_matches("postgres://"), |(_, host)| host);
+    let check = |url: &str, said: &[&str]| {
+        for command in ["serve", "bootstrap", "migrate"] {
+            let instance = Instance::new().with("CLAVIGER_DATABASE_URL", url).with("CLAVIGER_MASTER_KEY", MASTER_KEY);
+            let began = instant();
+            let told = instance.refused(&[command]);
+            assert!(began.elapsed() < Duration::from_secs(2), "{command}: {:?}", began.elapsed());
+            assert!(said.iter().all(|part| told.contains(part)), "{command} {url}: {told}");
+            assert!(told.contains("CLAVIGER_DATABASE_URL") && !told.contains("hunter2"), "{told}");
+        }
+        let instance = Instance::new().with("CLAVIGER_DATABASE_URL", url).with("CLAVIGER_MASTER_KEY", MASTER_KEY);
+        let report = instance.run(&["doctor", "--output=json"]).json();
+        let findings = report["findings"].as_array().unwrap();
+        let found = findings.iter().find(|finding| finding["check"] == "database").unwrap();
+        assert_eq!(found["state"], "fail");
+        let told = format!("{} {}", found["said"], found["mend"]);
+        assert!(said.iter().all(|part| told.contains(part)) && found["mend"].is_string(), "{told}");
+    };
+    check("postgres://me:hunter2@127.0.0.1:1/keys", &["Connection refused", "is PostgreSQL running there"]);
+    check(&format!("{address}/{name}_of_nobody"), &["does not exist", "createdb"]);
+    check(&format!("postgres://nobody_of_ours:hunter2@{host}/{name}"), &["nobody_of_ours", "pg_hba.conf"]);
+}

@@ -92,6 +92,25 @@ impl ProviderAt {
     }
 }
 
+impl ProviderAt {
+    /// Whether it tells of itself what is needed, and under this issuer; or why not, in words.
+    pub async fn try_discovery(&self) -> Result<(), String> {
+        self.discover(&Outside::new()).await.map(drop)
+    }
+
+    async fn discover(&self, http: &Outside) -> Result<CoreProviderMetadata, String> {
+        let issuer = IssuerUrl::new(self.issuer.clone()).map_err(|error| error.to_string())?;
+        let asked = tokio::time::timeout(PATIENCE, CoreProviderMetadata::discover_async(issuer, http));
+        let found = asked.await.map_err(|_| format!("no answer within {PATIENCE:?}"))?;
+        let metadata = found.map_err(|error| chain(&error))?;
+        let authorize = metadata.authorization_endpoint().url();
+        if !is_safe(authorize) {
+            return Err(format!("it sends people to {authorize}, which is not https"));
+        }
+        Ok(metadata)
+    }
+}
+
 /// The same with what it said of itself.
 pub(crate) struct Provider {
     pub(crate) at: ProviderAt,
@@ -304,7 +323,11 @@ impl Provider {
             return Ok(known.clone());
         }
         let is_paused = kept.failed_at.as_ref().is_some_and(|at| age(at) < PAUSE);
-        let found = if is_paused { Err("it did not answer a moment ago".to_owned()) } else { self.discover().await };
+        let found = if is_paused {
+            Err("it did not answer a moment ago".to_owned())
+        } else {
+            self.at.discover(&self.http).await
+        };
         match found {
             Ok(metadata) => {
                 let metadata = Arc::new(metadata);
@@ -320,18 +343,6 @@ impl Provider {
                 known.map(|(known, _)| known.clone()).ok_or(ProviderError::Unavailable(why))
             }
         }
-    }
-
-    async fn discover(&self) -> Result<CoreProviderMetadata, String> {
-        let issuer = IssuerUrl::new(self.at.issuer.clone()).map_err(|error| error.to_string())?;
-        let asked = tokio::time::timeout(PATIENCE, CoreProviderMetadata::discover_async(issuer, &self.http));
-        let found = asked.await.map_err(|_| format!("no answer within {PATIENCE:?}"))?;
-        let metadata = found.map_err(|error| chain(&error))?;
-        let authorize = metadata.authorization_endpoint().url();
-        if !is_safe(authorize) {
-            return Err(format!("it sends people to {authorize}, which is not https"));
-        }
-        Ok(metadata)
     }
 }
 

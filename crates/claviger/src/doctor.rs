@@ -2,7 +2,8 @@
 //! never makes or changes anything.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::PermissionsExt as _,
     path::Path,
@@ -12,16 +13,18 @@ use std::{
 
 use clap::Args;
 use claviger_core::{ChainKey, DataKey, KeyState, Reach, UnsealError};
+use claviger_server::AccessLogAt;
 use claviger_store::{Changes, Database, KeyPurpose, Store};
 use jiff::Timestamp;
-use reqwest::blocking::Client;
+use reqwest::{StatusCode, blocking::Client};
+use rustix::fs::Access;
 use serde::Serialize;
 
 use crate::{
     client::Output,
     failure::Failure,
     on_runtime, open, output,
-    settings::{DatabaseAt, ListenFlags, MasterKeyAt, SettingFlags, Settings},
+    settings::{DatabaseAt, ListenFlags, MasterKeyAt, STRANGERS, SettingFlags, Settings},
 };
 
 /// Look for what is wrong with an instance, and tell how to mend it
@@ -42,6 +45,9 @@ pub(crate) struct Doctor {
 const CLOCKS_AGREE_MS: i64 = 2_000;
 /// From here on, what a node takes for now is no longer what the others do.
 const CLOCKS_DISAGREE_MS: i64 = 30_000;
+const MAY_READ: &str = "see that the database answers, and that this user may read all of its tables";
+/// For what others run.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Serialize)]
 struct Finding {
@@ -76,9 +82,10 @@ impl Findings {
         self.0.push(Finding { check, state: State::Fail, said: said.into(), mend: Some(mend.into()) });
     }
 
-    /// A refusal that names its mend itself.
-    fn refused(&mut self, check: &'static str, failure: &Failure) {
-        self.0.push(Finding { check, state: State::Fail, said: failure.to_string(), mend: None });
+    /// What a failure says of itself, with the next step that it knows or else this one.
+    fn refused(&mut self, check: &'static str, failure: &Failure, mend: &str) {
+        let (said, next) = failure.parts();
+        self.fail(check, said, next.unwrap_or(mend));
     }
 
     fn healthy(&self) -> bool {
@@ -89,17 +96,24 @@ impl Findings {
 pub(crate) fn run(doctor: Doctor) -> Result<ExitCode, Failure> {
     let mut findings = Findings::default();
     match Settings::examine(&doctor.settings, &doctor.listen) {
-        Err(refused) => refused.iter().for_each(|failure| findings.refused("settings", failure)),
+        Err(refused) => {
+            let mend = "change it where it was given; \"Settings\" in docs/operations.md lists all that there are";
+            refused.iter().for_each(|failure| findings.refused("settings", failure, mend));
+        }
         Ok(settings) => {
             output::start_log(&settings, "off", None);
             findings.ok("settings", "every setting is known and sound");
             addresses(&settings, &mut findings);
+            proxies(&settings, &mut findings);
             data_directory(&settings, &mut findings);
+            access_log(&settings, &mut findings);
             on_runtime(async {
                 database(&settings, &mut findings).await;
                 redis(&settings, &mut findings).await;
+                provider(&settings, &mut findings).await;
                 Ok(ExitCode::SUCCESS)
             })?;
+            traces(&settings, &mut findings)?;
             service(&settings, &mut findings)?;
         }
     }
@@ -156,6 +170,99 @@ fn addresses(settings: &Settings, findings: &mut Findings) {
             format!("{} is reachable from elsewhere, and clients are told {url}", settings.listen),
             "put a proxy that ends TLS in front, and set public_url (CLAVIGER_PUBLIC_URL) to its https:// address",
         );
+    }
+}
+
+/// Who is believed about where a request comes from.
+fn proxies(settings: &Settings, findings: &mut Findings) {
+    let Some(trusted) = &settings.trusted_proxies else { return };
+    let strangers = settings.trusted_strangers();
+    if strangers.is_empty() {
+        findings.ok("trusted_proxies", format!("{} networks are believed", trusted.iter().count()));
+    }
+    for network in strangers {
+        let (meaning, mend) = STRANGERS;
+        findings.warn("trusted_proxies", format!("anybody may be in {network}: {meaning}"), mend);
+    }
+}
+
+/// Where each use is told, if that is wanted.
+fn access_log(settings: &Settings, findings: &mut Findings) {
+    let path = match &settings.access_log {
+        None => return,
+        Some(AccessLogAt::Stdout) => return findings.ok("access_log", "goes to stdout"),
+        Some(AccessLogAt::File(path)) => path,
+    };
+    let shown = path.display();
+    let mend = "let the user that runs Claviger write there, or name another file in access_log (CLAVIGER_ACCESS_LOG)";
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => findings.fail("access_log", format!("{shown} is a directory"), mend),
+        // Nothing is written. A pipe is left alone: opening one would wait for who reads it.
+        Ok(found) if found.is_file() => match OpenOptions::new().append(true).open(path) {
+            Ok(_) => findings.ok("access_log", format!("{shown} can be written")),
+            Err(error) => findings.fail("access_log", format!("{shown} cannot be written: {error}"), mend),
+        },
+        Ok(_) => findings.ok("access_log", format!("{shown} is no regular file, and was not tried")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+            let directory = directory.unwrap_or(Path::new("."));
+            let within = directory.display();
+            match rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK) {
+                Ok(()) if directory.is_dir() => {
+                    findings.ok("access_log", format!("{shown} can be made, and is on the first start"));
+                }
+                Ok(()) => {
+                    findings.fail("access_log", format!("{shown} cannot be made: {within} is no directory"), mend);
+                }
+                Err(error) => {
+                    findings.fail("access_log", format!("{shown} cannot be made in {within}: {error}"), mend);
+                }
+            }
+        }
+        Err(error) => findings.fail("access_log", format!("cannot look for {shown}: {error}"), mend),
+    }
+}
+
+/// Whether who collects traces takes them: an empty batch, which leaves none.
+fn traces(settings: &Settings, findings: &mut Findings) -> Result<(), Failure> {
+    let Some(endpoint) = &settings.otlp_endpoint else { return Ok(()) };
+    let address = format!("{endpoint}/v1/traces");
+    let client = Client::builder().timeout(PATIENCE).build()?;
+    let asked = client.post(&address).header("content-type", "application/x-protobuf").body("").send();
+    let mend = "is a collector running there that takes OTLP over HTTP (usually port 4318), and is its address in otlp_endpoint \
+                (CLAVIGER_OTLP_ENDPOINT) right, without /v1/traces?";
+    match asked.map(|answer| answer.status()) {
+        Ok(status) if status.is_success() => findings.ok("otlp_endpoint", format!("{address} takes traces")),
+        Ok(status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => {
+            if std::env::var_os("OTEL_EXPORTER_OTLP_HEADERS").is_some() {
+                let said = format!("{address} answers; whether it takes OTEL_EXPORTER_OTLP_HEADERS was not tried");
+                findings.ok("otlp_endpoint", said);
+            } else {
+                let mend = "set OTEL_EXPORTER_OTLP_HEADERS to the credential that it wants";
+                findings.warn("otlp_endpoint", format!("{address} answers {status}; no traces arrive"), mend);
+            }
+        }
+        Ok(status) => findings.warn("otlp_endpoint", format!("{address} answers {status}; no traces arrive"), mend),
+        Err(error) => {
+            let said = Failure::because(format!("{endpoint} does not answer"), &error.without_url());
+            findings.warn("otlp_endpoint", format!("{said}; no traces arrive"), mend);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the outside provider can be asked, and is the one that it is taken for.
+async fn provider(settings: &Settings, findings: &mut Findings) {
+    let Some(provider) = &settings.provider else { return };
+    let issuer = &provider.issuer;
+    match provider.try_discovery().await {
+        Ok(()) => findings.ok("oidc_issuer", format!("{issuer} answers, and calls itself so")),
+        Err(why) => findings.fail(
+            "oidc_issuer",
+            format!("nobody can sign in through {issuer}: {why}"),
+            "is it up, does this machine reach it, and is oidc_issuer (CLAVIGER_OIDC_ISSUER) exactly what its \
+             /.well-known/openid-configuration calls `issuer`?",
+        ),
     }
 }
 
@@ -226,7 +333,7 @@ async fn database(settings: &Settings, findings: &mut Findings) {
         Ok(database) => database,
         Err(failure) => {
             let mend = "see that it runs, and that database_url (CLAVIGER_DATABASE_URL) is right";
-            return findings.fail("database", failure.to_string(), mend);
+            return findings.refused("database", &failure, mend);
         }
     };
     match database.ping().await {
@@ -248,7 +355,9 @@ async fn database(settings: &Settings, findings: &mut Findings) {
 async fn schema(database: &Database, findings: &mut Findings) -> bool {
     let ours = Database::newest_schema();
     match database.schema_version().await {
-        Err(error) => findings.refused("schema", &Failure::because("cannot read the schema's version", &error)),
+        Err(error) => {
+            findings.refused("schema", &Failure::because("cannot read the schema's version", &error), MAY_READ);
+        }
         Ok(0) => {
             findings.fail("schema", "the database is empty", "`claviger serve` or `claviger migrate` makes the schema");
         }
@@ -281,7 +390,11 @@ async fn keys(settings: &Settings, database: &Database, findings: &mut Findings)
         match database.sealed_keys(purpose).await {
             Ok(keys) => sealed.extend(keys.into_iter().map(|(version, key)| (purpose, purpose.row(version), key))),
             Err(error) => {
-                return findings.refused("master key", &Failure::because("cannot read the sealed keys", &error));
+                return findings.refused(
+                    "master key",
+                    &Failure::because("cannot read the sealed keys", &error),
+                    MAY_READ,
+                );
             }
         }
     }
@@ -290,7 +403,10 @@ async fn keys(settings: &Settings, database: &Database, findings: &mut Findings)
     }
     let (master, place) = match open::existing_master_key(settings) {
         Ok(found) => found,
-        Err(failure) => return findings.refused("master key", &failure),
+        Err(failure) => {
+            let mend = "give the key that this database was made with, in master_key_file (CLAVIGER_MASTER_KEY_FILE) or CLAVIGER_MASTER_KEY";
+            return findings.refused("master key", &failure, mend);
+        }
     };
     if let MasterKeyAt::File(path) = &settings.master_key
         && let Some(mode) = open_to_others(path)
@@ -327,7 +443,11 @@ async fn signing_keys(database: &Database, chain: ChainKey, seal: Option<DataKey
     let stored = match store.within(Reach::Instance).signing_keys().await {
         Ok(stored) => stored,
         Err(error) => {
-            return findings.refused("signing keys", &Failure::because("cannot read the signing keys", &error));
+            return findings.refused(
+                "signing keys",
+                &Failure::because("cannot read the signing keys", &error),
+                MAY_READ,
+            );
         }
     };
     let now = now();
@@ -353,7 +473,7 @@ async fn clock(database: &Database, findings: &mut Findings) {
     let there = match database.server_time().await {
         Ok(Some(there)) => there,
         Ok(None) => return,
-        Err(error) => return findings.refused("clock", &Failure::because("cannot ask for the time", &error)),
+        Err(error) => return findings.refused("clock", &Failure::because("cannot ask for the time", &error), MAY_READ),
     };
     // It was read somewhere between the question and the answer.
     let middle = (before.as_millisecond() + now().as_millisecond()) / 2;
@@ -384,14 +504,14 @@ async fn audit_heads(database: &Database, findings: &mut Findings) {
             format!("{broken} of {chains} chains do not end at their heads"),
             "`claviger audit verify` tells where; keep this database as it is, and compare it with your backups",
         ),
-        Err(error) => findings.refused("audit", &Failure::because("cannot read the audit chains", &error)),
+        Err(error) => findings.refused("audit", &Failure::because("cannot read the audit chains", &error), MAY_READ),
     }
 }
 
 /// The service on this machine, if one runs.
 fn service(settings: &Settings, findings: &mut Findings) -> Result<(), Failure> {
     let at = reachable(settings.internal_listen);
-    let client = Client::builder().timeout(Duration::from_secs(5)).no_proxy().build()?;
+    let client = Client::builder().timeout(PATIENCE).no_proxy().build()?;
     let answer = match client.get(format!("http://{at}/health/ready")).send() {
         Ok(answer) => answer,
         Err(error) if error.is_connect() => {

@@ -9,7 +9,7 @@ use crate::{
     example,
     failure::Failure,
     open, output,
-    settings::{ListenFlags, SettingFlags, Settings},
+    settings::{ListenFlags, STRANGERS, SettingFlags, Settings},
     traces::Traces,
 };
 
@@ -29,6 +29,10 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &command.listen)?;
     let traces = Traces::open(&settings)?;
     output::start_log(&settings, "info,sqlx=warn", traces.as_ref());
+    for network in settings.trusted_strangers() {
+        let (meaning, mend) = STRANGERS;
+        tracing::warn!(%network, "anybody may be in this network of trusted_proxies: {meaning}; {mend}");
+    }
     // Before anything is opened: a signal from now on is a graceful stop.
     let stop = stop_signal()?;
     let access_log = access_log(&settings)?;

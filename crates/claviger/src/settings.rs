@@ -263,12 +263,31 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Those of `trusted_proxies` in which anybody may be: more than an /8 of IPv4 addresses, or a /16 of IPv6, that are not private.
+    pub(crate) fn trusted_strangers(&self) -> Vec<String> {
+        let is_private = |ip: IpAddr| match ip {
+            IpAddr::V4(_) => false,
+            IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+        };
+        let all = self.trusted_proxies.iter().flat_map(NetworkSet::iter);
+        let wide = all.filter(|network| {
+            let narrowest = if network.addr().is_ipv4() { 8 } else { 16 };
+            network.prefix_len() < narrowest && !(is_private(network.network()) && is_private(network.broadcast()))
+        });
+        wide.map(ToString::to_string).collect()
+    }
+
     /// The instance's address for clients, given the address that was bound.
     pub(crate) fn public_url(&self, bound: SocketAddr) -> String {
         self.public_url.clone().unwrap_or_else(|| address_to_call(bound))
     }
 }
 
+/// What it means that strangers are trusted, and what to do.
+pub(crate) const STRANGERS: (&str, &str) = (
+    "whoever sends X-Forwarded-For from there says themselves where they are, past allowed_networks and what slows down guessing",
+    "name the addresses of your own proxies alone in trusted_proxies (CLAVIGER_TRUSTED_PROXIES)",
+);
 const BRAND: &str = "2 to 16 characters: a lower-case letter, then lower-case letters and digits";
 const REDIS_URL: &str = "redis://[USER:PASSWORD@]HOST[:PORT], rediss://… for TLS, or unix:///PATH";
 const OTLP_ENDPOINT: &str =
@@ -432,6 +451,20 @@ mod tests {
         check("outbound_networks = ['intranet']", &[], &["outbound_networks in FILE", "intranet"]);
         check("", &[("CLAVIGER_REDIS_URL", "http://x")], &["redis_url in CLAVIGER_REDIS_URL", "redis://"]);
         check("", &[("CLAVIGER_LISTEN", "192.0.2.1:7420")], &["CLAVIGER_PUBLIC_URL"]);
+    }
+
+    #[test]
+    fn proxies_in_which_anybody_may_be_are_found() {
+        let check = |networks: &str, found: &[&str]| {
+            let settings = load("", &[("CLAVIGER_TRUSTED_PROXIES", networks)], &[]).unwrap();
+            assert_eq!(settings.trusted_strangers(), found, "{networks}");
+        };
+        check("0.0.0.0/0", &["0.0.0.0/0"]);
+        check("10.0.0.0/8, ::/0,192.0.2.1", &["::/0"]);
+        check("0.0.0.0/1,128.0.0.0/1", &["0.0.0.0/1", "128.0.0.0/1"]);
+        check("::ffff:0.0.0.0/96", &["0.0.0.0/0"]);
+        check("2000::/3,8.0.0.0/7", &["2000::/3", "8.0.0.0/7"]);
+        check("10.0.0.0/8,127.0.0.0/8,11.0.0.0/8,fc00::/7,fe80::/10,2001:db8::/32", &[]);
     }
 
     #[test]

@@ -2,8 +2,13 @@
 
 use std::{
     fs::{self, Permissions},
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
     os::unix::fs::PermissionsExt as _,
+    thread,
 };
+
+use serde_json::{Value, json};
 
 use crate::{
     postgres::{MASTER_KEY, TestDatabase},
@@ -17,6 +22,10 @@ fn check(instance: &Instance, name: &str, state: &str, said: &[&str]) -> Done {
     let findings = report["findings"].as_array().unwrap();
     let failed = findings.iter().any(|finding| finding["state"] == "fail");
     assert_eq!((done.code, report["ok"].as_bool()), (Some(i32::from(failed)), Some(!failed)), "{done:?}");
+    for finding in findings {
+        let mended = finding["mend"].as_str().is_some_and(|mend| !mend.is_empty());
+        assert_eq!(mended, finding["state"] != "ok", "{finding}");
+    }
     let found = findings.iter().filter(|finding| finding["check"] == name);
     let matching = found.filter(|finding| {
         let told = format!("{} {}", finding["said"], finding["mend"]);
@@ -173,5 +182,95 @@ fn a_redis_that_is_away_is_worth_a_warning() {
     instance.ok(&["bootstrap"]);
     let instance = instance.with("CLAVIGER_REDIS_URL", "redis://:hunter2@127.0.0.1:1");
     let done = check(&instance, "redis", "warn", &["127.0.0.1:1", "redis_url"]);
+    assert!(!done.stdout.contains("hunter2"), "{done:?}");
+}
+
+#[test]
+fn proxies_in_which_anybody_may_be_are_worth_a_warning_at_the_start_too() {
+    let instance = Instance::new().with("CLAVIGER_TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0");
+    let server = instance.serve(&[]);
+    let told = server.log();
+    let warned = told.lines().filter(|line| line.contains("WARN") && line.contains("0.0.0.0/0"));
+    assert_eq!(warned.count(), 1, "{told}");
+    check(&instance, "trusted_proxies", "warn", &["0.0.0.0/0", "X-Forwarded-For", "CLAVIGER_TRUSTED_PROXIES"]);
+    let instance = instance.with("CLAVIGER_TRUSTED_PROXIES", "10.0.0.0/8");
+    check(&instance, "trusted_proxies", "ok", &[]);
+    drop(server);
+    assert!(!instance.serve(&[]).log().contains("WARN"));
+}
+
+#[test]
+fn an_access_log_that_cannot_be_written_is_found() {
+    let instance = Instance::new().with("CLAVIGER_ACCESS_LOG", "stdout");
+    instance.ok(&["bootstrap"]);
+    check(&instance, "access_log", "ok", &["stdout"]);
+    let file = instance.path().join("access.log");
+    let instance = instance.with("CLAVIGER_ACCESS_LOG", file.to_str().unwrap());
+    check(&instance, "access_log", "ok", &["can be made"]);
+    assert!(!file.exists(), "it looks and makes nothing");
+    fs::write(&file, "before\n").unwrap();
+    check(&instance, "access_log", "ok", &["can be written"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "before\n");
+    let instance = instance.with("CLAVIGER_ACCESS_LOG", "nowhere/access.log");
+    check(&instance, "access_log", "fail", &["nowhere", "CLAVIGER_ACCESS_LOG"]);
+    let instance = instance.with("CLAVIGER_ACCESS_LOG", "claviger-data");
+    check(&instance, "access_log", "fail", &["is a directory"]);
+}
+
+/// A service that answers each of these paths with a status and a body, and others with 404.
+fn answering(pages: impl FnOnce(&str) -> Vec<(&'static str, u16, Value)>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let pages = pages(&url);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let first = lines.next().unwrap_or_default();
+            let _headers = lines.take_while(|line| !line.is_empty()).count();
+            let asked = first.split(' ').nth(1).unwrap_or_default();
+            let page = pages.iter().find(|(path, ..)| *path == asked);
+            let (status, body) = page.map_or((404, String::new()), |(_, status, body)| (*status, body.to_string()));
+            let head = "Content-Type: application/json\r\nConnection: close\r\nContent-Length:";
+            let _ = stream.write_all(format!("HTTP/1.1 {status} X\r\n{head} {}\r\n\r\n{body}", body.len()).as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn a_collector_of_traces_that_takes_none_is_found() {
+    let instance = Instance::new();
+    instance.ok(&["bootstrap"]);
+    let instance = instance.with("CLAVIGER_OTLP_ENDPOINT", answering(|_| vec![("/v1/traces", 200, json!({}))]));
+    check(&instance, "otlp_endpoint", "ok", &["/v1/traces takes traces"]);
+    let instance = instance.with("CLAVIGER_OTLP_ENDPOINT", answering(|_| vec![("/v1/traces", 401, json!({}))]));
+    check(&instance, "otlp_endpoint", "warn", &["401", "OTEL_EXPORTER_OTLP_HEADERS"]);
+    let instance = instance.with("CLAVIGER_OTLP_ENDPOINT", answering(|_| Vec::new()));
+    check(&instance, "otlp_endpoint", "warn", &["404", "CLAVIGER_OTLP_ENDPOINT"]);
+    let instance = instance.with("CLAVIGER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+    check(&instance, "otlp_endpoint", "warn", &["127.0.0.1:1", "does not answer", "CLAVIGER_OTLP_ENDPOINT"]);
+}
+
+#[test]
+fn a_provider_that_is_away_or_another_is_found() {
+    let told = |url: &str, issuer: &str| {
+        let metadata = json!({
+            "issuer": issuer, "authorization_endpoint": format!("{url}/authorize"), "jwks_uri": format!("{url}/keys"),
+            "token_endpoint": format!("{url}/token"), "response_types_supported": ["code"],
+            "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"],
+        });
+        vec![("/.well-known/openid-configuration", 200, metadata), ("/keys", 200, json!({ "keys": [] }))]
+    };
+    let instance = Instance::new();
+    instance.ok(&["bootstrap"]);
+    let instance =
+        instance.with("CLAVIGER_OIDC_CLIENT_ID", "claviger").with("CLAVIGER_OIDC_CLIENT_SECRET", "hunter2hunter2");
+    let instance = instance.with("CLAVIGER_OIDC_ISSUER", answering(|url| told(url, url)));
+    check(&instance, "oidc_issuer", "ok", &["answers"]);
+    let instance = instance.with("CLAVIGER_OIDC_ISSUER", answering(|url| told(url, "https://other.test")));
+    check(&instance, "oidc_issuer", "fail", &["https://other.test", "CLAVIGER_OIDC_ISSUER"]);
+    let instance = instance.with("CLAVIGER_OIDC_ISSUER", "http://127.0.0.1:1");
+    let done = check(&instance, "oidc_issuer", "fail", &["127.0.0.1:1", "CLAVIGER_OIDC_ISSUER"]);
     assert!(!done.stdout.contains("hunter2"), "{done:?}");
 }

@@ -272,7 +272,39 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RequestError
     } else {
         ("invalid_value", pointer)
     };
-    Err(RequestError::Rejected(Rejection::field(pointer, code, shortened(said))))
+    let message =
+        if is_of_no_time(bytes, &pointer, said) { TIME.to_owned() } else { shortened(&in_words(said, &pointer)) };
+    Err(RequestError::Rejected(Rejection::field(pointer, code, message)))
+}
+
+/// What the library says, without the names of its types.
+fn in_words(said: &str, pointer: &str) -> String {
+    const NUMBERS: [(&str, &str); 5] = [
+        ("u8", "a whole number from 0 to 255"),
+        ("u16", "a whole number from 0 to 65535"),
+        ("u32", "a whole number from 0 to 4294967295"),
+        ("u64", "a whole number that is not below 0"),
+        ("i64", "a whole number"),
+    ];
+    let number = NUMBERS.iter().find_map(|(kind, words)| Some((said.strip_suffix(kind)?, words)));
+    let Some((start, words)) = number.filter(|(start, _)| start.ends_with("expected ")) else { return said.to_owned() };
+    let unit = if pointer.ends_with("_seconds") { ": seconds, such as 3600 for an hour" } else { "" };
+    format!("{start}{words}{unit}")
+}
+
+/// What is told of a text that is no time.
+pub(crate) const TIME: &str = "a time is written with its offset from UTC (RFC 3339), such as 2027-01-31T12:00:00Z";
+
+/// Whether an error is the library's, whose words name its own parts and no shape, about a text that is no time.
+fn is_of_no_time(bytes: &[u8], pointer: &str, said: &str) -> bool {
+    let body: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let text = body.pointer(pointer).and_then(serde_json::Value::as_str);
+    said.contains("a timestamp string") || text.is_some_and(|text| no_time(text).as_deref() == Some(said))
+}
+
+/// What the library says of a text that is no time.
+pub(crate) fn no_time(text: &str) -> Option<String> {
+    text.parse::<jiff::Timestamp>().err().map(|error| error.to_string())
 }
 
 fn malformed(error: &serde_json::Error) -> RequestError {
@@ -332,6 +364,7 @@ mod tests {
     struct Sample {
         name: String,
         list: Vec<u8>,
+        at: Option<jiff::Timestamp>,
     }
 
     /// A body that comes in parts.
@@ -389,5 +422,34 @@ mod tests {
         check(r#"{"name":"#, "malformed_json", None);
         check(r#"{"name":"a","list":[]} x"#, "malformed_json", None);
         check("[]", "invalid_type", Some(""));
+    }
+
+    #[test]
+    fn numbers_are_told_in_words() {
+        let check = |said: &str, pointer: &str, expected: &str| assert_eq!(in_words(said, pointer), expected);
+        let hours = "invalid type: string \"24h\", expected a whole number from 0 to 4294967295: seconds, such as 3600 for an hour";
+        check("invalid type: string \"24h\", expected u32", "/overlap_seconds", hours);
+        check(
+            "invalid value: integer `-1`, expected u8",
+            "/list/0",
+            "invalid value: integer `-1`, expected a whole number from 0 to 255",
+        );
+        check(
+            "unknown variant `u32`, expected one of `a`, `u32`",
+            "/x",
+            "unknown variant `u32`, expected one of `a`, `u32`",
+        );
+    }
+
+    #[test]
+    fn what_is_no_time_is_told_how_one_is_written() {
+        for wrong in ["'x'", "''", "'yesterday'", "'2027-01-01'", "'2027-01-01T00:00:00'", "5", "[]"] {
+            let body = format!("{{'name':'a','list':[],'at':{wrong}}}").replace('\'', "\"");
+            let Err(RequestError::Rejected(Rejection::Invalid(errors))) = parse::<Sample>(body.as_bytes()) else {
+                panic!("{wrong}")
+            };
+            assert_eq!((errors[0].pointer.as_str(), errors[0].message.as_str()), ("/at", TIME), "{wrong}");
+        }
+        assert!(parse::<Sample>(br#"{"name":"a","list":[],"at":"2027-01-01T00:00:00+01:00"}"#).is_ok());
     }
 }

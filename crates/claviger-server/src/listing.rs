@@ -11,7 +11,11 @@ use claviger_store::Page;
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use crate::{app::App, problem::RequestError};
+use crate::{
+    app::App,
+    body::{TIME, no_time},
+    problem::RequestError,
+};
 
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 200;
@@ -61,8 +65,15 @@ impl<Q: DeserializeOwned> FromRequestParts<App> for Asked<Q> {
             return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail));
         }
         let asked = Query::<Q>::from_request_parts(parts, app).await.map_err(|rejection| {
-            let detail =
-                rejection.body_text().chars().filter(|character| !character.is_control()).take(300).collect::<String>();
+            let said = rejection.body_text();
+            let pairs = parts.uri.query().unwrap_or_default();
+            let mut wrong = url::form_urlencoded::parse(pairs.as_bytes())
+                .filter(|(_, value)| no_time(value).is_some_and(|error| said.ends_with(&error)));
+            let detail = match wrong.next() {
+                Some((name, _)) => format!("{name}: {TIME}"),
+                None => said,
+            };
+            let detail = detail.chars().filter(|character| !character.is_control()).take(300).collect::<String>();
             RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail)
         })?;
         Ok(Self(asked.0))

@@ -13,6 +13,7 @@ use crate::{
     noun::{self, Noun, Paging, or},
     open, output,
     settings::{ListenFlags, SettingFlags, Settings},
+    time,
 };
 
 /// List what happened, and prove the trail
@@ -49,10 +50,10 @@ pub(crate) struct ListTrail {
     #[arg(long)]
     action: Option<String>,
     /// From this moment on (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     since: Option<Timestamp>,
     /// Before this moment (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     until: Option<Timestamp>,
     #[command(flatten)]
     paging: Paging,

@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json};
 
-use crate::{duration, failure::Failure};
+use crate::{duration, failure::Failure, time};
 
 /// A JSON object in the making.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Body {
 #[derive(Debug, Args)]
 pub(crate) struct Expiry {
     /// When it ends (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     expires_at: Option<Timestamp>,
     /// After what time it ends, such as 90d
     #[arg(long, value_name = "TIME", conflicts_with = "expires_at", value_parser = duration::parse)]
@@ -63,7 +63,10 @@ impl Expiry {
     #[expect(clippy::disallowed_methods, reason = "the person at this terminal counts from the time of this machine")]
     pub(crate) fn at(self) -> Result<Option<String>, Failure> {
         let at = match self.expires_in {
-            Some(life) => Some(Timestamp::now().checked_add(SignedDuration::try_from(life)?)?),
+            Some(life) => {
+                let end = SignedDuration::try_from(life).and_then(|life| Timestamp::now().checked_add(life));
+                Some(end.map_err(|_| Failure::usage("--expires-in ends after the year 9999; give less, such as 90d"))?)
+            }
             None => self.expires_at,
         };
         Ok(at.map(|at| at.to_string()))

@@ -13,7 +13,7 @@ use crate::{
     failure::Failure,
     limits::{self, LimitChanges, Quota, RateLimit},
     noun::{self, joined, or, short},
-    output,
+    output, time,
 };
 
 /// What can be changed.
@@ -55,7 +55,7 @@ pub(crate) struct Common {
     #[arg(long = "object", value_name = "OBJECT")]
     objects: Vec<String>,
     /// From when on it works (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     not_before: Option<Timestamp>,
     #[command(flatten)]
     expiry: Expiry,

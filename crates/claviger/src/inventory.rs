@@ -11,7 +11,7 @@ use crate::{
     client::{Output, Remote, Service},
     failure::Failure,
     noun::{self, Noun, Paging, joined, or, short},
-    output,
+    output, time,
 };
 
 /// List every credential of an organization, and revoke many at once
@@ -66,19 +66,19 @@ struct Filters {
     #[arg(short, long, value_name = "TEXT")]
     query: Option<String>,
     /// Made at this time or later (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     created_from: Option<Timestamp>,
     /// Made before this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     created_before: Option<Timestamp>,
     /// That end before this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     expires_before: Option<Timestamp>,
     /// That never end
     #[arg(long)]
     never_expires: bool,
     /// Neither used nor made since this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     unused_since: Option<Timestamp>,
 }
 
@@ -126,6 +126,12 @@ pub(crate) fn run(Inventory { remote, command }: Inventory) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
+/// How many that still count match, which only counting for a revocation tells; nothing if whoever asks may not know.
+pub(crate) fn count(service: &Service, filters: &[(&str, &str)]) -> Option<String> {
+    let counted = service.post_asking(&[Entry::PATH, "revoke"], filters, &Body::new().json()).ok()?;
+    noun::understood::<Revoked>(&counted).ok().map(|counted| counted.matched.to_string())
+}
+
 fn revoked(service: &Service, answer: &str) -> Result<(), Failure> {
     if service.output == Output::Json {
         return output::json(answer);
@@ -133,12 +139,6 @@ fn revoked(service: &Service, answer: &str) -> Result<(), Failure> {
     let Revoked { matched, revoked, credentials } = noun::understood(answer)?;
     if revoked > 0 {
         output::note(&format!(
-/// How many that still count match, which only counting for a revocation tells; nothing if whoever asks may not know.
-pub(crate) fn count(service: &Service, filters: &[(&str, &str)]) -> Option<String> {
-    let counted = service.post_asking(&[Entry::PATH, "revoke"], filters, &Body::new().json()).ok()?;
-    noun::understood::<Revoked>(&counted).ok().map(|counted| counted.matched.to_string())
-}
-
             "Revoked {revoked}: refused on that node from now on, and on every other within a second."
         ));
         return Ok(());

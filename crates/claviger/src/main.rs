@@ -42,6 +42,7 @@ mod serve;
 mod service_account;
 mod settings;
 mod signing_key;
+mod time;
 mod token;
 mod traces;
 mod usage;

@@ -10,7 +10,7 @@ use crate::{
     client::{Output, Remote, Service},
     duration,
     failure::Failure,
-    noun, output,
+    noun, output, time,
 };
 
 /// Show how much credentials are used
@@ -23,10 +23,10 @@ pub(crate) struct Usage {
     #[arg(long, value_name = "ORGANIZATION")]
     organization: Option<String>,
     /// From the hour or day of this moment on (RFC 3339) [default: a day before the end]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     from: Option<Timestamp>,
     /// Before this moment (RFC 3339) [default: now]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     to: Option<Timestamp>,
     /// The time until now, such as 7d
     #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"], value_parser = duration::parse)]
@@ -105,7 +105,8 @@ impl Usage {
 
 #[expect(clippy::disallowed_methods, reason = "the person at this terminal counts from the time of this machine")]
 fn ago(time: Duration) -> Result<Timestamp, Failure> {
-    Ok(Timestamp::now().checked_sub(SignedDuration::try_from(time)?)?)
+    let start = SignedDuration::try_from(time).and_then(|time| Timestamp::now().checked_sub(time));
+    start.map_err(|_| Failure::usage("--last begins before there was a calendar; give less, such as 7d"))
 }
 
 impl Report {

@@ -62,6 +62,19 @@ on_both_databases! {
         assert_eq!(all["items"].as_array().unwrap().len(), 2, "nothing refused was kept");
     }
 
+    async fn what_is_no_time_is_told_how_one_is_written(app: &TestApp) {
+        let key = json!({ "service_account_id": app.account("acme", &[]).await.1, "name": "x", "permissions": [], "expires_at": "x" });
+        let told = app.root().post("/v1/api-keys", key).await;
+        let told = told.problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
+        assert!(told.to_string().contains("2027-01-31T12:00:00Z"), "{told}");
+        for query in ["audit-events?since=yesterday", "credentials?unused_since=2026-01-01", "usage?from=x"] {
+            let told = app.root().get(&format!("/v1/{query}")).await.problem(StatusCode::BAD_REQUEST, "invalid_query");
+            let detail = text(&told["detail"]);
+            let name = query.split(['?', '=']).nth(1).unwrap();
+            assert!(detail.starts_with(&format!("{name}: ")) && detail.contains("2027-01-31T12:00:00Z"), "{detail}");
+        }
+    }
+
     async fn a_refused_key_leaves_no_trace(app: &TestApp) {
         app.declare_invoices().await;
         let (_, account) = app.account("acme", &["invoices:read"]).await;

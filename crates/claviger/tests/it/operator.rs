@@ -245,6 +245,8 @@ fn wrong_usage_exits_2_and_asks_nobody() {
         &["assignment", "create", "--principal=sa_1"],
         &["assignment", "create", "--principal=sa_1", "--role=a", "--permission=b"],
         &["audit", "list", "--since=yesterday"],
+        &["api-key", "update", "key_1", "--expires-in=9999999w"],
+        &["usage", "--last=9999999w"],
         &["usage", "--last=7d", "--from=2026-01-01T00:00:00Z"],
         &["usage", "--watch"],
         &["verify", "x", "--cost=-1"],
@@ -258,6 +260,24 @@ fn wrong_usage_exits_2_and_asks_nobody() {
         let done = instance.run(&[arguments, &["--url=http://127.0.0.1:1"]].concat());
         assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""), "{arguments:?}: {done:?}");
         assert!(!done.stderr.is_empty() && !done.stderr.contains("does not answer"), "{arguments:?}: {done:?}");
+    }
+}
+
+#[test]
+fn what_is_no_time_is_told_how_one_is_written() {
+    let instance = Instance::new();
+    for (command, expected) in [
+        ("api-key update key_1 --expires-at yesterday", "such as 2027-01-31T12:00:00Z"),
+        ("api-key update key_1 --not-before 2027-01-31", "such as 2027-01-31T12:00:00Z"),
+        ("credential list --unused-since x", "such as 2027-01-31T12:00:00Z"),
+        ("audit list --until 5", "such as 2027-01-31T12:00:00Z"),
+        ("usage --from 2027-01-31T12:00:00", "such as 2027-01-31T12:00:00Z"),
+        ("api-key update key_1 --expires-in soon", "such as 30s, 24h or 90d"),
+        ("api-key update key_1 --expires-in 9999999w", "such as 90d"),
+        ("api-key roll key_1 --overlap 1.5h", "such as 30s, 24h or 90d"),
+    ] {
+        let done = instance.run(&command.split(' ').chain(["--url=http://127.0.0.1:1"]).collect::<Vec<_>>());
+        assert!(done.code == Some(2) && done.stderr.contains(expected), "{command}: {done:?}");
     }
 }
 

@@ -4,6 +4,7 @@
 //! handler (`manage/` or `verify/`), the rule of the same name in `claviger-core`, the query of the same
 //! name in `claviger-store`.
 
+mod absent;
 mod accepting;
 mod access_log;
 mod addresses;

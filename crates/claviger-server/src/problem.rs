@@ -13,7 +13,7 @@ use claviger_token::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{log::redacted, passwords::Busy};
+use crate::{absent::Absent, log::redacted, passwords::Busy};
 
 /// An error, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
@@ -144,7 +144,11 @@ impl IntoResponse for RequestError {
     fn into_response(self) -> Response {
         let detail = self.to_string();
         match self {
-            Self::NotFound => Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response(),
+            Self::NotFound => {
+                let mut response = Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response();
+                response.extensions_mut().insert(Absent);
+                response
+            }
             Self::Rejected(Rejection::Invalid(errors)) => {
                 let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail);
                 Problem { errors, ..problem }.into_response()

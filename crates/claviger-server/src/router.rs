@@ -12,6 +12,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    absent,
     app::App,
     body, console, health, log,
     manage::{
@@ -21,7 +22,7 @@ use crate::{
     },
     metrics, oauth,
     openapi::{self, Document},
-    problem::{Problem, RequestError},
+    problem::Problem,
     verify,
 };
 
@@ -101,11 +102,12 @@ pub fn public(app: App) -> Router {
         // The path of `public_url` may begin its segments with what older versions of the router took for its own.
         .without_v07_checks()
         .merge(oauth::aliases(&app))
-        .fallback(async || RequestError::NotFound)
+        .fallback(absent::no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
         // Innermost first: the wait for the body, what a refusal leads to, what every answer says, then a net under panics, and outermost the log, which tells of both.
         .layer(from_fn(body::arrives_first))
         .layer(from_fn_with_state(app.clone(), oauth::name_resource))
+        .layer(from_fn(absent::named))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
@@ -126,7 +128,7 @@ pub fn internal(app: App) -> Router {
         // Probes call by whatever address they have.
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .fallback(async || RequestError::NotFound)
+        .fallback(absent::no_such_path_inside)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)

@@ -75,6 +75,20 @@ on_both_databases! {
         }
     }
 
+    async fn what_is_absent_is_named_with_where_to_look(app: &TestApp) {
+        let id = "key_01h455vb4pex5vsknk084sn02q";
+        let told = async |reply: Reply| text(&reply.problem(StatusCode::NOT_FOUND, "not_found")["detail"]);
+        let key = told(app.root().get(&format!("/v1/api-keys/{id}")).await).await;
+        assert!(key.contains(&format!("no API key {id}")) && key.contains("GET /v1/api-keys lists"), "{key}");
+        let removed = told(app.root().delete("/v1/roles/nonsense").await).await;
+        assert!(removed.contains("no role nonsense") && removed.contains("/v1/audit-events?target=nonsense"), "{removed}");
+        let route = told(app.root().get("/v1/api-kyes").await).await;
+        assert!(route.contains("no GET /v1/api-kyes") && route.contains("/openapi.json"), "{route}");
+        let inside = Reply::read(app, app.request(Method::GET, app.internal, "/verify").send().await.unwrap()).await;
+        let inside = told(inside).await;
+        assert!(inside.contains("no GET /verify") && inside.contains("POST /v1/verify"), "{inside}");
+    }
+
     async fn a_refused_key_leaves_no_trace(app: &TestApp) {
         app.declare_invoices().await;
         let (_, account) = app.account("acme", &["invoices:read"]).await;

@@ -116,7 +116,7 @@ impl Gateway {
     }
 
     fn with(guide: &'static Guide, instead: Instead) -> Self {
-        let mut instance = Instance::new();
+        let mut instance = Instance::new().with("CLAVIGER_ACCESS_LOG", "access.log");
         if let Some(trusted) = instead.trusted_proxies {
             instance = instance.with("CLAVIGER_TRUSTED_PROXIES", trusted);
         }

@@ -35,6 +35,7 @@ keeps! {
     both_secrets_pass_during_an_overlap_and_only_the_new_one_without,
     headers_that_a_client_forges_never_reach_the_api,
     headers_that_a_client_calls_hop_by_hop_reach_the_api,
+    no_client_says_what_it_asks_for,
     a_body_reaches_the_api_and_not_before_the_verdict,
     the_address_is_the_one_that_the_gateway_saw_and_not_a_forged_one,
     connections_to_claviger_are_kept_whatever_the_verdict,

@@ -122,6 +122,35 @@ pub(super) fn headers_that_a_client_calls_hop_by_hop_reach_the_api(guide: &'stat
 }
 
 /// Sends a GET whose path and headers a client library would spell its own way, and reads the status of the answer.
+/// What the request is, the gateway says. A client that could say it would choose what is looked at, and what is told of it.
+pub(super) fn no_client_says_what_it_asks_for(guide: &'static Guide) {
+    const ADDRESS: [&str; 4] = ["X-Original-URI", "X-Original-Url", "X-Forwarded-Uri", "X_Original_URI"];
+    const METHOD: [&str; 4] = ["X-Original-Method", "X-Forwarded-Method", "x-original-method", "X_Forwarded_Method"];
+    let gateway = Gateway::start(guide);
+    let key = gateway.key("invoices:read");
+    let accepted = json!({ "query_parameter": "access_key" });
+    gateway.manage_by(Method::PATCH, &format!("/v1/apis/{}", gateway.api), &accepted);
+    assert_eq!(by_hand(&gateway, &format!("/invoices.json?access_key={}", key.token), ""), 200);
+    gateway.arrived();
+    for name in ADDRESS {
+        let forged = format!("{name}: /invoices.json?access_key={}\r\n", key.token);
+        assert_eq!(by_hand(&gateway, "/invoices.json", &forged), 401, "{name}");
+        let named = format!("Connection: {name}\r\n{forged}");
+        assert_eq!(by_hand(&gateway, "/invoices.json", &named), 401, "{name} as an option of the connection");
+    }
+    assert!(!gateway.forget_arrived());
+    let forged: String = ADDRESS.iter().map(|name| format!("{name}: /forged\r\n")).collect();
+    let forged: String = METHOD.iter().map(|name| format!("{name}: DELETE\r\n")).chain([forged]).collect();
+    assert_eq!(by_hand(&gateway, "/invoices.json", &format!("{forged}x-api-key: {}\r\n", key.token)), 200);
+    let told = wait_for("the access log", || {
+        let log = std::fs::read_to_string(gateway.instance.path().join("access.log")).unwrap();
+        let uses = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of_key = uses.filter(|line| line["surface"] == "forward_auth" && line["code"] == "valid");
+        of_key.collect::<Vec<_>>().get(1).cloned()
+    });
+    assert_eq!((told["method"].as_str(), told["path"].as_str()), (Some("GET"), Some("/invoices.json")), "{told}");
+}
+
 fn by_hand(gateway: &Gateway, path: &str, headers: &str) -> u16 {
     let mut stream = TcpStream::connect(("127.0.0.1", gateway.public)).unwrap();
     let host = format!("127.0.0.1:{}", gateway.public);

@@ -36,10 +36,17 @@ pub(crate) struct Asked {
     object: Option<String>,
     /// The identifier of the API behind the gateway.
     audience: Option<String>,
+    /// How many uses it is against limits and quotas; one if absent, and nothing for 0.
+    cost: Option<String>,
     /// `1`: only 200, 401 and 403, for nginx turns any other status of a subrequest into 500.
-    nginx: Option<u8>,
+    nginx: Option<String>,
 }
 
+/// What a configuration may ask for.
+const PARAMETERS: &str = "the parameters are permission, object, audience, cost and nginx, each at most once";
+
+/// What is wrong with a configuration, in words: for whoever wrote it, since answers have no body.
+const DETAIL: HeaderName = HeaderName::from_static("x-claviger-detail");
 const CODE: HeaderName = HeaderName::from_static("x-claviger-code");
 const PRINCIPAL: HeaderName = HeaderName::from_static("x-claviger-principal");
 const PRINCIPAL_TYPE: HeaderName = HeaderName::from_static("x-claviger-principal-type");
@@ -61,21 +68,29 @@ pub(crate) async fn forward_auth(
     request: Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    let Ok(Query(asked)) = asked else {
-        // Whatever else is wrong, nginx is not given a status that it cannot use.
-        let by_nginx = parts.uri.query().is_some_and(|query| query.contains("nginx="));
-        let status = if by_nginx { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
-        return told(status, "invalid_query", None);
+    // Whatever else is wrong, nginx is not given a status that it cannot use.
+    let says_nginx = |query: &str| query.split('&').any(|parameter| parameter == "nginx=1");
+    let misconfigured = |detail| misconfigured(parts.uri.query().is_some_and(says_nginx), detail);
+    let asked = match asked {
+        Ok(Query(asked)) => asked,
+        Err(_) => return misconfigured(PARAMETERS),
     };
-    let only_nginx = asked.nginx == Some(1);
-    let response = match check(&app, &asked, &parts.headers).await {
+    let only_nginx = match asked.nginx.as_deref() {
+        None => false,
+        Some("1") => true,
+        Some(_) => return misconfigured("nginx is 1 or is left out"),
+    };
+    let Ok(cost) = asked.cost.as_deref().map_or(Ok(1), str::parse::<u32>) else {
+        return misconfigured("cost is a whole number from 0 to 4294967295, such as 1");
+    };
+    let response = match check(&app, &asked, cost, &parts.headers).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
     if only_nginx { for_nginx(response) } else { emptied(response) }
 }
 
-async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response, RequestError> {
+async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Result<Response, RequestError> {
     let unreadable = |code, detail: String| RequestError::unreadable(StatusCode::BAD_REQUEST, code, detail);
     if asked.permission.as_deref().is_some_and(|names| names.trim().is_empty()) {
         // A variable of the gateway that is empty must not mean that anything goes.
@@ -117,7 +132,7 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     let client_ip = address_at_gateway(headers, app.config.trusted_proxies.as_ref());
     let id = log::chosen(headers);
     let occasion = occasion(headers, id.as_ref());
-    let judged = app.judge(&looked_up, &Use { occasion, required, client_ip, visible: None, cost: 1 }).await;
+    let judged = app.judge(&looked_up, &Use { occasion, required, client_ip, visible: None, cost }).await;
     let known = looked_up.entry.as_deref().and_then(|entry| Some((entry, entry.found()?)));
     let mut response = match (judged.verdict, known) {
         (Verdict::Valid, Some((entry, found))) => allowed(app, entry, found),
@@ -201,6 +216,14 @@ fn told(status: StatusCode, code: &'static str, challenge: Option<String>) -> Re
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
+    response
+}
+
+/// The gateway's own configuration is wrong, whoever asks through it.
+fn misconfigured(by_nginx: bool, detail: &'static str) -> Response {
+    let status = if by_nginx { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
+    let mut response = told(status, "invalid_query", None);
+    response.headers_mut().insert(DETAIL, HeaderValue::from_static(detail));
     response
 }
 

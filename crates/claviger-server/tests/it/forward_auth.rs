@@ -68,6 +68,14 @@ on_both_databases! {
         check("?object=base:*", &[("x-api-key", token)], 400, "bad_request", None).await;
         check("?colour=red", &[("x-api-key", token)], 400, "invalid_query", None).await;
         check("?nginx=1&colour=red", &[("x-api-key", token)], 403, "invalid_query", None).await;
+        check("?nginx=2", &[("x-api-key", token)], 400, "invalid_query", None).await;
+        check("?nginx=yes&nginx=1", &[("x-api-key", token)], 403, "invalid_query", None).await;
+        check("?cost=-1", &[("x-api-key", token)], 400, "invalid_query", None).await;
+        check("?nginx=1&cost=many", &[("x-api-key", token)], 403, "invalid_query", None).await;
+        for (query, named) in [("?nginx=2", "nginx is 1"), ("?cost=1.5", "whole number"), ("?colour=red", "permission, object")] {
+            let detail = ask(app, query, &[("x-api-key", token)]).await.header("x-claviger-detail").map(str::to_owned);
+            assert!(detail.as_ref().is_some_and(|detail| detail.contains(named)), "{query}: {detail:?}");
+        }
         check("?permission=", &[("x-api-key", token)], 400, "bad_request", None).await;
         check("?nginx=1&permission=%20", &[("x-api-key", token)], 403, "bad_request", None).await;
         check("", &[("x-api-key", token), ("authorization", "Bearer other")], 400, "bad_request", None).await;
@@ -75,6 +83,25 @@ on_both_databases! {
         check("?nginx=1&permission=a*b", &[("x-api-key", token)], 403, "bad_request", None).await;
         app.client(token).delete("/v1/token").await.expect(StatusCode::NO_CONTENT);
         check("?nginx=1", &[("x-api-key", token)], 401, "revoked", invalid).await;
+    }
+
+    async fn a_call_may_cost_more_than_one_or_nothing(app: &TestApp) {
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &["invoices:read"]).await;
+        let limits = json!([{ "name": "default", "limit": 10, "window_seconds": 36_000 }]);
+        let key = app.key(&account, &["invoices:read"], json!({ "rate_limits": limits })).await;
+        let ask = async |query: &str| {
+            let reply = ask(app, query, &[("x-api-key", &key.token)]).await;
+            let left = reply.header("ratelimit").unwrap_or_default().split(';').nth(1).unwrap_or_default().to_owned();
+            (reply.status.as_u16(), left)
+        };
+        let told = |status: u16, left: &str| (status, left.to_owned());
+        assert_eq!(ask("?permission=invoices:read&cost=4").await, told(200, "r=6"));
+        assert_eq!(ask("?cost=0").await, told(200, "r=6"));
+        assert_eq!(ask("").await, told(200, "r=5"));
+        assert_eq!(ask("?cost=6").await, told(429, "r=5"));
+        assert_eq!(ask("?cost=6&nginx=1").await.0, 403);
+        assert_eq!(ask("?cost=5").await, told(200, "r=0"));
     }
 
     async fn the_client_is_the_last_address_that_the_gateway_wrote(app: &TestApp) {

@@ -28,7 +28,7 @@ macro_rules! keeps {
 pub(super) use keeps;
 
 /// Every header that an API could take for one of Claviger's.
-const HEADERS: [&str; 10] = [
+const HEADERS: [&str; 11] = [
     "X-Claviger-Principal",
     "X-Claviger-Principal-Type",
     "X-Claviger-Organization",
@@ -37,6 +37,7 @@ const HEADERS: [&str; 10] = [
     "X-Claviger-Permissions",
     "X-Claviger-Objects",
     "X-Claviger-Code",
+    "X-Claviger-Detail",
     "X-Claviger-Assertion",
     "X-Claviger-Internal",
 ];
@@ -121,7 +122,6 @@ pub(super) fn headers_that_a_client_calls_hop_by_hop_reach_the_api(guide: &'stat
     }
 }
 
-/// Sends a GET whose path and headers a client library would spell its own way, and reads the status of the answer.
 /// What the request is, the gateway says. A client that could say it would choose what is looked at, and what is told of it.
 pub(super) fn no_client_says_what_it_asks_for(guide: &'static Guide) {
     const ADDRESS: [&str; 4] = ["X-Original-URI", "X-Original-Url", "X-Forwarded-Uri", "X_Original_URI"];
@@ -151,6 +151,7 @@ pub(super) fn no_client_says_what_it_asks_for(guide: &'static Guide) {
     assert_eq!((told["method"].as_str(), told["path"].as_str()), (Some("GET"), Some("/invoices.json")), "{told}");
 }
 
+/// Sends a GET whose path and headers a client library would spell its own way, and reads the status of the answer.
 fn by_hand(gateway: &Gateway, path: &str, headers: &str) -> u16 {
     let mut stream = TcpStream::connect(("127.0.0.1", gateway.public)).unwrap();
     let host = format!("127.0.0.1:{}", gateway.public);

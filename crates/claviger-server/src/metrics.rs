@@ -118,7 +118,6 @@ impl Work {
     }
 }
 
-impl Metrics {
 /// Where whoever fails again and again has to wait, which no verdict tells of: there is no credential yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guarded {
@@ -162,6 +161,7 @@ impl Guarded {
     }
 }
 
+impl Metrics {
     /// All at zero.
     pub(crate) fn new() -> Self {
         let made = Made(Registry::new());
@@ -197,7 +197,7 @@ impl Guarded {
             redis_up,
             limit_fallbacks: made.counter(
                 "claviger_limit_fallbacks_total",
-                "Uses of limited credentials that this node counted by itself, because Redis did not answer.",
+                "Uses of limited credentials that this node counted by itself, because Redis did not answer, or holds something else there.",
             ),
             sampled: Sampled::new(&made),
             registry: made.0,

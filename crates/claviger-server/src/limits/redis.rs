@@ -122,6 +122,8 @@ pub(super) struct Redis {
     connection: Mutex<ConnectionManager>,
     script: Script,
     away: AtomicBool,
+    /// Whether it was told that others write under our names.
+    others: AtomicBool,
     /// When to try again, in milliseconds since `began`.
     next_try: AtomicU64,
     began: Instant,
@@ -136,6 +138,7 @@ impl Redis {
             connection: Mutex::new(at.connection()),
             script: Script::new(SCRIPT),
             away: AtomicBool::new(false),
+            others: AtomicBool::new(false),
             next_try: AtomicU64::new(0),
             began: monotonic(),
         }
@@ -151,15 +154,18 @@ impl Redis {
             Ok(Ok(answers)) if answers.len() != meters.quotas.len() + meters.rates.len() => {
                 Err("it says something of other limits than it was asked about".to_owned())
             }
+            Ok(Err(error)) if is_of_others(&error) => {
+                self.answered();
+                self.fallbacks.inc();
+                self.others_are_told(meters);
+                return None;
+            }
             Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err(format!("no answer within {PATIENCE:?}")),
         };
         match answer {
             Ok(answers) => {
-                self.up.set(1.0);
-                if self.away.swap(false, Ordering::Relaxed) {
-                    tracing::info!("Redis answers again: limits are exact across nodes");
-                }
+                self.answered();
                 Some(read(meters, &answers, cost, now))
             }
             Err(error) => {
@@ -173,6 +179,32 @@ impl Redis {
                 }
                 None
             }
+        }
+    }
+
+    fn answered(&self) {
+        self.up.set(1.0);
+        if self.away.swap(false, Ordering::Relaxed) {
+            tracing::info!("Redis answers again: limits are exact across nodes");
+        }
+    }
+
+    /// It answers, and something else stands where a limit of ours is kept. Nothing of it is overwritten. Told once, until
+    /// the next start: it does not mend itself, and each use would tell it again.
+    fn others_are_told(&self, meters: &Meters) {
+        if !self.others.swap(true, Ordering::Relaxed) {
+            let keys: Vec<&str> = meters
+                .quotas
+                .iter()
+                .map(|meter| &*meter.key)
+                .chain(meters.rates.iter().map(|meter| &*meter.key))
+                .collect();
+            tracing::warn!(
+                keys = keys.join(" "),
+                "Redis holds something of somebody else under one of these keys, so this node counts these limits by itself: delete \
+                 that key, or give Claviger a Redis, or a number of a database in redis_url, in which claviger:rate: and \
+                 claviger:quota: are its own"
+            );
         }
     }
 
@@ -210,6 +242,13 @@ impl Redis {
         let mut connection = self.connection.lock().clone();
         call.invoke_async(&mut connection).await
     }
+}
+
+/// Whether it answered that what stands under a name of ours is no text, which we never write. Inside of a script the word
+/// stands in the message.
+fn is_of_others(error: &RedisError) -> bool {
+    const WRONG_TYPE: &str = "WRONGTYPE";
+    error.code() == Some(WRONG_TYPE) || error.to_string().contains(WRONG_TYPE)
 }
 
 /// What each of the limits answered.

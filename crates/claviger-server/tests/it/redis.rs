@@ -45,6 +45,15 @@ impl RedisServer {
         RedisAt::parse(&format!("redis://:{password}@127.0.0.1:{}", self.port))
     }
 
+    /// As somebody else who uses it too.
+    fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("redis-cli");
+        command.args(["-p", &self.port.to_string(), "-a", "secret", "--no-auth-warning"]).args(arguments);
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
     /// Stops answering without closing anything, or goes on.
     fn signal(&self, name: &str) {
         // The shell's own: not every machine has a program of that name.
@@ -66,6 +75,13 @@ async fn key(app: &TestApp, limit: u32, quota: u32) -> Key {
     let rate = json!([{ "name": "default", "limit": limit, "window_seconds": 100_000 }]);
     let more = json!({ "rate_limits": rate, "quota": { "limit": quota, "period": "month" } });
     app.key(&account, &["invoices:read"], more).await
+}
+
+/// Another of the same account.
+async fn other_key(app: &TestApp, first: &Key, limit: u32) -> Key {
+    let rate = json!([{ "name": "default", "limit": limit, "window_seconds": 100_000 }]);
+    let account = text(&first.body["service_account_id"]);
+    app.key(&account, &["invoices:read"], json!({ "rate_limits": rate })).await
 }
 
 async fn code(app: &TestApp, key: &Key) -> String {
@@ -179,6 +195,28 @@ on_both_databases! {
         assert_eq!([code(&node, &key).await, code(&node, &key).await, code(&node, &key).await], ["valid", "valid", "rate_limited"]);
         node.finish().await;
         answering.abort();
+    }
+
+    async fn something_of_somebody_else_in_its_place_is_no_redis_that_is_away(app: &TestApp) {
+        let redis = RedisServer::start().await;
+        let mut node = app.another_node_with(|config| config.redis = redis.at("secret")).await;
+        let taken = key(app, 2, 100).await;
+        let free = other_key(app, &taken, 50).await;
+        within(Duration::from_secs(10), "it answers", async || {
+            code(&node, &free).await;
+            metric(&node, "claviger_redis_up").await == 1.0
+        }).await;
+        redis.command(&["LPUSH", &format!("claviger:rate:{}:default", taken.id), "theirs"]);
+        let before = metric(&node, "claviger_limit_fallbacks_total").await;
+        // This node counts by itself what it cannot count there, and there what it can.
+        let codes = [code(&node, &taken).await, code(&node, &taken).await, code(&node, &taken).await];
+        assert_eq!(codes, ["valid", "valid", "rate_limited"]);
+        assert_eq!(code(&node, &free).await, "valid");
+        assert_eq!(metric(&node, "claviger_redis_up").await, 1.0);
+        assert_eq!(metric(&node, "claviger_limit_fallbacks_total").await - before, 3.0);
+        assert!(redis.command(&["KEYS", "*"]).contains(&format!("claviger:rate:{}:default", free.id)));
+        assert_eq!(redis.command(&["LRANGE", &format!("claviger:rate:{}:default", taken.id), "0", "-1"]).trim(), "theirs");
+        node.finish().await;
     }
 
     async fn that_redis_is_away_is_told_before_anybody_has_a_limit(app: &TestApp) {

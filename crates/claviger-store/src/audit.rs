@@ -111,7 +111,12 @@ pub struct AuditFinding {
 impl Store {
     /// The audit events of one chain are one after the other; every link is computed again.
     pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        verify(&self.database, &self.chain_key).await
+        self.verify_audit_telling(|_, _| {}).await
+    }
+
+    /// The same, telling now and then how many events are proved and how many there are in all.
+    pub async fn verify_audit_telling(&self, tell: impl Fn(u64, u64) + Send) -> Result<AuditReport, StoreError> {
+        verify(&self.database, &self.chain_key, tell).await
     }
 
     /// The hash of one link, to compare with a head that was saved when this link was the last.
@@ -124,11 +129,18 @@ impl Store {
 /// How many events are read at a time: a trail may be larger than memory.
 const BATCH: i64 = 1000;
 
-async fn verify(database: &Database, key: &ChainKey) -> Result<AuditReport, StoreError> {
+async fn verify(
+    database: &Database,
+    key: &ChainKey,
+    tell: impl Fn(u64, u64) + Send,
+) -> Result<AuditReport, StoreError> {
     let mut read = Executor::Pools(&database.pools);
     let mut report = AuditReport::default();
     // Heads first: what a running server appends meanwhile lies beyond them.
-    for head in read.all(sql("SELECT chain, seq, hash FROM audit_head ORDER BY chain")).await? {
+    let heads = read.all(sql("SELECT chain, seq, hash FROM audit_head ORDER BY chain")).await?;
+    let lengths: Vec<i64> = heads.iter().map(|head| head.int("seq")).collect::<Result<_, _>>()?;
+    let all = lengths.into_iter().filter_map(|length| u64::try_from(length).ok()).sum();
+    for head in heads {
         let head = ChainHead { chain: head.text("chain")?, seq: head.int("seq")?, hash: head.hash("hash")? };
         let mut previous = [0; 32];
         let mut seq = 0;
@@ -136,6 +148,7 @@ async fn verify(database: &Database, key: &ChainKey) -> Result<AuditReport, Stor
             let query = sql("SELECT seq, id, at, action, actor, target, record, hash FROM audit_event
                              WHERE chain = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4");
             let query = query.bind(head.chain.as_str()).bind(seq).bind(head.seq).bind(BATCH);
+            tell(report.events, all);
             let events = read.all(query).await?;
             if events.is_empty() {
                 break;

@@ -11,7 +11,8 @@ use crate::{
     client::Remote,
     failure::Failure,
     noun::{self, Noun, Paging, or},
-    open, output,
+    open,
+    output::{self, Progress},
     settings::{ListenFlags, SettingFlags, Settings},
     time,
 };
@@ -149,7 +150,11 @@ pub(crate) async fn verify(command: VerifyTrail) -> Result<ExitCode, Failure> {
     let database = open::existing(&settings).await?;
     let keys = open::existing_keys(&settings, &database).await?;
     let store = Store::new(database, keys.chain, Changes::new(open::monotonic()));
-    let mut report = Report::from(store.verify_audit().await?);
+    let progress = Progress::unless(command.json);
+    let proved =
+        store.verify_audit_telling(|proved, all| progress.tell(&format!("{proved} of {all} events prove …"))).await;
+    drop(progress);
+    let mut report = Report::from(proved?);
     for head in saved.iter().flatten() {
         report.findings.extend(compare(&store, &report.chains, head).await?);
     }

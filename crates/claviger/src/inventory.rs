@@ -11,7 +11,8 @@ use crate::{
     client::{Output, Remote, Service},
     failure::Failure,
     noun::{self, Noun, Paging, joined, or, short},
-    output, time,
+    output::{self, Progress},
+    time,
 };
 
 /// List every credential of an organization, and revoke many at once
@@ -120,7 +121,13 @@ pub(crate) fn run(Inventory { remote, command }: Inventory) -> Result<ExitCode, 
             let filters = filters.query(&service)?;
             let filters: Vec<_> = filters.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let body = Body::new().with("expected", expected).with("reason", reason).json();
-            revoked(&service, &service.post_asking(&[Entry::PATH, "revoke"], &filters, &body)?)?;
+            let progress = Progress::unless(service.output == Output::Json);
+            if let Some(many) = expected {
+                progress.tell(&format!("revoking {many} …"));
+            }
+            let answer = service.post_asking(&[Entry::PATH, "revoke"], &filters, &body);
+            drop(progress);
+            revoked(&service, &answer?)?;
         }
     }
     Ok(ExitCode::SUCCESS)

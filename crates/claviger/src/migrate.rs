@@ -2,9 +2,12 @@
 
 use std::process::ExitCode;
 
+use claviger_store::Database;
+
 use crate::{
     failure::Failure,
-    open, output,
+    open,
+    output::{self, Progress},
     settings::{ListenFlags, SettingFlags, Settings},
 };
 
@@ -20,7 +23,8 @@ pub(crate) async fn run(command: Migrate) -> Result<ExitCode, Failure> {
     output::start_log(&settings, "warn", None);
     let database = open::prepared(&settings).await?;
     let before = database.schema_version().await?;
-    open::migrate(&settings, &database).await?;
+    let what = format!("bringing {} from schema {before} to {}", settings.database, Database::newest_schema());
+    Progress::unless(false).beside(&what, open::migrate(&settings, &database)).await?;
     let after = database.schema_version().await?;
     database.close().await;
     let done = match before {

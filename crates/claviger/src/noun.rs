@@ -139,7 +139,7 @@ pub(crate) fn list_at<N: Noun>(
         return output::json(&first);
     }
     let mut page: Page = understood(&first)?;
-    let progress = Progress::new();
+    let progress = Progress::unless(service.output == Output::Json);
     while let Some(cursor) = page.next_cursor.take_if(|_| paging.all) {
         progress.tell(&format!("{} so far …", page.items.len()));
         let next = service.get(path, &[filters.as_slice(), &[("cursor", cursor.as_str())]].concat())?;
@@ -175,6 +175,14 @@ fn tabled<N: Noun>(page: &Page) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How many there are, as far as the longest page tells; nothing if whoever asks may not know.
+pub(crate) fn count(service: &Service, path: &[&str], filters: &[(&str, &str)]) -> Option<String> {
+    let page = service.get(path, &[filters, &[("limit", "200")]].concat()).ok()?;
+    let page: Page = understood(&page).ok()?;
+    let more = if page.next_cursor.is_some() { "more than " } else { "" };
+    Some(format!("{more}{}", page.items.len()))
+}
+
 /// The first that `is` it, among those in which `called` is found.
 pub(crate) fn find<N: DeserializeOwned>(
     service: &Service,
@@ -187,14 +195,6 @@ pub(crate) fn find<N: DeserializeOwned>(
         let query = [("q", called), ("limit", "200")].into_iter().chain(cursor.as_deref().map(|at| ("cursor", at)));
         let page = service.get(&[path], &query.collect::<Vec<_>>())?;
         let page: Page = understood(&page)?;
-/// How many there are, as far as the longest page tells; nothing if whoever asks may not know.
-pub(crate) fn count(service: &Service, path: &[&str], filters: &[(&str, &str)]) -> Option<String> {
-    let page = service.get(path, &[filters, &[("limit", "200")]].concat()).ok()?;
-    let page: Page = understood(&page).ok()?;
-    let more = if page.next_cursor.is_some() { "more than " } else { "" };
-    Some(format!("{more}{}", page.items.len()))
-}
-
         for item in &page.items {
             let thing = understood::<N>(item.get())?;
             if is(&thing) {

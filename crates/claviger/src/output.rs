@@ -1,6 +1,10 @@
 //! The only room that writes to the terminal: answers and secrets to stdout, everything else to stderr.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    pin::pin,
+    time::Duration,
+};
 
 use claviger_token::Secret;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
@@ -118,10 +122,6 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// An answer instead of the one before, on a terminal.
-pub(crate) fn redraw(text: &str) -> Result<(), Failure> {
-    answer(&format!("\x1b[H\x1b[2J{text}"))
-}
 /// Whether somebody can be asked: they read what is noted here, and type.
 pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
@@ -136,6 +136,10 @@ pub(crate) fn agreed(question: &str) -> Result<bool, Failure> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
+/// An answer instead of the one before, on a terminal.
+pub(crate) fn redraw(text: &str) -> Result<(), Failure> {
+    answer(&format!("\x1b[H\x1b[2J{text}"))
+}
 
 fn bare() -> Table {
     let mut table = Table::new();
@@ -179,8 +183,23 @@ fn acts(character: char) -> bool {
 pub(crate) struct Progress(bool);
 
 impl Progress {
-    pub(crate) fn new() -> Self {
-        Self(io::stderr().is_terminal())
+    /// None for who wants JSON: that is a program, whatever it runs in.
+    pub(crate) fn unless(json: bool) -> Self {
+        Self(!json && io::stderr().is_terminal())
+    }
+
+    /// Tells of what says nothing itself how long it takes already.
+    pub(crate) async fn beside<T>(self, what: &str, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut every = tokio::time::interval(Duration::from_secs(1));
+        let mut seconds = 0;
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = every.tick() => self.tell(&format!("{what} … {seconds}s")),
+            }
+            seconds += 1;
+        }
     }
 
     #[expect(clippy::print_stderr, reason = "this is the room that may")]

@@ -282,6 +282,49 @@ fn what_is_no_time_is_told_how_one_is_written() {
 }
 
 #[test]
+fn what_takes_long_tells_how_far_it_is_on_a_terminal_alone() {
+    let instance = Instance::new();
+    let server = instance.serve(&["--dev"]);
+    let (token, _) = server.keys();
+    let at_a_terminal = |arguments: &str| {
+        let mut script = instance.claviger(&[]);
+        let claviger = format!("{} {arguments}", env!("CARGO_BIN_EXE_claviger"));
+        let variables: Vec<_> =
+            script.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+        let directory = script.get_current_dir().unwrap().to_owned();
+        script = Command::new("script");
+        for (name, value) in variables {
+            match value {
+                Some(value) => script.env(name, value),
+                None => script.env_remove(name),
+            };
+        }
+        script.env("CLAVIGER_URL", &server.public).env("CLAVIGER_TOKEN", &token).current_dir(directory);
+        done(script.args(["-qec", &claviger, "/dev/null"]).output().unwrap())
+    };
+    for (command, told, json) in [
+        ("audit verify", " events prove …", Some("audit verify --json")),
+        ("migrate", "bringing ", None),
+        (
+            "credential revoke --organization=acme --kind=api_key --expected=1",
+            "revoking 1 …",
+            Some("credential revoke --organization=acme --expected=7 --output=json"),
+        ),
+    ] {
+        let shown = at_a_terminal(command);
+        assert!(shown.code == Some(0) && shown.stdout.contains(told), "{command}: {shown:?}");
+        if let Some(json) = json {
+            let silent = at_a_terminal(json);
+            assert!(!silent.stdout.contains('…'), "{json}: {silent:?}");
+        }
+    }
+    for command in ["audit verify", "migrate"] {
+        let piped = instance.run(&command.split(' ').collect::<Vec<_>>());
+        assert!(piped.code == Some(0) && !piped.stderr.contains('…'), "{command}: {piped:?}");
+    }
+}
+
+#[test]
 fn what_is_gone_for_good_is_asked_for_or_meant_by_a_flag() {
     let instance = Instance::new();
     for command in [

@@ -221,8 +221,8 @@ pub(crate) struct Scraped {
 
 pub(crate) struct Sample {
     /// Its name and its labels, as they stand in the line.
-    series: String,
-    labels: Vec<(String, String)>,
+    pub(crate) series: String,
+    pub(crate) labels: Vec<(String, String)>,
     value: f64,
 }
 

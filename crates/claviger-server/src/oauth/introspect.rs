@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, signed_document::is_refused};
+use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, accepted::accepts};
 use crate::{
     app::App,
     caller::{Caller, Introspect},
@@ -259,7 +259,5 @@ fn told<'a>(app: &'a App, catalog: &Catalog, asker: &Asker, found: &'a Found) ->
 
 /// Whether the signed form is asked for, by its name and not with `q=0`.
 fn wants_jwt(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-    let mut types = lines.flat_map(|line| line.split(',')).map(|entry| entry.split_once(';').unwrap_or((entry, "")));
-    types.any(|(entry, parameters)| entry.trim().eq_ignore_ascii_case(JWT) && !is_refused(parameters))
+    accepts(headers, &header::ACCEPT, &[JWT])
 }

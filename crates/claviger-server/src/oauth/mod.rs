@@ -2,6 +2,7 @@
 //!
 //! The documents are public and the same for everybody; the endpoints know one caller, a client that proved who it is.
 
+mod accepted;
 mod client;
 mod exchange;
 mod introspect;

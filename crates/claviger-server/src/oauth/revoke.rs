@@ -83,10 +83,10 @@ fn must_be_supported(kind: Option<SecretKind>) -> Result<(), OAuthError> {
     let instead = match kind {
         None | Some(SecretKind::ApiKey | SecretKind::TestApiKey | SecretKind::AccessToken) => return Ok(()),
         Some(SecretKind::ClientSecret) => {
-            "a client secret ends with POST /v1/service-accounts/{id}/secrets/{secret}/revoke"
+            "a client secret ends with `claviger service-account secret revoke`, or POST /v1/service-accounts/{id}/secrets/{secret}/revoke"
         }
         Some(SecretKind::PersonalAccessToken) => {
-            "a personal access token ends with DELETE /v1/token, sent with it, or POST /v1/personal-access-tokens/{id}/revoke"
+            "a personal access token ends with `claviger token revoke`, or DELETE /v1/token, sent with it, or POST /v1/personal-access-tokens/{id}/revoke"
         }
         Some(SecretKind::Portal) => "a portal session ends by itself within the hour",
     };

@@ -9,6 +9,8 @@ use axum::{
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 
+use super::accepted::accepts;
+
 /// A compact JWS, as it is and compressed.
 pub(super) struct SignedDocument {
     plain: Bytes,
@@ -52,20 +54,7 @@ impl SignedDocument {
 
 /// RFC 9110, section 12.5.3.
 fn takes_gzip(asked: &HeaderMap) -> bool {
-    let lines = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
-    let mut codings =
-        lines.flat_map(|line| line.split(',')).map(|coding| coding.split_once(';').unwrap_or((coding, "")));
-    codings.any(|(coding, weight)| {
-        let is_gzip = ["gzip", "x-gzip"].iter().any(|name| coding.trim().eq_ignore_ascii_case(name));
-        is_gzip && !is_refused(weight)
-    })
-}
-
-/// `q=0`, however it is written.
-pub(super) fn is_refused(parameters: &str) -> bool {
-    let mut parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
-    let weight = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
-    weight.is_some_and(|(_, weight)| weight.trim().parse() == Ok(0.0))
+    accepts(asked, &header::ACCEPT_ENCODING, &["gzip", "x-gzip"])
 }
 
 #[cfg(test)]

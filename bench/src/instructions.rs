@@ -164,6 +164,7 @@ async fn app(directory: &Path) -> Result<App> {
         provider: None,
         outbound_networks: None,
         signing_key_rotation: jiff::SignedDuration::from_hours(90 * 24),
+        dpop_nonce: false,
     };
     let store = Store::new(database, keys.chain, Changes::new(process::now()));
     let app = App::new(store, keys.peppers, keys.totp_seeds, keys.signing_keys, config, clock);

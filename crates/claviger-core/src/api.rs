@@ -19,6 +19,8 @@ use crate::{
 
 const MAX_PERMISSIONS: usize = 1000;
 const MAX_DESCRIPTION: usize = 500;
+/// A proof is compared with each.
+const MAX_ORIGINS: usize = 20;
 /// In seconds.
 const SHORTEST_TOKEN: u32 = 60;
 
@@ -35,6 +37,8 @@ pub struct Api {
     pub permissions: Vec<DeclaredPermission>,
     /// The service accounts that serve it, and may therefore see credentials presented to it.
     pub resource_servers: Vec<ServiceAccountId>,
+    /// The public origins on which it answers, as in `https://api.acme.test`; none: that of its identifier.
+    pub origins: Vec<String>,
     /// Where a gateway may find a credential for it, besides `Authorization: Bearer` and `X-API-Key`.
     pub also_accepts: AlsoAccepts,
     /// How access tokens for it are made.
@@ -128,6 +132,11 @@ pub struct NewApi {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub resource_servers: Vec<ServiceAccountId>,
+    /// The public origins on which it answers: what a DPoP proof that comes through a gateway must be for. If absent, that of the
+    /// identifier.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = json!(["https://api.acme.test"])))]
+    pub origins: Vec<String>,
     /// Whether a gateway may take a credential from `Authorization: Basic`, as password or as user name.
     #[serde(default)]
     pub accept_basic: bool,
@@ -155,6 +164,8 @@ pub struct ApiChanges {
     /// All the service accounts that serve it from now on.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub resource_servers: Option<Vec<ServiceAccountId>>,
+    /// All the public origins on which it answers from now on.
+    pub origins: Option<Vec<String>>,
     /// Whether a gateway may take a credential from `Authorization: Basic`.
     pub accept_basic: Option<bool>,
     /// The query parameter from which a gateway may take a credential, or `null` for none.
@@ -181,6 +192,7 @@ impl Api {
         let identifier = errors.keep("/identifier", "invalid_identifier", parse_identifier(&new.identifier));
         let name = errors.keep("/name", "invalid_name", Name::parse(&new.name));
         check_permissions(&new.permissions, taken, &mut errors);
+        let origins = parse_origins(&new.origins, &mut errors);
         let query_parameter = new.query_parameter.and_then(|name| parse_query_parameter(name, &mut errors));
         let access_tokens = AccessTokens::default().changed(
             new.access_token_ttl_seconds,
@@ -196,6 +208,7 @@ impl Api {
             name,
             permissions: new.permissions,
             resource_servers: new.resource_servers,
+            origins,
             also_accepts: AlsoAccepts { basic: new.accept_basic, query_parameter },
             access_tokens,
             builtin: false,
@@ -215,6 +228,7 @@ impl Api {
             name,
             permissions: Self::builtin_permissions(),
             resource_servers: Vec::new(),
+            origins: Vec::new(),
             also_accepts: AlsoAccepts::default(),
             access_tokens: AccessTokens::default(),
             builtin: true,
@@ -231,6 +245,15 @@ impl Api {
                 permission.name.parse().ok().map(|name| DeclaredPermission { name, description })
             })
             .collect()
+    }
+
+    /// The origins on which it answers, as far as anything says so.
+    pub fn answers_on(&self) -> Vec<String> {
+        if !self.origins.is_empty() {
+            return self.origins.clone();
+        }
+        let named = Url::parse(&self.identifier).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+        named.map(|url| url.origin().ascii_serialization()).into_iter().collect()
     }
 
     /// The event of Claviger bringing its own, or a new version of it.
@@ -252,6 +275,9 @@ impl Api {
         }
         if let Some(resource_servers) = changes.resource_servers {
             new.resource_servers = resource_servers;
+        }
+        if let Some(origins) = changes.origins {
+            new.origins = parse_origins(&origins, &mut errors);
         }
         new.also_accepts.basic = changes.accept_basic.unwrap_or(new.also_accepts.basic);
         if let Some(name) = changes.query_parameter {
@@ -296,7 +322,7 @@ impl Api {
         json!({
             "identifier": self.identifier, "name": self.name.as_str(),
             "permissions": self.permissions.iter().map(|permission| permission.name.as_str()).collect::<Vec<_>>(),
-            "resource_servers": self.resource_servers, "accept_basic": self.also_accepts.basic,
+            "resource_servers": self.resource_servers, "origins": self.origins, "accept_basic": self.also_accepts.basic,
             "query_parameter": self.also_accepts.query_parameter,
             "access_token_ttl_seconds": self.access_tokens.ttl_seconds,
             "signing_algorithm": self.access_tokens.algorithm, "access_token_format": self.access_tokens.format,
@@ -328,6 +354,30 @@ fn parse_identifier(text: &str) -> Result<String, &'static str> {
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'<' | b'>'))
         && Url::parse(text).is_ok_and(|url| url.fragment().is_none() && !text.contains('#'));
     if sound { Ok(text.to_owned()) } else { Err(WANTED) }
+}
+
+/// Each in its one spelling, and once.
+fn parse_origins(entries: &[String], errors: &mut FieldErrors) -> Vec<String> {
+    if entries.len() > MAX_ORIGINS {
+        errors.add("/origins", "too_many", format!("an API answers on at most {MAX_ORIGINS} origins"));
+        return Vec::new();
+    }
+    let mut origins = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let origin = errors.keep(format!("/origins/{index}"), "invalid_origin", parse_origin(entry));
+        origins.extend(origin.filter(|origin| !origins.contains(origin)));
+    }
+    origins
+}
+
+fn parse_origin(text: &str) -> Result<String, &'static str> {
+    const WANTED: &str = "an origin is https://host or https://host:port, such as https://api.acme.test";
+    let url = Url::parse(text).map_err(|_| WANTED)?;
+    let origin = url.origin().ascii_serialization();
+    // Whatever else stands there would be passed over.
+    let is_all = url.as_str().strip_suffix('/') == Some(origin.as_str());
+    let sound = is_all && matches!(url.scheme(), "https" | "http") && origin.len() <= 255;
+    if sound { Ok(origin) } else { Err(WANTED) }
 }
 
 fn parse_query_parameter(name: String, errors: &mut FieldErrors) -> Option<String> {
@@ -399,6 +449,13 @@ mod tests {
         for bad in ["", "a b", "a&b", "é", &"x".repeat(65)] {
             check(json!({ "query_parameter": bad }), "/query_parameter invalid_query_parameter");
         }
+        let origins = |origins: &[&str]| json!({ "origins": origins });
+        check(origins(&["https://a.test", "http://10.0.0.1:8080", "https://[2001:db8::1]"]), "ok");
+        for bad in ["", "a.test", "https://a.test/v1", "https://a.test?x", "https://me@a.test", "ftp://a.test", "urn:a"]
+        {
+            check(origins(&["https://a.test", bad]), "/origins/1 invalid_origin");
+        }
+        check(origins(&["https://a.test"; 21]), "/origins too_many");
         check(json!({ "identifier": "/v1", "name": "" }), "/identifier invalid_identifier, /name invalid_name");
         check(json!({ "permissions": [{ "name": "claviger:mine" }] }), "/permissions/0/name reserved");
         check(json!({ "permissions": [{ "name": "a" }, { "name": "taken:read" }] }), "/permissions/1/name taken");
@@ -410,6 +467,21 @@ mod tests {
         let many = |count: usize| json!({ "permissions": (0..count).map(|n| json!({ "name": format!("p{n}") })).collect::<Vec<_>>() });
         check(many(1000), "ok");
         check(many(1001), "/permissions too_many");
+    }
+
+    #[test]
+    fn an_api_answers_on_its_origins_or_on_that_of_its_identifier() {
+        let check = |members, expected: &[&str]| assert_eq!(create(members).unwrap().0.answers_on(), expected);
+        check(json!({}), &["https://api.acme.test"]);
+        check(json!({ "identifier": "https://API.acme.test:443/v1?x" }), &["https://api.acme.test"]);
+        check(json!({ "identifier": "urn:acme" }), &[]);
+        check(
+            json!({ "origins": ["HTTPS://B.test:443/", "https://a.test:8443", "https://b.test"] }),
+            &["https://b.test", "https://a.test:8443"],
+        );
+        let (api, _) = create(json!({ "origins": ["https://b.test"] })).unwrap();
+        assert_eq!(update(api.clone(), json!({ "name": "x" })).unwrap().0.origins, ["https://b.test"]);
+        assert!(update(api, json!({ "origins": [] })).unwrap().0.origins.is_empty());
     }
 
     #[test]

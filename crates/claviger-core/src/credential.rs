@@ -61,7 +61,7 @@ pub struct Credential {
     pub revocation: Option<Revocation>,
     /// Where it stands with the approval that a policy wants; `None`: none was wanted.
     pub approval: Option<Approval>,
-    /// What its bearer must prove to hold.
+    /// What its bearer must prove to hold, for good.
     pub confirmation: Option<Confirmation>,
     /// Raised by whatever takes something away; tokens made from a lower one are dead.
     pub epoch: u64,
@@ -559,6 +559,7 @@ impl Credential {
             networks: self.networks.as_ref(),
             expires_at: self.expires_at,
             environment: self.environment,
+            confirmation: self.confirmation,
             limits: &self.limits,
         }
     }
@@ -598,7 +599,7 @@ impl Credential {
             "principal": self.principal, "name": self.name.as_str(), "environment": self.environment,
             "permissions": self.permissions, "objects": self.objects, "allowed_networks": self.networks,
             "not_before": self.not_before, "expires_at": self.expires_at, "disabled": self.disabled_at.is_some(),
-            "rate_limits": self.limits.rates, "quota": self.limits.quota, "metadata_sha256": self.metadata.sha256(),
+            "cnf": self.confirmation, "rate_limits": self.limits.rates, "quota": self.limits.quota, "metadata_sha256": self.metadata.sha256(),
         })
     }
 }

@@ -5,7 +5,8 @@
 use std::net::IpAddr;
 
 use claviger_token::{
-    AccessTokenId, CredentialId, Found, Permission, PermissionSet, Refusal, Required, ServiceAccountId, Verdict,
+    AccessTokenId, Confirmation, CredentialId, Found, Permission, PermissionSet, Proof, Refusal, Required,
+    ServiceAccountId, Shown, Verdict,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -56,6 +57,10 @@ pub struct Case<'a> {
     pub required: &'a Required<'a>,
     /// Where the request came from.
     pub client_ip: Option<IpAddr>,
+    /// What was proved with it.
+    pub proof: Proof,
+    /// Why a proof that came along does not hold.
+    pub proof_problem: Option<&'a str>,
     /// When.
     pub now: Timestamp,
 }
@@ -101,7 +106,10 @@ impl Case<'_> {
             Refusal::PendingApproval => json!({ "pending": credential.pending_approval }),
             Refusal::Expired => json!({ "expires_at": credential.expires_at, "now": self.now }),
             Refusal::NotYetValid => json!({ "not_before": credential.not_before, "now": self.now }),
-            Refusal::ProofRequired | Refusal::ProofInvalid => json!({ "bound": credential.confirmation.is_some() }),
+            Refusal::ProofRequired | Refusal::ProofInvalid => json!({
+                "bound": credential.confirmation.is_some(), "cnf": credential.confirmation,
+                "shown": held(self.proof), "problem": self.proof_problem,
+            }),
             Refusal::NetworkNotAllowed => json!({
                 "client_ip": self.client_ip, "credential": credential.networks,
                 "policy": found.organization.allowed_networks,
@@ -118,6 +126,15 @@ impl Case<'_> {
             Refusal::QuotaExceeded | Refusal::RateLimited => json!({ "limited": found.is_limited() }),
         }
     }
+}
+
+/// What was proved, as a `cnf` would name it.
+fn held(proof: Proof) -> Option<Confirmation> {
+    let member = |shown| match shown {
+        Shown::Held(thumbprint) => Some(thumbprint),
+        Shown::Nothing | Shown::Invalid => None,
+    };
+    Confirmation { jkt: member(proof.key), x5t_s256: member(proof.certificate) }.named()
 }
 
 /// Why a credential has a permission, or has it not.
@@ -307,8 +324,16 @@ mod tests {
         let found = world.caller("invoices:read", "");
         let check = |verdict, expected: [usize; 3]| {
             let required = Required::default();
-            let case =
-                Case { verdict, found: Some(&found), stored: None, required: &required, client_ip: None, now: now() };
+            let case = Case {
+                verdict,
+                found: Some(&found),
+                stored: None,
+                required: &required,
+                client_ip: None,
+                proof: Proof::NONE,
+                proof_problem: None,
+                now: now(),
+            };
             let steps = case.steps();
             let count = |outcome| steps.iter().filter(|step| step.outcome == outcome).count();
             assert_eq!([count(Outcome::Passed), count(Outcome::Refused), count(Outcome::NotReached)], expected);

@@ -138,6 +138,7 @@ impl World {
             instance_permissions: set(instance_permissions),
             limits: Limits::default(),
             token_endpoint_auth_method: None,
+            dpop_bound_access_tokens: false,
         };
         let key = self.key(serde_json::json!({}));
         let credential = CredentialFacts { permissions: PermissionMask::everything(), ..key.facts() };

@@ -5,9 +5,11 @@ use claviger_token::{
 };
 use jiff::Timestamp;
 use rand::CryptoRng;
+use serde_json::value::RawValue;
 
 use crate::{
     audit::Event,
+    binding::parse_binding,
     credential::{Approval, Change, Credential, SecretRecord},
     invalid::{FieldErrors, Rejection},
     limit::{self, NewQuota, NewRateLimit},
@@ -74,6 +76,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) allowed_networks: Option<&'a [String]>,
     pub(crate) rate_limits: Option<&'a [NewRateLimit]>,
     pub(crate) quota: Option<NewQuota>,
+    pub(crate) dpop_jkt: Option<&'a str>,
+    pub(crate) dpop_jwk: Option<&'a RawValue>,
     pub(crate) metadata: Option<&'a serde_json::Value>,
 }
 
@@ -99,6 +103,8 @@ impl Asked<'_> {
             allowed_networks: None,
             rate_limits: None,
             quota: None,
+            dpop_jkt: None,
+            dpop_jwk: None,
             metadata: None,
         }
     }
@@ -141,6 +147,7 @@ impl Asked<'_> {
         let networks = parse_networks(self.allowed_networks, &mut errors);
         let limits = limit::given(self.rate_limits, self.quota, &mut errors);
         let metadata = parse_metadata(self.metadata, &mut errors);
+        let confirmation = parse_binding(self.dpop_jkt, self.dpop_jwk, &mut errors);
         check_times(self.not_before, self.expires_at, now, &mut errors);
         policy.check_expiry(self.id, self.expires_at, now, &mut errors);
         errors.finish()?;
@@ -162,7 +169,7 @@ impl Asked<'_> {
             disabled_by: None,
             revocation: None,
             approval: policy.wants_approval(self.id).then_some(Approval::Pending { since: now }),
-            confirmation: None,
+            confirmation,
             epoch: 1,
             epoch_raised_at: None,
             limits,

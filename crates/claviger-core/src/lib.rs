@@ -11,6 +11,7 @@ mod api_key;
 mod assignment;
 mod audit;
 mod authenticators;
+mod binding;
 mod builtin;
 mod client_credential;
 mod client_key;

@@ -4,6 +4,7 @@ use claviger_token::{CredentialId, Environment, OrganizationId, PersonalAccessTo
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{
     invalid::{Rejection, present},
@@ -44,6 +45,12 @@ pub struct NewPersonalAccessToken {
     pub rate_limits: Option<Vec<NewRateLimit>>,
     /// How much it may be used in a calendar period.
     pub quota: Option<NewQuota>,
+    /// To which key it is bound for good: the RFC 7638 thumbprint of a DPoP key (RFC 9449). It is refused without a proof of that
+    /// key.
+    pub dpop_jkt: Option<String>,
+    /// The same by the public key itself, as JWK. Not both.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub dpop_jwk: Option<Box<RawValue>>,
     /// Any JSON object up to 4 KiB; the verify call hands it back.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -69,6 +76,8 @@ impl NewPersonalAccessToken {
             allowed_networks: None,
             rate_limits: None,
             quota: None,
+            dpop_jkt: None,
+            dpop_jwk: None,
             metadata: None,
         }
     }
@@ -93,6 +102,8 @@ impl NewPersonalAccessToken {
             allowed_networks: self.allowed_networks.as_deref(),
             rate_limits: self.rate_limits.as_deref(),
             quota: self.quota,
+            dpop_jkt: self.dpop_jkt.as_deref(),
+            dpop_jwk: self.dpop_jwk.as_deref(),
             metadata: self.metadata.as_ref(),
         };
         asked.issue(context, created_by, now, rng)

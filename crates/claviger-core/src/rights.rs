@@ -2,8 +2,8 @@
 //! [`claviger_token::Rights`]; here are the two rules around it: reach, and granting.
 
 use claviger_token::{
-    CredentialFacts, Environment, Found, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet,
-    PrincipalId,
+    Confirmation, CredentialFacts, Environment, Found, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask,
+    PermissionSet, PrincipalId,
 };
 use jiff::Timestamp;
 
@@ -69,6 +69,8 @@ pub struct Widening<'a> {
     pub expires_at: Option<Timestamp>,
     /// Live or test.
     pub environment: Environment,
+    /// What must be proved with it.
+    pub confirmation: Option<Confirmation>,
     /// How often it may be used.
     pub limits: &'a Limits,
 }
@@ -87,6 +89,7 @@ impl<'a> Widening<'a> {
             networks: None,
             expires_at: None,
             environment: Environment::Live,
+            confirmation: None,
             limits: &NO_LIMITS,
         }
     }
@@ -260,7 +263,7 @@ fn beyond_limits(own: &CredentialFacts, wanted: &Widening<'_>) -> Option<&'stati
         Some("is not limited to its networks")
     } else if own.environment == Environment::Test && wanted.environment == Environment::Live {
         Some("is live and yours is for tests")
-    } else if own.confirmation.is_some() {
+    } else if own.confirmation.is_some_and(|own| !wanted.confirmation.is_some_and(|other| other.is_within(&own))) {
         Some("is not bound to its key")
     } else if !wanted.limits.is_within(&own.limits) {
         Some("is not limited to its rates and quota")
@@ -271,7 +274,7 @@ fn beyond_limits(own: &CredentialFacts, wanted: &Widening<'_>) -> Option<&'stati
 
 #[cfg(test)]
 mod tests {
-    use claviger_token::{Confirmation, ServiceAccountId, TypedId as _};
+    use claviger_token::{ServiceAccountId, TypedId as _};
     use serde_json::json;
 
     use super::*;
@@ -324,6 +327,7 @@ mod tests {
         networks: Option<NetworkSet>,
         expires_at: Option<Timestamp>,
         environment: Environment,
+        confirmation: Option<Confirmation>,
         limits: Limits,
     }
 
@@ -344,6 +348,7 @@ mod tests {
             networks: None,
             expires_at: None,
             environment: Environment::Live,
+            confirmation: None,
             limits: Limits::default(),
         };
         adjust(&mut found.credential, &mut wanted);
@@ -356,6 +361,7 @@ mod tests {
             networks: wanted.networks.as_ref(),
             expires_at: wanted.expires_at,
             environment: wanted.environment,
+            confirmation: wanted.confirmation,
             limits: &wanted.limits,
         };
         assert_eq!(said(&Grantor::Credential(&found).may_issue(&widening)), expected);
@@ -419,8 +425,14 @@ mod tests {
         ends(None, Some(9), "ok");
         check(("a", ""), "a", |own, _| own.environment = Environment::Test, BEYOND);
         check(("a", ""), "a", |_, wanted| wanted.environment = Environment::Test, "ok");
-        let bound = Some(Confirmation::JwkThumbprint("x".to_owned()));
-        check(("a", ""), "a", |own, _| own.confirmation = bound, BEYOND);
+        let bound = |number| Some(Confirmation::of_key([number; 32].into()));
+        check(("a", ""), "a", |own, _| own.confirmation = bound(1), BEYOND);
+        let both = |own: &mut CredentialFacts, wanted: &mut Wanted, number| {
+            (own.confirmation, wanted.confirmation) = (bound(1), bound(number));
+        };
+        check(("a", ""), "a", |own, wanted| both(own, wanted, 1), "ok");
+        check(("a", ""), "a", |own, wanted| both(own, wanted, 2), BEYOND);
+        check(("a", ""), "a", |_, wanted| wanted.confirmation = bound(1), "ok");
     }
 
     #[test]

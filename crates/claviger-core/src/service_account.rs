@@ -31,6 +31,8 @@ pub struct ServiceAccount {
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
     /// Whether its assertions may name the token endpoint as their audience, as RFC 7523 had it, and not only the issuer.
     pub legacy_assertion_audience: bool,
+    /// Whether it gets no tokens but those that are bound to a key (RFC 9449, section 5.2).
+    pub dpop_bound_access_tokens: bool,
     /// How often all its credentials together may be used.
     pub limits: Limits,
     /// What the SaaS hangs on it.
@@ -68,6 +70,9 @@ pub struct NewServiceAccount {
     /// issuer. For clients that cannot be changed.
     #[serde(default)]
     pub legacy_assertion_audience: bool,
+    /// Whether it gets no tokens but those that are bound to a key, by a DPoP proof with the request (RFC 9449).
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
     /// How often all its credentials together may be used: every one of these must allow a request. At most 10.
     pub rate_limits: Option<Vec<NewRateLimit>>,
     /// How much they may together be used in a calendar period.
@@ -88,6 +93,7 @@ impl NewServiceAccount {
             external_id: None,
             token_endpoint_auth_method: None,
             legacy_assertion_audience: false,
+            dpop_bound_access_tokens: false,
             rate_limits: None,
             quota: None,
             metadata: None,
@@ -112,6 +118,8 @@ pub struct ServiceAccountChanges {
     pub token_endpoint_auth_method: Option<Option<ClientAuthMethod>>,
     /// Whether the assertions that it signs may name the token endpoint's address as their audience.
     pub legacy_assertion_audience: Option<bool>,
+    /// Whether it gets no tokens but those that are bound to a key.
+    pub dpop_bound_access_tokens: Option<bool>,
     /// All its rate limits from now on.
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<NewRateLimit>>))]
@@ -152,6 +160,7 @@ impl ServiceAccount {
             external_id,
             token_endpoint_auth_method: new.token_endpoint_auth_method,
             legacy_assertion_audience: new.legacy_assertion_audience,
+            dpop_bound_access_tokens: new.dpop_bound_access_tokens,
             limits,
             metadata,
             disabled_at: None,
@@ -183,6 +192,7 @@ impl ServiceAccount {
         }
         new.token_endpoint_auth_method = changes.token_endpoint_auth_method.unwrap_or(new.token_endpoint_auth_method);
         new.legacy_assertion_audience = changes.legacy_assertion_audience.unwrap_or(new.legacy_assertion_audience);
+        new.dpop_bound_access_tokens = changes.dpop_bound_access_tokens.unwrap_or(new.dpop_bound_access_tokens);
         new.limits = limit::changed(new.limits, changes.rate_limits.as_ref(), changes.quota, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
@@ -230,6 +240,7 @@ impl ServiceAccount {
             "name": self.name.as_str(), "external_id": self.external_id, "disabled": self.disabled_at.is_some(),
             "token_endpoint_auth_method": self.token_endpoint_auth_method,
             "legacy_assertion_audience": self.legacy_assertion_audience,
+            "dpop_bound_access_tokens": self.dpop_bound_access_tokens,
             "rate_limits": self.limits.rates, "quota": self.limits.quota, "metadata_sha256": self.metadata.sha256(),
         })
     }

@@ -58,6 +58,8 @@ pub struct Config {
     pub outbound_networks: Option<NetworkSet>,
     /// How long a key signs tokens before the next one does.
     pub signing_key_rotation: SignedDuration,
+    /// Whether every proof of possession must have a nonce of ours (RFC 9449, section 8).
+    pub dpop_nonce: bool,
 }
 
 /// How many at once look for the keys of clients.
@@ -275,6 +277,7 @@ pub(crate) mod tests {
             provider: None,
             outbound_networks: None,
             signing_key_rotation: SignedDuration::from_hours(90 * 24),
+            dpop_nonce: false,
         }
     }
 

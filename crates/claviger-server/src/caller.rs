@@ -11,14 +11,15 @@ use axum::{
     http::{HeaderMap, StatusCode, request::Parts},
 };
 use claviger_core::{Actor, By, Grantor, Reach, permission};
-use claviger_token::{CredentialId, CredentialKind, Found, Permission, Refusal, Required, Verdict};
+use claviger_token::{CredentialId, CredentialKind, Found, Permission, ProofUrl, Refusal, Required, Verdict};
 
 use crate::{
     app::App,
     client,
     log::RequestId,
-    presented::{Ambiguous, credential},
+    presented::{Ambiguous, credential, proof},
     problem::RequestError,
+    proof::{Asker, Carried, ProofFor},
     session::{AnySession, Session},
     verify::{Entry, Judged, Occasion, Surface, Use},
 };
@@ -149,7 +150,8 @@ impl<P: Permitted> FromRequestParts<App> for TokenCaller<P> {
     }
 }
 
-/// A credential that asks about itself: only its state counts, no permission is needed.
+/// A credential that asks about itself: only its state counts, and that whoever shows it holds what it is bound to. No permission
+/// is needed.
 pub(crate) struct Itself(Known);
 
 /// A credential that rolls or ends itself: no permission is needed either, but its networks and its proof count, or a
@@ -239,19 +241,30 @@ impl Known {
             path: Some(parts.uri.path()),
             request_id: request_id.map(RequestId::as_str),
         };
-        let used = |required| Use { occasion, required, client_ip: address, visible: None, cost: 1 };
+        let carried = proof(&parts.headers);
+        let url = ProofUrl::parse(&format!("{}{}", app.config.public_url, parts.uri.path()));
+        let request = ProofFor { method: parts.method.as_str(), urls: url.as_slice(), credential: Some(presented) };
+        // Of what nobody has, no proof is looked at: its signature would cost us something, and nobody knows whose.
+        let looked_at = if looked_up.found().is_some() { carried } else { Carried::Nothing };
+        let proving = &app.prove(looked_at, Asker::Resource, request);
+        let used = |required| Use { occasion, required, client_ip: address, proving, visible: None, cost: 1 };
         let judged = match asked {
-            Asked::State => app.judge_state(&looked_up, &used(Required::default())),
+            Asked::State => app.judge_holder(&looked_up, &used(Required::default())).await?,
             Asked::Use | Asked::Permission(_) => {
                 let audience = permission.map(|_| app.config.public_url.as_str());
                 // What a credential does to itself concerns no object of an API.
                 let whatever_object = matches!(asked, Asked::Use);
                 let required = Required { audience, permissions: &permissions, whatever_object, ..Required::default() };
-                app.judge(&looked_up, &used(required)).await
+                app.judge(&looked_up, &used(required)).await?
             }
         };
         if judged.verdict != Verdict::Valid {
-            return Err(refused(&judged, permission, looked_up.kind()));
+            return Err(match judged.verdict {
+                Verdict::Refused(refusal) if wants_proof(refusal, carried) => {
+                    RequestError::Unproved(app.told_of_proof(refusal, judged.proof_problem))
+                }
+                Verdict::Valid | Verdict::Refused(_) => refused(&judged, permission, looked_up.kind()),
+            });
         }
         let Some(entry) = looked_up.entry else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };
         let Some(found) = entry.found() else { return Err(RequestError::Unauthenticated(Some(Refusal::Unknown))) };
@@ -265,6 +278,12 @@ impl Known {
         #[expect(clippy::expect_used, reason = "a Known is only made from an entry with facts")]
         self.entry.found().expect("a caller has facts")
     }
+}
+
+/// Whether the refusal is told to somebody who proves something, or should have.
+fn wants_proof(refusal: Refusal, carried: Carried<'_>) -> bool {
+    matches!(refusal, Refusal::ProofRequired | Refusal::ProofInvalid)
+        || (refusal.is_about_state() && carried != Carried::Nothing)
 }
 
 fn refused(judged: &Judged<'_>, permission: Option<&'static str>, kind: Option<CredentialKind>) -> RequestError {

@@ -33,6 +33,7 @@ mod outside;
 mod passwords;
 mod presented;
 mod problem;
+mod proof;
 mod provider;
 mod router;
 mod serve;

@@ -1,5 +1,5 @@
-//! Where a request carries its credential (RFC 6750, RFC 7617, RFC 9110 section 11). Everybody reads `Authorization: Bearer`
-//! and `X-API-Key`; the other places only where the API says so.
+//! Where a request carries its credential (RFC 6750, RFC 7617, RFC 9110 section 11), and the proof that may come with it (RFC
+//! 9449). Everybody reads `Authorization: Bearer` and `DPoP`, and `X-API-Key`; the other places only where the API says so.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use claviger_core::AlsoAccepts;
 use claviger_token::SecretKind;
 
+use crate::proof::Carried;
+
 /// Two credentials, or one that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ambiguous;
 
 impl Ambiguous {
     pub(crate) const MESSAGE: &str =
-        "present one credential, once: in Authorization: Bearer … or in X-API-Key, not two different ones";
+        "present one credential, once: in Authorization: Bearer … (or DPoP …) or in X-API-Key, not two different ones";
 }
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -29,10 +31,22 @@ const UNREADABLE: &str = "?";
 /// The credential of a request, if it carries one.
 pub(crate) fn credential(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous> {
     let mut found = None;
-    for candidate in [authorization(headers, "bearer")?, api_key(headers)?].into_iter().flatten() {
+    let candidates = [authorization(headers, "bearer")?, authorization(headers, "dpop")?, api_key(headers)?];
+    for candidate in candidates.into_iter().flatten() {
         only(&mut found, candidate)?;
     }
     Ok(found)
+}
+
+/// The proof that the credential comes with. What is shown as a bearer token is none, whatever stands beside it (RFC 9449,
+/// section 7.2); what is shown as bound has one.
+pub(crate) fn proof(headers: &HeaderMap) -> Carried<'_> {
+    let uses = |scheme: &str| !matches!(authorization(headers, scheme), Ok(None));
+    match (uses("bearer"), uses("dpop")) {
+        (true, false) => Carried::Nothing,
+        (_, true) => Carried::by(headers).or_missing(),
+        (false, false) => Carried::by(headers),
+    }
 }
 
 /// Whether [`credential_at_gateway`] could find more than [`credential`] if the API says so.
@@ -146,6 +160,10 @@ mod tests {
         check(&[("authorization", "Bearer")], Ok(None));
         check(&[("authorization", "Basic YTpi")], Ok(None));
         check(&[("authorization", "\u{e9}")], Ok(Some("?")));
+        check(&[("authorization", "DPoP a")], Ok(Some("a")));
+        check(&[("authorization", "dpop   a"), ("dpop", "p")], Ok(Some("a")));
+        check(&[("authorization", "DPoP a"), ("x-api-key", "b")], Err(Ambiguous));
+        check(&[("authorization", "DPoP a"), ("authorization", "Bearer a")], Err(Ambiguous));
         check(&[("x-api-key", "a")], Ok(Some("a")));
         check(&[("x-api-key", "")], Ok(None));
         check(&[("x-api-key", "a"), ("x-api-key", "a")], Ok(Some("a")));
@@ -154,6 +172,20 @@ mod tests {
         check(&[("authorization", "Bearer a"), ("authorization", "Bearer b")], Err(Ambiguous));
         check(&[("authorization", "Bearer a"), ("authorization", "Bearer a")], Err(Ambiguous));
         check(&[("x-api-key", "a"), ("x-api-key", "b")], Err(Ambiguous));
+    }
+
+    #[test]
+    fn d09_a_bearer_token_has_no_proof_and_what_is_bound_has_one() {
+        let check = |headers: &[(&str, &str)], expected| assert_eq!(proof(&map(headers)), expected, "{headers:?}");
+        check(&[], Carried::Nothing);
+        check(&[("DPoP", "p")], Carried::One("p"));
+        check(&[("x-api-key", "a"), ("dpop", "p")], Carried::One("p"));
+        check(&[("authorization", "Basic YTpi"), ("dpop", "p")], Carried::One("p"));
+        check(&[("authorization", "Bearer a"), ("dpop", "p")], Carried::Nothing);
+        check(&[("authorization", "DPoP a"), ("dpop", "p")], Carried::One("p"));
+        check(&[("authorization", "dPoP a")], Carried::NotOne);
+        check(&[("authorization", "DPoP a"), ("dpop", "p"), ("dpop", "p")], Carried::NotOne);
+        check(&[("authorization", "\u{e9}"), ("dpop", "p")], Carried::One("p"));
     }
 
     #[test]

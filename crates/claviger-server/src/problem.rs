@@ -13,7 +13,12 @@ use claviger_token::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{absent::Absent, log::redacted, passwords::Busy};
+use crate::{
+    absent::Absent,
+    log::redacted,
+    passwords::Busy,
+    proof::{ProofTold, bare_challenge},
+};
 
 /// An error, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
@@ -83,6 +88,9 @@ pub(crate) enum RequestError {
     /// No credential, or none that counts here (RFC 6750).
     #[error("{}", .0.map_or("this needs a credential: Authorization: Bearer …", Refusal::message))]
     Unauthenticated(Option<Refusal>),
+    /// A credential that was shown with a proof, or should have been, does not count here (RFC 9449, section 7.1).
+    #[error("{}", .0.message)]
+    Unproved(ProofTold),
     /// The credential counts, but not for this (RFC 6750 `insufficient_scope`).
     #[error("{message}")]
     Forbidden {
@@ -172,6 +180,12 @@ impl IntoResponse for RequestError {
                 response
             }
             Self::Unauthenticated(refusal) => unauthenticated(refusal, detail),
+            Self::Unproved(told) => {
+                let mut response = Problem::new(StatusCode::UNAUTHORIZED, told.error, detail).into_response();
+                challenge(&mut response, &told.challenge());
+                told.write_nonce(response.headers_mut());
+                response
+            }
             Self::Throttled { refusal, headers } => {
                 let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, refusal.code(), detail);
                 let mut response = problem.into_response();
@@ -198,7 +212,8 @@ impl IntoResponse for RequestError {
 /// When to try again after an outage, in seconds.
 pub(crate) const SOON: HeaderValue = HeaderValue::from_static("1");
 
-/// RFC 6750, section 3: no `error` when nothing was presented. A malformed token looks like an unknown one.
+/// RFC 6750, section 3: no `error` when nothing was presented. A malformed token looks like an unknown one. Each scheme has a
+/// line of its own (RFC 9449, section 7.2).
 fn unauthenticated(refusal: Option<Refusal>, detail: String) -> Response {
     let (code, detail, says) = match refusal {
         None => ("unauthenticated", detail, "Bearer realm=\"claviger\"".to_owned()),
@@ -210,11 +225,12 @@ fn unauthenticated(refusal: Option<Refusal>, detail: String) -> Response {
     };
     let mut response = Problem::new(StatusCode::UNAUTHORIZED, code, detail).into_response();
     challenge(&mut response, &says);
+    challenge(&mut response, &bare_challenge());
     response
 }
 
 fn challenge(response: &mut Response, says: &str) {
     if let Ok(value) = HeaderValue::from_str(says) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        response.headers_mut().append(header::WWW_AUTHENTICATE, value);
     }
 }

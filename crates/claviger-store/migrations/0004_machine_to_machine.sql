@@ -17,6 +17,9 @@ ALTER TABLE api ADD COLUMN access_token_ttl BIGINT NOT NULL DEFAULT 600;
 ALTER TABLE api ADD COLUMN signing_algorithm TEXT NOT NULL DEFAULT 'ES256';
 ALTER TABLE api ADD COLUMN access_token_format TEXT NOT NULL DEFAULT 'jwt';
 
+-- The public origins on which an API answers, separated by spaces; none: that of its identifier.
+ALTER TABLE api ADD COLUMN origins TEXT NOT NULL DEFAULT '';
+
 -- What opaque access tokens say: the claims of a JWT, as JSON. Looked up by digest alone, so the digest is the table.
 CREATE TABLE access_token (
     digest BLOB PRIMARY KEY,
@@ -47,6 +50,8 @@ CREATE INDEX used_jti_expires_at ON used_jti (expires_at);
 -- token endpoint as their audience.
 ALTER TABLE service_account ADD COLUMN token_endpoint_auth_method TEXT;
 ALTER TABLE service_account ADD COLUMN legacy_assertion_audience BIGINT NOT NULL DEFAULT 0;
+-- Whether it gets no tokens but those that are bound to a key (RFC 9449).
+ALTER TABLE service_account ADD COLUMN dpop_bound_access_tokens BIGINT NOT NULL DEFAULT 0;
 
 -- What the assertions of a client are proved with, of credentials of the kind public_key: {"jwk": {...}} or {"jwks_uri": "..."}.
 ALTER TABLE credential ADD COLUMN client_key TEXT;

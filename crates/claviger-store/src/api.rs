@@ -15,7 +15,7 @@ use crate::{
 
 const COLUMNS: &str =
     "SELECT id, identifier, name, resource_servers, builtin, created_at, accept_basic, query_parameter, access_token_ttl,
-                              signing_algorithm, access_token_format
+                              signing_algorithm, access_token_format, origins
                        FROM api";
 
 impl View<'_> {
@@ -90,8 +90,8 @@ impl Tx<'_> {
     pub async fn insert_api(&mut self, new: &Api) -> Result<(), StoreError> {
         let insert = sql(
             "INSERT INTO api (id, identifier, name, resource_servers, accept_basic, query_parameter, access_token_ttl,
-                                  signing_algorithm, access_token_format, builtin, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                  signing_algorithm, access_token_format, origins, builtin, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         );
         self.execute(bound(insert, new).bind(new.builtin).bind(new.created_at)).await?;
         self.insert_permissions(new).await
@@ -100,7 +100,8 @@ impl Tx<'_> {
     /// Replaces what can change of one. A permission that it declares no more is taken from everybody.
     pub async fn save_api(&mut self, new: &Api) -> Result<(), StoreError> {
         let update = sql("UPDATE api SET identifier = $2, name = $3, resource_servers = $4, accept_basic = $5,
-                          query_parameter = $6, access_token_ttl = $7, signing_algorithm = $8, access_token_format = $9
+                          query_parameter = $6, access_token_ttl = $7, signing_algorithm = $8, access_token_format = $9,
+                          origins = $10
                           WHERE id = $1");
         self.execute(bound(update, new)).await?;
         let kept = new.permissions.iter().map(|permission| permission.name.clone()).collect();
@@ -145,7 +146,7 @@ impl Tx<'_> {
     }
 }
 
-/// `$1` to `$9` of the statements that write one.
+/// `$1` to `$10` of the statements that write one.
 fn bound(query: Query, new: &Api) -> Query {
     let servers: Vec<String> = new.resource_servers.iter().map(ToString::to_string).collect();
     query
@@ -158,6 +159,7 @@ fn bound(query: Query, new: &Api) -> Query {
         .bind(new.access_tokens.ttl_seconds)
         .bind(text(new.access_tokens.algorithm))
         .bind(new.access_tokens.format.as_str())
+        .bind(new.origins.join(" "))
 }
 
 fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreError> {
@@ -172,6 +174,7 @@ fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreErr
             .map(str::parse::<ServiceAccountId>)
             .collect::<Result<_, _>>()
             .map_err(StoreError::damaged)?,
+        origins: row.text("origins")?.split_whitespace().map(str::to_owned).collect(),
         also_accepts: AlsoAccepts {
             basic: row.flag("accept_basic")?,
             query_parameter: row.text_or_null("query_parameter")?,

@@ -280,11 +280,14 @@ impl Tx<'_> {
         new: &Credential,
         client_key: Option<String>,
     ) -> Result<(), StoreError> {
+        let confirmation =
+            new.confirmation.as_ref().map(serde_json::to_string).transpose().map_err(StoreError::damaged)?;
         let insert = sql(
             "INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, objects, networks,
                             not_before, expires_at, pending_since, epoch, limits, metadata, created_at, created_by, skeleton,
-                            client_key)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+                            client_key, confirmation)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                                  $20)",
         );
         let insert = insert
             .bind(text(new.id))
@@ -305,7 +308,8 @@ impl Tx<'_> {
             .bind(new.created_at)
             .bind(new.created_by.as_str())
             .bind(new.name.skeleton())
-            .bind(client_key);
+            .bind(client_key)
+            .bind(confirmation);
         self.execute(insert).await.map(drop)
     }
 

@@ -151,7 +151,8 @@ impl AccessTokenClaims {
                 disabled: credential.disabled,
                 revoked: credential.revoked || self.epoch < credential.epoch || nothing_left,
                 pending_approval: credential.pending_approval,
-                confirmation: self.cnf.clone(),
+                // What its credential is bound to is proved, whatever the token says.
+                confirmation: self.cnf.unwrap_or_default().or(credential.confirmation.unwrap_or_default()).named(),
                 epoch: self.epoch,
                 limits: credential.limits.clone(),
                 metadata: credential.metadata.clone(),
@@ -225,6 +226,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::confirmation::tests::thumbprint;
     use crate::jose::read_object;
 
     fn least() -> Value {
@@ -251,7 +253,7 @@ mod tests {
             json!({ "sub": "user_01h2xcejqtf2nbrexx3vqjhp41", "act": { "sub": "sa_01h2xcejqtf2nbrexx3vqjhp41" } });
         let full = with(json!({
             "aud": ["https://api.acme.test", "urn:b"], "scope": "invoices:read invoices:write",
-            "objects": ["base:app7"], "networks": ["10.0.0.0/8"], "cnf": { "jkt": "abc" },
+            "objects": ["base:app7"], "networks": ["10.0.0.0/8"], "cnf": { "jkt": thumbprint(1) },
             "status": { "status_list": { "idx": 7, "uri": "https://claviger.test/oauth/status/1" } }, "act": actor,
         }));
         for claims in [least(), full] {
@@ -285,7 +287,9 @@ mod tests {
             check(json!({ restriction: "x" }), false);
         }
         check(json!({ "cnf": { "jwk": {} } }), false);
-        check(json!({ "cnf": { "jkt": "a", "x5t#S256": "b" } }), false);
+        check(json!({ "cnf": { "jkt": "a" } }), false);
+        check(json!({ "cnf": { "jkt": thumbprint(1), "x5t#S256": thumbprint(2) } }), true);
+        check(json!({ "cnf": { "jkt": thumbprint(1), "kid": "x" } }), false);
         check(json!({ "status": { "status_list": { "idx": 1, "uri": "u" }, "other": {} } }), false);
         check(json!({ "objects": ["base:..", "x"] }), false);
         for required in least().as_object().unwrap().keys() {
@@ -377,11 +381,25 @@ mod tests {
         check(|parent| parent.credential.epoch = 2, (false, false, false));
         check(|parent| parent.credential.disabled = true, (false, true, false));
         check(|parent| parent.credential.pending_approval = true, (false, false, true));
-        let found = found_by(json!({ "aud": ["https://a.test", "https://b.test"], "cnf": { "jkt": "x" } }), |_| {});
+        let found =
+            found_by(json!({ "aud": ["https://a.test", "https://b.test"], "cnf": { "jkt": thumbprint(1) } }), |_| {});
         let found = found.unwrap();
         assert_eq!(*found.audiences, ["https://a.test", "https://b.test"]);
-        assert_eq!(found.credential.confirmation, Some(Confirmation::JwkThumbprint("x".to_owned())));
+        assert_eq!(found.credential.confirmation, Some(Confirmation::of_key(thumbprint(1))));
         assert_eq!((found.credential.kind, found.secret.is_none()), (CredentialKind::AccessToken, true));
+    }
+
+    #[test]
+    fn what_its_credential_is_bound_to_is_proved_with_a_token() {
+        let check = |claims: Value, own: Option<Confirmation>, expected: Option<Confirmation>| {
+            let found = found_by(claims, |parent| parent.credential.confirmation = own).unwrap();
+            assert_eq!(found.credential.confirmation, expected);
+        };
+        let (key, certificate) = (Confirmation::of_key(thumbprint(1)), Confirmation::of_certificate(thumbprint(2)));
+        check(json!({}), None, None);
+        check(json!({}), Some(key), Some(key));
+        check(json!({ "cnf": { "jkt": thumbprint(3) } }), None, Some(Confirmation::of_key(thumbprint(3))));
+        check(json!({ "cnf": { "jkt": thumbprint(1) } }), Some(certificate), Some(key.or(certificate)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use crate::{Confirmation, Found, Generation, Object, Permission};
+use crate::{Confirmation, Found, Generation, Object, Permission, Proof, Shown};
 
 /// Why a credential does not count, in the order in which the reasons are tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -201,25 +201,6 @@ pub enum Presented {
     WellFormed,
 }
 
-/// What the caller proved to hold. Whoever fills it in has checked signature, freshness and address of the proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// No proof came along.
-    None,
-    /// One came along and does not hold.
-    Invalid,
-    /// A DPoP proof (RFC 9449) of this key.
-    Key {
-        /// SHA-256 thumbprint of the key, base64url.
-        thumbprint: String,
-    },
-    /// A client certificate (RFC 8705).
-    Certificate {
-        /// SHA-256 of the certificate, base64url.
-        thumbprint: String,
-    },
-}
-
 /// What the check asks for. The default asks for nothing beyond a valid credential.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Required<'a> {
@@ -250,7 +231,7 @@ pub struct Context<'a> {
     /// Where the request came from, if the caller says so.
     pub client_ip: Option<IpAddr>,
     /// What the caller proved.
-    pub proof: &'a Proof,
+    pub proof: Proof,
     /// Counts the request. Called at most once, last, and only if nothing else refuses: a refused request
     /// spends nothing.
     pub spend: &'a dyn Fn() -> Allowance,
@@ -259,7 +240,7 @@ pub struct Context<'a> {
 impl Context<'static> {
     /// No address, no proof, no limits.
     pub fn plain() -> Self {
-        Self { client_ip: None, proof: &Proof::None, spend: &|| Allowance::Open }
+        Self { client_ip: None, proof: Proof::NONE, spend: &|| Allowance::Open }
     }
 }
 
@@ -267,6 +248,13 @@ impl Context<'static> {
 /// presented secret.
 pub fn state(presented: &Presented, found: Option<&Found>, now: Timestamp) -> Verdict {
     standing(*presented, found, now).map(drop).into()
+}
+
+/// The same, and whether whoever shows the credential may have it: for what it asks about itself.
+pub fn holder(presented: &Presented, found: Option<&Found>, proof: Proof, now: Timestamp) -> Verdict {
+    standing(*presented, found, now)
+        .and_then(|found| check_proof(found.credential.confirmation.unwrap_or_default(), proof))
+        .into()
 }
 
 /// The verdict on one use of a credential at `now`.
@@ -297,7 +285,7 @@ fn standing(presented: Presented, found: Option<&Found>, now: Timestamp) -> Resu
 }
 
 fn usable(found: &Found, required: &Required<'_>, context: &Context<'_>) -> Result<(), Refusal> {
-    check_proof(found.credential.confirmation.as_ref(), context.proof)?;
+    check_proof(found.credential.confirmation.unwrap_or_default(), context.proof)?;
     refuse_if(!network_allows(found, context.client_ip), Refusal::NetworkNotAllowed)?;
     refuse_if(
         required.audience.is_some_and(|asked| !found.audiences.iter().any(|own| same_audience(own, asked))),
@@ -323,21 +311,21 @@ fn refuse_if(condition: bool, refusal: Refusal) -> Result<(), Refusal> {
     if condition { Err(refusal) } else { Ok(()) }
 }
 
-/// A proof that does not hold refuses a bearer credential too: whoever sends one must not believe it was checked.
-fn check_proof(bound_to: Option<&Confirmation>, proof: &Proof) -> Result<(), Refusal> {
-    use Confirmation::{CertificateThumbprint, JwkThumbprint};
-    match (bound_to, proof) {
-        (_, Proof::Invalid) => Err(Refusal::ProofInvalid),
-        (None, Proof::None | Proof::Key { .. } | Proof::Certificate { .. }) => Ok(()),
-        (Some(_), Proof::None) => Err(Refusal::ProofRequired),
-        (Some(JwkThumbprint(own)), Proof::Key { thumbprint })
-        | (Some(CertificateThumbprint(own)), Proof::Certificate { thumbprint }) => {
-            refuse_if(own != thumbprint, Refusal::ProofInvalid)
-        }
-        (Some(JwkThumbprint(_)), Proof::Certificate { .. }) | (Some(CertificateThumbprint(_)), Proof::Key { .. }) => {
-            Err(Refusal::ProofInvalid)
-        }
-    }
+/// All that it is bound to must be proved. A proof that does not hold refuses a bearer credential too: whoever sends one
+/// must not believe it was checked.
+///
+/// A DPoP proof is made for a credential that is bound to its key, so that one that is not was taken for another
+/// (RFC 9449, section 7.2). A certificate comes with every request on its connection, and says nothing of the credential.
+fn check_proof(bound_to: Confirmation, proof: Proof) -> Result<(), Refusal> {
+    let members = [(bound_to.jkt, proof.key), (bound_to.x5t_s256, proof.certificate)];
+    refuse_if(members.iter().any(|(own, shown)| own.is_some() && *shown == Shown::Nothing), Refusal::ProofRequired)?;
+    let mismatch = members.iter().any(|member| match member {
+        (_, Shown::Invalid) => true,
+        (Some(own), Shown::Held(shown)) => own != shown,
+        (None, Shown::Held(_)) | (_, Shown::Nothing) => false,
+    });
+    let not_bound = bound_to.jkt.is_none() && matches!(proof.key, Shown::Held(_));
+    refuse_if(mismatch || not_bound, Refusal::ProofInvalid)
 }
 
 fn network_allows(found: &Found, client_ip: Option<IpAddr>) -> bool {
@@ -373,6 +361,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::confirmation::tests::thumbprint;
     use crate::facts::tests::found;
     use crate::{NetworkSet, ObjectSet, SecretFacts};
     use Refusal::*;
@@ -406,7 +395,7 @@ mod tests {
             objects: Vec::new(),
             whatever_object: false,
             client_ip: None,
-            proof: Proof::None,
+            proof: Proof::NONE,
             allowance: Allowance::Open,
             spent: Cell::new(0),
         }
@@ -432,7 +421,7 @@ mod tests {
                 objects: &self.objects,
                 whatever_object: self.whatever_object,
             };
-            let context = Context { client_ip: self.client_ip, proof: &self.proof, spend: &spend };
+            let context = Context { client_ip: self.client_ip, proof: self.proof, spend: &spend };
             decide(&self.presented, self.found.as_ref(), &required, &context, at(NOW))
         }
 
@@ -460,7 +449,7 @@ mod tests {
     }
 
     fn bind(case: &mut Case) {
-        case.found().credential.confirmation = Some(Confirmation::JwkThumbprint("jkt".to_owned()));
+        case.found().credential.confirmation = Some(Confirmation::of_key(thumbprint(1)));
     }
 
     #[test]
@@ -494,27 +483,45 @@ mod tests {
 
     #[test]
     fn a_bound_credential_wants_a_proof_of_its_own_key() {
-        fn check_proof(bound: bool, proof: Proof, expected: Result<(), Refusal>) {
+        fn check_proof(bound_to: Confirmation, (key, certificate): (Shown, Shown), expected: Result<(), Refusal>) {
             check(
                 |case| {
-                    if bound {
-                        bind(case);
-                    }
-                    case.proof = proof;
+                    case.found().credential.confirmation = bound_to.named();
+                    case.proof = Proof { key, certificate };
                 },
                 expected,
             );
+            let mut found = found();
+            found.credential.confirmation = bound_to.named();
+            let holder = holder(&Presented::WellFormed, Some(&found), Proof { key, certificate }, at(NOW));
+            assert_eq!(holder, Verdict::from(expected));
         }
-        let key = |thumbprint: &str| Proof::Key { thumbprint: thumbprint.to_owned() };
-        let certificate = |thumbprint: &str| Proof::Certificate { thumbprint: thumbprint.to_owned() };
-        check_proof(true, Proof::None, Err(ProofRequired));
-        check_proof(true, Proof::Invalid, Err(ProofInvalid));
-        check_proof(true, key("other"), Err(ProofInvalid));
-        check_proof(true, certificate("jkt"), Err(ProofInvalid));
-        check_proof(true, key("jkt"), Ok(()));
-        check_proof(false, Proof::Invalid, Err(ProofInvalid));
-        check_proof(false, key("other"), Ok(()));
-        check_proof(false, certificate("other"), Ok(()));
+        let (own, certificate) = (Confirmation::of_key(thumbprint(1)), Confirmation::of_certificate(thumbprint(2)));
+        let (both, bearer) = (own.or(certificate), Confirmation::default());
+        let held = |number| Shown::Held(thumbprint(number));
+        let nothing = Shown::Nothing;
+        check_proof(own, (nothing, nothing), Err(ProofRequired));
+        check_proof(own, (Shown::Invalid, nothing), Err(ProofInvalid));
+        check_proof(own, (held(2), nothing), Err(ProofInvalid));
+        check_proof(own, (nothing, held(1)), Err(ProofRequired));
+        check_proof(own, (held(1), nothing), Ok(()));
+        check_proof(own, (held(1), held(9)), Ok(()));
+        check_proof(own, (held(1), Shown::Invalid), Err(ProofInvalid));
+        check_proof(certificate, (nothing, nothing), Err(ProofRequired));
+        check_proof(certificate, (nothing, held(2)), Ok(()));
+        check_proof(certificate, (nothing, held(1)), Err(ProofInvalid));
+        check_proof(certificate, (held(2), nothing), Err(ProofRequired));
+        check_proof(certificate, (held(9), held(2)), Err(ProofInvalid));
+        check_proof(both, (held(1), held(2)), Ok(()));
+        check_proof(both, (held(1), nothing), Err(ProofRequired));
+        check_proof(both, (Shown::Invalid, nothing), Err(ProofRequired));
+        check_proof(both, (held(1), held(1)), Err(ProofInvalid));
+        check_proof(both, (held(2), held(2)), Err(ProofInvalid));
+        check_proof(bearer, (nothing, nothing), Ok(()));
+        check_proof(bearer, (Shown::Invalid, nothing), Err(ProofInvalid));
+        check_proof(bearer, (nothing, Shown::Invalid), Err(ProofInvalid));
+        check_proof(bearer, (nothing, held(9)), Ok(()));
+        check_proof(bearer, (held(9), nothing), Err(ProofInvalid));
     }
 
     #[test]
@@ -656,8 +663,8 @@ mod tests {
                 Expired => case.found().credential.expires_at = None,
                 NotYetValid => case.found().credential.not_before = None,
                 // A proof, or a list of objects, is either absent or wrong: the repair of one is the other.
-                ProofRequired => case.proof = Proof::Invalid,
-                ProofInvalid => case.proof = Proof::Key { thumbprint: "jkt".to_owned() },
+                ProofRequired => case.proof.key = Shown::Invalid,
+                ProofInvalid => case.proof.key = Shown::Held(thumbprint(1)),
                 NetworkNotAllowed => case.client_ip = Some(IpAddr::from([203, 0, 113, 9])),
                 AudienceMismatch => case.audience = None,
                 PermissionMissing => case.permissions.clear(),

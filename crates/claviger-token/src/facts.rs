@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    AccessTokenId, ActorClaim, ClientAuthMethod, CredentialId, Limits, NetworkSet, ObjectSet, OrganizationId,
-    PermissionMask, PermissionSet, PrincipalId, ServiceAccountId,
+    AccessTokenId, ActorClaim, ClientAuthMethod, Confirmation, CredentialId, Limits, NetworkSet, ObjectSet,
+    OrganizationId, PermissionMask, PermissionSet, PrincipalId, ServiceAccountId,
 };
 
 /// Which kind of credential was presented.
@@ -141,18 +141,6 @@ pub struct AccessTokenFacts {
     pub revoked: bool,
 }
 
-/// The key that the caller must prove to hold, as in a JWT's `cnf` claim (RFC 7800).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum Confirmation {
-    /// SHA-256 thumbprint of the DPoP key, base64url (RFC 9449, section 6.1).
-    #[serde(rename = "jkt")]
-    JwkThumbprint(String),
-    /// SHA-256 of the client certificate, base64url (RFC 8705, section 3.1).
-    #[serde(rename = "x5t#S256")]
-    CertificateThumbprint(String),
-}
-
 /// What is known about a credential.
 #[derive(Clone, Debug)]
 pub struct CredentialFacts {
@@ -180,7 +168,7 @@ pub struct CredentialFacts {
     pub revoked: bool,
     /// Waits for an approval that the organization's policy wants.
     pub pending_approval: bool,
-    /// The key it is bound to; `None` is a bearer credential.
+    /// What must be proved with it; `None` is a bearer credential.
     pub confirmation: Option<Confirmation>,
     /// A JWT of a lower epoch is dead.
     pub epoch: u64,
@@ -209,6 +197,8 @@ pub struct PrincipalFacts {
     pub limits: Limits,
     /// The one way in which it authenticates as a client; `None`: by whatever it holds, and for a user, who is none.
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// Whether as a client it gets no tokens but those that are bound to a key (RFC 9449, section 5.2).
+    pub dpop_bound_access_tokens: bool,
 }
 
 /// What is known about the organization of a credential.
@@ -321,6 +311,7 @@ pub(crate) mod tests {
                 instance_permissions: PermissionSet::default(),
                 limits: Limits::default(),
                 token_endpoint_auth_method: None,
+                dpop_bound_access_tokens: false,
             }),
             organization: Arc::new(OrganizationFacts {
                 id: "org_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap(),
@@ -392,13 +383,5 @@ pub(crate) mod tests {
             check(generation, generation.as_str());
         }
         assert_eq!("LIVE".parse::<Environment>(), Err(UnknownEnvironment));
-    }
-
-    #[test]
-    fn a_confirmation_reads_like_the_claim() {
-        let bound = Confirmation::CertificateThumbprint("abc".to_owned());
-        assert_eq!(serde_json::to_string(&bound).unwrap(), r#"{"x5t#S256":"abc"}"#);
-        let read: Confirmation = serde_json::from_str(r#"{"jkt":"abc"}"#).unwrap();
-        assert_eq!(read, Confirmation::JwkThumbprint("abc".to_owned()));
     }
 }

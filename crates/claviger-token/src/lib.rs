@@ -6,7 +6,9 @@
 
 mod access_token;
 mod client_auth;
+mod confirmation;
 mod decide;
+mod dpop;
 mod facts;
 mod id;
 mod jose;
@@ -21,9 +23,11 @@ mod wire;
 
 pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
-pub use decide::{Allowance, Context, Presented, Proof, Refusal, Required, Verdict, decide, same_audience, state};
+pub use confirmation::{Confirmation, NoThumbprint, Proof, Shown, Thumbprint};
+pub use decide::{Allowance, Context, Presented, Refusal, Required, Verdict, decide, holder, same_audience, state};
+pub use dpop::{DpopError, DpopExpected, DpopNonce, DpopProof, ProofUrl};
 pub use facts::{
-    AccessTokenFacts, Confirmation, CredentialFacts, CredentialKind, Environment, Found, Generation, OrganizationFacts,
+    AccessTokenFacts, CredentialFacts, CredentialKind, Environment, Found, Generation, OrganizationFacts,
     PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
@@ -43,5 +47,5 @@ pub use secret::{Brand, BrandError, Malformed, Opaque, Secret, SecretKind, Token
 pub use status_list::{StatusList, StatusListError, TokenStatus};
 pub use wire::{
     CacheView, CredentialView, LimitView, NetworksView, OneOrMany, OrganizationView, PermissionsView, Presentation,
-    PrincipalView, ProofRequest, VerifyAnswer, VerifyRequest,
+    PrincipalView, ProofRequest, ProofView, VerifyAnswer, VerifyRequest,
 };

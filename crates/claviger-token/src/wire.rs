@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::text::schema_of_text;
 use crate::{
-    CredentialId, CredentialKind, Environment, Found, Generation, NetworkSet, Object, ObjectSet, OrganizationId,
-    Permission, PermissionSet, PrincipalId, PrincipalType, Refusal, Secret, Verdict,
+    Confirmation, CredentialId, CredentialKind, Environment, Found, Generation, NetworkSet, Object, ObjectSet,
+    OrganizationId, Permission, PermissionSet, PrincipalId, PrincipalType, Refusal, Secret, Verdict,
 };
 
 /// How long a local verifier may decide alone, in seconds.
@@ -168,6 +168,9 @@ pub struct VerifyAnswer<'a> {
     /// Where its limits stand; of refusals, only those that come from a limit have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Vec<LimitView<'a>>>,
+    /// What to tell whoever could prove something; of `proof_required` and `proof_invalid` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ProofView>,
     /// When to try again, if a limit refused; absent if the call costs more than the whole limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
@@ -175,6 +178,20 @@ pub struct VerifyAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<CacheView>))]
     pub cache: Option<Option<CacheView<'a>>>,
+}
+
+/// What the checked request is to be told of its proof, in a challenge `DPoP` (RFC 9449, section 7.1).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProofView {
+    /// `error` of the challenge: `invalid_token`, `invalid_dpop_proof` or `use_dpop_nonce`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "invalid_dpop_proof"))]
+    pub error: &'static str,
+    /// `error_description`: what is wrong with the proof.
+    pub message: String,
+    /// What to send as `DPoP-Nonce`; of `use_dpop_nonce` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
 }
 
 /// The credential, as a verifier sees it.
@@ -266,6 +283,9 @@ pub struct CacheView<'a> {
     pub networks: Option<NetworksView<'a>>,
     /// The credential's epoch.
     pub epoch: u64,
+    /// What must be proved with every use (RFC 7800); null of a bearer credential. Whoever cannot check that asks anew each
+    /// time.
+    pub cnf: Option<Confirmation>,
 }
 
 /// The networks that both the credential and its organization allow. The list is empty if they share none.
@@ -305,6 +325,7 @@ impl<'a> VerifyAnswer<'a> {
             objects: granted.map(|found| found.credential.objects.as_ref()),
             metadata: granted.map(|found| &*found.credential.metadata),
             limits: granted.map(|_| Vec::new()),
+            proof: None,
             retry_after_seconds: None,
             cache: granted.map(|found| CacheView::new(found, now)),
         }
@@ -382,10 +403,9 @@ impl<'a> OrganizationView<'a> {
 }
 
 impl<'a> CacheView<'a> {
-    /// None for a bound credential: the answer does not say what it is bound to, so a local verifier that trusted
-    /// it would accept the credential from anybody. None for a limited one: somebody must count.
+    /// None for a limited credential: somebody must count.
     fn new(found: &'a Found, now: Timestamp) -> Option<Self> {
-        if found.credential.confirmation.is_some() || found.is_limited() {
+        if found.is_limited() {
             return None;
         }
         let left = first_end(found).map(|end| seconds_until(end, now));
@@ -399,6 +419,7 @@ impl<'a> CacheView<'a> {
             audiences: &found.audiences,
             networks,
             epoch: found.credential.epoch,
+            cnf: found.credential.confirmation,
         })
     }
 }
@@ -418,8 +439,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::SecretFacts;
+    use crate::confirmation::tests::thumbprint;
     use crate::facts::tests::found;
-    use crate::{Confirmation, SecretFacts};
     use serde_json::{Value, json};
     use static_assertions::assert_not_impl_any;
 
@@ -461,7 +483,7 @@ mod tests {
             "external_id":null},
             "organization":{"id":"org_01h2xcejqtf2nbrexx3vqjhp41","slug":"acme","external_id":"42"},
             "permissions":["invoices:read","invoices:write"],"objects":null,"metadata":{"team": 7},"limits":[],
-            "cache":{"max_age_seconds":60,"audiences":["https://api.acme.test"],"networks":null,"epoch":3}}"#,
+            "cache":{"max_age_seconds":60,"audiences":["https://api.acme.test"],"networks":null,"epoch":3,"cnf":null}}"#,
         );
     }
 
@@ -554,11 +576,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_credential_is_not_left_to_a_local_verifier() {
+    fn a_local_verifier_is_told_what_must_be_proved() {
         let mut found = found();
-        found.credential.confirmation = Some(Confirmation::JwkThumbprint("jkt".to_owned()));
-        let answer = answer(Verdict::Valid, &found);
-        assert!(answer["cache"].is_null() && answer.as_object().unwrap().contains_key("cache"));
+        assert!(answer(Verdict::Valid, &found)["cache"]["cnf"].is_null());
+        found.credential.confirmation = Some(Confirmation::of_key(thumbprint(1)));
+        assert_eq!(answer(Verdict::Valid, &found)["cache"]["cnf"], json!({ "jkt": thumbprint(1) }));
     }
 
     #[test]

@@ -67,6 +67,9 @@ struct Common {
     /// Service account that serves it: sa_…; may be given several times
     #[arg(long = "resource-server", value_name = "ID")]
     resource_servers: Vec<String>,
+    /// Public origin on which it answers, such as https://api.acme.test; may be given several times [default: that of the identifier]
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
     /// Whether gateways also take the credential from Authorization: Basic, as git and curl -u send it
     #[arg(long, value_name = "BOOL")]
     accept_basic: Option<bool>,
@@ -111,6 +114,9 @@ struct Update {
     /// No service account serves it
     #[arg(long, conflicts_with = "resource_servers")]
     no_resource_servers: bool,
+    /// No origin but that of its identifier
+    #[arg(long, conflicts_with = "origins")]
+    no_origins: bool,
     /// No query parameter carries the credential
     #[arg(long, conflicts_with = "query_parameter")]
     no_query_parameter: bool,
@@ -142,6 +148,8 @@ struct Protected {
     name: String,
     permissions: Vec<Declared>,
     resource_servers: Option<Vec<String>>,
+    #[serde(default)]
+    origins: Vec<String>,
     #[serde(default)]
     accept_basic: bool,
     query_parameter: Option<String>,
@@ -178,6 +186,7 @@ pub(crate) fn run(Api { remote, command }: Api) -> Result<ExitCode, Failure> {
 impl Common {
     fn write(self, body: Body) -> Body {
         body.with_list("resource_servers", self.resource_servers)
+            .with_list("origins", self.origins)
             .with("accept_basic", self.accept_basic)
             .with("query_parameter", self.query_parameter)
             .with("access_token_ttl_seconds", self.access_token_ttl.map(|ttl| ttl.as_secs()))
@@ -203,6 +212,7 @@ impl Update {
             .with_list("permissions", self.permissions)
             .without_any("permissions", self.no_permissions)
             .without_any("resource_servers", self.no_resource_servers)
+            .without_any("origins", self.no_origins)
             .without("query_parameter", self.no_query_parameter);
         self.common.write(body).changes()
     }
@@ -227,6 +237,7 @@ impl Noun for Protected {
             ("name", self.name),
             ("identifier", self.identifier),
             ("resource servers", joined(self.resource_servers, "none")),
+            ("origins", joined(Some(self.origins), "that of the identifier")),
             ("accepts basic", yes(self.accept_basic)),
             ("query parameter", or(self.query_parameter, "none")),
             ("access tokens", tokens),
@@ -276,8 +287,12 @@ mod tests {
             json!({ "access_token_ttl_seconds": 600, "signing_algorithm": "RS256", "access_token_format": "opaque" }),
         );
         check(
-            &["--accept-basic", "false", "--no-query-parameter", "--no-resource-servers"],
-            json!({ "accept_basic": false, "query_parameter": null, "resource_servers": [] }),
+            &["--origin=https://a.test", "--origin=https://b.test"],
+            json!({ "origins": ["https://a.test", "https://b.test"] }),
+        );
+        check(
+            &["--accept-basic", "false", "--no-query-parameter", "--no-resource-servers", "--no-origins"],
+            json!({ "accept_basic": false, "origins": [], "query_parameter": null, "resource_servers": [] }),
         );
     }
 }

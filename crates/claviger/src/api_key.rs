@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
+    binding::Binding,
     body::Body,
     client::{Remote, Service},
     consent::Consent,
@@ -85,6 +86,8 @@ struct Create {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
+    binding: Binding,
+    #[command(flatten)]
     limits: Limits,
 }
 
@@ -137,7 +140,7 @@ impl Create {
             .with("name", Some(self.name))
             .with("permissions", Some(self.permissions))
             .with("environment", self.environment);
-        Ok(self.limits.write(self.common.write(body)?).json())
+        Ok(self.limits.write(self.binding.write(self.common.write(body)?)?).json())
     }
 }
 

@@ -98,6 +98,8 @@ pub(crate) struct Credential {
     allowed_networks: Option<Vec<String>>,
     not_before: Option<String>,
     expires_at: Option<String>,
+    #[serde(default)]
+    cnf: Option<Json>,
     rate_limits: Option<Vec<RateLimit>>,
     quota: Option<Quota>,
     last_used_at: Option<String>,
@@ -216,6 +218,7 @@ impl Credential {
             ("permissions", joined(Some(self.permissions), "none")),
             ("objects", joined(self.objects, "any")),
             ("networks", joined(self.allowed_networks, "any")),
+            ("bound to", self.cnf.as_ref().map_or_else(|| "nothing".to_owned(), bound_to)),
             ("rate limits", limits::shown(self.rate_limits)),
             ("quota", limits::shown_quota(self.quota)),
             ("not before", or(self.not_before, "-")),
@@ -234,6 +237,13 @@ impl Credential {
         rows.extend(self.generations.into_iter().map(|generation| ("secret", generation.shown())));
         rows
     }
+}
+
+/// What must be proved with it, as in `jkt 0ZcO…`.
+fn bound_to(cnf: &Json) -> String {
+    let members = cnf.as_object().into_iter().flatten();
+    let shown = members.map(|(name, value)| format!("{name} {}", value.as_str().unwrap_or_default()));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 impl Generation {

@@ -88,6 +88,7 @@ async fn make(app: &App) -> Result<Example, ExampleError> {
         name: "Acme API".to_owned(),
         permissions: permissions.clone(),
         resource_servers: Vec::new(),
+        origins: Vec::new(),
         accept_basic: false,
         query_parameter: None,
         access_token_ttl_seconds: None,

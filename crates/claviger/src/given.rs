@@ -32,6 +32,7 @@ const NAMES: &[&str] = &[
     "session_idle",
     "session_life",
     "signing_key_rotation",
+    "dpop_nonce",
     "oidc_issuer",
     "oidc_client_id",
     "oidc_client_secret",

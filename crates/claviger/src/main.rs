@@ -8,6 +8,7 @@ mod api;
 mod api_key;
 mod assignment;
 mod audit;
+mod binding;
 mod body;
 mod bootstrap;
 mod client;

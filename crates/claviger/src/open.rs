@@ -140,6 +140,7 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
         provider: settings.provider,
         outbound_networks: settings.outbound_networks,
         signing_key_rotation: settings.signing_key_rotation,
+        dpop_nonce: settings.dpop_nonce,
     };
     let store = Store::new(database, keys.chain, Changes::new(monotonic()));
     App::new(store, keys.peppers, keys.totp_seeds, keys.signing_keys, config, Clock::default())

@@ -64,6 +64,9 @@ struct Authentication {
     /// Whether its assertions may name the token endpoint as their audience, and not only the issuer
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     legacy_assertion_audience: Option<bool>,
+    /// Whether it gets no tokens but those that are bound to a key, by a DPoP proof (RFC 9449)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    dpop_bound_access_tokens: Option<bool>,
 }
 
 #[derive(Debug, Args)]
@@ -155,6 +158,8 @@ struct Account {
     external_id: Option<String>,
     token_endpoint_auth_method: Option<String>,
     legacy_assertion_audience: bool,
+    #[serde(default)]
+    dpop_bound_access_tokens: bool,
     roles: Option<Vec<String>>,
     permissions: Option<Vec<String>>,
     rate_limits: Option<Vec<RateLimit>>,
@@ -205,6 +210,7 @@ impl Authentication {
     fn write(self, body: Body) -> Body {
         body.with("token_endpoint_auth_method", self.token_endpoint_auth_method)
             .with("legacy_assertion_audience", self.legacy_assertion_audience)
+            .with("dpop_bound_access_tokens", self.dpop_bound_access_tokens)
     }
 }
 
@@ -256,6 +262,7 @@ impl Noun for Account {
             ("external id", or(self.external_id, "-")),
             ("authenticates by", or(self.token_endpoint_auth_method, "whatever it holds")),
             ("legacy audience", yes(self.legacy_assertion_audience)),
+            ("bound tokens only", yes(self.dpop_bound_access_tokens)),
             ("disabled", yes(self.disabled)),
             ("roles", joined(self.roles, "none")),
             ("permissions", joined(self.permissions, "none")),

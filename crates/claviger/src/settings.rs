@@ -86,6 +86,7 @@ pub(crate) struct Settings {
     pub(crate) sessions: SessionLife,
     pub(crate) provider: Option<ProviderAt>,
     pub(crate) signing_key_rotation: SignedDuration,
+    pub(crate) dpop_nonce: bool,
     pub(crate) otlp_endpoint: Option<String>,
     pub(crate) otlp_service_name: String,
     pub(crate) log_format: LogFormat,
@@ -224,6 +225,7 @@ impl Settings {
                     },
                 )?
                 .unwrap_or(SignedDuration::from_hours(90 * 24)),
+            dpop_nonce: given.parse("dpop_nonce", "true or false")?.unwrap_or(false),
             otlp_endpoint: given.checked("otlp_endpoint", OTLP_ENDPOINT, |text| {
                 let url = Url::parse(text).ok()?;
                 let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();

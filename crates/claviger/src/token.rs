@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::{
     access_token::{self, Exchange, Wanted},
+    binding::Binding,
     body::Body,
     client::{Output, Remote, Service},
     consent::Consent,
@@ -108,6 +109,8 @@ struct Create {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
+    binding: Binding,
+    #[command(flatten)]
     limits: Limits,
 }
 
@@ -197,7 +200,7 @@ impl Create {
             .with("name", Some(self.name))
             .with("permissions", Some(self.permissions))
             .without("expires_at", self.no_expiry);
-        Ok(self.limits.write(self.common.write(body)?).json())
+        Ok(self.limits.write(self.binding.write(self.common.write(body)?)?).json())
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a new access token says, and for how long.
 
-use claviger_token::{AccessTokenClaims, AccessTokenId, Found, NetworkSet, ServiceAccountId, TypedId as _};
+use claviger_token::{
+    AccessTokenClaims, AccessTokenId, Confirmation, Found, NetworkSet, ServiceAccountId, TypedId as _,
+};
 use jiff::Timestamp;
 use rand::CryptoRng;
 
@@ -46,13 +48,16 @@ pub fn networks(parent: &Found) -> Result<Option<NetworkSet>, OAuthError> {
     }
 }
 
-/// The claims of a token for `target` that is made from a credential and given to a client.
+/// The claims of a token for `target` that is made from a credential and given to a client. It is bound to what its credential is
+/// bound to, and to what the client `shown`: a key, a certificate, or both (RFC 9449, section 5; RFC 8705, section 3).
+#[expect(clippy::too_many_arguments, reason = "each is another part of what a token says")]
 pub fn claims(
     issuer: &str,
     parent: &Found,
     client: ServiceAccountId,
     target: &Target<'_>,
     lifetime: Lifetime,
+    shown: Confirmation,
     now: Timestamp,
     rng: &mut dyn CryptoRng,
 ) -> Result<AccessTokenClaims, OAuthError> {
@@ -72,7 +77,7 @@ pub fn claims(
         env: credential.environment,
         objects: credential.objects.clone(),
         networks: networks(parent)?,
-        cnf: credential.confirmation.clone(),
+        cnf: credential.confirmation.unwrap_or_default().or(shown).named(),
         status: None,
         act: None,
     })
@@ -85,7 +90,10 @@ mod tests {
     use claviger_token::SecretFacts;
 
     use super::*;
-    use crate::fixtures::World;
+    use crate::{
+        api::Api,
+        fixtures::{World, now, rng, set},
+    };
 
     #[test]
     fn a_token_is_for_the_networks_that_its_credential_and_its_organization_allow() {
@@ -103,6 +111,32 @@ mod tests {
         check(None, Some("10.0.0.0/8"), Ok(Some("10.0.0.0/8")));
         check(Some("10.0.0.0/8 192.0.2.0/24"), Some("10.1.0.0/16 2001:db8::/32"), Ok(Some("10.1.0.0/16")));
         check(Some("10.0.0.0/8"), Some("192.0.2.0/24"), Err("invalid_grant"));
+    }
+
+    #[test]
+    fn d12_a_token_is_bound_to_all_that_was_shown_and_to_what_its_credential_is_bound_to() {
+        let thumbprint = |number: u8| Some([number; 32].into());
+        let bound = |jkt: Option<u8>, certificate: Option<u8>| Confirmation {
+            jkt: jkt.and_then(thumbprint),
+            x5t_s256: certificate.and_then(thumbprint),
+        };
+        let check = |own: Confirmation, shown: Confirmation, expected: Confirmation| {
+            let world = World::new();
+            let mut parent = world.caller("a:b", "");
+            parent.credential.confirmation = own.named();
+            let api = Api::builtin("https://claviger.test", now(), &mut rng()).unwrap();
+            let target = Target { api: &api, scope: set("a:b") };
+            let lifetime = Lifetime::new(600, &parent, now()).unwrap();
+            let client = ServiceAccountId::generate(now(), &mut rng());
+            let claims = claims("https://claviger.test", &parent, client, &target, lifetime, shown, now(), &mut rng());
+            assert_eq!(claims.unwrap().cnf, expected.named());
+        };
+        check(bound(None, None), bound(None, None), bound(None, None));
+        check(bound(None, None), bound(Some(1), None), bound(Some(1), None));
+        check(bound(None, None), bound(Some(1), Some(2)), bound(Some(1), Some(2)));
+        check(bound(Some(1), None), bound(None, None), bound(Some(1), None));
+        check(bound(Some(1), None), bound(None, Some(2)), bound(Some(1), Some(2)));
+        check(bound(None, Some(2)), bound(Some(1), None), bound(Some(1), Some(2)));
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub enum OAuthErrorCode {
     UnsupportedTokenType,
     /// Details of a type that there is not (RFC 9396, section 5).
     InvalidAuthorizationDetails,
+    /// The proof of a key does not hold, or is missing (RFC 9449, section 5).
+    InvalidDpopProof,
+    /// The proof must have a nonce (RFC 9449, section 8).
+    UseDpopNonce,
     /// Not now.
     TemporarilyUnavailable,
 }
@@ -47,6 +51,8 @@ impl OAuthErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }

@@ -86,7 +86,9 @@ fn must_fit(sort: TokenType, parameter: &str, token: &str) -> Result<(), OAuthEr
 
 /// What was presented to be exchanged does not count, whatever the reason (RFC 8693, section 2.2.2).
 pub fn no_subject(parameter: &str) -> OAuthError {
-    OAuthError::invalid_request(format!("{parameter} is not valid, or not yours to exchange"))
+    OAuthError::invalid_request(format!(
+        "{parameter} is not valid, not yours to exchange, or bound to a key that the request does not prove"
+    ))
 }
 
 /// The chain of actors with a new one, which is the outermost (RFC 8693, section 4.1).

@@ -88,6 +88,7 @@ impl From<RequestError> for Trouble {
             RequestError::Store(error) => Self::Store(error),
             RequestError::Rejected(_)
             | RequestError::Unauthenticated(_)
+            | RequestError::Unproved(_)
             | RequestError::Forbidden { .. }
             | RequestError::Throttled { .. } => Self::Form,
         }

@@ -28,6 +28,8 @@ pub(crate) struct ApiView {
     /// The service accounts that serve it; shown with instance scope only.
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_servers: Option<Vec<ServiceAccountId>>,
+    /// The public origins on which it answers; none: that of its identifier.
+    origins: Vec<String>,
     /// Whether a gateway may take a credential from `Authorization: Basic`.
     accept_basic: bool,
     /// The query parameter from which a gateway may take a credential; null for none.
@@ -51,6 +53,7 @@ impl ApiView {
             name: api.name.to_string(),
             permissions: api.permissions,
             resource_servers: (reach == Reach::Instance).then_some(api.resource_servers),
+            origins: api.origins,
             accept_basic: api.also_accepts.basic,
             query_parameter: api.also_accepts.query_parameter,
             access_token_ttl_seconds: api.access_tokens.ttl_seconds,

@@ -8,8 +8,8 @@ use claviger_core::{
 };
 use claviger_store::{LookAlike, StoreError, Tx, View};
 use claviger_token::{
-    CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, PrincipalId,
-    Quota, RateLimit, Secret, ServiceAccountId, UserId,
+    Confirmation, CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet,
+    PrincipalId, Quota, RateLimit, Secret, ServiceAccountId, UserId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
@@ -59,6 +59,8 @@ pub(crate) struct CredentialView {
     last_used_at: Option<Timestamp>,
     /// Its secrets, the current one first, and then those that were rolled away.
     generations: Vec<GenerationView>,
+    /// What must be proved with it (RFC 7800), for good; null of a bearer credential.
+    cnf: Option<Confirmation>,
     /// Null if it has none.
     rate_limits: Option<Vec<RateLimit>>,
     /// Null if it has none.
@@ -92,6 +94,7 @@ impl CredentialView {
             revoke_reason: credential.revocation.map(|revocation| revocation.reason),
             last_used_at,
             generations: credential.secrets.into_iter().map(|secret| GenerationView::new(secret, now)).collect(),
+            cnf: credential.confirmation,
             rate_limits: shown(credential.limits.rates),
             quota: credential.limits.quota,
             metadata: credential.metadata.raw().to_owned(),

@@ -37,6 +37,8 @@ pub(crate) struct ServiceAccountView {
     token_endpoint_auth_method: Option<ClientAuthMethod>,
     /// Whether its assertions may name the token endpoint's address as their audience.
     legacy_assertion_audience: bool,
+    /// Whether it gets no tokens but those that are bound to a key (RFC 9449).
+    dpop_bound_access_tokens: bool,
     /// Its roles in its organization, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<String>>,
@@ -62,6 +64,7 @@ impl From<ServiceAccount> for ServiceAccountView {
             external_id: account.external_id,
             token_endpoint_auth_method: account.token_endpoint_auth_method,
             legacy_assertion_audience: account.legacy_assertion_audience,
+            dpop_bound_access_tokens: account.dpop_bound_access_tokens,
             roles: None,
             permissions: None,
             rate_limits: shown(account.limits.rates),

@@ -17,6 +17,7 @@ use super::{NotDone, OAuthRequest, TOKEN};
 use crate::{
     app::App,
     log::bounded,
+    proof::Proving,
     verify::{LookedUp, Use},
 };
 
@@ -69,7 +70,7 @@ impl App {
             }
         };
         let (id, looked_up) = believed.map_err(|error| self.disbelieved(request, error))?;
-        let is_valid = self.is_valid(&looked_up, request, cost).await?;
+        let is_valid = self.is_valid(&looked_up, request, &Proving::NOTHING, cost).await?;
         match is_valid && looked_up.found().is_some() {
             true => Ok(Client { id, looked_up }),
             false => Err(self.disbelieved(request, OAuthError::invalid_client())),
@@ -83,10 +84,10 @@ impl App {
         &self,
         request: &OAuthRequest,
         client: &Client,
-        subject: Option<(&str, LookedUp)>,
+        subject: Option<(&str, LookedUp, &Proving)>,
     ) -> Result<Option<LookedUp>, NotDone> {
         let (subject, mut looked_up) = match subject {
-            Some((text, looked_up)) => (Some(text), looked_up),
+            Some((text, looked_up, proving)) => (Some((text, proving)), looked_up),
             None => (None, client.looked_up.clone()),
         };
         for _ in 0..MOST_EPOCHS {
@@ -95,15 +96,15 @@ impl App {
                 return Ok(Some(looked_up));
             }
             let client = self.look_client_up(request, client).await?;
-            if !self.is_still_valid(&client, request).await {
+            if !self.is_still_valid(&client, request, &Proving::NOTHING).await {
                 return Err(OAuthError::invalid_client().into());
             }
-            let Some(text) = subject else {
+            let Some((text, proving)) = subject else {
                 looked_up = client;
                 continue;
             };
             looked_up = self.look_up(text).await?;
-            if !self.is_still_valid(&looked_up, request).await {
+            if !self.is_still_valid(&looked_up, request, proving).await {
                 return Ok(None);
             }
         }
@@ -119,8 +120,9 @@ impl App {
     }
 
     /// The verdict on what was counted already.
-    async fn is_still_valid(&self, looked_up: &LookedUp, request: &OAuthRequest) -> bool {
-        self.would_judge(looked_up, &use_of(request, 0)).await == Verdict::Valid
+    async fn is_still_valid(&self, looked_up: &LookedUp, request: &OAuthRequest, proving: &Proving) -> bool {
+        let proving = &about(looked_up, proving);
+        self.would_judge(looked_up, &use_of(request, proving, 0)).await == Verdict::Valid
     }
 
     /// Whether a credential that came with the request counts, from where it came. Too much of it is an error of its own.
@@ -128,9 +130,11 @@ impl App {
         &self,
         looked_up: &LookedUp,
         request: &OAuthRequest,
+        proving: &Proving,
         cost: u32,
     ) -> Result<bool, NotDone> {
-        let judged = self.judge(looked_up, &use_of(request, cost)).await;
+        let proving = &about(looked_up, proving);
+        let judged = self.judge(looked_up, &use_of(request, proving, cost)).await?;
         if let Verdict::Refused(Refusal::RateLimited | Refusal::QuotaExceeded) = judged.verdict {
             let mut headers = HeaderMap::new();
             judged.spending.tell(&mut headers);
@@ -150,7 +154,7 @@ impl App {
         let looked_up = self.look_up_client_secret(secret.expose()).await?;
         if looked_up.found().is_none() {
             // Whoever guesses is counted too.
-            self.judge_state(&looked_up, &use_of(request, 0));
+            self.judge_state(&looked_up, &use_of(request, &Proving::NOTHING, 0));
         }
         let client = looked_up.found().and_then(|found| match found.principal.id {
             PrincipalId::ServiceAccount(id) => Some((id, found.principal.token_endpoint_auth_method)),
@@ -261,9 +265,16 @@ impl App {
     }
 }
 
-fn use_of(request: &OAuthRequest, cost: u32) -> Use<'_> {
+/// What a request proves about a credential that came with it: nothing, if that asks for no key. The proof is then about the new
+/// token alone.
+fn about(looked_up: &LookedUp, proving: &Proving) -> Proving {
+    let bound_to = looked_up.found().and_then(|found| found.credential.confirmation);
+    if bound_to.is_some_and(|own| own.jkt.is_some()) { *proving } else { proving.without_key() }
+}
+
+fn use_of<'a>(request: &'a OAuthRequest, proving: &'a Proving, cost: u32) -> Use<'a> {
     let (occasion, client_ip) = (request.occasion(), request.address);
     // What it is for is not asked here, and what comes of it has the same objects.
     let required = Required { whatever_object: true, ..Required::default() };
-    Use { occasion, required, client_ip, visible: None, cost }
+    Use { occasion, required, client_ip, proving, visible: None, cost }
 }

@@ -13,22 +13,27 @@ use super::{
 };
 use crate::{
     app::App,
+    proof::Proving,
     verify::{Catalog, LookedUp},
 };
 
 pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Response, NotDone> {
+    let proving = app.proved_key(request)?;
     let client = app.client(request, 1).await?;
+    let shown = app.bound_to(&client, &proving).await?;
+    let proving = proving.used();
     let asked = ExchangeRequest::read(&request.form)?;
     let catalog = app.catalog().await?;
     let may_exchange = |found: &Found| may_exchange(&client, found, &catalog);
-    let looked_up = presented(app, request, &client, "subject_token", asked.subject_token, may_exchange).await?;
-    let looked_up = app.with_place(request, &client, Some((asked.subject_token, looked_up))).await?;
+    let looked_up =
+        presented(app, request, &client, &proving, "subject_token", asked.subject_token, may_exchange).await?;
+    let looked_up = app.with_place(request, &client, Some((asked.subject_token, looked_up, &proving))).await?;
     let subject = looked_up.as_ref().and_then(LookedUp::found).filter(|found| may_exchange(found));
     let subject = subject.ok_or_else(|| no_subject("subject_token"))?;
     let mut act = subject.token.as_ref().and_then(|token| token.act.clone());
     if let Some(actor) = asked.actor_token {
         let is_given = |found: &Found| is_given_to(&client, found);
-        let actor = presented(app, request, &client, "actor_token", actor, is_given).await?;
+        let actor = presented(app, request, &client, &proving, "actor_token", actor, is_given).await?;
         let actor = actor.found().ok_or_else(|| no_subject("actor_token"))?;
         act = Some(acting(actor.principal.id, act.as_deref())?);
     }
@@ -38,7 +43,8 @@ pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Respon
         return Err(OAuthError::invalid_request(description).into());
     }
     let issued_token_type = Some(asked.requested.as_str());
-    match issue(app, Issue { parent: subject, client: client.id, target: &target, act, issued_token_type }).await {
+    match issue(app, Issue { parent: subject, client: client.id, target: &target, shown, act, issued_token_type }).await
+    {
         // RFC 8693, section 2.2.2: what was presented is the request's.
         Err(NotDone::Refused(error)) if error.code == OAuthErrorCode::InvalidGrant => {
             Err(OAuthError::invalid_request(error.description()).into())
@@ -53,6 +59,7 @@ async fn presented(
     app: &App,
     request: &OAuthRequest,
     client: &Client,
+    proving: &Proving,
     parameter: &'static str,
     token: &str,
     may: impl Fn(&Found) -> bool,
@@ -61,7 +68,7 @@ async fn presented(
     let Some(organization) = looked_up.found().filter(|found| may(found)).map(|found| found.organization.id) else {
         return Err(no_subject(parameter).into());
     };
-    match app.is_valid(&looked_up, request, 1).await {
+    match app.is_valid(&looked_up, request, proving, 1).await {
         Ok(true) => Ok(looked_up),
         Ok(false) => Err(no_subject(parameter).into()),
         Err(NotDone::Throttled { headers }) if organization != client.found().organization.id => {

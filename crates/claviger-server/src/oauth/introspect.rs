@@ -26,6 +26,7 @@ use crate::{
     caller::{Caller, Introspect},
     presented,
     problem::RequestError,
+    proof::Proving,
     verify::{Catalog, Use},
 };
 
@@ -79,12 +80,12 @@ pub(crate) struct Told<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     jti: Option<AccessTokenId>,
-    /// How it is presented.
+    /// How it is presented: `Bearer`, or `DPoP` if it is bound to a key.
     #[schema(value_type = String, example = "Bearer")]
     token_type: &'static str,
     /// The key that must be proved with it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cnf: Option<&'a Confirmation>,
+    cnf: Option<Confirmation>,
     /// The organization that it acts in.
     org: OrganizationId,
     /// The credential that it is, or was made from.
@@ -202,8 +203,8 @@ pub(crate) async fn introspect(
         None => Asker::Client(app.client(&request, 0).await?),
     };
     let looked_up = app.look_up(request.form.required("token")?).await?;
-    let used =
-        Use { occasion: request.occasion(), required: Required::default(), client_ip: None, visible: None, cost: 0 };
+    let (occasion, required) = (request.occasion(), Required::default());
+    let used = Use { occasion, required, client_ip: None, proving: &Proving::NOTHING, visible: None, cost: 0 };
     let judged = app.judge_state(&looked_up, &used);
     let catalog = app.catalog().await?;
     let told = match (judged.verdict, looked_up.found()) {
@@ -246,8 +247,8 @@ fn told<'a>(app: &'a App, catalog: &Catalog, asker: &Asker, found: &'a Found) ->
         exp: credential.expires_at.map(Timestamp::as_second),
         iat: token.map(|token| token.issued_at.as_second()),
         jti: token.map(|token| token.id),
-        token_type: "Bearer",
-        cnf: credential.confirmation.as_ref(),
+        token_type: if credential.confirmation.is_some_and(|cnf| cnf.jkt.is_some()) { "DPoP" } else { "Bearer" },
+        cnf: credential.confirmation,
         org: found.organization.id,
         cred: credential.id,
         env: credential.environment,

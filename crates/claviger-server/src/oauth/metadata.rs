@@ -5,7 +5,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware::Next,
     response::Response,
 };
@@ -55,6 +55,9 @@ pub(crate) struct ServerMetadata {
     revocation_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
     #[schema(value_type = Vec<String>)]
     revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
+    /// What may sign a proof of possession (RFC 9449, section 5.1).
+    #[schema(value_type = Vec<String>)]
+    dpop_signing_alg_values_supported: [&'static str; 4],
     /// Where verifiers that ask about no token learn what ended lately. Ours: no standard has a name for it.
     claviger_revocations_uri: String,
     /// Where people read about it.
@@ -79,6 +82,7 @@ impl ServerMetadata {
             introspection_signing_alg_values_supported: [introspect::ALGORITHM],
             revocation_endpoint_auth_methods_supported: methods,
             revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+            dpop_signing_alg_values_supported: algorithms,
             claviger_revocations_uri: format!("{url}{REVOCATIONS}"),
             service_documentation: format!("{url}/docs/"),
         }
@@ -116,6 +120,9 @@ pub(crate) struct ResourceMetadata {
     /// Where a token stands in a request.
     #[schema(value_type = Vec<String>)]
     bearer_methods_supported: [&'static str; 1],
+    /// What may sign a proof of possession (RFC 9449).
+    #[schema(value_type = Vec<String>)]
+    dpop_signing_alg_values_supported: [&'static str; 4],
     /// What can be permitted on it.
     #[schema(value_type = Vec<String>)]
     scopes_supported: Vec<&'static str>,
@@ -133,6 +140,7 @@ impl ResourceMetadata {
             resource: url.clone(),
             authorization_servers: [url.clone()],
             bearer_methods_supported: ["header"],
+            dpop_signing_alg_values_supported: SigningAlgorithm::NAMES,
             scopes_supported: PERMISSIONS.iter().map(|permission| permission.name).collect(),
             resource_name: "Claviger",
             resource_documentation: format!("{url}/docs/"),
@@ -174,13 +182,16 @@ pub(crate) async fn of_resource(State(app): State<App>, headers: HeaderMap) -> R
 pub(crate) async fn name_resource(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if response.status() == StatusCode::UNAUTHORIZED
-        && let Some(challenge) = response.headers().get(header::WWW_AUTHENTICATE)
-        && let Ok(challenge) = challenge.to_str()
-        && challenge.starts_with("Bearer ")
+        && let header::Entry::Occupied(mut challenges) = response.headers_mut().entry(header::WWW_AUTHENTICATE)
     {
-        let named = format!("{challenge}, resource_metadata=\"{}\"", resource_metadata(&app.config));
-        if let Ok(named) = HeaderValue::from_str(&named) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, named);
+        for challenge in challenges.iter_mut() {
+            if let Ok(told) = challenge.to_str()
+                && (told.starts_with("Bearer ") || told.starts_with("DPoP "))
+                && let Ok(named) =
+                    format!("{told}, resource_metadata=\"{}\"", resource_metadata(&app.config)).try_into()
+            {
+                *challenge = named;
+            }
         }
     }
     response

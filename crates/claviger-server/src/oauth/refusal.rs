@@ -9,6 +9,7 @@ use axum::{
 };
 use claviger_core::oauth::{OAuthError, OAuthErrorCode};
 use claviger_store::StoreError;
+use claviger_token::DpopError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,6 +17,7 @@ use super::signing_keys::SignError;
 use crate::{
     log::redacted,
     problem::{RequestError, SOON},
+    proof::write_nonce,
 };
 
 /// A refusal (RFC 6749, section 5.2).
@@ -38,6 +40,12 @@ pub(crate) enum NotDone {
     /// The body is no form that can be read.
     #[error("{}", .0)]
     Unreadable(RequestError),
+    /// The proof must have a nonce (RFC 9449, section 8).
+    #[error("{}", DpopError::Nonce)]
+    WantsNonce {
+        /// Which.
+        nonce: String,
+    },
     /// Too much of it.
     #[error("too often; try again later")]
     Throttled {
@@ -95,6 +103,7 @@ impl IntoResponse for NotDone {
                 let code = if outage { OAuthErrorCode::TemporarilyUnavailable } else { OAuthErrorCode::InvalidRequest };
                 (status, code, error.to_string())
             }
+            Self::WantsNonce { .. } => (StatusCode::BAD_REQUEST, OAuthErrorCode::UseDpopNonce, self.to_string()),
             Self::Throttled { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, OAuthErrorCode::TemporarilyUnavailable, self.to_string())
             }
@@ -113,6 +122,7 @@ impl IntoResponse for NotDone {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         match self {
+            Self::WantsNonce { nonce } => write_nonce(&nonce, headers),
             Self::Throttled { headers: told } => headers.extend(told),
             Self::Unavailable(_) => {
                 headers.insert(header::RETRY_AFTER, SOON);

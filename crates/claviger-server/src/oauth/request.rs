@@ -14,6 +14,7 @@ use crate::{
     body, client,
     log::RequestId,
     metrics::Guarded,
+    proof::Carried,
     verify::{Occasion, Surface},
 };
 
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) struct OAuthRequest {
     pub(crate) form: Parameters,
     authorization: Option<HeaderValue>,
+    proofs: Vec<HeaderValue>,
     /// From where it comes.
     pub(crate) address: Option<IpAddr>,
     pub(crate) id: Option<RequestId>,
@@ -32,6 +34,11 @@ impl OAuthRequest {
     /// Who it says that it is.
     pub(crate) fn presented(&self) -> Result<Option<PresentedClient>, OAuthError> {
         PresentedClient::read(self.authorization.as_ref().map(HeaderValue::as_bytes), &self.form)
+    }
+
+    /// The proof of a key that comes with it, if one does.
+    pub(super) fn carried(&self) -> Carried<'_> {
+        Carried::of(self.proofs.iter())
     }
 
     /// Whether it shows what proves a client, sound or not.
@@ -70,6 +77,7 @@ impl FromRequest<App> for OAuthRequest {
         let address = peer.map(|peer| client::address(peer, request.headers(), trusted));
         let id = request.extensions().get::<RequestId>().cloned();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let proofs = request.headers().get_all("dpop").iter().cloned().collect();
         let mut given = request.headers().get_all(header::AUTHORIZATION).iter();
         let authorization = given.next().cloned();
         if given.next().is_some() {
@@ -77,6 +85,6 @@ impl FromRequest<App> for OAuthRequest {
         }
         let bytes = body::read(request, body::FORM).await.map_err(NotDone::Unreadable)?;
         let form = Parameters::parse(&bytes)?;
-        Ok(Self { form, authorization, address: address.map(|ip| ip.to_canonical()), id, method, path })
+        Ok(Self { form, authorization, proofs, address: address.map(|ip| ip.to_canonical()), id, method, path })
     }
 }

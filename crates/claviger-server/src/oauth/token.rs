@@ -9,14 +9,18 @@ use claviger_core::{
     TokenFormat,
     oauth::{self, Lifetime, OAuthError, OAuthErrorCode, TOKEN_EXCHANGE, Target},
 };
-use claviger_token::{AccessTokenClaims, ActorClaim, Found, Secret, SecretKind, ServiceAccountId};
+use claviger_token::{
+    AccessTokenClaims, ActorClaim, Confirmation, DpopError, Found, ProofUrl, Secret, SecretKind, ServiceAccountId,
+    Shown,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{NOT_KEPT, NotDone, OAuthRequest, RefusalView, exchange::exchange};
+use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, TOKEN, exchange::exchange};
 use crate::{
     app::App,
     manage::in_the_clear,
+    proof::{Asker, ProofFor, Proving, write_nonce},
     verify::{LONGEST_JWT, LookedUp},
 };
 
@@ -63,11 +67,11 @@ pub(crate) struct TokenRequest {
 /// A token (RFC 6749, section 5.1).
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TokenAnswer {
-    /// To be sent as `Authorization: Bearer`. Its form is nobody's business but the API's.
+    /// To be sent as `Authorization`, with `token_type` as the scheme. Its form is nobody's business but the API's.
     #[serde(serialize_with = "in_the_clear")]
     #[schema(value_type = String, example = "eyJ…")]
     access_token: Option<Secret>,
-    /// How to send it.
+    /// How to send it: `Bearer`, or `DPoP` with a proof of the key that it is bound to (RFC 9449).
     #[schema(value_type = String, example = "Bearer")]
     token_type: &'static str,
     /// Seconds until it ends.
@@ -84,7 +88,8 @@ pub(crate) struct TokenAnswer {
 /// Get a token
 ///
 /// A service account proves who it is with a client secret or a signed assertion, and gets a token for one API: of its own rights, or
-/// in exchange for what it was given. There is no refresh token: ask again.
+/// in exchange for what it was given. With a `DPoP` header it is bound to the key that is proved there (RFC 9449). There is no refresh
+/// token: ask again.
 #[utoipa::path(
     post, path = "/oauth/token", tag = "OAuth", operation_id = "token",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
@@ -114,14 +119,51 @@ pub(crate) async fn token(State(app): State<App>, request: OAuthRequest) -> Resu
 }
 
 async fn client_credentials(app: &App, request: &OAuthRequest) -> Result<Response, NotDone> {
+    let proving = app.proved_key(request)?;
     let client = app.client(request, 1).await?;
+    let shown = app.bound_to(&client, &proving).await?;
     let looked_up = app.with_place(request, &client, None).await?;
     let found = looked_up.as_ref().and_then(LookedUp::found).ok_or_else(OAuthError::invalid_client)?;
     let catalog = app.catalog().await?;
     let resources: Vec<&str> = request.form.all("resource").collect();
     let held = &found.rights.permissions;
     let target = oauth::target(catalog.apis(), held, request.form.get("scope"), &resources)?;
-    issue(app, Issue { parent: found, client: client.id, target: &target, act: None, issued_token_type: None }).await
+    let (parent, target) = (found, &target);
+    issue(app, Issue { parent, client: client.id, target, shown, act: None, issued_token_type: None }).await
+}
+
+impl App {
+    /// What a request for a token proves to hold. A proof that does not hold is refused before the client's own, for of some
+    /// clients that would count but once.
+    pub(super) fn proved_key(&self, request: &OAuthRequest) -> Result<Proving, NotDone> {
+        let url = ProofUrl::parse(&format!("{}{TOKEN}", self.config.public_url));
+        let asked = ProofFor { method: "POST", urls: url.as_slice(), credential: None };
+        let proving = self.prove(request.carried(), Asker::AuthorizationServer, asked);
+        match proving.problem {
+            None => Ok(proving),
+            Some(DpopError::Nonce) => Err(NotDone::WantsNonce { nonce: self.dpop_nonce(Asker::AuthorizationServer) }),
+            Some(problem) => Err(unproved(problem)),
+        }
+    }
+
+    /// What a token for this client will be bound to. Only of those that proved who they are is the use of a proof stored.
+    pub(super) async fn bound_to(&self, client: &Client, proving: &Proving) -> Result<Confirmation, NotDone> {
+        if !self.is_first_use(proving).await? {
+            return Err(unproved(DpopError::Used));
+        }
+        match proving.proof.key {
+            Shown::Held(thumbprint) => Ok(Confirmation::of_key(thumbprint)),
+            Shown::Nothing | Shown::Invalid if client.found().principal.dpop_bound_access_tokens => {
+                let description = "this client gets tokens only that are bound to a key (dpop_bound_access_tokens): send a DPoP proof";
+                Err(OAuthError::new(OAuthErrorCode::InvalidDpopProof, description).into())
+            }
+            Shown::Nothing | Shown::Invalid => Ok(Confirmation::default()),
+        }
+    }
+}
+
+fn unproved(problem: DpopError) -> NotDone {
+    OAuthError::new(OAuthErrorCode::InvalidDpopProof, problem.to_string()).into()
 }
 
 /// What a token is made from, and for whom.
@@ -129,16 +171,18 @@ pub(super) struct Issue<'a> {
     pub(super) parent: &'a Found,
     pub(super) client: ServiceAccountId,
     pub(super) target: &'a Target<'a>,
+    /// What the client proved to hold.
+    pub(super) shown: Confirmation,
     pub(super) act: Option<Box<ActorClaim>>,
     pub(super) issued_token_type: Option<&'static str>,
 }
 
 /// A token, made from what stands behind a credential.
 pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDone> {
-    let Issue { parent, client, target, act, issued_token_type } = issue;
+    let Issue { parent, client, target, shown, act, issued_token_type } = issue;
     let (now, made, issuer) = (app.now(), target.api.access_tokens, &app.config.public_url);
     let lifetime = Lifetime::new(made.ttl_seconds, parent, now)?;
-    let claims = oauth::claims(issuer, parent, client, target, lifetime, now, &mut app.rng())?;
+    let claims = oauth::claims(issuer, parent, client, target, lifetime, shown, now, &mut app.rng())?;
     // Also of opaque tokens, which do not name it: what takes something away later ends those that have a place.
     let status = Some(app.status_claim(claims.cred, claims.epoch, now).await?);
     let claims = AccessTokenClaims { act, status, ..claims };
@@ -160,7 +204,13 @@ pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDo
             token
         }
     };
-    let (token_type, expires_in, scope) = ("Bearer", lifetime.seconds(), claims.scope.to_text());
+    let bound = claims.cnf.is_some_and(|cnf| cnf.jkt.is_some());
+    let token_type = if bound { "DPoP" } else { "Bearer" };
+    let (expires_in, scope) = (lifetime.seconds(), claims.scope.to_text());
     let answer = TokenAnswer { access_token: Some(token), token_type, expires_in, scope, issued_token_type };
-    Ok((NOT_KEPT, Json(answer)).into_response())
+    let mut response = (NOT_KEPT, Json(answer)).into_response();
+    if bound && app.config.dpop_nonce {
+        write_nonce(&app.dpop_nonce(Asker::AuthorizationServer), response.headers_mut());
+    }
+    Ok(response)
 }

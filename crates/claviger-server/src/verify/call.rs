@@ -8,7 +8,8 @@ use axum::{
 };
 use claviger_core::{Reach, Rejection};
 use claviger_token::{
-    Found, Object, OneOrMany, Permission, PermissionSet, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest,
+    Found, Object, OneOrMany, Permission, PermissionSet, ProofRequest, ProofUrl, ProofView, Refusal, Required, Verdict,
+    VerifyAnswer, VerifyRequest,
 };
 use jiff::Timestamp;
 
@@ -25,6 +26,7 @@ use crate::{
     limits::Spending,
     log::{Named, RequestId},
     problem::{Problem, RequestError},
+    proof::{Asker, Carried, ProofFor, Proving},
 };
 
 /// Verify a credential
@@ -51,15 +53,15 @@ pub(crate) async fn verify_as_caller(
     must_be_few(&request.permissions, objects(&request))?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
     let id = caller.by().request_id.as_deref();
-    let Some(found) = looked_up.found() else { return Ok(answer(&app, &looked_up, &request, id, None).await) };
+    let Some(found) = looked_up.found() else { return answer(&app, &looked_up, &request, id, None).await };
     if caller.reach() == Reach::Instance || caller.reach() == Reach::Organization(found.organization.id) {
-        return Ok(answer(&app, &looked_up, &request, id, None).await);
+        return answer(&app, &looked_up, &request, id, None).await;
     }
     let served = app.catalog().await?.served_by(caller.found().principal.id, &found.audiences);
-    Ok(match served {
+    match served {
         Some(visible) => answer(&app, &looked_up, &request, id, Some(&visible)).await,
-        None => json(&VerifyAnswer::new(Verdict::Refused(Refusal::Unknown), None, app.now())),
-    })
+        None => Ok(json(&VerifyAnswer::new(Verdict::Refused(Refusal::Unknown), None, app.now()))),
+    }
 }
 
 /// The same on the internal listener, whose callers need no credential and see everything.
@@ -71,7 +73,7 @@ pub(crate) async fn verify_internal(
 ) -> Result<Response, RequestError> {
     must_be_few(&request.permissions, objects(&request))?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
-    Ok(answer(&app, &looked_up, &request, id.as_ref().map(RequestId::as_str), None).await)
+    answer(&app, &looked_up, &request, id.as_ref().map(RequestId::as_str), None).await
 }
 
 fn objects(request: &VerifyRequest) -> &[Object] {
@@ -95,7 +97,7 @@ async fn answer(
     request: &VerifyRequest,
     id: Option<&str>,
     visible: Option<&PermissionSet>,
-) -> Response {
+) -> Result<Response, RequestError> {
     let required = Required {
         audience: request.audience.as_deref(),
         permissions: &request.permissions,
@@ -109,12 +111,14 @@ async fn answer(
         request_id: id,
     };
     let (client_ip, cost) = (request.client_ip, request.cost.unwrap_or(1));
-    let judged = app.judge(looked_up, &Use { occasion, required, client_ip, visible, cost }).await;
+    let credential = request.credential.0.expose();
+    let proving = &proved(app, looked_up, request.proof.as_ref(), request.method.as_deref(), credential)?;
+    let judged = app.judge(looked_up, &Use { occasion, required, client_ip, proving, visible, cost }).await?;
     if let (Verdict::Valid, Some(entry), None) = (judged.verdict, &looked_up.entry, visible)
         && let Some(found) = entry.found()
         && !entry.is_metered()
     {
-        return written(app, entry, found, judged.now);
+        return Ok(written(app, entry, found, judged.now));
     }
     let Spending { mut limits, retry_after_seconds, .. } = judged.spending;
     if visible.is_some() {
@@ -122,11 +126,38 @@ async fn answer(
         limits.retain(|limit| !limit.is_shared());
     }
     let answer = VerifyAnswer::new(judged.verdict, looked_up.found(), judged.now);
-    let answer = answer.with_limits(limits, retry_after_seconds);
-    match visible {
+    let mut answer = answer.with_limits(limits, retry_after_seconds);
+    if let Verdict::Refused(refusal @ (Refusal::ProofRequired | Refusal::ProofInvalid)) = judged.verdict {
+        let told = app.told_of_proof(refusal, judged.proof_problem);
+        answer.proof = Some(ProofView { error: told.error, message: told.message, nonce: told.nonce });
+    }
+    Ok(match visible {
         Some(visible) => json(&answer.limited_to(visible)),
         None => json(&answer),
-    }
+    })
+}
+
+/// What the checked request proves, as whoever asks passes it on. Of what nobody has, no proof is looked at.
+pub(super) fn proved(
+    app: &App,
+    looked_up: &LookedUp,
+    proof: Option<&ProofRequest>,
+    method: Option<&str>,
+    credential: &str,
+) -> Result<Proving, RequestError> {
+    let Some((dpop, url)) = proof.and_then(|proof| Some((proof.dpop.as_deref()?, proof.url.as_deref()))) else {
+        return Ok(Proving::NOTHING);
+    };
+    let wrong = |pointer, code, message: &str| Rejection::field(pointer, code, message.to_owned());
+    let method =
+        method.ok_or_else(|| wrong("/method", "required", "the method of the request that the proof is for"))?;
+    let url = url.ok_or_else(|| wrong("/proof/url", "required", "the address of the request that the proof is for"))?;
+    let url = ProofUrl::parse(url).ok_or_else(|| {
+        wrong("/proof/url", "invalid_url", "an absolute address, as in https://api.acme.test/invoices")
+    })?;
+    let Some(_) = looked_up.found() else { return Ok(Proving::NOTHING) };
+    let request = ProofFor { method, urls: &[url], credential: Some(credential) };
+    Ok(app.prove(Carried::One(dpop), Asker::Resource, request))
 }
 
 /// An answer as it was sent.

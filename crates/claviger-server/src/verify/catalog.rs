@@ -10,7 +10,7 @@ use std::{
 
 use claviger_core::{AlsoAccepts, Api, Reach, Touched};
 use claviger_store::{Changes, Mark, StoreError};
-use claviger_token::{Permission, PermissionSet, PrincipalId, Required};
+use claviger_token::{Permission, PermissionSet, PrincipalId, Required, same_audience};
 use parking_lot::RwLock;
 
 use super::credentials::REFRESH_PAUSE;
@@ -85,6 +85,17 @@ impl Catalog {
             basic: all.basic && one.basic,
             query_parameter: all.query_parameter.filter(|name| one.query_parameter.as_ref() == Some(name)),
         })
+    }
+
+    /// The origins on which the API that is asked for answers, or else those that declare the permissions; or else those of
+    /// `audiences`.
+    pub(crate) fn origins(&self, required: &Required<'_>, audiences: &[String]) -> Vec<String> {
+        let asked = |api: &&Api| match required.audience {
+            Some(audience) => same_audience(&api.identifier, audience),
+            None if required.permissions.is_empty() => audiences.contains(&api.identifier),
+            None => permission_names(api).any(|name| required.permissions.contains(&name)),
+        };
+        self.apis.iter().filter(asked).flat_map(Api::answers_on).collect()
     }
 
     /// The identifiers of the APIs that declare one of these permissions.

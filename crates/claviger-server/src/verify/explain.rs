@@ -4,7 +4,7 @@ use axum::extract::State;
 use claviger_core::{Case, Granted, PermissionTrace, Reach, Rejection, Source, Step, TokenTrace, permission};
 use claviger_token::{
     CredentialView, Found, OneOrMany, OrganizationView, Permission, PermissionSet, Presentation, PrincipalView,
-    Refusal, Required, RoleId, Verdict,
+    ProofRequest, Refusal, Required, RoleId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -14,7 +14,7 @@ use std::{
 use utoipa::ToSchema;
 
 use super::{
-    call::must_be_few,
+    call::{must_be_few, proved},
     credentials::LookedUp,
     judge::Use,
     occasion::{Occasion, Surface},
@@ -44,6 +44,11 @@ pub(crate) struct ExplainRequest {
     client_ip: Option<IpAddr>,
     /// What the checked request costs against a limit; 1 if absent. Nothing is spent.
     cost: Option<u32>,
+    /// The HTTP method of the checked request, for a proof.
+    method: Option<String>,
+    /// What shows that the caller holds the key the credential is bound to. Whether it came before is not asked, and it may come
+    /// again.
+    proof: Option<ProofRequest>,
 }
 
 /// A verdict with its working.
@@ -97,14 +102,19 @@ pub(crate) async fn explain(
         whatever_object: false,
     };
     let occasion = Occasion { surface: Surface::Verify, method: None, path: None, request_id: None };
-    let used = Use { occasion, required, client_ip: request.client_ip, visible: None, cost: request.cost.unwrap_or(1) };
+    let (client_ip, cost) = (request.client_ip, request.cost.unwrap_or(1));
+    let credential = request.credential.0.expose();
+    let proving = proved(&app, &looked_up, request.proof.as_ref(), request.method.as_deref(), credential)?;
+    let used = Use { occasion, required, client_ip, proving: &proving, visible: None, cost };
     let (verdict, now) = (app.would_judge(&looked_up, &used).await, app.now());
     let found = looked_up.found();
     let stored = match found {
         Some(found) => app.store.within(caller.reach()).credential(found.credential.id).await?,
         None => None,
     };
-    let case = Case { verdict, found, stored: stored.as_ref(), required: &required, client_ip: request.client_ip, now };
+    let problem = proving.problem.map(|problem| problem.to_string());
+    let (stored, required, proof) = (stored.as_ref(), &required, proving.proof);
+    let case = Case { verdict, found, stored, required, client_ip, proof, proof_problem: problem.as_deref(), now };
     let permissions = match found {
         Some(found) => traces(&app, &caller, found, &case).await?,
         None => Vec::new(),

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use claviger_token::{Found, Object, Permission, Refusal, Required, Verdict};
+use claviger_token::{Found, Object, Permission, ProofUrl, Refusal, Required, Verdict};
 use serde::Deserialize;
 
 use super::{
@@ -22,8 +22,9 @@ use crate::{
     client::address_at_gateway,
     inside::Inside,
     log::{self, RequestId},
-    presented::{ADDRESS, Ambiguous, credential, credential_at_gateway, may_be_elsewhere},
+    presented::{ADDRESS, Ambiguous, credential, credential_at_gateway, may_be_elsewhere, proof},
     problem::RequestError,
+    proof::{Asker, Carried, ProofFor, ProofTold, Proving, bare_challenge},
 };
 
 /// What the gateway's configuration asks for.
@@ -132,15 +133,45 @@ async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Resu
     let client_ip = address_at_gateway(headers, app.config.trusted_proxies.as_ref());
     let id = log::chosen(headers);
     let occasion = occasion(headers, id.as_ref());
-    let judged = app.judge(&looked_up, &Use { occasion, required, client_ip, visible: None, cost }).await;
+    let carried = proof(headers);
+    // Of what nobody has, no proof is looked at. Boxed, or the future of every request would be as large as a read of the catalog.
+    let proving = match (carried, looked_up.found()) {
+        (Carried::Nothing, _) | (_, None) => Proving::NOTHING,
+        (_, Some(found)) => Box::pin(proved(app, carried, &occasion, &required, found, &presented)).await?,
+    };
+    let used = Use { occasion, required, client_ip, proving: &proving, visible: None, cost };
+    let judged = app.judge(&looked_up, &used).await?;
     let known = looked_up.entry.as_deref().and_then(|entry| Some((entry, entry.found()?)));
     let mut response = match (judged.verdict, known) {
         (Verdict::Valid, Some((entry, found))) => allowed(app, entry, found),
         (Verdict::Valid, None) => refused(app, Refusal::Unknown, &required).await,
+        (Verdict::Refused(refusal @ (Refusal::ProofRequired | Refusal::ProofInvalid)), _) => {
+            not_proved(refusal, &app.told_of_proof(refusal, judged.proof_problem))
+        }
         (Verdict::Refused(refusal), _) => refused(app, refusal, &required).await,
     };
     judged.spending.tell(response.headers_mut());
     Ok(response)
+}
+
+/// What the request that the gateway holds proves. Its address is one of the API that is asked for, or else of those that the
+/// credential is for: a gateway may pass on whatever a client wrote into `Host`.
+async fn proved(
+    app: &App,
+    carried: Carried<'_>,
+    occasion: &Occasion<'_>,
+    required: &Required<'_>,
+    found: &Found,
+    presented: &str,
+) -> Result<Proving, RequestError> {
+    let path = occasion.path.filter(|path| path.starts_with('/'));
+    let origins = app.catalog().await?.origins(required, &found.audiences);
+    let urls: Vec<ProofUrl> = match path {
+        Some(path) => origins.iter().filter_map(|origin| ProofUrl::parse(&format!("{origin}{path}"))).collect(),
+        None => Vec::new(),
+    };
+    let request = ProofFor { method: occasion.method.unwrap_or_default(), urls: &urls, credential: Some(presented) };
+    Ok(app.prove(carried, Asker::Resource, request))
 }
 
 /// The request that the gateway holds, by the headers of Traefik and Caddy or of nginx.
@@ -202,11 +233,19 @@ async fn refused(app: &App, refusal: Refusal, required: &Required<'_>) -> Respon
     }
 }
 
+/// RFC 9449, section 7.1.
+fn not_proved(refusal: Refusal, told_of: &ProofTold) -> Response {
+    let mut response = told(StatusCode::UNAUTHORIZED, refusal.code(), Some(told_of.challenge()));
+    told_of.write_nonce(response.headers_mut());
+    response
+}
+
 /// A challenge for each scheme that the API takes, in one line: some gateways pass on only one.
 async fn unauthenticated(app: &App, code: &'static str, error: &str, required: &Required<'_>) -> Response {
     let basic = app.catalog().await.is_ok_and(|catalog| catalog.also_accept(required).basic);
     let basic = if basic { ", Basic realm=\"claviger\", charset=\"UTF-8\"" } else { "" };
-    told(StatusCode::UNAUTHORIZED, code, Some(format!("Bearer realm=\"claviger\"{error}{basic}")))
+    let dpop = bare_challenge();
+    told(StatusCode::UNAUTHORIZED, code, Some(format!("Bearer realm=\"claviger\"{error}{basic}, {dpop}")))
 }
 
 fn told(status: StatusCode, code: &'static str, challenge: Option<String>) -> Response {

@@ -5,14 +5,17 @@
 
 use std::net::IpAddr;
 
-use claviger_token::{Allowance, Context, Permission, PermissionSet, Proof, Refusal, Required, Verdict, decide};
+use claviger_store::StoreError;
+use claviger_token::{
+    Allowance, Context, DpopError, Permission, PermissionSet, Proof, Refusal, Required, Verdict, decide, holder,
+};
 use jiff::Timestamp;
 
 use super::{
     credentials::LookedUp,
     occasion::{CountedAs, Occasion},
 };
-use crate::{app::App, limits::Spending};
+use crate::{app::App, limits::Spending, proof::Proving};
 
 /// How a credential is used.
 #[derive(Clone, Copy)]
@@ -23,6 +26,8 @@ pub(crate) struct Use<'a> {
     pub(crate) required: Required<'a>,
     /// Where the request came from, as far as that can be known.
     pub(crate) client_ip: Option<IpAddr>,
+    /// What is proved beside the credential.
+    pub(crate) proving: &'a Proving,
     /// The permissions that whoever asks may hear of; `None`: all.
     pub(crate) visible: Option<&'a PermissionSet>,
     /// What it costs against limits and quotas; nothing means that it only asks.
@@ -35,14 +40,15 @@ pub(crate) struct Judged<'a> {
     pub(crate) verdict: Verdict,
     /// What its limits said, if they were asked.
     pub(crate) spending: Spending<'a>,
+    /// Why the proof that came along does not hold, if it does not.
+    pub(crate) proof_problem: Option<DpopError>,
     /// When it was made.
     pub(crate) now: Timestamp,
 }
 
 impl Use<'_> {
-    fn verdict(&self, looked_up: &LookedUp, allowance: Allowance, now: Timestamp) -> Verdict {
-        // No credential can be bound yet, so whatever proof came with it proves nothing.
-        let context = Context { client_ip: self.client_ip, proof: &Proof::None, spend: &|| allowance };
+    fn verdict(&self, looked_up: &LookedUp, proof: Proof, allowance: Allowance, now: Timestamp) -> Verdict {
+        let context = Context { client_ip: self.client_ip, proof, spend: &|| allowance };
         let hidden = |name: &Permission| self.visible.is_some_and(|visible| !visible.contains(name.as_str()));
         match decide(&looked_up.presented, looked_up.found(), &self.required, &context, now) {
             // Who sees only the permissions of the APIs that it serves does not find out about others by asking.
@@ -55,23 +61,30 @@ impl Use<'_> {
 }
 
 impl App {
-    /// The verdict on one use, which is counted. Limits come last, and a use that anything else refuses spends nothing.
-    pub(crate) async fn judge<'a>(&self, looked_up: &'a LookedUp, used: &Use<'_>) -> Judged<'a> {
+    /// The verdict on one use, which is counted. Limits come last, and a use that anything else refuses spends nothing. What was
+    /// proved counts once, and only of what would count is that stored.
+    pub(crate) async fn judge<'a>(&self, looked_up: &'a LookedUp, used: &Use<'_>) -> Result<Judged<'a>, StoreError> {
         let now = self.now();
         let mut spending = Spending::none();
-        let mut verdict = used.verdict(looked_up, Allowance::Open, now);
+        let mut proving = *used.proving;
+        let mut verdict = used.verdict(looked_up, proving.proof, Allowance::Open, now);
+        if verdict == Verdict::Valid && !self.is_first_use(&proving).await? {
+            proving = proving.repeated();
+            verdict = used.verdict(looked_up, proving.proof, Allowance::Open, now);
+        }
         if let (Verdict::Valid, Some(meters)) = (verdict, looked_up.meters()) {
             spending = self.limiter.spend(meters, used.cost, now).await;
-            verdict = used.verdict(looked_up, spending.allowance, now);
+            verdict = used.verdict(looked_up, proving.proof, spending.allowance, now);
         }
         self.told(looked_up, used, verdict, now);
-        Judged { verdict, spending, now }
+        Ok(Judged { verdict, spending, proof_problem: proving.problem, now })
     }
 
     /// What the verdict on one use would be: nothing is spent, and nobody counts it.
     pub(crate) async fn would_judge(&self, looked_up: &LookedUp, used: &Use<'_>) -> Verdict {
         let now = self.now();
-        let verdict = used.verdict(looked_up, Allowance::Open, now);
+        let proof = used.proving.proof;
+        let verdict = used.verdict(looked_up, proof, Allowance::Open, now);
         let (Verdict::Valid, Some(meters)) = (verdict, looked_up.meters()) else { return verdict };
         let limits = self.limiter.spend(meters, 0, now).await.limits;
         let mut short = limits.iter().filter(|limit| limit.remaining < u64::from(used.cost)).map(|limit| limit.name);
@@ -82,15 +95,33 @@ impl App {
                 if quota { Allowance::QuotaExceeded } else { Allowance::RateLimited }
             }
         };
-        used.verdict(looked_up, allowance, now)
+        used.verdict(looked_up, proof, allowance, now)
     }
 
-    /// The verdict on the credential as such, as when it asks about itself.
+    /// The verdict on the credential as such, and on what whoever shows it proves: as when it asks about itself.
+    pub(crate) async fn judge_holder<'a>(
+        &self,
+        looked_up: &'a LookedUp,
+        used: &Use<'_>,
+    ) -> Result<Judged<'a>, StoreError> {
+        let now = self.now();
+        let verdict = |proving: &Proving| holder(&looked_up.presented, looked_up.found(), proving.proof, now);
+        let mut proving = *used.proving;
+        let mut judged = verdict(&proving);
+        if judged == Verdict::Valid && !self.is_first_use(&proving).await? {
+            proving = proving.repeated();
+            judged = verdict(&proving);
+        }
+        self.told(looked_up, used, judged, now);
+        Ok(Judged { verdict: judged, spending: Spending::none(), proof_problem: proving.problem, now })
+    }
+
+    /// The verdict on the credential as such, whoever shows it.
     pub(crate) fn judge_state<'a>(&self, looked_up: &'a LookedUp, used: &Use<'_>) -> Judged<'a> {
         let now = self.now();
         let verdict = claviger_token::state(&looked_up.presented, looked_up.found(), now);
         self.told(looked_up, used, verdict, now);
-        Judged { verdict, spending: Spending::none(), now }
+        Judged { verdict, spending: Spending::none(), proof_problem: None, now }
     }
 
     fn told(&self, looked_up: &LookedUp, used: &Use<'_>, verdict: Verdict, now: Timestamp) {

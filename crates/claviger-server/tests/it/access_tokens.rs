@@ -233,7 +233,9 @@ on_both_databases! {
         check(json!({ "org": other.replace("at_", "org_") }), "unknown").await;
         check(json!({ "scope": "a*b" }), "unknown").await;
         check(json!({ "scope": "not:declared" }), "valid").await;
-        check(json!({ "cnf": { "jkt": "x" } }), "proof_required").await;
+        check(json!({ "cnf": { "jkt": "x" } }), "unknown").await;
+        check(json!({ "cnf": {} }), "unknown").await;
+        check(json!({ "cnf": Confirmation::of_key([1; 32].into()) }), "proof_required").await;
         check(json!({ "cnf": null }), "unknown").await;
         let twice = serde_json::to_string(&claims).unwrap().replacen('{', &format!(r#"{{"iss":"{PUBLIC_URL}","#), 1);
         let twice = signed_as(app, "at+jwt", &RawValue::from_string(twice).unwrap()).await;
@@ -556,7 +558,7 @@ on_both_databases! {
     async fn a_bound_token_wants_its_proof(app: &TestApp) {
         let key = app.reader().await;
         let mut bound = claims(app, &key, "invoices:read").await;
-        bound.cnf = Some(Confirmation::CertificateThumbprint("x".to_owned()));
+        bound.cnf = Some(Confirmation::of_certificate([1; 32].into()));
         let token = signed(app, &bound).await;
         assert_eq!(app.code(&token).await, "proof_required");
         let refused = app.client(&token).delete("/v1/token").await;

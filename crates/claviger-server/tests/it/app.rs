@@ -369,6 +369,7 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         provider: None,
         outbound_networks: None,
         signing_key_rotation: jiff::SignedDuration::from_hours(90 * 24),
+        dpop_nonce: false,
     };
     configure(&mut config);
     let master = MasterKey::parse(MASTER_KEY).unwrap();

@@ -149,7 +149,7 @@ on_both_databases! {
         let introspected = introspected.header("accept", "application/token-introspection+jwt").form(&[("token", &narrow)]);
         let introspected = introspected.send().await.unwrap().text().await.unwrap();
         let bound = AccessTokenClaims {
-            cnf: Some(Confirmation::JwkThumbprint("x".to_owned())), client_id: client.id.parse().unwrap(),
+            cnf: Some(Confirmation::of_key([1; 32].into())), client_id: client.id.parse().unwrap(),
             ..access_tokens::claims(app, &key, "invoices:read").await
         };
         for other in [introspected, access_tokens::signed(app, &bound).await] {

@@ -1,6 +1,6 @@
 //! Introspection (RFC 7662 and 9701; the numbers are those of the cases that it must answer).
 
-use claviger_token::Confirmation;
+use claviger_token::{Confirmation, Thumbprint};
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -113,9 +113,9 @@ on_both_databases! {
         assert_eq!(app.introspected(&client, &key.token).await, json!({ "active": false }), "from nowhere");
         app.root().patch(&policy, json!({ "allowed_networks": null })).await.expect(StatusCode::OK);
         let mut bound = access_tokens::claims(app, &key, "invoices:read").await;
-        (bound.cnf, bound.client_id) = (Some(Confirmation::JwkThumbprint("x".to_owned())), client.id.parse().unwrap());
+        (bound.cnf, bound.client_id) = (Some(Confirmation::of_key([1; 32].into())), client.id.parse().unwrap());
         let bound = access_tokens::signed(app, &bound).await;
-        assert_eq!(app.introspected(&client, &bound).await["cnf"], json!({ "jkt": "x" }));
+        assert_eq!(app.introspected(&client, &bound).await["cnf"], json!({ "jkt": Thumbprint::from([1; 32]) }));
     }
 
     async fn nobody_asks_as_two(app: &TestApp) {

@@ -15,6 +15,7 @@ on_both_databases! {
         let bare = api("urn:bare", &[]);
         let full = Api {
             resource_servers: vec![world.ci.id, world.stranger.id],
+            origins: vec!["https://a.test".to_owned(), "https://b.test:8443".to_owned()],
             also_accepts: AlsoAccepts { basic: true, query_parameter: Some("api_key".to_owned()) },
             access_tokens: AccessTokens {
                 ttl_seconds: 3600,
@@ -47,6 +48,7 @@ on_both_databases! {
         }).await;
         let changed = Api {
             name: name("Renamed"),
+            origins: vec!["https://c.test".to_owned()],
             also_accepts: AlsoAccepts { basic: true, query_parameter: Some("key".to_owned()) },
             permissions: vec![permission("c:read", None), permission("a:read", Some("x"))],
             ..one.clone()

@@ -65,7 +65,8 @@ on_both_databases! {
             ..world.key.clone()
         };
         let now_bare = Credential {
-            environment: full.environment, id: full.id, created_at: full.created_at, ..key(&world.ci, "bare")
+            environment: full.environment, id: full.id, created_at: full.created_at,
+            confirmation: full.confirmation, ..key(&world.ci, "bare")
         };
         for changed in [now_full, now_bare] {
             db.write(async |tx| {

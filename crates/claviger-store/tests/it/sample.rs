@@ -8,8 +8,9 @@ use claviger_core::{
     ServiceAccount, Slug, Touched, User,
 };
 use claviger_token::{
-    ApiId, ApiKeyId, ClientSecretId, Environment, Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask,
-    PermissionSet, PublicKeyId, Quota, QuotaPeriod, RateLimit, RoleId, ServiceAccountId, TypedId as _, UserId,
+    ApiId, ApiKeyId, ClientSecretId, Confirmation, Environment, Limits, NetworkSet, ObjectSet, OrganizationId,
+    PermissionMask, PermissionSet, PublicKeyId, Quota, QuotaPeriod, RateLimit, RoleId, ServiceAccountId, TypedId as _,
+    UserId,
 };
 use jiff::Timestamp;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -106,6 +107,7 @@ pub(crate) fn service_account(organization: &Organization, called: &str) -> Serv
         external_id: None,
         token_endpoint_auth_method: None,
         legacy_assertion_audience: false,
+        dpop_bound_access_tokens: false,
         limits: Limits::default(),
         metadata: Metadata::default(),
         disabled_at: None,
@@ -165,6 +167,7 @@ pub(crate) fn api(identifier: &str, permissions: &[&str]) -> Api {
         name: name("Invoices"),
         permissions: permissions.iter().map(|name| permission(name, None)).collect(),
         resource_servers: Vec::new(),
+        origins: Vec::new(),
         also_accepts: AlsoAccepts::default(),
         access_tokens: AccessTokens::default(),
         builtin: false,
@@ -254,6 +257,7 @@ pub(crate) fn full_key(account: &ServiceAccount) -> Credential {
         networks: Some(networks()),
         not_before: Some(at(5)),
         expires_at: Some(at(50_000)),
+        confirmation: Some(Confirmation { jkt: Some([7; 32].into()), x5t_s256: Some([8; 32].into()) }),
         limits: limits(),
         metadata: metadata(),
         ..key(account, "größe \u{1F680}")

@@ -21,11 +21,11 @@ pub use signing_key::{KeyRejected, SigningFailed, SigningKey};
 pub use verifying_key::{JwkError, PublicJwk, VerifyingKey};
 
 /// Base64url in its one canonical form: no padding, no white space, no stray bits at the end (RFC 7515, section 2).
-fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-fn encode(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 

@@ -14,7 +14,7 @@ use aws_lc_rs::signature::{
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{SigningAlgorithm, VerifyingKey, encode};
+use super::{PublicJwk, SigningAlgorithm, VerifyingKey, encode};
 
 /// A private key, and the public one that belongs to it.
 pub struct SigningKey {
@@ -42,7 +42,10 @@ pub struct SigningFailed;
 struct Header<'a> {
     alg: SigningAlgorithm,
     typ: &'a str,
-    kid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwk: Option<PublicJwk>,
 }
 
 impl SigningKey {
@@ -100,9 +103,18 @@ impl SigningKey {
     /// A compact JWS of these claims, for one purpose (`typ`, without `application/`) and under the name by which this key
     /// is published.
     pub fn sign(&self, typ: &str, kid: &str, claims: &impl Serialize) -> Result<String, SigningFailed> {
-        let header = Header { alg: self.verifying.algorithm(), typ, kid };
+        self.signed(&Header { alg: self.verifying.algorithm(), typ, kid: Some(kid), jwk: None }, claims)
+    }
+
+    /// The same of what carries its own public key, as a proof of possession does (RFC 9449, section 4.2).
+    pub fn sign_with_jwk(&self, typ: &str, claims: &impl Serialize) -> Result<String, SigningFailed> {
+        let jwk = Some(self.verifying.jwk(self.verifying.thumbprint()));
+        self.signed(&Header { alg: self.verifying.algorithm(), typ, kid: None, jwk }, claims)
+    }
+
+    fn signed(&self, header: &Header<'_>, claims: &impl Serialize) -> Result<String, SigningFailed> {
         let json = |part: Result<Vec<u8>, serde_json::Error>| part.map_err(|_| SigningFailed);
-        let (header, claims) = (json(serde_json::to_vec(&header))?, json(serde_json::to_vec(claims))?);
+        let (header, claims) = (json(serde_json::to_vec(header))?, json(serde_json::to_vec(claims))?);
         let mut text = encode(header);
         text.reserve(claims.len() * 4 / 3 + 400);
         text.push('.');
@@ -133,7 +145,7 @@ impl fmt::Debug for SigningKey {
 }
 
 /// The two numbers of an `RSAPublicKey` (RFC 8017, appendix A.1.1), which aws-lc hands out in DER only.
-fn modulus_and_exponent(der: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn modulus_and_exponent(der: &[u8]) -> Option<(&[u8], &[u8])> {
     const SEQUENCE: u8 = 0x30;
     let (numbers, []) = element(SEQUENCE, der)? else { return None };
     let (n, rest) = integer(numbers)?;

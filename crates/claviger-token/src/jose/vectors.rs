@@ -27,6 +27,11 @@ const ED_JWS: &str = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.h
 /// RFC 7638, section 3.1.
 const THUMBPRINT_N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
 
+/// The same public keys as PEM.
+const A3_PEM: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n-----END PUBLIC KEY-----\n";
+const ED_PEM: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+const A2_PEM: &str = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAofgWCuLjybRlzo0tZWJj\nNiuSfb4p4fAkd/wWJcyQoTbji9k0l8W26mPddxHmfHQp+Vaw+4qPCJrcS2mJPMEz\nP1Pt0Bm4d4QlL+yRT+SFd2lZS+pCgNMsD1W/YpRPEwOWvG6b32690r2jZ47soMZo\n9wGzjb/7OMg0LOL+bSf63kpaSHSXndS5z5rexMdbBYUsLA9e+KXBdQOS+UTo7WTB\nEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6/I5IhlJH7aGhyxX\nFvUK+DWNmoudF8NAco9/h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXp\noQIDAQAB\n-----END PUBLIC KEY-----\n";
+
 const ANY: Typ = Typ::AbsentOr(&["JWT"]);
 
 fn key(jwk: &Value) -> Result<VerifyingKey, JwkError> {
@@ -327,4 +332,36 @@ fn a_text_that_is_not_exactly_a_compact_jws_is_refused() {
     let der = EcdsaKeyPair::from_pkcs8(&aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1_SIGNING, &pkcs8).unwrap();
     let signature = encode(der.sign(&SystemRandom::new(), start.as_bytes()).unwrap());
     check(&format!("{start}.{signature}"), Err(JwsError::Signature));
+}
+
+#[test]
+fn a_public_key_may_come_as_pem() {
+    let check = |pem: &str, own: &Value| {
+        let read = VerifyingKey::from_pem(pem.as_bytes()).unwrap();
+        assert_eq!(read.thumbprint(), key(own).unwrap().thumbprint());
+        // Another line length, or other line ends, are the same key.
+        let folded = pem.replace('\n', "\r\n");
+        assert_eq!(VerifyingKey::from_pem(folded.as_bytes()).unwrap().thumbprint(), read.thumbprint());
+    };
+    check(A3_PEM, &p256());
+    check(ED_PEM, &ed25519());
+    check(A2_PEM, &rsa());
+    let refused = |pem: &str, expected: JwkError| {
+        assert_eq!(VerifyingKey::from_pem(pem.as_bytes()).map(drop), Err(expected), "{pem}");
+    };
+    refused("", JwkError::Malformed);
+    refused(A3_PEM.trim_end_matches(['-', '\n']), JwkError::Malformed);
+    refused(&A3_PEM.replace("MFkw", "!!!!"), JwkError::Malformed);
+    refused(&format!("{A3_PEM}{ED_PEM}"), JwkError::Malformed);
+    refused(&A3_PEM.replace("PUBLIC", "PRIVATE"), JwkError::Secret);
+    refused(&A3_PEM.replace("PUBLIC", "EC PRIVATE"), JwkError::Secret);
+    refused(&A3_PEM.replace("MFkw", "MFow"), JwkError::Kind);
+    refused("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----", JwkError::Kind);
+    let short = STANDARD.encode(&STANDARD.decode(ED_PEM.lines().nth(1).unwrap()).unwrap()[..43]);
+    refused(&format!("-----BEGIN PUBLIC KEY-----\n{short}\n-----END PUBLIC KEY-----"), JwkError::Member("x"));
+    for cut in 0..24 {
+        let der = STANDARD.decode(A2_PEM.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap();
+        let cut = STANDARD.encode(&der[..cut]);
+        refused(&format!("-----BEGIN PUBLIC KEY-----\n{cut}\n-----END PUBLIC KEY-----"), JwkError::Kind);
+    }
 }

@@ -4,9 +4,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::signing_key::modulus_and_exponent;
 use super::{SigningAlgorithm, decode, encode, read_object};
 
 const LONGEST: usize = 8 * 1024;
@@ -126,6 +128,46 @@ impl VerifyingKey {
             return Err(JwkError::Purpose);
         }
         Ok(Self { kid: text("kid").map(str::to_owned), ..key })
+    }
+
+    /// Reads one public key as PEM (RFC 7468, section 13).
+    pub fn from_pem(text: &[u8]) -> Result<Self, JwkError> {
+        let text = std::str::from_utf8(text).map_err(|_| JwkError::Malformed)?.trim();
+        if text.contains("PRIVATE KEY-----") {
+            return Err(JwkError::Secret);
+        }
+        let body = text.strip_prefix("-----BEGIN PUBLIC KEY-----");
+        let body = body.and_then(|rest| rest.strip_suffix("-----END PUBLIC KEY-----")).ok_or(JwkError::Malformed)?;
+        let body: String = body.split_ascii_whitespace().collect();
+        Self::spki(&STANDARD.decode(body).map_err(|_| JwkError::Malformed)?)
+    }
+
+    /// From a SubjectPublicKeyInfo (RFC 5280, section 4.1). Of each kind of key there is one way to begin it, but for the lengths of
+    /// RSA's.
+    fn spki(der: &[u8]) -> Result<Self, JwkError> {
+        /// RFC 5480, sections 2.1.1 and 2.2: an uncompressed point of P-256 follows.
+        const P256: [u8; 26] = [
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+            0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+        ];
+        /// RFC 8410, section 4.
+        const ED25519: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        /// RFC 3279, section 2.3.1, after the outer length.
+        const RSA: [u8; 17] =
+            [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00, 0x03, 0x82];
+        if let Some(point) = der.strip_prefix(&P256) {
+            return Self::p256(point);
+        }
+        if let Some(key) = der.strip_prefix(&ED25519) {
+            return Self::ed25519(key);
+        }
+        let rsa = match der {
+            [0x30, 0x82, _, _, rest @ ..] => rest.strip_prefix(&RSA),
+            _ => None,
+        };
+        let Some([_, _, 0, key @ ..]) = rsa else { return Err(JwkError::Kind) };
+        let (n, e) = modulus_and_exponent(key).ok_or(JwkError::Rsa)?;
+        Self::rsa(n, e)
     }
 
     /// From an uncompressed point (SEC 1, section 2.3.3).

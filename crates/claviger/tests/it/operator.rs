@@ -183,8 +183,11 @@ fn a_client_gets_a_secret_and_a_key() {
     assert!(shown.stdout.contains("private_key_jwt"), "{shown:?}");
     operator.ok(&format!("service-account update {account} --no-token-endpoint-auth-method"), &[]);
     operator.ok(&format!("service-account update {account} --legacy-assertion-audience=false"), &[]);
+    operator.ok(&format!("service-account update {account} --dpop-bound-access-tokens"), &[]);
     let shown = operator.ok(&format!("service-account show {account} --output=json"), &[]).json();
     assert!(shown["token_endpoint_auth_method"].is_null() && shown["legacy_assertion_audience"] == false, "{shown}");
+    assert_eq!(shown["dpop_bound_access_tokens"], true);
+    operator.ok(&format!("service-account update {account} --dpop-bound-access-tokens=false"), &[]);
 
     // A secret.
     let made = operator.ok(&format!("service-account secret create {account} --name production --expires-in 90d"), &[]);

@@ -107,6 +107,39 @@ fn every_flag_of_create_arrives() {
 }
 
 #[test]
+fn a_key_is_bound_to_the_public_key_in_a_file() {
+    const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+    const JWK: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    // RFC 8037, appendix A.3.
+    const THUMBPRINT: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+    let admin = Admin::new();
+    let file = |name: &str, text: &str| {
+        let path = admin.instance.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        format!("--bind-key={}", path.display())
+    };
+    let by_thumbprint = format!("--dpop-jkt={THUMBPRINT}");
+    for flag in [file("key.pem", PEM), file("key.jwk", JWK), by_thumbprint.clone()] {
+        let made = admin.create("bound", &[&flag, "--output=json"]).json();
+        assert_eq!(made["cnf"]["jkt"], THUMBPRINT, "{flag}");
+        assert_eq!(admin.verify(made["token"].as_str().unwrap(), &[]).json()["code"], "proof_required");
+        let shown = admin.ok(&["api-key", "show", made["id"].as_str().unwrap()]);
+        assert!(shown.stdout.contains(&format!("jkt {THUMBPRINT}")), "{shown:?}");
+    }
+    let private = file("private.jwk", &JWK.replace("}", r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#));
+    for (flag, told) in [
+        (private, "secret part"),
+        (file("none", "x"), "no public key"),
+        ("--bind-key=absent".to_owned(), "could not be read"),
+    ] {
+        let refused = admin.create("bound", &[&flag]);
+        assert!(refused.code == Some(1) && refused.stderr.contains(told), "{refused:?}");
+    }
+    assert_eq!(admin.create("bound", &["--dpop-jkt=x"]).code, Some(2));
+    assert_eq!(admin.create("bound", &[&file("key.pem", PEM), &by_thumbprint]).code, Some(2));
+}
+
+#[test]
 fn a_list_is_filtered_and_read_to_its_end() {
     let admin = Admin::new();
     for number in 0..5 {

@@ -31,6 +31,7 @@ fn asking(configuration: &str, map: &str, question: &str) -> String {
 keeps! {
     NGINX:
     only_a_key_that_counts_and_holds_the_permission_passes,
+    a_bound_key_passes_with_a_proof_of_the_request,
     a_revoked_key_is_refused_at_the_next_request,
     both_secrets_pass_during_an_overlap_and_only_the_new_one_without,
     headers_that_a_client_forges_never_reach_the_api,

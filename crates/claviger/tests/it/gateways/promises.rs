@@ -7,6 +7,8 @@ use std::{
     sync::atomic::Ordering,
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use claviger_token::{SigningAlgorithm, SigningKey, TokenHash};
 use reqwest::{Method, blocking::Response};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -42,7 +44,9 @@ const HEADERS: [&str; 11] = [
     "X-Claviger-Internal",
 ];
 
-const INVALID: Option<&str> = Some(r#"Bearer realm="claviger", error="invalid_token""#);
+const INVALID: Option<&str> =
+    Some(r#"Bearer realm="claviger", error="invalid_token", DPoP algs="ES256 EdDSA Ed25519 RS256""#);
+const MISSING: Option<&str> = Some(r#"Bearer realm="claviger", DPoP algs="ES256 EdDSA Ed25519 RS256""#);
 const NOT_TO_READ: Option<&str> = Some(r#"Bearer realm="claviger", error="insufficient_scope", scope="invoices:read""#);
 const NOT_TO_WRITE: Option<&str> =
     Some(r#"Bearer realm="claviger", error="insufficient_scope", scope="invoices:write""#);
@@ -52,7 +56,7 @@ pub(super) fn only_a_key_that_counts_and_holds_the_permission_passes(guide: &'st
     let (key, writer) = (gateway.key("invoices:read"), gateway.key("invoices:write"));
     let file = || gateway.get("/invoices.json");
 
-    gateway.check(file(), 401, Some(r#"Bearer realm="claviger""#), "missing");
+    gateway.check(file(), 401, MISSING, "missing");
     gateway.check(file().header("x-api-key", "garbage"), 401, INVALID, "unknown");
     gateway.check(file().bearer_auth("clv_key_000000000000000000000000000000001H8smx"), 401, INVALID, "unknown");
     gateway.check(file().bearer_auth(&writer.token), 403, NOT_TO_READ, "permission_missing");
@@ -63,6 +67,50 @@ pub(super) fn only_a_key_that_counts_and_holds_the_permission_passes(guide: &'st
         let message = gateway.arrived();
         assert!(message.head.starts_with("GET /invoices.json HTTP/1.1\r\n"), "{}", message.head);
     }
+}
+
+/// A key that is bound to another one passes with a proof of that very request, once, on the origin that the API answers on.
+pub(super) fn a_bound_key_passes_with_a_proof_of_the_request(guide: &'static Guide) {
+    let gateway = Gateway::start(guide);
+    let pkcs8 = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
+    let holder = SigningKey::from_pkcs8(SigningAlgorithm::Es256, &pkcs8).unwrap();
+    let key = gateway.key_with("invoices:read", json!({ "dpop_jkt": holder.verifying_key().thumbprint() }));
+    let origin = format!("http://127.0.0.1:{}", gateway.public);
+    let proof = |jti: &str, path: &str| {
+        let ath = URL_SAFE_NO_PAD.encode(TokenHash::of(&key.token).as_bytes());
+        let url = format!("{origin}{path}");
+        let claims = json!({ "jti": jti, "htm": "GET", "htu": url, "iat": now(), "ath": ath });
+        holder.sign_with_jwk("dpop+jwt", &claims).unwrap()
+    };
+    let shown = |proofs: &[&str]| {
+        let request = gateway.get("/invoices.json?page=1").header("authorization", format!("DPoP {}", key.token));
+        let request = proofs.iter().fold(request, |request, proof| request.header("dpop", *proof));
+        let answer = request.send().unwrap();
+        (answer.status().as_u16(), values(&answer, "www-authenticate").concat())
+    };
+    let refused = |proofs: &[&str], error: &str| {
+        let (status, challenge) = shown(proofs);
+        let told = challenge.starts_with("DPoP ") && challenge.contains(&format!("error=\"{error}\""));
+        assert!(status == 401 && told, "{status} {challenge}");
+    };
+    // Whatever a client calls the gateway, it is the API's own origin that counts.
+    let right = proof("1", "/invoices.json");
+    refused(&[&right], "invalid_dpop_proof");
+    gateway.manage_by(Method::PATCH, &format!("/v1/apis/{}", gateway.api), &json!({ "origins": [origin] }));
+    assert_eq!(shown(&[&right]).0, 200);
+    assert!(gateway.arrived().head.starts_with("GET /invoices.json?page=1 HTTP/1.1\r\n"));
+    refused(&[&right], "invalid_dpop_proof");
+    refused(&[&proof("2", "/other.json")], "invalid_dpop_proof");
+    refused(&[&proof("3", "/invoices.json"), &proof("4", "/invoices.json")], "invalid_dpop_proof");
+    refused(&[], "invalid_dpop_proof");
+    let bearer = gateway.get("/invoices.json").bearer_auth(&key.token).header("dpop", proof("5", "/invoices.json"));
+    assert_eq!(bearer.send().unwrap().status().as_u16(), 401);
+    assert!(!gateway.forget_arrived(), "a request that was refused reached the API");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a proof is made for this moment")]
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 pub(super) fn a_revoked_key_is_refused_at_the_next_request(guide: &'static Guide) {
@@ -380,12 +428,14 @@ pub(super) fn a_credential_stands_elsewhere_only_where_the_api_takes_it(guide: &
     let as_password = || gateway.get("/invoices.json").basic_auth("git", Some(&key.token));
     let in_the_query = || gateway.get(&format!("/invoices.json?page=2&access_key={}", key.token));
     for request in [as_password(), in_the_query()] {
-        gateway.check(request, 401, Some(r#"Bearer realm="claviger""#), "missing");
+        gateway.check(request, 401, MISSING, "missing");
     }
 
     let accepted = json!({ "accept_basic": true, "query_parameter": "access_key" });
     gateway.manage_by(Method::PATCH, &format!("/v1/apis/{}", gateway.api), &accepted);
-    let challenge = Some(r#"Bearer realm="claviger", Basic realm="claviger", charset="UTF-8""#);
+    let challenge = Some(
+        r#"Bearer realm="claviger", Basic realm="claviger", charset="UTF-8", DPoP algs="ES256 EdDSA Ed25519 RS256""#,
+    );
     gateway.check(gateway.get("/invoices.json?page=2"), 401, challenge, "missing");
     assert_eq!(as_password().send().unwrap().status().as_u16(), 200);
     assert_eq!(gateway.arrived().header("authorization"), None);

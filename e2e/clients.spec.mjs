@@ -2,6 +2,7 @@
 // and tokens that are verified far from us.
 
 import assert from 'node:assert/strict';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose';
@@ -9,6 +10,7 @@ import * as oauth from 'openid-client';
 
 import { withDocument } from './caddy.mjs';
 import { withInstance } from './instance.mjs';
+import { withNginx } from './nginx.mjs';
 
 const API = 'https://billing.test';
 
@@ -146,6 +148,84 @@ test('jose verifies tokens offline, of each algorithm and across a rotation', as
     await assert.rejects(jwtVerify(before, known), { code: 'ERR_JWKS_NO_MATCHING_KEY' });
   });
 });
+
+test('openid-client binds tokens to a key, and nginx lets in who proves it', async () => {
+  for (const nonce of ['false', 'true']) {
+    await withInstance(async (instance) => {
+      const manage = manager(instance);
+      const { api, account, secret } = await invoices(manage);
+      await manage('PATCH', account.path, { dpop_bound_access_tokens: true });
+      const config = await discovered(instance.url, account.id, oauth.ClientSecretBasic(secret));
+      assert.ok(config.serverMetadata().dpop_signing_alg_values_supported.includes('ES256'));
+      const grant = (options) => oauth.clientCredentialsGrant(config, { scope: 'invoices:read' }, options);
+      await assert.rejects(grant(), (error) => error.error === 'invalid_dpop_proof');
+      for (const algorithm of ['ES256', 'Ed25519', 'RS256']) {
+        // Each has to find out by itself that a nonce is asked for, at the token endpoint and at the API.
+        const DPoP = oauth.getDPoPHandle(config, await oauth.randomDPoPKeyPair(algorithm));
+        const tokens = await grant({ DPoP });
+        assert.equal(tokens.token_type, 'dpop', algorithm);
+        const told = await oauth.tokenIntrospection(config, tokens.access_token);
+        assert.deepEqual([told.active, told.token_type, told.cnf.jkt], [true, 'DPoP', await DPoP.calculateThumbprint()]);
+        await withNginx(instance.internal, async (ask, url) => {
+          await manage('PATCH', `/v1/apis/${api.id}`, { origins: [new URL(url).origin] });
+          const get = () =>
+            oauth.fetchProtectedResource(config, tokens.access_token, new URL(url), 'GET', undefined, undefined, { DPoP });
+          for (let times = 0; times < 3; times += 1) assert.equal((await get()).status, 200);
+          assert.deepEqual(await ask(tokens.access_token), { status: 401, code: 'proof_required', principal: undefined });
+        });
+      }
+    }, { CLAVIGER_DPOP_NONCE: nonce });
+  }
+});
+
+test('the scripts of the guide to bound credentials do what they say', async () => {
+  const guide = await readFile(new URL('../docs/bound-credentials.md', import.meta.url), 'utf8');
+  // Beside this file, so that it finds the same packages.
+  const script = new URL(`.bound-credentials-${process.pid}.mjs`, import.meta.url);
+  await writeFile(script, [...guide.matchAll(/```js\n(.*?)```/gs)].map(([, block]) => block).join('\n'));
+  try {
+    const { asked, proved } = await import(script);
+    await withInstance(async (instance) => {
+      const manage = manager(instance);
+      const { api, account, secret } = await invoices(manage);
+      const pair = await generateKeyPair('ES256', { extractable: true });
+      const key = await manage('POST', '/v1/api-keys', {
+        service_account_id: account.id,
+        name: 'bound',
+        permissions: ['invoices:read'],
+        dpop_jwk: await exportJWK(pair.publicKey),
+      });
+      const own = `${instance.url}/v1/token`;
+      const get = async (url, method = 'GET') => fetch(own, { headers: await proved(pair, key.token, method, url) });
+      assert.equal((await get(own)).status, 200);
+      assert.equal((await get(own, 'HEAD')).status, 401);
+      assert.equal((await get(`${own}/roll`)).status, 401);
+      await withNginx(instance.internal, async (ask, url) => {
+        await manage('PATCH', `/v1/apis/${api.id}`, { origins: [new URL(url).origin] });
+        assert.equal((await fetch(url, { headers: await proved(pair, key.token, 'GET', url) })).status, 200);
+        assert.equal((await ask(key.token)).code, 'proof_required');
+        assert.equal((await asked(instance.url, account.id, secret, url)).status, 200);
+      });
+    });
+  } finally {
+    await rm(script);
+  }
+});
+
+/** The API of the served example, and a service account with a secret that may use it. */
+async function invoices(manage) {
+  const { items } = await manage('GET', '/v1/apis');
+  const api = items.find(({ permissions }) => permissions.some(({ name }) => name === 'invoices:read'));
+  const { id: organization_id } = await manage('POST', '/v1/organizations', { name: 'Bound', slug: 'bound' });
+  const { id } = await manage('POST', '/v1/service-accounts', {
+    organization_id,
+    name: 'nightly',
+    permissions: ['invoices:read'],
+  });
+  const path = `/v1/service-accounts/${id}`;
+  const { client_secret } = await manage('POST', `${path}/secrets`, { name: 'e2e' });
+  return { api, account: { id, path }, secret: client_secret };
+}
 
 function kid(token) {
   return JSON.parse(Buffer.from(token.split('.')[0], 'base64url')).kid;

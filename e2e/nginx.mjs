@@ -12,7 +12,7 @@ const GUIDE = new URL('../docs/gateways/nginx.md', import.meta.url);
 
 /**
  * Runs `test` with `ask(token)`: what a client is answered that sends this token through nginx, the code of a refusal, and who
- * the API was told that it is.
+ * the API was told that it is; and with the address that is asked.
  */
 export async function withNginx(internal, test) {
   let principal;
@@ -37,13 +37,14 @@ export async function withNginx(internal, test) {
   const ended = new Promise((resolve) => nginx.once('close', resolve));
   try {
     await answering(front);
+    const url = `http://127.0.0.1:${front}/invoices.json`;
     await test(async (token) => {
       principal = undefined;
       const headers = { authorization: `Bearer ${token}` };
-      const answer = await fetch(`http://127.0.0.1:${front}/invoices.json`, { headers });
+      const answer = await fetch(url, { headers });
       const body = await answer.json();
       return { status: answer.status, code: body.code ?? 'valid', principal };
-    });
+    }, url);
   } finally {
     nginx.kill('SIGTERM');
     await ended;

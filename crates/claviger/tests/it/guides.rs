@@ -122,6 +122,28 @@ fn the_guide_to_personal_access_tokens_works_as_written() {
 }
 
 #[test]
+fn the_guide_to_bound_credentials_works_as_written() {
+    let instance = Instance::new();
+    check(
+        &instance,
+        &instance.serve(&[]),
+        &blocks(include_str!("../../../../docs/bound-credentials.md"), "sh").join("\n"),
+        &[
+            "acme",
+            r#""cnf":{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#,
+            r#"{"valid":false,"code":"proof_required","#,
+            r#""name":"bound""#,
+            "bound tokens only",
+            "yes",
+            r#""error":"invalid_dpop_proof""#,
+            "https://api.acme.test https://eu.api.acme.test",
+            r#"{"valid":false,"code":"proof_invalid","#,
+            r#""proof":{"error":"invalid_dpop_proof","message":""#,
+        ],
+    );
+}
+
+#[test]
 fn the_guide_to_the_command_line_works_as_written() {
     let instance = Instance::new();
     check(

@@ -85,32 +85,28 @@ impl ProofUrl {
         }
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
         let anonymous = url.username().is_empty() && url.password().is_none();
-        anonymous.then(|| Self(url.origin().ascii_serialization() + &without_needless_escapes(url.path())))
+        let path = without_needless_escapes(url.path())?;
+        anonymous.then(|| Self(url.origin().ascii_serialization() + &path))
     }
 }
 
-/// RFC 3986, section 6.2.2: what needs no escape has none, and others are in capitals.
-fn without_needless_escapes(path: &str) -> String {
+/// RFC 3986, section 6.2.2: what needs no escape has none, and others are in capitals. None, if one is cut short.
+fn without_needless_escapes(path: &str) -> Option<String> {
     let mut pieces = path.split('%');
-    let mut written = pieces.next().unwrap_or_default().to_owned();
+    let mut written = pieces.next()?.to_owned();
     for piece in pieces {
-        let byte = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (byte, piece.get(2..)) {
-            (Some(byte), Some(rest)) => {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                    written.push(char::from(byte));
-                } else {
-                    written.push_str(&format!("%{byte:02X}"));
-                }
-                written.push_str(rest);
-            }
-            _ => {
-                written.push('%');
-                written.push_str(piece);
-            }
+        let (digits, rest) = piece.split_at_checked(2)?;
+        let well_formed = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let byte = u8::from_str_radix(digits, 16).ok().filter(|_| well_formed)?;
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            written.push(char::from(byte));
+        } else {
+            written.push('%');
+            written.push_str(&digits.to_ascii_uppercase());
         }
+        written.push_str(rest);
     }
-    written
+    Some(written)
 }
 
 /// What a proof must be for.

@@ -31,13 +31,13 @@ pub use facts::{
     PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
-    AccessTokenId, ApiId, ApiKeyId, AssignmentId, ClientSecretId, CredentialId, EventId, IdError, InvitationId,
-    OrganizationId, PersonalAccessTokenId, PrincipalId, PrincipalType, PublicKeyId, RoleId, ServiceAccountId,
-    SessionId, SigningKeyId, TypedId, UserId,
+    AccessTokenId, ApiId, ApiKeyId, AssignmentId, ClientSecretId, CredentialId, EventId, IdError,
+    InvitationId, OrganizationId, PersonalAccessTokenId, PrincipalId, PrincipalType, PublicKeyId, RoleId,
+    ServiceAccountId, SessionId, SigningKeyId, TypedId, UserId,
 };
 pub use jose::{
-    JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm, SigningFailed, SigningKey, Typ,
-    UnknownAlgorithm, VerifyingKey, read_object,
+    IssuerAlgorithm, IssuerKey, JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm, SigningFailed,
+    SigningKey, Typ, UnknownAlgorithm, UnknownIssuerAlgorithm, VerifyingKey, read_object,
 };
 pub use limit::{Limits, Quota, QuotaPeriod, RateLimit, seconds_to_wait};
 pub use network::{NetworkError, NetworkSet};

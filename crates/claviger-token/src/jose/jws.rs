@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::json::given;
-use super::{SigningAlgorithm, VerifyingKey, decode, read_object};
+use super::{IssuerAlgorithm, IssuerKey, SigningAlgorithm, VerifyingKey, decode, read_object};
 
 /// The longest text that is looked at, unless somebody wants longer ones.
 const LONGEST: usize = 8 * 1024;
@@ -59,6 +59,9 @@ pub enum JwsError {
     /// Another algorithm than ours.
     #[error("alg must be ES256, EdDSA or RS256")]
     Algorithm,
+    /// Another algorithm than issuers may use.
+    #[error("alg must be EdDSA, or one of RS, PS and ES with 256, 384 or 512")]
+    IssuerAlgorithm,
     /// Made for something else.
     #[error("typ is not the one that is wanted here")]
     Type,
@@ -73,10 +76,10 @@ pub enum JwsError {
     Claims,
 }
 
-/// A JWS whose signature is not proved yet.
+/// A JWS whose signature is not proved yet: by an algorithm of ours, or of an outside issuer.
 #[derive(Debug)]
-pub struct Jws<'a> {
-    algorithm: SigningAlgorithm,
+pub struct Jws<'a, A = SigningAlgorithm> {
+    algorithm: A,
     kid: Option<String>,
     jwk: Option<Map<String, Value>>,
     signed: &'a str,
@@ -121,6 +124,40 @@ impl<'a> Jws<'a> {
     }
 
     fn parse_within(text: &'a str, typ: Typ, longest: usize, longest_header: usize) -> Result<Self, JwsError> {
+        let algorithm = |alg: &str| SigningAlgorithm::of_jose(alg).ok_or(JwsError::Algorithm);
+        Self::parse_with(text, typ, longest, longest_header, algorithm)
+    }
+
+    /// What it says, if this key signed it.
+    pub fn proved<T: DeserializeOwned>(&self, key: &VerifyingKey) -> Result<T, JwsError> {
+        if key.algorithm() != self.algorithm || !key.verifies(self.signed.as_bytes(), &self.signature) {
+            return Err(JwsError::Signature);
+        }
+        self.unproved()
+    }
+}
+
+impl<'a> Jws<'a, IssuerAlgorithm> {
+    /// Takes one of an outside issuer apart, which may sign in more ways than we do.
+    pub fn parse_issued(text: &'a str, typ: Typ, longest: usize) -> Result<Self, JwsError> {
+        let algorithm = |alg: &str| alg.parse().map_err(|_| JwsError::IssuerAlgorithm);
+        Self::parse_with(text, typ, longest, longest, algorithm)
+    }
+
+    /// Whether this key signed it.
+    pub fn is_signed_by(&self, key: &IssuerKey) -> bool {
+        key.verifies(self.algorithm, self.signed.as_bytes(), &self.signature)
+    }
+}
+
+impl<'a, A: Copy> Jws<'a, A> {
+    fn parse_with(
+        text: &'a str,
+        typ: Typ,
+        longest: usize,
+        longest_header: usize,
+        algorithm: impl FnOnce(&str) -> Result<A, JwsError>,
+    ) -> Result<Self, JwsError> {
         if text.len() > longest {
             return Err(JwsError::Malformed);
         }
@@ -136,7 +173,7 @@ impl<'a> Jws<'a> {
         if header.crit.0 || header.b64.0 {
             return Err(JwsError::Critical);
         }
-        let algorithm = SigningAlgorithm::of_jose(&header.alg).ok_or(JwsError::Algorithm)?;
+        let algorithm = algorithm(&header.alg)?;
         if !typ.admits(header.typ.as_deref()) {
             return Err(JwsError::Type);
         }
@@ -147,8 +184,13 @@ impl<'a> Jws<'a> {
     }
 
     /// What its header says that it is signed with.
-    pub fn algorithm(&self) -> SigningAlgorithm {
+    pub fn algorithm(&self) -> A {
         self.algorithm
+    }
+
+    /// What the signature is over.
+    pub fn signed(&self) -> &str {
+        self.signed
     }
 
     /// By which key, as whoever signed calls it.
@@ -164,13 +206,5 @@ impl<'a> Jws<'a> {
     /// What it says, without proof: good for finding the key that could prove it, and for nothing else.
     pub fn unproved<T: DeserializeOwned>(&self) -> Result<T, JwsError> {
         read_object(&self.payload).map_err(|_| JwsError::Claims)
-    }
-
-    /// What it says, if this key signed it.
-    pub fn proved<T: DeserializeOwned>(&self, key: &VerifyingKey) -> Result<T, JwsError> {
-        if key.algorithm() != self.algorithm || !key.verifies(self.signed.as_bytes(), &self.signature) {
-            return Err(JwsError::Signature);
-        }
-        self.unproved()
     }
 }

@@ -4,6 +4,7 @@
 //! the key says which algorithm: a token chooses neither. The room must not know what a token is for.
 
 mod algorithm;
+mod issuer_key;
 mod json;
 mod jws;
 mod signing_key;
@@ -14,6 +15,7 @@ mod verifying_key;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
+pub use issuer_key::{IssuerAlgorithm, IssuerKey, UnknownIssuerAlgorithm};
 pub(crate) use json::given;
 pub use json::read_object;
 pub use jws::{Jws, JwsError, Typ};

@@ -12,9 +12,9 @@ use super::signing_key::modulus_and_exponent;
 use super::{SigningAlgorithm, decode, encode, read_object};
 
 const LONGEST: usize = 8 * 1024;
-const LONGEST_KID: usize = 256;
+pub(super) const LONGEST_KID: usize = 256;
 /// Members of private and of shared keys (RFC 7518, section 6).
-const SECRET: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+pub(super) const SECRET: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 const COORDINATE: usize = 32;
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
@@ -255,7 +255,7 @@ impl VerifyingKey {
     }
 }
 
-fn lists(operations: &Value, wanted: &str) -> bool {
+pub(super) fn lists(operations: &Value, wanted: &str) -> bool {
     operations.as_array().is_some_and(|operations| operations.iter().any(|operation| operation == wanted))
 }
 

@@ -163,6 +163,13 @@ actions! {
     PublicKeyEnabled "public_key.enabled" "It works again.",
     PublicKeyRevoked "public_key.revoked" "It ended, and with it every token made with it.",
     PublicKeyDeleted "public_key.deleted" "It ended and is no longer listed.",
+    FederationCreated "federation.created" "A client may prove itself by assertions of an outside issuer.",
+    FederationUpdated "federation.updated" "Its name or its end changed.",
+    FederationDisabled "federation.disabled" "It stopped working, for now.",
+    FederationEnabled "federation.enabled" "It works again.",
+    FederationRevoked "federation.revoked" "It ended, and with it every token made with it.",
+    FederationDeleted "federation.deleted" "It ended and is no longer listed.",
+    FederationAssertionRefused "federation.assertion_refused" "An assertion that its issuer signed did not count; told once an hour for each.",
 }
 
 /// An id whose facts changed: what every node must forget.

@@ -456,8 +456,10 @@ impl Credential {
             kind: match self.id {
                 CredentialId::ApiKey(_) => CredentialKind::ApiKey,
                 CredentialId::PersonalAccessToken(_) => CredentialKind::PersonalAccessToken,
-                // Neither is shown to an API: what comes of it at the token endpoint is.
-                CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) => CredentialKind::AccessToken,
+                // None is shown to an API: what comes of it at the token endpoint is.
+                CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) | CredentialId::Federation(_) => {
+                    CredentialKind::AccessToken
+                }
             },
             name: self.name.to_string(),
             environment: self.environment,
@@ -499,6 +501,7 @@ impl Credential {
             CredentialId::PersonalAccessToken(_) => "token",
             CredentialId::ClientSecret(_) => "client secret",
             CredentialId::PublicKey(_) => "public key",
+            CredentialId::Federation(_) => "federated identity",
         }
     }
 
@@ -573,6 +576,10 @@ impl Credential {
             (CredentialId::ClientSecret(_), _) => Ok(SecretKind::ClientSecret),
             (CredentialId::PublicKey(_), _) => {
                 let message = "a public key has no secret to roll; register the next key, and revoke this one then";
+                Err(Rejection::conflict("no_secret", message))
+            }
+            (CredentialId::Federation(_), _) => {
+                let message = "a federated identity has no secret to roll: its issuer signs anew all the time";
                 Err(Rejection::conflict("no_secret", message))
             }
         }

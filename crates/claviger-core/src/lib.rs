@@ -19,6 +19,7 @@ mod client_secret;
 mod credential;
 mod email;
 mod explanation;
+mod federation;
 #[cfg(test)]
 mod fixtures;
 mod group_role;
@@ -70,6 +71,10 @@ pub use credential::{
 };
 pub use email::{Email, EmailError};
 pub use explanation::{Case, Outcome, PermissionTrace, Source, Step, TokenTrace};
+pub use federation::{
+    Conditions, Federation, IssuerKeySource, IssuerKeys, MadeFederation, NewFederation, NoFederation, Preset,
+    UnknownPreset, Unmet,
+};
 pub use group_role::{GroupRole, MappedRole, follow_groups};
 pub use identity::{Admission, Claims, Identity, Known, NotAdmitted};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};

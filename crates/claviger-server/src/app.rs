@@ -10,7 +10,7 @@ use std::{
 
 use claviger_core::{Api, BUILTIN_ROLES, BuiltinRole, By, DataKey, Peppers, Reach, Role, SessionLife};
 use claviger_store::{Store, StoreError};
-use claviger_token::{Brand, NetworkSet, Secret};
+use claviger_token::{Brand, IssuerKey, NetworkSet, Secret};
 use jiff::{SignedDuration, Timestamp};
 use rand::{CryptoRng, rand_core::UnwrapErr};
 
@@ -91,6 +91,7 @@ pub struct Shared {
     pub(crate) revocations: KeptRevocations,
     pub(crate) provider: Option<Provider>,
     pub(crate) remote_keys: RemoteKeys,
+    pub(crate) issuer_keys: RemoteKeys<IssuerKey>,
     /// Turns of those who look for the keys of a client that has proved nothing yet.
     pub(crate) assertion_reads: tokio::sync::Semaphore,
     clock: Clock,
@@ -129,6 +130,7 @@ impl App {
         let provider = config.provider.take().map(|at| Provider::new(at, redirect));
         let brands = std::iter::once(&config.brand).chain(&config.former_brands).cloned().collect();
         let remote_keys = RemoteKeys::new(config.outbound_networks.clone());
+        let issuer_keys = RemoteKeys::new(config.outbound_networks.clone());
         let credentials = Credentials::new(config.cache_entries);
         let status_lists = KeptStatusLists::new(config.cache_entries);
         let (usage, metrics) = (Usage::default(), Metrics::new());
@@ -150,6 +152,7 @@ impl App {
             revocations: KeptRevocations::new(),
             provider,
             remote_keys,
+            issuer_keys,
             assertion_reads: tokio::sync::Semaphore::new(ASSERTION_READS),
             clock,
         }))

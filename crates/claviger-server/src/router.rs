@@ -16,9 +16,9 @@ use crate::{
     app::App,
     body, console, health, log,
     manage::{
-        api, api_key, approval, assignment, audit_event, client_secret, inventory, invitation, member, organization,
-        personal_access_token, policy, portal_session, public_key, role, service_account, session, signing_key, token,
-        usage, user,
+        api, api_key, approval, assignment, audit_event, client_secret, federation, inventory, invitation, member,
+        organization, personal_access_token, policy, portal_session, public_key, role, service_account, session,
+        signing_key, token, usage, user,
     },
     metrics, oauth,
     openapi::{self, Document},
@@ -73,6 +73,9 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(public_key::list, public_key::create))
         .routes(routes!(public_key::show, public_key::update, public_key::delete))
         .routes(routes!(public_key::revoke))
+        .routes(routes!(federation::list, federation::create))
+        .routes(routes!(federation::show, federation::update, federation::delete))
+        .routes(routes!(federation::revoke))
         // May do what
         .routes(routes!(api::list, api::create))
         .routes(routes!(api::show, api::update, api::delete))

@@ -79,3 +79,15 @@ CREATE TABLE token_client (
 -- When what a credential may do became less, or it ended.
 ALTER TABLE credential ADD COLUMN epoch_raised_at BIGINT;
 CREATE INDEX credential_epoch_raised ON credential (epoch_raised_at) WHERE epoch_raised_at IS NOT NULL;
+
+-- Which assertions of outside issuers stand for a client, of credentials of the kind federation: by what they are looked for, and all
+-- that must be true of one, as JSON.
+CREATE TABLE federation (
+    credential TEXT PRIMARY KEY,
+    issuer TEXT,
+    trust_domain TEXT,
+    terms TEXT NOT NULL,
+    refusal_told_at BIGINT
+);
+CREATE INDEX federation_issuer ON federation (issuer);
+CREATE INDEX federation_trust_domain ON federation (trust_domain);

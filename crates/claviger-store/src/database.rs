@@ -160,6 +160,7 @@ impl Database {
             "credential",
             "secret",
             "secret_use",
+            "federation",
             "access_token",
             "revoked_token",
             "token_client",

@@ -92,7 +92,10 @@ impl Store {
     /// that these reads need no queue of their own.
     pub async fn find_credential(&self, id: CredentialId) -> Result<Option<FoundCredential>, StoreError> {
         let principals = match id {
-            CredentialId::ApiKey(_) | CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) => &SERVICE_ACCOUNTS,
+            CredentialId::ApiKey(_)
+            | CredentialId::ClientSecret(_)
+            | CredentialId::PublicKey(_)
+            | CredentialId::Federation(_) => &SERVICE_ACCOUNTS,
             CredentialId::PersonalAccessToken(_) => &USERS,
         };
         let query = select("", principals, " FROM credential k").and_bind(" WHERE k.id = ?", text(id));

@@ -15,6 +15,7 @@ mod credential;
 mod database;
 mod dialect;
 mod error;
+mod federation;
 mod found;
 mod governing;
 mod idempotency;

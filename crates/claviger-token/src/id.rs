@@ -151,6 +151,7 @@ typed_ids! {
     PersonalAccessTokenId = "pat", "a personal access token (never its secret)";
     ClientSecretId = "csec", "a client's secret (never the secret itself)";
     PublicKeyId = "ckey", "a client's public key";
+    FederationId = "fed", "a federated identity of a client";
     SessionId = "sess", "a sign-in session (never its cookie)";
     SigningKeyId = "skey", "a key that signs tokens, which is also its `kid`";
     AccessTokenId = "at", "an access token, which is also its `jti`";
@@ -225,8 +226,8 @@ either_id! {
 either_id! {
     /// What proves a principal at the verify call. A token made from one of these (an M2M token) carries its
     /// parent's id.
-    CredentialId: "The id of an API key, a personal access token, or a client's secret or public key (never a secret).",
-        "key, pat, csec or ckey", "key_01h2xcejqtf2nbrexx3vqjhp41";
+    CredentialId: "The id of an API key, a personal access token, or a client's secret, public key or federated identity (never a secret).",
+        "key, pat, csec, ckey or fed", "key_01h2xcejqtf2nbrexx3vqjhp41";
     /// An API key.
     ApiKey(ApiKeyId),
     /// A personal access token.
@@ -235,6 +236,8 @@ either_id! {
     ClientSecret(ClientSecretId),
     /// The public key of an OAuth client.
     PublicKey(PublicKeyId),
+    /// The federated identity of an OAuth client.
+    Federation(FederationId),
 }
 
 /// Which sort of principal: `user` or `service_account`.

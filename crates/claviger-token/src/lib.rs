@@ -31,7 +31,7 @@ pub use facts::{
     PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
-    AccessTokenId, ApiId, ApiKeyId, AssignmentId, ClientSecretId, CredentialId, EventId, IdError,
+    AccessTokenId, ApiId, ApiKeyId, AssignmentId, ClientSecretId, CredentialId, EventId, FederationId, IdError,
     InvitationId, OrganizationId, PersonalAccessTokenId, PrincipalId, PrincipalType, PublicKeyId, RoleId,
     ServiceAccountId, SessionId, SigningKeyId, TypedId, UserId,
 };

@@ -18,7 +18,7 @@ const MOST_TRIED: usize = 8;
 /// How long after its end one still counts, for clocks differ.
 const LATE: SignedDuration = SignedDuration::from_secs(10);
 /// How far ahead the clock of a client may be.
-const AHEAD: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const AHEAD: SignedDuration = SignedDuration::from_secs(60);
 /// How long one may live. Some clients of others make them for an hour and cannot be told otherwise.
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// RFC 8725, section 3.11: what says that it is something else is something else.
@@ -204,7 +204,7 @@ impl<'a> ClientAssertion<'a> {
 }
 
 /// RFC 7519, section 4.1.3: one text, or a list.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Texts {
@@ -218,7 +218,7 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
 }
 
 /// RFC 7519, section 2, `NumericDate`: seconds since 1970, with or without a fraction.
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+pub(super) fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     /// The end of the year 9999.
     const LAST: f64 = 253_402_300_799.0;
     let seconds = f64::deserialize(deserializer)?;
@@ -229,7 +229,7 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Erro
 }
 
 /// What is there must be a date: `null` is not "absent".
-fn some_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+pub(super) fn some_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     date(deserializer).map(Some)
 }
 

@@ -6,6 +6,7 @@ mod client;
 mod client_assertion;
 mod error;
 mod exchange;
+mod federated_assertion;
 mod parameters;
 mod target;
 
@@ -14,5 +15,6 @@ pub use client::{CLIENT_ASSERTION_TYPE, PresentedClient};
 pub use client_assertion::{AssertionError, ClientAssertion, ExpectedAudience};
 pub use error::{OAuthError, OAuthErrorCode};
 pub use exchange::{ExchangeRequest, TOKEN_EXCHANGE, TokenType, acting, no_subject};
+pub use federated_assertion::{AssertedAs, FederatedAssertion, FederatedError, JWT_BEARER};
 pub use parameters::Parameters;
 pub use target::{Target, target};

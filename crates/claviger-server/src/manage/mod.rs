@@ -8,6 +8,7 @@ pub(crate) mod audit_event;
 mod client_credential;
 pub(crate) mod client_secret;
 mod credential;
+pub(crate) mod federation;
 mod instance_scope;
 pub(crate) mod inventory;
 pub(crate) mod invitation;

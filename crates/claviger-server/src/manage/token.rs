@@ -100,7 +100,9 @@ impl RolledToken {
             CredentialId::PersonalAccessToken(_) => {
                 Ok(Self::PersonalAccessToken(IssuedPersonalAccessToken::reveal(app, credential, token, now)))
             }
-            CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) => Err(of_a_client()),
+            CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) | CredentialId::Federation(_) => {
+                Err(of_a_client())
+            }
         }
     }
 
@@ -111,7 +113,9 @@ impl RolledToken {
             CredentialId::PersonalAccessToken(_) => {
                 Ok(Self::PersonalAccessToken(IssuedPersonalAccessToken::concealed(app, credential, now)))
             }
-            CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) => Err(of_a_client()),
+            CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) | CredentialId::Federation(_) => {
+                Err(of_a_client())
+            }
         }
     }
 }

@@ -7,13 +7,20 @@ use std::{error::Error, sync::Arc};
 use axum::http::HeaderMap;
 use claviger_core::{
     Actor, By, ClientKey, Reach,
-    oauth::{AssertionError, ClientAssertion, ExpectedAudience, OAuthError, OAuthErrorCode, PresentedClient},
+    oauth::{
+        AssertedAs, AssertionError, ClientAssertion, ExpectedAudience, FederatedAssertion, OAuthError, OAuthErrorCode,
+        PresentedClient,
+    },
 };
 use claviger_token::{
     ClientAuthMethod, Found, PrincipalId, Refusal, Required, Secret, ServiceAccountId, Verdict, VerifyingKey,
 };
+use jiff::Timestamp;
 
-use super::{NotDone, OAuthRequest, TOKEN};
+use super::{
+    NotDone, OAuthRequest, TOKEN,
+    federation::{Federated, not_believed},
+};
 use crate::{
     app::App,
     log::bounded,
@@ -36,6 +43,8 @@ pub(crate) struct Client {
     pub(crate) id: ServiceAccountId,
     /// What it proved that by.
     looked_up: LookedUp,
+    /// When that ends, if what it showed ends before the credential behind it.
+    ends_at: Option<Timestamp>,
 }
 
 impl Client {
@@ -54,7 +63,7 @@ impl Client {
 
 /// A client that says who it is, and what stands behind the credential that it showed or proved to hold; or why it is not
 /// believed.
-type Believed = Result<(ServiceAccountId, LookedUp), OAuthError>;
+type Believed = Result<Client, OAuthError>;
 
 impl App {
     /// The client of a request. `cost` is what it counts against the limits of service account and organization.
@@ -66,15 +75,46 @@ impl App {
             }
             Some(PresentedClient::Assertion { client_id, assertion }) => {
                 // Boxed, or the future of every request would be as large as a fetch of keys.
-                Box::pin(self.client_of_assertion(client_id.as_deref(), assertion)).await?
+                Box::pin(self.client_of_assertion(request, client_id.as_deref(), assertion)).await?
             }
         };
-        let (id, looked_up) = believed.map_err(|error| self.disbelieved(request, error))?;
-        let is_valid = self.is_valid(&looked_up, request, &Proving::NOTHING, cost).await?;
-        match is_valid && looked_up.found().is_some() {
-            true => Ok(Client { id, looked_up }),
-            false => Err(self.disbelieved(request, OAuthError::invalid_client())),
+        self.counted(request, believed, cost, OAuthError::invalid_client).await
+    }
+
+    /// The client that an outside assertion stands for, as a grant.
+    pub(super) async fn client_of_grant(&self, request: &OAuthRequest, assertion: &str) -> Result<Client, NotDone> {
+        // Boxed, or the future of every request would be as large as a fetch of keys.
+        let federated = match Box::pin(self.federated_grant(request, assertion)).await {
+            Err(NotDone::Refused(error)) => return Err(self.disbelieved(request, error)),
+            federated => federated?,
+        };
+        let believed = match federated {
+            Some(federated) => Ok(self.client_of(federated).await?),
+            None => Err(not_believed()),
+        };
+        self.counted(request, believed, 1, not_believed).await
+    }
+
+    /// Whoever is believed, if what it proved that by counts now.
+    async fn counted(
+        &self,
+        request: &OAuthRequest,
+        believed: Believed,
+        cost: u32,
+        refusal: impl Fn() -> OAuthError,
+    ) -> Result<Client, NotDone> {
+        let client = believed.map_err(|error| self.disbelieved(request, error))?;
+        let is_valid = self.is_valid(&client.looked_up, request, &Proving::NOTHING, cost).await?;
+        match is_valid && client.looked_up.found().is_some() {
+            true => Ok(client),
+            false => Err(self.disbelieved(request, refusal())),
         }
+    }
+
+    async fn client_of(&self, federated: Federated) -> Result<Client, NotDone> {
+        let Federated { client, federation, ends_at } = federated;
+        let looked_up = self.look_up_key(federation, Some(ends_at)).await?;
+        Ok(Client { id: client, looked_up, ends_at: Some(ends_at) })
     }
 
     /// What a token for a client is to be made from, the `subject` that it presented or else itself, as it is now that the token's end can
@@ -113,9 +153,14 @@ impl App {
 
     /// What stands behind the credential by which a client proved itself, looked up once more.
     async fn look_client_up(&self, request: &OAuthRequest, client: &Client) -> Result<LookedUp, NotDone> {
+        if client.ends_at.is_some() {
+            return Ok(self.look_up_key(client.found().credential.id, client.ends_at).await?);
+        }
         Ok(match request.presented()? {
             Some(PresentedClient::Secret { secret, .. }) => self.look_up_client_secret(secret.expose()).await?,
-            Some(PresentedClient::Assertion { .. }) | None => self.look_up_key(client.found().credential.id).await?,
+            Some(PresentedClient::Assertion { .. }) | None => {
+                self.look_up_key(client.found().credential.id, None).await?
+            }
         })
     }
 
@@ -164,7 +209,7 @@ impl App {
             None => "nobody has this secret",
             Some((id, _)) if client_id.parse() != Ok(*id) => "the secret is another client's",
             Some((_, Some(only))) if *only != method => "it may not show a secret in this way",
-            Some((id, _)) => return Ok(Ok((*id, looked_up))),
+            Some((id, _)) => return Ok(Ok(Client { id: *id, looked_up, ends_at: None })),
         };
         tracing::info!(
             client_id = bounded(client_id, LONGEST_CLIENT_ID),
@@ -176,7 +221,12 @@ impl App {
     }
 
     /// The client that signed this assertion, for us and for the first time. Why one is not believed is in the log.
-    async fn client_of_assertion(&self, said: Option<&str>, assertion: &Secret) -> Result<Believed, NotDone> {
+    async fn client_of_assertion(
+        &self,
+        request: &OAuthRequest,
+        said: Option<&str>,
+        assertion: &Secret,
+    ) -> Result<Believed, NotDone> {
         let issuer = &self.config.public_url;
         let disbelieved = |error: AssertionError| {
             tracing::info!(%error, "a client assertion is not believed");
@@ -187,7 +237,11 @@ impl App {
         };
         let assertion = match ClientAssertion::parse(assertion.expose()) {
             Ok(assertion) => assertion,
-            Err(error) => return disbelieved(error),
+            // What is not the client's own may be an outside issuer's.
+            Err(error) => match FederatedAssertion::parse(assertion.expose(), AssertedAs::Client) {
+                Ok(outside) => return self.client_of_federation(request, said, &outside).await,
+                Err(_) => return disbelieved(error),
+            },
         };
         let (id, now) = (assertion.client(), self.now());
         // Strangers ask for this, and shall not take all connections from those who need one.
@@ -241,7 +295,23 @@ impl App {
             tracing::info!(client = %id, "a client assertion came a second time");
             return Ok(Err(OAuthError::invalid_client()));
         }
-        Ok(Ok((id, self.look_up_key(used).await?)))
+        Ok(Ok(Client { id, looked_up: self.look_up_key(used, None).await?, ends_at: None }))
+    }
+
+    /// The client that an outside issuer's assertion stands for, if it may prove itself by signatures.
+    async fn client_of_federation(
+        &self,
+        request: &OAuthRequest,
+        said: Option<&str>,
+        assertion: &FederatedAssertion<'_>,
+    ) -> Result<Believed, NotDone> {
+        let Some(federated) = self.federated(request, assertion, said).await? else {
+            return Ok(Err(OAuthError::invalid_client()));
+        };
+        let client = self.client_of(federated).await?;
+        let only = client.looked_up.found().and_then(|found| found.principal.token_endpoint_auth_method);
+        let may = only.is_none_or(|only| only == ClientAuthMethod::PrivateKeyJwt);
+        Ok(if may { Ok(client) } else { Err(OAuthError::invalid_client()) })
     }
 
     async fn published_keys(

@@ -5,6 +5,7 @@
 mod accepted;
 mod client;
 mod exchange;
+mod federation;
 mod introspect;
 mod key_set;
 mod metadata;

@@ -86,8 +86,19 @@ impl IntoResponse for NotDone {
     fn into_response(self) -> Response {
         let (status, code, description) = match &self {
             Self::Refused(error) => {
-                let known = error.code != OAuthErrorCode::InvalidClient;
-                let status = if known { StatusCode::BAD_REQUEST } else { StatusCode::UNAUTHORIZED };
+                let status = match error.code {
+                    OAuthErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+                    OAuthErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+                    OAuthErrorCode::InvalidRequest
+                    | OAuthErrorCode::InvalidGrant
+                    | OAuthErrorCode::UnsupportedGrantType
+                    | OAuthErrorCode::InvalidScope
+                    | OAuthErrorCode::InvalidTarget
+                    | OAuthErrorCode::UnsupportedTokenType
+                    | OAuthErrorCode::InvalidDpopProof
+                    | OAuthErrorCode::UseDpopNonce
+                    | OAuthErrorCode::InvalidAuthorizationDetails => StatusCode::BAD_REQUEST,
+                };
                 (status, error.code, error.description().to_owned())
             }
             Self::Unreadable(error) => {
@@ -128,6 +139,9 @@ impl IntoResponse for NotDone {
                 headers.insert(header::RETRY_AFTER, SOON);
             }
             Self::Unreadable(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, SOON);
+            }
+            Self::Refused(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, SOON);
             }
             Self::Refused(_) | Self::Unreadable(_) => {}

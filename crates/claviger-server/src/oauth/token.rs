@@ -7,7 +7,7 @@ use axum::{
 };
 use claviger_core::{
     TokenFormat,
-    oauth::{self, Lifetime, OAuthError, OAuthErrorCode, TOKEN_EXCHANGE, Target},
+    oauth::{self, JWT_BEARER, Lifetime, OAuthError, OAuthErrorCode, TOKEN_EXCHANGE, Target},
 };
 use claviger_token::{
     AccessTokenClaims, ActorClaim, Confirmation, DpopError, Found, ProofUrl, Secret, SecretKind, ServiceAccountId,
@@ -16,7 +16,7 @@ use claviger_token::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, TOKEN, exchange::exchange};
+use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, TOKEN, exchange::exchange, federation::jwt_bearer};
 use crate::{
     app::App,
     manage::in_the_clear,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The grants that there are.
-pub(super) const GRANTS: &[&str] = &[CLIENT_CREDENTIALS, TOKEN_EXCHANGE];
+pub(super) const GRANTS: &[&str] = &[CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER];
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
@@ -33,7 +33,7 @@ const CLIENT_CREDENTIALS: &str = "client_credentials";
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the shape for the documentation; the form is read by name")]
 pub(crate) struct TokenRequest {
-    /// `client_credentials`, or `urn:ietf:params:oauth:grant-type:token-exchange`.
+    /// `client_credentials`, `urn:ietf:params:oauth:grant-type:token-exchange` or `urn:ietf:params:oauth:grant-type:jwt-bearer`.
     #[schema(example = "client_credentials")]
     grant_type: String,
     /// The identifier of the API that the token is for (RFC 8707). Without: the one that declares the scopes.
@@ -42,7 +42,8 @@ pub(crate) struct TokenRequest {
     /// Permissions, separated by spaces. Without: all that the client holds for the API.
     #[schema(example = "invoices:read")]
     scope: Option<String>,
-    /// The service account's id, unless it stands in `Authorization: Basic` or in the assertion.
+    /// The service account's id, unless it stands in `Authorization: Basic` or in the assertion. Of an outside assertion it says whose
+    /// federated identity is meant.
     client_id: Option<String>,
     /// Its secret, unless it stands in `Authorization: Basic`.
     client_secret: Option<String>,
@@ -50,6 +51,8 @@ pub(crate) struct TokenRequest {
     client_assertion: Option<String>,
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, with an assertion.
     client_assertion_type: Option<String>,
+    /// With jwt-bearer: what an outside issuer says of the workload, as a JWT (RFC 7523).
+    assertion: Option<String>,
     /// To exchange: whose rights are wanted, by an API key, a personal access token or an access token (RFC 8693).
     subject_token: Option<String>,
     /// To exchange: `urn:ietf:params:oauth:token-type:access_token`, or `…:jwt` for a JWT.
@@ -87,9 +90,9 @@ pub(crate) struct TokenAnswer {
 
 /// Get a token
 ///
-/// A service account proves who it is with a client secret or a signed assertion, and gets a token for one API: of its own rights, or
-/// in exchange for what it was given. With a `DPoP` header it is bound to the key that is proved there (RFC 9449). There is no refresh
-/// token: ask again.
+/// A service account proves who it is with a client secret, a signed assertion or what an outside issuer says of it, and gets a token for
+/// one API: of its own rights, or in exchange for what it was given. With a `DPoP` header it is bound to the key that is proved there
+/// (RFC 9449). There is no refresh token: ask again.
 #[utoipa::path(
     post, path = "/oauth/token", tag = "OAuth", operation_id = "token",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
@@ -111,6 +114,7 @@ pub(crate) async fn token(State(app): State<App>, request: OAuthRequest) -> Resu
     match request.form.required("grant_type")? {
         CLIENT_CREDENTIALS => client_credentials(&app, &request).await,
         TOKEN_EXCHANGE => exchange(&app, &request).await,
+        JWT_BEARER => jwt_bearer(&app, &request).await,
         other => {
             let description = format!("there is no grant {other} here; there is {}", GRANTS.join(", "));
             Err(OAuthError::new(OAuthErrorCode::UnsupportedGrantType, description).into())
@@ -121,8 +125,18 @@ pub(crate) async fn token(State(app): State<App>, request: OAuthRequest) -> Resu
 async fn client_credentials(app: &App, request: &OAuthRequest) -> Result<Response, NotDone> {
     let proving = app.proved_key(request)?;
     let client = app.client(request, 1).await?;
-    let shown = app.bound_to(&client, &proving).await?;
-    let looked_up = app.with_place(request, &client, None).await?;
+    own_rights(app, request, &client, &proving).await
+}
+
+/// A token of a client's own rights.
+pub(super) async fn own_rights(
+    app: &App,
+    request: &OAuthRequest,
+    client: &Client,
+    proving: &Proving,
+) -> Result<Response, NotDone> {
+    let shown = app.bound_to(client, proving).await?;
+    let looked_up = app.with_place(request, client, None).await?;
     let found = looked_up.as_ref().and_then(LookedUp::found).ok_or_else(OAuthError::invalid_client)?;
     let catalog = app.catalog().await?;
     let resources: Vec<&str> = request.form.all("resource").collect();

@@ -15,6 +15,7 @@ use claviger_token::{
     CredentialFacts, CredentialKind, Found, Opaque, OrganizationFacts, Presented, PrincipalFacts, Rights, RoleId,
     SecretFacts, SecretKind, TokenHash,
 };
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
@@ -167,9 +168,11 @@ impl Entry {
     }
 
     /// Of a key that a client has proved to hold. Only what comes of it is for an API.
-    pub(super) fn of_key(parent: &Parent) -> Self {
-        let (credential, principal, organization) =
+    pub(super) fn of_key(parent: &Parent, ends_at: Option<Timestamp>) -> Self {
+        let (mut credential, principal, organization) =
             (parent.credential.clone(), Arc::clone(&parent.principal), Arc::clone(&parent.organization));
+        // What comes of it ends with what proved it.
+        credential.expires_at = credential.expires_at.into_iter().chain(ends_at).min();
         let rights = Rights::effective(&organization, &principal, &credential.permissions);
         let secret = Some(SecretFacts { number: 1, ends_at: None });
         let audiences = Arc::default();

@@ -20,6 +20,7 @@ pub(crate) enum CountedAs {
     AccessToken,
     ClientSecret,
     PublicKey,
+    Federation,
 }
 
 /// The request that a credential was used for, as far as whoever asks tells.
@@ -37,8 +38,14 @@ pub(crate) struct Occasion<'a> {
 
 impl CountedAs {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::ApiKey, Self::PersonalAccessToken, Self::AccessToken, Self::ClientSecret, Self::PublicKey];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::ApiKey,
+        Self::PersonalAccessToken,
+        Self::AccessToken,
+        Self::ClientSecret,
+        Self::PublicKey,
+        Self::Federation,
+    ];
 
     /// A token is none of the credential that it was made from.
     pub(crate) fn of(found: &Found) -> Self {
@@ -48,12 +55,13 @@ impl CountedAs {
             CredentialId::PersonalAccessToken(_) => Self::PersonalAccessToken,
             CredentialId::ClientSecret(_) => Self::ClientSecret,
             CredentialId::PublicKey(_) => Self::PublicKey,
+            CredentialId::Federation(_) => Self::Federation,
         }
     }
 
     /// Whether it is judged there at all: what proves a client is good for nothing but that.
     pub(crate) fn is_judged_at(self, surface: Surface) -> bool {
-        surface == Surface::OAuth || !matches!(self, Self::ClientSecret | Self::PublicKey)
+        surface == Surface::OAuth || !matches!(self, Self::ClientSecret | Self::PublicKey | Self::Federation)
     }
 
     /// The word in metrics and in the access log.
@@ -64,6 +72,7 @@ impl CountedAs {
             Self::AccessToken => "access_token",
             Self::ClientSecret => "client_secret",
             Self::PublicKey => "public_key",
+            Self::Federation => "federation",
         }
     }
 }

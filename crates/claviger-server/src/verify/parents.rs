@@ -14,6 +14,7 @@ use std::{
 use claviger_core::Touched;
 use claviger_store::{Changes, FoundCredential, Mark, StoreError};
 use claviger_token::{CredentialFacts, CredentialId, OrganizationFacts, Presented, PrincipalFacts, RoleId};
+use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
 use super::{
@@ -79,9 +80,14 @@ impl Parent {
 }
 
 impl App {
-    /// What is known of a key that a client has proved to hold; it has no secret to find it by.
-    pub(crate) async fn look_up_key(&self, id: CredentialId) -> Result<LookedUp, StoreError> {
-        let entry = self.parent(id).await?.map(|parent| Arc::new(Entry::of_key(&parent)));
+    /// What is known of a key that a client has proved to hold, by something that `ends_at` this moment if it ends; it has no secret to find it
+    /// by.
+    pub(crate) async fn look_up_key(
+        &self,
+        id: CredentialId,
+        ends_at: Option<Timestamp>,
+    ) -> Result<LookedUp, StoreError> {
+        let entry = self.parent(id).await?.map(|parent| Arc::new(Entry::of_key(&parent, ends_at)));
         Ok(LookedUp { presented: Presented::WellFormed, entry })
     }
 

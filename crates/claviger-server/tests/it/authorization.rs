@@ -76,6 +76,12 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("PATCH", "/v1/service-accounts/{id}/public-keys/{key}", "YYPP"),
     ("DELETE", "/v1/service-accounts/{id}/public-keys/{key}", "YYPP"),
     ("POST", "/v1/service-accounts/{id}/public-keys/{key}/revoke", "YYPP"),
+    ("GET", "/v1/service-accounts/{id}/federations", "YYPY"),
+    ("POST", "/v1/service-accounts/{id}/federations", "YYPP"),
+    ("GET", "/v1/service-accounts/{id}/federations/{federation}", "YYPY"),
+    ("PATCH", "/v1/service-accounts/{id}/federations/{federation}", "YYPP"),
+    ("DELETE", "/v1/service-accounts/{id}/federations/{federation}", "YYPP"),
+    ("POST", "/v1/service-accounts/{id}/federations/{federation}/revoke", "YYPP"),
     ("GET", "/v1/apis", "YYYY"),
     ("POST", "/v1/apis", "YPPP"),
     ("GET", "/v1/apis/{id}", "YYYY"),
@@ -139,6 +145,7 @@ pub(crate) fn nobodys(path: &str) -> String {
         .replace("{invitation}", invitation)
         .replace("{secret}", "csec_01h455vb4pex5vsknk084sn02q")
         .replace("{key}", "ckey_01h455vb4pex5vsknk084sn02q")
+        .replace("{federation}", "fed_01h455vb4pex5vsknk084sn02q")
 }
 
 pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
@@ -162,6 +169,7 @@ pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/v1/service-accounts/{id}/secrets" | "/v1/service-accounts/{id}/public-keys") => {
             Some(json!({ "name": "x" }))
         }
+        ("POST", "/v1/service-accounts/{id}/federations") => Some(json!({ "name": "x", "conditions": {} })),
         ("POST", "/v1/apis") => Some(json!({ "identifier": "x", "name": "x", "permissions": [] })),
         ("POST", "/v1/roles") => Some(json!({ "name": "x", "organization_id": organization, "permissions": [] })),
         ("POST", "/v1/signing-keys/rotate") => Some(json!({ "algorithm": "refused after the authorization" })),

@@ -21,7 +21,10 @@ on_both_databases! {
         let expected = json!({
             "issuer": PUBLIC_URL, "jwks_uri": format!("{PUBLIC_URL}/.well-known/jwks.json"),
             "response_types_supported": [],
-            "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
+            "grant_types_supported": [
+                "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange",
+                "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            ],
             "token_endpoint": format!("{PUBLIC_URL}/oauth/token"),
             "introspection_endpoint": format!("{PUBLIC_URL}/oauth/introspect"),
             "revocation_endpoint": format!("{PUBLIC_URL}/oauth/revoke"),

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
     AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClientKey, Credential, DeclaredPermission, Digest,
-    Email, Event, Granted, Metadata, Name, Organization, Policy, PortalOrigins, Role, Scope, SecretRecord,
+    Email, Event, Federation, Granted, Metadata, Name, Organization, Policy, PortalOrigins, Role, Scope, SecretRecord,
     ServiceAccount, Slug, Touched, User,
 };
 use claviger_token::{
-    ApiId, ApiKeyId, ClientSecretId, Confirmation, Environment, Limits, NetworkSet, ObjectSet, OrganizationId,
-    PermissionMask, PermissionSet, PublicKeyId, Quota, QuotaPeriod, RateLimit, RoleId, ServiceAccountId, TypedId as _,
-    UserId,
+    ApiId, ApiKeyId, ClientSecretId, Confirmation, Environment, FederationId, Limits, NetworkSet, ObjectSet,
+    OrganizationId, PermissionMask, PermissionSet, PublicKeyId, Quota, QuotaPeriod, RateLimit, RoleId,
+    ServiceAccountId, TypedId as _, UserId,
 };
 use jiff::Timestamp;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -243,6 +243,15 @@ pub(crate) fn client_secret(account: &ServiceAccount, called: &str) -> Credentia
 pub(crate) fn public_key(account: &ServiceAccount, called: &str) -> Credential {
     let id = PublicKeyId::generate(later(), &mut rng()).into();
     Credential { id, secrets: Vec::new(), ..client_secret(account, called) }
+}
+
+/// The same with conditions on assertions.
+pub(crate) fn federation(account: &ServiceAccount, called: &str) -> Credential {
+    Credential { id: FederationId::generate(later(), &mut rng()).into(), ..public_key(account, called) }
+}
+
+pub(crate) fn terms(stored: &str) -> Federation {
+    Federation::from_text(stored).unwrap()
 }
 
 pub(crate) fn client_key(stored: &str) -> ClientKey {

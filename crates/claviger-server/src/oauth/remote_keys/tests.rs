@@ -37,6 +37,7 @@ enum Answer {
 
 /// Publishes keys, and counts how often it is asked.
 struct Publisher {
+    place: Place,
     uri: Url,
     asked: Arc<AtomicUsize>,
     answer: Arc<Mutex<Answer>>,
@@ -45,11 +46,12 @@ struct Publisher {
 impl Publisher {
     async fn start(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri = format!("http://{}/jwks.json?of=client", listener.local_addr().unwrap()).parse().unwrap();
+        let uri: Url = format!("http://{}/jwks.json?of=client", listener.local_addr().unwrap()).parse().unwrap();
+        let place = Place::Keys(uri.as_str().to_owned());
         let (asked, answer) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(answer)));
         let router = Router::new().fallback(respond).with_state((Arc::clone(&asked), Arc::clone(&answer)));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { uri, asked, answer }
+        Self { place, uri, asked, answer }
     }
 
     fn now_answers(&self, answer: Answer) {
@@ -116,7 +118,7 @@ async fn check(
     keys: &[&str],
     asked: usize,
 ) {
-    let got = remote.keys(&publisher.uri, wanted, now).await.unwrap();
+    let got = remote.keys(&publisher.place, wanted, now).await.unwrap();
     assert_eq!((names(&got).as_slice(), publisher.asked()), (keys, asked), "{wanted:?}");
 }
 
@@ -185,7 +187,7 @@ async fn j10_who_asks_at_once_shares_one_question() {
     let publisher = Publisher::start(Answer::Keys(&["a"])).await;
     let mut tasks = JoinSet::new();
     for number in 0..100 {
-        let (remote, uri) = (Arc::clone(&remote), publisher.uri.clone());
+        let (remote, uri) = (Arc::clone(&remote), publisher.place.clone());
         tasks.spawn(async move { remote.keys(&uri, Some(&format!("k{number}")), start).await.unwrap().len() });
     }
     assert_eq!(tasks.join_all().await, [1; 100]);
@@ -197,7 +199,7 @@ async fn whoever_goes_away_in_the_middle_does_not_make_the_next_one_ask_again() 
     let (remote, start) = (here(), monotonic());
     let publisher = Publisher::start(Answer::Never).await;
     for _ in 0..5 {
-        let asked = remote.keys(&publisher.uri, None, start);
+        let asked = remote.keys(&publisher.place, None, start);
         assert!(tokio::time::timeout(Duration::from_millis(50), asked).await.is_err());
     }
     while publisher.asked() == 0 {
@@ -218,7 +220,7 @@ async fn the_last_keys_count_for_a_day_while_nobody_answers() {
     check(&remote, &publisher, Some("b"), start + FRESH + COOL_DOWN - SECOND, &["a"], 2).await;
     check(&remote, &publisher, Some("b"), start + FRESH + COOL_DOWN, &["a"], 3).await;
     check(&remote, &publisher, Some("a"), start + STALE - SECOND, &["a"], 4).await;
-    let late = remote.keys(&publisher.uri, Some("a"), start + STALE).await;
+    let late = remote.keys(&publisher.place, Some("a"), start + STALE).await;
     assert!(late.is_err_and(|error| error.to_string().contains("status 500")));
     publisher.now_answers(Answer::Keys(&["c"]));
     check(&remote, &publisher, None, start + STALE + COOL_DOWN, &["c"], 5).await;
@@ -246,7 +248,7 @@ async fn w07_what_is_no_key_set_is_a_bounded_failure() {
     ] {
         let (remote, publisher) = (here(), Publisher::start(answer).await);
         for _ in 0..3 {
-            let failed = remote.keys(&publisher.uri, Some("a"), start).await.unwrap_err();
+            let failed = remote.keys(&publisher.place, Some("a"), start).await.unwrap_err();
             assert!(failed.to_string().contains(why), "{failed}");
         }
         assert_eq!(publisher.asked(), 1, "{why}");
@@ -269,7 +271,7 @@ fn w07_keys_that_prove_no_signature_or_are_no_secret_are_passed_over() {
         json!({ "kty": "EC", "crv": "P-521", "kid": "a" }),
         json!({}),
     ]);
-    let read = key_set(json!({ "keys": keys, "more": 1 }).to_string().as_bytes()).unwrap();
+    let read: Vec<VerifyingKey> = key_set(json!({ "keys": keys, "more": 1 }).to_string().as_bytes()).unwrap();
     assert_eq!(read.iter().map(VerifyingKey::kid).collect::<Vec<_>>(), [Some("a"), None]);
 }
 
@@ -279,11 +281,11 @@ async fn w07_who_never_comes_to_an_end_delays_nobody_else() {
     let mut slow = JoinSet::new();
     for answer in [Answer::Never, Answer::Drip] {
         let (remote, publisher) = (Arc::clone(&remote), Publisher::start(answer).await);
-        slow.spawn(async move { remote.keys(&publisher.uri, Some("a"), start).await });
+        slow.spawn(async move { remote.keys(&publisher.place, Some("a"), start).await });
     }
     tokio::task::yield_now().await;
     let publisher = Publisher::start(Answer::Keys(&["a"])).await;
-    let other = remote.keys(&publisher.uri, Some("a"), start);
+    let other = remote.keys(&publisher.place, Some("a"), start);
     assert_eq!(names(&tokio::time::timeout(2 * SECOND, other).await.unwrap().unwrap()), ["a"]);
     assert!(slow.try_join_next().is_none());
     while let Some(done) = tokio::time::timeout(8 * SECOND, slow.join_next()).await.unwrap() {
@@ -294,13 +296,72 @@ async fn w07_who_never_comes_to_an_end_delays_nobody_else() {
 #[tokio::test]
 async fn s09_keys_on_this_machine_are_fetched_only_where_the_operator_allows_it() {
     let publisher = Publisher::start(Answer::Keys(&["a"])).await;
-    let remote = RemoteKeys::new(None);
-    let refused = remote.keys(&publisher.uri, None, monotonic()).await.unwrap_err();
+    let remote: RemoteKeys = RemoteKeys::new(None);
+    let refused = remote.keys(&publisher.place, None, monotonic()).await.unwrap_err();
     assert!(refused.to_string().contains("public internet"), "{refused}");
-    let by_name = publisher.uri.as_str().replace("127.0.0.1", "localhost").parse().unwrap();
+    let by_name = Place::Keys(publisher.uri.as_str().replace("127.0.0.1", "localhost"));
     let refused = remote.keys(&by_name, None, monotonic()).await.unwrap_err();
     assert!(refused.to_string().contains("public internet") && !refused.to_string().contains("of=client"), "{refused}");
     assert_eq!(publisher.asked(), 0);
     here().keys(&by_name, None, monotonic()).await.unwrap();
     assert_eq!(publisher.asked(), 1);
+}
+
+/// Answers at each path with a text.
+async fn issuer(documents: impl Fn(&str) -> Vec<(&'static str, String)>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let mut router = Router::new();
+    for (path, text) in documents(&issuer) {
+        router = router.route(path, axum::routing::get(async || text));
+    }
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    issuer
+}
+
+#[tokio::test]
+async fn w02_w07_an_issuer_says_where_its_keys_are_in_its_own_name() {
+    const DOCUMENT: &str = "/.well-known/openid-configuration";
+    let remote: RemoteKeys<IssuerKey> = RemoteKeys::new(NetworkSet::parse(["127.0.0.0/8"]).ok());
+    let check = async |document: &dyn Fn(&str) -> Value, expected: Result<&[&str], &str>| {
+        let issuer = issuer(|issuer| {
+            vec![(DOCUMENT, document(issuer).to_string()), ("/keys", published(&["a"])), ("/html", "<html>".to_owned())]
+        })
+        .await;
+        let keys = remote.keys(&Place::Issuer(issuer), Some("a"), monotonic()).await;
+        match (keys, expected) {
+            (Ok(keys), Ok(names)) => assert_eq!(keys.iter().filter_map(IssuerKey::kid).collect::<Vec<_>>(), names),
+            (Err(error), Err(why)) => assert!(error.to_string().contains(why), "{error}"),
+            (got, expected) => panic!("{got:?} and not {expected:?}"),
+        }
+    };
+    let keys = |issuer: &str| format!("{issuer}/keys");
+    check(&|issuer| json!({ "issuer": issuer, "jwks_uri": keys(issuer), "more": [1] }), Ok(&["a"])).await;
+    check(&|issuer| json!({ "issuer": format!("{issuer}/"), "jwks_uri": keys(issuer) }), Err("another issuer")).await;
+    check(&|issuer| json!({ "issuer": "https://other.test", "jwks_uri": keys(issuer) }), Err("another issuer")).await;
+    check(&|issuer| json!({ "issuer": issuer }), Err("no JSON object")).await;
+    check(&|_| json!("<html>"), Err("no JSON object")).await;
+    check(&|issuer| json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/html") }), Err("no JWK Set")).await;
+    check(&|issuer| json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/none") }), Err("status 404")).await;
+    let elsewhere = |uri: &'static str| move |issuer: &str| json!({ "issuer": issuer, "jwks_uri": uri });
+    check(&elsewhere("http://169.254.169.254/latest/meta-data/"), Err("neither https")).await;
+    check(&elsewhere("https://169.254.169.254/latest/meta-data/"), Err("public internet")).await;
+    check(&elsewhere("file:///etc/passwd"), Err("")).await;
+    check(&elsewhere("/keys"), Err("")).await;
+}
+
+#[tokio::test]
+async fn w07_many_who_never_come_to_an_end_keep_nobody_waiting_who_answered_before() {
+    let (remote, start) = (Arc::new(here()), monotonic());
+    let good = Publisher::start(Answer::Keys(&["a"])).await;
+    check(&remote, &good, Some("a"), start, &["a"], 1).await;
+    let mut slow = JoinSet::new();
+    for _ in 0..2 * MOST_UNKNOWN_AT_ONCE + MOST_AT_ONCE {
+        let (remote, publisher) = (Arc::clone(&remote), Publisher::start(Answer::Never).await);
+        slow.spawn(async move { remote.keys(&publisher.place, Some("a"), start).await });
+    }
+    tokio::task::yield_now().await;
+    let again = check(&remote, &good, Some("a"), start + FRESH, &["a"], 2);
+    tokio::time::timeout(2 * SECOND, again).await.unwrap();
+    assert!(slow.try_join_next().is_none());
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
@@ -59,6 +60,16 @@ pub(crate) struct Wanted {
     client: OAuthClient,
 }
 
+/// How it is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Request {
+    /// A file with what an outside issuer says of this workload, or - to read it from standard input: instead of a secret
+    #[arg(long, value_name = "FILE")]
+    assertion: Option<PathBuf>,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
 /// What is exchanged.
 #[derive(Debug, Args)]
 pub(crate) struct Exchange {
@@ -101,8 +112,23 @@ struct Issued {
     scope: String,
 }
 
-pub(crate) fn request(service: &Service, wanted: &Wanted) -> Result<(), Failure> {
-    issued(service, wanted, &[("grant_type", "client_credentials")])
+pub(crate) fn request(service: &Service, Request { assertion, wanted }: Request) -> Result<(), Failure> {
+    let Some(file) = assertion else {
+        let client = wanted.client.required()?;
+        return issued(service, &wanted, Some(client), &[("grant_type", "client_credentials")]);
+    };
+    let assertion = if file.as_os_str() == "-" {
+        presented("-".to_owned(), "Paste the assertion, then Enter:")?
+    } else {
+        let shown = file.display();
+        let read = std::fs::read_to_string(&file);
+        let text = read.map_err(|error| Failure::because(format!("{shown} could not be read"), &error))?;
+        Secret::new(text.trim().to_owned())
+    };
+    let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+    let mut fields = vec![("grant_type", grant), ("assertion", assertion.expose())];
+    fields.extend(wanted.client.client_id.as_deref().map(|id| ("client_id", id)));
+    issued(service, &wanted, None, &fields)
 }
 
 pub(crate) fn exchange(service: &Service, Exchange { subject, actor_token, wanted }: Exchange) -> Result<(), Failure> {
@@ -115,17 +141,22 @@ pub(crate) fn exchange(service: &Service, Exchange { subject, actor_token, wante
     if let Some(actor) = &actor_token {
         fields.extend([("actor_token_type", ACCESS_TOKEN), ("actor_token", actor.expose())]);
     }
-    issued(service, &wanted, &fields)
+    let client = wanted.client.required()?;
+    issued(service, &wanted, Some(client), &fields)
 }
 
 /// A token goes to standard output and what there is to say of it to the other, so that a script has it in one variable.
-fn issued(service: &Service, wanted: &Wanted, fields: &[(&str, &str)]) -> Result<(), Failure> {
-    let client = wanted.client.required()?;
+fn issued(
+    service: &Service,
+    wanted: &Wanted,
+    client: Option<(&str, &Secret)>,
+    fields: &[(&str, &str)],
+) -> Result<(), Failure> {
     let scope = wanted.scopes.join(" ");
     let mut fields = fields.to_vec();
     fields.extend(wanted.resource.as_deref().map(|resource| ("resource", resource)));
     fields.push(("scope", &scope));
-    let answer = service.form(&["oauth", "token"], Some(client), &fields)?;
+    let answer = service.form(&["oauth", "token"], client, &fields)?;
     if service.output == Output::Json {
         return output::json(&answer);
     }

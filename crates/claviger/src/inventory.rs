@@ -51,7 +51,7 @@ struct Filters {
     /// Of one organization: its id or slug
     #[arg(long, value_name = "ORGANIZATION")]
     organization: Option<String>,
-    /// api_key, personal_access_token, client_secret or public_key
+    /// api_key, personal_access_token, client_secret, public_key or federation
     #[arg(long)]
     kind: Option<String>,
     /// Of one user or service account
@@ -186,7 +186,7 @@ impl Noun for Entry {
 
     fn row(self) -> Vec<String> {
         // What proves a client has no permissions of its own; what comes of it has those of its account.
-        let proves_a_client = ["csec_", "ckey_"].iter().any(|prefix| self.id.starts_with(prefix));
+        let proves_a_client = ["csec_", "ckey_", "fed_"].iter().any(|prefix| self.id.starts_with(prefix));
         let permissions = if proves_a_client { "its account's".to_owned() } else { self.permissions.join(" ") };
         vec![
             self.id,

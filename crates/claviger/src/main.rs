@@ -21,6 +21,7 @@ mod duration;
 mod example;
 mod explain;
 mod failure;
+mod federation;
 mod given;
 mod inventory;
 mod jwks;

@@ -12,7 +12,7 @@ use crate::{
     client_secret,
     consent::Consent,
     failure::Failure,
-    inventory,
+    federation, inventory,
     limits::{self, LimitChanges, Limits, Quota, RateLimit},
     noun::{self, Noun, Paging, joined, or, short, yes},
     public_key,
@@ -53,6 +53,9 @@ enum Command {
     /// Register, list, show, change and revoke the public keys with which it signs as an OAuth client
     #[command(subcommand)]
     Key(public_key::Command),
+    /// Let workloads elsewhere be it without a secret: GitHub Actions, GitLab CI/CD, Kubernetes, SPIFFE
+    #[command(subcommand)]
+    Federation(federation::Command),
 }
 
 /// How it authenticates at the token endpoint.
@@ -193,6 +196,7 @@ pub(crate) fn run(ServiceAccount { remote, command }: ServiceAccount) -> Result<
         }
         Command::Secret(command) => client_secret::run(&service, command)?,
         Command::Key(command) => public_key::run(&service, command)?,
+        Command::Federation(command) => federation::run(&service, command)?,
         Command::Delete { id, consent } => {
             noun::delete::<Account>(&service, &id, &consent, "Every credential of it ended with it.")?;
         }

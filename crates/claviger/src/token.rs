@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
-    access_token::{self, Exchange, Wanted},
+    access_token::{self, Exchange, Request},
     binding::Binding,
     body::Body,
     client::{Output, Remote, Service},
@@ -74,7 +74,7 @@ enum Command {
         reason: Option<String>,
     },
     /// Get an access token for a client's own rights; it goes to stdout
-    Request(Wanted),
+    Request(Request),
     /// Exchange a credential for an access token of one API that is worth no more; it goes to stdout
     Exchange(Exchange),
     /// End one and take it out of the lists
@@ -182,7 +182,7 @@ pub(crate) fn run(Token { remote, command }: Token) -> Result<ExitCode, Failure>
             service.delete(&["token"])?;
             output::note("Revoked: CLAVIGER_TOKEN holds nothing that counts any more.");
         }
-        Command::Request(wanted) => access_token::request(&service, &wanted)?,
+        Command::Request(request) => access_token::request(&service, request)?,
         Command::Exchange(exchange) => access_token::exchange(&service, exchange)?,
         Command::Delete { id, consent } => {
             noun::delete::<Pat>(&service, &id, &consent, "Its secrets are refused from now on.")?;

@@ -7,7 +7,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::server::{Instance, Server};
+use serde_json::json;
+
+use crate::{
+    issuer::Issuer,
+    server::{Instance, Server},
+};
 
 /// Runs shell blocks of a guide as one script and checks that its output holds `expected`, in this order.
 fn check(instance: &Instance, server: &Server, script: &str, expected: &[&str]) {
@@ -190,6 +195,85 @@ fn the_audit_trail_proves_as_the_guide_to_operations_says() {
     let instance = Instance::new();
     check(&instance, &instance.serve(&[]), &format!("{script}\ngrep -c '\"hash\"' heads.json"), &[proved, proved]);
 }
+
+#[test]
+fn the_guide_to_github_actions_works_as_written() {
+    let guide = include_str!("../../../../docs/github-actions.md");
+    let instance = Instance::new().with("CLAVIGER_OUTBOUND_NETWORKS", "127.0.0.0/8");
+    let server = instance.serve(&[]);
+    let github = Issuer::start(|issuer| {
+        json!({
+            "iss": issuer, "sub": "repo:acme/site:ref:refs/heads/main", "aud": server.public, "ref": "refs/heads/main",
+            "repository": "acme/site", "repository_id": "74", "repository_owner_id": "9", "event_name": "push",
+        })
+    });
+    // The part between the admin's commands and what is done when something is refused.
+    let (before, after) = guide.split_once("## When it is refused").unwrap();
+    let step = blocks(before, "yaml")[0].split_once("run: |\n").unwrap().1;
+    let step: Vec<&str> = step.lines().map(|line| line.trim_start_matches("          ")).collect();
+    let script = format!(
+        "GITHUB_ISSUER={issuer}\n{admin}\n\
+         ACTIONS_ID_TOKEN_REQUEST_URL='{issuer}/token?api-version=2.0' ACTIONS_ID_TOKEN_REQUEST_TOKEN=x\n\
+         GITHUB_ENV=github.env CLIENT_ID=$ACCOUNT\n{step}\n. ./github.env\n{verify}\n\
+         {refused}\n{verify}\n",
+        issuer = github.url,
+        admin = blocks(before, "sh").join("\n"),
+        step = step.join("\n"),
+        refused = blocks(after, "sh").join("\n"),
+        verify = VERIFY,
+    );
+    check(
+        &instance,
+        &server,
+        &script,
+        &[
+            "https://billing.acme.test",
+            "github",
+            r#"{"ref":"refs/heads/main","repository_id":"74"}"#,
+            "::add-mask::eyJ",
+            r#"{"valid":true,"code":"valid","#,
+            "main of acme/site",
+            "revoked",
+            r#"{"valid":false,"code":"revoked","#,
+        ],
+    );
+}
+
+#[test]
+fn the_guide_to_kubernetes_works_as_written() {
+    let instance = Instance::new();
+    let server = instance.serve(&[]);
+    let inside = "https://kubernetes.default.svc.cluster.local";
+    let cluster = Issuer::start(|_| {
+        json!({
+            "iss": inside, "sub": "system:serviceaccount:prod:deploy", "aud": [server.public], "jti": "c3b3a9b4",
+            "kubernetes.io": { "namespace": "prod", "serviceaccount": { "name": "deploy", "uid": "14ee3fa4" } },
+        })
+    });
+    std::fs::write(instance.path().join("token"), cluster.token()).unwrap();
+    std::fs::write(instance.path().join("openid"), json!({ "issuer": inside }).to_string()).unwrap();
+    std::fs::write(instance.path().join("jwks"), cluster.keys()).unwrap();
+    let script = blocks(include_str!("../../../../docs/kubernetes.md"), "sh").join("\n");
+    let stand_in = r#"kubectl() { case "$3" in */openid-configuration) cat openid ;; /openid/v1/jwks) cat jwks ;; *) return 1 ;; esac; }"#;
+    check(
+        &instance,
+        &server,
+        &format!("TOKEN_FILE=token\n{stand_in}\n{script}\n{VERIFY}\n"),
+        &[
+            "https://billing.acme.test",
+            "kubernetes",
+            r#"{"sub":"system:serviceaccount:prod:deploy"}"#,
+            r#""access_token":"eyJ"#,
+            r#""token_type":"Bearer","expires_in":600,"scope":"billing:read""#,
+            "prod cluster",
+            "prod.acme.test",
+            r#"{"valid":true,"code":"valid","#,
+        ],
+    );
+}
+
+/// What the token is worth.
+const VERIFY: &str = r#"curl -sS --fail-with-body "$INTERNAL_URL/v1/verify" --json "{\"credential\": \"$TOKEN\"}""#;
 
 /// The blocks of a guide that are marked as `language`.
 pub(crate) fn blocks<'a>(guide: &'a str, language: &str) -> Vec<&'a str> {

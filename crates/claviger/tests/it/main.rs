@@ -14,6 +14,7 @@ mod dev;
 mod doctor;
 mod gateways;
 mod guides;
+mod issuer;
 mod master_key;
 mod operator;
 mod postgres;

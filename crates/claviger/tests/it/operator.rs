@@ -228,6 +228,27 @@ fn a_client_gets_a_secret_and_a_key() {
     assert!(shown.stdout.contains("disabled") && shown.stdout.contains("Ed25519"), "{shown:?}");
     operator.ok(&format!("service-account key revoke {account} {key}"), &[]);
     operator.ok(&format!("service-account key delete {account} {key} --yes"), &[]);
+
+    // Federated identities.
+    let add = format!("service-account federation add {account} --name deploy");
+    let refused =
+        operator.run(&format!("{add} --preset github --condition ref=refs/heads/main").split(' ').collect::<Vec<_>>());
+    assert!(refused.code == Some(1) && refused.stderr.contains("repository_id"), "{refused:?}");
+    let made = operator.ok(&format!("{add} --github-repository-id 74"), &[]);
+    assert!(made.stderr.contains("Careful: every branch") && made.stderr.contains(&account), "{made:?}");
+    let more = "--preset kubernetes --issuer https://eks.test --kubernetes prod/deploy --condition /kubernetes.io/namespace=prod";
+    let federation = operator.id(&format!("{add} {more} --single-use --audience claviger"), &[]);
+    let shown = operator.ok(&format!("service-account federation show {account} {federation}"), &[]);
+    for expected in
+        ["system:serviceaccount:prod:deploy", "/kubernetes.io/namespace", "https://eks.test", "single use", "claviger"]
+    {
+        assert!(shown.stdout.contains(expected), "{shown:?}");
+    }
+    let list = operator.ok(&format!("service-account federation list {account}"), &[]);
+    assert!(list.stdout.contains(&federation) && list.stdout.contains("githubusercontent"), "{list:?}");
+    operator.ok(&format!("service-account federation update {account} {federation} --disable"), &[]);
+    operator.ok(&format!("service-account federation revoke {account} {federation}"), &[]);
+    operator.ok(&format!("service-account federation remove {account} {federation} --yes"), &[]);
 }
 
 #[test]

@@ -143,7 +143,9 @@ on_both_databases! {
             let ask = async |token: &str, account: &str, id: &str| {
                 let route = format!("{}/{id}{action}", path(account));
                 let reply = app.client(token).send(method.clone(), &route, body.clone(), &[]).await;
-                reply.problem(StatusCode::NOT_FOUND, "not_found")
+                // What was asked for is named, and nothing else differs.
+                let told = reply.problem(StatusCode::NOT_FOUND, "not_found").to_string();
+                told.replace(id, "ID").replace(account, "ACCOUNT")
             };
             let expected = ask(&here.token, &account, absent).await;
             for (token, account, id) in [

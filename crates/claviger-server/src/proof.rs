@@ -100,6 +100,11 @@ impl Proving {
         }
     }
 
+    /// Whether a use of it is stored.
+    pub(crate) fn counts_once(&self) -> bool {
+        self.once.is_some()
+    }
+
     /// The same after its one use was stored, for what else the request shows.
     pub(crate) fn used(self) -> Self {
         Self { once: None, ..self }

@@ -152,7 +152,7 @@ impl AccessTokenClaims {
                 revoked: credential.revoked || self.epoch < credential.epoch || nothing_left,
                 pending_approval: credential.pending_approval,
                 // What its credential is bound to is proved, whatever the token says.
-                confirmation: self.cnf.unwrap_or_default().or(credential.confirmation.unwrap_or_default()).named(),
+                confirmation: credential.confirmation.unwrap_or_default().or(self.cnf.unwrap_or_default()).named(),
                 epoch: self.epoch,
                 limits: credential.limits.clone(),
                 metadata: credential.metadata.clone(),

@@ -49,10 +49,10 @@ pub enum DpopError {
     #[error("ath of the DPoP proof must be the SHA-256 of the credential that it comes with, as base64url")]
     Credential,
     /// Too long ago.
-    #[error("iat of the DPoP proof is too long ago; make one for each request")]
+    #[error("the DPoP proof is too old by its iat or exp; make one for each request")]
     Old,
     /// Not yet.
-    #[error("iat of the DPoP proof is to come; set the clock")]
+    #[error("the DPoP proof is for later by its iat or nbf; set the clock")]
     NotYet,
     /// Without a nonce, or with one that does not count, or no more.
     #[error("the DPoP proof must have the nonce from DPoP-Nonce")]
@@ -182,26 +182,20 @@ impl DpopProof {
 }
 
 impl Claims {
-    /// A nonce tells our own time of the proof, and then `iat` need not be right (section 11.1).
+    /// A nonce tells our own time of the proof, and then those of the sender's clock need not be right (section 11.1).
     fn lasts_until(&self, expected: &DpopExpected<'_>) -> Result<Timestamp, DpopError> {
         let now = expected.now.as_millisecond();
         let [issued, begins, ends] =
             [Some(self.iat), self.nbf, self.exp].map(|seconds| seconds.map(milliseconds).transpose());
         let (issued, begins, ends) = (issued?.ok_or(DpopError::Claims)?, begins?, ends?);
-        if ends.is_some_and(|ends| ends <= now) {
-            return Err(DpopError::Old);
-        }
-        if begins.is_some_and(|begins| begins - now >= WINDOW) {
-            return Err(DpopError::NotYet);
-        }
         if let Some(nonces) = expected.nonces {
             let known = nonces.iter().find(|nonce| Some(&nonce.text) == self.nonce.as_ref());
             return known.map(|nonce| nonce.ends_at).filter(|ends_at| expected.now < *ends_at).ok_or(DpopError::Nonce);
         }
-        if now - issued >= WINDOW {
+        if now - issued >= WINDOW || ends.is_some_and(|ends| now - ends >= WINDOW) {
             return Err(DpopError::Old);
         }
-        if issued - now >= WINDOW {
+        if issued - now >= WINDOW || begins.is_some_and(|begins| begins - now >= WINDOW) {
             return Err(DpopError::NotYet);
         }
         Timestamp::from_millisecond(issued + WINDOW).map_err(|_| DpopError::Claims)

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::text::schema_of_text;
 use crate::{
-    Confirmation, CredentialId, CredentialKind, Environment, Found, Generation, NetworkSet, Object, ObjectSet,
-    OrganizationId, Permission, PermissionSet, PrincipalId, PrincipalType, Refusal, Secret, Verdict,
+    CredentialId, CredentialKind, Environment, Found, Generation, NetworkSet, Object, ObjectSet, OrganizationId,
+    Permission, PermissionSet, PrincipalId, PrincipalType, Refusal, Secret, Verdict,
 };
 
 /// How long a local verifier may decide alone, in seconds.
@@ -129,8 +129,6 @@ pub struct ProofRequest {
     pub dpop: Option<String>,
     /// The address that the proof must be for.
     pub url: Option<String>,
-    /// The client certificate of the checked request, PEM (RFC 8705).
-    pub client_certificate: Option<String>,
 }
 
 /// What the verify call answers, with status 200 for every verdict.
@@ -283,9 +281,6 @@ pub struct CacheView<'a> {
     pub networks: Option<NetworksView<'a>>,
     /// The credential's epoch.
     pub epoch: u64,
-    /// What must be proved with every use (RFC 7800); null of a bearer credential. Whoever cannot check that asks anew each
-    /// time.
-    pub cnf: Option<Confirmation>,
 }
 
 /// The networks that both the credential and its organization allow. The list is empty if they share none.
@@ -403,9 +398,9 @@ impl<'a> OrganizationView<'a> {
 }
 
 impl<'a> CacheView<'a> {
-    /// None for a limited credential: somebody must count.
+    /// None for a limited credential: somebody must count. Nor for a bound one: somebody must see that each proof comes once.
     fn new(found: &'a Found, now: Timestamp) -> Option<Self> {
-        if found.is_limited() {
+        if found.is_limited() || found.credential.confirmation.is_some() {
             return None;
         }
         let left = first_end(found).map(|end| seconds_until(end, now));
@@ -419,7 +414,6 @@ impl<'a> CacheView<'a> {
             audiences: &found.audiences,
             networks,
             epoch: found.credential.epoch,
-            cnf: found.credential.confirmation,
         })
     }
 }
@@ -439,9 +433,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::SecretFacts;
     use crate::confirmation::tests::thumbprint;
     use crate::facts::tests::found;
+    use crate::{Confirmation, SecretFacts};
     use serde_json::{Value, json};
     use static_assertions::assert_not_impl_any;
 
@@ -483,7 +477,7 @@ mod tests {
             "external_id":null},
             "organization":{"id":"org_01h2xcejqtf2nbrexx3vqjhp41","slug":"acme","external_id":"42"},
             "permissions":["invoices:read","invoices:write"],"objects":null,"metadata":{"team": 7},"limits":[],
-            "cache":{"max_age_seconds":60,"audiences":["https://api.acme.test"],"networks":null,"epoch":3,"cnf":null}}"#,
+            "cache":{"max_age_seconds":60,"audiences":["https://api.acme.test"],"networks":null,"epoch":3}}"#,
         );
     }
 
@@ -576,11 +570,11 @@ mod tests {
     }
 
     #[test]
-    fn a_local_verifier_is_told_what_must_be_proved() {
+    fn nobody_keeps_an_answer_about_a_bound_credential() {
         let mut found = found();
-        assert!(answer(Verdict::Valid, &found)["cache"]["cnf"].is_null());
+        assert!(answer(Verdict::Valid, &found)["cache"].is_object());
         found.credential.confirmation = Some(Confirmation::of_key(thumbprint(1)));
-        assert_eq!(answer(Verdict::Valid, &found)["cache"]["cnf"], json!({ "jkt": thumbprint(1) }));
+        assert!(answer(Verdict::Valid, &found)["cache"].is_null());
     }
 
     #[test]
@@ -610,7 +604,7 @@ mod tests {
         let request: VerifyRequest = serde_json::from_value(json!({
             "credential": "clv_pat_…", "audience": "https://api.acme.test", "permissions": ["invoices:read"],
             "object": "base:app7", "client_ip": "203.0.113.9", "method": "GET", "path": "/invoices", "cost": 1,
-            "proof": { "dpop": "eyJ…", "url": "https://api.acme.test/invoices", "client_certificate": "-----BEGIN…" }
+            "proof": { "dpop": "eyJ…", "url": "https://api.acme.test/invoices" }
         }))
         .unwrap();
         assert_eq!(request.object.unwrap().as_slice(), ["base:app7".parse().unwrap()]);

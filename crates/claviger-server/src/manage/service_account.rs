@@ -183,7 +183,10 @@ pub(crate) async fn update(
     if changes.disabled == Some(false) && account.disabled_at.is_some() {
         // What comes back to life is given again.
         let held = tx.within(caller.reach()).held(id.into(), account.organization).await?;
-        caller.grantor().may_give(&held, Some(account.organization))?;
+        caller.grantor().may_give_for_good(&held, Some(account.organization))?;
+    }
+    if changes.dpop_bound_access_tokens == Some(false) && account.dpop_bound_access_tokens {
+        caller.grantor().may_lift_limits(account.organization)?;
     }
     let held = tx.within(Reach::Organization(account.organization)).assignments_of(id.into()).await?;
     let (limits, was_disabled) = (account.limits.clone(), account.disabled_at.is_some());

@@ -87,15 +87,19 @@ impl Catalog {
         })
     }
 
-    /// The origins on which the API that is asked for answers, or else those that declare the permissions; or else those of
-    /// `audiences`.
+    /// The origins on which the API that is asked for answers, or else the one that declares the permissions; or else that of
+    /// `audiences`. None if that can be several: one of them could pass on to another what it was sent.
     pub(crate) fn origins(&self, required: &Required<'_>, audiences: &[String]) -> Vec<String> {
         let asked = |api: &&Api| match required.audience {
             Some(audience) => same_audience(&api.identifier, audience),
             None if required.permissions.is_empty() => audiences.contains(&api.identifier),
             None => permission_names(api).any(|name| required.permissions.contains(&name)),
         };
-        self.apis.iter().filter(asked).flat_map(Api::answers_on).collect()
+        let mut asked = self.apis.iter().filter(asked);
+        match (asked.next(), asked.next()) {
+            (Some(api), None) => api.answers_on().into_iter().collect(),
+            (_, _) => Vec::new(),
+        }
     }
 
     /// The identifiers of the APIs that declare one of these permissions.

@@ -137,7 +137,7 @@ async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Resu
     // Of what nobody has, no proof is looked at. Boxed, or the future of every request would be as large as a read of the catalog.
     let proving = match (carried, looked_up.found()) {
         (Carried::Nothing, _) | (_, None) => Proving::NOTHING,
-        (_, Some(found)) => Box::pin(proved(app, carried, &occasion, &required, found, &presented)).await?,
+        (_, Some(found)) => Box::pin(proved(app, headers, &occasion, &required, found, &presented)).await?,
     };
     let used = Use { occasion, required, client_ip, proving: &proving, visible: None, cost };
     let judged = app.judge(&looked_up, &used).await?;
@@ -158,20 +158,25 @@ async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Resu
 /// credential is for: a gateway may pass on whatever a client wrote into `Host`.
 async fn proved(
     app: &App,
-    carried: Carried<'_>,
+    headers: &HeaderMap,
     occasion: &Occasion<'_>,
     required: &Required<'_>,
     found: &Found,
     presented: &str,
 ) -> Result<Proving, RequestError> {
-    let path = occasion.path.filter(|path| path.starts_with('/'));
+    // What a client slips in beside what the gateway says decides nothing.
+    let is_one_request = [METHOD, ADDRESS].iter().all(|names| {
+        let mut said = names.iter().flat_map(|name| headers.get_all(name));
+        said.next().is_some_and(|first| said.all(|other| other == first))
+    });
+    let path = occasion.path.filter(|path| path.starts_with('/') && is_one_request);
     let origins = app.catalog().await?.origins(required, &found.audiences);
     let urls: Vec<ProofUrl> = match path {
         Some(path) => origins.iter().filter_map(|origin| ProofUrl::parse(&format!("{origin}{path}"))).collect(),
         None => Vec::new(),
     };
     let request = ProofFor { method: occasion.method.unwrap_or_default(), urls: &urls, credential: Some(presented) };
-    Ok(app.prove(carried, Asker::Resource, request))
+    Ok(app.prove(proof(headers), Asker::Resource, request))
 }
 
 /// The request that the gateway holds, by the headers of Traefik and Caddy or of nginx.

@@ -68,13 +68,23 @@ impl App {
         let mut spending = Spending::none();
         let mut proving = *used.proving;
         let mut verdict = used.verdict(looked_up, proving.proof, Allowance::Open, now);
-        if verdict == Verdict::Valid && !self.is_first_use(&proving).await? {
+        // Who is over a limit in any case makes nobody wait for a write.
+        let is_over = verdict == Verdict::Valid
+            && proving.counts_once()
+            && looked_up.meters().is_some()
+            && self.would_judge(looked_up, used).await != Verdict::Valid;
+        if verdict == Verdict::Valid && !is_over && !self.is_first_use(&proving).await? {
             proving = proving.repeated();
             verdict = used.verdict(looked_up, proving.proof, Allowance::Open, now);
         }
         if let (Verdict::Valid, Some(meters)) = (verdict, looked_up.meters()) {
             spending = self.limiter.spend(meters, used.cost, now).await;
             verdict = used.verdict(looked_up, proving.proof, spending.allowance, now);
+        }
+        // There was room meanwhile.
+        if verdict == Verdict::Valid && is_over && !self.is_first_use(&proving).await? {
+            proving = proving.repeated();
+            verdict = used.verdict(looked_up, proving.proof, Allowance::Open, now);
         }
         self.told(looked_up, used, verdict, now);
         Ok(Judged { verdict, spending, proof_problem: proving.problem, now })

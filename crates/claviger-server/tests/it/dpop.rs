@@ -193,7 +193,7 @@ on_both_databases! {
             let told = app.form_of(&client, "/oauth/introspect", &[("token", token)]).await.expect(StatusCode::OK);
             assert_eq!((&told["token_type"], &told["cnf"]), (&json!("DPoP"), &json!({ "jkt": holder.jkt() })));
             let answer = app.verify_proving(token, &holder.proof(app, "GET", &format!("{INVOICES}/42"), token)).await;
-            assert_eq!((&answer["code"], &answer["cache"]["cnf"]), (&json!("valid"), &json!({ "jkt": holder.jkt() })));
+            assert_eq!((&answer["code"], &answer["cache"]), (&json!("valid"), &Value::Null));
             let answer = app.verify(token, json!({})).await;
             assert_eq!((&answer["code"], &answer["proof"]["error"]), (&json!("proof_required"), &json!("invalid_token")));
         }
@@ -569,6 +569,28 @@ on_both_databases! {
         let nothing = app.gateway("permission=invoices:read", &[]).await;
         let told = "Bearer realm=\"claviger\", DPoP algs=\"ES256 EdDSA Ed25519 RS256\"";
         assert_eq!(nothing.header("www-authenticate"), Some(told));
+        // What a client slips in beside what its gateway says decides nothing.
+        let eu = "https://eu.invoices.test/42";
+        for slipped in [("x-original-uri", "/42?"), ("x-original-uri", "/"), ("x-forwarded-uri", "/43"), ("x-original-method", "DELETE")] {
+            assert_eq!(code(asked, eu, &[slipped]).await, "proof_invalid", "{slipped:?}");
+        }
+        assert_eq!(code(asked, eu, &[("x-original-method", "GET")]).await, "valid");
+        // Of two APIs neither passes on to the other what it was sent.
+        app.root().post("/v1/apis", json!({
+            "identifier": "https://other.test", "name": "Other", "permissions": [{ "name": "other:read" }],
+        })).await.expect(StatusCode::CREATED);
+        let account = format!("/v1/service-accounts/{}", client.id);
+        let both = ["invoices:read", "other:read"];
+        app.root().patch(&account, json!({ "permissions": both })).await.expect(StatusCode::OK);
+        let of_both = app.key(&client.id, &both, json!({ "dpop_jkt": holder.jkt() })).await;
+        let sent = async |query: &str| {
+            let proof = holder.proof(app, "GET", eu, &of_both.token);
+            let headers = [("authorization", format!("DPoP {}", of_both.token)), ("dpop", proof)];
+            let reply = app.gateway(query, &headers.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+            reply.header("x-claviger-code").unwrap().to_owned()
+        };
+        assert_eq!((sent("").await.as_str(), sent(asked).await.as_str()), ("proof_invalid", "valid"));
+        assert_eq!(code(&format!("audience={INVOICES}"), eu, &[]).await, "valid");
         // A gateway that does not tell the request proves nothing.
         let proof = holder.proof(app, "GET", "https://eu.invoices.test/42", &key.token);
         let bare = app.request(Method::GET, app.internal, "/v1/forward-auth?permission=invoices:read");
@@ -631,6 +653,11 @@ on_both_databases! {
         }
         let proof = || holder.proof(app, "GET", &format!("{INVOICES}/42"), &key.token);
         assert_eq!(app.code_proving(&key.token, &proof()).await, "valid");
-        assert_eq!(app.code_proving(&key.token, &proof()).await, "rate_limited");
+        let over = proof();
+        assert_eq!(app.code_proving(&key.token, &over).await, "rate_limited");
+        // Nothing was written for it, so that it counts once there is room.
+        let more = json!({ "rate_limits": [] });
+        app.root().patch(&format!("/v1/api-keys/{}", key.id), more).await.expect(StatusCode::OK);
+        assert_eq!(app.code_proving(&key.token, &over).await, "valid");
     }
 }

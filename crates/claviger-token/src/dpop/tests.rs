@@ -265,7 +265,8 @@ fn d05_a_proof_counts_for_a_minute() {
     check(json!({ "iat": 0 }), Err(DpopError::Old));
     // What it says besides is honoured, and nobody asks for it.
     check(json!({ "nbf": NOW, "exp": NOW + 1, "aud": "x", "sub": 7 }), Ok(60));
-    check(json!({ "exp": NOW }), Err(DpopError::Old));
+    check(json!({ "exp": NOW - 59 }), Ok(60));
+    check(json!({ "exp": NOW - 60 }), Err(DpopError::Old));
     check(json!({ "nbf": NOW + 60 }), Err(DpopError::NotYet));
     check(json!({ "exp": "x" }), Err(DpopError::Claims));
 }
@@ -301,7 +302,9 @@ fn d07_a_nonce_rules_the_time_where_one_is_asked_for() {
     check(json!({ "nonce": "over" }), Err(DpopError::Nonce));
     check(json!({ "nonce": "old" }), Ok(30));
     check(json!({ "nonce": "new", "iat": NOW - 3600 }), Ok(90));
-    check(json!({ "nonce": "new", "iat": NOW + 3600 }), Ok(90));
+    check(json!({ "nonce": "new", "iat": NOW + 3600, "nbf": NOW + 3600 }), Ok(90));
+    check(json!({ "nonce": "new", "iat": NOW - 3600, "exp": NOW - 3540 }), Ok(90));
+    check(json!({ "iat": NOW - 3600, "exp": NOW - 3540 }), Err(DpopError::Nonce));
     check(json!({ "nonce": "new", "htm": "POST" }), Err(DpopError::Method));
     // Where none is asked for, one that stands there is nobody's business.
     let text = signer.signed(&signer.header().to_string(), &with(claims(), json!({ "nonce": "x" })).to_string());

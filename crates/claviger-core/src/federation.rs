@@ -99,7 +99,7 @@ pub struct MadeFederation {
 }
 
 impl NewFederation {
-    /// The federation that is asked for. `existing` are those of its service account that were not revoked; `own_issuer` is this
+    /// The federation that is asked for. `existing` are those of its service account that did not end; `own_issuer` is this
     /// instance, whose own tokens are no assertions.
     pub fn make(
         self,
@@ -115,8 +115,7 @@ impl NewFederation {
         let federation = self.terms(own_issuer, &mut errors);
         let credential = Asked::of_client(id, &self.name, self.expires_at).record(context, created_by, now, errors)?;
         let Some(federation) = federation else { return Err(Rejection::Invalid(Vec::new())) };
-        let living = existing.iter().filter(|(one, _)| one.expires_at.is_none_or(|end| end > now)).count();
-        must_be_few(id, i64::try_from(living).unwrap_or(i64::MAX))?;
+        must_be_few(id, i64::try_from(existing.len()).unwrap_or(i64::MAX))?;
         let text = federation.to_text();
         if existing.iter().any(|(_, other)| other.to_text() == text) {
             let message = "the service account has this federated identity already; use that one, or revoke it first";

@@ -9,7 +9,7 @@ use crate::{
     Store,
     credential::COLUMNS,
     error::StoreError,
-    sql::{Query, Row, sql, text},
+    sql::{Executor, Query, Row, sql, text},
     tx::Tx,
     view::{Page, View},
 };
@@ -42,26 +42,26 @@ impl View<'_> {
         self.with_terms(&rows).await
     }
 
-    /// All that a service account has and that were not revoked, newest first.
-    pub async fn unrevoked_federations(
+    /// All that a service account has and that did not end, newest first.
+    pub async fn living_federations(
         &mut self,
         of: ServiceAccountId,
+        now: Timestamp,
     ) -> Result<Vec<(Credential, Federation)>, StoreError> {
         let query = those().and_bind(" AND k.principal = ?", text(of)).and(" AND k.revoked_at IS NULL");
+        let query = query.and_bind(" AND (k.expires_at IS NULL OR k.expires_at > ?)", now);
         let query = self.bound(query, "k.organization").and(" ORDER BY k.id DESC");
         let rows = self.executor.all(query).await?;
         self.with_terms(&rows).await
     }
 
-    /// Those that count now and that an assertion of this issuer, or of this trust domain, can be for, newest first: of one client, or of
-    /// any.
+    /// Those of a client that count now and that an assertion of this issuer, or of this trust domain, can be for, newest first.
     pub async fn federations_of_issuer(
         &mut self,
         issuer: Option<&str>,
         trust_domain: Option<&str>,
-        client: Option<ServiceAccountId>,
+        client: ServiceAccountId,
         now: Timestamp,
-        limit: usize,
     ) -> Result<Vec<(Credential, Federation)>, StoreError> {
         let query = those()
             .and(" AND k.revoked_at IS NULL AND k.disabled_at IS NULL")
@@ -80,9 +80,8 @@ impl View<'_> {
                 .and_bind(" OR f.trust_domain = ?)", text(domain)),
             (None, None) => return Ok(Vec::new()),
         };
-        let query = query.and_if(" AND k.principal = ?", client.map(text));
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let query = self.bound(query, "k.organization").and_bind(" ORDER BY k.id DESC LIMIT ?", limit);
+        let query = query.and_bind(" AND k.principal = ?", text(client));
+        let query = self.bound(query, "k.organization").and(" ORDER BY k.id DESC");
         let rows = self.executor.all(query).await?;
         self.with_terms(&rows).await
     }
@@ -119,10 +118,19 @@ impl Store {
         now: Timestamp,
         rng: &mut (dyn CryptoRng + Send),
     ) -> Result<(), StoreError> {
+        // What was told lately makes nobody wait for a write.
+        let before = now.as_millisecond() - HOUR_MS;
+        let due = sql(
+            "SELECT 1 FROM federation WHERE credential = $1 AND (refusal_told_at IS NULL OR refusal_told_at <= $2)",
+        );
+        let due = due.bind(text(credential.id)).bind(before);
+        if Executor::Pools(&self.database.pools).optional(due).await?.is_none() {
+            return Ok(());
+        }
         let mut tx = self.begin(by).await?;
         let claim = sql("UPDATE federation SET refusal_told_at = $2
                          WHERE credential = $1 AND (refusal_told_at IS NULL OR refusal_told_at <= $3)");
-        let claim = claim.bind(text(credential.id)).bind(now).bind(now.as_millisecond() - HOUR_MS);
+        let claim = claim.bind(text(credential.id)).bind(now).bind(before);
         if tx.execute(claim).await? == 0 {
             return Ok(());
         }

@@ -59,8 +59,7 @@ impl IssuerKeys {
             match IssuerKey::from_members(jwk) {
                 Ok(key) if key.is_of_bundle() == of_bundle => {
                     keys.push(key);
-                    let members = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), jwk.get(*name)?.clone())));
-                    kept.push(Value::Object(members.collect()));
+                    kept.push(Value::Object(public_members(jwk)));
                 }
                 Ok(_) | Err(JwkError::Kind | JwkError::Purpose) => {}
                 Err(error) => return Err(IssuerKeysError::Key(place, error)),
@@ -85,6 +84,14 @@ impl IssuerKeys {
     pub fn to_json(&self) -> &Value {
         &self.jwks
     }
+}
+
+/// Of members that no key of this kind has, anything may be the value: nothing that is deeper than it is read again is kept.
+fn public_members(jwk: &Map<String, Value>) -> Map<String, Value> {
+    let is_plain =
+        |value: &Value| value.is_string() || value.as_array().is_some_and(|uses| uses.iter().all(Value::is_string));
+    let members = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), jwk.get(*name)?.clone())));
+    members.filter(|(_, value)| is_plain(value)).collect()
 }
 
 impl IssuerKeySource {
@@ -140,6 +147,12 @@ mod tests {
         for wrong in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":["x"]}"#, r#"{"keys":[],"keys":[]}"#, "<html>"] {
             assert_eq!(IssuerKeys::parse(wrong.as_bytes(), false).unwrap_err(), IssuerKeysError::Form, "{wrong}");
         }
+        let deep = (0..120).fold(json!("x"), |inner, _| json!([inner]));
+        let mut odd = key("a", None);
+        (odd["n"], odd["y"]) = (deep, json!({ "x": 1 }));
+        let text = json!({ "keys": [odd] }).to_string();
+        let kept = IssuerKeys::parse(text.as_bytes(), false).unwrap();
+        assert!(kept.to_json().to_string().len() < 200 && kept.to_json()["keys"][0]["x"].is_string());
         let text = json!({ "keys": [key("a", None)] }).to_string();
         let kept = IssuerKeys::parse(text.as_bytes(), false).unwrap();
         assert!(!kept.to_json().to_string().contains("x5c"));

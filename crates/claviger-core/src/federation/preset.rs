@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, Wanted};
 
 /// Whose tokens they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,11 +35,15 @@ pub(super) const GITLAB: &str = "https://gitlab.com";
 
 const ENTRIES: &[&str] = &["sub", "azp", "oid"];
 const GITHUB_IDS: &[&str] = &["repository_id", "repository_owner_id"];
-const GITHUB_NAMES: &[&str] = &["sub", "repository", "repository_owner", "job_workflow_ref"];
-const GITHUB_REFS: &[&str] = &["ref", "environment", "sub", "job_workflow_ref", "ref_protected", "workflow_ref"];
+/// Not `job_workflow_ref`: that is whose workflow is called, and not who calls it.
+const GITHUB_NAMES: &[&str] = &["sub", "repository", "repository_owner"];
+const GITHUB_REFS: &[&str] = &["ref", "environment", "sub", "ref_protected", "workflow_ref"];
+/// How a subject begins that says whose repository it is; each repository may choose others for itself.
+const GITHUB_SUBJECTS: &[&str] =
+    &["repo:", "repository:", "repository_id:", "repository_owner:", "repository_owner_id:"];
 const GITLAB_IDS: &[&str] = &["project_id", "namespace_id"];
 const GITLAB_NAMES: &[&str] = &["sub", "project_path", "namespace_path"];
-const GITLAB_REFS: &[&str] = &["ref", "environment", "sub", "ref_protected", "environment_protected", "ref_path"];
+const GITLAB_REFS: &[&str] = &["environment", "sub", "ref_protected", "environment_protected", "ref_path", "ref_type"];
 const NAMESPACE: &str = "/kubernetes.io/namespace";
 const ACCOUNT_UID: &str = "/kubernetes.io/serviceaccount/uid";
 
@@ -79,16 +83,26 @@ impl Preset {
     /// Why these conditions say nobody in particular, if they do not.
     pub(super) fn must_name_somebody(self, conditions: &Conditions) -> Result<(), &'static str> {
         if conditions.all().any(|(claim, wanted)| {
-            // Of a subject the first two segments are fixed (`repo:acme/*`), and of anything else the first (`acme/*`).
-            let fixed = if claim == "sub" { 2 } else { 1 };
             self.names_somebody(claim)
-                && wanted.iter().all(|wanted| wanted.fixed_segments().is_none_or(|segments| segments >= fixed))
+                && wanted.iter().all(|wanted| {
+                    let is_whose = self != Self::Github
+                        || claim != "sub"
+                        || GITHUB_SUBJECTS.iter().any(|start| wanted.as_str().starts_with(start));
+                    // What stands before the name of somebody is fixed, and that name too: `repo:acme/*`,
+                    // `system:serviceaccount:prod:*`, `spiffe://prod.acme.test/payments/*`, `acme/*`.
+                    let fixed = match claim {
+                        "sub" if self == Self::Kubernetes || wanted.as_str().contains("://") => 3,
+                        "sub" => 2,
+                        _ => 1,
+                    };
+                    is_whose && wanted.fixed_segments().is_none_or(|segments| segments >= fixed)
+                })
         }) {
             return Ok(());
         }
         Err(match self {
             Self::Github => {
-                "GitHub signs for everybody's workflows: say whose by repository_id or repository_owner_id (gh api repos/OWNER/NAME --jq .id), or at least by sub or repository, without * for the owner"
+                "GitHub signs for everybody's workflows: say whose by repository_id or repository_owner_id (gh api repos/OWNER/NAME --jq .id), or at least by repository, or by a sub that begins with repo:, without * for the owner"
             }
             Self::Gitlab => {
                 "GitLab signs for everybody's pipelines: say whose by project_id or namespace_id (Settings > General shows both), or at least by sub or project_path, without * for the group"
@@ -140,11 +154,13 @@ impl Preset {
                 );
                 warn(
                     !any(GITLAB_REFS),
-                    "every branch and tag of the project gets in; add ref and ref_type, or environment",
+                    "every branch and tag of the project gets in, or whatever has the name of the ref; add ref, ref_type=branch and ref_protected=true, or environment",
                 );
             }
             Self::Kubernetes => {
-                warn(!any(&["sub", ACCOUNT_UID]), "every service account of the namespace gets in; add sub");
+                let names_accounts = |wanted: &[Wanted]| wanted.iter().all(|one| one.fixed_segments().is_none());
+                let one_account = conditions.on("sub").is_some_and(names_accounts) || any(&[ACCOUNT_UID]);
+                warn(!one_account, "every service account of the namespace gets in; add sub");
             }
             Self::Spiffe | Self::Oidc => {}
         }

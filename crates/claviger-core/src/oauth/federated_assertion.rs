@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::client_assertion::{AHEAD, date, one_or_many, some_date};
 use crate::{
-    federation::{Federation, IssuerKeySource, Unmet},
+    federation::{Federation, Unmet},
     single_use::single_use_key,
 };
 
@@ -25,7 +25,7 @@ const LONGEST_JTI: usize = 256;
 /// SPIFFE-ID, section 2.3.
 const LONGEST_SPIFFE_ID: usize = 2048;
 /// How many keys are tried for one assertion.
-const MOST_TRIED: usize = 8;
+const MOST_TRIED: usize = 4;
 /// How long one may live: whatever lives for longer is a stored secret, as the old tokens of Kubernetes were.
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// What others call it, if anything. Whoever says that it is something else, says so (RFC 8725, section 3.11).
@@ -44,11 +44,8 @@ pub enum FederatedError {
     )]
     Claims,
     /// Nobody has a federated identity of this issuer, or not the client that is named.
-    #[error("no federated identity that works has this issuer or trust domain, for this client_id if it is given")]
+    #[error("no federated identity of this client_id that works has this issuer or trust domain")]
     NoFederation,
-    /// More than can be looked at.
-    #[error("more than {0} federated identities have this issuer: the request must name its client_id")]
-    TooMany(usize),
     /// The issuer has no key that could have signed it.
     #[error("no key of the issuer fits alg and kid of the assertion")]
     NoKey,
@@ -84,15 +81,27 @@ pub enum FederatedError {
     /// A claim does not say what is wanted.
     #[error("the assertion does not meet the condition on {}: {}", .0.claim, said(.0))]
     Condition(Unmet),
-    /// Several clients have a federated identity that it fits.
-    #[error("the assertion fits federated identities of several clients: the request must name its client_id")]
-    Ambiguous,
     /// It counts once.
     #[error("the assertion came a second time, and its federated identity takes each once")]
     Replayed,
     /// Its jti cannot be remembered.
     #[error("jti of the assertion has 1 to {LONGEST_JTI} bytes")]
     Jti,
+}
+
+impl FederatedError {
+    /// The same without what the assertion says, which may be about people and is written by others: for the audit trail, which keeps
+    /// everything.
+    pub fn without_values(&self) -> String {
+        if let Self::Audience { wanted, .. } = self {
+            return format!("aud of the assertion must be {wanted} alone");
+        }
+        if let Self::Condition(unmet) = self {
+            let how = if unmet.found.is_some() { "it says something else" } else { "it is not there" };
+            return format!("the assertion does not meet the condition on {}: {how}", unmet.claim);
+        }
+        self.to_string()
+    }
 }
 
 fn said(unmet: &Unmet) -> String {
@@ -210,7 +219,8 @@ impl<'a> FederatedAssertion<'a> {
         if !life.is_positive() {
             return Err(FederatedError::Expired(-life.as_secs()));
         }
-        if life > LONGEST_LIFE + AHEAD {
+        let whole_life = self.claims.iat.map_or(life, |iat| self.claims.exp.duration_since(iat));
+        if life.max(whole_life) > LONGEST_LIFE + AHEAD {
             return Err(FederatedError::LivesTooLong);
         }
         let begins = [self.claims.nbf, self.claims.iat].into_iter().flatten().max();
@@ -239,7 +249,8 @@ impl<'a> FederatedAssertion<'a> {
                 single_use_key("federated_assertion_without_jti", &holder, &name)
             }
         };
-        (key, self.claims.exp)
+        // Another node's clock may be behind.
+        (key, self.claims.exp.saturating_add(AHEAD).unwrap_or(self.claims.exp))
     }
 }
 
@@ -247,11 +258,6 @@ impl Federation {
     /// Whether its keys are those of a SPIFFE bundle.
     pub fn has_bundle(&self) -> bool {
         self.trust_domain.is_some()
-    }
-
-    /// Whether somebody has to be asked for its keys, at an address that its owner chose and not its issuer.
-    pub fn has_address_of_its_own(&self) -> bool {
-        matches!(self.keys, IssuerKeySource::JwksUri(_))
     }
 }
 

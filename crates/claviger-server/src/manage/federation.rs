@@ -107,7 +107,7 @@ pub(crate) async fn create(
     let mut tx = app.store.begin(authority.by).await?;
     let world = World::of_account(&mut tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
     let now = app.now();
-    let existing = tx.within(authority.reach).unrevoked_federations(account).await?;
+    let existing = tx.within(authority.reach).living_federations(account, now).await?;
     let context = world.context(&app, &authority);
     let (by, issuer) = (authority.by.actor.id(), &app.config.public_url);
     let MadeFederation { credential, federation, event } =

@@ -10,18 +10,16 @@ use claviger_core::{
     Actor, By, Credential, Federation, IssuerKeySource, Reach,
     oauth::{AssertedAs, FederatedAssertion, FederatedError, OAuthError, OAuthErrorCode},
 };
-use claviger_token::{CredentialId, IssuerKey, PrincipalId, ServiceAccountId};
+use claviger_token::{CredentialId, IssuerKey, ServiceAccountId};
 use jiff::Timestamp;
 
 use super::{NotDone, OAuthRequest, remote_keys::Place, token::own_rights};
 use crate::app::App;
 
-/// How many federated identities of one issuer are looked at.
-const MOST: usize = 100;
 /// At how many places keys are looked for, for one assertion: each may cost seconds.
 const MOST_PLACES: usize = 2;
 /// How many sets of keys that are here are tried.
-const MOST_SETS: usize = 20;
+const MOST_SETS: usize = 4;
 
 /// Whom an assertion stands for.
 pub(super) struct Federated {
@@ -35,7 +33,7 @@ pub(super) struct Federated {
 enum Unbelieved {
     /// The rules say no.
     Refused(FederatedError),
-    /// The same of one that its issuer signed, for a client that the request names.
+    /// The same of one that its issuer signed.
     Proved(FederatedError, Box<Credential>),
     /// Nobody can say: the issuer's keys cannot be had.
     NoKeys,
@@ -47,6 +45,8 @@ pub(super) async fn jwt_bearer(app: &App, request: &OAuthRequest) -> Result<Resp
             "the assertion says who asks: send no client_secret, client_assertion or Authorization with it";
         return Err(OAuthError::invalid_request(description).into());
     }
+    // Others may have a federated identity that fits the same assertion: whose token is wanted, only the request can say.
+    request.form.required("client_id")?;
     let proving = app.proved_key(request)?;
     let client = app.client_of_grant(request, request.form.required("assertion")?).await?;
     match own_rights(app, request, &client, &proving).await {
@@ -63,8 +63,8 @@ pub(super) fn not_believed() -> OAuthError {
 }
 
 impl App {
-    /// Whom an assertion of an outside issuer stands for, among all who have a federated identity or as the client that it `said`
-    /// to be; or `None` if nobody. Why is in the log already.
+    /// Whether an assertion of an outside issuer stands for the client that it `said` to be; `None` if not. Why is in the log
+    /// already.
     pub(super) async fn federated(
         &self,
         request: &OAuthRequest,
@@ -111,46 +111,30 @@ impl App {
         said: Option<&str>,
     ) -> Result<Result<Federated, Unbelieved>, NotDone> {
         let refused = |error| Ok(Err(Unbelieved::Refused(error)));
-        let client: Option<ServiceAccountId> = match said.map(str::parse).transpose() {
-            Ok(client) => client,
-            Err(_) => return refused(FederatedError::NoFederation),
+        let Some(client) = said.and_then(|said| said.parse::<ServiceAccountId>().ok()) else {
+            return refused(FederatedError::NoFederation);
         };
         let now = self.now();
         // Strangers ask for this, and shall not take all connections from those who need one.
         let turn = self.assertion_reads.acquire().await;
         let mut view = self.store.within(Reach::Instance);
         let (issuer, domain) = (assertion.issuer(), assertion.trust_domain());
-        let mut known = view.federations_of_issuer(issuer, domain, client, now, MOST + 1).await?;
+        let known = view.federations_of_issuer(issuer, domain, client, now).await?;
         drop(turn);
-        // Where to ask for keys is its owner's choice, and would cost the time of everybody who names no client.
-        known.retain(|(_, federation)| client.is_some() || !federation.has_address_of_its_own());
-        if known.len() > MOST {
-            return refused(FederatedError::TooMany(MOST));
-        }
         let (proved, why) = self.prove_each(assertion, &known).await;
-        let mut matching = Vec::new();
-        let mut misfit = None;
+        let (mut fitting, mut misfit) = (None, None);
         for (credential, federation) in proved {
             match assertion.fits(federation, &self.config.public_url, now) {
-                Ok(()) => matching.push((credential, federation)),
+                Ok(()) => drop(fitting.get_or_insert((credential, federation))),
                 // Of several, the one that was made last is likely the one that is meant.
                 Err(error) => drop(misfit.get_or_insert((error, credential))),
             }
         }
-        let Some((credential, federation)) = matching.first() else {
+        let Some((credential, federation)) = fitting else {
             return Ok(Err(match misfit {
-                Some((error, credential)) if client.is_some() => {
-                    Unbelieved::Proved(error, Box::new(credential.clone()))
-                }
-                Some((error, _)) => Unbelieved::Refused(error),
+                Some((error, credential)) => Unbelieved::Proved(error, Box::new(credential.clone())),
                 None => why.unwrap_or(Unbelieved::Refused(FederatedError::NoFederation)),
             }));
-        };
-        if matching.iter().any(|(other, _)| other.principal != credential.principal) {
-            return refused(FederatedError::Ambiguous);
-        }
-        let PrincipalId::ServiceAccount(client) = credential.principal else {
-            return refused(FederatedError::NoFederation);
         };
         if federation.single_use {
             let (once, ends) = assertion.single_use(credential.id);
@@ -169,12 +153,14 @@ impl App {
         known: &'f [(Credential, Federation)],
     ) -> (Vec<(&'f Credential, &'f Federation)>, Option<Unbelieved>) {
         let (mut proved, mut why) = (Vec::new(), None);
-        let mut tried: Vec<(Source<'f>, bool)> = Vec::new();
+        let mut tried: Vec<(Source<'f>, bool, bool)> = Vec::new();
         let mut ordered: Vec<_> = known.iter().collect();
         ordered.sort_by_key(|(_, federation)| !matches!(federation.keys, IssuerKeySource::Discovery));
         for (credential, federation) in ordered {
             let source = Source::of(federation);
-            let before = tried.iter().find(|(known, _)| *known == source).map(|(_, holds)| *holds);
+            let of_bundle = federation.has_bundle();
+            let before = tried.iter().find(|(known, kind, _)| *known == source && *kind == of_bundle);
+            let before = before.map(|(_, _, holds)| *holds);
             let holds = match before {
                 Some(holds) => holds,
                 None => {
@@ -191,7 +177,7 @@ impl App {
                         // Why keys cannot be had is in the log already.
                         Err(()) => why = Some(Unbelieved::NoKeys),
                     }
-                    tried.push((source, holds));
+                    tried.push((source, of_bundle, holds));
                     holds
                 }
             };
@@ -226,7 +212,11 @@ impl App {
         request_id: Option<String>,
     ) -> Result<(), NotDone> {
         let by = By { actor: Actor::System, address, request_id };
-        let (why, now) = (error.to_string(), self.now());
+        // Whoever comes again and again with what ended long ago has no news for anybody.
+        if matches!(error, FederatedError::Expired(seconds) if *seconds > 3600) {
+            return Ok(());
+        }
+        let (why, now) = (error.without_values(), self.now());
         Ok(self.store.tell_refused_assertion(&by, credential, &why, now, &mut self.rng()).await?)
     }
 }
@@ -253,8 +243,8 @@ impl<'a> Source<'a> {
     }
 }
 
-fn count<'a>(tried: &[(Source<'a>, bool)], which: impl Fn(&Source<'a>) -> bool) -> usize {
-    tried.iter().filter(|(source, _)| which(source)).count()
+fn count<'a>(tried: &[(Source<'a>, bool, bool)], which: impl Fn(&Source<'a>) -> bool) -> usize {
+    tried.iter().filter(|(source, ..)| which(source)).count()
 }
 
 fn tell(error: &FederatedError) {

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 use url::Url;
 
 use crate::{
@@ -34,6 +34,8 @@ const SHORTEST_FRESH: Duration = Duration::from_secs(60);
 const LONGEST_FRESH: Duration = Duration::from_secs(60 * 60);
 /// How long they count while there is no answer.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long somebody waits for a turn to ask; then the last keys count, as when nobody answers.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How long nobody asks again after a question that failed, or that was about the name of a key.
 const COOL_DOWN: Duration = Duration::from_secs(30);
 /// Of which keys are kept in memory.
@@ -202,11 +204,17 @@ impl<K: PublishedKey> RemoteKeys<K> {
         let turns = Arc::clone(if answered { &self.turns } else { &self.first_turns });
         // A task of its own: whoever goes away in the middle would else let the next one ask at once.
         let asked = tokio::spawn(async move {
-            let (_turn, _of_all) = (turn, turns.acquire().await);
-            let fetched = fetch(&outside, &place).await.map_err(|why| {
+            let (_turn, began) = (turn, monotonic());
+            let fetched = match timeout(PATIENCE, turns.acquire()).await {
+                Ok(_of_all) => fetch(&outside, &place).await,
+                Err(_) => Err("too many others are asked for theirs".to_owned()),
+            };
+            let fetched = fetched.map_err(|why| {
                 tracing::warn!(address = place.told(), why, "keys that others publish cannot be had");
                 RemoteKeysError { why: why.into() }
             });
+            // What was waited for counts from now on, to the second, and not from when the wait began.
+            let now = now + Duration::from_secs(began.elapsed().as_secs());
             let mut state = kept.state.lock();
             state.keep(fetched, wanted.as_deref(), now);
             state.answer(wanted.as_deref(), now)

@@ -2,7 +2,7 @@
 
 use claviger_core::{By, Credential, Federation, Organization, Reach, Revocation, RevokeReason, ServiceAccount};
 use claviger_store::{AuditFilter, StoreError};
-use claviger_token::{CredentialId, FederationId, ServiceAccountId};
+use claviger_token::{CredentialId, FederationId};
 
 use crate::{
     db::{all, walk},
@@ -64,32 +64,32 @@ on_both_databases! {
             tx.insert_federation(&federation(&world.ci, "b"), &terms(B)).await?;
             tx.insert_federation(&federation(&world.ci, "domain"), &terms(DOMAIN)).await
         }).await;
-        let found = async |issuer: Option<&str>, domain: Option<&str>, client: Option<ServiceAccountId>, now: i64, limit: usize| {
-            names(&db.view().federations_of_issuer(issuer, domain, client, at(now), limit).await.unwrap())
+        let found = async |issuer: Option<&str>, domain: Option<&str>, of: &ServiceAccount, now: i64| {
+            names(&db.view().federations_of_issuer(issuer, domain, of.id, at(now)).await.unwrap())
         };
         let a = Some("https://a.test");
-        assert_eq!(found(a, None, None, 2, 9).await, "strange, ends, living");
-        assert_eq!(found(a, None, None, 2, 1).await, "strange");
-        assert_eq!(found(a, None, None, 50, 9).await, "strange, living");
-        assert_eq!(found(a, None, Some(world.ci.id), 2, 9).await, "ends, living");
-        assert_eq!(found(Some("https://A.test"), None, None, 2, 9).await, "");
-        assert_eq!(found(Some("https://a.test\0"), None, None, 2, 9).await, "");
-        assert_eq!(found(a, Some("a.test"), Some(world.ci.id), 2, 9).await, "domain, ends, living");
-        assert_eq!(found(None, Some("a.test"), None, 2, 9).await, "domain");
-        assert_eq!(found(None, Some("b.test"), None, 2, 9).await, "");
-        assert_eq!(found(None, None, None, 2, 9).await, "");
+        assert_eq!(found(a, None, &world.ci, 2).await, "ends, living");
+        assert_eq!(found(a, None, &world.ci, 50).await, "living");
+        assert_eq!(found(a, None, &world.stranger, 2).await, "strange");
+        assert_eq!(found(Some("https://A.test"), None, &world.ci, 2).await, "");
+        assert_eq!(found(Some("https://a.test\0"), None, &world.ci, 2).await, "");
+        assert_eq!(found(a, Some("a.test"), &world.ci, 2).await, "domain, ends, living");
+        assert_eq!(found(None, Some("a.test"), &world.ci, 2).await, "domain");
+        assert_eq!(found(None, Some("b.test"), &world.ci, 2).await, "");
+        assert_eq!(found(None, None, &world.ci, 2).await, "");
         let mut own = db.store.within(Reach::Organization(world.acme.id));
-        assert_eq!(names(&own.unrevoked_federations(world.ci.id).await.unwrap()), "domain, b, stopped, ends, living");
+        assert_eq!(names(&own.living_federations(world.ci.id, at(2)).await.unwrap()), "domain, b, stopped, ends, living");
+        assert_eq!(names(&own.living_federations(world.ci.id, at(50)).await.unwrap()), "domain, b, stopped, living");
         assert_eq!(names(&own.federations(world.ci.id, &all()).await.unwrap()), "domain, b, revoked, stopped, ends, living");
         assert_eq!(names(&own.federations(world.stranger.id, &all()).await.unwrap()), "");
         assert!(own.federation(id(&all_of_a[5])).await.unwrap().is_none());
         // Nobody whose account or organization is stopped is found.
         let stopped = ServiceAccount { disabled_at: Some(at(1)), ..world.ci.clone() };
         db.write(async |tx| tx.save_service_account(&stopped).await).await;
-        assert_eq!(found(a, None, None, 2, 9).await, "strange");
+        assert_eq!(found(a, None, &world.ci, 2).await, "");
         let stopped = Organization { disabled_at: Some(at(1)), ..world.globex.clone() };
         db.write(async |tx| tx.save_organization(&stopped).await).await;
-        assert_eq!(found(a, None, None, 2, 9).await, "");
+        assert_eq!(found(a, None, &world.stranger, 2).await, "");
     }
 
     async fn a_long_list_is_walked_to_its_end(db: &TestDb) {
@@ -125,7 +125,7 @@ on_both_databases! {
         let world = World::stored(db).await;
         db.write(async |tx| tx.insert_federation(&federation(&world.ci, "x"), &terms(A)).await).await;
         db.tamper("UPDATE federation SET terms = '{}'").await;
-        let read = db.view().unrevoked_federations(world.ci.id).await;
+        let read = db.view().living_federations(world.ci.id, at(2)).await;
         assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
     }
 }

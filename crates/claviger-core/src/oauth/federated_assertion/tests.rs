@@ -280,7 +280,7 @@ fn w06_one_use_is_remembered_by_its_jti_or_by_what_is_signed() {
     let used =
         |text: &str, id: CredentialId| FederatedAssertion::parse(text, AssertedAs::Grant).unwrap().single_use(id);
     let text = unsigned(&claims(json!({})));
-    assert_eq!(used(&text, id(1)).1.as_second(), NOW + 300);
+    assert_eq!(used(&text, id(1)).1.as_second(), NOW + 360, "a node whose clock is behind takes it for longer");
     assert_eq!(used(&text, id(1)), used(&unsigned(&claims(json!({ "run_id": "31" }))), id(1)));
     assert_ne!(used(&text, id(1)), used(&text, id(2)));
     let bare = unsigned(&claims(json!({ "jti": null })));

@@ -4,7 +4,8 @@ use axum::{extract::State, http::StatusCode};
 use claviger_core::{Credential, CredentialStatus, Kind, Reach, Rejection, RevokeReason};
 use claviger_store::{CredentialFilter, StatusAt};
 use claviger_token::{
-    CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PrincipalId, PrincipalType,
+    Confirmation, CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PrincipalId,
+    PrincipalType,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub(crate) struct InventoryView {
     objects: Option<ObjectSet>,
     /// The networks it is limited to; null if it is not.
     allowed_networks: Option<NetworkSet>,
+    /// What must be proved with it (RFC 7800); null of a bearer credential.
+    cnf: Option<Confirmation>,
     not_before: Option<Timestamp>,
     /// Null if it never ends.
     expires_at: Option<Timestamp>,
@@ -242,6 +245,7 @@ pub(super) async fn views(app: &App, reach: Reach, found: Vec<Credential>) -> Re
             permissions: credential.permissions,
             objects: credential.objects,
             allowed_networks: credential.networks,
+            cnf: credential.confirmation,
             not_before: credential.not_before,
             expires_at: credential.expires_at,
             created_at: credential.created_at,

@@ -4,8 +4,8 @@ use axum::{extract::State, http::StatusCode};
 use claviger_core::{Credential, EndedToken, Reach, Rejection, RevokeReason};
 use claviger_store::Tx;
 use claviger_token::{
-    AccessTokenId, CredentialId, CredentialView, Found, Generation, ObjectSet, OrganizationView, PermissionSet,
-    PrincipalView, Secret, ServiceAccountId,
+    AccessTokenId, Confirmation, CredentialId, CredentialView, Found, Generation, ObjectSet, OrganizationView,
+    PermissionSet, PrincipalView, Secret, ServiceAccountId,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub(crate) struct TokenView<'a> {
     /// What it may do, now.
     permissions: &'a PermissionSet,
     objects: Option<&'a ObjectSet>,
+    /// What must be proved with it (RFC 7800); null of a bearer credential.
+    cnf: Option<Confirmation>,
     /// Of an access token alone: what it is beside the credential that it was made from, which `credential` names.
     access_token: Option<AccessTokenView<'a>>,
     #[schema(value_type = Object)]
@@ -48,6 +50,7 @@ impl<'a> TokenView<'a> {
             organization: OrganizationView::new(found),
             permissions: &found.rights.permissions,
             objects: found.credential.objects.as_ref(),
+            cnf: found.credential.confirmation,
             access_token: AccessTokenView::new(found),
             metadata: &found.credential.metadata,
         }

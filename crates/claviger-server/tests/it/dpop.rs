@@ -346,7 +346,8 @@ on_both_databases! {
         let (dpop, bearer) = (format!("dPoP   {}", key.token), format!("Bearer {}", key.token));
         let proof = || holder.proof(app, "GET", &url, &key.token);
         let get = async |headers: &[(&str, &str)]| app.own(Method::GET, "/v1/token", headers).await;
-        get(&[("authorization", &dpop), ("DPOP", &proof())]).await.expect(StatusCode::OK);
+        let told = get(&[("authorization", &dpop), ("DPOP", &proof())]).await.expect(StatusCode::OK);
+        assert_eq!(told["cnf"], json!({ "jkt": holder.jkt() }));
         get(&[("x-api-key", &key.token), ("dpop", &proof())]).await.expect(StatusCode::OK);
 
         let refused = async |headers: &[(&str, &str)], error: &str| {
@@ -479,6 +480,10 @@ on_both_databases! {
 
         let path = format!("/v1/api-keys/{}", key.id);
         assert_eq!(app.root().get(&path).await.expect(StatusCode::OK)["cnf"], bound);
+        let listed = app.root().get(&format!("/v1/credentials?principal_id={}", client.id)).await.expect(StatusCode::OK);
+        let listed = listed["items"].as_array().unwrap();
+        assert!(listed.iter().any(|one| one["id"] == key.id && one["cnf"] == bound), "{listed:?}");
+        assert!(listed.iter().any(|one| one["id"] == free.id && one["cnf"].is_null()));
         let renamed = app.root().patch(&path, json!({ "name": "other" })).await.expect(StatusCode::OK);
         assert_eq!(renamed["cnf"], bound);
         for change in [json!({ "dpop_jkt": null }), json!({ "dpop_jkt": Holder::new().jkt() }), json!({ "cnf": null })] {

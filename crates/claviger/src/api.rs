@@ -67,7 +67,7 @@ struct Common {
     /// Service account that serves it: sa_…; may be given several times
     #[arg(long = "resource-server", value_name = "ID")]
     resource_servers: Vec<String>,
-    /// Public origin on which it answers, such as https://api.acme.test; may be given several times [default: that of the identifier]
+    /// Public origin on which it answers, with scheme and port; may be given several times [default: that of the identifier]
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
     /// Whether gateways also take the credential from Authorization: Basic, as git and curl -u send it

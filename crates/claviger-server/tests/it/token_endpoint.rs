@@ -500,7 +500,7 @@ on_both_databases! {
         let used = async || -> Value {
             app.root().get(&client.secret_path()).await.expect(StatusCode::OK)["generations"][0].clone()
         };
-        crate::app::within(std::time::Duration::from_secs(3), "the last use is written", async || {
+        crate::app::within(std::time::Duration::from_secs(20), "the last use is written", async || {
             used().await["last_used_from"] == "127.0.0.1"
         }).await;
         assert!(used().await["last_used_at"].is_string());

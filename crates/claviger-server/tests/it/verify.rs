@@ -35,7 +35,7 @@ on_both_databases! {
             "principal": { "id": account, "type": "service_account", "name": "sync", "external_id": null },
             "organization": { "id": organization, "slug": "acme", "external_id": null },
             "permissions": ["invoices:read"], "objects": null, "metadata": { "plan": "gold" }, "limits": [],
-            "cache": { "max_age_seconds": 60, "audiences": [INVOICES], "networks": null, "epoch": 1, "cnf": null },
+            "cache": { "max_age_seconds": 60, "audiences": [INVOICES], "networks": null, "epoch": 1 },
         }));
     }
 

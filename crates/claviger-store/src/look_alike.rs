@@ -32,20 +32,33 @@ impl View<'_> {
     /// Living credentials of the same organization that are called alike, or the same by another principal. Who calls
     /// several of their own the same means to.
     pub async fn look_alikes(&mut self, of: &Credential, now: Timestamp) -> Result<Vec<LookAlike>, StoreError> {
-        let skeleton = of.name.skeleton();
-        let mut found = Vec::new();
-        // Below and above instead of "not this one", so that an index leads past a thousand of the same name and owner.
-        for side in ["<", ">"] {
-            let query = sql("SELECT k.id, k.principal, k.name FROM credential k
-                             WHERE k.revoked_at IS NULL AND k.deleted_at IS NULL")
-            .and_bind(" AND k.organization = ?", text(of.organization))
-            .and_bind(" AND k.skeleton = ?", skeleton.as_str())
-            .and_bind(&format!(" AND (k.name, k.principal) {side} (?"), text(&of.name))
-            .and_bind(", ?)", text(of.principal))
-            .and_bind(" AND (k.expires_at IS NULL OR k.expires_at > ?)", now);
-            let query = self.bound(query, "k.organization").and(&format!(" LIMIT {MOST}"));
-            found.extend(self.executor.all(query).await?);
+        let (skeleton, name, principal) = (of.name.skeleton(), text(&of.name), text(of.principal));
+        // Below and above instead of "not this one", and column by column, so that an index leads past a thousand of the same name
+        // and owner: SQLite would look at each of them for a comparison of pairs.
+        let sides = [
+            (" AND k.name < ?", None),
+            (" AND k.name > ?", None),
+            (" AND k.name = ?", Some(" AND k.principal < ?")),
+            (" AND k.name = ?", Some(" AND k.principal > ?")),
+        ];
+        let mut query = sql("");
+        for (index, (by_name, by_principal)) in sides.into_iter().enumerate() {
+            query = query
+                .and(if index > 0 { " UNION ALL " } else { "" })
+                .and(
+                    "SELECT * FROM (SELECT k.id, k.principal, k.name FROM credential k
+                                    WHERE k.revoked_at IS NULL AND k.deleted_at IS NULL",
+                )
+                .and_bind(" AND k.organization = ?", text(of.organization))
+                .and_bind(" AND k.skeleton = ?", skeleton.as_str())
+                .and_bind(by_name, name.clone());
+            if let Some(by_principal) = by_principal {
+                query = query.and_bind(by_principal, principal.clone());
+            }
+            query = query.and_bind(" AND (k.expires_at IS NULL OR k.expires_at > ?)", now);
+            query = self.bound(query, "k.organization").and(&format!(" LIMIT {MOST}) AS side_{index}"));
         }
+        let found = self.executor.all(query).await?;
         found.iter().take(MOST).map(read).collect()
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use claviger_token::Secret;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use tokio::time::timeout;
 use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::{
@@ -191,15 +192,14 @@ impl Progress {
     /// Tells of what says nothing itself how long it takes already.
     pub(crate) async fn beside<T>(self, what: &str, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
-        let mut every = tokio::time::interval(Duration::from_secs(1));
-        let mut seconds = 0;
-        loop {
-            tokio::select! {
-                done = &mut work => return done,
-                _ = every.tick() => self.tell(&format!("{what} … {seconds}s")),
+        for seconds in 0_u64.. {
+            // Before anything is waited for: what is done at once is told of, too.
+            self.tell(&format!("{what} … {seconds}s"));
+            if let Ok(done) = timeout(Duration::from_secs(1), &mut work).await {
+                return done;
             }
-            seconds += 1;
         }
+        work.await
     }
 
     #[expect(clippy::print_stderr, reason = "this is the room that may")]

@@ -6,9 +6,11 @@ use serde_json::Value as Json;
 
 use crate::{
     body::{Body, Expiry, Switch},
+    client::Service,
     consent::Consent,
     failure::Failure,
-    noun::{Paging, or, short},
+    noun::{self, Noun, Paging, or, short},
+    output,
 };
 
 /// Those of one service account
@@ -60,6 +62,40 @@ pub(crate) struct Delete {
     pub(crate) one: One,
     #[command(flatten)]
     pub(crate) consent: Consent,
+}
+
+/// Where those of a service account are.
+pub(crate) fn path<N: Noun>(account: &str) -> [&str; 3] {
+    ["service-accounts", account, N::PATH]
+}
+
+/// Where one is.
+pub(crate) fn of<N: Noun>(one: &One) -> [&str; 4] {
+    ["service-accounts", &one.account, N::PATH, &one.id]
+}
+
+pub(crate) fn update<N: Noun>(service: &Service, update: Update) -> Result<(), Failure> {
+    let (one, changes) = update.body()?;
+    noun::shown::<N>(service, &service.patch(&of::<N>(&one), &changes)?)?;
+    output::note("Changed: on that node from now on, and on every other within a second.");
+    Ok(())
+}
+
+pub(crate) fn revoke<N: Noun>(service: &Service, revoke: Revoke) -> Result<(), Failure> {
+    let (one, body) = revoke.body();
+    let answer = service.post(&[of::<N>(&one).as_slice(), &["revoke"]].concat(), &body)?;
+    noun::shown::<N>(service, &answer)?;
+    output::note("Revoked: it and its tokens, on that node from now on, and on every other within a second.");
+    Ok(())
+}
+
+pub(crate) fn delete<N: Noun>(service: &Service, Delete { one, consent }: Delete) -> Result<(), Failure> {
+    consent.must_be_given(&format!("delete {}", one.id), || {
+        Ok(noun::detailed(noun::understood::<N>(&service.get(&of::<N>(&one), &[])?)?))
+    })?;
+    service.delete(&of::<N>(&one))?;
+    output::note(&format!("Deleted {}. Its tokens are refused from now on.", output::printable(&one.id)));
+    Ok(())
 }
 
 /// What the tables need of one.

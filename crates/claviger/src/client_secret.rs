@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::{
     body::{Body, Expiry},
     client::{Output, Service},
-    client_credential::{Delete, List, Members, One, Revoke, Update},
+    client_credential::{self, Delete, List, Members, One, Revoke, Update, of, path},
     credential::{Generation, Overlap},
     failure::Failure,
     noun::{self, Noun},
@@ -62,46 +62,20 @@ pub(crate) fn run(service: &Service, command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(create) => {
             let (account, body) = create.body()?;
-            issued(service, &service.post(&path(&account), &body)?, "The client secret was made")
+            issued(service, &service.post(&path::<ClientSecret>(&account), &body)?, "The client secret was made")
         }
         Command::List(List { account, paging }) => {
-            noun::list_at::<ClientSecret>(service, &path(&account), &paging, &[])
+            noun::list_at::<ClientSecret>(service, &path::<ClientSecret>(&account), &paging, &[])
         }
-        Command::Show(one) => noun::shown::<ClientSecret>(service, &service.get(&of(&one), &[])?),
-        Command::Update(update) => {
-            let (one, changes) = update.body()?;
-            noun::shown::<ClientSecret>(service, &service.patch(&of(&one), &changes)?)?;
-            output::note("Changed: on that node from now on, and on every other within a second.");
-            Ok(())
-        }
+        Command::Show(one) => noun::shown::<ClientSecret>(service, &service.get(&of::<ClientSecret>(&one), &[])?),
+        Command::Update(update) => client_credential::update::<ClientSecret>(service, update),
         Command::Roll { one, overlap } => {
-            let answer = service.post(&[of(&one).as_slice(), &["roll"]].concat(), &overlap.body())?;
+            let answer = service.post(&[of::<ClientSecret>(&one).as_slice(), &["roll"]].concat(), &overlap.body())?;
             issued(service, &answer, "The client secret was rolled")
         }
-        Command::Revoke(revoke) => {
-            let (one, body) = revoke.body();
-            let answer = service.post(&[of(&one).as_slice(), &["revoke"]].concat(), &body)?;
-            noun::shown::<ClientSecret>(service, &answer)?;
-            output::note("Revoked: it and its tokens, on that node from now on, and on every other within a second.");
-            Ok(())
-        }
-        Command::Delete(Delete { one, consent }) => {
-            consent.must_be_given(&format!("delete {}", one.id), || {
-                Ok(noun::detailed(noun::understood::<ClientSecret>(&service.get(&of(&one), &[])?)?))
-            })?;
-            service.delete(&of(&one))?;
-            output::note(&format!("Deleted {}. Its tokens are refused from now on.", output::printable(&one.id)));
-            Ok(())
-        }
+        Command::Revoke(revoke) => client_credential::revoke::<ClientSecret>(service, revoke),
+        Command::Delete(delete) => client_credential::delete::<ClientSecret>(service, delete),
     }
-}
-
-fn path(account: &str) -> [&str; 3] {
-    ["service-accounts", account, "secrets"]
-}
-
-fn of(one: &One) -> [&str; 4] {
-    ["service-accounts", &one.account, "secrets", &one.id]
 }
 
 impl Create {

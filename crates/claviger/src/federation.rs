@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::{
     body::{Body, Expiry},
     client::Service,
-    client_credential::{Delete, List, Members, One, Revoke, Update},
+    client_credential::{self, Delete, List, Members, One, Revoke, Update, of, path},
     failure::Failure,
     noun::{self, Noun, or},
     output,
@@ -106,7 +106,7 @@ pub(crate) fn run(service: &Service, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(add) => {
             let (account, body) = add.body()?;
-            let answer = service.post(&path(&account), &body)?;
+            let answer = service.post(&path::<Federation>(&account), &body)?;
             noun::shown::<Federation>(service, &answer)?;
             let made: Federation = noun::understood(&answer)?;
             for warning in made.warnings {
@@ -115,38 +115,14 @@ pub(crate) fn run(service: &Service, command: Command) -> Result<(), Failure> {
             output::note(&format!("Its workloads ask for tokens with client_id {}.", output::printable(&account)));
             Ok(())
         }
-        Command::List(List { account, paging }) => noun::list_at::<Federation>(service, &path(&account), &paging, &[]),
-        Command::Show(one) => noun::shown::<Federation>(service, &service.get(&of(&one), &[])?),
-        Command::Update(update) => {
-            let (one, changes) = update.body()?;
-            noun::shown::<Federation>(service, &service.patch(&of(&one), &changes)?)?;
-            output::note("Changed: on that node from now on, and on every other within a second.");
-            Ok(())
+        Command::List(List { account, paging }) => {
+            noun::list_at::<Federation>(service, &path::<Federation>(&account), &paging, &[])
         }
-        Command::Revoke(revoke) => {
-            let (one, body) = revoke.body();
-            let answer = service.post(&[of(&one).as_slice(), &["revoke"]].concat(), &body)?;
-            noun::shown::<Federation>(service, &answer)?;
-            output::note("Revoked: it and its tokens, on that node from now on, and on every other within a second.");
-            Ok(())
-        }
-        Command::Delete(Delete { one, consent }) => {
-            consent.must_be_given(&format!("delete {}", one.id), || {
-                Ok(noun::detailed(noun::understood::<Federation>(&service.get(&of(&one), &[])?)?))
-            })?;
-            service.delete(&of(&one))?;
-            output::note(&format!("Deleted {}. Its tokens are refused from now on.", output::printable(&one.id)));
-            Ok(())
-        }
+        Command::Show(one) => noun::shown::<Federation>(service, &service.get(&of::<Federation>(&one), &[])?),
+        Command::Update(update) => client_credential::update::<Federation>(service, update),
+        Command::Revoke(revoke) => client_credential::revoke::<Federation>(service, revoke),
+        Command::Delete(delete) => client_credential::delete::<Federation>(service, delete),
     }
-}
-
-fn path(account: &str) -> [&str; 3] {
-    ["service-accounts", account, "federations"]
-}
-
-fn of(one: &One) -> [&str; 4] {
-    ["service-accounts", &one.account, "federations", &one.id]
 }
 
 impl Add {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::{
     body::{Body, Expiry},
     client::Service,
-    client_credential::{Delete, List, Members, One, Revoke, Update},
+    client_credential::{self, Delete, List, Members, One, Revoke, Update, of, path},
     failure::Failure,
     noun::{self, Noun, or},
     output,
@@ -62,42 +62,18 @@ pub(crate) fn run(service: &Service, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(add) => {
             let (account, body) = add.body()?;
-            noun::shown::<PublicKey>(service, &service.post(&path(&account), &body)?)?;
+            noun::shown::<PublicKey>(service, &service.post(&path::<PublicKey>(&account), &body)?)?;
             output::note(&format!("Registered. The client signs as {}.", output::printable(&account)));
             Ok(())
         }
-        Command::List(List { account, paging }) => noun::list_at::<PublicKey>(service, &path(&account), &paging, &[]),
-        Command::Show(one) => noun::shown::<PublicKey>(service, &service.get(&of(&one), &[])?),
-        Command::Update(update) => {
-            let (one, changes) = update.body()?;
-            noun::shown::<PublicKey>(service, &service.patch(&of(&one), &changes)?)?;
-            output::note("Changed: on that node from now on, and on every other within a second.");
-            Ok(())
+        Command::List(List { account, paging }) => {
+            noun::list_at::<PublicKey>(service, &path::<PublicKey>(&account), &paging, &[])
         }
-        Command::Revoke(revoke) => {
-            let (one, body) = revoke.body();
-            let answer = service.post(&[of(&one).as_slice(), &["revoke"]].concat(), &body)?;
-            noun::shown::<PublicKey>(service, &answer)?;
-            output::note("Revoked: it and its tokens, on that node from now on, and on every other within a second.");
-            Ok(())
-        }
-        Command::Delete(Delete { one, consent }) => {
-            consent.must_be_given(&format!("delete {}", one.id), || {
-                Ok(noun::detailed(noun::understood::<PublicKey>(&service.get(&of(&one), &[])?)?))
-            })?;
-            service.delete(&of(&one))?;
-            output::note(&format!("Deleted {}. Its tokens are refused from now on.", output::printable(&one.id)));
-            Ok(())
-        }
+        Command::Show(one) => noun::shown::<PublicKey>(service, &service.get(&of::<PublicKey>(&one), &[])?),
+        Command::Update(update) => client_credential::update::<PublicKey>(service, update),
+        Command::Revoke(revoke) => client_credential::revoke::<PublicKey>(service, revoke),
+        Command::Delete(delete) => client_credential::delete::<PublicKey>(service, delete),
     }
-}
-
-fn path(account: &str) -> [&str; 3] {
-    ["service-accounts", account, "public-keys"]
-}
-
-fn of(one: &One) -> [&str; 4] {
-    ["service-accounts", &one.account, "public-keys", &one.id]
 }
 
 impl Add {

@@ -67,24 +67,24 @@ impl App {
         let now = self.now();
         let mut spending = Spending::none();
         let mut proving = *used.proving;
-        let mut verdict = used.verdict(looked_up, proving.proof, Allowance::Open, now);
+        let open = |proof| used.verdict(looked_up, proof, Allowance::Open, now);
+        let mut verdict = open(proving.proof);
         // Who is over a limit in any case makes nobody wait for a write.
         let is_over = verdict == Verdict::Valid
             && proving.counts_once()
             && looked_up.meters().is_some()
-            && self.would_judge(looked_up, used).await != Verdict::Valid;
-        if verdict == Verdict::Valid && !is_over && !self.is_first_use(&proving).await? {
-            proving = proving.repeated();
-            verdict = used.verdict(looked_up, proving.proof, Allowance::Open, now);
+            // Boxed, or the future of every verification would hold this one.
+            && Box::pin(self.would_judge(looked_up, used)).await != Verdict::Valid;
+        if !is_over {
+            verdict = self.once(verdict, &mut proving, open).await?;
         }
         if let (Verdict::Valid, Some(meters)) = (verdict, looked_up.meters()) {
             spending = self.limiter.spend(meters, used.cost, now).await;
             verdict = used.verdict(looked_up, proving.proof, spending.allowance, now);
         }
         // There was room meanwhile.
-        if verdict == Verdict::Valid && is_over && !self.is_first_use(&proving).await? {
-            proving = proving.repeated();
-            verdict = used.verdict(looked_up, proving.proof, Allowance::Open, now);
+        if is_over {
+            verdict = self.once(verdict, &mut proving, open).await?;
         }
         self.told(looked_up, used, verdict, now);
         Ok(Judged { verdict, spending, proof_problem: proving.problem, now })
@@ -115,15 +115,11 @@ impl App {
         used: &Use<'_>,
     ) -> Result<Judged<'a>, StoreError> {
         let now = self.now();
-        let verdict = |proving: &Proving| holder(&looked_up.presented, looked_up.found(), proving.proof, now);
+        let judged = |proof| holder(&looked_up.presented, looked_up.found(), proof, now);
         let mut proving = *used.proving;
-        let mut judged = verdict(&proving);
-        if judged == Verdict::Valid && !self.is_first_use(&proving).await? {
-            proving = proving.repeated();
-            judged = verdict(&proving);
-        }
-        self.told(looked_up, used, judged, now);
-        Ok(Judged { verdict: judged, spending: Spending::none(), proof_problem: proving.problem, now })
+        let verdict = self.once(judged(proving.proof), &mut proving, judged).await?;
+        self.told(looked_up, used, verdict, now);
+        Ok(Judged { verdict, spending: Spending::none(), proof_problem: proving.problem, now })
     }
 
     /// The verdict on the credential as such, whoever shows it.
@@ -132,6 +128,20 @@ impl App {
         let verdict = claviger_token::state(&looked_up.presented, looked_up.found(), now);
         self.told(looked_up, used, verdict, now);
         Judged { verdict, spending: Spending::none(), proof_problem: None, now }
+    }
+
+    /// The verdict when what was proved has counted, or what it is if that counted before.
+    async fn once(
+        &self,
+        verdict: Verdict,
+        proving: &mut Proving,
+        anew: impl Fn(Proof) -> Verdict,
+    ) -> Result<Verdict, StoreError> {
+        if verdict != Verdict::Valid || self.is_first_use(proving).await? {
+            return Ok(verdict);
+        }
+        *proving = proving.repeated();
+        Ok(anew(proving.proof))
     }
 
     fn told(&self, looked_up: &LookedUp, used: &Use<'_>, verdict: Verdict, now: Timestamp) {

@@ -60,6 +60,7 @@ mod tests {
             issued_at: at(0),
             expires_at: at(600),
             scope: PermissionSet::default(),
+            details: None,
             act: None,
             credential_epoch: 1,
             revoked: false,

@@ -379,6 +379,7 @@ mod tests {
             issued_at: now(),
             expires_at: now(),
             scope: set(scope),
+            details: None,
             credential_epoch,
             act: None,
             revoked: false,

@@ -10,9 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::jose::given;
 use crate::{
-    AccessTokenFacts, AccessTokenId, Confirmation, CredentialFacts, CredentialId, CredentialKind, Environment, Found,
-    NetworkSet, ObjectSet, OrganizationFacts, OrganizationId, PermissionMask, PermissionSet, PrincipalFacts,
-    PrincipalId, Rights, ServiceAccountId,
+    AccessTokenFacts, AccessTokenId, AuthorizationDetails, Confirmation, CredentialFacts, CredentialId, CredentialKind,
+    Environment, Found, NetworkSet, ObjectSet, OrganizationFacts, OrganizationId, PermissionMask, PermissionSet,
+    PrincipalFacts, PrincipalId, Rights, ServiceAccountId,
 };
 
 /// The claims of an access token. Times are seconds since 1970.
@@ -54,6 +54,9 @@ pub struct AccessTokenClaims {
     /// The key that must be proved with it.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+    /// What was asked for and granted beside its scope, which its objects follow from (RFC 9396, section 9.1).
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub authorization_details: Option<AuthorizationDetails>,
     /// Where its state is told.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim>,
@@ -134,6 +137,7 @@ impl AccessTokenClaims {
                 issued_at,
                 expires_at,
                 scope: self.scope.clone(),
+                details: self.authorization_details.clone(),
                 act: self.act.clone(),
                 credential_epoch: credential.epoch,
                 revoked: false,
@@ -254,6 +258,7 @@ mod tests {
         let full = with(json!({
             "aud": ["https://api.acme.test", "urn:b"], "scope": "invoices:read invoices:write",
             "objects": ["base:app7"], "networks": ["10.0.0.0/8"], "cnf": { "jkt": thumbprint(1) },
+            "authorization_details": [{ "type": "objects", "objects": ["base:app7"] }],
             "status": { "status_list": { "idx": 7, "uri": "https://claviger.test/oauth/status/1" } }, "act": actor,
         }));
         for claims in [least(), full] {
@@ -281,7 +286,7 @@ mod tests {
         check(json!({ "scope": "a*b" }), false);
         check(json!({ "sub": "me" }), false);
         check(json!({ "jti": "x" }), false);
-        for restriction in ["objects", "networks", "cnf", "status", "act"] {
+        for restriction in ["objects", "networks", "cnf", "authorization_details", "status", "act"] {
             check(json!({ restriction: null }), false);
             check(json!({ restriction: {} }), false);
             check(json!({ restriction: "x" }), false);

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    AccessTokenId, ActorClaim, ClientAuthMethod, Confirmation, CredentialId, Limits, NetworkSet, ObjectSet,
-    OrganizationId, PermissionMask, PermissionSet, PrincipalId, ServiceAccountId,
+    AccessTokenId, ActorClaim, AuthorizationDetails, ClientAuthMethod, Confirmation, CredentialId, Limits, NetworkSet,
+    ObjectSet, OrganizationId, PermissionMask, PermissionSet, PrincipalId, ServiceAccountId,
 };
 
 /// Which kind of credential was presented.
@@ -133,6 +133,8 @@ pub struct AccessTokenFacts {
     pub expires_at: Timestamp,
     /// What it was given, of which its credential may permit less now.
     pub scope: PermissionSet,
+    /// What it was given beside its scope, word for word.
+    pub details: Option<AuthorizationDetails>,
     /// Who acts in its principal's name.
     pub act: Option<Box<ActorClaim>>,
     /// The epoch of its credential now: if that is ahead of the token's, the token is dead.

@@ -5,6 +5,7 @@
 //! stored or how a request arrived.
 
 mod access_token;
+mod authorization_details;
 mod client_auth;
 mod confirmation;
 mod decide;
@@ -22,6 +23,7 @@ mod text;
 mod wire;
 
 pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
+pub use authorization_details::{AuthorizationDetail, AuthorizationDetails, DetailType, DetailsError};
 pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
 pub use confirmation::{Confirmation, NoThumbprint, Proof, Shown, Thumbprint};
 pub use decide::{Allowance, Context, Presented, Refusal, Required, Verdict, decide, holder, same_audience, state};

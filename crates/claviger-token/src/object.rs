@@ -223,6 +223,11 @@ impl ObjectSet {
         (!both.is_empty()).then_some(Self(both))
     }
 
+    /// What is in any of the sets, of which there is at least one.
+    pub(crate) fn union<'a>(sets: impl Iterator<Item = &'a Self>) -> Self {
+        Self(sets.flatten().cloned().collect())
+    }
+
     /// One entry per line, for storage: an entry never holds a line break.
     pub fn to_text(&self) -> String {
         self.iter().map(ObjectPattern::as_str).collect::<Vec<_>>().join("\n")

@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use claviger_token::Secret;
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::{
     client::{Output, Remote, Service},
@@ -56,6 +56,9 @@ pub(crate) struct Wanted {
     /// What it shall permit; may be given several times [default: all that there is]
     #[arg(long = "scope", value_name = "PERMISSION")]
     scopes: Vec<String>,
+    /// On which objects only, such as repo:acme/*; may be given several times [default: those of what it is made from]
+    #[arg(long = "object", value_name = "OBJECT")]
+    objects: Vec<String>,
     #[command(flatten)]
     client: OAuthClient,
 }
@@ -156,6 +159,10 @@ fn issued(
     let mut fields = fields.to_vec();
     fields.extend(wanted.resource.as_deref().map(|resource| ("resource", resource)));
     fields.push(("scope", &scope));
+    let details = json!([{ "type": "objects", "objects": wanted.objects }]).to_string();
+    if !wanted.objects.is_empty() {
+        fields.push(("authorization_details", &details));
+    }
     let answer = service.form(&["oauth", "token"], client, &fields)?;
     if service.output == Output::Json {
         return output::json(&answer);

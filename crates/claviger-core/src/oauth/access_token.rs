@@ -1,7 +1,8 @@
 //! What a new access token says, and for how long.
 
 use claviger_token::{
-    AccessTokenClaims, AccessTokenId, Confirmation, Found, NetworkSet, ServiceAccountId, TypedId as _,
+    AccessTokenClaims, AccessTokenId, AuthorizationDetails, Confirmation, Found, NetworkSet, ServiceAccountId,
+    TypedId as _,
 };
 use jiff::Timestamp;
 use rand::CryptoRng;
@@ -48,6 +49,29 @@ pub fn networks(parent: &Found) -> Result<Option<NetworkSet>, OAuthError> {
     }
 }
 
+/// What a token is limited to beside its scope (RFC 9396): what is asked for, of which whoever asks must have all, or else what it is
+/// made from was limited to.
+pub fn details(asked: Option<&str>, parent: &Found) -> Result<Option<AuthorizationDetails>, OAuthError> {
+    let held = parent.credential.objects.as_ref();
+    let Some(asked) = asked else {
+        let given = parent.token.as_ref().and_then(|token| token.details.clone());
+        // Of what became narrower since, no more is said than is left.
+        return Ok(match (given, held) {
+            (Some(given), Some(held)) if !given.objects().is_within(held) => {
+                Some(AuthorizationDetails::of(held.clone()))
+            }
+            (given, _) => given,
+        });
+    };
+    let refused = |description: String| OAuthError::new(OAuthErrorCode::InvalidAuthorizationDetails, description);
+    let details = AuthorizationDetails::parse(asked).map_err(|error| refused(error.to_string()))?;
+    let objects = details.objects();
+    match objects.iter().find(|object| held.is_some_and(|held| !held.iter().any(|own| object.is_within(own)))) {
+        Some(beyond) => Err(refused(format!("what the token would be made from is not for {}", beyond.as_str()))),
+        None => Ok(Some(details)),
+    }
+}
+
 /// The claims of a token for `target` that is made from a credential and given to a client. It is bound to what its credential is
 /// bound to, and to what the client `shown`: a key, a certificate, or both (RFC 9449, section 5; RFC 8705, section 3).
 #[expect(clippy::too_many_arguments, reason = "each is another part of what a token says")]
@@ -58,6 +82,7 @@ pub fn claims(
     target: &Target<'_>,
     lifetime: Lifetime,
     shown: Confirmation,
+    details: Option<AuthorizationDetails>,
     now: Timestamp,
     rng: &mut dyn CryptoRng,
 ) -> Result<AccessTokenClaims, OAuthError> {
@@ -75,9 +100,10 @@ pub fn claims(
         cred: credential.id,
         epoch: credential.epoch,
         env: credential.environment,
-        objects: credential.objects.clone(),
+        objects: details.as_ref().map(AuthorizationDetails::objects).or_else(|| credential.objects.clone()),
         networks: networks(parent)?,
         cnf: credential.confirmation.unwrap_or_default().or(shown).named(),
+        authorization_details: details,
         status: None,
         act: None,
     })
@@ -128,7 +154,8 @@ mod tests {
             let target = Target { api: &api, scope: set("a:b") };
             let lifetime = Lifetime::new(600, &parent, now()).unwrap();
             let client = ServiceAccountId::generate(now(), &mut rng());
-            let claims = claims("https://claviger.test", &parent, client, &target, lifetime, shown, now(), &mut rng());
+            let claims =
+                claims("https://claviger.test", &parent, client, &target, lifetime, shown, None, now(), &mut rng());
             assert_eq!(claims.unwrap().cnf, expected.named());
         };
         check(bound(None, None), bound(None, None), bound(None, None));

@@ -10,7 +10,7 @@ mod federated_assertion;
 mod parameters;
 mod target;
 
-pub use access_token::{Lifetime, claims, networks};
+pub use access_token::{Lifetime, claims, details, networks};
 pub use client::{CLIENT_ASSERTION_TYPE, PresentedClient};
 pub use client_assertion::{AssertionError, ClientAssertion, ExpectedAudience};
 pub use error::{OAuthError, OAuthErrorCode};

@@ -42,8 +42,9 @@ pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Respon
         let description = format!("tokens for {} are opaque; leave requested_token_type out", target.api.identifier);
         return Err(OAuthError::invalid_request(description).into());
     }
-    let issued_token_type = Some(asked.requested.as_str());
-    match issue(app, Issue { parent: subject, client: client.id, target: &target, shown, act, issued_token_type }).await
+    let details = oauth::details(request.form.get("authorization_details"), subject)?;
+    let (target, issued_token_type) = (&target, Some(asked.requested.as_str()));
+    match issue(app, Issue { parent: subject, client: client.id, target, shown, details, act, issued_token_type }).await
     {
         // RFC 8693, section 2.2.2: what was presented is the request's.
         Err(NotDone::Refused(error)) if error.code == OAuthErrorCode::InvalidGrant => {

@@ -13,8 +13,8 @@ use claviger_core::{
     oauth::{self, OAuthError},
 };
 use claviger_token::{
-    AccessTokenId, ActorClaim, Confirmation, CredentialId, Environment, Found, NetworkSet, ObjectSet, OrganizationId,
-    PermissionSet, PrincipalId, Required, ServiceAccountId, SigningAlgorithm, Verdict,
+    AccessTokenId, ActorClaim, AuthorizationDetails, Confirmation, CredentialId, Environment, Found, NetworkSet,
+    ObjectSet, OrganizationId, PermissionSet, PrincipalId, Required, ServiceAccountId, SigningAlgorithm, Verdict,
 };
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -95,6 +95,9 @@ pub(crate) struct Told<'a> {
     /// The only objects that it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     objects: Option<&'a ObjectSet>,
+    /// What it was given beside its scope, word for word (RFC 9396, section 9.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_details: Option<&'a AuthorizationDetails>,
     /// The only networks that it may be used from.
     #[serde(skip_serializing_if = "Option::is_none")]
     networks: Option<NetworkSet>,
@@ -253,6 +256,7 @@ fn told<'a>(app: &'a App, catalog: &Catalog, asker: &Asker, found: &'a Found) ->
         cred: credential.id,
         env: credential.environment,
         objects: credential.objects.as_ref(),
+        authorization_details: token.and_then(|token| token.details.as_ref()),
         networks,
         act: token.and_then(|token| token.act.as_deref()),
     })

@@ -10,7 +10,7 @@ use axum::{
     response::Response,
 };
 use claviger_core::PERMISSIONS;
-use claviger_token::{ClientAuthMethod, SigningAlgorithm};
+use claviger_token::{ClientAuthMethod, DetailType, SigningAlgorithm};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -55,6 +55,9 @@ pub(crate) struct ServerMetadata {
     revocation_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
     #[schema(value_type = Vec<String>)]
     revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
+    /// What a token can be limited to beside its scope (RFC 9396, section 10).
+    #[schema(value_type = Vec<String>)]
+    authorization_details_types_supported: [&'static str; 1],
     /// What may sign a proof of possession (RFC 9449, section 5.1).
     #[schema(value_type = Vec<String>)]
     dpop_signing_alg_values_supported: [&'static str; 4],
@@ -82,6 +85,7 @@ impl ServerMetadata {
             introspection_signing_alg_values_supported: [introspect::ALGORITHM],
             revocation_endpoint_auth_methods_supported: methods,
             revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+            authorization_details_types_supported: DetailType::NAMES,
             dpop_signing_alg_values_supported: algorithms,
             claviger_revocations_uri: format!("{url}{REVOCATIONS}"),
             service_documentation: format!("{url}/docs/"),

@@ -10,8 +10,8 @@ use claviger_core::{
     oauth::{self, JWT_BEARER, Lifetime, OAuthError, OAuthErrorCode, TOKEN_EXCHANGE, Target},
 };
 use claviger_token::{
-    AccessTokenClaims, ActorClaim, Confirmation, DpopError, Found, ProofUrl, Secret, SecretKind, ServiceAccountId,
-    Shown,
+    AccessTokenClaims, ActorClaim, AuthorizationDetails, Confirmation, DpopError, Found, ProofUrl, Secret, SecretKind,
+    ServiceAccountId, Shown,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,6 +42,9 @@ pub(crate) struct TokenRequest {
     /// Permissions, separated by spaces. Without: all that the client holds for the API.
     #[schema(example = "invoices:read")]
     scope: Option<String>,
+    /// The objects that the token is for (RFC 9396), as a JSON array. Without: those that what it is made from is limited to.
+    #[schema(example = r#"[{"type":"objects","objects":["project:42"]}]"#)]
+    authorization_details: Option<String>,
     /// The service account's id, unless it stands in `Authorization: Basic` or in the assertion. Of an outside assertion it says whose
     /// federated identity is meant.
     client_id: Option<String>,
@@ -82,6 +85,9 @@ pub(crate) struct TokenAnswer {
     /// What it permits.
     #[schema(value_type = String, example = "invoices:read")]
     scope: String,
+    /// What was granted beside the scope, as it was asked for (RFC 9396, section 7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_details: Option<AuthorizationDetails>,
     /// After an exchange: of what type it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -106,11 +112,6 @@ pub(crate) struct TokenAnswer {
     security(("client" = [])),
 )]
 pub(crate) async fn token(State(app): State<App>, request: OAuthRequest) -> Result<Response, NotDone> {
-    // Passed over, they would be a restriction that the token does not have.
-    if request.form.get("authorization_details").is_some() {
-        let description = "there are no types of authorization_details here; ask for scopes of one resource";
-        return Err(OAuthError::new(OAuthErrorCode::InvalidAuthorizationDetails, description).into());
-    }
     match request.form.required("grant_type")? {
         CLIENT_CREDENTIALS => client_credentials(&app, &request).await,
         TOKEN_EXCHANGE => exchange(&app, &request).await,
@@ -142,8 +143,9 @@ pub(super) async fn own_rights(
     let resources: Vec<&str> = request.form.all("resource").collect();
     let held = &found.rights.permissions;
     let target = oauth::target(catalog.apis(), held, request.form.get("scope"), &resources)?;
+    let details = oauth::details(request.form.get("authorization_details"), found)?;
     let (parent, target) = (found, &target);
-    issue(app, Issue { parent, client: client.id, target, shown, act: None, issued_token_type: None }).await
+    issue(app, Issue { parent, client: client.id, target, shown, details, act: None, issued_token_type: None }).await
 }
 
 impl App {
@@ -187,16 +189,17 @@ pub(super) struct Issue<'a> {
     pub(super) target: &'a Target<'a>,
     /// What the client proved to hold.
     pub(super) shown: Confirmation,
+    pub(super) details: Option<AuthorizationDetails>,
     pub(super) act: Option<Box<ActorClaim>>,
     pub(super) issued_token_type: Option<&'static str>,
 }
 
 /// A token, made from what stands behind a credential.
 pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDone> {
-    let Issue { parent, client, target, shown, act, issued_token_type } = issue;
+    let Issue { parent, client, target, shown, details, act, issued_token_type } = issue;
     let (now, made, issuer) = (app.now(), target.api.access_tokens, &app.config.public_url);
     let lifetime = Lifetime::new(made.ttl_seconds, parent, now)?;
-    let claims = oauth::claims(issuer, parent, client, target, lifetime, shown, now, &mut app.rng())?;
+    let claims = oauth::claims(issuer, parent, client, target, lifetime, shown, details, now, &mut app.rng())?;
     // Also of opaque tokens, which do not name it: what takes something away later ends those that have a place.
     let status = Some(app.status_claim(claims.cred, claims.epoch, now).await?);
     let claims = AccessTokenClaims { act, status, ..claims };
@@ -221,7 +224,9 @@ pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDo
     let bound = claims.cnf.is_some_and(|cnf| cnf.jkt.is_some());
     let token_type = if bound { "DPoP" } else { "Bearer" };
     let (expires_in, scope) = (lifetime.seconds(), claims.scope.to_text());
-    let answer = TokenAnswer { access_token: Some(token), token_type, expires_in, scope, issued_token_type };
+    let authorization_details = claims.authorization_details;
+    let access_token = Some(token);
+    let answer = TokenAnswer { access_token, token_type, expires_in, scope, authorization_details, issued_token_type };
     let mut response = (NOT_KEPT, Json(answer)).into_response();
     if bound && app.config.dpop_nonce {
         write_nonce(&app.dpop_nonce(Asker::AuthorizationServer), response.headers_mut());

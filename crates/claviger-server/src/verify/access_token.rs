@@ -185,6 +185,7 @@ mod tests {
             objects: None,
             networks: None,
             cnf: None,
+            authorization_details: None,
             status: None,
             act: None,
         };

@@ -38,6 +38,7 @@ pub(crate) async fn claims(app: &TestApp, key: &Key, scope: &str) -> AccessToken
         objects: None,
         networks: None,
         cnf: None,
+        authorization_details: None,
         status: None,
         act: None,
     }

@@ -184,9 +184,7 @@ on_both_databases! {
         let holder = Holder::new();
         let jwt = app.bound_token(&client, &holder).await;
         assert_eq!(claims(&jwt)["cnf"], json!({ "jkt": holder.jkt() }));
-        let apis = app.root().get("/v1/apis?q=invoices").await.expect(StatusCode::OK);
-        let api = format!("/v1/apis/{}", text(&apis["items"][0]["id"]));
-        app.root().patch(&api, json!({ "access_token_format": "opaque" })).await.expect(StatusCode::OK);
+        app.opaque_from_now_on().await;
         let opaque = app.bound_token(&client, &holder).await;
         assert!(opaque.starts_with("clv_at_"));
         for token in [&jwt, &opaque] {

@@ -162,6 +162,29 @@ on_both_databases! {
         app.exchange(&client, &again, &[]).await.refusal(StatusCode::BAD_REQUEST, "invalid_request");
     }
 
+    async fn x03_e04_details_only_become_less(app: &TestApp) {
+        let client = app.machine().await;
+        let key = app.key(&client.id, &["invoices:read"], json!({ "objects": ["repo:acme/*", "base:app7"] })).await;
+        let of = |objects: &[&str]| json!([{ "type": "objects", "objects": objects }]);
+        let exchange = async |token: &str, objects: &[&str]| {
+            app.exchange(&client, token, &[("authorization_details", &of(objects).to_string())]).await
+        };
+        let wide = exchange(&key.token, &["repo:acme/a", "base:app7"]).await.expect(StatusCode::OK);
+        assert_eq!(wide["authorization_details"], of(&["repo:acme/a", "base:app7"]));
+        let wide = text(&wide["access_token"]);
+        let narrow = exchange(&wide, &["base:app7"]).await.expect(StatusCode::OK);
+        assert_eq!(claims(&text(&narrow["access_token"]))["objects"], json!(["base:app7"]));
+        for (token, beyond) in [(&key.token, "repo:other/a"), (&key.token, "repo:*"), (&wide, "repo:acme/b"), (&wide, "repo:acme/*")] {
+            let refusal = exchange(token, &["base:app7", beyond]).await;
+            let refusal = refusal.refusal(StatusCode::BAD_REQUEST, "invalid_authorization_details");
+            assert!(text(&refusal["error_description"]).contains(beyond), "{refusal}");
+        }
+        // Not asked for, they stay what they were.
+        let same = app.exchanged(&client, &wide, &[]).await;
+        assert_eq!(claims(&same)["authorization_details"], of(&["repo:acme/a", "base:app7"]));
+        assert!(claims(&app.exchanged(&client, &key.token, &[]).await).get("authorization_details").is_none());
+    }
+
     async fn e05_a_type_is_what_it_says(app: &TestApp) {
         let client = app.machine().await;
         let key = app.key(&client.id, &["invoices:read"], json!({})).await;

@@ -14,7 +14,7 @@ use crate::{
 const INTROSPECT: &str = "/oauth/introspect";
 
 impl TestApp {
-    async fn introspected(&self, asker: &Machine, token: &str) -> Value {
+    pub(crate) async fn introspected(&self, asker: &Machine, token: &str) -> Value {
         let reply = self.form_of(asker, INTROSPECT, &[("token", token)]).await;
         assert_eq!(reply.header("cache-control"), Some("no-store"), "i06");
         reply.expect(StatusCode::OK)

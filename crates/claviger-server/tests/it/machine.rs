@@ -76,6 +76,13 @@ impl TestApp {
     pub(crate) async fn access_token(&self, client: &Machine, fields: &[(&str, &str)]) -> String {
         text(&self.ask(client, fields).await.expect(StatusCode::OK)["access_token"])
     }
+
+    /// New tokens for the invoices API are opaque.
+    pub(crate) async fn opaque_from_now_on(&self) {
+        let apis = self.root().get("/v1/apis?q=invoices").await.expect(StatusCode::OK);
+        let api = format!("/v1/apis/{}", text(&apis["items"][0]["id"]));
+        self.root().patch(&api, json!({ "access_token_format": "opaque" })).await.expect(StatusCode::OK);
+    }
 }
 
 impl Reply {

@@ -35,6 +35,7 @@ on_both_databases! {
             "introspection_signing_alg_values_supported": ["ES256"],
             "revocation_endpoint_auth_methods_supported": METHODS,
             "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+            "authorization_details_types_supported": ["objects"],
             "dpop_signing_alg_values_supported": ALGORITHMS,
             "claviger_revocations_uri": format!("{PUBLIC_URL}/oauth/revocations"),
             "service_documentation": format!("{PUBLIC_URL}/docs/"),

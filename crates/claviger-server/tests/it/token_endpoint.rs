@@ -431,10 +431,40 @@ on_both_databases! {
         assert_eq!(app.verify(&text(&made["access_token"]), asked).await["code"], "valid");
     }
 
-    async fn x03_details_of_no_type_are_refused_and_not_passed_over(app: &TestApp) {
+    async fn x03_details_are_granted_and_told_word_for_word(app: &TestApp) {
         let client = app.machine().await;
-        let deep = "[".repeat(10_000);
-        for details in [r#"[{"type":"account","id":"7"}]"#, "[]", "{", "x", &deep] {
+        let details = json!([
+            { "type": "objects", "objects": ["base:app7"] }, { "type": "objects", "objects": ["repo:acme/*", "base:app7"] },
+        ]);
+        let check = async |is_jwt: bool| {
+            let answer = app.ask(&client, &[("authorization_details", &details.to_string())]).await.expect(StatusCode::OK);
+            assert_eq!(answer["authorization_details"], details);
+            let token = text(&answer["access_token"]);
+            if is_jwt {
+                let told = claims(&token);
+                assert_eq!((&told["authorization_details"], &told["objects"]), (&details, &json!(["base:app7", "repo:acme/*", "base:app7"])));
+            }
+            let told = app.introspected(&client, &token).await;
+            assert_eq!((&told["active"], &told["authorization_details"]), (&json!(true), &details), "{told}");
+            let code = async |asked: Value| app.verify(&token, asked).await["code"].clone();
+            assert_eq!(code(json!({ "object": "base:app7" })).await, "valid");
+            assert_eq!(code(json!({ "object": "repo:acme/site" })).await, "valid");
+            assert_eq!(code(json!({ "object": "base:app8" })).await, "object_not_allowed");
+            assert_eq!(code(json!({ "permissions": ["invoices:read"] })).await, "object_required");
+        };
+        check(true).await;
+        app.opaque_from_now_on().await;
+        check(false).await;
+        let plain = app.ask(&client, &[]).await.expect(StatusCode::OK);
+        assert!(plain.get("authorization_details").is_none());
+    }
+
+    async fn x03_details_that_are_none_are_refused_and_not_passed_over(app: &TestApp) {
+        let client = app.machine().await;
+        let (deep, one) = ("[".repeat(1_000), r#"{"type":"objects","objects":["a:1"]},"#);
+        let many = format!("[{}]", one.repeat(500).trim_end_matches(','));
+        let twice = r#"[{"type":"objects","objects":["a:1"],"objects":["a:2"]}]"#;
+        for details in [r#"[{"type":"account","id":"7"}]"#, twice, "[]", "{", "x", &deep, &many] {
             let reply = app.ask(&client, &[("authorization_details", details)]).await;
             reply.refusal(StatusCode::BAD_REQUEST, "invalid_authorization_details");
         }

@@ -24,6 +24,7 @@ fn claims(world: &World, exp: i64) -> AccessTokenClaims {
         objects: ObjectSet::parse(["base:*"]).ok(),
         networks: None,
         cnf: None,
+        authorization_details: None,
         status: None,
         act: None,
     }

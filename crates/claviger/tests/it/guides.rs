@@ -90,6 +90,7 @@ fn the_guide_to_services_works_as_written() {
             r#"{"active":true,"scope":"billing:read""#,
             "it has ended",
             "billing:read",
+            "good for invoice:42 only",
             r#"{"sub":"sa_"#,
             r#""issued_token_type":"urn:ietf:params:oauth:token-type:access_token"#,
         ],

@@ -21,7 +21,7 @@ pub enum Actor {
         /// With what.
         session: SessionId,
     },
-    /// A user who is not signed in, with a link that works once.
+    /// A user who is not signed in there, with a link or a code that works once.
     Link {
         /// Who.
         user: UserId,

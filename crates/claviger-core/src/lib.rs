@@ -17,6 +17,7 @@ mod client_credential;
 mod client_key;
 mod client_secret;
 mod credential;
+mod device_request;
 mod email;
 mod explanation;
 mod federation;
@@ -68,6 +69,9 @@ pub use client_key::{ClientKey, NoClientKey};
 pub use client_secret::NewClientSecret;
 pub use credential::{
     Approval, Credential, CredentialChanges, CredentialStatus, LastUsed, Revocation, RevokeReason, SecretRecord,
+};
+pub use device_request::{
+    CLI_CLIENT, DEVICE_CODE, DeviceApproval, DeviceAsk, DeviceClient, DeviceRequest, DeviceState, Polled, UserCode,
 };
 pub use email::{Email, EmailError};
 pub use explanation::{Case, Outcome, PermissionTrace, Source, Step, TokenTrace};

@@ -151,6 +151,12 @@ impl Rate {
         Self { full_at }
     }
 
+    /// The state as if `cost` had not been spent.
+    #[must_use]
+    pub fn give_back(self, limit: &RateLimit, cost: u32) -> Self {
+        Self { full_at: self.full_at.saturating_sub(interval(limit) * Fine::from(cost)) }
+    }
+
     /// How much could be spent at `now`.
     pub fn remaining(self, limit: &RateLimit, now: Duration) -> u32 {
         let left = fine(now) + window(limit) - self.owed(limit, now);

@@ -91,3 +91,27 @@ CREATE TABLE federation (
 );
 CREATE INDEX federation_issuer ON federation (issuer);
 CREATE INDEX federation_trust_domain ON federation (trust_domain);
+
+-- Devices that ask for a token of a person (RFC 8628). digest is of what the device holds, user_code of what the person types.
+-- permissions are those that were asked for (null: all of the person's on resource), approved those that were given.
+CREATE TABLE device_request (
+    id TEXT PRIMARY KEY,
+    digest BLOB NOT NULL,
+    user_code BLOB NOT NULL,
+    client TEXT NOT NULL,
+    resource TEXT,
+    permissions TEXT,
+    device_name TEXT,
+    address TEXT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    wait BIGINT NOT NULL,
+    polled_at BIGINT,
+    state TEXT NOT NULL,
+    person TEXT,
+    organization TEXT,
+    approved TEXT
+);
+CREATE UNIQUE INDEX device_request_digest ON device_request (digest);
+CREATE UNIQUE INDEX device_request_user_code ON device_request (user_code);
+CREATE INDEX device_request_end ON device_request (expires_at);

@@ -154,6 +154,7 @@ impl Database {
             "membership",
             "invitation",
             "one_time_code",
+            "device_request",
             "recovery_code",
             "identity",
             "session",

@@ -13,6 +13,7 @@ mod change_log;
 mod changes;
 mod credential;
 mod database;
+mod device_request;
 mod dialect;
 mod error;
 mod federation;

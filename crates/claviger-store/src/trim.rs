@@ -17,6 +17,8 @@ const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_STATUS_LISTS: SignedDuration = SignedDuration::from_hours(24);
 /// Counted from the end that it was made with, whatever ended it before.
 const KEEP_INVITATIONS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// After their end, so that a device that asks late is told that it is.
+const KEEP_DEVICE_REQUESTS: SignedDuration = SignedDuration::from_hours(1);
 /// After its end, for the clock of a node may be behind.
 const KEEP_SINGLE_USES: SignedDuration = SignedDuration::from_mins(10);
 const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -25,8 +27,8 @@ const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
 const BATCH: u64 = 5000;
 
 impl Store {
-    /// Removes codes and sessions that have ended, single uses that ended ten minutes ago, access tokens that ended a day ago, places in
-    /// status lists of weeks that ended a day ago, invitations that ended a month ago, change-log rows and kept answers older than a day,
+    /// Removes codes and sessions that have ended, single uses that ended ten minutes ago, requests of devices that ended an
+    /// hour ago, access tokens that ended a day ago, places in status lists of weeks that ended a day ago, invitations that ended a month ago, change-log rows and kept answers older than a day,
     /// and usage, uses of quotas and removed signing keys older than 400 days. The newest log row stays: its number is how a node
     /// knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
@@ -55,9 +57,12 @@ impl Store {
                        (SELECT id FROM revoked_token WHERE expires_at <= $1 LIMIT $2)";
         let single_uses = "DELETE FROM used_jti WHERE key IN
                            (SELECT key FROM used_jti WHERE expires_at <= $1 LIMIT $2)";
+        let devices = "DELETE FROM device_request WHERE id IN
+                       (SELECT id FROM device_request WHERE expires_at <= $1 LIMIT $2)";
         let kinds = [
             (invitations, KEEP_INVITATIONS),
             (codes, SignedDuration::ZERO),
+            (devices, KEEP_DEVICE_REQUESTS),
             (sessions, SignedDuration::ZERO),
             (tokens, KEEP_TOKENS),
             (revoked, KEEP_TOKENS),

@@ -156,6 +156,7 @@ typed_ids! {
     SigningKeyId = "skey", "a key that signs tokens, which is also its `kid`";
     AccessTokenId = "at", "an access token, which is also its `jti`";
     InvitationId = "inv", "an invitation (never its link)";
+    DeviceRequestId = "dev", "a device's request for a token (never its code)";
     EventId = "evt", "an audit event";
 }
 

@@ -33,8 +33,8 @@ pub use facts::{
     PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
-    AccessTokenId, ApiId, ApiKeyId, AssignmentId, ClientSecretId, CredentialId, EventId, FederationId, IdError,
-    InvitationId, OrganizationId, PersonalAccessTokenId, PrincipalId, PrincipalType, PublicKeyId, RoleId,
+    AccessTokenId, ApiId, ApiKeyId, AssignmentId, ClientSecretId, CredentialId, DeviceRequestId, EventId, FederationId,
+    IdError, InvitationId, OrganizationId, PersonalAccessTokenId, PrincipalId, PrincipalType, PublicKeyId, RoleId,
     ServiceAccountId, SessionId, SigningKeyId, TypedId, UserId,
 };
 pub use jose::{

@@ -35,6 +35,14 @@ pub enum OAuthErrorCode {
     InvalidDpopProof,
     /// The proof must have a nonce (RFC 9449, section 8).
     UseDpopNonce,
+    /// Nobody has decided yet (RFC 8628, section 3.5).
+    AuthorizationPending,
+    /// The same, and the device asked too soon.
+    SlowDown,
+    /// Nobody decided in time.
+    ExpiredToken,
+    /// Somebody said no.
+    AccessDenied,
     /// Not now.
     TemporarilyUnavailable,
 }
@@ -53,6 +61,10 @@ impl OAuthErrorCode {
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::AccessDenied => "access_denied",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }

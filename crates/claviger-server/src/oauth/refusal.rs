@@ -97,6 +97,10 @@ impl IntoResponse for NotDone {
                     | OAuthErrorCode::UnsupportedTokenType
                     | OAuthErrorCode::InvalidDpopProof
                     | OAuthErrorCode::UseDpopNonce
+                    | OAuthErrorCode::AuthorizationPending
+                    | OAuthErrorCode::SlowDown
+                    | OAuthErrorCode::ExpiredToken
+                    | OAuthErrorCode::AccessDenied
                     | OAuthErrorCode::InvalidAuthorizationDetails => StatusCode::BAD_REQUEST,
                 };
                 (status, error.code, error.description().to_owned())

@@ -28,6 +28,7 @@ mod audit;
 mod authenticators;
 mod credential;
 mod database;
+mod device_request;
 mod federation;
 mod found;
 mod idempotency;

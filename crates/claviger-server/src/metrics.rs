@@ -135,10 +135,14 @@ pub(crate) enum Guarded {
     Introspection,
     /// A client that revokes.
     Revocation,
+    /// A device that asks for a token of a person.
+    DeviceAuthorization,
+    /// A code of a device, typed on our page.
+    UserCode,
 }
 
 impl Guarded {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::SignIn,
         Self::SecondFactor,
         Self::Provider,
@@ -146,6 +150,8 @@ impl Guarded {
         Self::Token,
         Self::Introspection,
         Self::Revocation,
+        Self::DeviceAuthorization,
+        Self::UserCode,
     ];
 
     fn as_str(self) -> &'static str {
@@ -157,6 +163,8 @@ impl Guarded {
             Self::Token => "token",
             Self::Introspection => "introspection",
             Self::Revocation => "revocation",
+            Self::DeviceAuthorization => "device_authorization",
+            Self::UserCode => "user_code",
         }
     }
 }

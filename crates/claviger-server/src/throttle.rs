@@ -40,6 +40,9 @@ pub(crate) struct Throttle {
     returned: Buckets<[u8; 32]>,
     failures_told: Buckets<Account>,
     client_failures: Buckets<IpAddr>,
+    devices: Buckets<IpAddr>,
+    codes: Buckets<Account>,
+    codes_from: Buckets<IpAddr>,
 }
 
 /// Somebody tries to prove who they are.
@@ -70,6 +73,10 @@ impl Default for Throttle {
             returned: Buckets::new(1, 15 * MINUTE),
             failures_told: Buckets::new(1, MINUTE),
             client_failures: Buckets::new(60, MINUTE),
+            devices: Buckets::new(30, 5 * MINUTE),
+            // RFC 8628, section 5.1: with 34 bits, and what is wrong is counted alone.
+            codes: Buckets::new(5, 15 * MINUTE),
+            codes_from: Buckets::new(5, 15 * MINUTE),
         }
     }
 }
@@ -122,6 +129,33 @@ impl Throttle {
     /// secret of 190 bits needs no protection from guessing, and whoever has it is never kept out.
     pub(crate) fn client_failed(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
         address.map(network).map_or(Ok(()), |network| self.client_failures.spend(network, now))
+    }
+
+    /// Counts a device that asks for a token of a person, or tells how long to wait. A place is what costs something here: each request takes
+    /// one of the codes that there are.
+    pub(crate) fn device_asks(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
+        address.map(place).map_or(Ok(()), |place| self.devices.spend(place, now))
+    }
+
+    /// Counts a code of a device that somebody types, or tells how long to wait. Asked before it is looked for: of many tries at once no
+    /// more are looked for than count.
+    pub(crate) fn user_code_typed(
+        &self,
+        account: Account,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), Duration> {
+        self.codes.spend(account, now)?;
+        let from = address.map(network).map_or(Ok(()), |network| self.codes_from.spend(network, now));
+        from.inspect_err(|_| self.codes.give_back(&account))
+    }
+
+    /// The code was right, and does not count.
+    pub(crate) fn user_code_found(&self, account: Account, address: Option<IpAddr>) {
+        self.codes.give_back(&account);
+        if let Some(network) = address.map(network) {
+            self.codes_from.give_back(&network);
+        }
     }
 
     /// Whether a failure is to be told, for each account once a minute.
@@ -182,6 +216,13 @@ impl<K: std::hash::Hash + Eq> Buckets<K> {
             Try::Fits(_) => Ok(()),
             Try::TooMuch(wait) => Err(wait),
             Try::Never => Err(Duration::from_secs(self.limit.window_seconds.into())),
+        }
+    }
+
+    /// As if one had not been spent.
+    fn give_back(&self, key: &K) {
+        if let Some(state) = self.states.lock().get_mut(key) {
+            *state = state.give_back(&self.limit, 1);
         }
     }
 
@@ -326,6 +367,33 @@ mod tests {
         let throttle = Throttle::default();
         let told = |seconds| throttle.is_failure_to_be_told(ZOE, at(seconds));
         assert_eq!([told(0), told(1), told(59), told(60)], [true, false, false, true]);
+    }
+
+    #[test]
+    fn v01_five_wrong_codes_count_and_right_ones_do_not() {
+        let throttle = Throttle::default();
+        let address = |text: &str| Some(text.parse().unwrap());
+        let typed = |account, from: &str, seconds| throttle.user_code_typed(account, address(from), at(seconds));
+        for _ in 0..50 {
+            typed(ZOE, "192.0.2.1", 0).unwrap();
+            throttle.user_code_found(ZOE, address("192.0.2.1"));
+        }
+        for _ in 0..5 {
+            typed(ZOE, "192.0.2.1", 0).unwrap();
+        }
+        // Neither from elsewhere, nor somebody else from there.
+        assert_eq!(typed(ZOE, "192.0.2.2", 0), Err(Duration::from_secs(180)));
+        assert_eq!(typed(YANN, "192.0.2.1", 0), Err(Duration::from_secs(180)));
+        assert!(typed(YANN, "192.0.2.2", 0).is_ok() && typed(ZOE, "192.0.2.1", 180).is_ok());
+    }
+
+    #[test]
+    fn one_place_asks_for_thirty_codes() {
+        let throttle = Throttle::default();
+        let asks =
+            |n: usize| throttle.device_asks(Some(format!("2001:db8:1:{n:x}::1").parse().unwrap()), at(0)).is_ok();
+        assert_eq!((0..100).filter(|n| asks(*n)).count(), 30);
+        assert!(throttle.device_asks(Some("2001:db8:2::1".parse().unwrap()), at(0)).is_ok());
     }
 
     #[test]

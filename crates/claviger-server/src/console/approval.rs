@@ -247,7 +247,7 @@ async fn asked(app: &App, frame: &Frame, token: &Credential) -> Result<Asked, St
 }
 
 /// Permissions with what their APIs say of them.
-fn described(apis: &[Api], permissions: &PermissionSet) -> Vec<(String, String)> {
+pub(super) fn described(apis: &[Api], permissions: &PermissionSet) -> Vec<(String, String)> {
     let declared: HashMap<&str, &str> = apis
         .iter()
         .flat_map(|api| &api.permissions)

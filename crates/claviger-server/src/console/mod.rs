@@ -9,6 +9,7 @@ mod approval;
 mod approvals;
 mod departure;
 mod device;
+mod device_request;
 mod enrolment;
 mod form;
 mod half_way;
@@ -64,6 +65,10 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/approvals/{id}", get(approval::show))
         .route("/approvals/{id}/approve", post(approval::approve))
         .route("/approvals/{id}/deny", post(approval::deny))
+        // What a device asks for
+        .route("/device", get(device_request::show).post(device_request::submit))
+        .route("/device/approve", post(device_request::approve))
+        .route("/device/deny", post(device_request::deny))
         .route("/language", get(language::choose))
         // A product's users at their own tokens
         .route("/portal", get(portal::show))

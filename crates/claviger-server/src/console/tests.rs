@@ -7,6 +7,7 @@ use super::{
     again::{AgainPage, Asked},
     approval::{self, ApprovalPage, CalledAlike, Stage},
     approvals::{ApprovalsPage, Waiting},
+    device_request::{self, DeviceCodePage, DeviceRequestPage, Offered},
     enrolment::{EnrolmentPage, RecoveryCodesPage},
     invitation::{InvitationPage, Shape},
     language::Language,
@@ -47,6 +48,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
             let page = SignInPage { frame: nobody(), email: own(), next: own(), failed, other_ways };
             add("sign-in", page.render());
         }
+        add("device code", DeviceCodePage { frame: somebody(), wrong: failed }.render());
         add("second factor", SecondFactorPage { frame: nobody(), next: own(), failed }.render());
         for asked in [Asked::Password, Asked::Code, Asked::Both, Asked::Provider, Asked::Nothing] {
             let page = AgainPage { frame: somebody(), next: own(), asked, provider: own(), failed };
@@ -89,6 +91,39 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
                 reaches_further: many > 1,
             };
             add("approval", page.render());
+        }
+    }
+    let elsewhere = || (own(), "/device?user_code=x".to_owned());
+    for many in 0..3 {
+        use device_request::Stage;
+        let stages = [
+            Stage::Approved,
+            Stage::Denied,
+            Stage::Nothing,
+            Stage::Choose(vec![elsewhere(); many]),
+            Stage::Waits(Box::new(Offered {
+                organization: own(),
+                organization_id: own(),
+                others: vec![elsewhere(); many],
+                permissions: vec![(own(), own()); many],
+                left_out: vec![own(); many],
+                networks: (many > 0).then(|| vec![own(); many]),
+                ends: own(),
+                wants_approval: many > 1,
+                seen: own(),
+                refused: (many > 1).then(own),
+            })),
+        ];
+        for stage in stages {
+            let asked = device_request::Asked {
+                client: own(),
+                of: (many > 0).then(|| (own(), own())),
+                device: (many > 0).then(own),
+                address: (many > 0).then(own),
+                since: own(),
+                minutes: many,
+            };
+            add("device", DeviceRequestPage { frame: somebody(), user_code: own(), asked, stage }.render());
         }
     }
     for wrong in [None, Some("password-differs")] {

@@ -426,13 +426,22 @@ impl World {
 
     pub(super) fn context<'a>(&'a self, app: &'a App, authority: &Authority<'a>) -> IssuingContext<'a> {
         IssuingContext {
+            grantor: authority.grantor,
+            governs: authority.governs.is_some_and(|reach| reach.covers(self.organization.id)),
+            ..self.context_of_itself(app)
+        }
+    }
+
+    /// Where the principal itself gives what it holds.
+    pub(super) fn context_of_itself<'a>(&'a self, app: &'a App) -> IssuingContext<'a> {
+        IssuingContext {
             organization: &self.organization,
             principal: self.principal,
             held: &self.held,
             held_everywhere: &self.held_everywhere,
             declared: &self.declared,
-            grantor: authority.grantor,
-            governs: authority.governs.is_some_and(|reach| reach.covers(self.organization.id)),
+            grantor: Grantor::Itself,
+            governs: false,
             brand: &app.config.brand,
         }
     }

@@ -29,6 +29,7 @@ pub(crate) mod usage;
 pub(crate) mod user;
 
 pub(crate) use credential::in_the_clear;
+pub(crate) use personal_access_token::{approval_url, issue_own};
 
 use claviger_core::{Reach, Rejection};
 use claviger_store::{Tx, View};

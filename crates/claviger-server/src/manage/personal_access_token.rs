@@ -2,8 +2,8 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{
-    Approval, Credential, CredentialChanges, CredentialStatus, Kind, NewPersonalAccessToken, Reach, Rejection,
-    permission,
+    Approval, Credential, CredentialChanges, CredentialStatus, DeviceApproval, Issued, Kind, NewPersonalAccessToken,
+    Policy, Reach, Rejection, permission,
 };
 use claviger_store::{CredentialFilter, StatusAt, Tx};
 use claviger_token::{OrganizationId, PersonalAccessTokenId, PrincipalId, Secret, UserId};
@@ -71,8 +71,7 @@ impl IssuedPersonalAccessToken {
 
 impl PersonalAccessTokenView {
     pub(super) fn new(app: &App, one: Credential, now: Timestamp) -> Self {
-        let waits = one.status(now) == CredentialStatus::PendingApproval;
-        let approval_url = waits.then(|| format!("{}/approvals/{}", app.config.public_url, one.id));
+        let approval_url = approval_url(app, &one, now);
         let (pending_since, approved_at, approved_by) = match &one.approval {
             None => (None, None, None),
             Some(Approval::Pending { since }) => (Some(*since), None, None),
@@ -299,6 +298,33 @@ pub(crate) async fn revoke(
     let kept = repeatable.remembered(StatusCode::OK, None, &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
     Ok(Answer(body))
+}
+
+/// Where somebody who may approve it does so in a browser, if it waits for that.
+pub(crate) fn approval_url(app: &App, one: &Credential, now: Timestamp) -> Option<String> {
+    let waits = one.status(now) == CredentialStatus::PendingApproval;
+    waits.then(|| format!("{}/approvals/{}", app.config.public_url, one.id))
+}
+
+/// A token that its user approved for a device, by the rules as they are inside of the transaction. It is not stored yet.
+pub(crate) async fn issue_own(
+    app: &App,
+    tx: &mut Tx<'_>,
+    approval: &DeviceApproval,
+    now: Timestamp,
+    body: impl FnOnce(&Policy) -> NewPersonalAccessToken,
+) -> Result<Issued, RequestError> {
+    let DeviceApproval { user, organization, .. } = *approval;
+    let there = Reach::Organization(organization);
+    // Locked before it is asked whether they belong there, as for every token.
+    let person = tx.to_change(there).user(user).await?;
+    person.filter(|person| person.disabled_at.is_none()).ok_or(RequestError::NotFound)?;
+    let world = World::of_member(tx, there, user, organization).await?.ok_or(RequestError::NotFound)?;
+    if world.organization().disabled_at.is_some() {
+        return Err(RequestError::NotFound);
+    }
+    let body = body(&world.organization().policy);
+    Ok(body.issue(&world.context_of_itself(app), user.to_string(), now, &mut app.rng())?)
 }
 
 /// The world around the user who gets a token: named by id or external id, or whoever asks.

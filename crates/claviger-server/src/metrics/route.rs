@@ -90,6 +90,7 @@ fn is_page(path: &str) -> bool {
         "account",
         "approvals",
         "assets",
+        "device",
         "invitation",
         "language",
         "password-reset",

@@ -324,7 +324,7 @@ impl App {
 
     /// The refusal of whoever proves nothing. Those who fail again and again from one place wait; whoever can prove who it is
     /// never does.
-    fn disbelieved(&self, request: &OAuthRequest, error: OAuthError) -> NotDone {
+    pub(super) fn disbelieved(&self, request: &OAuthRequest, error: OAuthError) -> NotDone {
         match self.throttle.client_failed(request.address, self.now()) {
             Ok(()) => error.into(),
             Err(wait) => {

@@ -4,6 +4,7 @@
 
 mod accepted;
 mod client;
+mod device_request;
 mod exchange;
 mod federation;
 mod introspect;
@@ -33,6 +34,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{app::App, origin, router::method_not_allowed, session::hex};
 
 pub(crate) use client::Client;
+pub(crate) use device_request::why_not;
 pub(crate) use metadata::name_resource;
 pub(crate) use refusal::{NOT_KEPT, NotDone, RefusalView};
 pub(crate) use remote_keys::RemoteKeys;
@@ -61,6 +63,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
 fn endpoints() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(token::token))
+        .routes(routes!(device_request::authorize))
         .routes(routes!(introspect::introspect))
         .routes(routes!(revoke::revoke))
 }
@@ -90,6 +93,7 @@ const OPENID: &str = "/.well-known/openid-configuration";
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 /// The token endpoint.
 pub(crate) const TOKEN: &str = "/oauth/token";
+const DEVICE_AUTHORIZATION: &str = "/oauth/device_authorization";
 const REVOCATIONS: &str = "/oauth/revocations";
 const KEYS: &str = "/.well-known/jwks.json";
 

@@ -53,6 +53,7 @@ impl OAuthRequest {
         match self.path.rsplit('/').next() {
             Some("introspect") => Guarded::Introspection,
             Some("revoke") => Guarded::Revocation,
+            Some("device_authorization") => Guarded::DeviceAuthorization,
             _ => Guarded::Token,
         }
     }

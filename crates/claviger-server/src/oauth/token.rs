@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use claviger_core::{
-    TokenFormat,
+    DEVICE_CODE, TokenFormat,
     oauth::{self, JWT_BEARER, Lifetime, OAuthError, OAuthErrorCode, TOKEN_EXCHANGE, Target},
 };
 use claviger_token::{
@@ -16,7 +16,10 @@ use claviger_token::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, TOKEN, exchange::exchange, federation::jwt_bearer};
+use super::{
+    Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, TOKEN, device_request::device_code, exchange::exchange,
+    federation::jwt_bearer,
+};
 use crate::{
     app::App,
     manage::in_the_clear,
@@ -25,7 +28,7 @@ use crate::{
 };
 
 /// The grants that there are.
-pub(super) const GRANTS: &[&str] = &[CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER];
+pub(super) const GRANTS: &[&str] = &[CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER, DEVICE_CODE];
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
@@ -33,7 +36,8 @@ const CLIENT_CREDENTIALS: &str = "client_credentials";
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the shape for the documentation; the form is read by name")]
 pub(crate) struct TokenRequest {
-    /// `client_credentials`, `urn:ietf:params:oauth:grant-type:token-exchange` or `urn:ietf:params:oauth:grant-type:jwt-bearer`.
+    /// `client_credentials`, `urn:ietf:params:oauth:grant-type:token-exchange`, `urn:ietf:params:oauth:grant-type:jwt-bearer` or
+    /// `urn:ietf:params:oauth:grant-type:device_code`.
     #[schema(example = "client_credentials")]
     grant_type: String,
     /// The identifier of the API that the token is for (RFC 8707). Without: the one that declares the scopes.
@@ -56,6 +60,8 @@ pub(crate) struct TokenRequest {
     client_assertion_type: Option<String>,
     /// With jwt-bearer: what an outside issuer says of the workload, as a JWT (RFC 7523).
     assertion: Option<String>,
+    /// With device_code: what `/oauth/device_authorization` answered (RFC 8628). `claviger-cli` needs no secret for it.
+    device_code: Option<String>,
     /// To exchange: whose rights are wanted, by an API key, a personal access token or an access token (RFC 8693).
     subject_token: Option<String>,
     /// To exchange: `urn:ietf:params:oauth:token-type:access_token`, or `…:jwt` for a JWT.
@@ -92,12 +98,30 @@ pub(crate) struct TokenAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     issued_token_type: Option<&'static str>,
+    /// Of a token of a person whose organization wants an approval of it: it works once it has that, which is given here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_url: Option<String>,
+}
+
+impl TokenAnswer {
+    /// A personal access token.
+    pub(super) fn of_person(token: Secret, expires_in: u64, scope: String, approval_url: Option<String>) -> Self {
+        Self {
+            access_token: Some(token),
+            token_type: "Bearer",
+            expires_in,
+            scope,
+            authorization_details: None,
+            issued_token_type: None,
+            approval_url,
+        }
+    }
 }
 
 /// Get a token
 ///
 /// A service account proves who it is with a client secret, a signed assertion or what an outside issuer says of it, and gets a token for
-/// one API: of its own rights, or in exchange for what it was given. With a `DPoP` header it is bound to the key that is proved there
+/// one API: of its own rights, or in exchange for what it was given; or, with a device code, a token of the person who approved it. With a `DPoP` header it is bound to the key that is proved there
 /// (RFC 9449). There is no refresh token: ask again.
 #[utoipa::path(
     post, path = "/oauth/token", tag = "OAuth", operation_id = "token",
@@ -116,6 +140,7 @@ pub(crate) async fn token(State(app): State<App>, request: OAuthRequest) -> Resu
         CLIENT_CREDENTIALS => client_credentials(&app, &request).await,
         TOKEN_EXCHANGE => exchange(&app, &request).await,
         JWT_BEARER => jwt_bearer(&app, &request).await,
+        DEVICE_CODE => device_code(&app, &request).await,
         other => {
             let description = format!("there is no grant {other} here; there is {}", GRANTS.join(", "));
             Err(OAuthError::new(OAuthErrorCode::UnsupportedGrantType, description).into())
@@ -224,9 +249,15 @@ pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDo
     let bound = claims.cnf.is_some_and(|cnf| cnf.jkt.is_some());
     let token_type = if bound { "DPoP" } else { "Bearer" };
     let (expires_in, scope) = (lifetime.seconds(), claims.scope.to_text());
-    let authorization_details = claims.authorization_details;
-    let access_token = Some(token);
-    let answer = TokenAnswer { access_token, token_type, expires_in, scope, authorization_details, issued_token_type };
+    let answer = TokenAnswer {
+        access_token: Some(token),
+        token_type,
+        expires_in,
+        scope,
+        authorization_details: claims.authorization_details,
+        issued_token_type,
+        approval_url: None,
+    };
     let mut response = (NOT_KEPT, Json(answer)).into_response();
     if bound && app.config.dpop_nonce {
         write_nonce(&app.dpop_nonce(Asker::AuthorizationServer), response.headers_mut());

@@ -116,8 +116,12 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
 ];
 
 /// Answered to whoever proves to be an OAuth client, and to no credential; what each of them gets stands in the tests of the endpoints.
-pub(crate) const CLIENTS: &[(&str, &str)] =
-    &[("POST", "/oauth/token"), ("POST", "/oauth/introspect"), ("POST", "/oauth/revoke")];
+pub(crate) const CLIENTS: &[(&str, &str)] = &[
+    ("POST", "/oauth/token"),
+    ("POST", "/oauth/introspect"),
+    ("POST", "/oauth/revoke"),
+    ("POST", "/oauth/device_authorization"),
+];
 
 /// Answered to whoever is signed in, and to no credential.
 const SESSION: &[(&str, &str)] = &[("GET", "/v1/session")];

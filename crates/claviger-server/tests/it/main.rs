@@ -33,6 +33,7 @@ mod bootstrap;
 mod client_assertions;
 mod client_secrets;
 mod connections;
+mod device_requests;
 mod dpop;
 mod exchange;
 mod explain;

@@ -23,8 +23,9 @@ on_both_databases! {
             "response_types_supported": [],
             "grant_types_supported": [
                 "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange",
-                "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:device_code",
             ],
+            "device_authorization_endpoint": format!("{PUBLIC_URL}/oauth/device_authorization"),
             "token_endpoint": format!("{PUBLIC_URL}/oauth/token"),
             "introspection_endpoint": format!("{PUBLIC_URL}/oauth/introspect"),
             "revocation_endpoint": format!("{PUBLIC_URL}/oauth/revoke"),

@@ -14,16 +14,19 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use url::Url;
 
-use crate::{failure::Failure, output::printable};
+use crate::{failure::Failure, kept_login::KeptLogin, output::printable};
+
+/// Where the service is, if nobody says so.
+const USUAL: &str = "http://127.0.0.1:7420";
 
 /// Where the service is, and who asks.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct Remote {
-    /// Address of the service
-    #[arg(long, global = true, value_name = "URL", env = "CLAVIGER_URL", default_value = "http://127.0.0.1:7420")]
-    url: String,
-    /// Your credential. Better CLAVIGER_TOKEN: flags are visible to every user of this machine
+    /// Address of the service [default: that of `claviger login`, or else http://127.0.0.1:7420]
+    #[arg(long, global = true, value_name = "URL", env = "CLAVIGER_URL")]
+    url: Option<String>,
+    /// Your credential. Better CLAVIGER_TOKEN: flags are visible to every user of this machine [default: that of `claviger login`]
     #[arg(long, global = true, value_name = "TOKEN", env = "CLAVIGER_TOKEN", hide_env_values = true, value_parser = secret)]
     token: Option<Arc<Secret>>,
     /// How answers are shown; json is the service's own
@@ -68,31 +71,108 @@ struct FieldError {
 pub(crate) struct Service {
     base: Url,
     token: Option<Arc<Secret>>,
+    /// Whether that is the login that is kept here.
+    kept: bool,
     client: Client,
     /// How its answers are shown.
     pub(crate) output: Output,
 }
 
+/// What an OAuth endpoint says to somebody who asks again and again.
+pub(crate) enum Told {
+    /// What was asked for.
+    Answer(String),
+    /// Why not, and that in words.
+    Refused(String, String),
+    /// Nothing that could be understood, for now.
+    Nothing,
+}
+
+/// Whether a token ended.
+pub(crate) enum Ended {
+    /// Now.
+    Now,
+    /// It did not count any more.
+    Before,
+}
+
 impl Remote {
+    /// Where somebody is signed in.
+    pub(crate) fn of(login: &KeptLogin) -> Self {
+        Self { url: Some(login.url.clone()), token: Some(Arc::clone(&login.token)), output: Output::Table }
+    }
+
     pub(crate) fn service(&self) -> Result<Service, Failure> {
-        let wrong =
-            || Failure::new(format!("{:?} is not the address of a service; give http(s)://HOST[:PORT]", self.url));
-        let base = Url::parse(self.url.trim_end_matches('/')).map_err(|_| wrong())?;
+        let given = self.token.clone().filter(|token| !token.expose().is_empty());
+        // Not looked for in vain: who gives both may have no directory of their own.
+        let kept = if given.is_some() && self.url.is_some() { None } else { KeptLogin::read()? };
+        let url = self.url.as_deref().or(kept.as_ref().map(|kept| kept.url.as_str())).unwrap_or(USUAL);
+        let wrong = || Failure::new(format!("{url:?} is not the address of a service; give http(s)://HOST[:PORT]"));
+        let base = Url::parse(url.trim_end_matches('/')).map_err(|_| wrong())?;
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
             return Err(wrong());
         }
         // A redirect would carry a change to where nobody asked for it.
         let client = Client::builder().timeout(Duration::from_secs(30)).redirect(Policy::none()).build()?;
-        let token = self.token.clone().filter(|token| !token.expose().is_empty());
+        // What counts at one service is shown to no other.
+        let kept = kept.filter(|kept| given.is_none() && Url::parse(&kept.url).is_ok_and(|known| known == base));
+        let (token, kept) = (given.or(kept.as_ref().map(|kept| Arc::clone(&kept.token))), kept.is_some());
         if token.as_ref().is_some_and(|token| !token.expose().bytes().all(|byte| byte.is_ascii_graphic())) {
             let line = "CLAVIGER_TOKEN (or --token) is not one token: there is white space or something stranger in it";
             return Err(Failure::new(line));
         }
-        Ok(Service { base, token, client, output: self.output })
+        Ok(Service { base, token, kept, client, output: self.output })
     }
 }
 
 impl Service {
+    /// The same, as nobody.
+    pub(crate) fn without_token(self) -> Self {
+        Self { token: None, kept: false, ..self }
+    }
+
+    /// The same, as whoever has this token.
+    pub(crate) fn with_token(&self, token: Arc<Secret>) -> Self {
+        let (base, client) = (self.base.clone(), self.client.clone());
+        Self { base, token: Some(token), kept: true, client, output: self.output }
+    }
+
+    /// Its address.
+    pub(crate) fn address(&self) -> String {
+        self.base.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// A form for an OAuth endpoint, from whoever will ask again. That it does not answer now is no failure yet.
+    pub(crate) fn poll(&self, path: &[&str], fields: &[(&str, &str)]) -> Result<Told, Failure> {
+        let Ok(response) = self.client.request(Method::POST, self.url(path)).form(fields).send() else {
+            return Ok(Told::Nothing);
+        };
+        let status = response.status();
+        if status.is_success() {
+            return response.text().map(Told::Answer).map_err(|error| self.unreachable(error));
+        }
+        let body = response.text().unwrap_or_default();
+        match serde_json::from_str(&body) {
+            Ok(OAuthRefusal { error, error_description }) => Ok(Told::Refused(error, error_description)),
+            Err(_) if status.is_server_error() => Ok(Told::Nothing),
+            Err(_) => Err(Failure::new(format!("{} answered {status}, and not as Claviger does", self.base))),
+        }
+    }
+
+    /// Ends the token by which it is called.
+    pub(crate) fn end_token(&self) -> Result<Ended, Failure> {
+        let mut request = self.client.request(Method::DELETE, self.url(&["v1", "token"]));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose());
+        }
+        let response = request.send().map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            StatusCode::UNAUTHORIZED => Ok(Ended::Before),
+            status if status.is_success() => Ok(Ended::Now),
+            status => Err(self.refused(status, response)),
+        }
+    }
+
     pub(crate) fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Failure> {
         self.call(Method::GET, path, query, None)
     }
@@ -225,7 +305,10 @@ impl Service {
         }
         match status {
             StatusCode::UNAUTHORIZED if self.token.is_none() => failure
-                .and("put your credential into CLAVIGER_TOKEN; `claviger bootstrap` makes an instance's first one"),
+                .and("sign in with `claviger login`, or put your credential into CLAVIGER_TOKEN; `claviger bootstrap` makes an instance's first one"),
+            StatusCode::UNAUTHORIZED if self.kept => {
+                failure.and("the login that is kept here does not count there; `claviger login` makes another")
+            }
             StatusCode::UNAUTHORIZED => {
                 failure.and("the credential in CLAVIGER_TOKEN (or --token) does not count there")
             }

@@ -25,8 +25,10 @@ mod federation;
 mod given;
 mod inventory;
 mod jwks;
+mod kept_login;
 mod limits;
 mod link;
+mod login;
 mod member;
 mod migrate;
 mod noun;
@@ -78,6 +80,9 @@ enum Command {
     Jwks(jwks::Jwks),
     Rotate(rotate::Rotate),
     SigningKey(signing_key::SigningKey),
+    Login(login::Login),
+    Logout(login::Logout),
+    Whoami(login::Whoami),
     Org(organization::Org),
     User(user::User),
     ServiceAccount(service_account::ServiceAccount),
@@ -109,6 +114,9 @@ fn main() -> ExitCode {
         Command::Jwks(command) => on_runtime(jwks::run(command)),
         Command::Rotate(command) => on_runtime(rotate::run(command)),
         Command::SigningKey(command) => signing_key::run(command),
+        Command::Login(command) => login::run(command),
+        Command::Logout(command) => login::logout(command),
+        Command::Whoami(command) => login::whoami(command),
         Command::Org(command) => organization::run(command),
         Command::User(command) => user::run(command),
         Command::ServiceAccount(command) => service_account::run(command),

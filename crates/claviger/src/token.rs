@@ -236,7 +236,8 @@ impl Noun for Pat {
     }
 }
 
-fn shown(service: &Service, answer: &str) -> Result<(), Failure> {
+/// One's own credential.
+pub(crate) fn shown(service: &Service, answer: &str) -> Result<(), Failure> {
     if service.output == Output::Json {
         return output::json(answer);
     }

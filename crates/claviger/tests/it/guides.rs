@@ -3,14 +3,19 @@
 use std::{
     env,
     ffi::OsString,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::Path,
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
 };
 
 use serde_json::json;
 
 use crate::{
     issuer::Issuer,
+    login::Person,
     server::{Instance, Server},
 };
 
@@ -147,6 +152,45 @@ fn the_guide_to_bound_credentials_works_as_written() {
             r#""proof":{"error":"invalid_dpop_proof","message":""#,
         ],
     );
+}
+
+#[test]
+fn the_guide_to_devices_works_as_written() {
+    let instance = Instance::new();
+    let server = instance.serve(&["--dev"]);
+    let script = blocks(include_str!("../../../../docs/devices.md"), "sh").join("\n");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Somebody approves whatever asks, which stands where people and devices read it.
+        let approving = scope.spawn(|| {
+            let (mut person, mut seen) = (Person::signed_in(&server), Vec::new());
+            while !over.load(Ordering::Relaxed) {
+                for file in ["told", "device.json"] {
+                    let text = std::fs::read_to_string(instance.path().join(file)).unwrap_or_default();
+                    for code in text.split(|letter: char| !letter.is_ascii_uppercase() && letter != '-') {
+                        if code.len() == 9 && code.as_bytes()[4] == b'-' && !seen.contains(&code.to_owned()) {
+                            person.approve(code);
+                            seen.push(code.to_owned());
+                        }
+                    }
+                }
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let expected = [
+            "claviger login on ",
+            "Acme",
+            "active",
+            "/device?user_code=",
+            r#""access_token":"…","token_type":"Bearer","expires_in":2592000,"scope":"invoices:read""#,
+            "signed out",
+        ];
+        let done =
+            catch_unwind(AssertUnwindSafe(|| check(&instance, &server, &format!("exec 2>told\n{script}"), &expected)));
+        over.store(true, Ordering::Relaxed);
+        approving.join().unwrap();
+        done.unwrap_or_else(|panic| resume_unwind(panic));
+    });
 }
 
 #[test]

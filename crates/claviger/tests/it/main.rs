@@ -15,6 +15,7 @@ mod doctor;
 mod gateways;
 mod guides;
 mod issuer;
+mod login;
 mod master_key;
 mod operator;
 mod postgres;

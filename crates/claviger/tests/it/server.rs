@@ -74,6 +74,8 @@ impl Instance {
         }
         // Free ports: many tests run at once, and beside whatever else this machine runs.
         command.envs([("CLAVIGER_LISTEN", "127.0.0.1:0"), ("CLAVIGER_INTERNAL_LISTEN", "127.0.0.1:0")]);
+        // Nor the login of whoever that is.
+        command.env("XDG_CONFIG_HOME", self.path().join("config"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.path()).args(arguments);
         command

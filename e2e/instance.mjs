@@ -10,26 +10,52 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const BINARY = process.env.CLAVIGER_BINARY ?? fileURLToPath(new URL('../target/debug/claviger', import.meta.url));
+const AXE = fileURLToPath(import.meta.resolve('axe-core/axe.min.js'));
 const CHROMIUM = process.env.CLAVIGER_CHROMIUM ?? '/usr/bin/chromium';
 
 /** Runs `test` with a served example, perhaps with settings; whatever happens, nothing is left behind. */
 export async function withInstance(test, settings = {}) {
   const directory = await mkdtemp(path.join(tmpdir(), 'claviger-e2e-'));
   const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0'];
-  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CLAVIGER_')));
   const server = spawn(BINARY, ['serve', '--dev', `--data-dir=${directory}`, ...listen], {
     cwd: directory,
-    env: { ...environment, ...settings },
+    env: { ...environment(), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise((resolve) => server.once('close', resolve));
   try {
     const { link, key, internal } = await told(server);
-    await test({ link, key, internal, url: new URL(link).origin });
+    await test({ link, key, internal, directory, url: new URL(link).origin });
   } finally {
     server.kill('SIGTERM');
     await ended;
     await rm(directory, { recursive: true });
+  }
+}
+
+/** The environment without settings of ours. */
+function environment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CLAVIGER_')));
+}
+
+/** A command of somebody whose settings stand in a directory of the test's own. */
+export function claviger(args, directory) {
+  const env = { ...environment(), XDG_CONFIG_HOME: path.join(directory, 'config') };
+  return spawn(BINARY, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** What axe finds wrong with a page as `context` sees it. It is a script, and so it looks from a context of its own. */
+export async function findings(context, url) {
+  const seeing = await context.browser().newContext({ bypassCSP: true, locale: 'en-GB' });
+  try {
+    await seeing.addCookies(await context.cookies());
+    const page = await seeing.newPage();
+    await page.goto(url);
+    await page.addScriptTag({ path: AXE });
+    const { violations } = await page.evaluate(() => globalThis.axe.run());
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
+  } finally {
+    await seeing.close();
   }
 }
 

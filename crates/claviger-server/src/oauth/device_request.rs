@@ -96,6 +96,7 @@ pub(crate) struct DeviceAuthorization {
     security((), ("client" = [])),
 )]
 pub(crate) async fn authorize(State(app): State<App>, request: OAuthRequest) -> Result<Response, NotDone> {
+    without_details(&request)?;
     let (client, proved) = device_client(&app, &request).await?;
     if proved.is_some_and(|proved| proved.found().principal.dpop_bound_access_tokens) {
         let description = "this client gets tokens only that are bound to a key (dpop_bound_access_tokens), and this grant gives none";
@@ -138,6 +139,15 @@ pub(crate) async fn authorize(State(app): State<App>, request: OAuthRequest) -> 
     Err(NotDone::Unavailable("no code was free".into()))
 }
 
+/// Passed over, they would be a restriction that the token does not have.
+fn without_details(request: &OAuthRequest) -> Result<(), OAuthError> {
+    if request.form.get("authorization_details").is_none() {
+        return Ok(());
+    }
+    let description = "this grant takes no authorization_details: ask for permissions of one API, by scope";
+    Err(OAuthError::new(OAuthErrorCode::InvalidAuthorizationDetails, description))
+}
+
 /// Which client it is: our own command line says so, every other one proves it.
 async fn device_client(app: &App, request: &OAuthRequest) -> Result<(DeviceClient, Option<Client>), NotDone> {
     if request.presented()?.is_none() && request.form.get("client_id") == Some(CLI_CLIENT) {
@@ -149,6 +159,7 @@ async fn device_client(app: &App, request: &OAuthRequest) -> Result<(DeviceClien
 
 /// The grant: whether somebody has approved, and if so the token, once.
 pub(super) async fn device_code(app: &App, request: &OAuthRequest) -> Result<Response, NotDone> {
+    without_details(request)?;
     let code = request.form.required("device_code")?;
     let (client, _) = device_client(app, request).await?;
     let now = app.now();

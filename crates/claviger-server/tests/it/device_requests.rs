@@ -146,6 +146,9 @@ on_both_databases! {
         refused(&[CLI, ("scope", "*")], bad, "invalid_scope").await;
         refused(&[CLI, ("scope", "claviger:nothing:read"), ("resource", PUBLIC_URL)], bad, "invalid_scope").await;
         refused(&[CLI, ("resource", "https://a.test"), ("resource", "https://b.test")], bad, "invalid_target").await;
+        let details = ("authorization_details", r#"[{"type":"objects","objects":["a:1"]}]"#);
+        refused(&[CLI, details], bad, "invalid_authorization_details").await;
+        app.form(TOKEN, &[CLI, GRANT, ("device_code", "x"), details]).await.refusal(bad, "invalid_authorization_details");
         let reply = app.anonymous().get(DEVICE).await;
         assert_eq!((reply.status, reply.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, Some("POST")));
         let json = app.request(Method::POST, app.public, DEVICE).json(&json!({ "client_id": "claviger-cli" }));

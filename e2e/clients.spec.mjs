@@ -76,6 +76,41 @@ test('openid-client gets, introspects and revokes tokens with each way to prove 
   });
 });
 
+test('openid-client registers itself with an initial access token, and gets a token', async () => {
+  await withInstance(async (instance) => {
+    const manage = manager(instance);
+    const { id: service_account_id, path } = await machine(manage);
+    const permissions = ['claviger:registrations:write', 'billing:read'];
+    await manage('PATCH', path, { permissions });
+    const initial = await manage('POST', '/v1/api-keys', { service_account_id, name: 'initial', permissions });
+    const options = { algorithm: 'oauth2', execute: [oauth.allowInsecureRequests] };
+    const register = (initialAccessToken, metadata, method) =>
+      oauth.dynamicClientRegistration(new URL(instance.url), metadata, method, { ...options, initialAccessToken });
+    const config = await register(initial.token, {
+      client_name: 'e2e',
+      scope: 'billing:read',
+      token_endpoint_auth_method: 'client_secret_post',
+    });
+    assert.equal(config.clientMetadata().client_secret_expires_at, 0);
+    const tokens = await oauth.clientCredentialsGrant(config);
+    assert.deepEqual([tokens.token_type, tokens.scope], ['bearer', 'billing:read']);
+
+    const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'mine' };
+    const metadata = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] }, scope: 'billing:read' };
+    const signs = await register(initial.token, metadata, oauth.PrivateKeyJwt({ key: privateKey, kid: 'mine' }));
+    assert.equal((await oauth.clientCredentialsGrant(signs)).scope, 'billing:read');
+
+    const client = config.clientMetadata();
+    const own = { headers: { authorization: `Bearer ${client.registration_access_token}` } };
+    assert.equal((await fetch(client.registration_client_uri, own)).status, 200);
+    assert.equal((await fetch(client.registration_client_uri, { ...own, method: 'DELETE' })).status, 204);
+    await assert.rejects(oauth.clientCredentialsGrant(config), (error) => error.status === 401);
+    await assert.rejects(register(initial.token, { scope: 'billing:write' }), (error) => error.error === 'invalid_client_metadata');
+    await assert.rejects(register('nonsense', {}), (error) => error.status === 401);
+  });
+});
+
 test('keys that a client publishes count where its certificate is trusted, and nowhere else', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
   const jwk = { ...(await exportJWK(publicKey)), kid: 'published', use: 'sig', alg: 'ES256' };

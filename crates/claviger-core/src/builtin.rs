@@ -20,6 +20,8 @@ pub mod permission {
     pub const SERVICE_ACCOUNTS_READ: &str = "claviger:service_accounts:read";
     /// Make, change and delete them.
     pub const SERVICE_ACCOUNTS_WRITE: &str = "claviger:service_accounts:write";
+    /// Register OAuth clients (RFC 7591), which last and may hold what the credential lists besides.
+    pub const REGISTRATIONS_WRITE: &str = "claviger:registrations:write";
     /// Read APIs and their permissions.
     pub const APIS_READ: &str = "claviger:apis:read";
     /// Declare, change and delete them.
@@ -95,6 +97,7 @@ pub const PERMISSIONS: &[BuiltinPermission] = &[
     both(p::MEMBERS_WRITE, "Invite, add and remove members, and give them roles"),
     both(p::SERVICE_ACCOUNTS_READ, "Read service accounts"),
     both(p::SERVICE_ACCOUNTS_WRITE, "Make, change and delete service accounts"),
+    both(p::REGISTRATIONS_WRITE, "Register OAuth clients, which last and may hold what the credential lists besides"),
     both(p::APIS_READ, "Read APIs and their permissions"),
     instance(p::APIS_WRITE, "Declare, change and delete APIs"),
     both(p::ROLES_READ, "Read roles"),

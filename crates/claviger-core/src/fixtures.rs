@@ -139,6 +139,7 @@ impl World {
             limits: Limits::default(),
             token_endpoint_auth_method: None,
             dpop_bound_access_tokens: false,
+            grant_types: None,
         };
         let key = self.key(serde_json::json!({}));
         let credential = CredentialFacts { permissions: PermissionMask::everything(), ..key.facts() };

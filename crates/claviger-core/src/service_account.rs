@@ -1,6 +1,6 @@
 //! Service accounts: the non-person principals of an organization, and its OAuth clients.
 
-use claviger_token::{ClientAuthMethod, Limits, OrganizationId, ServiceAccountId, TypedId as _};
+use claviger_token::{ClientAuthMethod, GrantTypes, Limits, OrganizationId, ServiceAccountId, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub struct ServiceAccount {
     pub legacy_assertion_audience: bool,
     /// Whether it gets no tokens but those that are bound to a key (RFC 9449, section 5.2).
     pub dpop_bound_access_tokens: bool,
+    /// The grants that it may use at the token endpoint; `None`: those that there are.
+    pub grant_types: Option<GrantTypes>,
     /// How often all its credentials together may be used.
     pub limits: Limits,
     /// What the SaaS hangs on it.
@@ -161,6 +163,7 @@ impl ServiceAccount {
             token_endpoint_auth_method: new.token_endpoint_auth_method,
             legacy_assertion_audience: new.legacy_assertion_audience,
             dpop_bound_access_tokens: new.dpop_bound_access_tokens,
+            grant_types: None,
             limits,
             metadata,
             disabled_at: None,
@@ -224,7 +227,7 @@ impl ServiceAccount {
         (new, event)
     }
 
-    fn event(&self, action: Action, details: serde_json::Value) -> Event {
+    pub(crate) fn event(&self, action: Action, details: serde_json::Value) -> Event {
         Event {
             chain: Chain::Organization(self.organization),
             action,
@@ -235,12 +238,12 @@ impl ServiceAccount {
         }
     }
 
-    fn told(&self) -> serde_json::Value {
+    pub(crate) fn told(&self) -> serde_json::Value {
         json!({
             "name": self.name.as_str(), "external_id": self.external_id, "disabled": self.disabled_at.is_some(),
             "token_endpoint_auth_method": self.token_endpoint_auth_method,
             "legacy_assertion_audience": self.legacy_assertion_audience,
-            "dpop_bound_access_tokens": self.dpop_bound_access_tokens,
+            "dpop_bound_access_tokens": self.dpop_bound_access_tokens, "grant_types": self.grant_types,
             "rate_limits": self.limits.rates, "quota": self.limits.quota, "metadata_sha256": self.metadata.sha256(),
         })
     }

@@ -127,7 +127,8 @@ fn again(request: &IdempotencyKey, kept: Remembered) -> Response {
     response
 }
 
-const JSON: &str = "application/json";
+/// What everything but forms is sent as.
+pub(crate) const JSON: &str = "application/json";
 
 /// What browsers and OAuth clients send.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";

@@ -50,6 +50,7 @@ permitted! {
     WriteMembers = MEMBERS_WRITE,
     ReadServiceAccounts = SERVICE_ACCOUNTS_READ,
     WriteServiceAccounts = SERVICE_ACCOUNTS_WRITE,
+    WriteRegistrations = REGISTRATIONS_WRITE,
     ReadApis = APIS_READ,
     WriteApis = APIS_WRITE,
     ReadRoles = ROLES_READ,

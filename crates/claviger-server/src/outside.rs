@@ -123,6 +123,15 @@ pub(crate) fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
+/// Whether a customer may name this address, as far as it says where it is: what a name means is looked up when it is asked.
+pub(crate) fn may_be_asked(address: &str, networks: Option<&NetworkSet>) -> bool {
+    let Ok(url) = Url::parse(address) else { return false };
+    let destinations = Destinations(Arc::new(networks.cloned()));
+    let here = matches!(url.host(), Some(Host::Domain(name)) if is_this_machine(name));
+    let reached = !here || destinations.holds(std::net::Ipv4Addr::LOCALHOST.into());
+    url.scheme() == "https" && reached && destinations.admits(&url)
+}
+
 fn is_this_machine(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }

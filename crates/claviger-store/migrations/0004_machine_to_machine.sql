@@ -52,6 +52,19 @@ ALTER TABLE service_account ADD COLUMN token_endpoint_auth_method TEXT;
 ALTER TABLE service_account ADD COLUMN legacy_assertion_audience BIGINT NOT NULL DEFAULT 0;
 -- Whether it gets no tokens but those that are bound to a key (RFC 9449).
 ALTER TABLE service_account ADD COLUMN dpop_bound_access_tokens BIGINT NOT NULL DEFAULT 0;
+-- The grants that it may use at the token endpoint, separated by spaces; null: those that there are.
+ALTER TABLE service_account ADD COLUMN grant_types TEXT;
+
+-- Service accounts that registered themselves (RFC 7591): by which credential, with which key they manage that, and what they may hold
+-- at most.
+CREATE TABLE registration (
+    client TEXT PRIMARY KEY,
+    organization TEXT NOT NULL,
+    registrar TEXT NOT NULL,
+    key TEXT NOT NULL,
+    ceiling TEXT NOT NULL
+);
+CREATE INDEX registration_organization ON registration (organization);
 
 -- What the assertions of a client are proved with, of credentials of the kind public_key: {"jwk": {...}} or {"jwks_uri": "..."}.
 ALTER TABLE credential ADD COLUMN client_key TEXT;

@@ -162,6 +162,7 @@ impl Database {
             "secret",
             "secret_use",
             "federation",
+            "registration",
             "access_token",
             "revoked_token",
             "token_client",

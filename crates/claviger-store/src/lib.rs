@@ -31,6 +31,7 @@ mod one_time_code;
 mod organization;
 mod public_key;
 mod quota;
+mod registration;
 mod role;
 mod service_account;
 mod session;

@@ -2,8 +2,10 @@
 //!
 //! The room must not know how any of it is checked.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,9 +55,57 @@ impl FromStr for ClientAuthMethod {
     }
 }
 
+/// The grants that a client may use, by the names of RFC 6749 and its extensions. Which there are is not known here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct GrantTypes(Arc<[Box<str>]>);
+
+impl GrantTypes {
+    /// Whether this grant is among them.
+    pub fn contains(&self, grant: &str) -> bool {
+        self.0.iter().any(|known| **known == *grant)
+    }
+}
+
+impl<'a> FromIterator<&'a str> for GrantTypes {
+    /// Each once, in their order.
+    fn from_iter<T: IntoIterator<Item = &'a str>>(grants: T) -> Self {
+        let mut each: Vec<Box<str>> = Vec::new();
+        for grant in grants {
+            if !each.iter().any(|known| **known == *grant) {
+                each.push(grant.into());
+            }
+        }
+        Self(each.into())
+    }
+}
+
+impl fmt::Display for GrantTypes {
+    /// Separated by spaces, which no name has.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+impl FromStr for GrantTypes {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.split(' ').filter(|grant| !grant.is_empty()).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn grants_are_named_once_and_read_back() {
+        let grants: GrantTypes = ["b", "a", "b"].into_iter().collect();
+        assert_eq!((grants.to_string().as_str(), grants.contains("a"), grants.contains("A")), ("b a", true, false));
+        assert_eq!(grants.to_string().parse(), Ok(grants.clone()));
+        assert_eq!(serde_json::to_value(grants).unwrap(), serde_json::json!(["b", "a"]));
+    }
 
     #[test]
     fn a_method_is_known_by_its_exact_name() {

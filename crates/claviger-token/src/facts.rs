@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    AccessTokenId, ActorClaim, AuthorizationDetails, ClientAuthMethod, Confirmation, CredentialId, Limits, NetworkSet,
-    ObjectSet, OrganizationId, PermissionMask, PermissionSet, PrincipalId, ServiceAccountId,
+    AccessTokenId, ActorClaim, AuthorizationDetails, ClientAuthMethod, Confirmation, CredentialId, GrantTypes, Limits,
+    NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, PrincipalId, ServiceAccountId,
 };
 
 /// Which kind of credential was presented.
@@ -201,6 +201,8 @@ pub struct PrincipalFacts {
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
     /// Whether as a client it gets no tokens but those that are bound to a key (RFC 9449, section 5.2).
     pub dpop_bound_access_tokens: bool,
+    /// The grants that it may use as a client; `None`: those that there are.
+    pub grant_types: Option<GrantTypes>,
 }
 
 /// What is known about the organization of a credential.
@@ -314,6 +316,7 @@ pub(crate) mod tests {
                 limits: Limits::default(),
                 token_endpoint_auth_method: None,
                 dpop_bound_access_tokens: false,
+                grant_types: None,
             }),
             organization: Arc::new(OrganizationFacts {
                 id: "org_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap(),

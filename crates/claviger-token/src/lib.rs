@@ -24,7 +24,7 @@ mod wire;
 
 pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
 pub use authorization_details::{AuthorizationDetail, AuthorizationDetails, DetailType, DetailsError};
-pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
+pub use client_auth::{ClientAuthMethod, GrantTypes, UnknownClientAuthMethod};
 pub use confirmation::{Confirmation, NoThumbprint, Proof, Shown, Thumbprint};
 pub use decide::{Allowance, Context, Presented, Refusal, Required, Verdict, decide, holder, same_audience, state};
 pub use dpop::{DpopError, DpopExpected, DpopNonce, DpopProof, ProofUrl};

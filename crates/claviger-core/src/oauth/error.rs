@@ -21,6 +21,8 @@ pub enum OAuthErrorCode {
     InvalidClient,
     /// What was presented to get a token does not count.
     InvalidGrant,
+    /// The client may not use this grant.
+    UnauthorizedClient,
     /// There is no such grant here.
     UnsupportedGrantType,
     /// Unknown, malformed or more than there is.
@@ -41,7 +43,13 @@ pub enum OAuthErrorCode {
     SlowDown,
     /// Nobody decided in time.
     ExpiredToken,
-    /// Somebody said no.
+    /// What a client says of itself is wrong, or more than it may be (RFC 7591, section 3.2.2).
+    InvalidClientMetadata,
+    /// An address to come back to, which has no use here (RFC 7591, section 3.2.2).
+    InvalidRedirectUri,
+    /// What somebody else says of a client does not count (RFC 7591, section 3.2.2).
+    InvalidSoftwareStatement,
+    /// Somebody said no, or whoever asks may and all the same it is not done for them.
     AccessDenied,
     /// Not now.
     TemporarilyUnavailable,
@@ -54,6 +62,7 @@ impl OAuthErrorCode {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
@@ -64,6 +73,9 @@ impl OAuthErrorCode {
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
             Self::AccessDenied => "access_denied",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }

@@ -5,7 +5,7 @@ use claviger_core::{
     Assignment, NewServiceAccount, Reach, Rejection, Scope, ServiceAccount, ServiceAccountChanges, names_in,
 };
 use claviger_store::Narrowed;
-use claviger_token::{ClientAuthMethod, OrganizationId, Quota, RateLimit, ServiceAccountId};
+use claviger_token::{ClientAuthMethod, GrantTypes, OrganizationId, Quota, RateLimit, ServiceAccountId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -39,6 +39,9 @@ pub(crate) struct ServiceAccountView {
     legacy_assertion_audience: bool,
     /// Whether it gets no tokens but those that are bound to a key (RFC 9449).
     dpop_bound_access_tokens: bool,
+    /// The grants that it may use at the token endpoint, of a client that registered itself; null: those that there are.
+    #[schema(value_type = Option<Vec<String>>)]
+    grant_types: Option<GrantTypes>,
     /// Its roles in its organization, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<String>>,
@@ -65,6 +68,7 @@ impl From<ServiceAccount> for ServiceAccountView {
             token_endpoint_auth_method: account.token_endpoint_auth_method,
             legacy_assertion_audience: account.legacy_assertion_audience,
             dpop_bound_access_tokens: account.dpop_bound_access_tokens,
+            grant_types: account.grant_types,
             roles: None,
             permissions: None,
             rate_limits: shown(account.limits.rates),

@@ -54,6 +54,17 @@ impl Client {
         self.looked_up.found().expect("a client has facts")
     }
 
+    /// Refuses a grant that is none of the client's.
+    pub(super) fn must_use(&self, grant: &str) -> Result<(), OAuthError> {
+        let Some(own) = &self.found().principal.grant_types else { return Ok(()) };
+        if own.contains(grant) {
+            return Ok(());
+        }
+        let description =
+            format!("this client uses {own} and not {grant}; it says so in its registration (grant_types)");
+        Err(OAuthError::new(OAuthErrorCode::UnauthorizedClient, description))
+    }
+
     /// Who writes, for the audit trail.
     pub(crate) fn by(&self, request: &OAuthRequest) -> By {
         let actor = Actor::Principal { id: self.id.into(), credential: self.found().credential.id };

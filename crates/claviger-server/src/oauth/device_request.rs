@@ -9,8 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use claviger_core::{
-    Actor, By, CLI_CLIENT, DeviceApproval, DeviceAsk, DeviceClient, DeviceRequest, Digest, Polled, Reach, Rejection,
-    is_link_code,
+    Actor, By, CLI_CLIENT, DEVICE_CODE, DeviceApproval, DeviceAsk, DeviceClient, DeviceRequest, Digest, Polled, Reach,
+    Rejection, is_link_code,
     oauth::{OAuthError, OAuthErrorCode},
 };
 use claviger_store::StoreError;
@@ -154,6 +154,7 @@ async fn device_client(app: &App, request: &OAuthRequest) -> Result<(DeviceClien
         return Ok((DeviceClient::Cli, None));
     }
     let client = app.client(request, 1).await?;
+    client.must_use(DEVICE_CODE)?;
     Ok((DeviceClient::ServiceAccount(client.id), Some(client)))
 }
 

@@ -3,7 +3,7 @@
 use axum::{http::header, response::Response};
 use claviger_core::{
     TokenFormat,
-    oauth::{self, ExchangeRequest, OAuthError, OAuthErrorCode, TokenType, acting, no_subject},
+    oauth::{self, ExchangeRequest, OAuthError, OAuthErrorCode, TOKEN_EXCHANGE, TokenType, acting, no_subject},
 };
 use claviger_token::{Found, PrincipalId};
 
@@ -20,6 +20,7 @@ use crate::{
 pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Response, NotDone> {
     let proving = app.proved_key(request)?;
     let client = app.client(request, 1).await?;
+    client.must_use(TOKEN_EXCHANGE)?;
     let shown = app.bound_to(&client, &proving).await?;
     let proving = proving.used();
     let asked = ExchangeRequest::read(&request.form)?;

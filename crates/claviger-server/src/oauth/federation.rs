@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 use axum::response::Response;
 use claviger_core::{
     Actor, By, Credential, Federation, IssuerKeySource, Reach,
-    oauth::{AssertedAs, FederatedAssertion, FederatedError, OAuthError, OAuthErrorCode},
+    oauth::{AssertedAs, FederatedAssertion, FederatedError, JWT_BEARER, OAuthError, OAuthErrorCode},
 };
 use claviger_token::{CredentialId, IssuerKey, ServiceAccountId};
 use jiff::Timestamp;
@@ -49,6 +49,7 @@ pub(super) async fn jwt_bearer(app: &App, request: &OAuthRequest) -> Result<Resp
     request.form.required("client_id")?;
     let proving = app.proved_key(request)?;
     let client = app.client_of_grant(request, request.form.required("assertion")?).await?;
+    client.must_use(JWT_BEARER)?;
     match own_rights(app, request, &client, &proving).await {
         Err(NotDone::Refused(error)) if error.code == OAuthErrorCode::InvalidClient => Err(not_believed().into()),
         done => done,

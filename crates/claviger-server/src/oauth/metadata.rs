@@ -14,7 +14,7 @@ use claviger_token::{ClientAuthMethod, DetailType, SigningAlgorithm};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DEVICE_AUTHORIZATION, KEYS, RESOURCE, REVOCATIONS, TOKEN, document, introspect, token::GRANTS};
+use super::{DEVICE_AUTHORIZATION, KEYS, REGISTER, RESOURCE, REVOCATIONS, TOKEN, document, introspect, token::GRANTS};
 use crate::{
     app::{App, Config},
     origin,
@@ -34,6 +34,8 @@ pub(crate) struct ServerMetadata {
     revocation_endpoint: String,
     /// Where a device asks for a token of a person (RFC 8628, section 4).
     device_authorization_endpoint: String,
+    /// Where clients register themselves, by a credential that permits it.
+    registration_endpoint: String,
     /// Where its public keys are.
     jwks_uri: String,
     /// None: there is no authorization endpoint. RFC 8414 wants the member all the same.
@@ -78,6 +80,7 @@ impl ServerMetadata {
             introspection_endpoint: format!("{url}/oauth/introspect"),
             revocation_endpoint: format!("{url}/oauth/revoke"),
             device_authorization_endpoint: format!("{url}{DEVICE_AUTHORIZATION}"),
+            registration_endpoint: format!("{url}{REGISTER}"),
             jwks_uri: format!("{url}{KEYS}"),
             response_types_supported: &[],
             grant_types_supported: GRANTS,

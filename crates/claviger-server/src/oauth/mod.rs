@@ -11,6 +11,7 @@ mod introspect;
 mod key_set;
 mod metadata;
 mod refusal;
+mod registration;
 mod remote_keys;
 mod request;
 mod revocations;
@@ -66,6 +67,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(device_request::authorize))
         .routes(routes!(introspect::introspect))
         .routes(routes!(revoke::revoke))
+        .routes(routes!(registration::register))
+        .routes(routes!(registration::show, registration::update, registration::delete))
 }
 
 /// The same documents where an instance that lives below a path has them: the path stands behind the well-known part
@@ -94,6 +97,7 @@ const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 /// The token endpoint.
 pub(crate) const TOKEN: &str = "/oauth/token";
 const DEVICE_AUTHORIZATION: &str = "/oauth/device_authorization";
+const REGISTER: &str = "/oauth/register";
 const REVOCATIONS: &str = "/oauth/revocations";
 const KEYS: &str = "/.well-known/jwks.json";
 

@@ -91,6 +91,7 @@ impl IntoResponse for NotDone {
                     OAuthErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
                     OAuthErrorCode::InvalidRequest
                     | OAuthErrorCode::InvalidGrant
+                    | OAuthErrorCode::UnauthorizedClient
                     | OAuthErrorCode::UnsupportedGrantType
                     | OAuthErrorCode::InvalidScope
                     | OAuthErrorCode::InvalidTarget
@@ -101,7 +102,10 @@ impl IntoResponse for NotDone {
                     | OAuthErrorCode::SlowDown
                     | OAuthErrorCode::ExpiredToken
                     | OAuthErrorCode::AccessDenied
-                    | OAuthErrorCode::InvalidAuthorizationDetails => StatusCode::BAD_REQUEST,
+                    | OAuthErrorCode::InvalidAuthorizationDetails
+                    | OAuthErrorCode::InvalidClientMetadata
+                    | OAuthErrorCode::InvalidRedirectUri
+                    | OAuthErrorCode::InvalidSoftwareStatement => StatusCode::BAD_REQUEST,
                 };
                 (status, error.code, error.description().to_owned())
             }

@@ -151,6 +151,7 @@ pub(crate) async fn token(State(app): State<App>, request: OAuthRequest) -> Resu
 async fn client_credentials(app: &App, request: &OAuthRequest) -> Result<Response, NotDone> {
     let proving = app.proved_key(request)?;
     let client = app.client(request, 1).await?;
+    client.must_use(CLIENT_CREDENTIALS)?;
     own_rights(app, request, &client, &proving).await
 }
 

@@ -82,6 +82,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("PATCH", "/v1/service-accounts/{id}/federations/{federation}", "YYPP"),
     ("DELETE", "/v1/service-accounts/{id}/federations/{federation}", "YYPP"),
     ("POST", "/v1/service-accounts/{id}/federations/{federation}/revoke", "YYPP"),
+    ("POST", "/oauth/register", "YYPP"),
     ("GET", "/v1/apis", "YYYY"),
     ("POST", "/v1/apis", "YPPP"),
     ("GET", "/v1/apis/{id}", "YYYY"),
@@ -123,6 +124,13 @@ pub(crate) const CLIENTS: &[(&str, &str)] = &[
     ("POST", "/oauth/device_authorization"),
 ];
 
+/// Answered to the client that shows the key of its own registration; everybody else gets one answer, as the tests of registration have it.
+pub(crate) const REGISTERED: &[(&str, &str)] = &[
+    ("GET", "/oauth/register/{client_id}"),
+    ("PUT", "/oauth/register/{client_id}"),
+    ("DELETE", "/oauth/register/{client_id}"),
+];
+
 /// Answered to whoever is signed in, and to no credential.
 const SESSION: &[(&str, &str)] = &[("GET", "/v1/session")];
 
@@ -141,6 +149,7 @@ pub(crate) fn nobodys(path: &str) -> String {
         "roles" => "role",
         "assignments" => "asg",
         "signing-keys" => "skey",
+        "register" => return path.to_owned(),
         other => panic!("which ids does {other} have?"),
     };
     let (user, invitation) = ("user_01h455vb4pex5vsknk084sn02q", "inv_01h455vb4pex5vsknk084sn02q");
@@ -174,6 +183,7 @@ pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
             Some(json!({ "name": "x" }))
         }
         ("POST", "/v1/service-accounts/{id}/federations") => Some(json!({ "name": "x", "conditions": {} })),
+        ("POST", "/oauth/register") => Some(json!({ "scope": "refused:after the:authorization" })),
         ("POST", "/v1/apis") => Some(json!({ "identifier": "x", "name": "x", "permissions": [] })),
         ("POST", "/v1/roles") => Some(json!({ "name": "x", "organization_id": organization, "permissions": [] })),
         ("POST", "/v1/signing-keys/rotate") => Some(json!({ "algorithm": "refused after the authorization" })),
@@ -196,6 +206,7 @@ fn every_route_has_a_row() {
         .map(|(method, path, _)| (*method, *path))
         .chain(OPEN.iter().copied())
         .chain(CLIENTS.iter().copied())
+        .chain(REGISTERED.iter().copied())
         .chain(SESSION.iter().copied());
     let rows: BTreeSet<_> = rows.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(described, rows);

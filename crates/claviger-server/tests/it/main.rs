@@ -62,6 +62,7 @@ mod portal;
 mod provider;
 mod public_keys;
 mod redis;
+mod registration;
 mod revocation;
 mod revocations;
 mod rights;

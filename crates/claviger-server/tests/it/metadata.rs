@@ -26,6 +26,7 @@ on_both_databases! {
                 "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:device_code",
             ],
             "device_authorization_endpoint": format!("{PUBLIC_URL}/oauth/device_authorization"),
+            "registration_endpoint": format!("{PUBLIC_URL}/oauth/register"),
             "token_endpoint": format!("{PUBLIC_URL}/oauth/token"),
             "introspection_endpoint": format!("{PUBLIC_URL}/oauth/introspect"),
             "revocation_endpoint": format!("{PUBLIC_URL}/oauth/revoke"),

@@ -43,6 +43,7 @@ mod organization;
 mod public_key;
 mod quota;
 mod racing;
+mod registration;
 mod released;
 mod role;
 mod service_account;

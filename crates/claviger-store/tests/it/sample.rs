@@ -108,6 +108,7 @@ pub(crate) fn service_account(organization: &Organization, called: &str) -> Serv
         token_endpoint_auth_method: None,
         legacy_assertion_audience: false,
         dpop_bound_access_tokens: false,
+        grant_types: None,
         limits: Limits::default(),
         metadata: Metadata::default(),
         disabled_at: None,

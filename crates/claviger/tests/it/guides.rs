@@ -98,6 +98,8 @@ fn the_guide_to_services_works_as_written() {
             "good for invoice:42 only",
             r#"{"sub":"sa_"#,
             r#""issued_token_type":"urn:ietf:params:oauth:token-type:access_token"#,
+            r#""scope":"billing:read""#,
+            r#""client_name":"general ledger""#,
         ],
     );
 }
@@ -179,7 +181,7 @@ fn the_guide_to_devices_works_as_written() {
         });
         let expected = [
             "claviger login on ",
-            "Acme",
+            "(acme)",
             "active",
             "/device?user_code=",
             r#""access_token":"…","token_type":"Bearer","expires_in":2592000,"scope":"invoices:read""#,

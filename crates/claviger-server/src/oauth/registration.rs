@@ -1,0 +1,412 @@
+//! `/oauth/register`: clients that register themselves (RFC 7591), and manage their registration afterwards (RFC 7592).
+//!
+//! Who may register one holds a credential like any other that permits it; nobody does until somebody makes one. What comes of it is
+//! a service account like any other. The room must not know what the token endpoint does with it.
+
+mod proofs;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Request, State},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
+use claviger_core::{
+    ChangedMetadata, ClientKey, ClientMetadata, FieldError, Grantor, MOST_REGISTERED, Organization, Reach,
+    Registration, Rejection, ServiceAccount, direct,
+    oauth::{OAuthError, OAuthErrorCode},
+    registration_ceiling,
+};
+use claviger_store::Tx;
+use claviger_token::{
+    ClientAuthMethod, CredentialId, Environment, Found, Generation, GrantTypes, OrganizationId, Permission, Refusal,
+    Secret, ServiceAccountId,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use self::proofs::Proofs;
+use super::{NOT_KEPT, NotDone, REGISTER, RefusalView, token::GRANTS};
+use crate::{
+    app::App,
+    body,
+    caller::{ActsOnItself, Caller, WriteRegistrations},
+    manage::{
+        in_the_clear,
+        rights::{Holder, Wanted, set_rights},
+    },
+    outside,
+    problem::{Problem, RequestError},
+};
+
+/// What a client says of itself (RFC 7591, section 2). Other members are passed over.
+#[derive(ToSchema)]
+#[schema(as = ClientMetadata)]
+#[expect(dead_code, reason = "the shape for the documentation; the members are read by name")]
+pub(crate) struct ClientMetadataBody {
+    /// 1 to 100 characters that can be seen.
+    #[schema(example = "billing sync")]
+    client_name: Option<String>,
+    /// `client_credentials` if absent.
+    grant_types: Option<Vec<String>>,
+    /// None: there is no authorization endpoint.
+    #[schema(max_items = 0)]
+    response_types: Option<Vec<String>>,
+    /// `client_secret_basic` if absent.
+    token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// Permissions, separated by spaces: at most those that the initial access token lists. Absent: none.
+    #[schema(example = "invoices:read")]
+    scope: Option<String>,
+    /// For `private_key_jwt`: 1 to 20 public keys, as a JWK Set.
+    #[schema(value_type = Option<Object>)]
+    jwks: Option<Value>,
+    /// For `private_key_jwt`: where the client publishes its keys, an `https` address of the public internet. Not both.
+    jwks_uri: Option<String>,
+    /// Whether it wants no tokens but those that are bound to a key (RFC 9449).
+    dpop_bound_access_tokens: Option<bool>,
+    /// When a registration is changed: its own.
+    client_id: Option<String>,
+}
+
+/// A registered client (RFC 7591, section 3.2.1): all that holds of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RegisteredClient)]
+pub(crate) struct RegisteredView {
+    /// The service account's id.
+    client_id: ServiceAccountId,
+    /// When it was registered, in seconds since 1970.
+    client_id_issued_at: i64,
+    client_name: String,
+    /// Whether a credential of somebody else in the organization is called alike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    look_alike: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    grant_types: Option<GrantTypes>,
+    #[schema(value_type = Vec<String>)]
+    response_types: [&'static str; 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// What it holds; absent if that is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    jwks: Option<JwkSet>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
+    dpop_bound_access_tokens: bool,
+    /// Store it now; it cannot be shown again. Absent where no new one was made.
+    #[serde(serialize_with = "in_the_clear", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "clv_cs_…")]
+    client_secret: Option<Secret>,
+    /// When a secret that was made ends, in seconds since 1970; 0 if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret_expires_at: Option<i64>,
+    /// Where the client reads, changes and deletes its registration.
+    registration_client_uri: String,
+    /// With what it does that. Store it now; it cannot be shown again.
+    #[serde(serialize_with = "in_the_clear", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "clv_key_…")]
+    registration_access_token: Option<Secret>,
+}
+
+#[derive(Debug, Serialize)]
+struct JwkSet {
+    keys: Vec<Value>,
+}
+
+impl RegisteredView {
+    fn new(app: &App, account: ServiceAccount, scope: &[&str], keys: &[ClientKey]) -> Self {
+        let own: Vec<Value> = keys.iter().filter_map(ClientKey::jwk).collect();
+        Self {
+            client_id: account.id,
+            client_id_issued_at: account.created_at.as_second(),
+            client_name: account.name.to_string(),
+            look_alike: None,
+            grant_types: account.grant_types,
+            response_types: [],
+            token_endpoint_auth_method: account.token_endpoint_auth_method,
+            scope: (!scope.is_empty()).then(|| scope.join(" ")),
+            jwks: (!own.is_empty()).then_some(JwkSet { keys: own }),
+            jwks_uri: keys.iter().find_map(ClientKey::jwks_uri).map(str::to_owned),
+            dpop_bound_access_tokens: account.dpop_bound_access_tokens,
+            client_secret: None,
+            client_secret_expires_at: None,
+            registration_client_uri: format!("{}{REGISTER}/{}", app.config.public_url, account.id),
+            registration_access_token: None,
+        }
+    }
+
+    fn revealing(self, made: Option<(Secret, Option<Timestamp>)>) -> Self {
+        let Some((secret, end)) = made else { return self };
+        let ends_at = end.map_or(0, Timestamp::as_second);
+        Self { client_secret: Some(secret), client_secret_expires_at: Some(ends_at), ..self }
+    }
+}
+
+/// Register a client
+///
+/// For whoever holds `claviger:registrations:write`. The client is a service account of the caller's organization and may hold what the
+/// caller's credential lists by name, beside that. The answer holds its secret and the token of its registration, once.
+#[utoipa::path(
+    post, path = "/oauth/register", tag = "OAuth", operation_id = "registerClient",
+    request_body = ClientMetadataBody,
+    responses(
+        (status = 201, description = "The client", body = RegisteredView),
+        (status = 400, description = "The metadata is refused", body = RefusalView),
+        (status = 401, description = "No initial access token", body = Problem),
+        (status = 403, description = "It does not permit this, or there are too many clients", body = RefusalView),
+        (status = 429, description = "Too often", body = Problem),
+        (status = 503, description = "Not now", body = RefusalView),
+    ),
+)]
+pub(crate) async fn register(
+    State(app): State<App>,
+    caller: Caller<WriteRegistrations>,
+    Said(body): Said,
+) -> Result<Response, NotDone> {
+    let (found, now) = (caller.found(), app.now());
+    if found.credential.environment == Environment::Test {
+        return Err(denied("a credential for tests registers no clients, which would be live"));
+    }
+    let said = ClientMetadata::read(&body, GRANTS)?;
+    must_be_public(&app, &said)?;
+    let (home, ceiling) = (found.organization.id, registration_ceiling(found));
+    let mut tx = app.store.begin(caller.by()).await?;
+    let organization = locked(&mut tx, home).await?;
+    let here = Reach::Organization(home);
+    if tx.within(here).count_registrations(home).await? >= MOST_REGISTERED {
+        return Err(denied(format!(
+            "the organization has {MOST_REGISTERED} registered clients, which is the most; delete some that are not used"
+        )));
+    }
+    said.must_be_within(&ceiling, &tx.within(here).declared_permissions().await?)?;
+    let (account, event) = said.account(home, found.credential.id, now, &mut app.rng()).map_err(not_registered)?;
+    tx.insert_service_account(&account).await?;
+    let scope = set_scope(&app, &mut tx, &account, &said).await?;
+    let mut proofs = Proofs::of(&app, &mut tx, &organization, &account, caller.by()).await?;
+    let (key, token) = proofs.key(now).await?;
+    let look_alike = proofs.is_look_alike(&key, now).await?;
+    let secret = proofs.set(&said, now).await?;
+    let CredentialId::ApiKey(id) = key.id else { return Err(not_registered(RequestError::NotFound)) };
+    let registration =
+        Registration { client: account.id, organization: home, registrar: found.credential.id, key: id, ceiling };
+    tx.insert_registration(&registration).await?;
+    tx.commit(event, now, &mut app.rng()).await?;
+    let scope: Vec<&str> = scope.iter().map(String::as_str).collect();
+    let view = RegisteredView::new(&app, account, &scope, &said.keys).revealing(secret);
+    let view = RegisteredView { look_alike: Some(look_alike), registration_access_token: Some(token), ..view };
+    Ok((StatusCode::CREATED, NOT_KEPT, Json(view)).into_response())
+}
+
+/// Show a client its registration
+///
+/// Secrets are not shown again.
+#[utoipa::path(
+    get, path = "/oauth/register/{client_id}", tag = "OAuth", operation_id = "showRegistration",
+    params(("client_id" = ServiceAccountId, Path)),
+    responses(
+        (status = 200, description = "The client", body = RegisteredView),
+        (status = 401, description = "Not the token of this registration", body = Problem),
+    ),
+)]
+pub(crate) async fn show(State(app): State<App>, own: OwnRegistration) -> Result<Response, NotDone> {
+    let registration = &own.registration;
+    let mut view = app.store.within(Reach::Organization(registration.organization));
+    let account = view.service_account(registration.client).await?;
+    let account = account.ok_or_else(|| not_registered(RequestError::NotFound))?;
+    let assignments = view.assignments_of(account.id.into()).await?;
+    let keys = view.living_client_keys(account.id, app.now()).await?;
+    let keys: Vec<ClientKey> = keys.into_iter().map(|(_, key)| key).collect();
+    let scope = direct(&account, &assignments);
+    Ok((NOT_KEPT, Json(RegisteredView::new(&app, account, &scope, &keys))).into_response())
+}
+
+/// Change a registration
+///
+/// What is left out is as if it never was (RFC 7592, section 2.2): the whole of it is said each time. A new secret is made if the client
+/// has none that it proves itself by; one that it has stays, and is not shown again.
+#[utoipa::path(
+    put, path = "/oauth/register/{client_id}", tag = "OAuth", operation_id = "updateRegistration",
+    params(("client_id" = ServiceAccountId, Path)), request_body = ClientMetadataBody,
+    responses(
+        (status = 200, description = "The client", body = RegisteredView),
+        (status = 400, description = "The metadata is refused", body = RefusalView),
+        (status = 401, description = "Not the token of this registration", body = Problem),
+    ),
+)]
+pub(crate) async fn update(
+    State(app): State<App>,
+    own: OwnRegistration,
+    Said(body): Said,
+) -> Result<Response, NotDone> {
+    let (registration, now) = (&own.registration, app.now());
+    let ChangedMetadata { metadata: said, secret } = ClientMetadata::read_change(&body, GRANTS, registration.client)?;
+    must_be_public(&app, &said)?;
+    if let Some(secret) = secret {
+        must_be_own(&app, &secret, registration.client).await?;
+    }
+    let mut tx = app.store.begin(own.itself.by()).await?;
+    let organization = locked(&mut tx, registration.organization).await?;
+    let account = locked_account(&mut tx, registration).await?;
+    let mut view = tx.within(Reach::Organization(registration.organization));
+    let (held, declared) = (view.assignments_of(account.id.into()).await?, view.declared_permissions().await?);
+    // What somebody gave it besides it may keep.
+    let given = direct(&account, &held).into_iter().filter_map(|permission| permission.parse::<Permission>().ok());
+    said.must_be_within(&registration.ceiling.union(&given.collect()), &declared)?;
+    let renamed = said.name != account.name;
+    let (account, event) = said.changed(account, &held);
+    tx.save_service_account(&account).await?;
+    let scope = set_scope(&app, &mut tx, &account, &said).await?;
+    let mut proofs = Proofs::of(&app, &mut tx, &organization, &account, own.itself.by()).await?;
+    let look_alike = if renamed { proofs.rename(registration.key.into(), now).await? } else { None };
+    let secret = proofs.set(&said, now).await?;
+    tx.commit(event, now, &mut app.rng()).await?;
+    let scope: Vec<&str> = scope.iter().map(String::as_str).collect();
+    let view = RegisteredView::new(&app, account, &scope, &said.keys).revealing(secret);
+    Ok((NOT_KEPT, Json(RegisteredView { look_alike, ..view })).into_response())
+}
+
+/// Delete a registration
+///
+/// The service account ends with it, and every credential and token of it, for good.
+#[utoipa::path(
+    delete, path = "/oauth/register/{client_id}", tag = "OAuth", operation_id = "deleteRegistration",
+    params(("client_id" = ServiceAccountId, Path)),
+    responses(
+        (status = 204, description = "Gone"),
+        (status = 401, description = "Not the token of this registration", body = Problem),
+    ),
+)]
+pub(crate) async fn delete(State(app): State<App>, own: OwnRegistration) -> Result<Response, NotDone> {
+    let (registration, now) = (&own.registration, app.now());
+    let mut tx = app.store.begin(own.itself.by()).await?;
+    locked(&mut tx, registration.organization).await?;
+    let account = locked_account(&mut tx, registration).await?;
+    let (account, event) = account.delete(now);
+    tx.save_service_account(&account).await?;
+    let ended = tx.end_all_of_service_account(account.id, now).await?;
+    tx.commit(event.ending(&ended), now, &mut app.rng()).await?;
+    Ok((StatusCode::NO_CONTENT, NOT_KEPT).into_response())
+}
+
+/// The body as it came, for it is refused in OAuth's own words.
+pub(crate) struct Said(Bytes);
+
+impl FromRequest<App> for Said {
+    type Rejection = NotDone;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, NotDone> {
+        body::read(request, body::JSON).await.map(Self).map_err(NotDone::Unreadable)
+    }
+}
+
+/// A client that shows the key of its own registration. Whoever does not learns nothing of which clients there are: there is one answer.
+pub(crate) struct OwnRegistration {
+    itself: ActsOnItself,
+    registration: Registration,
+}
+
+impl FromRequestParts<App> for OwnRegistration {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
+        let nobody = || RequestError::Unauthenticated(Some(Refusal::Unknown));
+        let client = Path::<String>::from_request_parts(parts, app).await.ok().and_then(|Path(text)| text.parse().ok());
+        let itself = match ActsOnItself::from_request_parts(parts, app).await {
+            Ok(itself) => itself,
+            Err(RequestError::Unauthenticated(_) | RequestError::Unproved(_) | RequestError::Forbidden { .. }) => {
+                return Err(nobody());
+            }
+            Err(other) => return Err(other),
+        };
+        let client: ServiceAccountId = client.ok_or_else(nobody)?;
+        let registration = app.store.within(Reach::Instance).registration(client).await?;
+        let registration = registration.filter(|one| is_key_of(itself.found(), one)).ok_or_else(nobody)?;
+        Ok(Self { itself, registration })
+    }
+}
+
+/// The key itself, and no token that was made from it.
+fn is_key_of(found: &Found, registration: &Registration) -> bool {
+    found.token.is_none() && found.credential.id == registration.key.into()
+}
+
+/// The organization comes first, here and wherever something is made in it.
+async fn locked(tx: &mut Tx<'_>, id: OrganizationId) -> Result<Organization, NotDone> {
+    let organization = tx.to_change(Reach::Organization(id)).organization(id).await?;
+    organization.ok_or_else(|| not_registered(RequestError::NotFound))
+}
+
+async fn locked_account(tx: &mut Tx<'_>, of: &Registration) -> Result<ServiceAccount, NotDone> {
+    let account = tx.to_change(Reach::Organization(of.organization)).service_account(of.client).await?;
+    account.ok_or_else(|| not_registered(RequestError::Unauthenticated(Some(Refusal::Unknown))))
+}
+
+/// A secret that a client says with its changes is its own (RFC 7592, section 2.2).
+async fn must_be_own(app: &App, secret: &Secret, client: ServiceAccountId) -> Result<(), NotDone> {
+    let looked_up = app.look_up_client_secret(secret.expose()).await?;
+    let is_own = |found: &Found| {
+        let generation = found.secret.as_ref().map(|secret| secret.generation(app.now()));
+        found.principal.id == client.into() && !found.credential.revoked && generation != Some(Generation::Retired)
+    };
+    if looked_up.found().is_some_and(is_own) {
+        return Ok(());
+    }
+    let description = "client_secret is not the client's own; leave it out, for a new one is not yours to choose";
+    Err(OAuthError::new(OAuthErrorCode::InvalidClientMetadata, description).into())
+}
+
+/// Gives the client what it wants to hold, which was found to be no more than it may.
+async fn set_scope(
+    app: &App,
+    tx: &mut Tx<'_>,
+    account: &ServiceAccount,
+    said: &ClientMetadata,
+) -> Result<Vec<String>, NotDone> {
+    let holder = Holder { principal: account.id.into(), home: account.organization };
+    let held = tx.within(Reach::Organization(account.organization)).assignments_of(account.id.into()).await?;
+    let names = said.wanted();
+    let wanted = Wanted { roles: None, permissions: Some(&names) };
+    // The ceiling was asked already, and lasts whatever limits the registrar has.
+    set_rights(app, tx, holder, held, wanted, Grantor::Itself).await.map_err(not_registered)?;
+    Ok(names)
+}
+
+/// Where keys are fetched from later is looked at now, as far as the address says it.
+fn must_be_public(app: &App, said: &ClientMetadata) -> Result<(), NotDone> {
+    let networks = app.config.outbound_networks.as_ref();
+    let hidden = |address: &str| !outside::may_be_asked(address, networks);
+    match said.keys.iter().filter_map(ClientKey::jwks_uri).any(hidden) {
+        false => Ok(()),
+        true => {
+            let description = "jwks_uri: an https:// address of the public internet, at port 443 or above 1023";
+            Err(OAuthError::new(OAuthErrorCode::InvalidClientMetadata, description).into())
+        }
+    }
+}
+
+fn denied(description: impl AsRef<str>) -> NotDone {
+    OAuthError::new(OAuthErrorCode::AccessDenied, description).into()
+}
+
+/// What the management API would refuse, in OAuth's words.
+fn not_registered(error: impl Into<RequestError>) -> NotDone {
+    let said = |error: &FieldError| format!("{}: {}", error.pointer, error.message);
+    let description = match error.into() {
+        RequestError::Store(error) => return error.into(),
+        RequestError::Rejected(Rejection::Invalid(errors)) => errors.iter().map(said).collect::<Vec<_>>().join("; "),
+        RequestError::Rejected(other) => other.to_string(),
+        other @ (RequestError::NotFound
+        | RequestError::Unreadable { .. }
+        | RequestError::Unauthenticated(_)
+        | RequestError::Unproved(_)
+        | RequestError::Forbidden { .. }
+        | RequestError::Throttled { .. }) => return NotDone::Unreadable(other),
+    };
+    OAuthError::new(OAuthErrorCode::InvalidClientMetadata, description).into()
+}

@@ -166,8 +166,8 @@ impl DeviceAsk {
         if resource.is_some_and(|first| resources.any(|other| !same_audience(other, first))) {
             return wrong("a token is for one API: name one resource, and ask again for the next");
         }
-        if resource.is_some_and(|resource| resource.len() > LONGEST_RESOURCE) {
-            return wrong("resource is the identifier of an API, and none is so long");
+        if resource.is_some_and(|resource| resource.len() > LONGEST_RESOURCE || resource.contains(char::is_control)) {
+            return wrong("resource is the identifier of an API, and none is so long or has control characters");
         }
         let resource = resource.map(str::to_owned);
         let resource =
@@ -227,8 +227,8 @@ pub enum DeviceState {
     Approved(DeviceApproval),
     /// It gets none.
     Denied,
-    /// It has it.
-    Redeemed,
+    /// It has it, from this person.
+    Redeemed(UserId),
 }
 
 impl DeviceState {
@@ -238,7 +238,7 @@ impl DeviceState {
             Self::Waits => "waits",
             Self::Approved(_) => "approved",
             Self::Denied => "denied",
-            Self::Redeemed => "redeemed",
+            Self::Redeemed(_) => "redeemed",
         }
     }
 }
@@ -297,8 +297,8 @@ impl DeviceRequest {
             return Err(Self::no_such_code());
         }
         match &self.state {
-            DeviceState::Denied => Err(Self::denied("the person denied it")),
-            DeviceState::Redeemed => Err(Self::no_such_code()),
+            DeviceState::Denied => Err(Self::denied("the person denied it, or does not stand by it any more")),
+            DeviceState::Redeemed(_) => Err(Self::no_such_code()),
             DeviceState::Waits | DeviceState::Approved(_) if now >= self.expires_at => {
                 Err(OAuthError::new(OAuthErrorCode::ExpiredToken, "the code has expired; begin again"))
             }
@@ -316,6 +316,21 @@ impl DeviceRequest {
     /// There will be no token.
     pub fn denied(why: &str) -> OAuthError {
         OAuthError::new(OAuthErrorCode::AccessDenied, why)
+    }
+
+    /// Who has decided in favour of it.
+    pub fn approver(&self) -> Option<UserId> {
+        match &self.state {
+            DeviceState::Approved(approval) => Some(approval.user),
+            DeviceState::Redeemed(user) => Some(*user),
+            DeviceState::Waits | DeviceState::Denied => None,
+        }
+    }
+
+    /// Whether a device that polls now can only be told to wait, so that nothing need be written: it was too fast so often that its wait is
+    /// as long as its life.
+    pub fn waits_to_its_end(&self, now: Timestamp) -> bool {
+        u64::from(self.interval) >= self.seconds_left(now)
     }
 
     /// The refusal of a poll that was in time.
@@ -407,7 +422,7 @@ impl DeviceRequest {
     pub fn deny(self, why: Option<&str>) -> (Self, Event) {
         let chain = match &self.state {
             DeviceState::Approved(approval) => Chain::Organization(approval.organization),
-            DeviceState::Waits | DeviceState::Denied | DeviceState::Redeemed => Chain::Instance,
+            DeviceState::Waits | DeviceState::Denied | DeviceState::Redeemed(_) => Chain::Instance,
         };
         let details = json!({ "client": self.client.to_string(), "reason": why });
         let event = self.event(chain, Action::DeviceRequestDenied, details);

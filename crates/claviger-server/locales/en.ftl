@@ -156,7 +156,9 @@ device-left-out = Asked for as well, but you do not hold it there, so it is left
 device-wants-approval = { $name } wants an approval of every token: this one works once an administrator has approved it.
 device-nothing = You hold nothing of what this device asks for. You cannot approve it; deny it, or ask an administrator.
 device-refused = The rules of the organization do not allow this token.
-device-approved = Approved. Go back to your device: it goes on by itself.
+device-approved = Approved. Go back to your device: it goes on by itself. If it was not you who began it, deny it now.
+device-redeemed = Approved, and the device has its token. If that was a mistake, revoke it among your tokens.
+device-by-other = Somebody else approved this: the device acts in their name and not in yours. If you did not mean that, begin again on the device.
 device-denied = Denied. The device gets nothing.
 
 ## Trouble

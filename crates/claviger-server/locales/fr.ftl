@@ -156,7 +156,9 @@ device-left-out = Demandé aussi, mais vous ne le détenez pas là-bas, c’est 
 device-wants-approval = { $name } veut approuver chaque jeton : celui-ci fonctionnera une fois qu’un administrateur l’aura approuvé.
 device-nothing = Vous ne détenez rien de ce que demande cet appareil. Vous ne pouvez pas l’approuver ; refusez, ou demandez à un administrateur.
 device-refused = Les règles de l’organisation n’autorisent pas ce jeton.
-device-approved = Approuvé. Revenez à votre appareil : il continue de lui-même.
+device-approved = Approuvé. Revenez à votre appareil : il continue de lui-même. Si ce n’est pas vous qui avez commencé, refusez maintenant.
+device-redeemed = Approuvé, et l’appareil a son jeton. Si c’était une erreur, révoquez-le parmi vos jetons.
+device-by-other = Quelqu’un d’autre l’a approuvé : l’appareil agit en son nom et non au vôtre. Si ce n’est pas voulu, recommencez sur l’appareil.
 device-denied = Refusé. L’appareil ne reçoit rien.
 
 ## Trouble

@@ -156,7 +156,9 @@ device-left-out = Ook gevraagd, maar u hebt het daar niet, dus het blijft weg:
 device-wants-approval = { $name } wil elk token goedkeuren: dit werkt zodra een beheerder het heeft goedgekeurd.
 device-nothing = U hebt niets van wat dit apparaat vraagt. U kunt het niet goedkeuren; wijs het af, of vraag een beheerder.
 device-refused = De regels van de organisatie staan dit token niet toe.
-device-approved = Goedgekeurd. Ga terug naar uw apparaat: het gaat vanzelf verder.
+device-approved = Goedgekeurd. Ga terug naar uw apparaat: het gaat vanzelf verder. Bent u er niet zelf mee begonnen, wijs het dan nu af.
+device-redeemed = Goedgekeurd, en het apparaat heeft zijn token. Was dat een vergissing, trek het dan in bij uw tokens.
+device-by-other = Iemand anders heeft dit goedgekeurd: het apparaat handelt in diens naam en niet in de uwe. Was dat niet de bedoeling, begin dan opnieuw op het apparaat.
 device-denied = Afgewezen. Het apparaat krijgt niets.
 
 ## Trouble

@@ -85,6 +85,8 @@ pub struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
+    /// Whose turn it is to redeem what a device asked for.
+    pub(crate) redeeming: tokio::sync::Mutex<()>,
     pub(crate) totp_seeds: DataKey,
     pub(crate) signing_keys: KeptSigningKeys,
     pub(crate) status_lists: KeptStatusLists,
@@ -146,6 +148,7 @@ impl App {
             metrics,
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            redeeming: tokio::sync::Mutex::default(),
             totp_seeds,
             signing_keys: KeptSigningKeys::new(signing_keys),
             status_lists,

@@ -17,7 +17,7 @@ use std::{
 };
 
 use claviger_core::{Rate, Try};
-use claviger_token::RateLimit;
+use claviger_token::{DeviceRequestId, RateLimit};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -41,6 +41,7 @@ pub(crate) struct Throttle {
     failures_told: Buckets<Account>,
     client_failures: Buckets<IpAddr>,
     devices: Buckets<IpAddr>,
+    polls: Buckets<DeviceRequestId>,
     codes: Buckets<Account>,
     codes_from: Buckets<IpAddr>,
 }
@@ -74,6 +75,8 @@ impl Default for Throttle {
             failures_told: Buckets::new(1, MINUTE),
             client_failures: Buckets::new(60, MINUTE),
             devices: Buckets::new(30, 5 * MINUTE),
+            // Which of them was too fast is storage's to say, exactly; it need not say so to a flood.
+            polls: Buckets::new(5, 5),
             // RFC 8628, section 5.1: with 34 bits, and what is wrong is counted alone.
             codes: Buckets::new(5, 15 * MINUTE),
             codes_from: Buckets::new(5, 15 * MINUTE),
@@ -135,6 +138,11 @@ impl Throttle {
     /// one of the codes that there are.
     pub(crate) fn device_asks(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
         address.map(place).map_or(Ok(()), |place| self.devices.spend(place, now))
+    }
+
+    /// Counts a device that asks whether somebody has decided, or tells how long to wait.
+    pub(crate) fn device_polls(&self, id: DeviceRequestId, now: Timestamp) -> Result<(), Duration> {
+        self.polls.spend(id, now)
     }
 
     /// Counts a code of a device that somebody types, or tells how long to wait. Asked before it is looked for: of many tries at once no

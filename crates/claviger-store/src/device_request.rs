@@ -4,7 +4,7 @@
 //! redeeming are one, and happen once on any number of nodes.
 
 use claviger_core::{DeviceApproval, DeviceAsk, DeviceRequest, DeviceState, Digest};
-use claviger_token::{DeviceRequestId, PermissionSet};
+use claviger_token::{DeviceRequestId, OrganizationId, PermissionSet, UserId};
 use jiff::Timestamp;
 
 use crate::{
@@ -19,7 +19,7 @@ const COLUMNS: &str =
                        organization, approved";
 
 impl Store {
-    /// Adds one that waits, unless `most` do already; tells whether it did.
+    /// Adds one that waits, unless `most` of its client do already; tells whether it did.
     pub async fn insert_device_request(
         &self,
         new: &DeviceRequest,
@@ -27,7 +27,8 @@ impl Store {
         user_code: &Digest,
         most: u32,
     ) -> Result<bool, StoreError> {
-        let open = sql("SELECT COUNT(*) AS open FROM device_request WHERE expires_at > $1 AND state = 'waits'");
+        let open = sql("SELECT COUNT(*) AS open FROM device_request
+                        WHERE expires_at > $1 AND state = 'waits' AND client = $2");
         let insert = sql(
             "INSERT INTO device_request (id, digest, user_code, client, resource, permissions, device_name, address,
                             created_at, expires_at, wait, state)
@@ -47,7 +48,9 @@ impl Store {
             .bind(i64::from(new.interval))
             .bind(new.state.as_str());
         let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
-        if transaction.read().one(open.bind(new.created_at)).await?.int("open")? >= i64::from(most) {
+        if transaction.read().one(open.bind(new.created_at).bind(text(new.client))).await?.int("open")?
+            >= i64::from(most)
+        {
             return Ok(false);
         }
         transaction.execute(insert).await?;
@@ -96,7 +99,7 @@ impl Tx<'_> {
     pub async fn decide_device_request(&mut self, one: &DeviceRequest, now: Timestamp) -> Result<bool, StoreError> {
         let approval = match &one.state {
             DeviceState::Approved(approval) => Some(approval),
-            DeviceState::Waits | DeviceState::Denied | DeviceState::Redeemed => None,
+            DeviceState::Waits | DeviceState::Denied | DeviceState::Redeemed(_) => None,
         };
         let update = sql("UPDATE device_request SET state = $2, person = $3, organization = $4, approved = $5
                           WHERE id = $1 AND state = 'waits' AND expires_at > $6");
@@ -108,6 +111,31 @@ impl Tx<'_> {
             .bind(text_or_null(approval.map(|approval| approval.permissions.to_text())))
             .bind(now);
         Ok(self.execute(update).await? == 1)
+    }
+
+    /// Takes back what a user approved, in one organization or in all, and what no device has come for yet: whoever is out is out. With an event for
+    /// each.
+    pub(crate) async fn take_back_approvals(
+        &mut self,
+        user: UserId,
+        organization: Option<OrganizationId>,
+    ) -> Result<(), StoreError> {
+        let query = sql("SELECT ").and(COLUMNS).and(" FROM device_request WHERE state = 'approved'");
+        let query =
+            query.and_bind(" AND person = ?", text(user)).and_if(" AND organization = ?", organization.map(text));
+        for row in self.inner.read().all(query).await? {
+            let one = read(&row)?;
+            self.withdraw_device_request(one.id).await?;
+            self.also(one.deny(Some("whoever approved it was shut out, left or ended their sessions")).1);
+        }
+        Ok(())
+    }
+
+    /// Takes back what a user approved. Tells whether the device had not come for it yet.
+    pub async fn take_back_approval(&mut self, id: DeviceRequestId, user: UserId) -> Result<bool, StoreError> {
+        let update =
+            sql("UPDATE device_request SET state = 'denied' WHERE id = $1 AND state = 'approved' AND person = $2");
+        Ok(self.execute(update.bind(text(id)).bind(text(user))).await? == 1)
     }
 
     /// Uses up what was approved. Of many who redeem it at once, anywhere, one is told that it did.
@@ -132,7 +160,7 @@ fn read(row: &Row) -> Result<DeviceRequest, StoreError> {
     let state = match row.text("state")?.as_str() {
         "waits" => DeviceState::Waits,
         "denied" => DeviceState::Denied,
-        "redeemed" => DeviceState::Redeemed,
+        "redeemed" => DeviceState::Redeemed(row.parse("person")?),
         "approved" => DeviceState::Approved(DeviceApproval {
             user: row.parse("person")?,
             organization: row.parse("organization")?,

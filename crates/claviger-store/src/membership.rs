@@ -91,6 +91,7 @@ impl Tx<'_> {
             let delete = sql(&format!("DELETE FROM {table} WHERE organization = $1 AND person = $2"));
             self.execute(delete.bind(text(organization)).bind(text(user))).await?;
         }
+        self.take_back_approvals(user, Some(organization)).await?;
         self.end_credentials(Owner::Member(user, organization), now).await
     }
 }

@@ -146,13 +146,15 @@ impl Tx<'_> {
         Ok(self.execute(delete).await? > 0)
     }
 
-    /// Ends all of a user's but `kept`, with an event for each. Tells how many ended.
+    /// Ends all of a user's but `kept`, with an event for each, and takes back what they approved for a device that has not come for it yet. Tells
+    /// how many ended.
     pub async fn end_sessions_of(
         &mut self,
         user: UserId,
         kept: Option<SessionId>,
         why: SessionEnd,
     ) -> Result<usize, StoreError> {
+        self.take_back_approvals(user, None).await?;
         let query = sql("DELETE FROM session WHERE person = $1").bind(text(user));
         self.end_these_sessions(query.and_if(" AND id <> ?", kept.map(text)), user, why).await
     }

@@ -106,13 +106,13 @@ impl Tx<'_> {
         self.execute(bound(update, new)).await.map(drop)
     }
 
-    /// Ends the sessions of a user and voids their links: whoever is disabled is out at once, and so is whoever was meant by
+    /// Ends the sessions of a user, voids their links and takes back what they approved: whoever is disabled is out at once, and so is whoever was meant by
     /// another address or external id.
     pub async fn shut_out_user(&mut self, id: UserId) -> Result<(), StoreError> {
         for table in ["session", "one_time_code"] {
             self.execute(sql(&format!("DELETE FROM {table} WHERE person = $1")).bind(text(id))).await?;
         }
-        Ok(())
+        self.take_back_approvals(id, None).await
     }
 
     /// Gives a claimed address to whom it belongs: everything by which whoever claimed it could come back is gone, and every

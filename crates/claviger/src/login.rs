@@ -12,6 +12,7 @@ use std::{
 use clap::Args;
 use claviger_token::Secret;
 use serde::Deserialize;
+use url::Url;
 
 use crate::{
     client::{Ended, Output, Remote, Service, Told},
@@ -84,6 +85,12 @@ pub(crate) fn run(Login { no_browser, scopes, remote }: Login) -> Result<ExitCod
     fields.extend(name.as_deref().map(|name| ("device_name", name)));
     let asked: Asked = noun::understood(&service.form(&["oauth", "device_authorization"], None, &fields)?)?;
     let address = asked.verification_uri_complete.as_deref().unwrap_or(&asked.verification_uri);
+    // Whoever stands between could have somebody approve at another service what they get themselves.
+    if !is_at(address, &service.address()) {
+        let line =
+            format!("{} is not at {}, which was asked for a login", output::printable(address), service.address());
+        return Err(Failure::new(line).and("give the address that the page has with --url, if you trust it"));
+    }
     output::note(&format!(
         "Open this address in a browser, here or on another device, and compare the code:\n\n  {}\n  code {}\n",
         output::printable(address),
@@ -94,11 +101,25 @@ pub(crate) fn run(Login { no_browser, scopes, remote }: Login) -> Result<ExitCod
     }
     let given = wait(&service, &asked)?;
     let login = KeptLogin { url: service.address(), token: Arc::new(Secret::new(given.access_token)) };
-    // One that is replaced is of no more use to anybody.
-    let before = KeptLogin::read().ok().flatten().filter(|before| before.url == login.url);
-    let file = login.keep()?;
-    if before.is_some_and(|before| service.with_token(before.token).end_token().is_err()) {
-        output::note("The login before could not be ended; it works until its end (`claviger token list`).");
+    let before = KeptLogin::read().ok().flatten();
+    let file = match login.keep() {
+        Ok(file) => file,
+        Err(failure) => {
+            // Nobody would have it, and it would work.
+            return match service.with_token(login.token).end_token() {
+                Ok(_) => Err(failure),
+                Err(_) => Err(failure.and("the token could not be ended: revoke it among your tokens")),
+            };
+        }
+    };
+    // One that is replaced is of no more use to anybody, unless the new one does not work yet.
+    let works_on = before.is_some_and(|before| {
+        before.url != login.url || given.approval_url.is_some() || service.with_token(before.token).end_token().is_err()
+    });
+    if works_on {
+        output::note(
+            "The token of the login before works until its end; revoke it among your tokens where it is from.",
+        );
     }
     let days = given.expires_in.div_ceil(24 * 60 * 60);
     output::note(&format!("Signed in at {} for {days} days; kept in {}.", login.url, file.display()));
@@ -172,6 +193,12 @@ fn wait(service: &Service, asked: &Asked) -> Result<Given, Failure> {
     Err(Failure::new("nobody approved it in time").and(again))
 }
 
+/// Whether an address is one of this service.
+fn is_at(address: &str, service: &str) -> bool {
+    let origin = |text: &str| Url::parse(text).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
+    origin(address).is_some_and(|there| origin(service) == Some(there))
+}
+
 /// What this machine is called.
 fn host_name() -> Option<String> {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -182,7 +209,7 @@ fn host_name() -> Option<String> {
 fn open(address: &str) {
     let has_screen =
         cfg!(target_os = "macos") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| env::var_os(name).is_some());
-    if !has_screen || !io::stderr().is_terminal() || !address.starts_with("http") {
+    if !has_screen || !io::stderr().is_terminal() {
         return;
     }
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
@@ -190,4 +217,25 @@ fn open(address: &str) {
     quiet.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // Waited for beside the rest: it may last as long as the browser.
     thread::spawn(move || drop(quiet.status()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_another_service_is_not_approved() {
+        let check = |address: &str, expected: bool| {
+            assert_eq!(is_at(address, "https://keys.acme.test/claviger"), expected, "{address}");
+        };
+        check("https://keys.acme.test/claviger/device?user_code=BCDF-GHJK", true);
+        check("https://KEYS.acme.test:443/device", true);
+        check("http://keys.acme.test/device", false);
+        check("https://keys.acme.test:8443/device", false);
+        check("https://keys.acme.test.evil.test/device", false);
+        check("https://keys.acme.test@evil.test/device", false);
+        check("httpx://keys.acme.test/device", false);
+        check("/device", false);
+        check("", false);
+    }
 }

@@ -126,7 +126,7 @@ fn v02_what_a_poll_comes_to_follows_from_the_state_and_the_instant() {
     check(&denied, cli, 0, "access_denied");
     check(&denied, cli, 600, "access_denied");
     check(&denied, service(), 0, "invalid_grant");
-    let redeemed = DeviceRequest { state: DeviceState::Redeemed, ..waits };
+    let redeemed = DeviceRequest { state: DeviceState::Redeemed(UserId::generate(now(), &mut rng())), ..waits };
     check(&redeemed, cli, 0, "invalid_grant");
     check(&redeemed, cli, 600, "invalid_grant");
 }

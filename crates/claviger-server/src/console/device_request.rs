@@ -45,7 +45,7 @@ pub(super) struct DeviceRequestPage {
 impl DeviceRequestPage {
     /// Whether there is still something to decide.
     fn is_open(&self) -> bool {
-        !matches!(self.stage, Stage::Approved | Stage::Denied)
+        !matches!(self.stage, Stage::Redeemed | Stage::ByOther | Stage::Denied)
     }
 }
 
@@ -64,7 +64,12 @@ pub(super) struct Asked {
 
 /// How far it is decided.
 pub(super) enum Stage {
+    /// By whoever looks, who can still take it back.
     Approved,
+    /// By them, and the device has its token.
+    Redeemed,
+    /// By somebody else.
+    ByOther,
     Denied,
     /// Whoever looks can give nothing of it.
     Nothing,
@@ -169,7 +174,7 @@ pub(crate) async fn approve(State(app): State<App>, form: SessionForm) -> Result
     Ok(go(&next, []))
 }
 
-/// `POST /device/deny` with `user_code`.
+/// `POST /device/deny` with `user_code`: also of what one has approved, until the device comes for it.
 pub(crate) async fn deny(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
     let SessionForm { session, fields, visit } = form;
     let Some(found) = Found::by(&app, &session, &visit, fields.value("user_code")).await? else {
@@ -178,7 +183,11 @@ pub(crate) async fn deny(State(app): State<App>, form: SessionForm) -> Result<Re
     let now = app.now();
     let (denied, event) = found.one.clone().deny(None);
     let mut tx = app.store.begin(session.by()).await?;
-    if tx.decide_device_request(&denied, now).await? {
+    let done = match found.one.approver() {
+        None => tx.decide_device_request(&denied, now).await?,
+        Some(_) => tx.take_back_approval(denied.id, session.user()).await?,
+    };
+    if done {
         tx.commit(event, now, &mut app.rng()).await?;
     }
     Ok(go(&path(&found.code, None), []))
@@ -235,8 +244,11 @@ impl<'a> Found<'a> {
     async fn page(&self, chosen: &str, refused: Option<String>) -> Result<Response, Trouble> {
         let frame = Frame::of(self.session, self.visit, self.app);
         let asked = self.asked(&frame).await?;
+        let is_mine = self.one.approver().is_none_or(|approver| approver == self.session.user());
         let stage = match self.one.state {
-            DeviceState::Approved(_) | DeviceState::Redeemed => Stage::Approved,
+            DeviceState::Approved(_) | DeviceState::Redeemed(_) if !is_mine => Stage::ByOther,
+            DeviceState::Approved(_) => Stage::Approved,
+            DeviceState::Redeemed(_) => Stage::Redeemed,
             DeviceState::Denied => Stage::Denied,
             DeviceState::Waits => self.offered(chosen, refused.clone()).await?,
         };

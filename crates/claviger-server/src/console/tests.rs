@@ -98,6 +98,8 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         use device_request::Stage;
         let stages = [
             Stage::Approved,
+            Stage::Redeemed,
+            Stage::ByOther,
             Stage::Denied,
             Stage::Nothing,
             Stage::Choose(vec![elsewhere(); many]),

@@ -18,15 +18,16 @@ use claviger_token::{CredentialId, Secret};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, token::TokenAnswer};
+use super::{NOT_KEPT, NotDone, OAuthRequest, RefusalView, token::TokenAnswer};
 use crate::{
     app::App,
     log::RequestId,
     manage::{approval_url, in_the_clear, issue_own},
     problem::RequestError,
+    proof::Carried,
 };
 
-/// How many requests wait at once, of all devices there are.
+/// How many requests of one client wait at once.
 const MOST_OPEN: u32 = 10_000;
 
 /// Of so many new codes, one is free.
@@ -97,16 +98,15 @@ pub(crate) struct DeviceAuthorization {
 )]
 pub(crate) async fn authorize(State(app): State<App>, request: OAuthRequest) -> Result<Response, NotDone> {
     without_details(&request)?;
-    let (client, proved) = device_client(&app, &request).await?;
-    if proved.is_some_and(|proved| proved.found().principal.dpop_bound_access_tokens) {
-        let description = "this client gets tokens only that are bound to a key (dpop_bound_access_tokens), and this grant gives none";
-        return Err(OAuthError::new(OAuthErrorCode::InvalidDpopProof, description).into());
-    }
+    let client = device_client(&app, &request).await?;
     let now = app.now();
-    app.throttle.device_asks(request.address, now).map_err(|wait| {
-        app.metrics.throttled(request.guarded());
-        NotDone::throttled(wait)
-    })?;
+    // Whoever proves who they are is held to limits of their own.
+    if client == DeviceClient::Cli {
+        app.throttle.device_asks(request.address, now).map_err(|wait| {
+            app.metrics.throttled(request.guarded());
+            NotDone::throttled(wait)
+        })?;
+    }
     let catalog = app.catalog().await?;
     let own = catalog.apis().iter().find(|api| api.builtin);
     let own = own.ok_or_else(|| NotDone::Unavailable("Claviger's own API is not declared".into()))?;
@@ -148,28 +148,46 @@ fn without_details(request: &OAuthRequest) -> Result<(), OAuthError> {
     Err(OAuthError::new(OAuthErrorCode::InvalidAuthorizationDetails, description))
 }
 
-/// Which client it is: our own command line says so, every other one proves it.
-async fn device_client(app: &App, request: &OAuthRequest) -> Result<(DeviceClient, Option<Client>), NotDone> {
+/// Which client it is: our own command line says so, every other one proves it. A key that is proved would have no effect.
+async fn device_client(app: &App, request: &OAuthRequest) -> Result<DeviceClient, NotDone> {
+    let unbound = |description| Err(OAuthError::new(OAuthErrorCode::InvalidDpopProof, description).into());
+    if !matches!(request.carried(), Carried::Nothing) {
+        return unbound("this grant gives tokens that are bound to no key: send no DPoP proof");
+    }
     if request.presented()?.is_none() && request.form.get("client_id") == Some(CLI_CLIENT) {
-        return Ok((DeviceClient::Cli, None));
+        return Ok(DeviceClient::Cli);
     }
     let client = app.client(request, 1).await?;
     client.must_use(DEVICE_CODE)?;
-    Ok((DeviceClient::ServiceAccount(client.id), Some(client)))
+    if client.found().principal.dpop_bound_access_tokens {
+        return unbound(
+            "this client gets tokens only that are bound to a key (dpop_bound_access_tokens), and this grant gives none",
+        );
+    }
+    Ok(DeviceClient::ServiceAccount(client.id))
 }
 
 /// The grant: whether somebody has approved, and if so the token, once.
 pub(super) async fn device_code(app: &App, request: &OAuthRequest) -> Result<Response, NotDone> {
     without_details(request)?;
     let code = request.form.required("device_code")?;
-    let (client, _) = device_client(app, request).await?;
+    let client = device_client(app, request).await?;
+    let found = app.device_request(code).await?;
+    // One after the other, and each sees what the one before did: of many at once, all but one need no place at the database's locks.
+    let approved = found.as_ref().is_some_and(|found| found.approver().is_some());
+    let turn = if approved { Some(app.redeeming.lock().await) } else { None };
+    let found = if turn.is_some() { app.device_request(code).await? } else { found };
     let now = app.now();
-    let Some(found) = app.device_request(code).await? else {
+    let Some(found) = found else {
         // Whoever guesses waits like whoever proves nothing.
         return Err(app.disbelieved(request, DeviceRequest::no_such_code()));
     };
     match found.poll(client, now)? {
         Polled::Approved(approval) => redeem(app, request, found, &approval).await,
+        // What comes too fast must not keep others from writing.
+        Polled::Waits if found.waits_to_its_end(now) || app.throttle.device_polls(found.id, now).is_err() => {
+            Err(DeviceRequest::too_fast(found.interval + DeviceRequest::SLOWER).into())
+        }
         Polled::Waits => Err(match app.store.poll_device_request(found.id, now).await? {
             None => DeviceRequest::pending().into(),
             Some(interval) => DeviceRequest::too_fast(interval).into(),

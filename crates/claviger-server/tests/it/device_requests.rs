@@ -146,6 +146,7 @@ on_both_databases! {
         refused(&[CLI, ("scope", "*")], bad, "invalid_scope").await;
         refused(&[CLI, ("scope", "claviger:nothing:read"), ("resource", PUBLIC_URL)], bad, "invalid_scope").await;
         refused(&[CLI, ("resource", "https://a.test"), ("resource", "https://b.test")], bad, "invalid_target").await;
+        refused(&[CLI, ("resource", "urn:a\0")], bad, "invalid_target").await;
         let details = ("authorization_details", r#"[{"type":"objects","objects":["a:1"]}]"#);
         refused(&[CLI, details], bad, "invalid_authorization_details").await;
         app.form(TOKEN, &[CLI, GRANT, ("device_code", "x"), details]).await.refusal(bad, "invalid_authorization_details");
@@ -236,14 +237,30 @@ on_both_databases! {
         assert_eq!(app.code(&token).await, "revoked");
     }
 
+    async fn v02_who_floods_is_told_so_and_nothing_is_written(app: &TestApp) {
+        let device = Device::cli(app, &[("scope", READ)]).await;
+        device.refused(app, "authorization_pending").await;
+        for _ in 0..30 {
+            device.refused(app, "slow_down").await;
+        }
+        later(app, 60);
+        device.refused(app, "authorization_pending").await;
+        // Nobody need count any further.
+        for _ in 0..110 {
+            later(app, 4);
+            device.poll(app).await.refusal(StatusCode::BAD_REQUEST, "slow_down");
+        }
+    }
+
     async fn v02_a_code_that_nobody_approves_ends(app: &TestApp) {
         let acme = Acme::new(app).await;
         let device = Device::cli(app, &[("scope", READ)]).await;
         let approved = Device::cli(app, &[("scope", READ)]).await;
         acme.approve(&approved).await;
-        later(app, 599);
+        // Not at the very instant, which a busy machine misses: that is the rule's own test.
+        later(app, 540);
         device.refused(app, "authorization_pending").await;
-        later(app, 1);
+        later(app, 60);
         device.refused(app, "expired_token").await;
         approved.refused(app, "expired_token").await;
         acme.browser.get(&device.path()).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "This code does not count");
@@ -440,6 +457,44 @@ on_both_databases! {
         assert_eq!(me["permissions"].as_array().unwrap().len(), scope.split(' ').count());
     }
 
+    async fn what_was_approved_is_taken_back_by_whoever_approved_it_until_it_is_redeemed(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let [regretted, redeemed] = [Device::cli(app, &[("scope", READ)]).await, Device::cli(app, &[("scope", READ)]).await];
+        acme.approve(&regretted).await;
+        deny(&acme.browser, &regretted).await.leads_to(&regretted.path());
+        acme.browser.get(&regretted.path()).await.shows(StatusCode::OK, "Denied");
+        regretted.refused(app, "access_denied").await;
+
+        acme.approve(&redeemed).await;
+        let token = text(&redeemed.token(app).await["access_token"]);
+        acme.browser.get(&redeemed.path()).await.shows(StatusCode::OK, "the device has its token");
+        deny(&acme.browser, &redeemed).await.leads_to(&redeemed.path());
+        assert_eq!(app.code(&token).await, "valid", "it is a token like any other by now");
+    }
+
+    async fn whoever_is_out_has_approved_nothing(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let approved = async || {
+            let device = Device::cli(app, &[("scope", READ)]).await;
+            acme.approve(&device).await;
+            device
+        };
+        let member = format!("/v1/organizations/{}/members/{}", acme.id, acme.zoe);
+        let removed = approved().await;
+        assert!(app.root().delete(&member).await.status.is_success());
+        hold(app, &acme.id, &acme.zoe, &["member"], &[READ, WRITE]).await;
+        removed.refused(app, "access_denied").await;
+
+        let disabled = approved().await;
+        for state in [true, false] {
+            app.root().patch(&format!("/v1/users/{}", acme.zoe), json!({ "disabled": state })).await.expect(StatusCode::OK);
+        }
+        disabled.refused(app, "access_denied").await;
+        let events = app.root().get("/v1/audit-events?limit=200").await.expect(StatusCode::OK);
+        let denied = events["items"].as_array().unwrap().iter().filter(|event| event["action"] == "device_request.denied");
+        assert!(denied.clone().count() == 2 && denied.into_iter().all(|event| event["details"]["reason"].is_string()));
+    }
+
     async fn what_is_lost_before_it_is_redeemed_is_not_given(app: &TestApp) {
         let acme = Acme::new(app).await;
         let lost = Device::cli(app, &[("scope", "invoices:read invoices:write")]).await;
@@ -461,7 +516,7 @@ on_both_databases! {
         disabled.refused(app, "access_denied").await;
         let made = app.root().get(&format!("/v1/personal-access-tokens?user_id={zoe}")).await.expect(StatusCode::OK);
         assert_eq!(made["items"], json!([]));
-        let events = app.root().get(&format!("/v1/audit-events?actor={zoe}")).await.expect(StatusCode::OK);
+        let events = app.root().get("/v1/audit-events?limit=200").await.expect(StatusCode::OK);
         let denied = events["items"].as_array().unwrap().iter().filter(|event| event["action"] == "device_request.denied");
         assert!(denied.clone().count() == 3 && denied.into_iter().all(|event| event["details"]["reason"].is_string()));
     }

@@ -9,15 +9,16 @@ import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose'
 import * as oauth from 'openid-client';
 
 import { withDocument } from './caddy.mjs';
+import { fetchWith, withCertificates } from './certificates.mjs';
 import { withInstance } from './instance.mjs';
 import { withNginx } from './nginx.mjs';
 
 const API = 'https://billing.test';
 
 /** Calls the management API as the administrator. */
-function manager({ url, key }) {
+function manager({ url, key }, fetcher = fetch) {
   return async (method, path, body) => {
-    const response = await fetch(url + path, {
+    const response = await fetcher(url + path, {
       method,
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: body && JSON.stringify(body),
@@ -211,6 +212,39 @@ test('openid-client binds tokens to a key, and nginx lets in who proves it', asy
       }
     }, { CLAVIGER_DPOP_NONCE: nonce });
   }
+});
+
+test('openid-client binds tokens to its certificate, and they count on connections that show it', async () => {
+  await withCertificates(async (settings, authority, [own, other]) => {
+    await withInstance(async (instance) => {
+      const manage = manager(instance, fetchWith(authority));
+      const { account, secret } = await invoices(manage);
+      await manage('PATCH', account.path, { tls_client_certificate_bound_access_tokens: true });
+      const known = (shown, metadata = { use_mtls_endpoint_aliases: true }) =>
+        oauth.discovery(new URL(instance.url), account.id, metadata, oauth.ClientSecretBasic(secret), {
+          algorithm: 'oauth2',
+          [oauth.customFetch]: fetchWith({ ...authority, ...shown }),
+        });
+      const config = await known(own);
+      const { tls_client_certificate_bound_access_tokens: bound, mtls_endpoint_aliases: aliases } = config.serverMetadata();
+      assert.equal(bound, true);
+      const tokens = await oauth.clientCredentialsGrant(config, { scope: 'invoices:read' });
+      assert.equal(tokens.token_type, 'bearer');
+      const told = await oauth.tokenIntrospection(config, tokens.access_token);
+      assert.deepEqual([told.active, told.cnf], [true, { 'x5t#S256': own.thumbprint }]);
+      const url = new URL('/v1/token', aliases.token_endpoint);
+      const get = async (shown) => {
+        const answer = oauth.fetchProtectedResource(await known(shown), tokens.access_token, url, 'GET');
+        return answer.then(({ status }) => status, (error) => error.status);
+      };
+      assert.deepEqual([await get(own), await get(other), await get()], [200, 401, 401]);
+      // At the usual endpoint nobody is asked for a certificate, so that none is there.
+      await assert.rejects(
+        oauth.clientCredentialsGrant(await known(own, {}), { scope: 'invoices:read' }),
+        (error) => error.error === 'invalid_request',
+      );
+    }, settings);
+  });
 });
 
 test('the scripts of the guide to bound credentials do what they say', async () => {

@@ -66,7 +66,7 @@ function told(server) {
     let logged = '';
     server.stdout.on('data', (data) => {
       said += data;
-      const link = said.match(/http:\S+\/sign-in\/link\?code=[0-9a-f]+/);
+      const link = said.match(/https?:\S+\/sign-in\/link\?code=[0-9a-f]+/);
       if (!link) return;
       const internal = said.match(/(http:\S+)\/v1\/verify/)[1];
       resolve({ link: link[0], key: said.match(/admin key\s+(\S+)/)[1], internal });

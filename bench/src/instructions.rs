@@ -158,6 +158,8 @@ async fn app(directory: &Path) -> Result<App> {
         cache_entries: 1_000,
         redis: None,
         trusted_proxies: None,
+        client_certificate_header: false,
+        mtls_url: None,
         traces: false,
         access_log: AccessLog::default(),
         sessions: SessionLife::default(),

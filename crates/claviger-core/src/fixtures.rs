@@ -140,6 +140,7 @@ impl World {
             token_endpoint_auth_method: None,
             dpop_bound_access_tokens: false,
             grant_types: None,
+            tls_client_certificate_bound_access_tokens: false,
         };
         let key = self.key(serde_json::json!({}));
         let credential = CredentialFacts { permissions: PermissionMask::everything(), ..key.facts() };

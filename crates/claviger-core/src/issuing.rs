@@ -5,11 +5,10 @@ use claviger_token::{
 };
 use jiff::Timestamp;
 use rand::CryptoRng;
-use serde_json::value::RawValue;
 
 use crate::{
     audit::Event,
-    binding::parse_binding,
+    binding::AskedBinding,
     credential::{Approval, Change, Credential, SecretRecord},
     invalid::{FieldErrors, Rejection},
     limit::{self, NewQuota, NewRateLimit},
@@ -76,8 +75,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) allowed_networks: Option<&'a [String]>,
     pub(crate) rate_limits: Option<&'a [NewRateLimit]>,
     pub(crate) quota: Option<NewQuota>,
-    pub(crate) dpop_jkt: Option<&'a str>,
-    pub(crate) dpop_jwk: Option<&'a RawValue>,
+    pub(crate) binding: AskedBinding<'a>,
     pub(crate) metadata: Option<&'a serde_json::Value>,
 }
 
@@ -103,8 +101,7 @@ impl Asked<'_> {
             allowed_networks: None,
             rate_limits: None,
             quota: None,
-            dpop_jkt: None,
-            dpop_jwk: None,
+            binding: AskedBinding::default(),
             metadata: None,
         }
     }
@@ -147,7 +144,7 @@ impl Asked<'_> {
         let networks = parse_networks(self.allowed_networks, &mut errors);
         let limits = limit::given(self.rate_limits, self.quota, &mut errors);
         let metadata = parse_metadata(self.metadata, &mut errors);
-        let confirmation = parse_binding(self.dpop_jkt, self.dpop_jwk, &mut errors);
+        let confirmation = self.binding.parse(&mut errors);
         check_times(self.not_before, self.expires_at, now, &mut errors);
         policy.check_expiry(self.id, self.expires_at, now, &mut errors);
         errors.finish()?;

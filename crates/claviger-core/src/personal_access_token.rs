@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
+    binding::AskedBinding,
     invalid::{Rejection, present},
     issuing::{Asked, AskedPermissions, Issued, IssuingContext},
     limit::{NewQuota, NewRateLimit},
@@ -51,6 +52,12 @@ pub struct NewPersonalAccessToken {
     /// The same by the public key itself, as JWK. Not both.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub dpop_jwk: Option<Box<RawValue>>,
+    /// To which client certificate it is bound for good, as PEM: it is refused without that certificate (RFC 8705). Beside a key, both
+    /// must be proved.
+    #[cfg_attr(feature = "openapi", schema(example = "-----BEGIN CERTIFICATE-----\n…"))]
+    pub client_certificate: Option<String>,
+    /// The same by its thumbprint, the SHA-256 of its DER in base64url (`x5t#S256`). Not both.
+    pub client_certificate_thumbprint: Option<String>,
     /// Any JSON object up to 4 KiB; the verify call hands it back.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -78,6 +85,8 @@ impl NewPersonalAccessToken {
             quota: None,
             dpop_jkt: None,
             dpop_jwk: None,
+            client_certificate: None,
+            client_certificate_thumbprint: None,
             metadata: None,
         }
     }
@@ -102,8 +111,12 @@ impl NewPersonalAccessToken {
             allowed_networks: self.allowed_networks.as_deref(),
             rate_limits: self.rate_limits.as_deref(),
             quota: self.quota,
-            dpop_jkt: self.dpop_jkt.as_deref(),
-            dpop_jwk: self.dpop_jwk.as_deref(),
+            binding: AskedBinding {
+                dpop_jkt: self.dpop_jkt.as_deref(),
+                dpop_jwk: self.dpop_jwk.as_deref(),
+                client_certificate: self.client_certificate.as_deref(),
+                client_certificate_thumbprint: self.client_certificate_thumbprint.as_deref(),
+            },
             metadata: self.metadata.as_ref(),
         };
         asked.issue(context, created_by, now, rng)

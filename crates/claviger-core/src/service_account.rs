@@ -35,6 +35,8 @@ pub struct ServiceAccount {
     pub dpop_bound_access_tokens: bool,
     /// The grants that it may use at the token endpoint; `None`: those that there are.
     pub grant_types: Option<GrantTypes>,
+    /// Whether it gets no tokens but those that are bound to its certificate (RFC 8705, section 3.4).
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// How often all its credentials together may be used.
     pub limits: Limits,
     /// What the SaaS hangs on it.
@@ -75,6 +77,9 @@ pub struct NewServiceAccount {
     /// Whether it gets no tokens but those that are bound to a key, by a DPoP proof with the request (RFC 9449).
     #[serde(default)]
     pub dpop_bound_access_tokens: bool,
+    /// Whether it gets no tokens but those that are bound to the certificate that it shows with the request (RFC 8705).
+    #[serde(default)]
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// How often all its credentials together may be used: every one of these must allow a request. At most 10.
     pub rate_limits: Option<Vec<NewRateLimit>>,
     /// How much they may together be used in a calendar period.
@@ -96,6 +101,7 @@ impl NewServiceAccount {
             token_endpoint_auth_method: None,
             legacy_assertion_audience: false,
             dpop_bound_access_tokens: false,
+            tls_client_certificate_bound_access_tokens: false,
             rate_limits: None,
             quota: None,
             metadata: None,
@@ -122,6 +128,8 @@ pub struct ServiceAccountChanges {
     pub legacy_assertion_audience: Option<bool>,
     /// Whether it gets no tokens but those that are bound to a key.
     pub dpop_bound_access_tokens: Option<bool>,
+    /// Whether it gets no tokens but those that are bound to its certificate.
+    pub tls_client_certificate_bound_access_tokens: Option<bool>,
     /// All its rate limits from now on.
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<NewRateLimit>>))]
@@ -164,6 +172,7 @@ impl ServiceAccount {
             legacy_assertion_audience: new.legacy_assertion_audience,
             dpop_bound_access_tokens: new.dpop_bound_access_tokens,
             grant_types: None,
+            tls_client_certificate_bound_access_tokens: new.tls_client_certificate_bound_access_tokens,
             limits,
             metadata,
             disabled_at: None,
@@ -196,6 +205,9 @@ impl ServiceAccount {
         new.token_endpoint_auth_method = changes.token_endpoint_auth_method.unwrap_or(new.token_endpoint_auth_method);
         new.legacy_assertion_audience = changes.legacy_assertion_audience.unwrap_or(new.legacy_assertion_audience);
         new.dpop_bound_access_tokens = changes.dpop_bound_access_tokens.unwrap_or(new.dpop_bound_access_tokens);
+        if let Some(bound) = changes.tls_client_certificate_bound_access_tokens {
+            new.tls_client_certificate_bound_access_tokens = bound;
+        }
         new.limits = limit::changed(new.limits, changes.rate_limits.as_ref(), changes.quota, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
@@ -243,7 +255,8 @@ impl ServiceAccount {
             "name": self.name.as_str(), "external_id": self.external_id, "disabled": self.disabled_at.is_some(),
             "token_endpoint_auth_method": self.token_endpoint_auth_method,
             "legacy_assertion_audience": self.legacy_assertion_audience,
-            "dpop_bound_access_tokens": self.dpop_bound_access_tokens, "grant_types": self.grant_types,
+            "dpop_bound_access_tokens": self.dpop_bound_access_tokens,
+            "tls_client_certificate_bound_access_tokens": self.tls_client_certificate_bound_access_tokens, "grant_types": self.grant_types,
             "rate_limits": self.limits.rates, "quota": self.limits.quota, "metadata_sha256": self.metadata.sha256(),
         })
     }

@@ -46,6 +46,10 @@ pub struct Config {
     pub redis: Option<RedisAt>,
     /// Proxies that are believed about who their clients are.
     pub trusted_proxies: Option<NetworkSet>,
+    /// Whether they say in `Client-Cert` what certificate their client showed (RFC 9440).
+    pub client_certificate_header: bool,
+    /// The instance's address for clients that show certificates, if it is another than `public_url`, without a slash at the end.
+    pub mtls_url: Option<String>,
     /// Whether somebody collects spans of requests.
     pub traces: bool,
     /// Where each use is told, if anywhere.
@@ -60,6 +64,19 @@ pub struct Config {
     pub signing_key_rotation: SignedDuration,
     /// Whether every proof of possession must have a nonce of ours (RFC 9449, section 8).
     pub dpop_nonce: bool,
+}
+
+impl Config {
+    /// Whether clients can show certificates at all.
+    pub(crate) fn takes_certificates(&self) -> bool {
+        self.client_certificate_header || self.mtls_url.is_some()
+    }
+
+    /// The addresses under which clients reach a path of the public listener.
+    pub(crate) fn addresses_of(&self, path: &str) -> impl Iterator<Item = String> {
+        let bases = std::iter::once(&self.public_url).chain(&self.mtls_url);
+        bases.map(move |base| format!("{base}{path}"))
+    }
 }
 
 /// How many at once look for the keys of clients.
@@ -277,6 +294,8 @@ pub(crate) mod tests {
             cache_entries: 100,
             redis: None,
             trusted_proxies: None,
+            client_certificate_header: false,
+            mtls_url: None,
             traces: false,
             access_log: AccessLog::default(),
             sessions: SessionLife::default(),

@@ -15,7 +15,7 @@ use claviger_token::{CredentialId, CredentialKind, Found, Permission, ProofUrl, 
 
 use crate::{
     app::App,
-    client,
+    client, client_certificate,
     log::RequestId,
     presented::{Ambiguous, credential, proof},
     problem::RequestError,
@@ -243,11 +243,17 @@ impl Known {
             request_id: request_id.map(RequestId::as_str),
         };
         let carried = proof(&parts.headers);
-        let url = ProofUrl::parse(&format!("{}{}", app.config.public_url, parts.uri.path()));
-        let request = ProofFor { method: parts.method.as_str(), urls: url.as_slice(), credential: Some(presented) };
+        let certificate = client_certificate::shown(&parts.extensions, &parts.headers, &app.config)?;
         // Of what nobody has, no proof is looked at: its signature would cost us something, and nobody knows whose.
         let looked_at = if looked_up.found().is_some() { carried } else { Carried::Nothing };
-        let proving = &app.prove(looked_at, Asker::Resource, request);
+        let urls: Vec<ProofUrl> = match looked_at {
+            Carried::Nothing => Vec::new(),
+            Carried::One(_) | Carried::NotOne => {
+                app.config.addresses_of(parts.uri.path()).filter_map(|url| ProofUrl::parse(&url)).collect()
+            }
+        };
+        let request = ProofFor { method: parts.method.as_str(), urls: &urls, credential: Some(presented) };
+        let proving = &app.prove(looked_at, Asker::Resource, request).with(certificate.as_ref());
         let used = |required| Use { occasion, required, client_ip: address, proving, visible: None, cost: 1 };
         let judged = match asked {
             Asked::State => app.judge_holder(&looked_up, &used(Required::default())).await?,
@@ -262,7 +268,7 @@ impl Known {
         if judged.verdict != Verdict::Valid {
             return Err(match judged.verdict {
                 Verdict::Refused(refusal) if wants_proof(refusal, carried) => {
-                    RequestError::Unproved(app.told_of_proof(refusal, judged.proof_problem))
+                    RequestError::Unproved(app.told_of_proof(refusal, judged.proof_problem, looked_up.found()))
                 }
                 Verdict::Valid | Verdict::Refused(_) => refused(&judged, permission, looked_up.kind()),
             });

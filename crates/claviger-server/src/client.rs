@@ -29,7 +29,8 @@ pub(crate) fn address_at_gateway(headers: &HeaderMap, trusted: Option<&NetworkSe
     client
 }
 
-fn is_trusted(address: IpAddr, trusted: Option<&NetworkSet>) -> bool {
+/// Whether this, in its canonical form, is a trusted proxy's.
+pub(crate) fn is_trusted(address: IpAddr, trusted: Option<&NetworkSet>) -> bool {
     trusted.is_some_and(|networks| networks.contains(address))
 }
 

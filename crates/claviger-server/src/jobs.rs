@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::{App, monotonic},
     metrics::Work,
+    tls::Tls,
 };
 
 /// Bounds how late another node's change arrives; a read of an unchanged log costs microseconds.
@@ -21,6 +22,7 @@ const TELL_EVERY: Duration = Duration::from_millis(100);
 const ASK_REDIS_EVERY: Duration = Duration::from_secs(5);
 /// Often enough that keys in memory are read again before they are too old to be trusted.
 const TEND_EVERY: Duration = Duration::from_secs(30);
+const LOOK_AT_CERTIFICATE_EVERY: Duration = Duration::from_secs(3);
 
 /// Keeps the cache true, from a cursor that was taken before anything was cached. Returns when stopped.
 pub(crate) async fn follow_changes(app: App, mut cursor: LogCursor, stop: CancellationToken) {
@@ -77,6 +79,17 @@ pub(crate) async fn tend_deny_list(app: App, stop: CancellationToken) {
 /// Tells whether Redis answers, if there is one.
 pub(crate) async fn tend_redis(app: App, stop: CancellationToken) {
     while app.limiter.tend().await && wait(ASK_REDIS_EVERY, &stop).await {}
+}
+
+/// Takes a certificate into use that was renewed.
+pub(crate) async fn tend_certificate(tls: Tls, stop: CancellationToken) {
+    while wait(LOOK_AT_CERTIFICATE_EVERY, &stop).await {
+        let tls = tls.clone();
+        // Files may be slow, and nobody's request waits for them.
+        if tokio::task::spawn_blocking(move || tls.reload()).await.is_err() {
+            tracing::error!("the certificate could not be looked at; this is a defect");
+        }
+    }
 }
 
 /// Tells those who wait what ended, and lets them go when stopped.

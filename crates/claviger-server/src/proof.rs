@@ -1,4 +1,5 @@
-//! Proofs that whoever sends a request holds a key (RFC 9449): where they stand, whether they hold, and what a refusal tells.
+//! Proofs that whoever sends a request holds a key (RFC 9449) or a certificate (RFC 8705): where the first stand, whether they hold, and
+//! what a refusal tells.
 //!
 //! What a proof is worth for a credential is `decide`'s to say. The room must not know what a request is about.
 
@@ -6,7 +7,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use claviger_core::single_use_key;
 use claviger_store::StoreError;
-use claviger_token::{DpopError, DpopExpected, DpopNonce, DpopProof, Proof, ProofUrl, Refusal, Shown};
+use claviger_token::{
+    Certificate, DpopError, DpopExpected, DpopNonce, DpopProof, Found, Proof, ProofUrl, Refusal, Shown,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
@@ -100,6 +103,12 @@ impl Proving {
         }
     }
 
+    /// The same of who showed this certificate, too.
+    pub(crate) fn with(self, certificate: Option<&Certificate>) -> Self {
+        let certificate = certificate.map_or(Shown::Nothing, |shown| Shown::Held(shown.thumbprint()));
+        Self { proof: Proof { certificate, ..self.proof }, ..self }
+    }
+
     /// Whether a use of it is stored.
     pub(crate) fn counts_once(&self) -> bool {
         self.once.is_some()
@@ -117,13 +126,15 @@ impl Proving {
 
     /// The same after it turned out that it came before.
     pub(crate) fn repeated(self) -> Self {
-        Self::of_key(Err(DpopError::Used))
+        Self { proof: Proof { key: Shown::Invalid, ..self.proof }, problem: Some(DpopError::Used), once: None }
     }
 }
 
-/// What a refusal tells whoever could prove something (RFC 9449, sections 7.1 and 9).
+/// What a refusal tells whoever could prove something (RFC 9449, sections 7.1 and 9; RFC 8705, section 3).
 #[derive(Debug)]
 pub(crate) struct ProofTold {
+    /// How the credential is shown that would count.
+    scheme: Scheme,
     /// `error` of a challenge.
     pub(crate) error: &'static str,
     /// For people.
@@ -132,10 +143,21 @@ pub(crate) struct ProofTold {
     pub(crate) nonce: Option<String>,
 }
 
+/// The scheme of a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    /// Of what is bound to a certificate alone, which no header proves.
+    Bearer,
+    DPoP,
+}
+
 impl ProofTold {
     /// The challenge.
     pub(crate) fn challenge(&self) -> String {
         let Self { error, message, .. } = self;
+        if self.scheme == Scheme::Bearer {
+            return format!("Bearer realm=\"claviger\", error=\"{error}\", error_description=\"{message}\"");
+        }
         format!("DPoP error=\"{error}\", error_description=\"{message}\", algs=\"{ALGORITHMS}\"")
     }
 
@@ -188,8 +210,13 @@ impl App {
         }
     }
 
-    /// What a refusal tells of a proof.
-    pub(crate) fn told_of_proof(&self, refusal: Refusal, problem: Option<DpopError>) -> ProofTold {
+    /// What a refusal of this credential tells of a proof.
+    pub(crate) fn told_of_proof(
+        &self,
+        refusal: Refusal,
+        problem: Option<DpopError>,
+        found: Option<&Found>,
+    ) -> ProofTold {
         let shown = if refusal == Refusal::Malformed { Refusal::Unknown } else { refusal };
         let (error, message) = match problem.filter(|_| refusal == Refusal::ProofInvalid) {
             Some(problem @ DpopError::Nonce) => ("use_dpop_nonce", problem.to_string()),
@@ -197,7 +224,10 @@ impl App {
             None => ("invalid_token", shown.message().to_owned()),
         };
         let nonce = (error == "use_dpop_nonce").then(|| self.dpop_nonce(Asker::Resource));
-        ProofTold { error, message, nonce }
+        let bound_to = found.and_then(|found| found.credential.confirmation);
+        let wants_no_key = bound_to.is_some_and(|own| own.jkt.is_none());
+        let scheme = if wants_no_key && problem.is_none() { Scheme::Bearer } else { Scheme::DPoP };
+        ProofTold { scheme, error, message, nonce }
     }
 
     /// What the next proof must have as its `nonce`. Every node takes it, and none keeps it.

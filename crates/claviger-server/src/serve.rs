@@ -1,10 +1,11 @@
-//! The two listeners, from the first connection to the last flush.
+//! The listeners, from the first connection to the last flush.
 
 use std::{
     convert::Infallible,
     future::{Future, pending},
     io,
     net::SocketAddr,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -23,9 +24,10 @@ use hyper_util::{
     },
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{Sleep, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
@@ -33,9 +35,12 @@ use tracing::Instrument as _;
 
 use crate::{
     app::{App, monotonic},
+    client_certificate::OfConnection,
     jobs,
     metrics::{Listener, Route},
-    router, traces,
+    router,
+    tls::{Asks, Tls},
+    traces,
 };
 
 /// How long requests that run may go on after a stop was asked for.
@@ -68,6 +73,10 @@ pub struct Listeners {
     pub public: TcpListener,
     /// Verify, forward-auth, health.
     pub internal: TcpListener,
+    /// The same as the public one for clients that have certificates.
+    pub mtls: Option<TcpListener>,
+    /// What the public one and the one after speak TLS by. Without, the public one speaks HTTP as it is.
+    pub tls: Option<Tls>,
 }
 
 /// Why the service cannot run.
@@ -99,11 +108,22 @@ impl Listeners {
         if !internal.ip().is_loopback() && !has_token {
             return Err(ServeError::OpenInternal(internal));
         }
-        let bind = async |address: SocketAddr, flag| {
-            TcpListener::bind(address).await.map_err(|cause| ServeError::Bind { address, flag, cause })
-        };
-        Ok(Self { public: bind(public, "listen").await?, internal: bind(internal, "internal-listen").await? })
+        let (public, internal) = (bind(public, "listen").await?, bind(internal, "internal-listen").await?);
+        Ok(Self { public, internal, mtls: None, tls: None })
     }
+
+    /// The same with TLS, and with a listener that asks for certificates of clients if it has an address.
+    pub async fn with_tls(self, tls: Tls, mtls: Option<SocketAddr>) -> Result<Self, ServeError> {
+        let mtls = match mtls {
+            Some(address) => Some(bind(address, "mtls-listen").await?),
+            None => None,
+        };
+        Ok(Self { mtls, tls: Some(tls), ..self })
+    }
+}
+
+async fn bind(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|cause| ServeError::Bind { address, flag, cause })
 }
 
 /// Serves until `stop`; then finishes the requests that run, and writes what is counted and told of them.
@@ -123,6 +143,9 @@ pub async fn serve(
     tasks.spawn(jobs::tend_deny_list(app.clone(), ended.clone()));
     tasks.spawn(jobs::tend_redis(app.clone(), ended.clone()));
     tasks.spawn(jobs::tell_who_waits(app.clone(), stopping.clone()));
+    if let Some(tls) = &listeners.tls {
+        tasks.spawn(jobs::tend_certificate(tls.clone(), ended.clone()));
+    }
     tokio::spawn({
         let stopping = stopping.clone();
         async move {
@@ -131,10 +154,20 @@ pub async fn serve(
             stopping.cancel();
         }
     });
-    let both = async {
+    let Listeners { public, internal, mtls, tls } = listeners;
+    let all = async {
+        let site = Site::public(&app);
+        let asking = tls.clone().map(|tls| (tls, Asks::Certificate));
+        let with_certificates = async {
+            if let Some(listener) = mtls {
+                listen(listener, site.clone(), asking, MOST_CONNECTIONS, stopping.clone()).await;
+            }
+        };
+        let not_asking = tls.map(|tls| (tls, Asks::Nothing));
         tokio::join!(
-            listen(listeners.public, Site::public(&app), MOST_CONNECTIONS, stopping.clone()),
-            listen(listeners.internal, Site::internal(&app), MOST_CONNECTIONS, stopping.clone()),
+            listen(public, site.clone(), not_asking, MOST_CONNECTIONS, stopping.clone()),
+            listen(internal, Site::internal(&app), None, MOST_CONNECTIONS, stopping.clone()),
+            with_certificates,
         );
     };
     let late = async {
@@ -142,7 +175,7 @@ pub async fn serve(
         sleep(GRACE).await;
     };
     tokio::select! {
-        () = both => {}
+        () = all => {}
         () = late => {}
     }
     ended.cancel();
@@ -186,9 +219,9 @@ impl Site {
     }
 }
 
-/// Takes connections until `stop`, then lets their requests end. hyper's own server and not `axum::serve`, which bounds
+/// Takes connections until `stop`, with TLS or as they are, then lets their requests end. hyper's own server and not `axum::serve`, which bounds
 /// neither how many connections there are nor how long one may stay silent.
-async fn listen(listener: TcpListener, site: Site, most: usize, stop: CancellationToken) {
+async fn listen(listener: TcpListener, site: Site, tls: Option<(Tls, Asks)>, most: usize, stop: CancellationToken) {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(IDLE_TIME);
     http.http2()
@@ -210,7 +243,7 @@ async fn listen(listener: TcpListener, site: Site, most: usize, stop: Cancellati
         match accepted {
             Ok((stream, peer, place)) => {
                 let client = Client { stream, peer, _place: place };
-                tokio::spawn(client.serve(http.clone(), site.clone(), open.watcher()));
+                tokio::spawn(client.serve(tls.clone(), http.clone(), site.clone(), open.watcher()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -230,35 +263,77 @@ struct Client {
 }
 
 impl Client {
-    async fn serve(self, http: Builder<TokioExecutor>, site: Site, stopping: Watcher) {
+    async fn serve(self, tls: Option<(Tls, Asks)>, http: Builder<TokioExecutor>, site: Site, stopping: Watcher) {
         let Self { stream, peer, _place } = self;
+        // A handshake and the first head, together.
+        let mut late = pin!(sleep(HEAD_TIME));
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
         }
-        let asked = AtomicBool::new(false);
-        let asked = &asked;
-        let service = service_fn(|request: Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
-            let mut request = request.map(Body::new);
-            if site.listener == Listener::Public {
-                request.extensions_mut().insert(ConnectInfo(peer));
-            }
-            site.clone().answer(request)
-        });
-        let silent = async {
-            sleep(HEAD_TIME).await;
-            if asked.load(Ordering::Relaxed) {
-                pending::<()>().await;
+        let peer = (site.listener == Listener::Public).then_some(peer);
+        let Some((tls, asks)) = tls else {
+            return answer(stream, Peer { address: peer, shown: None }, http, &site, stopping, late).await;
+        };
+        let encrypted = async {
+            let shaken = tokio::select! {
+                shaken = tls.accept(stream, asks) => shaken,
+                () = &mut late => return tracing::debug!("a handshake took too long"),
+            };
+            match shaken {
+                Ok((stream, shown)) => {
+                    answer(stream, Peer { address: peer, shown }, http, &site, stopping, late).await;
+                }
+                Err(error) => tracing::debug!(%error, "a handshake failed"),
             }
         };
-        tokio::select! {
-            served = stopping.watch(http.serve_connection(TokioIo::new(stream), service)) => {
-                if let Err(error) = served {
-                    tracing::debug!(%error, "a connection broke");
-                }
-            }
-            () = silent => tracing::debug!("a connection asked for nothing in time"),
+        // Boxed, or every connection would be as large as one with TLS.
+        Box::pin(encrypted).await;
+    }
+}
+
+/// What is known of who is connected, and goes with each request.
+struct Peer {
+    address: Option<SocketAddr>,
+    shown: Option<OfConnection>,
+}
+
+/// Answers what is asked on a connection, unless nothing is until it is `late`.
+async fn answer<S>(
+    stream: S,
+    peer: Peer,
+    http: Builder<TokioExecutor>,
+    site: &Site,
+    stopping: Watcher,
+    late: Pin<&mut Sleep>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let asked = AtomicBool::new(false);
+    let asked = &asked;
+    let service = service_fn(|request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
+        let mut request = request.map(Body::new);
+        if let Some(address) = peer.address {
+            request.extensions_mut().insert(ConnectInfo(address));
         }
+        if let Some(shown) = &peer.shown {
+            request.extensions_mut().insert(shown.clone());
+        }
+        site.clone().answer(request)
+    });
+    let silent = async {
+        late.await;
+        if asked.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        served = stopping.watch(http.serve_connection(TokioIo::new(stream), service)) => {
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection broke");
+            }
+        }
+        () = silent => tracing::debug!("a connection asked for nothing in time"),
     }
 }
 
@@ -276,7 +351,7 @@ mod tests {
         let (app, _directory) = app().await;
         let site = Site { app, listener: Listener::Public, routes: Router::new().fallback(async || "served") };
         let stop = CancellationToken::new();
-        let listening = tokio::spawn(listen(listener, site, 1, stop.clone()));
+        let listening = tokio::spawn(listen(listener, site, None, 1, stop.clone()));
         let ask = async || {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();

@@ -65,6 +65,8 @@ CREATE TABLE registration (
     ceiling TEXT NOT NULL
 );
 CREATE INDEX registration_organization ON registration (organization);
+-- The same of a client certificate (RFC 8705).
+ALTER TABLE service_account ADD COLUMN tls_client_certificate_bound_access_tokens BIGINT NOT NULL DEFAULT 0;
 
 -- What the assertions of a client are proved with, of credentials of the kind public_key: {"jwk": {...}} or {"jwks_uri": "..."}.
 ALTER TABLE credential ADD COLUMN client_key TEXT;

@@ -56,7 +56,8 @@ pub(crate) struct Principals {
 pub(crate) const SERVICE_ACCOUNTS: Principals = Principals {
     columns:
         ", p.name AS principal_name, p.external_id AS principal_external_id, p.disabled_at AS principal_disabled_at,
-              p.limits AS principal_limits, p.token_endpoint_auth_method, p.dpop_bound_access_tokens, p.grant_types",
+              p.limits AS principal_limits, p.token_endpoint_auth_method, p.dpop_bound_access_tokens,
+              p.tls_client_certificate_bound_access_tokens, p.grant_types",
     join: " JOIN service_account p ON p.id = k.principal",
 };
 
@@ -65,7 +66,8 @@ pub(crate) const USERS: Principals = Principals {
     columns: ", COALESCE(p.name, p.email) AS principal_name, p.external_id AS principal_external_id,
               CASE WHEN m.person IS NULL OR p.deleted_at IS NOT NULL THEN 0 ELSE p.disabled_at END AS principal_disabled_at,
               CAST(NULL AS TEXT) AS principal_limits, CAST(NULL AS TEXT) AS token_endpoint_auth_method,
-              CAST(0 AS BIGINT) AS dpop_bound_access_tokens, CAST(NULL AS TEXT) AS grant_types",
+              CAST(0 AS BIGINT) AS dpop_bound_access_tokens,
+              CAST(0 AS BIGINT) AS tls_client_certificate_bound_access_tokens, CAST(NULL AS TEXT) AS grant_types",
     join: " JOIN person p ON p.id = k.principal
             LEFT JOIN membership m ON m.person = k.principal AND m.organization = k.organization",
 };
@@ -169,6 +171,7 @@ fn behind(rows: &[Row]) -> Result<FoundCredential, StoreError> {
             token_endpoint_auth_method: row.parse_or_null("token_endpoint_auth_method")?,
             dpop_bound_access_tokens: row.flag("dpop_bound_access_tokens")?,
             grant_types: row.parse_or_null("grant_types")?,
+            tls_client_certificate_bound_access_tokens: row.flag("tls_client_certificate_bound_access_tokens")?,
         },
         roles,
         organization: OrganizationFacts {

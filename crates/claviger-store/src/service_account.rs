@@ -15,7 +15,8 @@ use crate::{
 
 const COLUMNS: &str =
     "SELECT id, organization, name, external_id, limits, metadata, disabled_at, created_at, deleted_at,
-                       token_endpoint_auth_method, legacy_assertion_audience, dpop_bound_access_tokens, grant_types
+                       token_endpoint_auth_method, legacy_assertion_audience, dpop_bound_access_tokens,
+                       tls_client_certificate_bound_access_tokens, grant_types
                        FROM service_account";
 
 impl View<'_> {
@@ -44,8 +45,9 @@ impl Tx<'_> {
     pub async fn insert_service_account(&mut self, new: &ServiceAccount) -> Result<(), StoreError> {
         let insert =
             sql("INSERT INTO service_account (id, organization, name, external_id, limits, metadata, created_at,
-                            token_endpoint_auth_method, legacy_assertion_audience, dpop_bound_access_tokens, grant_types)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+                            token_endpoint_auth_method, legacy_assertion_audience, dpop_bound_access_tokens,
+                            tls_client_certificate_bound_access_tokens, grant_types)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
         let insert = insert
             .bind(text(new.id))
             .bind(text(new.organization))
@@ -57,6 +59,7 @@ impl Tx<'_> {
             .bind(text_or_null(new.token_endpoint_auth_method))
             .bind(new.legacy_assertion_audience)
             .bind(new.dpop_bound_access_tokens)
+            .bind(new.tls_client_certificate_bound_access_tokens)
             .bind(text_or_null(new.grant_types.as_ref()));
         self.execute(insert).await.map(drop)
     }
@@ -66,7 +69,7 @@ impl Tx<'_> {
         let update =
             sql("UPDATE service_account SET name = $2, external_id = $3, limits = $4, metadata = $5, disabled_at = $6,
                           deleted_at = $7, token_endpoint_auth_method = $8, legacy_assertion_audience = $9,
-                          dpop_bound_access_tokens = $10, grant_types = $11
+                          dpop_bound_access_tokens = $10, tls_client_certificate_bound_access_tokens = $11, grant_types = $12
                           WHERE id = $1");
         let update = update
             .bind(text(new.id))
@@ -79,6 +82,7 @@ impl Tx<'_> {
             .bind(text_or_null(new.token_endpoint_auth_method))
             .bind(new.legacy_assertion_audience)
             .bind(new.dpop_bound_access_tokens)
+            .bind(new.tls_client_certificate_bound_access_tokens)
             .bind(text_or_null(new.grant_types.as_ref()));
         self.execute(update).await.map(drop)
     }
@@ -106,6 +110,7 @@ fn read(row: &Row) -> Result<ServiceAccount, StoreError> {
         legacy_assertion_audience: row.flag("legacy_assertion_audience")?,
         dpop_bound_access_tokens: row.flag("dpop_bound_access_tokens")?,
         grant_types: row.parse_or_null("grant_types")?,
+        tls_client_certificate_bound_access_tokens: row.flag("tls_client_certificate_bound_access_tokens")?,
         limits: row.limits("limits")?,
         metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
         disabled_at: row.time_or_null("disabled_at")?,

@@ -27,9 +27,9 @@ pub enum Refusal {
     Expired,
     /// Its time has not come.
     NotYetValid,
-    /// Bound to a key, and no proof came along.
+    /// Bound to a key or a certificate, and no proof came along.
     ProofRequired,
-    /// The proof is wrong, or is of another key.
+    /// The proof is wrong, or is of another key or certificate.
     ProofInvalid,
     /// Used from elsewhere than allowed, or from an unknown address.
     NetworkNotAllowed,
@@ -104,9 +104,9 @@ impl Refusal {
             }
             Self::Expired => "The credential has expired; renew it or issue a new one.",
             Self::NotYetValid => "The credential is not valid yet; wait until its start time.",
-            Self::ProofRequired => "The credential is bound to a key; send a proof that you hold it.",
+            Self::ProofRequired => "The credential is bound to a key or a certificate; prove that you hold it.",
             Self::ProofInvalid => {
-                "The proof is not valid for this credential; make a new one with the key it is bound to."
+                "The proof is not valid for this credential; use the key or the certificate that it is bound to."
             }
             Self::NetworkNotAllowed => "The credential must not be used from this address; use an allowed network.",
             Self::AudienceMismatch => {

@@ -203,6 +203,8 @@ pub struct PrincipalFacts {
     pub dpop_bound_access_tokens: bool,
     /// The grants that it may use as a client; `None`: those that there are.
     pub grant_types: Option<GrantTypes>,
+    /// Whether as a client it gets no tokens but those that are bound to its certificate (RFC 8705, section 3.4).
+    pub tls_client_certificate_bound_access_tokens: bool,
 }
 
 /// What is known about the organization of a credential.
@@ -317,6 +319,7 @@ pub(crate) mod tests {
                 token_endpoint_auth_method: None,
                 dpop_bound_access_tokens: false,
                 grant_types: None,
+                tls_client_certificate_bound_access_tokens: false,
             }),
             organization: Arc::new(OrganizationFacts {
                 id: "org_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap(),

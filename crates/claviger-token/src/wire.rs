@@ -42,7 +42,7 @@ pub struct VerifyRequest {
     pub path: Option<String>,
     /// What the checked request costs against a limit; 1 if absent.
     pub cost: Option<u32>,
-    /// What shows that the caller holds the key the credential is bound to.
+    /// What shows that the caller holds what the credential is bound to.
     pub proof: Option<ProofRequest>,
 }
 
@@ -120,7 +120,7 @@ impl utoipa::PartialSchema for OneOrMany {
 #[cfg(feature = "openapi")]
 impl utoipa::ToSchema for OneOrMany {}
 
-/// What shows that the caller holds the key a credential is bound to.
+/// What shows that the caller holds what a credential is bound to.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -129,6 +129,9 @@ pub struct ProofRequest {
     pub dpop: Option<String>,
     /// The address that the proof must be for.
     pub url: Option<String>,
+    /// The certificate that the client of the checked request showed, and proved to hold, as PEM (RFC 8705).
+    #[cfg_attr(feature = "openapi", schema(example = "-----BEGIN CERTIFICATE-----\n…"))]
+    pub client_certificate: Option<String>,
 }
 
 /// What the verify call answers, with status 200 for every verdict.
@@ -178,7 +181,8 @@ pub struct VerifyAnswer<'a> {
     pub cache: Option<Option<CacheView<'a>>>,
 }
 
-/// What the checked request is to be told of its proof, in a challenge `DPoP` (RFC 9449, section 7.1).
+/// What the checked request is to be told of its proof, in a challenge `DPoP` (RFC 9449, section 7.1), or `Bearer` of what is bound to a
+/// certificate alone (RFC 8705, section 3).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProofView {

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::{
     failure::Failure,
-    open, output,
+    open::{self, Bound},
+    output,
     settings::{ListenFlags, SettingFlags, Settings},
 };
 
@@ -29,8 +30,8 @@ pub(crate) async fn run(command: Bootstrap) -> Result<ExitCode, Failure> {
     output::start_log(&settings, "warn", None);
     let database = open::migrated(&settings).await?;
     let keys = open::keys(&settings, &database).await?;
-    let listen = settings.listen;
-    let app = open::app(settings, database, keys, listen, AccessLog::default());
+    let bound = Bound::asked(&settings);
+    let app = open::app(settings, database, keys, bound, AccessLog::default());
     open::ensure_builtins(&app).await?;
     let made = app.bootstrap(command.another_key).await?;
     app.store.database().close().await;

@@ -13,7 +13,7 @@ use std::{
 
 use clap::Args;
 use claviger_core::{ChainKey, DataKey, KeyState, Reach, UnsealError};
-use claviger_server::AccessLogAt;
+use claviger_server::{AccessLogAt, Tls};
 use claviger_store::{Changes, Database, KeyPurpose, Store};
 use jiff::Timestamp;
 use reqwest::{StatusCode, blocking::Client};
@@ -24,7 +24,7 @@ use crate::{
     client::Output,
     failure::Failure,
     on_runtime, open, output,
-    settings::{DatabaseAt, ListenFlags, MasterKeyAt, STRANGERS, SettingFlags, Settings},
+    settings::{DatabaseAt, ListenFlags, MasterKeyAt, STRANGERS, SettingFlags, Settings, TLS_MEND},
 };
 
 /// Look for what is wrong with an instance, and tell how to mend it
@@ -104,6 +104,7 @@ pub(crate) fn run(doctor: Doctor) -> Result<ExitCode, Failure> {
             output::start_log(&settings, "off", None);
             findings.ok("settings", "every setting is known and sound");
             addresses(&settings, &mut findings);
+            tls(&settings, &mut findings);
             proxies(&settings, &mut findings);
             data_directory(&settings, &mut findings);
             access_log(&settings, &mut findings);
@@ -170,6 +171,15 @@ fn addresses(settings: &Settings, findings: &mut Findings) {
             format!("{} is reachable from elsewhere, and clients are told {url}", settings.listen),
             "put a proxy that ends TLS in front, and set public_url (CLAVIGER_PUBLIC_URL) to its https:// address",
         );
+    }
+}
+
+/// By what the public listener proves who it is, if it does so itself.
+fn tls(settings: &Settings, findings: &mut Findings) {
+    let Some(at) = &settings.tls else { return };
+    match Tls::open(at.clone()) {
+        Ok(_) => findings.ok("tls", format!("{} fits its key", at.certificate_file.display())),
+        Err(error) => findings.fail("tls", error.to_string(), TLS_MEND),
     }
 }
 

@@ -43,8 +43,13 @@ struct Example {
 }
 
 /// What `--dev` says at the start.
-pub(crate) async fn welcome(app: &App, public: SocketAddr, internal: SocketAddr) -> Result<String, Failure> {
-    let (public, internal) = (address_to_call(public), address_to_call(internal));
+pub(crate) async fn welcome(
+    app: &App,
+    scheme: &str,
+    public: SocketAddr,
+    internal: SocketAddr,
+) -> Result<String, Failure> {
+    let (public, internal) = (address_to_call(scheme, public), address_to_call("http", internal));
     if exists(app).await? {
         return Ok(again(&public));
     }

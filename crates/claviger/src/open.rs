@@ -122,10 +122,26 @@ pub(crate) fn existing_master_key(settings: &Settings) -> Result<(MasterKey, Str
     master_key(settings, true)
 }
 
-/// The app, before it listens. `bound` is where clients would reach it.
-pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: SocketAddr, access_log: AccessLog) -> App {
+/// Where clients reach the service, or would.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
+    pub(crate) public: SocketAddr,
+    /// With certificates of their own.
+    pub(crate) mtls: Option<SocketAddr>,
+}
+
+impl Bound {
+    /// As the settings ask for it, whether or not anybody listens there.
+    pub(crate) fn asked(settings: &Settings) -> Self {
+        Self { public: settings.listen, mtls: settings.mtls_listen }
+    }
+}
+
+/// The app, before it listens.
+pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Bound, access_log: AccessLog) -> App {
     let config = Config {
-        public_url: settings.public_url(bound),
+        public_url: settings.public_url(bound.public),
+        mtls_url: settings.mtls_url(bound.public, bound.mtls),
         brand: settings.brand,
         former_brands: settings.former_brands,
         max_staleness: settings.max_staleness,
@@ -134,6 +150,7 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
         cache_entries: settings.cache_entries,
         redis: settings.redis,
         trusted_proxies: settings.trusted_proxies,
+        client_certificate_header: settings.client_certificate_header,
         traces: settings.otlp_endpoint.is_some(),
         access_log,
         sessions: settings.sessions,
@@ -150,8 +167,8 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Soc
 pub(crate) async fn existing_app(settings: Settings) -> Result<App, Failure> {
     let database = existing(&settings).await?;
     let keys = existing_keys(&settings, &database).await?;
-    let listen = settings.listen;
-    Ok(app(settings, database, keys, listen, AccessLog::default()))
+    let bound = Bound::asked(&settings);
+    Ok(app(settings, database, keys, bound, AccessLog::default()))
 }
 
 /// Built-in roles and API where there are none yet. Only a service that listens knows its own address, so only `serve`

@@ -2,14 +2,18 @@
 
 use std::{future::Future, process::ExitCode};
 
-use claviger_server::{AccessLog, AccessLogAt, Listeners};
-use tokio::signal::unix::{SignalKind, signal};
+use claviger_server::{AccessLog, AccessLogAt, Listeners, Tls, TlsAt};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
 use crate::{
     example,
     failure::Failure,
-    open, output,
-    settings::{ListenFlags, STRANGERS, SettingFlags, Settings},
+    open::{self, Bound},
+    output,
+    settings::{ListenFlags, STRANGERS, SettingFlags, Settings, TLS_MEND},
     traces::Traces,
 };
 
@@ -39,17 +43,23 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     // The sockets come first, for the public address may depend on them; who connects early waits.
     let listeners =
         Listeners::bind(settings.listen, settings.internal_listen, settings.internal_token.is_some()).await?;
+    let listeners = match &settings.tls {
+        Some(at) => listeners.with_tls(tls(at)?, settings.mtls_listen).await?,
+        None => listeners,
+    };
     let (public, internal) = (listeners.public.local_addr()?, listeners.internal.local_addr()?);
+    let mtls = listeners.mtls.as_ref().map(TcpListener::local_addr).transpose()?;
+    let scheme = settings.scheme();
     let database = open::migrated(&settings).await?;
     let keys = open::keys(&settings, &database).await?;
     let database_shown = settings.database.to_string();
-    let app = open::app(settings, database, keys, public, access_log);
+    let app = open::app(settings, database, keys, Bound { public, mtls }, access_log);
     app.install_builtins().await?;
     if command.dev {
-        output::answer(&example::welcome(&app, public, internal).await?)?;
+        output::answer(&example::welcome(&app, scheme, public, internal).await?)?;
     }
     tracing::info!(
-        %public, %internal, public_url = app.config.public_url, database = database_shown,
+        %public, %internal, mtls = mtls.map(tracing::field::display), public_url = app.config.public_url, database = database_shown,
         version = env!("CARGO_PKG_VERSION"), "listening"
     );
     let served = claviger_server::serve(app, listeners, stop).await;
@@ -59,6 +69,10 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     served?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+fn tls(at: &TlsAt) -> Result<Tls, Failure> {
+    Tls::open(at.clone()).map_err(|error| Failure::because("cannot speak TLS", &error).so(TLS_MEND))
 }
 
 /// Opens it, and opens it anew at each SIGHUP: what rotates logs says so when it has moved the file away.

@@ -70,6 +70,9 @@ struct Authentication {
     /// Whether it gets no tokens but those that are bound to a key, by a DPoP proof (RFC 9449)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     dpop_bound_access_tokens: Option<bool>,
+    /// Whether it gets no tokens but those that are bound to the certificate that it shows (RFC 8705)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    tls_client_certificate_bound_access_tokens: Option<bool>,
 }
 
 #[derive(Debug, Args)]
@@ -163,6 +166,8 @@ struct Account {
     legacy_assertion_audience: bool,
     #[serde(default)]
     dpop_bound_access_tokens: bool,
+    #[serde(default)]
+    tls_client_certificate_bound_access_tokens: bool,
     roles: Option<Vec<String>>,
     permissions: Option<Vec<String>>,
     rate_limits: Option<Vec<RateLimit>>,
@@ -215,6 +220,7 @@ impl Authentication {
         body.with("token_endpoint_auth_method", self.token_endpoint_auth_method)
             .with("legacy_assertion_audience", self.legacy_assertion_audience)
             .with("dpop_bound_access_tokens", self.dpop_bound_access_tokens)
+            .with("tls_client_certificate_bound_access_tokens", self.tls_client_certificate_bound_access_tokens)
     }
 }
 
@@ -266,7 +272,10 @@ impl Noun for Account {
             ("external id", or(self.external_id, "-")),
             ("authenticates by", or(self.token_endpoint_auth_method, "whatever it holds")),
             ("legacy audience", yes(self.legacy_assertion_audience)),
-            ("bound tokens only", yes(self.dpop_bound_access_tokens)),
+            (
+                "bound tokens only",
+                or(bound_tokens(self.dpop_bound_access_tokens, self.tls_client_certificate_bound_access_tokens), "no"),
+            ),
             ("disabled", yes(self.disabled)),
             ("roles", joined(self.roles, "none")),
             ("permissions", joined(self.permissions, "none")),
@@ -276,4 +285,15 @@ impl Noun for Account {
             ("metadata", self.metadata.to_string()),
         ]
     }
+}
+
+/// To what its tokens must be bound, if they must.
+fn bound_tokens(to_key: bool, to_certificate: bool) -> Option<String> {
+    let told = match (to_key, to_certificate) {
+        (false, false) => return None,
+        (true, false) => "to a key (DPoP)",
+        (false, true) => "to a certificate (mutual TLS)",
+        (true, true) => "to a key (DPoP) and a certificate (mutual TLS)",
+    };
+    Some(told.to_owned())
 }

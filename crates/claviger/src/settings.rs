@@ -11,7 +11,7 @@ use std::{
 
 use clap::Args;
 use claviger_core::{MasterKey, SessionLife};
-use claviger_server::{AccessLogAt, ProviderAt, RedisAt};
+use claviger_server::{AccessLogAt, ProviderAt, RedisAt, TlsAt};
 use claviger_token::{Brand, NetworkSet, Secret};
 use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
@@ -63,6 +63,9 @@ pub(crate) struct ListenFlags {
     /// The instance's address for clients [default: http:// and the address of listen]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Address of one more public listener, which asks clients for certificates; it needs tls_certificate_file [default: none]
+    #[arg(long, value_name = "ADDRESS")]
+    mtls_listen: Option<String>,
 }
 
 /// The settings, all sound.
@@ -72,9 +75,12 @@ pub(crate) struct Settings {
     pub(crate) database: DatabaseAt,
     pub(crate) listen: SocketAddr,
     pub(crate) internal_listen: SocketAddr,
+    pub(crate) tls: Option<TlsAt>,
+    pub(crate) mtls_listen: Option<SocketAddr>,
     pub(crate) internal_hosts: Vec<String>,
     pub(crate) internal_token: Option<Secret>,
     pub(crate) trusted_proxies: Option<NetworkSet>,
+    pub(crate) client_certificate_header: bool,
     pub(crate) outbound_networks: Option<NetworkSet>,
     pub(crate) redis: Option<RedisAt>,
     pub(crate) brand: Brand,
@@ -92,6 +98,7 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     pub(crate) log: Option<String>,
     public_url: Option<String>,
+    mtls_url: Option<String>,
 }
 
 /// Where the database is.
@@ -154,6 +161,7 @@ impl Settings {
             ("listen", &listen.listen),
             ("internal_listen", &listen.internal_listen),
             ("public_url", &listen.public_url),
+            ("mtls_listen", &listen.mtls_listen),
         ];
         let flags = flags.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value.clone())));
         Given::gather(file.unwrap_or(Path::new(DEFAULT_FILE)), std::env::vars_os(), flags)
@@ -174,6 +182,8 @@ impl Settings {
             data_dir,
             listen: given.parse("listen", address)?.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 7420))),
             internal_listen,
+            tls: tls(given)?,
+            mtls_listen: given.parse("mtls_listen", "an IP address and a port, such as 127.0.0.1:7422")?,
             internal_hosts: given
                 .list("internal_hosts", "host names without ports", host)?
                 .unwrap_or_else(|| default_internal_hosts(internal_listen.ip())),
@@ -186,6 +196,7 @@ impl Settings {
                 "trusted_proxies",
                 "IP addresses or networks of proxies, such as 10.0.0.0/8",
             )?,
+            client_certificate_header: given.parse("client_certificate_header", "true or false")?.unwrap_or(false),
             outbound_networks: networks(
                 given,
                 "outbound_networks",
@@ -251,7 +262,9 @@ impl Settings {
                 |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()),
             )?,
             public_url: given.checked("public_url", PUBLIC_URL, public_url)?,
+            mtls_url: given.checked("mtls_url", PUBLIC_URL, public_url)?,
         };
+        settings.certificates_are_possible()?;
         if settings.public_url.is_none()
             && !settings.listen.ip().is_loopback()
             && !settings.listen.ip().is_unspecified()
@@ -279,9 +292,44 @@ impl Settings {
         wide.map(ToString::to_string).collect()
     }
 
+    /// That clients can show certificates in the ways that are named.
+    fn certificates_are_possible(&self) -> Result<(), Failure> {
+        let wrong = |line: &str| Err(Failure::new(line));
+        if self.mtls_listen.is_some() && self.tls.is_none() {
+            return wrong("mtls_listen speaks TLS; set tls_certificate_file and tls_key_file too");
+        }
+        if self.client_certificate_header && self.trusted_proxies.is_none() {
+            return wrong(
+                "client_certificate_header is what trusted proxies write; name them in trusted_proxies (CLAVIGER_TRUSTED_PROXIES)",
+            );
+        }
+        if self.mtls_url.is_some() && self.mtls_listen.is_none() && !self.client_certificate_header {
+            return wrong(
+                "mtls_url is where clients show certificates; set mtls_listen, or client_certificate_header behind a proxy that asks for them",
+            );
+        }
+        Ok(())
+    }
+
     /// The instance's address for clients, given the address that was bound.
     pub(crate) fn public_url(&self, bound: SocketAddr) -> String {
-        self.public_url.clone().unwrap_or_else(|| address_to_call(bound))
+        self.public_url.clone().unwrap_or_else(|| address_to_call(self.scheme(), bound))
+    }
+
+    /// The same for clients that show certificates, if it is another. Without a name of its own it is that of the instance.
+    pub(crate) fn mtls_url(&self, bound: SocketAddr, mtls: Option<SocketAddr>) -> Option<String> {
+        let asked_at = || {
+            let mut url = Url::parse(&self.public_url(bound)).ok()?;
+            url.set_scheme("https").ok()?;
+            url.set_port(Some(mtls?.port())).ok()?;
+            Some(url.as_str().trim_end_matches('/').to_owned())
+        };
+        self.mtls_url.clone().or_else(asked_at)
+    }
+
+    /// What the public listener speaks.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 }
 
@@ -290,6 +338,9 @@ pub(crate) const STRANGERS: (&str, &str) = (
     "whoever sends X-Forwarded-For from there says themselves where they are, past allowed_networks and what slows down guessing",
     "name the addresses of your own proxies alone in trusted_proxies (CLAVIGER_TRUSTED_PROXIES)",
 );
+/// What to do about files that are of no use.
+pub(crate) const TLS_MEND: &str = "write the certificate, with those between it and its authority, and its key as PEM into the files that \
+     tls_certificate_file and tls_key_file name";
 const BRAND: &str = "2 to 16 characters: a lower-case letter, then lower-case letters and digits";
 const REDIS_URL: &str = "redis://[USER:PASSWORD@]HOST[:PORT], rediss://… for TLS, or unix:///PATH";
 const OTLP_ENDPOINT: &str =
@@ -319,9 +370,29 @@ fn sessions(given: &Given) -> Result<SessionLife, Failure> {
     Ok(SessionLife { idle: idle.unwrap_or(usual.idle), absolute: absolute.unwrap_or(usual.absolute) })
 }
 
+/// Where the files of a certificate and its key are: both, or none.
+fn tls(given: &Given) -> Result<Option<TlsAt>, Failure> {
+    let certificate = given.parse::<PathBuf>("tls_certificate_file", "a file")?;
+    let key = given.parse::<PathBuf>("tls_key_file", "a file")?;
+    match (certificate, key) {
+        (Some(certificate_file), Some(key_file)) => Ok(Some(TlsAt { certificate_file, key_file })),
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            Err(Failure::new("tls_certificate_file is set; set tls_key_file (CLAVIGER_TLS_KEY_FILE) too"))
+        }
+        (None, Some(_)) => {
+            Err(Failure::new("tls_key_file is set; set tls_certificate_file (CLAVIGER_TLS_CERTIFICATE_FILE) too"))
+        }
+    }
+}
+
 /// How to call a listener from this machine.
-pub(crate) fn address_to_call(bound: SocketAddr) -> String {
-    if bound.ip().is_unspecified() { format!("http://localhost:{}", bound.port()) } else { format!("http://{bound}") }
+pub(crate) fn address_to_call(scheme: &str, bound: SocketAddr) -> String {
+    if bound.ip().is_unspecified() {
+        format!("{scheme}://localhost:{}", bound.port())
+    } else {
+        format!("{scheme}://{bound}")
+    }
 }
 
 fn public_url(text: &str) -> Option<String> {
@@ -450,9 +521,17 @@ mod tests {
         check("otlp_service_name = 'a b'", &[], &["otlp_service_name in FILE", "ASCII"]);
         check("log_format = 'xml'", &[], &["text or json"]);
         check("trusted_proxies = ['10.0.0.0/8', '10.0.0.0/33']", &[], &["trusted_proxies in FILE", "10.0.0.0/33"]);
+        check("client_certificate_header = 'yes'", &[], &["client_certificate_header in FILE", "true or false"]);
         check("outbound_networks = ['intranet']", &[], &["outbound_networks in FILE", "intranet"]);
         check("", &[("CLAVIGER_REDIS_URL", "http://x")], &["redis_url in CLAVIGER_REDIS_URL", "redis://"]);
         check("", &[("CLAVIGER_LISTEN", "192.0.2.1:7420")], &["CLAVIGER_PUBLIC_URL"]);
+        check("", &[("CLAVIGER_TLS_CERTIFICATE_FILE", "c.pem")], &["tls_certificate_file", "CLAVIGER_TLS_KEY_FILE"]);
+        check("tls_key_file = 'k.pem'", &[], &["tls_key_file", "CLAVIGER_TLS_CERTIFICATE_FILE"]);
+        check("mtls_listen = '127.0.0.1:7422'", &[], &["mtls_listen", "tls_certificate_file"]);
+        check("mtls_listen = '7422'", &[], &["mtls_listen in FILE", "127.0.0.1:7422"]);
+        check("mtls_url = 'https://m.test/'", &[], &["mtls_url in FILE", "without a slash"]);
+        check("mtls_url = 'https://m.test'", &[], &["mtls_url", "mtls_listen", "client_certificate_header"]);
+        check("client_certificate_header = 'true'", &[], &["client_certificate_header", "CLAVIGER_TRUSTED_PROXIES"]);
     }
 
     #[test]
@@ -489,6 +568,27 @@ mod tests {
         check("CLAVIGER_MASTER_KEY", "hunter2");
         check("CLAVIGER_DATABASE_URL", "mysql://u:hunter2@h/d");
         check("CLAVIGER_REDIS_URL", "http://:hunter2@h");
+    }
+
+    #[test]
+    fn with_a_certificate_of_its_own_the_instance_is_called_by_https() {
+        let files = [("CLAVIGER_TLS_CERTIFICATE_FILE", "c.pem"), ("CLAVIGER_TLS_KEY_FILE", "k.pem")];
+        let check = |more: &[(&str, &str)], public: &str, mtls: Option<&str>| {
+            let settings = load("", &[&files, more].concat(), &[]).unwrap();
+            let asking = settings.mtls_listen.map(|_| "127.0.0.1:7422".parse().unwrap());
+            let bound = settings.listen;
+            assert_eq!(
+                (settings.public_url(bound).as_str(), settings.mtls_url(bound, asking).as_deref()),
+                (public, mtls)
+            );
+        };
+        check(&[], "https://127.0.0.1:7420", None);
+        let asking = ("CLAVIGER_MTLS_LISTEN", "127.0.0.1:0");
+        check(&[asking], "https://127.0.0.1:7420", Some("https://127.0.0.1:7422"));
+        let public = ("CLAVIGER_PUBLIC_URL", "https://keys.acme.test/k");
+        check(&[asking, public], "https://keys.acme.test/k", Some("https://keys.acme.test:7422/k"));
+        let named = ("CLAVIGER_MTLS_URL", "https://mtls.acme.test");
+        check(&[asking, public, named], "https://keys.acme.test/k", Some("https://mtls.acme.test"));
     }
 
     #[test]

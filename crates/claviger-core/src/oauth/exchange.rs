@@ -87,7 +87,7 @@ fn must_fit(sort: TokenType, parameter: &str, token: &str) -> Result<(), OAuthEr
 /// What was presented to be exchanged does not count, whatever the reason (RFC 8693, section 2.2.2).
 pub fn no_subject(parameter: &str) -> OAuthError {
     OAuthError::invalid_request(format!(
-        "{parameter} is not valid, not yours to exchange, or bound to a key that the request does not prove"
+        "{parameter} is not valid, not yours to exchange, or bound to a key or a certificate that the request does not prove"
     ))
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct ServiceAccountView {
     /// The grants that it may use at the token endpoint, of a client that registered itself; null: those that there are.
     #[schema(value_type = Option<Vec<String>>)]
     grant_types: Option<GrantTypes>,
+    /// Whether it gets no tokens but those that are bound to its certificate (RFC 8705).
+    tls_client_certificate_bound_access_tokens: bool,
     /// Its roles in its organization, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<String>>,
@@ -69,6 +71,7 @@ impl From<ServiceAccount> for ServiceAccountView {
             legacy_assertion_audience: account.legacy_assertion_audience,
             dpop_bound_access_tokens: account.dpop_bound_access_tokens,
             grant_types: account.grant_types,
+            tls_client_certificate_bound_access_tokens: account.tls_client_certificate_bound_access_tokens,
             roles: None,
             permissions: None,
             rate_limits: shown(account.limits.rates),
@@ -189,7 +192,10 @@ pub(crate) async fn update(
         let held = tx.within(caller.reach()).held(id.into(), account.organization).await?;
         caller.grantor().may_give_for_good(&held, Some(account.organization))?;
     }
-    if changes.dpop_bound_access_tokens == Some(false) && account.dpop_bound_access_tokens {
+    let lifts_key = changes.dpop_bound_access_tokens == Some(false) && account.dpop_bound_access_tokens;
+    let lifts_certificate = changes.tls_client_certificate_bound_access_tokens == Some(false)
+        && account.tls_client_certificate_bound_access_tokens;
+    if lifts_key || lifts_certificate {
         caller.grantor().may_lift_limits(account.organization)?;
     }
     let held = tx.within(Reach::Organization(account.organization)).assignments_of(id.into()).await?;

@@ -159,6 +159,11 @@ async fn device_client(app: &App, request: &OAuthRequest) -> Result<DeviceClient
     }
     let client = app.client(request, 1).await?;
     client.must_use(DEVICE_CODE)?;
+    if client.found().principal.tls_client_certificate_bound_access_tokens {
+        let description = "this client gets tokens only that are bound to its certificate \
+                           (tls_client_certificate_bound_access_tokens), and this grant gives none";
+        return Err(OAuthError::invalid_request(description).into());
+    }
     if client.found().principal.dpop_bound_access_tokens {
         return unbound(
             "this client gets tokens only that are bound to a key (dpop_bound_access_tokens), and this grant gives none",

@@ -83,7 +83,7 @@ pub(crate) struct Told<'a> {
     /// How it is presented: `Bearer`, or `DPoP` if it is bound to a key.
     #[schema(value_type = String, example = "Bearer")]
     token_type: &'static str,
-    /// The key that must be proved with it.
+    /// The key or the certificate that must be proved with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
     /// The organization that it acts in.

@@ -65,11 +65,38 @@ pub(crate) struct ServerMetadata {
     /// What may sign a proof of possession (RFC 9449, section 5.1).
     #[schema(value_type = Vec<String>)]
     dpop_signing_alg_values_supported: [&'static str; 4],
+    /// Whether tokens are bound to the certificates of clients that want it (RFC 8705, section 3.3); absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_client_certificate_bound_access_tokens: bool,
+    /// Where clients go that show a certificate (RFC 8705, section 5); absent if nowhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mtls_endpoint_aliases: Option<EndpointAliases>,
     /// Where verifiers that ask about no token learn what ended lately. Ours: no standard has a name for it.
     claviger_revocations_uri: String,
     /// Where people read about it.
     service_documentation: String,
 }
+
+/// The endpoints that ask for a certificate: all others never do, so that no browser troubles its user with it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EndpointAliases {
+    token_endpoint: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
+}
+
+impl EndpointAliases {
+    fn at(url: &str) -> Self {
+        Self {
+            token_endpoint: format!("{url}{TOKEN}"),
+            introspection_endpoint: format!("{url}{INTROSPECT}"),
+            revocation_endpoint: format!("{url}{REVOKE}"),
+        }
+    }
+}
+
+const INTROSPECT: &str = "/oauth/introspect";
+const REVOKE: &str = "/oauth/revoke";
 
 impl ServerMetadata {
     fn of(config: &Config) -> Self {
@@ -77,8 +104,8 @@ impl ServerMetadata {
         Self {
             issuer: url.clone(),
             token_endpoint: format!("{url}{TOKEN}"),
-            introspection_endpoint: format!("{url}/oauth/introspect"),
-            revocation_endpoint: format!("{url}/oauth/revoke"),
+            introspection_endpoint: format!("{url}{INTROSPECT}"),
+            revocation_endpoint: format!("{url}{REVOKE}"),
             device_authorization_endpoint: format!("{url}{DEVICE_AUTHORIZATION}"),
             registration_endpoint: format!("{url}{REGISTER}"),
             jwks_uri: format!("{url}{KEYS}"),
@@ -93,6 +120,8 @@ impl ServerMetadata {
             revocation_endpoint_auth_signing_alg_values_supported: algorithms,
             authorization_details_types_supported: DetailType::NAMES,
             dpop_signing_alg_values_supported: algorithms,
+            tls_client_certificate_bound_access_tokens: config.takes_certificates(),
+            mtls_endpoint_aliases: config.mtls_url.as_deref().map(EndpointAliases::at),
             claviger_revocations_uri: format!("{url}{REVOCATIONS}"),
             service_documentation: format!("{url}/docs/"),
         }
@@ -133,6 +162,9 @@ pub(crate) struct ResourceMetadata {
     /// What may sign a proof of possession (RFC 9449).
     #[schema(value_type = Vec<String>)]
     dpop_signing_alg_values_supported: [&'static str; 4],
+    /// Whether it takes tokens that are bound to certificates (RFC 8705); absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_client_certificate_bound_access_tokens: bool,
     /// What can be permitted on it.
     #[schema(value_type = Vec<String>)]
     scopes_supported: Vec<&'static str>,
@@ -151,6 +183,7 @@ impl ResourceMetadata {
             authorization_servers: [url.clone()],
             bearer_methods_supported: ["header"],
             dpop_signing_alg_values_supported: SigningAlgorithm::NAMES,
+            tls_client_certificate_bound_access_tokens: config.takes_certificates(),
             scopes_supported: PERMISSIONS.iter().map(|permission| permission.name).collect(),
             resource_name: "Claviger",
             resource_documentation: format!("{url}/docs/"),

@@ -7,11 +7,12 @@ use axum::{
     http::{HeaderValue, Method, header},
 };
 use claviger_core::oauth::{OAuthError, Parameters, PresentedClient};
+use claviger_token::Certificate;
 
 use super::NotDone;
 use crate::{
     app::App,
-    body, client,
+    body, client, client_certificate,
     log::RequestId,
     metrics::Guarded,
     proof::Carried,
@@ -23,6 +24,8 @@ pub(crate) struct OAuthRequest {
     pub(crate) form: Parameters,
     authorization: Option<HeaderValue>,
     proofs: Vec<HeaderValue>,
+    /// What its client showed beside all that it says.
+    pub(super) certificate: Option<Certificate>,
     /// From where it comes.
     pub(crate) address: Option<IpAddr>,
     pub(crate) id: Option<RequestId>,
@@ -79,6 +82,8 @@ impl FromRequest<App> for OAuthRequest {
         let id = request.extensions().get::<RequestId>().cloned();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let proofs = request.headers().get_all("dpop").iter().cloned().collect();
+        let certificate = client_certificate::shown(request.extensions(), request.headers(), &app.config);
+        let certificate = certificate.map_err(OAuthError::from)?;
         let mut given = request.headers().get_all(header::AUTHORIZATION).iter();
         let authorization = given.next().cloned();
         if given.next().is_some() {
@@ -86,6 +91,7 @@ impl FromRequest<App> for OAuthRequest {
         }
         let bytes = body::read(request, body::FORM).await.map_err(NotDone::Unreadable)?;
         let form = Parameters::parse(&bytes)?;
-        Ok(Self { form, authorization, proofs, address: address.map(|ip| ip.to_canonical()), id, method, path })
+        let address = address.map(|ip| ip.to_canonical());
+        Ok(Self { form, authorization, proofs, certificate, address, id, method, path })
     }
 }

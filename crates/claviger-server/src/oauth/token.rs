@@ -122,7 +122,8 @@ impl TokenAnswer {
 ///
 /// A service account proves who it is with a client secret, a signed assertion or what an outside issuer says of it, and gets a token for
 /// one API: of its own rights, or in exchange for what it was given; or, with a device code, a token of the person who approved it. With a `DPoP` header it is bound to the key that is proved there
-/// (RFC 9449). There is no refresh token: ask again.
+/// (RFC 9449); that of a client with `tls_client_certificate_bound_access_tokens` to the certificate of its connection (RFC 8705). There is
+/// no refresh token: ask again.
 #[utoipa::path(
     post, path = "/oauth/token", tag = "OAuth", operation_id = "token",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
@@ -175,14 +176,15 @@ pub(super) async fn own_rights(
 }
 
 impl App {
-    /// What a request for a token proves to hold. A proof that does not hold is refused before the client's own, for of some
+    /// What a request for a token proves to hold. A proof of a key that does not hold is refused before the client's own, for of some
     /// clients that would count but once.
     pub(super) fn proved_key(&self, request: &OAuthRequest) -> Result<Proving, NotDone> {
-        let url = ProofUrl::parse(&format!("{}{TOKEN}", self.config.public_url));
-        let asked = ProofFor { method: "POST", urls: url.as_slice(), credential: None };
+        let urls = self.config.addresses_of(TOKEN).filter_map(|url| ProofUrl::parse(&url));
+        let urls: Vec<ProofUrl> = urls.collect();
+        let asked = ProofFor { method: "POST", urls: &urls, credential: None };
         let proving = self.prove(request.carried(), Asker::AuthorizationServer, asked);
         match proving.problem {
-            None => Ok(proving),
+            None => Ok(proving.with(request.certificate.as_ref())),
             Some(DpopError::Nonce) => Err(NotDone::WantsNonce { nonce: self.dpop_nonce(Asker::AuthorizationServer) }),
             Some(problem) => Err(unproved(problem)),
         }
@@ -193,14 +195,25 @@ impl App {
         if !self.is_first_use(proving).await? {
             return Err(unproved(DpopError::Used));
         }
-        match proving.proof.key {
-            Shown::Held(thumbprint) => Ok(Confirmation::of_key(thumbprint)),
-            Shown::Nothing | Shown::Invalid if client.found().principal.dpop_bound_access_tokens => {
+        let (principal, proof) = (&client.found().principal, proving.proof);
+        let jkt = match proof.key {
+            Shown::Held(thumbprint) => Some(thumbprint),
+            Shown::Nothing | Shown::Invalid if principal.dpop_bound_access_tokens => {
                 let description = "this client gets tokens only that are bound to a key (dpop_bound_access_tokens): send a DPoP proof";
-                Err(OAuthError::new(OAuthErrorCode::InvalidDpopProof, description).into())
+                return Err(OAuthError::new(OAuthErrorCode::InvalidDpopProof, description).into());
             }
-            Shown::Nothing | Shown::Invalid => Ok(Confirmation::default()),
-        }
+            Shown::Nothing | Shown::Invalid => None,
+        };
+        // A certificate may be there for other reasons: whoever wants bound tokens says so.
+        let x5t_s256 = match proof.certificate {
+            Shown::Held(thumbprint) => principal.tls_client_certificate_bound_access_tokens.then_some(thumbprint),
+            Shown::Nothing | Shown::Invalid if principal.tls_client_certificate_bound_access_tokens => {
+                let description = "this client gets tokens only that are bound to its certificate: show one on the connection (RFC 8705)";
+                return Err(OAuthError::invalid_request(description).into());
+            }
+            Shown::Nothing | Shown::Invalid => None,
+        };
+        Ok(Confirmation { jkt, x5t_s256 })
     }
 }
 

@@ -8,8 +8,8 @@ use axum::{
 };
 use claviger_core::{Reach, Rejection};
 use claviger_token::{
-    Found, Object, OneOrMany, Permission, PermissionSet, ProofRequest, ProofUrl, ProofView, Refusal, Required, Verdict,
-    VerifyAnswer, VerifyRequest,
+    Certificate, Found, Object, OneOrMany, Permission, PermissionSet, ProofRequest, ProofUrl, ProofView, Refusal,
+    Required, Verdict, VerifyAnswer, VerifyRequest,
 };
 use jiff::Timestamp;
 
@@ -128,7 +128,7 @@ async fn answer(
     let answer = VerifyAnswer::new(judged.verdict, looked_up.found(), judged.now);
     let mut answer = answer.with_limits(limits, retry_after_seconds);
     if let Verdict::Refused(refusal @ (Refusal::ProofRequired | Refusal::ProofInvalid)) = judged.verdict {
-        let told = app.told_of_proof(refusal, judged.proof_problem);
+        let told = app.told_of_proof(refusal, judged.proof_problem, looked_up.found());
         answer.proof = Some(ProofView { error: told.error, message: told.message, nonce: told.nonce });
     }
     Ok(match visible {
@@ -145,10 +145,14 @@ pub(super) fn proved(
     method: Option<&str>,
     credential: &str,
 ) -> Result<Proving, RequestError> {
-    let Some((dpop, url)) = proof.and_then(|proof| Some((proof.dpop.as_deref()?, proof.url.as_deref()))) else {
-        return Ok(Proving::NOTHING);
-    };
+    let Some(proof) = proof else { return Ok(Proving::NOTHING) };
     let wrong = |pointer, code, message: &str| Rejection::field(pointer, code, message.to_owned());
+    let certificate = proof.client_certificate.as_deref().map(Certificate::from_pem).transpose();
+    let certificate =
+        certificate.map_err(|error| wrong("/proof/client_certificate", "invalid_certificate", &error.to_string()))?;
+    let Some((dpop, url)) = proof.dpop.as_deref().map(|dpop| (dpop, proof.url.as_deref())) else {
+        return Ok(Proving::NOTHING.with(certificate.as_ref()));
+    };
     let method =
         method.ok_or_else(|| wrong("/method", "required", "the method of the request that the proof is for"))?;
     let url = url.ok_or_else(|| wrong("/proof/url", "required", "the address of the request that the proof is for"))?;
@@ -157,7 +161,7 @@ pub(super) fn proved(
     })?;
     let Some(_) = looked_up.found() else { return Ok(Proving::NOTHING) };
     let request = ProofFor { method, urls: &[url], credential: Some(credential) };
-    Ok(app.prove(Carried::One(dpop), Asker::Resource, request))
+    Ok(app.prove(Carried::One(dpop), Asker::Resource, request).with(certificate.as_ref()))
 }
 
 /// An answer as it was sent.

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     app::App,
     client::address_at_gateway,
+    client_certificate,
     inside::Inside,
     log::{self, RequestId},
     presented::{ADDRESS, Ambiguous, credential, credential_at_gateway, may_be_elsewhere, proof},
@@ -39,12 +40,15 @@ pub(crate) struct Asked {
     audience: Option<String>,
     /// How many uses it is against limits and quotas; one if absent, and nothing for 0.
     cost: Option<String>,
+    /// `1`: the gateway writes `Client-Cert`, always and itself: the certificate that its client showed, if any.
+    client_certificate: Option<String>,
     /// `1`: only 200, 401 and 403, for nginx turns any other status of a subrequest into 500.
     nginx: Option<String>,
 }
 
 /// What a configuration may ask for.
-const PARAMETERS: &str = "the parameters are permission, object, audience, cost and nginx, each at most once";
+const PARAMETERS: &str =
+    "the parameters are permission, object, audience, cost, client_certificate and nginx, each at most once";
 
 /// What is wrong with a configuration, in words: for whoever wrote it, since answers have no body.
 const DETAIL: HeaderName = HeaderName::from_static("x-claviger-detail");
@@ -81,6 +85,9 @@ pub(crate) async fn forward_auth(
         Some("1") => true,
         Some(_) => return misconfigured("nginx is 1 or is left out"),
     };
+    if !matches!(asked.client_certificate.as_deref(), None | Some("1")) {
+        return misconfigured("client_certificate is 1 or is left out");
+    }
     let Ok(cost) = asked.cost.as_deref().map_or(Ok(1), str::parse::<u32>) else {
         return misconfigured("cost is a whole number from 0 to 4294967295, such as 1");
     };
@@ -134,11 +141,17 @@ async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Resu
     let id = log::chosen(headers);
     let occasion = occasion(headers, id.as_ref());
     let carried = proof(headers);
+    // Else a client may have written the header: many gateways pass on all that it sent.
+    let certificate = match asked.client_certificate {
+        Some(_) => client_certificate::told(headers)?,
+        None => None,
+    };
     // Of what nobody has, no proof is looked at. Boxed, or the future of every request would be as large as a read of the catalog.
     let proving = match (carried, looked_up.found()) {
         (Carried::Nothing, _) | (_, None) => Proving::NOTHING,
         (_, Some(found)) => Box::pin(proved(app, headers, &occasion, &required, found, &presented)).await?,
     };
+    let proving = proving.with(certificate.as_ref());
     let used = Use { occasion, required, client_ip, proving: &proving, visible: None, cost };
     let judged = app.judge(&looked_up, &used).await?;
     let known = looked_up.entry.as_deref().and_then(|entry| Some((entry, entry.found()?)));
@@ -146,7 +159,7 @@ async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Resu
         (Verdict::Valid, Some((entry, found))) => allowed(app, entry, found),
         (Verdict::Valid, None) => refused(app, Refusal::Unknown, &required).await,
         (Verdict::Refused(refusal @ (Refusal::ProofRequired | Refusal::ProofInvalid)), _) => {
-            not_proved(refusal, &app.told_of_proof(refusal, judged.proof_problem))
+            not_proved(refusal, &app.told_of_proof(refusal, judged.proof_problem, looked_up.found()))
         }
         (Verdict::Refused(refusal), _) => refused(app, refusal, &required).await,
     };

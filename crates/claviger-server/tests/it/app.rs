@@ -64,11 +64,15 @@ pub(crate) fn run(engine: Engine, test: impl AsyncFnOnce(&TestApp)) {
 
 impl TestApp {
     pub(crate) async fn start(url: &str, configure: impl FnOnce(&mut Config)) -> Self {
+        let listeners = Listeners::bind(any_port(), any_port(), false).await.unwrap();
+        Self::start_on(url, listeners, configure).await
+    }
+
+    async fn start_on(url: &str, listeners: Listeners, configure: impl FnOnce(&mut Config)) -> Self {
         let log_start = LOG.lock().unwrap().len();
         let clock = Clock::default();
         let app = open(url, clock.clone(), configure).await;
         let root = app.bootstrap(true).await.unwrap().api_key;
-        let listeners = Listeners::bind(any_port(), any_port(), false).await.unwrap();
         let (public, internal) = (listeners.public.local_addr().unwrap(), listeners.internal.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn({
@@ -109,6 +113,11 @@ impl TestApp {
     /// The same, with settings of its own.
     pub(crate) async fn another_node_with(&self, configure: impl FnOnce(&mut Config)) -> Self {
         Self::start(&self.url, configure).await
+    }
+
+    /// The same, on listeners that speak TLS.
+    pub(crate) async fn another_node_on(&self, listeners: Listeners, configure: impl FnOnce(&mut Config)) -> Self {
+        Self::start_on(&self.url, listeners, configure).await
     }
 
     /// Stops it, and looks for its secrets where none may be.
@@ -363,6 +372,8 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         cache_entries: 1000,
         redis: None,
         trusted_proxies: None,
+        client_certificate_header: false,
+        mtls_url: None,
         traces: false,
         access_log: AccessLog::default(),
         sessions: SessionLife::default(),
@@ -390,7 +401,7 @@ pub(crate) fn instant() -> Instant {
     Instant::now()
 }
 
-fn any_port() -> SocketAddr {
+pub(crate) fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 

@@ -128,7 +128,7 @@ on_both_databases! {
     async fn a_client_secret_is_found_with_the_way_in_which_its_account_authenticates(db: &TestDb) {
         let world = World::stored(db).await;
         let method = Some(ClientAuthMethod::ClientSecretBasic);
-        let account = ServiceAccount { token_endpoint_auth_method: method, dpop_bound_access_tokens: true, ..world.ci };
+        let account = ServiceAccount { token_endpoint_auth_method: method, dpop_bound_access_tokens: true, ..world.ci.clone() };
         let (secret, digest) = (client_secret(&account, "ci"), digest());
         db.write(async |tx| {
             tx.save_service_account(&account).await?;
@@ -137,7 +137,11 @@ on_both_databases! {
         let found = db.store.find_client_secret(&digest).await.unwrap().unwrap();
         assert_eq!(format!("{:?}", found.credential), format!("{:?}", secret.facts()));
         assert_eq!((found.principal.id, found.principal.token_endpoint_auth_method), (account.id.into(), method));
-        assert!(found.principal.dpop_bound_access_tokens);
+        assert!(found.principal.dpop_bound_access_tokens && !found.principal.tls_client_certificate_bound_access_tokens);
+        let account = ServiceAccount { tls_client_certificate_bound_access_tokens: true, ..world.ci };
+        db.write(async |tx| tx.save_service_account(&account).await).await;
+        let found = db.store.find_client_secret(&digest).await.unwrap().unwrap();
+        assert!(!found.principal.dpop_bound_access_tokens && found.principal.tls_client_certificate_bound_access_tokens);
         assert!(db.store.find_client_secret(&crate::sample::digest()).await.unwrap().is_none());
     }
 

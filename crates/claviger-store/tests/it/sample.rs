@@ -109,6 +109,7 @@ pub(crate) fn service_account(organization: &Organization, called: &str) -> Serv
         legacy_assertion_audience: false,
         dpop_bound_access_tokens: false,
         grant_types: None,
+        tls_client_certificate_bound_access_tokens: false,
         limits: Limits::default(),
         metadata: Metadata::default(),
         disabled_at: None,

@@ -16,7 +16,7 @@ on_both_databases! {
         let full = ServiceAccount {
             external_id: Some("42".to_owned()), limits: limits(), metadata: metadata(),
             token_endpoint_auth_method: Some(ClientAuthMethod::PrivateKeyJwt), legacy_assertion_audience: true,
-            dpop_bound_access_tokens: true, grant_types: "client_credentials urn:x".parse().ok(),
+            dpop_bound_access_tokens: true, grant_types: "client_credentials urn:x".parse().ok(), tls_client_certificate_bound_access_tokens: true,
             ..service_account(&world.acme, "full")
         };
         db.write(async |tx| tx.insert_service_account(&full).await).await;
@@ -26,7 +26,7 @@ on_both_databases! {
         let now_full = ServiceAccount {
             name: name("other"), external_id: Some("43".to_owned()), limits: limits(), metadata: metadata(), disabled_at: Some(at(5)),
             token_endpoint_auth_method: Some(ClientAuthMethod::ClientSecretPost), legacy_assertion_audience: true,
-            dpop_bound_access_tokens: true, grant_types: "urn:y".parse().ok(),
+            dpop_bound_access_tokens: true, grant_types: "urn:y".parse().ok(), tls_client_certificate_bound_access_tokens: true,
             ..world.ci
         };
         for changed in [now_bare, now_full] {

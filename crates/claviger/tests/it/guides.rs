@@ -3,13 +3,17 @@
 use std::{
     env,
     ffi::OsString,
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
-    thread,
+    thread::{self, sleep},
     time::Duration,
 };
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use serde_json::json;
 
@@ -154,6 +158,105 @@ fn the_guide_to_bound_credentials_works_as_written() {
             r#""proof":{"error":"invalid_dpop_proof","message":""#,
         ],
     );
+}
+
+/// The guide to mutual TLS, whose first block makes a certificate for what is configured afterwards.
+fn with_certificate() -> (Instance, Vec<&'static str>, Vec<&'static str>) {
+    let guide = include_str!("../../../../docs/mtls.md");
+    let instance = Instance::new();
+    let (shell, settings) = (blocks(guide, "sh"), blocks(guide, "toml"));
+    let made = Command::new("sh").args(["-eu", "-c", shell[0]]).current_dir(instance.path()).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    (instance, shell, settings)
+}
+
+const MTLS: &[&str] = &[
+    "acme",
+    r#""mtls_endpoint_aliases":{"token_endpoint":"https://"#,
+    r#""error":"invalid_request""#,
+    r#""cnf":{"x5t#S256":""#,
+    r#""code":"invalid_token""#,
+    r#"{"valid":false,"code":"proof_required","#,
+    r#"{"valid":true,"code":"valid","#,
+];
+
+#[test]
+fn the_guide_to_mutual_tls_works_as_written_on_a_listener_of_our_own() {
+    let (instance, shell, settings) = with_certificate();
+    std::fs::write(instance.path().join("claviger.toml"), settings[0]).unwrap();
+    let instance = instance.with("CLAVIGER_MTLS_LISTEN", "127.0.0.1:0");
+    let mut server = instance.serve(&[]);
+    server.public = server.public.replace("http://", "https://");
+    let mtls = server.logged("listening").unwrap()["mtls"].as_str().unwrap().to_owned();
+    check(&instance, &server, &format!("MTLS_URL=https://{mtls}\n{}", shell[1..].join("\n")), MTLS);
+}
+
+#[test]
+fn the_guide_to_mutual_tls_works_as_written_behind_nginx() {
+    let (instance, shell, settings) = with_certificate();
+    // Started as root, nginx reads its files as somebody else.
+    std::fs::set_permissions(instance.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let ports: Vec<u16> = (0..4).map(|_| free_port()).collect();
+    let at = |text: &str| {
+        let named = ["8443", "8444", "8445", "8081"].iter().zip(&ports);
+        named.fold(text.to_owned(), |text, (name, port)| {
+            text.replace(&format!("127.0.0.1:{name}"), &format!("127.0.0.1:{port}"))
+        })
+    };
+    std::fs::write(instance.path().join("claviger.toml"), at(settings[1])).unwrap();
+    let mut server = instance.serve(&[]);
+    let guide = include_str!("../../../../docs/mtls.md");
+    let configuration = at(blocks(guide, "nginx")[0])
+        .replace("127.0.0.1:7420", server.public.trim_start_matches("http://"))
+        .replace("127.0.0.1:7421", server.internal.trim_start_matches("http://"));
+    std::fs::write(instance.path().join("nginx.conf"), configuration).unwrap();
+    let _nginx = Nginx::start(instance.path(), ports[2]);
+    server.public = format!("https://127.0.0.1:{}", ports[0]);
+    let script = format!(
+        "MTLS_URL=https://127.0.0.1:{mtls}\n{guide}\n\
+         ask() {{ curl -sS -H \"Authorization: Bearer $TOKEN\" \"$@\" https://127.0.0.1:{api}/; }}\n\
+         ask --cert client.pem --key client.key\n\
+         FORGED=$(tr -d '\\n' < client.pem | sed 's/ /%20/g')\n\
+         ask -o refused -w '%{{http_code}}\\n'\n\
+         ask -o refused -w '%{{http_code}}\\n' -H \"Client-Cert: $FORGED\"\n\
+         ask -o refused -w '%{{http_code}}\\n' --cert server.pem --key server.key\n",
+        mtls = ports[1],
+        api = ports[2],
+        guide = shell[1..].join("\n"),
+    );
+    check(&instance, &server, &script, &[MTLS, &["42 invoices", "401", "401", "401"]].concat());
+}
+
+/// nginx with a configuration in a directory. It is killed when the test is over.
+struct Nginx(Child);
+
+impl Nginx {
+    fn start(directory: &Path, port: u16) -> Self {
+        let path = format!("{}:/usr/sbin", env::var("PATH").unwrap_or_default());
+        let mut nginx = Command::new("nginx");
+        nginx.env("PATH", &path).arg("-p").arg(directory).args(["-c", "nginx.conf", "-g", "daemon off;"]);
+        let nginx = Self(nginx.spawn().unwrap());
+        for _ in 0..500 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return nginx;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        panic!("nginx does not listen");
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // The master ends its workers when it is asked to, and not when it is killed.
+        let pid = Pid::from_child(&self.0);
+        kill_process(pid, Signal::TERM).ok();
+        self.0.wait().ok();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

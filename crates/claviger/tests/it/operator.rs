@@ -187,7 +187,13 @@ fn a_client_gets_a_secret_and_a_key() {
     let shown = operator.ok(&format!("service-account show {account} --output=json"), &[]).json();
     assert!(shown["token_endpoint_auth_method"].is_null() && shown["legacy_assertion_audience"] == false, "{shown}");
     assert_eq!(shown["dpop_bound_access_tokens"], true);
-    operator.ok(&format!("service-account update {account} --dpop-bound-access-tokens=false"), &[]);
+    operator.ok(&format!("service-account update {account} --tls-client-certificate-bound-access-tokens"), &[]);
+    let shown = operator.ok(&format!("service-account show {account} --output=json"), &[]).json();
+    assert_eq!(shown["tls_client_certificate_bound_access_tokens"], true);
+    let shown = operator.ok(&format!("service-account show {account}"), &[]).stdout;
+    assert!(shown.contains("to a key (DPoP) and a certificate (mutual TLS)"), "{shown}");
+    let neither = "--dpop-bound-access-tokens=false --tls-client-certificate-bound-access-tokens=false";
+    operator.ok(&format!("service-account update {account} {neither}"), &[]);
 
     // A secret.
     let made = operator.ok(&format!("service-account secret create {account} --name production --expires-in 90d"), &[]);

@@ -140,6 +140,37 @@ fn a_key_is_bound_to_the_public_key_in_a_file() {
 }
 
 #[test]
+fn a_key_is_bound_to_the_certificate_in_a_file() {
+    const PEM: &str = include_str!("../../../claviger-token/src/certificate/self_signed.pem");
+    const THUMBPRINT: &str = include_str!("../../../claviger-token/src/certificate/self_signed.thumbprint");
+    let (admin, thumbprint) = (Admin::new(), THUMBPRINT.trim());
+    let file = |name: &str, text: &str| {
+        let path = admin.instance.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        format!("--bind-certificate={}", path.display())
+    };
+    let by_thumbprint = format!("--client-certificate-thumbprint={thumbprint}");
+    for flag in [file("certificate.pem", PEM), by_thumbprint.clone()] {
+        let made = admin.create("bound", &[&flag, "--output=json"]).json();
+        assert_eq!(made["cnf"]["x5t#S256"], thumbprint, "{flag}");
+        assert_eq!(admin.verify(made["token"].as_str().unwrap(), &[]).json()["code"], "proof_required");
+        let shown = admin.ok(&["api-key", "show", made["id"].as_str().unwrap()]);
+        assert!(shown.stdout.contains(&format!("x5t#S256 {thumbprint}")), "{shown:?}");
+    }
+    let private = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n";
+    for (flag, told) in [
+        (file("both.pem", &format!("{PEM}{private}")), "private key"),
+        (file("none", "x"), "no certificate"),
+        ("--bind-certificate=absent".to_owned(), "could not be read"),
+    ] {
+        let refused = admin.create("bound", &[&flag]);
+        assert!(refused.code == Some(1) && refused.stderr.contains(told), "{refused:?}");
+    }
+    assert_eq!(admin.create("bound", &["--client-certificate-thumbprint=x"]).code, Some(2));
+    assert_eq!(admin.create("bound", &[&file("certificate.pem", PEM), &by_thumbprint]).code, Some(2));
+}
+
+#[test]
 fn a_list_is_filtered_and_read_to_its_end() {
     let admin = Admin::new();
     for number in 0..5 {

@@ -1,0 +1,216 @@
+//! The certificate that the client of a request showed: on its own TLS connection, or to the proxy that ended it and says so in
+//! `Client-Cert` (RFC 9440). Whoever shows one has proved to hold its key, to us or to the proxy.
+//!
+//! The room must not know whose certificate it is, nor what it is good for.
+
+use std::net::SocketAddr;
+
+use axum::{
+    extract::ConnectInfo,
+    http::{Extensions, HeaderMap, HeaderName, StatusCode},
+};
+use base64::{
+    Engine as _,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use claviger_core::oauth::OAuthError;
+use claviger_token::{Certificate, CertificateError};
+use percent_encoding::percent_decode;
+
+use crate::{app::Config, client, problem::RequestError};
+
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+
+/// How RFC 8941, section 4.2.7, reads a byte sequence: padding may be absent, and its spare bits may be set.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The certificate of a connection, beside [`ConnectInfo`] in the extensions of each request that comes on it.
+#[derive(Debug, Clone)]
+pub(crate) struct OfConnection(pub(crate) Certificate);
+
+/// A header that says that there is a certificate, and holds none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// It stands there more than once.
+    #[error("Client-Cert stands there more than once")]
+    Several,
+    /// It is written in no way that is known.
+    #[error("Client-Cert is a certificate in base64 between two colons (RFC 9440), or a URL-encoded PEM")]
+    Form,
+    /// What is written there is something else.
+    #[error("Client-Cert holds no certificate: {0}")]
+    Certificate(#[from] CertificateError),
+}
+
+impl From<Unreadable> for RequestError {
+    fn from(why: Unreadable) -> Self {
+        Self::unreadable(StatusCode::BAD_REQUEST, "invalid_client_certificate", why.to_string())
+    }
+}
+
+impl From<Unreadable> for OAuthError {
+    fn from(why: Unreadable) -> Self {
+        Self::invalid_request(why.to_string())
+    }
+}
+
+/// What the client of a request to the public listener showed. A trusted proxy shows its own certificate, if any, and its client's in a
+/// header, which is believed only if the operator says that it writes one: else it may be what a client wrote there. Nobody
+/// else is believed.
+pub(crate) fn shown(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    config: &Config,
+) -> Result<Option<Certificate>, Unreadable> {
+    let own = extensions.get::<OfConnection>();
+    if own.is_none() && !config.client_certificate_header {
+        return Ok(None);
+    }
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    let by_proxy = peer.is_some_and(|peer| client::is_trusted(peer, config.trusted_proxies.as_ref()));
+    match (by_proxy, config.client_certificate_header) {
+        (true, true) => told(headers),
+        (true, false) => Ok(None),
+        (false, _) => Ok(own.map(|OfConnection(certificate)| certificate.clone())),
+    }
+}
+
+/// What a proxy or a gateway tells of the client that it serves.
+pub(crate) fn told(headers: &HeaderMap) -> Result<Option<Certificate>, Unreadable> {
+    let mut values = headers.get_all(CLIENT_CERT).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Unreadable::Several);
+    }
+    read(value.as_bytes()).map(Some)
+}
+
+/// A byte sequence (RFC 9440, section 2.2), or PEM with `%` before what a header cannot hold, as nginx writes it.
+fn read(value: &[u8]) -> Result<Certificate, Unreadable> {
+    let value = value.trim_ascii();
+    if let Some(sequence) = value.strip_prefix(b":") {
+        let text = sequence.strip_suffix(b":").ok_or(Unreadable::Form)?;
+        let der = BASE64.decode(text).map_err(|_| Unreadable::Form)?;
+        return Ok(Certificate::from_der(&der)?);
+    }
+    if !value.starts_with(b"-----BEGIN%20") {
+        return Err(Unreadable::Form);
+    }
+    let pem = percent_decode(value).decode_utf8().map_err(|_| Unreadable::Form)?;
+    Ok(Certificate::from_pem(&pem)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use base64::engine::general_purpose;
+    use claviger_token::NetworkSet;
+
+    use super::*;
+    use crate::app::tests::config;
+
+    const PEM: &str = include_str!("../../claviger-token/src/certificate/self_signed.pem");
+    const OTHER: &str = include_str!("../../claviger-token/src/certificate/version_1.pem");
+
+    fn certificate() -> Certificate {
+        Certificate::from_pem(PEM).unwrap()
+    }
+
+    fn sequence() -> String {
+        format!(":{}:", general_purpose::STANDARD.encode(certificate().der()))
+    }
+
+    /// As nginx writes `$ssl_client_escaped_cert`.
+    fn escaped(pem: &str) -> String {
+        let escape = |byte: char| match byte {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~' => byte.to_string(),
+            other => format!("%{:02X}", u32::from(other)),
+        };
+        pem.chars().map(escape).collect()
+    }
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (CLIENT_CERT, HeaderValue::from_bytes(value.as_bytes()).unwrap())).collect()
+    }
+
+    #[test]
+    fn m08_a_header_is_one_certificate_or_none() {
+        let check = |values: &[&str], expected: Result<bool, Unreadable>| {
+            let found = told(&headers(values));
+            assert_eq!(found, expected.map(|is_there| is_there.then(certificate)), "{values:?}");
+        };
+        let (sequence, escaped) = (sequence(), escaped(PEM));
+        let base64 = sequence.trim_matches(':');
+        check(&[], Ok(false));
+        check(&[&sequence], Ok(true));
+        check(&[&format!(" {sequence}\t")], Ok(true));
+        check(&[&format!(":{}:", base64.trim_end_matches('='))], Ok(true)); // RFC 8941, section 4.2.7
+        check(&[&escaped], Ok(true));
+        check(&[&sequence, &sequence], Err(Unreadable::Several));
+        check(&[&format!("{sequence}, {sequence}")], Err(Unreadable::Form));
+        for wrong in [
+            "",
+            ":",
+            "x",
+            base64,
+            &format!(":{base64}"),
+            &format!("{base64}:"),
+            &format!("{sequence};a=1"),
+            &format!(": {base64}:"),
+            &format!(":{base64} :"),
+            &format!(":{}:", base64.replace('+', "-").replace('/', "_")),
+            &format!("\"{base64}\""),
+            ":\u{e9}:",
+            PEM.lines().next().unwrap(),
+        ] {
+            check(&[wrong], Err(Unreadable::Form));
+        }
+        check(&["::"], Err(CertificateError::Malformed.into()));
+        check(&[":AAAA:"], Err(CertificateError::Malformed.into()));
+        check(&[&format!("{escaped}{escaped}")], Err(CertificateError::NotPem.into()));
+        check(&["-----BEGIN%20CERTIFICATE-----%FF"], Err(Unreadable::Form));
+    }
+
+    #[test]
+    fn m08_only_a_trusted_proxy_says_what_its_client_showed_and_only_if_it_does_so() {
+        let own = Certificate::from_pem(OTHER).unwrap();
+        let check = |peer: &str, header: bool, by_connection: bool, expected: Option<Certificate>| {
+            let mut config = config();
+            config.trusted_proxies = NetworkSet::parse(["10.0.0.0/8"]).ok();
+            config.client_certificate_header = header;
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+            if by_connection {
+                extensions.insert(OfConnection(own.clone()));
+            }
+            let found = shown(&extensions, &headers(&[&sequence()]), &config);
+            assert_eq!(found, Ok(expected), "{peer} {header} {by_connection}");
+        };
+        let (proxy, stranger, own) = ("::ffff:10.1.2.3", "192.0.2.1", &own);
+        check(stranger, false, false, None);
+        check(stranger, true, false, None);
+        check(stranger, false, true, Some(own.clone()));
+        check(stranger, true, true, Some(own.clone()));
+        check(proxy, false, false, None);
+        check(proxy, true, false, Some(certificate()));
+        // A proxy's own is not its client's.
+        check(proxy, false, true, None);
+        check(proxy, true, true, Some(certificate()));
+    }
+
+    #[test]
+    fn m08_what_a_stranger_writes_there_is_not_even_read() {
+        let mut config = config();
+        config.client_certificate_header = true;
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 1))));
+        assert_eq!(shown(&extensions, &headers(&["nonsense", "nonsense"]), &config), Ok(None));
+        assert_eq!(shown(&Extensions::new(), &headers(&["nonsense"]), &config), Ok(None));
+    }
+}

@@ -30,9 +30,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The certificate of a connection, beside [`ConnectInfo`] in the extensions of each request that comes on it.
+/// What the client of a connection showed that was asked for a certificate, beside [`ConnectInfo`] in the extensions of each request that
+/// comes on it.
 #[derive(Debug, Clone)]
-pub(crate) struct OfConnection(pub(crate) Certificate);
+pub(crate) struct OfConnection(pub(crate) Option<Certificate>);
 
 /// A header that says that there is a certificate, and holds none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,9 +61,9 @@ impl From<Unreadable> for OAuthError {
     }
 }
 
-/// What the client of a request to the public listener showed. A trusted proxy shows its own certificate, if any, and its client's in a
-/// header, which is believed only if the operator says that it writes one: else it may be what a client wrote there. Nobody
-/// else is believed.
+/// What the client of a request showed. Who was asked for a certificate shows it or has none, and no header says otherwise: what a proxy passes
+/// on unopened looks like the proxy and is written by anybody. A proxy's own certificate is nobody's. On other connections a trusted proxy tells in a
+/// header what its client showed, if the operator says that it writes one: else it may be what a client wrote there.
 pub(crate) fn shown(
     extensions: &Extensions,
     headers: &HeaderMap,
@@ -74,10 +75,10 @@ pub(crate) fn shown(
     }
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     let by_proxy = peer.is_some_and(|peer| client::is_trusted(peer, config.trusted_proxies.as_ref()));
-    match (by_proxy, config.client_certificate_header) {
-        (true, true) => told(headers),
-        (true, false) => Ok(None),
-        (false, _) => Ok(own.map(|OfConnection(certificate)| certificate.clone())),
+    match (own, by_proxy) {
+        (Some(OfConnection(shown)), false) => Ok(shown.clone()),
+        (None, true) => told(headers),
+        (Some(_), true) | (None, false) => Ok(None),
     }
 }
 
@@ -180,28 +181,31 @@ mod tests {
     #[test]
     fn m08_only_a_trusted_proxy_says_what_its_client_showed_and_only_if_it_does_so() {
         let own = Certificate::from_pem(OTHER).unwrap();
-        let check = |peer: &str, header: bool, by_connection: bool, expected: Option<Certificate>| {
-            let mut config = config();
-            config.trusted_proxies = NetworkSet::parse(["10.0.0.0/8"]).ok();
-            config.client_certificate_header = header;
-            let mut extensions = Extensions::new();
-            extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
-            if by_connection {
-                extensions.insert(OfConnection(own.clone()));
-            }
-            let found = shown(&extensions, &headers(&[&sequence()]), &config);
-            assert_eq!(found, Ok(expected), "{peer} {header} {by_connection}");
-        };
-        let (proxy, stranger, own) = ("::ffff:10.1.2.3", "192.0.2.1", &own);
-        check(stranger, false, false, None);
-        check(stranger, true, false, None);
-        check(stranger, false, true, Some(own.clone()));
-        check(stranger, true, true, Some(own.clone()));
-        check(proxy, false, false, None);
-        check(proxy, true, false, Some(certificate()));
-        // A proxy's own is not its client's.
-        check(proxy, false, true, None);
-        check(proxy, true, true, Some(certificate()));
+        let check =
+            |peer: &str, header: bool, by_connection: Option<Option<&Certificate>>, expected: Option<&Certificate>| {
+                let mut config = config();
+                config.trusted_proxies = NetworkSet::parse(["10.0.0.0/8"]).ok();
+                config.client_certificate_header = header;
+                let mut extensions = Extensions::new();
+                extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+                if let Some(shown) = by_connection {
+                    extensions.insert(OfConnection(shown.cloned()));
+                }
+                let found = shown(&extensions, &headers(&[&sequence()]), &config);
+                assert_eq!(found, Ok(expected.cloned()), "{peer} {header} {by_connection:?}");
+            };
+        let (proxy, stranger, own, told) = ("::ffff:10.1.2.3", "192.0.2.1", Some(&own), certificate());
+        check(stranger, false, None, None);
+        check(stranger, true, None, None);
+        check(proxy, false, None, None);
+        check(proxy, true, None, Some(&told));
+        for header in [false, true] {
+            check(stranger, header, Some(own), own);
+            check(stranger, header, Some(None), None);
+            // A proxy's own is not its client's, and what stands in a header of a connection that it passed on may be anybody's.
+            check(proxy, header, Some(own), None);
+            check(proxy, header, Some(None), None);
+        }
     }
 
     #[test]

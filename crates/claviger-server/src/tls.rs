@@ -128,7 +128,7 @@ impl Tls {
         }
     }
 
-    /// A connection after its handshake, and what its client showed. How long it may take is the caller's to say.
+    /// A connection after its handshake, and what its client showed if it was asked to. How long it may take is the caller's to say.
     pub(crate) async fn accept<S>(&self, stream: S, asks: Asks) -> io::Result<(TlsStream<S>, Option<OfConnection>)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -144,7 +144,7 @@ impl Tls {
         // Of a resumed session, it is the one that the session began with.
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let shown = shown.map(|shown| Certificate::from_der(shown)).transpose().map_err(io::Error::other)?;
-        Ok((stream, shown.map(OfConnection)))
+        Ok((stream, (asks == Asks::Certificate).then_some(OfConnection(shown))))
     }
 }
 
@@ -184,6 +184,8 @@ impl Files {
                 Asks::Certificate => builder.with_client_cert_verifier(Arc::new(verifier)),
             };
             let mut config = builder.with_single_cert(chain.clone(), key.clone_key())?;
+            // RFC 7627: who resumes a session is who began it.
+            config.require_ems = asks == Asks::Certificate;
             config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
             Ok(Arc::new(config))
         };
@@ -198,6 +200,12 @@ impl Files {
 fn shown(path: &Path) -> String {
     path.display().to_string()
 }
+
+/// How many certificates may come with a client's own.
+const MOST_OTHERS: usize = 8;
+
+/// How many bytes they may have together.
+const LONGEST_OTHERS: usize = 16 * 1024;
 
 /// Takes every certificate whose key the client proves to hold, and clients without one. Who vouches for it is asked where
 /// that matters: who registered this very certificate needs nobody's word (RFC 8705, section 2.2).
@@ -218,9 +226,13 @@ impl ClientCertVerifier for AnyHeld {
     fn verify_client_cert(
         &self,
         shown: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        others: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        // They are kept as long as the connection, for nothing.
+        if others.len() > MOST_OTHERS || others.iter().map(|other| other.len()).sum::<usize>() > LONGEST_OTHERS {
+            return Err(Error::InvalidCertificate(rustls::CertificateError::BadEncoding));
+        }
         read(shown).map(|_| ClientCertVerified::assertion())
     }
 

@@ -303,6 +303,19 @@ impl Settings {
                 "client_certificate_header is what trusted proxies write; name them in trusted_proxies (CLAVIGER_TRUSTED_PROXIES)",
             );
         }
+        if self.client_certificate_header && !self.trusted_strangers().is_empty() {
+            return wrong(
+                "client_certificate_header believes whoever is in trusted_proxies, and that is anybody; name the addresses of your own proxies alone (CLAVIGER_TRUSTED_PROXIES)",
+            );
+        }
+        if self.mtls_url.as_deref().is_some_and(|url| !url.starts_with("https://")) {
+            return wrong("mtls_url is where clients show certificates, and that is https://");
+        }
+        if self.tls.is_some() && self.public_url.as_deref().is_some_and(|url| !url.starts_with("https://")) {
+            return wrong(
+                "public_url is http:// and the listener speaks TLS; let public_url be https:// (CLAVIGER_PUBLIC_URL)",
+            );
+        }
         if self.mtls_url.is_some() && self.mtls_listen.is_none() && !self.client_certificate_header {
             return wrong(
                 "mtls_url is where clients show certificates; set mtls_listen, or client_certificate_header behind a proxy that asks for them",
@@ -532,6 +545,11 @@ mod tests {
         check("mtls_url = 'https://m.test/'", &[], &["mtls_url in FILE", "without a slash"]);
         check("mtls_url = 'https://m.test'", &[], &["mtls_url", "mtls_listen", "client_certificate_header"]);
         check("client_certificate_header = 'true'", &[], &["client_certificate_header", "CLAVIGER_TRUSTED_PROXIES"]);
+        let header = "client_certificate_header = 'true'\ntrusted_proxies = ";
+        check(&format!("{header}['0.0.0.0/0']"), &[], &["anybody", "CLAVIGER_TRUSTED_PROXIES"]);
+        check(&format!("mtls_url = 'http://localhost:1'\n{header}['10.0.0.1']"), &[], &["mtls_url", "https://"]);
+        let tls = "tls_key_file = 'k.pem'\ntls_certificate_file = 'c.pem'\npublic_url = 'http://localhost:7420'";
+        check(tls, &[], &["public_url", "CLAVIGER_PUBLIC_URL"]);
     }
 
     #[test]

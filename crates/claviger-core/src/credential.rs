@@ -308,7 +308,7 @@ impl Credential {
             change = Change::Disabled;
         }
         // Limits are about how often, not about what: tokens made from the credential stay good, and count against them.
-        if !new.is_within(&self) || !new.limits.is_within(&self.limits) {
+        if new.widens(&self) {
             context.grantor.may_issue(&new.reach(context))?;
         }
         // Whoever approves it approves what they saw; who governs could approve it, and so changes what they would.
@@ -536,6 +536,11 @@ impl Credential {
                 Err(Rejection::conflict("revoked", message))
             }
         }
+    }
+
+    /// Whether it can do something that it could not before, or again.
+    pub fn widens(&self, before: &Self) -> bool {
+        !self.is_within(before) || !self.limits.is_within(&before.limits)
     }
 
     /// Whether everything that this one can do, `other` can do too.

@@ -100,7 +100,9 @@ pub use policy::{Kind, Policy, PolicyChanges};
 pub use portal_origins::{PortalOrigins, WayBackError};
 pub use portal_session::{NamedUser, NewPortalSession};
 pub use public_key::{NewPublicKey, RegisteredKey};
-pub use registration::{ChangedMetadata, ClientMetadata, MOST_REGISTERED, Registration, direct, registration_ceiling};
+pub use registration::{
+    ChangedMetadata, ClientMetadata, MOST_REGISTERED, Registration, direct, is_confined, registration_ceiling,
+};
 pub use rights::{Grantor, Reach, Widening};
 pub use role::{NewRole, Role, RoleChanges};
 pub use seal::{DataKey, MasterKey, Sealed, UnsealError};

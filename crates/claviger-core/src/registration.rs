@@ -62,7 +62,7 @@ pub struct ClientMetadata {
     pub method: ClientAuthMethod,
     /// What it wants to hold.
     pub scope: PermissionSet,
-    /// With what its signatures are proved, if it proves itself by them.
+    /// The keys that it said, also where it proves itself by a secret: then they are of no use, and none that could not hold.
     pub keys: Vec<ClientKey>,
     /// Whether it wants no tokens but those that are bound to a key (RFC 9449, section 5.2).
     pub dpop_bound_access_tokens: bool,
@@ -140,7 +140,7 @@ impl ClientMetadata {
             grants: granted(members, grants)?,
             method,
             scope: scope(members)?,
-            keys: if signs { keys } else { Vec::new() },
+            keys,
             dpop_bound_access_tokens: flag(members, "dpop_bound_access_tokens")?,
         })
     }
@@ -148,6 +148,11 @@ impl ClientMetadata {
     /// Whether a secret proves the client.
     pub fn has_secret(&self) -> bool {
         self.method != ClientAuthMethod::PrivateKeyJwt
+    }
+
+    /// With what its signatures are proved, if it proves itself by them.
+    pub fn proving_keys(&self) -> &[ClientKey] {
+        if self.has_secret() { &[] } else { &self.keys }
     }
 
     /// Refuses to hold what is not in `allowed`, or what no API declares.
@@ -163,11 +168,12 @@ impl ClientMetadata {
         }
     }
 
-    /// The service account that comes of it.
+    /// The service account that comes of it. What it may hold at most stands in the event: it may take that later.
     pub fn account(
         &self,
         organization: OrganizationId,
         registrar: CredentialId,
+        ceiling: &PermissionSet,
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<(ServiceAccount, Event), Rejection> {
@@ -181,6 +187,7 @@ impl ClientMetadata {
         let account = ServiceAccount { grant_types: Some(self.grants.clone()), ..account };
         event.details["grant_types"] = json!(self.grants);
         event.details["registered_by"] = json!(registrar);
+        event.details["ceiling"] = json!(ceiling);
         Ok((account, event))
     }
 
@@ -219,11 +226,20 @@ impl Registration {
 }
 
 /// What clients may hold at most that are registered by this credential: what it lists by name and still may do. Claviger's own
-/// API is not for them, or they could register others.
+/// API is not for them, or they could register others. Nothing, if it may act on some objects or from some networks only: the
+/// clients could from anywhere, on anything.
 pub fn registration_ceiling(found: &Found) -> PermissionSet {
+    if is_confined(found) {
+        return PermissionSet::default();
+    }
     let listed = found.credential.permissions.named();
     let effective = |permission: &&Permission| found.rights.permissions.contains(permission.as_str());
     listed.iter().filter(|permission| !permission.is_builtin()).filter(effective).cloned().collect()
+}
+
+/// Whether a credential counts on some objects or from some networks only.
+pub fn is_confined(found: &Found) -> bool {
+    found.credential.objects.is_some() || found.credential.networks.is_some()
 }
 
 /// What a client holds directly in its own organization.

@@ -206,6 +206,27 @@ impl Grantor<'_> {
         })
     }
 
+    /// Getting hold of the key by which a registered client manages its registration, or making it reach further. Whoever has it takes
+    /// all that its account holds and will hold, though the key itself lists nothing.
+    pub fn may_hold_registration(
+        &self,
+        organization: OrganizationId,
+        everywhere: &PermissionSet,
+    ) -> Result<(), Rejection> {
+        self.may_give(everywhere, None)?;
+        if self.may_give_anything(Some(organization)) {
+            return Ok(());
+        }
+        Err(Rejection::Withheld {
+            code: "registration_key",
+            permission: GRANTS_WRITE,
+            message: format!(
+                "this is the key by which a registered client manages its registration: whoever holds it acts as the client. The \
+                 client rolls it by itself (POST /v1/token/roll), and you may revoke it; this here needs {GRANTS_WRITE}"
+            ),
+        })
+    }
+
     /// When a credential must end at the latest that the grantor makes there: its own does not outlive it.
     pub fn latest_end(&self, organization: OrganizationId) -> Option<Timestamp> {
         match self {

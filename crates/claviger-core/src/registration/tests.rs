@@ -37,9 +37,10 @@ fn c01_what_is_left_out_or_null_has_its_default() {
 fn c02_keys_are_those_of_a_client_that_signs() {
     let signs = |more: &str| format!(r#"{{"token_endpoint_auth_method":"private_key_jwt",{more}}}"#);
     let said = read(&signs(&format!(r#""jwks":{{"keys":[{ED25519}]}}"#))).unwrap();
-    assert_eq!((said.keys.len(), said.has_secret()), (1, false));
+    assert_eq!((said.proving_keys().len(), said.has_secret()), (1, false));
     let said = read(&format!(r#"{{"jwks":{{"keys":[{ED25519}]}}}}"#)).unwrap();
-    assert_eq!((said.keys.len(), said.has_secret()), (0, true), "of no use, and not what holds");
+    assert_eq!((said.keys.len(), said.has_secret()), (1, true));
+    assert!(said.proving_keys().is_empty(), "of no use, and not what holds");
     let many = |count: usize| {
         let key =
             |number: usize| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}","kid":"{number}"}}"#, "A".repeat(43));
@@ -100,6 +101,10 @@ fn c03_a_client_gets_what_is_listed_by_name_and_held_and_never_claviger_itself()
     assert_eq!(ceiling("a:read c:read claviger:verify claviger:registrations:write"), set("a:read"));
     assert_eq!(ceiling("* claviger:*"), set(""));
     assert_eq!(ceiling("* a:read"), set("a:read"));
+    let mut found = world.caller(held, "");
+    found.credential.permissions = mask("a:read");
+    found.credential.networks = claviger_token::NetworkSet::parse(["10.0.0.0/8"]).ok();
+    assert_eq!((registration_ceiling(&found), is_confined(&found)), (set(""), true));
     let said = read(r#"{"scope":"a:read b:read"}"#).unwrap();
     let within = |allowed: &str, declared: &str| said.must_be_within(&set(allowed), &set(declared)).is_ok();
     assert!(within("a:read b:read c:read", "a:read b:read"));
@@ -128,9 +133,10 @@ fn c04_what_a_client_changes_it_says_of_itself_and_of_nothing_else() {
 fn c04_an_account_follows_what_its_client_says_but_stays_bound() {
     let registrar = World::new().key(json!({})).id;
     let said = read(r#"{"client_name":"one","scope":"a:read","dpop_bound_access_tokens":true}"#).unwrap();
-    let (account, event) = said.account(elsewhere(), registrar, now(), &mut rng()).unwrap();
+    let (account, event) = said.account(elsewhere(), registrar, &set("a:read b:read"), now(), &mut rng()).unwrap();
     assert_eq!((account.name.as_str(), account.dpop_bound_access_tokens), ("one", true));
     assert_eq!(event.details["registered_by"], json!(registrar));
+    assert_eq!(event.details["ceiling"], json!(["a:read", "b:read"]));
     assert_eq!(
         (&event.details["grant_types"], &event.details["permissions"]),
         (&json!(["client_credentials"]), &json!(["a:read"]))

@@ -1,8 +1,8 @@
 //! `/v1/api-keys`.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Credential, CredentialChanges, CredentialStatus, Kind, NewApiKey, Rejection};
-use claviger_store::{CredentialFilter, StatusAt};
+use claviger_core::{Credential, CredentialChanges, CredentialStatus, Kind, NewApiKey, Reach, Rejection};
+use claviger_store::{CredentialFilter, StatusAt, StoreError, Tx};
 use claviger_token::{ApiKeyId, OrganizationId, PrincipalId, Secret, ServiceAccountId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -178,7 +178,11 @@ pub(crate) async fn update(
 ) -> Result<Answer<ApiKeyView>, RequestError> {
     let authority = Authority::of(&caller);
     let (mut tx, key, world) = authority.to_change_in_world(&app, id).await?;
+    let before = key.clone();
     let (key, event) = key.update(changes, &world.context(&app, &authority), caller.by().actor.id(), app.now())?;
+    if key.widens(&before) && is_of_registration(&mut tx, &key).await? {
+        world.may_be_managed_by(authority.grantor)?;
+    }
     tx.save_credential(&key).await?;
     let now = app.now();
     let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &key, now).await?;
@@ -219,6 +223,9 @@ pub(crate) async fn roll(
 ) -> Result<Answer<IssuedApiKey>, RequestError> {
     let authority = Authority::of(&caller);
     let (mut tx, key, world) = authority.to_change_in_world(&app, id).await?;
+    if is_of_registration(&mut tx, &key).await? {
+        world.may_be_managed_by(authority.grantor)?;
+    }
     let now = app.now();
     let rolled =
         key.roll(body.overlap_seconds, &world.context(&app, &authority), caller.by().actor.id(), now, &mut app.rng())?;
@@ -226,6 +233,13 @@ pub(crate) async fn roll(
     let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Answer(IssuedApiKey::reveal(rolled.credential, rolled.secret, now)))
+}
+
+/// Whether a client manages its registration by this key, which then stands for all of the client though it lists nothing.
+async fn is_of_registration(tx: &mut Tx<'_>, key: &Credential) -> Result<bool, StoreError> {
+    let PrincipalId::ServiceAccount(client) = key.principal else { return Ok(false) };
+    let registration = tx.within(Reach::Organization(key.organization)).registration(client).await?;
+    Ok(registration.is_some_and(|registration| key.id == registration.key.into()))
 }
 
 /// Revoke an API key

@@ -417,6 +417,11 @@ impl World {
         &self.organization
     }
 
+    /// Whether the grantor may get hold of the key by which this principal manages its registration.
+    pub(super) fn may_be_managed_by(&self, grantor: Grantor<'_>) -> Result<(), Rejection> {
+        grantor.may_hold_registration(self.organization.id, &self.held_everywhere)
+    }
+
     /// Whether the grantor may let somebody in as this principal at the organization's portal.
     pub(super) fn may_be_let_in_by(&self, grantor: Grantor<'_>) -> Result<(), Rejection> {
         let ceiling = self.organization.effective_ceiling();

@@ -9,7 +9,7 @@ use axum::{
 };
 use claviger_core::oauth::{OAuthError, OAuthErrorCode};
 use claviger_store::StoreError;
-use claviger_token::DpopError;
+use claviger_token::{DpopError, Refusal};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -52,6 +52,9 @@ pub(crate) enum NotDone {
         /// How HTTP tells about it.
         headers: HeaderMap,
     },
+    /// Not, or no longer, somebody who may ask: told as everywhere else.
+    #[error("no credential that counts here")]
+    Nobody,
     /// Storage, or the key that signs, is not there.
     #[error("this cannot be done right now; nothing was changed, try again")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
@@ -123,6 +126,7 @@ impl IntoResponse for NotDone {
                 (status, code, error.to_string())
             }
             Self::WantsNonce { .. } => (StatusCode::BAD_REQUEST, OAuthErrorCode::UseDpopNonce, self.to_string()),
+            Self::Nobody => return RequestError::Unauthenticated(Some(Refusal::Unknown)).into_response(),
             Self::Throttled { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, OAuthErrorCode::TemporarilyUnavailable, self.to_string())
             }
@@ -152,7 +156,7 @@ impl IntoResponse for NotDone {
             Self::Refused(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, SOON);
             }
-            Self::Refused(_) | Self::Unreadable(_) => {}
+            Self::Refused(_) | Self::Unreadable(_) | Self::Nobody => {}
         }
         response
     }

@@ -13,12 +13,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use claviger_core::{
-    ChangedMetadata, ClientKey, ClientMetadata, FieldError, Grantor, MOST_REGISTERED, Organization, Reach,
-    Registration, Rejection, ServiceAccount, direct,
+    ChangedMetadata, ClientKey, ClientMetadata, Credential, CredentialStatus, FieldError, Grantor, MOST_REGISTERED,
+    Organization, Reach, Registration, Rejection, ServiceAccount, direct, is_confined,
     oauth::{OAuthError, OAuthErrorCode},
     registration_ceiling,
 };
-use claviger_store::Tx;
+use claviger_store::{StoreError, Tx, View};
 use claviger_token::{
     ClientAuthMethod, CredentialId, Environment, Found, Generation, GrantTypes, OrganizationId, Permission, Refusal,
     Secret, ServiceAccountId,
@@ -80,7 +80,7 @@ pub(crate) struct RegisteredView {
     /// When it was registered, in seconds since 1970.
     client_id_issued_at: i64,
     client_name: String,
-    /// Whether a credential of somebody else in the organization is called alike.
+    /// When it is registered: whether a credential of somebody else in the organization is called alike.
     #[serde(skip_serializing_if = "Option::is_none")]
     look_alike: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,9 +120,13 @@ struct JwkSet {
 }
 
 impl RegisteredView {
-    fn new(app: &App, account: ServiceAccount, scope: &[&str], keys: &[ClientKey]) -> Self {
-        let own: Vec<Value> = keys.iter().filter_map(ClientKey::jwk).collect();
-        Self {
+    /// What is stored of it, which is what holds.
+    async fn read(app: &App, view: &mut View<'_>, account: ServiceAccount, now: Timestamp) -> Result<Self, StoreError> {
+        let assignments = view.assignments_of(account.id.into()).await?;
+        let scope = direct(&account, &assignments).join(" ");
+        let keys = view.living_client_keys(account.id, now).await?;
+        let own: Vec<Value> = keys.iter().filter_map(|(_, key)| key.jwk()).collect();
+        Ok(Self {
             client_id: account.id,
             client_id_issued_at: account.created_at.as_second(),
             client_name: account.name.to_string(),
@@ -130,15 +134,15 @@ impl RegisteredView {
             grant_types: account.grant_types,
             response_types: [],
             token_endpoint_auth_method: account.token_endpoint_auth_method,
-            scope: (!scope.is_empty()).then(|| scope.join(" ")),
+            scope: (!scope.is_empty()).then_some(scope),
             jwks: (!own.is_empty()).then_some(JwkSet { keys: own }),
-            jwks_uri: keys.iter().find_map(ClientKey::jwks_uri).map(str::to_owned),
+            jwks_uri: keys.iter().find_map(|(_, key)| key.jwks_uri()).map(str::to_owned),
             dpop_bound_access_tokens: account.dpop_bound_access_tokens,
             client_secret: None,
             client_secret_expires_at: None,
             registration_client_uri: format!("{}{REGISTER}/{}", app.config.public_url, account.id),
             registration_access_token: None,
-        }
+        })
     }
 
     fn revealing(self, made: Option<(Secret, Option<Timestamp>)>) -> Self {
@@ -173,11 +177,19 @@ pub(crate) async fn register(
     if found.credential.environment == Environment::Test {
         return Err(denied("a credential for tests registers no clients, which would be live"));
     }
-    let said = ClientMetadata::read(&body, GRANTS)?;
+    let mut said = ClientMetadata::read(&body, GRANTS)?;
     must_be_public(&app, &said)?;
+    if is_confined(found) && !said.scope.is_empty() {
+        let description = "scope: the initial access token counts on some objects or from some networks only, and its clients would not; \
+                           leave scope out, or register by one without these limits";
+        return Err(OAuthError::new(OAuthErrorCode::InvalidClientMetadata, description).into());
+    }
+    // What is bound hands nothing on that is not.
+    said.dpop_bound_access_tokens |= found.credential.confirmation.is_some();
     let (home, ceiling) = (found.organization.id, registration_ceiling(found));
     let mut tx = app.store.begin(caller.by()).await?;
     let organization = locked(&mut tx, home).await?;
+    still_living(&mut tx, found, now).await?;
     let here = Reach::Organization(home);
     if tx.within(here).count_registrations(home).await? >= MOST_REGISTERED {
         return Err(denied(format!(
@@ -185,10 +197,12 @@ pub(crate) async fn register(
         )));
     }
     said.must_be_within(&ceiling, &tx.within(here).declared_permissions().await?)?;
-    let (account, event) = said.account(home, found.credential.id, now, &mut app.rng()).map_err(not_registered)?;
+    let made = said.account(home, found.credential.id, &ceiling, now, &mut app.rng());
+    let (account, event) = made.map_err(not_registered)?;
     tx.insert_service_account(&account).await?;
-    let scope = set_scope(&app, &mut tx, &account, &said).await?;
-    let mut proofs = Proofs::of(&app, &mut tx, &organization, &account, caller.by()).await?;
+    set_scope(&app, &mut tx, &account, &said).await?;
+    let seen_by = caller.by().actor.id();
+    let mut proofs = Proofs::of(&app, &mut tx, &organization, &account, caller.by(), seen_by).await?;
     let (key, token) = proofs.key(now).await?;
     let look_alike = proofs.is_look_alike(&key, now).await?;
     let secret = proofs.set(&said, now).await?;
@@ -196,9 +210,8 @@ pub(crate) async fn register(
     let registration =
         Registration { client: account.id, organization: home, registrar: found.credential.id, key: id, ceiling };
     tx.insert_registration(&registration).await?;
+    let view = RegisteredView::read(&app, &mut tx.within(here), account, now).await?.revealing(secret);
     tx.commit(event, now, &mut app.rng()).await?;
-    let scope: Vec<&str> = scope.iter().map(String::as_str).collect();
-    let view = RegisteredView::new(&app, account, &scope, &said.keys).revealing(secret);
     let view = RegisteredView { look_alike: Some(look_alike), registration_access_token: Some(token), ..view };
     Ok((StatusCode::CREATED, NOT_KEPT, Json(view)).into_response())
 }
@@ -218,12 +231,8 @@ pub(crate) async fn show(State(app): State<App>, own: OwnRegistration) -> Result
     let registration = &own.registration;
     let mut view = app.store.within(Reach::Organization(registration.organization));
     let account = view.service_account(registration.client).await?;
-    let account = account.ok_or_else(|| not_registered(RequestError::NotFound))?;
-    let assignments = view.assignments_of(account.id.into()).await?;
-    let keys = view.living_client_keys(account.id, app.now()).await?;
-    let keys: Vec<ClientKey> = keys.into_iter().map(|(_, key)| key).collect();
-    let scope = direct(&account, &assignments);
-    Ok((NOT_KEPT, Json(RegisteredView::new(&app, account, &scope, &keys))).into_response())
+    let account = account.ok_or(NotDone::Nobody)?;
+    Ok((NOT_KEPT, Json(RegisteredView::read(&app, &mut view, account, app.now()).await?)).into_response())
 }
 
 /// Change a registration
@@ -253,22 +262,38 @@ pub(crate) async fn update(
     let mut tx = app.store.begin(own.itself.by()).await?;
     let organization = locked(&mut tx, registration.organization).await?;
     let account = locked_account(&mut tx, registration).await?;
-    let mut view = tx.within(Reach::Organization(registration.organization));
+    let key = still_living(&mut tx, own.itself.found(), now).await?;
+    let here = Reach::Organization(registration.organization);
+    let mut view = tx.within(here);
     let (held, declared) = (view.assignments_of(account.id.into()).await?, view.declared_permissions().await?);
     // What somebody gave it besides it may keep.
     let given = direct(&account, &held).into_iter().filter_map(|permission| permission.parse::<Permission>().ok());
-    said.must_be_within(&registration.ceiling.union(&given.collect()), &declared)?;
+    let given = given.collect();
+    said.must_be_within(&registration.ceiling.union(&given), &declared)?;
+    if let Some(more) = said.scope.iter().find(|permission| !given.contains(permission.as_str())) {
+        let registrar = view.credential(registration.registrar).await?;
+        if registrar.is_none_or(|registrar| registrar.status(now) != CredentialStatus::Active) {
+            let description = format!(
+                "scope: the client does not hold {more}, and the initial access token that it was registered by gives nothing any more; \
+                 ask an administrator for it"
+            );
+            return Err(OAuthError::new(OAuthErrorCode::InvalidClientMetadata, description).into());
+        }
+    }
     let renamed = said.name != account.name;
     let (account, event) = said.changed(account, &held);
     tx.save_service_account(&account).await?;
-    let scope = set_scope(&app, &mut tx, &account, &said).await?;
-    let mut proofs = Proofs::of(&app, &mut tx, &organization, &account, own.itself.by()).await?;
-    let look_alike = if renamed { proofs.rename(registration.key.into(), now).await? } else { None };
+    set_scope(&app, &mut tx, &account, &said).await?;
+    // Whoever saw the key sees what it is used for.
+    let seen_by = key.seen_by().to_owned();
+    let mut proofs = Proofs::of(&app, &mut tx, &organization, &account, own.itself.by(), seen_by).await?;
+    if renamed {
+        proofs.rename(registration.key.into(), now).await?;
+    }
     let secret = proofs.set(&said, now).await?;
+    let view = RegisteredView::read(&app, &mut tx.within(here), account, now).await?.revealing(secret);
     tx.commit(event, now, &mut app.rng()).await?;
-    let scope: Vec<&str> = scope.iter().map(String::as_str).collect();
-    let view = RegisteredView::new(&app, account, &scope, &said.keys).revealing(secret);
-    Ok((NOT_KEPT, Json(RegisteredView { look_alike, ..view })).into_response())
+    Ok((NOT_KEPT, Json(view)).into_response())
 }
 
 /// Delete a registration
@@ -287,6 +312,7 @@ pub(crate) async fn delete(State(app): State<App>, own: OwnRegistration) -> Resu
     let mut tx = app.store.begin(own.itself.by()).await?;
     locked(&mut tx, registration.organization).await?;
     let account = locked_account(&mut tx, registration).await?;
+    still_living(&mut tx, own.itself.found(), now).await?;
     let (account, event) = account.delete(now);
     tx.save_service_account(&account).await?;
     let ended = tx.end_all_of_service_account(account.id, now).await?;
@@ -339,12 +365,26 @@ fn is_key_of(found: &Found, registration: &Registration) -> bool {
 /// The organization comes first, here and wherever something is made in it.
 async fn locked(tx: &mut Tx<'_>, id: OrganizationId) -> Result<Organization, NotDone> {
     let organization = tx.to_change(Reach::Organization(id)).organization(id).await?;
-    organization.ok_or_else(|| not_registered(RequestError::NotFound))
+    organization.ok_or(NotDone::Nobody)
 }
 
 async fn locked_account(tx: &mut Tx<'_>, of: &Registration) -> Result<ServiceAccount, NotDone> {
     let account = tx.to_change(Reach::Organization(of.organization)).service_account(of.client).await?;
-    account.ok_or_else(|| not_registered(RequestError::Unauthenticated(Some(Refusal::Unknown))))
+    account.filter(|account| account.disabled_at.is_none()).ok_or(NotDone::Nobody)
+}
+
+/// Whoever asks is judged before the body is read, which can take as long as they like: it must count now as well.
+async fn still_living(tx: &mut Tx<'_>, found: &Found, now: Timestamp) -> Result<Credential, NotDone> {
+    let credential = tx.within(Reach::Organization(found.organization.id)).credential(found.credential.id).await?;
+    let presented = found.secret.as_ref().filter(|_| found.token.is_none()).map(|secret| secret.number);
+    let counts = |credential: &Credential| {
+        let retired = |number| {
+            let secret = credential.secrets.iter().find(|secret| secret.number == number);
+            secret.is_none_or(|secret| secret.facts().generation(now) == Generation::Retired)
+        };
+        credential.status(now) == CredentialStatus::Active && !presented.is_some_and(retired)
+    };
+    credential.filter(counts).ok_or(NotDone::Nobody)
 }
 
 /// A secret that a client says with its changes is its own (RFC 7592, section 2.2).
@@ -362,19 +402,14 @@ async fn must_be_own(app: &App, secret: &Secret, client: ServiceAccountId) -> Re
 }
 
 /// Gives the client what it wants to hold, which was found to be no more than it may.
-async fn set_scope(
-    app: &App,
-    tx: &mut Tx<'_>,
-    account: &ServiceAccount,
-    said: &ClientMetadata,
-) -> Result<Vec<String>, NotDone> {
+async fn set_scope(app: &App, tx: &mut Tx<'_>, account: &ServiceAccount, said: &ClientMetadata) -> Result<(), NotDone> {
     let holder = Holder { principal: account.id.into(), home: account.organization };
     let held = tx.within(Reach::Organization(account.organization)).assignments_of(account.id.into()).await?;
     let names = said.wanted();
     let wanted = Wanted { roles: None, permissions: Some(&names) };
     // The ceiling was asked already, and lasts whatever limits the registrar has.
     set_rights(app, tx, holder, held, wanted, Grantor::Itself).await.map_err(not_registered)?;
-    Ok(names)
+    Ok(())
 }
 
 /// Where keys are fetched from later is looked at now, as far as the address says it.

@@ -17,18 +17,18 @@ const EXCHANGE: (&str, &str) = ("grant_type", "urn:ietf:params:oauth:grant-type:
 const ACCESS: (&str, &str) = ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token");
 
 /// Somebody with a private key.
-struct Holder {
+pub(crate) struct Holder {
     key: SigningKey,
     proofs: AtomicUsize,
 }
 
 impl Holder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pkcs8 = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
         Self { key: SigningKey::from_pkcs8(SigningAlgorithm::Es256, &pkcs8).unwrap(), proofs: AtomicUsize::new(0) }
     }
 
-    fn jkt(&self) -> String {
+    pub(crate) fn jkt(&self) -> String {
         self.key.verifying_key().thumbprint()
     }
 
@@ -54,7 +54,7 @@ impl Holder {
     }
 
     /// For a request with a credential.
-    fn proof(&self, app: &TestApp, method: &str, url: &str, credential: &str) -> String {
+    pub(crate) fn proof(&self, app: &TestApp, method: &str, url: &str, credential: &str) -> String {
         self.proof_with(app, json!({ "htm": method, "htu": url, "ath": ath(credential) }))
     }
 }

@@ -1,11 +1,15 @@
 //! Clients that register themselves (RFC 7591) and manage that (RFC 7592); the numbers are those of the cases that must be answered.
 
+use std::time::Duration;
+
 use claviger_token::{SigningAlgorithm, SigningKey};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     app::{Key, PUBLIC_URL, Reply, TestApp, text},
+    dpop::Holder,
     machine::{CLIENT_CREDENTIALS, Machine, TOKEN},
 };
 
@@ -54,6 +58,39 @@ impl TestApp {
         let (id, secret) = (text(&body["client_id"]), body["client_secret"].as_str().unwrap_or_default().to_owned());
         let machine = Machine { organization: organization.to_owned(), id, secret_id: String::new(), secret };
         Registered { machine, token: text(&body["registration_access_token"]), body }
+    }
+
+    /// The key of a client's registration.
+    async fn key_of(&self, client: &Registered) -> String {
+        let keys = format!("/v1/api-keys?service_account_id={}", client.machine.id);
+        text(&self.root().get(&keys).await.expect(StatusCode::OK)["items"][0]["id"])
+    }
+
+    /// A request whose body comes only after something else happened.
+    async fn slowly(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Value,
+        meanwhile: impl Future<Output = Reply>,
+    ) -> String {
+        let body = body.to_string();
+        let mut stream = tokio::net::TcpStream::connect(self.public).await.unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n",
+            self.public,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let reply = meanwhile.await;
+        assert!(reply.status.is_success(), "{}", reply.body);
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 
     async fn refused(&self, initial: &Key, said: Value, error: &str) -> String {
@@ -177,6 +214,7 @@ on_both_databases! {
             "https://user:pass@client.test/", "https://client.test/#a", "https://0x7f.1/", "https://2130706433/",
         ] {
             wrong.push(signs(json!({ "jwks_uri": address })));
+            wrong.push(json!({ "jwks_uri": address }));
         }
         for said in wrong {
             let told = app.refused(&initial, said, "invalid_client_metadata").await;
@@ -342,9 +380,7 @@ on_both_databases! {
         let changed = changed.expect(StatusCode::OK);
         assert_eq!((&changed["client_name"], &changed["grant_types"]), (&json!("registered client"), &json!(["client_credentials"])));
         assert_eq!((&changed["scope"], &changed["client_secret"], &changed["registration_access_token"]), (&json!(READ), &Value::Null, &Value::Null));
-        let mut shown = app.client(&client.token).get(&path).await.expect(StatusCode::OK);
-        shown["look_alike"] = changed["look_alike"].clone();
-        assert_eq!(shown, changed);
+        assert_eq!(app.client(&client.token).get(&path).await.expect(StatusCode::OK), changed);
         // What it lost is gone at once; its secret works on; what is not the client's to say stays.
         assert_eq!(app.verify(&before, json!({ "permissions": [WRITE] })).await["valid"], false);
         assert_eq!(app.ask(&client.machine, &[]).await.expect(StatusCode::OK)["scope"], READ);
@@ -521,6 +557,195 @@ on_both_databases! {
         app.client(&rolled.token).get(&client.path()).await.expect(StatusCode::OK);
     }
 
+    async fn c04_who_governs_keys_does_not_become_a_client(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, initial) = app.initial("acme", &[READ, WRITE]).await;
+        let client = app.registered(&organization, &initial, json!({})).await;
+        let key = format!("/v1/api-keys/{}", app.key_of(&client).await);
+        let with = async |permissions: &[&str]| {
+            let account = app.account_in(&organization, permissions).await;
+            app.key(&account, permissions, json!({})).await
+        };
+        let governs = with(&["claviger:api_keys:read", "claviger:api_keys:write", READ]).await;
+        let governs = app.client(&governs.token);
+        let roll = format!("{key}/roll");
+        let told = governs.post(&roll, json!({})).await.problem(StatusCode::FORBIDDEN, "registration_key");
+        assert!(text(&told["detail"]).contains("/v1/token/roll") && told["permission"] == "claviger:grants:write", "{told}");
+        let least = json!({ "disabled": true, "name": "stopped" });
+        assert_eq!(governs.patch(&key, least).await.expect(StatusCode::OK)["name"], "stopped");
+        for wider in [json!({ "disabled": false }), json!({ "objects": null }), json!({ "objects": ["a:b"] })] {
+            governs.patch(&key, wider).await.problem(StatusCode::FORBIDDEN, "registration_key");
+        }
+        app.client(&client.token).get(&client.path()).await.problem(StatusCode::UNAUTHORIZED, "invalid_token");
+
+        // Who may give everything could give it to themselves as well.
+        let gives = with(&["claviger:api_keys:write", "claviger:grants:write"]).await;
+        let gives = app.client(&gives.token);
+        gives.patch(&key, json!({ "disabled": false })).await.expect(StatusCode::OK);
+        app.client(&client.token).get(&client.path()).await.expect(StatusCode::OK);
+        let rolled = Key::from(gives.post(&roll, json!({})).await.expect(StatusCode::OK));
+        app.client(&rolled.token).get(&client.path()).await.expect(StatusCode::OK);
+        // Another key of the client is one like any other, and ending this one is for whoever governs keys.
+        let other = app.key(&client.machine.id, &[], json!({ "objects": ["base:app7"] })).await;
+        governs.post(&format!("/v1/api-keys/{}/roll", other.id), json!({})).await.expect(StatusCode::OK);
+        governs.post(&format!("{key}/revoke"), json!({})).await.expect(StatusCode::OK);
+    }
+
+    async fn c04_a_client_widens_only_while_its_initial_token_counts(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, initial) = app.initial("acme", &[READ, WRITE]).await;
+        let client = app.registered(&organization, &initial, json!({ "scope": READ })).await;
+        let created = app.root().get(&format!("/v1/audit-events?target={}", client.machine.id)).await.expect(StatusCode::OK);
+        assert_eq!(created["items"][0]["details"]["ceiling"], json!([READ, WRITE]));
+        let put = async |scope: &str| {
+            let said = json!({ "client_id": client.machine.id, "scope": scope });
+            app.client(&client.token).put(&client.path(), said).await
+        };
+        let refused = async |scope: &str| {
+            let told = put(scope).await.refusal(StatusCode::BAD_REQUEST, "invalid_client_metadata");
+            assert!(text(&told["error_description"]).contains("gives nothing any more"), "{told}");
+        };
+        let (both, key) = ("invoices:read invoices:write", format!("/v1/api-keys/{}", initial.id));
+        app.root().patch(&key, json!({ "disabled": true })).await.expect(StatusCode::OK);
+        refused(both).await;
+        app.root().patch(&key, json!({ "disabled": false })).await.expect(StatusCode::OK);
+        put(both).await.expect(StatusCode::OK);
+        app.root().post(&format!("{key}/revoke"), json!({})).await.expect(StatusCode::OK);
+        // What it holds it keeps until it gives it up.
+        put(both).await.expect(StatusCode::OK);
+        put(READ).await.expect(StatusCode::OK);
+        refused(both).await;
+        refused(WRITE).await;
+        app.root().delete(&key).await.expect(StatusCode::NO_CONTENT);
+        refused(both).await;
+        put(READ).await.expect(StatusCode::OK);
+    }
+
+    async fn c03_an_initial_token_hands_on_no_more_freedom_than_it_has(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, initial) = app.initial("acme", &[READ]).await;
+        let account = text(&app.root().get(&format!("/v1/api-keys/{}", initial.id)).await.expect(StatusCode::OK)["service_account_id"]);
+        let holder = Holder::new();
+        let bound = app.key(&account, &[PERMISSION, READ], json!({ "dpop_jkt": holder.jkt() })).await;
+        let proof = holder.proof(app, "POST", &format!("{PUBLIC_URL}{REGISTER}"), &bound.token);
+        let authorization = format!("DPoP {}", bound.token);
+        let headers = [("authorization", authorization.as_str()), ("dpop", proof.as_str())];
+        let said = json!({ "scope": READ, "dpop_bound_access_tokens": false });
+        let body = app.anonymous().send(Method::POST, REGISTER, Some(said), &headers).await.expect(StatusCode::CREATED);
+        app.handed_out(&text(&body["registration_access_token"]));
+        assert_eq!(body["dpop_bound_access_tokens"], true);
+        let (id, token) = (text(&body["client_id"]), text(&body["registration_access_token"]));
+        let said = json!({ "client_id": id, "scope": READ });
+        let body = app.client(&token).put(&format!("{REGISTER}/{id}"), said).await.expect(StatusCode::OK);
+        assert_eq!(body["dpop_bound_access_tokens"], true);
+
+        let near = app.key(&account, &[PERMISSION, READ], json!({ "allowed_networks": ["127.0.0.0/8"] })).await;
+        let told = app.refused(&near, json!({ "scope": READ }), "invalid_client_metadata").await;
+        assert!(told.contains("from some networks only"), "{told}");
+        let client = app.registered(&organization, &near, json!({})).await;
+        let said = json!({ "client_id": client.machine.id, "scope": READ });
+        app.client(&client.token).put(&client.path(), said).await.refusal(StatusCode::BAD_REQUEST, "invalid_client_metadata");
+    }
+
+    async fn c04_a_slow_request_counts_no_longer_than_its_credential(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, initial) = app.initial("acme", &[READ]).await;
+        let root = app.root();
+        let nothing = async || app.root().get("/v1/service-accounts").await;
+        let told = app.slowly("POST", REGISTER, &initial.token, json!({ "scope": READ }), nothing()).await;
+        assert!(told.starts_with("HTTP/1.1 201 "), "{told}");
+        app.handed_out(told.split('"').find(|text| text.starts_with("clv_key_")).unwrap());
+        app.handed_out(told.split('"').find(|text| text.starts_with("clv_cs_")).unwrap());
+        let mut clients = Vec::new();
+        for _ in 0..4 {
+            clients.push(app.registered(&organization, &initial, json!({})).await);
+        }
+        let [revoked, rolled, gone, stopped] = clients.try_into().ok().unwrap();
+        let refused = |told: String| {
+            assert!(told.starts_with("HTTP/1.1 401 ") && told.contains("\"invalid_token\"") && told.contains("www-authenticate"), "{told}");
+        };
+        let said = |client: &Registered| json!({ "client_id": client.machine.id, "scope": READ });
+        let revoke = format!("/v1/api-keys/{}/revoke", app.key_of(&revoked).await);
+        refused(app.slowly("PUT", &revoked.path(), &revoked.token, said(&revoked), root.post(&revoke, json!({}))).await);
+        let own = app.client(&rolled.token);
+        refused(app.slowly("PUT", &rolled.path(), &rolled.token, said(&rolled), own.post("/v1/token/roll", json!({}))).await);
+        let path = gone.path();
+        let own = app.client(&gone.token);
+        refused(app.slowly("PUT", &path, &gone.token, said(&gone), own.delete(&path)).await);
+        let path = stopped.machine.path();
+        let stop = root.patch(&path, json!({ "disabled": true }));
+        refused(app.slowly("PUT", &stopped.path(), &stopped.token, said(&stopped), stop).await);
+        let revoke = format!("/v1/api-keys/{}/revoke", initial.id);
+        refused(app.slowly("POST", REGISTER, &initial.token, json!({}), root.post(&revoke, json!({}))).await);
+        // None of them did anything.
+        assert_eq!(app.audit_trail(&revoked.machine.id).await, ["service_account.created"]);
+        assert_eq!(app.audit_trail(&rolled.machine.id).await, ["service_account.created"]);
+    }
+
+    async fn c04_a_client_puts_nothing_in_the_place_of_what_was_stopped(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, initial) = app.initial("acme", &[READ]).await;
+        let client = app.registered(&organization, &initial, json!({ "scope": READ })).await;
+        let put = async |more: Value| {
+            let mut said = json!({ "client_id": client.machine.id, "scope": READ });
+            said.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            app.client(&client.token).put(&client.path(), said).await
+        };
+        let first = async |kind: &str| {
+            let path = format!("{}/{kind}", client.machine.path());
+            let one = app.root().get(&path).await.expect(StatusCode::OK)["items"][0].clone();
+            (format!("{path}/{}", text(&one["id"])), one)
+        };
+        let stop = async |path: &str, disabled: bool| {
+            app.root().patch(path, json!({ "disabled": disabled })).await.expect(StatusCode::OK);
+        };
+        let signs = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks() });
+        let (secret, _) = first("secrets").await;
+        stop(&secret, true).await;
+        let told = put(signs.clone()).await.refusal(StatusCode::BAD_REQUEST, "invalid_client_metadata");
+        assert!(text(&told["error_description"]).contains("somebody else stopped"), "{told}");
+        // Else it says what it wants, and gets no new secret by that.
+        let told = put(json!({ "client_name": "renamed" })).await.expect(StatusCode::OK);
+        assert_eq!((&told["client_name"], &told["client_secret"]), (&json!("renamed"), &Value::Null));
+        app.ask(&client.machine, &[]).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+        stop(&secret, false).await;
+        put(signs.clone()).await.expect(StatusCode::OK);
+        let (key, made) = first("public-keys").await;
+        // Whoever registered it saw the key by which this was made.
+        let account = text(&app.root().get(&format!("/v1/api-keys/{}", initial.id)).await.expect(StatusCode::OK)["service_account_id"]);
+        assert_eq!(made["created_by"], json!(account));
+        stop(&key, true).await;
+        put(json!({})).await.refusal(StatusCode::BAD_REQUEST, "invalid_client_metadata");
+        let elsewhere = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://client.test/jwks" });
+        put(elsewhere).await.refusal(StatusCode::BAD_REQUEST, "invalid_client_metadata");
+        let told = put(signs).await.expect(StatusCode::OK);
+        assert_eq!(told["jwks"], Value::Null, "it stands there, and does not count");
+        assert_eq!(first("public-keys").await.1["status"], "disabled");
+    }
+
+    async fn c04_a_key_that_is_named_anew_is_another(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, initial) = app.initial("acme", &[READ]).await;
+        let signs = |kid: Option<&str>| {
+            let mut set = jwks();
+            if let Some(kid) = kid {
+                set["keys"][0]["kid"] = json!(kid);
+            }
+            json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": set })
+        };
+        let client = app.registered(&organization, &initial, signs(Some("one"))).await;
+        for kid in [Some("two"), None, Some("one"), Some("one")] {
+            let mut said = signs(kid);
+            said["client_id"] = json!(client.machine.id);
+            let told = app.client(&client.token).put(&client.path(), said).await.expect(StatusCode::OK);
+            assert_eq!(told["jwks"]["keys"][0]["kid"], json!(kid));
+            assert_eq!(app.client(&client.token).get(&client.path()).await.expect(StatusCode::OK), told);
+        }
+        let listed = app.root().get(&format!("{}/public-keys", client.machine.path())).await.expect(StatusCode::OK);
+        let states: Vec<_> = listed["items"].as_array().unwrap().iter().map(|one| text(&one["status"])).collect();
+        assert_eq!(states, ["active", "revoked", "revoked", "revoked"]);
+    }
+
     async fn c05_names_show_all_that_they_hold_and_look_alikes_are_told(app: &TestApp) {
         let (_, initial) = app.initial_without_api("acme").await;
         for name in ["a\u{202E}b", "a\u{200B}b", "a\nb", "a\u{0}b", " a", "", &"x".repeat(101), "\u{2066}a\u{2069}"] {
@@ -550,7 +775,7 @@ on_both_databases! {
         }
         let body = app.register(&initial, said).await.expect(StatusCode::CREATED);
         assert!(!body.to_string().contains(&address), "it is no part of what holds: {body}");
-        let nobody = tokio::time::timeout(std::time::Duration::from_millis(300), listener.accept()).await;
+        let nobody = tokio::time::timeout(Duration::from_millis(300), listener.accept()).await;
         assert!(nobody.is_err());
     }
 }

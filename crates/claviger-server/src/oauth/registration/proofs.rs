@@ -2,10 +2,11 @@
 //! other, under the same policy, in the trail of the same transaction.
 
 use claviger_core::{
-    By, ClientKey, ClientMetadata, Credential, CredentialChanges, Grantor, IssuingContext, Kind, NewClientSecret,
-    NewPublicKey, Organization, Reach, RevokeReason, ServiceAccount,
+    By, ClientKey, ClientMetadata, Credential, CredentialChanges, CredentialStatus, Grantor, IssuingContext, Kind,
+    NewClientSecret, NewPublicKey, Organization, Reach, RevokeReason, ServiceAccount,
+    oauth::{OAuthError, OAuthErrorCode},
 };
-use claviger_store::{CredentialFilter, Page, StoreError, Tx};
+use claviger_store::{CredentialFilter, Page, StatusAt, StoreError, Tx};
 use claviger_token::{CredentialId, PermissionSet, Secret};
 use jiff::Timestamp;
 
@@ -22,6 +23,8 @@ pub(super) struct Proofs<'a, 't> {
     organization: &'a Organization,
     account: &'a ServiceAccount,
     by: &'a By,
+    /// Who sees what is made.
+    seen_by: String,
     held: PermissionSet,
     held_everywhere: PermissionSet,
     declared: PermissionSet,
@@ -34,12 +37,13 @@ impl<'a, 't> Proofs<'a, 't> {
         organization: &'a Organization,
         account: &'a ServiceAccount,
         by: &'a By,
+        seen_by: String,
     ) -> Result<Self, StoreError> {
         let mut view = tx.within(Reach::Organization(organization.id));
         let held = view.held(account.id.into(), organization.id).await?;
         let held_everywhere = view.held_everywhere(account.id.into()).await?;
         let declared = view.declared_permissions().await?;
-        Ok(Self { app, tx, organization, account, by, held, held_everywhere, declared })
+        Ok(Self { app, tx, organization, account, by, seen_by, held, held_everywhere, declared })
     }
 
     fn context(&self) -> IssuingContext<'_> {
@@ -64,7 +68,7 @@ impl<'a, 't> Proofs<'a, 't> {
     pub(super) async fn key(&mut self, now: Timestamp) -> Result<(Credential, Secret), NotDone> {
         let new = claviger_core::Registration::key_for(self.account, self.ends_at(Kind::ApiKey, now));
         let issued =
-            new.issue(&self.context(), self.by.actor.id(), now, &mut self.app.rng()).map_err(not_registered)?;
+            new.issue(&self.context(), self.seen_by.clone(), now, &mut self.app.rng()).map_err(not_registered)?;
         self.tx.insert_credential(&issued.credential, &self.app.peppers.digest(&issued.secret.hash())).await?;
         self.tx.also(issued.event);
         Ok((issued.credential, issued.secret))
@@ -76,16 +80,16 @@ impl<'a, 't> Proofs<'a, 't> {
         Ok(!view.look_alikes(key, now).await?.is_empty())
     }
 
-    /// Calls the key of the registration as its client is called now. Whether somebody else's credential is called alike.
-    pub(super) async fn rename(&mut self, key: CredentialId, now: Timestamp) -> Result<Option<bool>, NotDone> {
+    /// Calls the key of the registration as its client is called now.
+    pub(super) async fn rename(&mut self, key: CredentialId, now: Timestamp) -> Result<(), NotDone> {
         let here = Reach::Organization(self.organization.id);
-        let Some(key) = self.tx.to_change(here).credential(key).await? else { return Ok(None) };
+        let Some(key) = self.tx.to_change(here).credential(key).await? else { return Ok(()) };
         let changes = CredentialChanges { name: Some(self.account.name.to_string()), ..CredentialChanges::default() };
         let changed = key.update(changes, &self.context(), self.by.actor.id(), now);
         let (key, event) = changed.map_err(not_registered)?;
         self.tx.save_credential(&key).await?;
         self.tx.also(event);
-        Ok(Some(self.is_look_alike(&key, now).await?))
+        Ok(())
     }
 
     /// Gives the client what it proves itself by from now on, and ends what else it did so by. A secret that it has already stays,
@@ -105,39 +109,65 @@ impl<'a, 't> Proofs<'a, 't> {
         let secrets = self.tx.within(here).credentials(&filter, &Page { after: None, limit: MOST }).await?;
         let keys = self.tx.within(here).client_keys(self.account.id).await?;
         let lives = |credential: &Credential| credential.expires_at.is_none_or(|end| end > now);
-        let is_said = |key: &ClientKey| said.keys.iter().any(|one| one.to_string() == key.to_string());
+        let is_said = |key: &ClientKey| said.proving_keys().iter().any(|one| one.to_text() == key.to_text());
         let (mut existing, ended): (Vec<_>, Vec<_>) =
             keys.into_iter().partition(|(credential, key)| lives(credential) && is_said(key));
         let mut ended: Vec<CredentialId> = ended.into_iter().map(|(credential, _)| credential.id).collect();
         if !said.has_secret() {
             ended.extend(secrets.iter().map(|secret| secret.id));
         }
+        let is_new = |key: &&ClientKey| !existing.iter().any(|(_, other)| other.to_text() == key.to_text());
+        let added: Vec<&ClientKey> = said.proving_keys().iter().filter(is_new).collect();
+        let wants_secret = said.has_secret() && secrets.is_empty();
+        if wants_secret || !ended.is_empty() || !added.is_empty() {
+            self.must_not_be_stopped(now).await?;
+        }
         self.end(ended, now).await?;
-        for key in &said.keys {
-            if existing.iter().any(|(_, other)| other.to_string() == key.to_string()) {
-                continue;
-            }
+        for key in added {
             let new = NewPublicKey {
                 name: self.account.name.to_string(),
                 jwk: key.jwk().and_then(|jwk| serde_json::value::to_raw_value(&jwk).ok()),
                 jwks_uri: key.jwks_uri().map(str::to_owned),
                 expires_at: self.ends_at(Kind::PublicKey, now),
             };
-            let by = self.by.actor.id();
+            let by = self.seen_by.clone();
             let made =
                 new.register(&self.context(), &existing, by, now, &mut self.app.rng()).map_err(not_registered)?;
             self.tx.insert_public_key(&made.credential, &made.key).await?;
             self.tx.also(made.event);
             existing.push((made.credential, made.key));
         }
-        if said.has_secret() && secrets.is_empty() { self.secret(now).await.map(Some) } else { Ok(None) }
+        if wants_secret { self.secret(now).await.map(Some) } else { Ok(None) }
+    }
+
+    /// What somebody else stopped may be in the wrong hands, and whoever asks may be these hands: they get nothing in its place.
+    async fn must_not_be_stopped(&mut self, now: Timestamp) -> Result<(), NotDone> {
+        let itself = self.account.id.to_string();
+        for kind in [Kind::ClientSecret, Kind::PublicKey, Kind::Federation] {
+            let filter = CredentialFilter {
+                kind: Some(kind),
+                principal: Some(self.account.id.into()),
+                status: Some(StatusAt { status: CredentialStatus::Disabled, at: now }),
+                ..CredentialFilter::default()
+            };
+            let here = Reach::Organization(self.organization.id);
+            let stopped = self.tx.within(here).credentials(&filter, &Page { after: None, limit: MOST }).await?;
+            if let Some(one) = stopped.iter().find(|one| one.disabled_by.as_ref() != Some(&itself)) {
+                let description = format!(
+                    "somebody else stopped {}, by which the client proves itself; how it does so stays until they enable or revoke that",
+                    one.id
+                );
+                return Err(OAuthError::new(OAuthErrorCode::InvalidClientMetadata, description).into());
+            }
+        }
+        Ok(())
     }
 
     async fn secret(&mut self, now: Timestamp) -> Result<(Secret, Option<Timestamp>), NotDone> {
         let expires_at = self.ends_at(Kind::ClientSecret, now);
         let new = NewClientSecret { name: self.account.name.to_string(), expires_at };
         let issued =
-            new.issue(&self.context(), 0, self.by.actor.id(), now, &mut self.app.rng()).map_err(not_registered)?;
+            new.issue(&self.context(), 0, self.seen_by.clone(), now, &mut self.app.rng()).map_err(not_registered)?;
         self.tx.insert_credential(&issued.credential, &self.app.peppers.digest(&issued.secret.hash())).await?;
         self.tx.also(issued.event);
         Ok((issued.secret, issued.credential.expires_at))

@@ -242,7 +242,9 @@ on_both_databases! {
                 let verb: Method = method.parse().unwrap();
                 let reply = script.send(verb.clone(), &sent, body(&verb, path)).await;
                 if reply.status == StatusCode::UNAUTHORIZED {
-                    reply.problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+                    // A registration tells everybody but its client the same.
+                    let code = if path.starts_with("/oauth/register/") { "invalid_token" } else { "unauthenticated" };
+                    reply.problem(StatusCode::UNAUTHORIZED, code);
                 } else {
                     opened.insert((method, path.clone()));
                 }

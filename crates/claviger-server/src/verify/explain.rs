@@ -46,7 +46,7 @@ pub(crate) struct ExplainRequest {
     cost: Option<u32>,
     /// The HTTP method of the checked request, for a proof.
     method: Option<String>,
-    /// What shows that the caller holds what the credential is bound to. Whether a proof it came before is not asked, and it may come
+    /// What shows that the caller holds what the credential is bound to. Whether a proof came before is not asked, and it may come
     /// again.
     proof: Option<ProofRequest>,
 }

@@ -238,6 +238,21 @@ test('openid-client binds tokens to its certificate, and they count on connectio
         return answer.then(({ status }) => status, (error) => error.status);
       };
       assert.deepEqual([await get(own), await get(other), await get()], [200, 401, 401]);
+      // The certificate alone proves the client, too.
+      const certificate_pem = own.cert.toString();
+      await manage('POST', `${account.path}/certificates`, { name: 'own', certificate_pem });
+      const proving = (shown) =>
+        oauth.discovery(new URL(instance.url), account.id, { use_mtls_endpoint_aliases: true }, oauth.TlsClientAuth(), {
+          algorithm: 'oauth2',
+          [oauth.customFetch]: fetchWith({ ...authority, ...shown }),
+        });
+      assert.ok(config.serverMetadata().token_endpoint_auth_methods_supported.includes('self_signed_tls_client_auth'));
+      const without = await oauth.clientCredentialsGrant(await proving(own), { scope: 'invoices:read' });
+      assert.equal((await oauth.tokenIntrospection(config, without.access_token)).active, true);
+      await assert.rejects(
+        oauth.clientCredentialsGrant(await proving(other), { scope: 'invoices:read' }),
+        (error) => error.status === 401,
+      );
       // At the usual endpoint nobody is asked for a certificate, so that none is there.
       await assert.rejects(
         oauth.clientCredentialsGrant(await known(own, {}), { scope: 'invoices:read' }),

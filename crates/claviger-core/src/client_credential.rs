@@ -16,7 +16,7 @@ use crate::{
 /// How many of one kind a service account may have that live: an assertion is tried with each key that can be meant.
 const MOST: i64 = 20;
 
-/// Body of `PATCH` of a client secret, a public key or a federated identity: absent members stay.
+/// Body of `PATCH` of a client secret, a public key, a certificate or a federated identity: absent members stay.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -457,9 +457,10 @@ impl Credential {
                 CredentialId::ApiKey(_) => CredentialKind::ApiKey,
                 CredentialId::PersonalAccessToken(_) => CredentialKind::PersonalAccessToken,
                 // None is shown to an API: what comes of it at the token endpoint is.
-                CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) | CredentialId::Federation(_) => {
-                    CredentialKind::AccessToken
-                }
+                CredentialId::ClientSecret(_)
+                | CredentialId::PublicKey(_)
+                | CredentialId::Certificate(_)
+                | CredentialId::Federation(_) => CredentialKind::AccessToken,
             },
             name: self.name.to_string(),
             environment: self.environment,
@@ -501,6 +502,7 @@ impl Credential {
             CredentialId::PersonalAccessToken(_) => "token",
             CredentialId::ClientSecret(_) => "client secret",
             CredentialId::PublicKey(_) => "public key",
+            CredentialId::Certificate(_) => "certificate",
             CredentialId::Federation(_) => "federated identity",
         }
     }
@@ -581,6 +583,10 @@ impl Credential {
             (CredentialId::ClientSecret(_), _) => Ok(SecretKind::ClientSecret),
             (CredentialId::PublicKey(_), _) => {
                 let message = "a public key has no secret to roll; register the next key, and revoke this one then";
+                Err(Rejection::conflict("no_secret", message))
+            }
+            (CredentialId::Certificate(_), _) => {
+                let message = "a certificate has no secret to roll; add the next one, and revoke this one then";
                 Err(Rejection::conflict("no_secret", message))
             }
             (CredentialId::Federation(_), _) => {

@@ -1,5 +1,7 @@
 //! A small world for the tests of this crate: an organization, a service account in it, and who asks.
 
+pub(crate) mod certificates;
+
 use std::sync::Arc;
 
 use claviger_token::{

@@ -307,6 +307,7 @@ impl Kind {
             CredentialId::PersonalAccessToken(_) => Self::PersonalAccessToken,
             CredentialId::ClientSecret(_) => Self::ClientSecret,
             CredentialId::PublicKey(_) => Self::PublicKey,
+            CredentialId::Certificate(_) => Self::Certificate,
             CredentialId::Federation(_) => Self::Federation,
         }
     }

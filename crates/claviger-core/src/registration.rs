@@ -15,6 +15,7 @@ use crate::{
     api_key::NewApiKey,
     assignment::{Assignment, Scope, names_in},
     audit::{Action, Event},
+    certificate_name::CertificateName,
     client_key::ClientKey,
     invalid::Rejection,
     name::Name,
@@ -28,9 +29,26 @@ pub const MOST_REGISTERED: i64 = 100;
 /// As many as a service account may have.
 const MOST_KEYS: usize = 20;
 
-/// How a registered client may prove itself.
-const METHODS: [ClientAuthMethod; 3] =
-    [ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost, ClientAuthMethod::PrivateKeyJwt];
+/// How a registered client may prove itself. A certificate of its own making is added by somebody else: of those who register, who can sign
+/// uses `private_key_jwt`.
+const METHODS: [ClientAuthMethod; 4] = [
+    ClientAuthMethod::ClientSecretBasic,
+    ClientAuthMethod::ClientSecretPost,
+    ClientAuthMethod::PrivateKeyJwt,
+    ClientAuthMethod::TlsClientAuth,
+];
+
+/// What stands before each kind of name in the metadata (RFC 8705, section 2.1.2).
+const TLS_CLIENT_AUTH: &str = "tls_client_auth_";
+
+/// How the metadata calls the names that a client's certificates have.
+const TLS_MEMBERS: [&str; 5] = [
+    "tls_client_auth_subject_dn",
+    "tls_client_auth_san_dns",
+    "tls_client_auth_san_uri",
+    "tls_client_auth_san_ip",
+    "tls_client_auth_san_email",
+];
 
 /// What the server alone says of a client (RFC 7592, section 2.2).
 const NOT_THE_CLIENTS: [&str; 4] =
@@ -64,6 +82,8 @@ pub struct ClientMetadata {
     pub scope: PermissionSet,
     /// The keys that it said, also where it proves itself by a secret: then they are of no use, and none that could not hold.
     pub keys: Vec<ClientKey>,
+    /// The name that its certificates have, if it proves itself by these.
+    pub certificate_name: Option<CertificateName>,
     /// Whether it wants no tokens but those that are bound to a key (RFC 9449, section 5.2).
     pub dpop_bound_access_tokens: bool,
 }
@@ -130,29 +150,41 @@ impl ClientMetadata {
             let names = SigningAlgorithm::NAMES.join(", ");
             return Err(invalid(format!("token_endpoint_auth_signing_alg is one of {names}")));
         }
-        let keys = keys(members)?;
-        let signs = method == ClientAuthMethod::PrivateKeyJwt;
-        if signs && keys.is_empty() {
+        let (keys, certificate_name) = (keys(members)?, certificate_name(members)?);
+        if method == ClientAuthMethod::PrivateKeyJwt && keys.is_empty() {
             return Err(invalid("private_key_jwt needs the client's public keys: one of jwks and jwks_uri"));
         }
+        if method == ClientAuthMethod::TlsClientAuth && certificate_name.is_none() {
+            let members = TLS_MEMBERS.join(", ");
+            return Err(invalid(format!(
+                "tls_client_auth needs a name that the client's certificates have: one of {members}"
+            )));
+        }
+        let certificate_name = certificate_name.filter(|_| method == ClientAuthMethod::TlsClientAuth);
         Ok(Self {
             name,
             grants: granted(members, grants)?,
             method,
             scope: scope(members)?,
             keys,
+            certificate_name,
             dpop_bound_access_tokens: flag(members, "dpop_bound_access_tokens")?,
         })
     }
 
     /// Whether a secret proves the client.
     pub fn has_secret(&self) -> bool {
-        self.method != ClientAuthMethod::PrivateKeyJwt
+        match self.method {
+            ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost => true,
+            ClientAuthMethod::PrivateKeyJwt
+            | ClientAuthMethod::TlsClientAuth
+            | ClientAuthMethod::SelfSignedTlsClientAuth => false,
+        }
     }
 
     /// With what its signatures are proved, if it proves itself by them.
     pub fn proving_keys(&self) -> &[ClientKey] {
-        if self.has_secret() { &[] } else { &self.keys }
+        if self.method == ClientAuthMethod::PrivateKeyJwt { &self.keys } else { &[] }
     }
 
     /// Refuses to hold what is not in `allowed`, or what no API declares.
@@ -317,6 +349,19 @@ fn keys(members: &Map<String, Value>) -> Result<Vec<ClientKey>, OAuthError> {
             Ok(read)
         }
     }
+}
+
+fn certificate_name(members: &Map<String, Value>) -> Result<Option<CertificateName>, OAuthError> {
+    let mut said = None;
+    for member in TLS_MEMBERS {
+        let Some(name) = text(members, member)? else { continue };
+        if said.is_some() {
+            return Err(invalid(format!("one of {}, and not several", TLS_MEMBERS.join(", "))));
+        }
+        let kind = member.strip_prefix(TLS_CLIENT_AUTH).unwrap_or(member);
+        said = Some(CertificateName::parse(kind, name).map_err(|error| invalid(format!("{member}: {error}")))?);
+    }
+    Ok(said)
 }
 
 fn invalid(description: impl AsRef<str>) -> OAuthError {

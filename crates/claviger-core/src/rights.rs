@@ -206,6 +206,18 @@ impl Grantor<'_> {
         })
     }
 
+    /// Letting a certificate authority vouch for clients of an organization: whoever has it becomes each of them that its certificates
+    /// name.
+    pub fn may_let_vouch(&self, organization: OrganizationId) -> Result<(), Rejection> {
+        if self.may_give_anything(Some(organization)) {
+            return Ok(());
+        }
+        Err(Rejection::Forbidden {
+            permission: GRANTS_WRITE.to_owned(),
+            message: format!("an authority can vouch for every client of the organization; that needs {GRANTS_WRITE}"),
+        })
+    }
+
     /// Getting hold of the key by which a registered client manages its registration, or making it reach further. Whoever has it takes
     /// all that its account holds and will hold, though the key itself lists nothing.
     pub fn may_hold_registration(

@@ -77,11 +77,13 @@ pub struct Overlong {
 }
 
 /// The kinds that exist in storage, and the rule that bounds their lives.
-const KINDS: [(Kind, &str); 4] = [
+const KINDS: [(Kind, &str); 6] = [
     (Kind::ApiKey, "api_key_max_lifetime_days"),
     (Kind::PersonalAccessToken, "pat_max_lifetime_days"),
     (Kind::ClientSecret, "expiry_required"),
     (Kind::PublicKey, "expiry_required"),
+    (Kind::Certificate, "expiry_required"),
+    (Kind::Federation, "expiry_required"),
 ];
 
 impl Policy {
@@ -158,6 +160,9 @@ mod tests {
 
     const DAY: i64 = 24 * 60 * 60;
 
+    /// What clients prove themselves by.
+    const CLIENTS: [Kind; 4] = [Kind::ClientSecret, Kind::PublicKey, Kind::Certificate, Kind::Federation];
+
     fn check(old: Policy, new: Policy, expected: &[(&str, Touches)]) {
         let told: Vec<_> = old.tightened_by(&new, now()).iter().map(|one| (one.rule, one.touches)).collect();
         assert_eq!(told, expected);
@@ -173,7 +178,7 @@ mod tests {
         check(Policy::default(), &[(token, bound(366))]);
         check(Policy { api_key_max_lifetime_days: Some(2), ..free() }, &[(key, bound(2))]);
         let endless = Overlong { than: None, end: at(365 * DAY) };
-        let of_clients = [(Kind::ClientSecret, endless), (Kind::PublicKey, endless)];
+        let of_clients = CLIENTS.map(|kind| (kind, endless));
         check(
             Policy { expiry_required: true, ..free() },
             &[[(key, endless), (token, endless)].as_slice(), &of_clients].concat(),
@@ -192,7 +197,7 @@ mod tests {
         check(policy(), keys(), &[("api_key_max_lifetime_days", Touches::Outliving(Kind::ApiKey, at(2 * DAY)))]);
         let ending = || Policy { expiry_required: true, ..policy() };
         let must_end = |kind| ("expiry_required", Touches::Outliving(kind, at(365 * DAY)));
-        let of_clients = [must_end(Kind::ClientSecret), must_end(Kind::PublicKey)];
+        let of_clients = CLIENTS.map(must_end);
         check(policy(), ending(), &[[must_end(Kind::ApiKey)].as_slice(), &of_clients].concat());
         check(
             Policy { api_key_max_lifetime_days: Some(2), ..policy() },
@@ -201,7 +206,8 @@ mod tests {
         );
         let kinds = |kinds: &[Kind]| Policy { allowed_kinds: Some(kinds.to_vec()), ..policy() };
         let gone = |kind| ("allowed_kinds", Touches::Kind(kind));
-        check(policy(), kinds(&[Kind::ApiKey, Kind::PublicKey]), &[gone(token), gone(Kind::ClientSecret)]);
+        let gone_with_those = [token, Kind::ClientSecret, Kind::Certificate, Kind::Federation].map(gone);
+        check(policy(), kinds(&[Kind::ApiKey, Kind::PublicKey]), &gone_with_those);
         check(kinds(&[Kind::ApiKey]), policy(), &[]);
         check(policy(), Policy { wildcard_allowed: false, ..policy() }, &[("wildcard_allowed", Touches::Wildcards)]);
         let named = || Policy { members_must_name_objects: true, ..policy() };

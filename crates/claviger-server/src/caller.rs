@@ -253,7 +253,8 @@ impl Known {
             }
         };
         let request = ProofFor { method: parts.method.as_str(), urls: &urls, credential: Some(presented) };
-        let proving = &app.prove(looked_at, Asker::Resource, request).with(certificate.as_ref());
+        let proving =
+            &app.prove(looked_at, Asker::Resource, request).with(certificate.as_ref().map(|shown| &shown.certificate));
         let used = |required| Use { occasion, required, client_ip: address, proving, visible: None, cost: 1 };
         let judged = match asked {
             Asked::State => app.judge_holder(&looked_up, &used(Required::default())).await?,

@@ -3,7 +3,7 @@
 //!
 //! The room must not know whose certificate it is, nor what it is good for.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::ConnectInfo,
@@ -14,13 +14,20 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use claviger_core::oauth::OAuthError;
+use claviger_core::{ShownCertificate, oauth::OAuthError};
 use claviger_token::{Certificate, CertificateError};
 use percent_encoding::percent_decode;
 
 use crate::{app::Config, client, problem::RequestError};
 
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
+
+/// How many certificates may come with a client's own.
+pub(crate) const MOST_ISSUERS: usize = 8;
+
+/// How many bytes they may have together.
+pub(crate) const LONGEST_ISSUERS: usize = 16 * 1024;
 
 /// How RFC 8941, section 4.2.7, reads a byte sequence: padding may be absent, and its spare bits may be set.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -33,7 +40,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// What the client of a connection showed that was asked for a certificate, beside [`ConnectInfo`] in the extensions of each request that
 /// comes on it.
 #[derive(Debug, Clone)]
-pub(crate) struct OfConnection(pub(crate) Option<Certificate>);
+pub(crate) struct OfConnection(pub(crate) Option<ShownCertificate>);
 
 /// A header that says that there is a certificate, and holds none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +51,11 @@ pub(crate) enum Unreadable {
     /// It is written in no way that is known.
     #[error("Client-Cert is a certificate in base64 between two colons (RFC 9440), or a URL-encoded PEM")]
     Form,
+    /// What came along cannot be read, or there is too much of it.
+    #[error(
+        "Client-Cert-Chain is a list of at most {MOST_ISSUERS} certificates in base64, each between two colons (RFC 9440)"
+    )]
+    Chain,
     /// What is written there is something else.
     #[error("Client-Cert holds no certificate: {0}")]
     Certificate(#[from] CertificateError),
@@ -68,7 +80,7 @@ pub(crate) fn shown(
     extensions: &Extensions,
     headers: &HeaderMap,
     config: &Config,
-) -> Result<Option<Certificate>, Unreadable> {
+) -> Result<Option<ShownCertificate>, Unreadable> {
     let own = extensions.get::<OfConnection>();
     if own.is_none() && !config.client_certificate_header {
         return Ok(None);
@@ -77,7 +89,10 @@ pub(crate) fn shown(
     let by_proxy = peer.is_some_and(|peer| client::is_trusted(peer, config.trusted_proxies.as_ref()));
     match (own, by_proxy) {
         (Some(OfConnection(shown)), false) => Ok(shown.clone()),
-        (None, true) => told(headers),
+        (None, true) => {
+            let Some(certificate) = told(headers)? else { return Ok(None) };
+            Ok(Some(ShownCertificate { certificate, issuers: told_issuers(headers)? }))
+        }
         (Some(_), true) | (None, false) => Ok(None),
     }
 }
@@ -90,6 +105,21 @@ pub(crate) fn told(headers: &HeaderMap) -> Result<Option<Certificate>, Unreadabl
         return Err(Unreadable::Several);
     }
     read(value.as_bytes()).map(Some)
+}
+
+/// What a proxy tells of the certificates between its client's and an authority (RFC 9440, section 2.3).
+fn told_issuers(headers: &HeaderMap) -> Result<Arc<[Box<[u8]>]>, Unreadable> {
+    let lines = headers.get_all(CLIENT_CERT_CHAIN).iter();
+    let entries = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let read = |entry: &[u8]| {
+        let text = entry.trim_ascii().strip_prefix(b":").and_then(|rest| rest.strip_suffix(b":"));
+        BASE64.decode(text.ok_or(Unreadable::Chain)?).map(Vec::into_boxed_slice).map_err(|_| Unreadable::Chain)
+    };
+    let issuers: Arc<[Box<[u8]>]> = entries.map(read).collect::<Result<_, _>>()?;
+    match issuers.len() > MOST_ISSUERS || issuers.iter().map(|one| one.len()).sum::<usize>() > LONGEST_ISSUERS {
+        true => Err(Unreadable::Chain),
+        false => Ok(issuers),
+    }
 }
 
 /// A byte sequence (RFC 9440, section 2.2), or PEM with `%` before what a header cannot hold, as nginx writes it.
@@ -118,6 +148,10 @@ mod tests {
 
     const PEM: &str = include_str!("../../claviger-token/src/certificate/self_signed.pem");
     const OTHER: &str = include_str!("../../claviger-token/src/certificate/version_1.pem");
+
+    fn alone(certificate: Certificate) -> ShownCertificate {
+        ShownCertificate { certificate, issuers: Arc::from([]) }
+    }
 
     fn certificate() -> Certificate {
         Certificate::from_pem(PEM).unwrap()
@@ -189,10 +223,10 @@ mod tests {
                 let mut extensions = Extensions::new();
                 extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
                 if let Some(shown) = by_connection {
-                    extensions.insert(OfConnection(shown.cloned()));
+                    extensions.insert(OfConnection(shown.cloned().map(alone)));
                 }
                 let found = shown(&extensions, &headers(&[&sequence()]), &config);
-                assert_eq!(found, Ok(expected.cloned()), "{peer} {header} {by_connection:?}");
+                assert_eq!(found, Ok(expected.cloned().map(alone)), "{peer} {header} {by_connection:?}");
             };
         let (proxy, stranger, own, told) = ("::ffff:10.1.2.3", "192.0.2.1", Some(&own), certificate());
         check(stranger, false, None, None);
@@ -205,6 +239,26 @@ mod tests {
             // A proxy's own is not its client's, and what stands in a header of a connection that it passed on may be anybody's.
             check(proxy, header, Some(own), None);
             check(proxy, header, Some(None), None);
+        }
+    }
+
+    #[test]
+    fn m08_what_stands_between_it_and_an_authority_comes_along() {
+        let check = |lines: &[&str], expected: Result<usize, Unreadable>| {
+            let headers = lines.iter().map(|line| (CLIENT_CERT_CHAIN, HeaderValue::from_str(line).unwrap())).collect();
+            assert_eq!(told_issuers(&headers).map(|issuers| issuers.len()), expected, "{lines:?}");
+        };
+        let sequence = sequence();
+        check(&[], Ok(0));
+        check(&[&sequence], Ok(1));
+        check(&[&format!("{sequence}, {sequence}"), &sequence], Ok(3));
+        check(&[&[":AAAA:"; 8].join(",")], Ok(8));
+        check(&[&[":AAAA:"; 9].join(",")], Err(Unreadable::Chain));
+        let long = format!(":{}:", general_purpose::STANDARD.encode(vec![0; LONGEST_ISSUERS]));
+        check(&[&long], Ok(1));
+        check(&[&long, ":AAAA:"], Err(Unreadable::Chain));
+        for wrong in ["", ":", "x", ":AAAA", &format!("{sequence},"), &format!("{sequence};a=1"), ":A-A_:"] {
+            check(&[wrong], Err(Unreadable::Chain));
         }
     }
 

@@ -16,9 +16,9 @@ use crate::{
     app::App,
     body, console, health, log,
     manage::{
-        api, api_key, approval, assignment, audit_event, client_secret, federation, inventory, invitation, member,
-        organization, personal_access_token, policy, portal_session, public_key, role, service_account, session,
-        signing_key, token, usage, user,
+        api, api_key, approval, assignment, audit_event, certificate, certificate_authority, client_secret, federation,
+        inventory, invitation, member, organization, personal_access_token, policy, portal_session, public_key, role,
+        service_account, session, signing_key, token, usage, user,
     },
     metrics, oauth,
     openapi::{self, Document},
@@ -53,6 +53,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(organization::show, organization::update, organization::delete))
         .routes(routes!(policy::show, policy::update))
         .routes(routes!(policy::preview))
+        .routes(routes!(certificate_authority::list, certificate_authority::create))
+        .routes(routes!(certificate_authority::show, certificate_authority::delete))
         .routes(routes!(member::list))
         .routes(routes!(member::show, member::put, member::remove))
         .routes(routes!(invitation::list, invitation::create))
@@ -73,6 +75,9 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(public_key::list, public_key::create))
         .routes(routes!(public_key::show, public_key::update, public_key::delete))
         .routes(routes!(public_key::revoke))
+        .routes(routes!(certificate::list, certificate::create))
+        .routes(routes!(certificate::show, certificate::update, certificate::delete))
+        .routes(routes!(certificate::revoke))
         .routes(routes!(federation::list, federation::create))
         .routes(routes!(federation::show, federation::update, federation::delete))
         .routes(routes!(federation::revoke))

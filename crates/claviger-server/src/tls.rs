@@ -10,6 +10,7 @@ use std::{
 };
 
 use aws_lc_rs::digest::{Digest, SHA256, digest};
+use claviger_core::ShownCertificate;
 use claviger_token::Certificate;
 use parking_lot::{Mutex, RwLock};
 use rustls::{
@@ -26,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use zeroize::Zeroizing;
 
-use crate::client_certificate::OfConnection;
+use crate::client_certificate::{LONGEST_ISSUERS, MOST_ISSUERS, OfConnection};
 
 /// Where the files are by which the service proves who it is.
 #[derive(Debug, Clone)]
@@ -142,8 +143,16 @@ impl Tls {
         };
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         // Of a resumed session, it is the one that the session began with.
-        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let shown = shown.map(|shown| Certificate::from_der(shown)).transpose().map_err(io::Error::other)?;
+        let shown = match stream.get_ref().1.peer_certificates() {
+            Some([own, issuers @ ..]) => {
+                let certificate = Certificate::from_der(own).map_err(io::Error::other)?;
+                Some(ShownCertificate {
+                    certificate,
+                    issuers: issuers.iter().map(|issuer| issuer.as_ref().into()).collect(),
+                })
+            }
+            Some([]) | None => None,
+        };
         Ok((stream, (asks == Asks::Certificate).then_some(OfConnection(shown))))
     }
 }
@@ -201,12 +210,6 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// How many certificates may come with a client's own.
-const MOST_OTHERS: usize = 8;
-
-/// How many bytes they may have together.
-const LONGEST_OTHERS: usize = 16 * 1024;
-
 /// Takes every certificate whose key the client proves to hold, and clients without one. Who vouches for it is asked where
 /// that matters: who registered this very certificate needs nobody's word (RFC 8705, section 2.2).
 #[derive(Debug)]
@@ -226,11 +229,11 @@ impl ClientCertVerifier for AnyHeld {
     fn verify_client_cert(
         &self,
         shown: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
+        issuers: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        // They are kept as long as the connection, for nothing.
-        if others.len() > MOST_OTHERS || others.iter().map(|other| other.len()).sum::<usize>() > LONGEST_OTHERS {
+        // They are kept as long as the connection.
+        if issuers.len() > MOST_ISSUERS || issuers.iter().map(|issuer| issuer.len()).sum::<usize>() > LONGEST_ISSUERS {
             return Err(Error::InvalidCertificate(rustls::CertificateError::BadEncoding));
         }
         read(shown).map(|_| ClientCertVerified::assertion())

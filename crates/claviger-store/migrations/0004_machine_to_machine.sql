@@ -68,7 +68,8 @@ CREATE INDEX registration_organization ON registration (organization);
 -- The same of a client certificate (RFC 8705).
 ALTER TABLE service_account ADD COLUMN tls_client_certificate_bound_access_tokens BIGINT NOT NULL DEFAULT 0;
 
--- What the assertions of a client are proved with, of credentials of the kind public_key: {"jwk": {...}} or {"jwks_uri": "..."}.
+-- What a client is proved with that has no secret, of credentials of the kinds public_key, {"jwk": {...}} or {"jwks_uri": "..."}, and
+-- certificate, {"certificate": "..."} in base64 or one name, as {"san_dns": "..."}.
 ALTER TABLE credential ADD COLUMN client_key TEXT;
 
 -- Where the state of access tokens is told: a place in the status lists of a week (counted from 1970) for each epoch of a credential that
@@ -106,6 +107,17 @@ CREATE TABLE federation (
 );
 CREATE INDEX federation_issuer ON federation (issuer);
 CREATE INDEX federation_trust_domain ON federation (trust_domain);
+
+-- Whose word counts when clients of an organization show certificates with names: certificates of authorities, as PEM.
+CREATE TABLE certificate_authority (
+    id TEXT PRIMARY KEY,
+    organization TEXT NOT NULL,
+    name TEXT NOT NULL,
+    certificates TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL
+);
+CREATE INDEX certificate_authority_organization ON certificate_authority (organization, id);
 
 -- Devices that ask for a token of a person (RFC 8628). digest is of what the device holds, user_code of what the person types.
 -- permissions are those that were asked for (null: all of the person's on resource), approved those that were given.

@@ -162,6 +162,7 @@ impl Database {
             "secret",
             "secret_use",
             "federation",
+            "certificate_authority",
             "registration",
             "access_token",
             "revoked_token",

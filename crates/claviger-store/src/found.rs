@@ -97,6 +97,7 @@ impl Store {
             CredentialId::ApiKey(_)
             | CredentialId::ClientSecret(_)
             | CredentialId::PublicKey(_)
+            | CredentialId::Certificate(_)
             | CredentialId::Federation(_) => &SERVICE_ACCOUNTS,
             CredentialId::PersonalAccessToken(_) => &USERS,
         };

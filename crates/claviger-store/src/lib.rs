@@ -9,6 +9,8 @@ mod api;
 mod assignment;
 mod audit;
 mod authenticators;
+mod certificate;
+mod certificate_authority;
 mod change_log;
 mod changes;
 mod credential;

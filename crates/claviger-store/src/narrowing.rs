@@ -5,7 +5,7 @@
 //! once, however many things were taken. Only credentials that have a place in a status list had tokens lately; of the others no token
 //! could be dead. The room must not know what a right is.
 
-use claviger_core::{Reach, Touched};
+use claviger_core::{Kind, Reach, Touched};
 use claviger_token::{CredentialId, OrganizationId, PrincipalId, RoleId, ServiceAccountId};
 use jiff::Timestamp;
 
@@ -37,6 +37,8 @@ pub enum Narrowed {
     ExchangedBy(ServiceAccountId),
     /// The same of every client of an organization.
     ExchangedIn(OrganizationId),
+    /// Those by which clients of an organization prove themselves with a certificate.
+    VouchedFor(OrganizationId),
     /// Everybody's.
     All,
 }
@@ -63,6 +65,9 @@ impl Narrowed {
                               WHERE c.credential = k.id AND s.organization = ?)",
                 text(organization),
             ),
+            Self::VouchedFor(organization) => query
+                .and_bind(" AND k.kind = ?", Kind::Certificate.as_str())
+                .and_bind(" AND k.organization = ?", text(organization)),
             Self::All => query,
         }
     }
@@ -71,7 +76,7 @@ impl Narrowed {
     fn is_told(self) -> bool {
         match self {
             Self::Principal(_) | Self::Within(..) | Self::Organization(_) | Self::Role(_) | Self::All => true,
-            Self::ExchangedBy(_) | Self::ExchangedIn(_) => false,
+            Self::ExchangedBy(_) | Self::ExchangedIn(_) | Self::VouchedFor(_) => false,
         }
     }
 }

@@ -85,7 +85,9 @@ impl Tx<'_> {
         let revoke = sql("UPDATE invitation SET revoked_at = $2
                           WHERE organization = $1 AND revoked_at IS NULL AND accepted_at IS NULL");
         self.execute(revoke.bind(text(id)).bind(now)).await?;
-        self.execute(sql("DELETE FROM membership WHERE organization = $1").bind(text(id))).await?;
+        for table in ["membership", "certificate_authority"] {
+            self.execute(sql(&format!("DELETE FROM {table} WHERE organization = $1")).bind(text(id))).await?;
+        }
         self.close_portal(id).await?;
         self.raise_epochs(Narrowed::ExchangedIn(id)).await?;
         self.end_credentials(Owner::Organization(id), now).await

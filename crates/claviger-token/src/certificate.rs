@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
 use crate::Thumbprint;
@@ -68,6 +69,22 @@ impl Certificate {
         Self::from_der(&STANDARD.decode(body).map_err(|_| CertificateError::NotPem)?)
     }
 
+    /// From PEM of several, one after the other.
+    pub fn all_from_pem(text: &str) -> Result<Vec<Self>, CertificateError> {
+        text.trim().split_inclusive("-----END CERTIFICATE-----").map(Self::from_pem).collect()
+    }
+
+    /// As PEM, which reads back.
+    pub fn to_pem(&self) -> String {
+        let base64 = STANDARD.encode(&self.der);
+        let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+        for line in base64.as_bytes().chunks(64) {
+            pem.push_str(&String::from_utf8_lossy(line));
+            pem.push('\n');
+        }
+        pem + "-----END CERTIFICATE-----\n"
+    }
+
     /// Its bytes.
     pub fn der(&self) -> &[u8] {
         &self.der
@@ -77,6 +94,24 @@ impl Certificate {
     pub fn public_key(&self) -> Vec<u8> {
         let parsed = X509Certificate::from_der(&self.der);
         parsed.map_or_else(|_| Vec::new(), |(_, certificate)| certificate.tbs_certificate.subject_pki.raw.to_vec())
+    }
+
+    /// From when on it counts. `None`: since before what can be told.
+    pub fn not_before(&self) -> Option<Timestamp> {
+        let (_, certificate) = X509Certificate::from_der(&self.der).ok()?;
+        Timestamp::from_second(certificate.validity().not_before.timestamp()).ok()
+    }
+
+    /// The last second in which it counts. `None`: it has no end that can be told.
+    pub fn not_after(&self) -> Option<Timestamp> {
+        let (_, certificate) = X509Certificate::from_der(&self.der).ok()?;
+        Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+    }
+
+    /// Whom it is about, for people to read.
+    pub fn subject(&self) -> String {
+        let parsed = X509Certificate::from_der(&self.der);
+        parsed.map_or_else(|_| String::new(), |(_, certificate)| certificate.subject().to_string())
     }
 
     /// The SHA-256 of its bytes: `x5t#S256` (RFC 8705, section 3.1).
@@ -142,6 +177,17 @@ mod tests {
         let long = "A".repeat(2 * LONGEST);
         let long = format!("-----BEGIN CERTIFICATE-----\n{long}\n-----END CERTIFICATE-----");
         check(&long, Err(CertificateError::TooLong));
+    }
+
+    #[test]
+    fn several_stand_one_after_the_other_and_read_back() {
+        let (one, other) = (Certificate::from_pem(PEM).unwrap(), include_str!("certificate/version_1.pem"));
+        let other = Certificate::from_pem(other).unwrap();
+        assert_eq!(one.to_pem(), PEM);
+        let both = one.to_pem() + &other.to_pem();
+        assert_eq!(Certificate::all_from_pem(&both), Ok(vec![one, other]));
+        assert_eq!(Certificate::all_from_pem(""), Ok(Vec::new()));
+        assert_eq!(Certificate::all_from_pem(&format!("{both}x")), Err(CertificateError::NotPem));
     }
 
     #[test]

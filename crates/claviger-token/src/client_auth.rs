@@ -20,16 +20,36 @@ pub enum ClientAuthMethod {
     ClientSecretPost,
     /// An assertion that it signed (RFC 7523, section 2.2).
     PrivateKeyJwt,
+    /// A certificate with a name that it registered, for which an authority of its organization vouches (RFC 8705, section 2.1).
+    TlsClientAuth,
+    /// The very certificate that it registered (RFC 8705, section 2.2).
+    SelfSignedTlsClientAuth,
 }
 
 /// The text names none of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a client authenticates by client_secret_basic, client_secret_post or private_key_jwt")]
+#[error(
+    "a client authenticates by client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth or self_signed_tls_client_auth"
+)]
 pub struct UnknownClientAuthMethod;
 
 impl ClientAuthMethod {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt];
+    pub const ALL: [Self; 5] = [
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::PrivateKeyJwt,
+        Self::TlsClientAuth,
+        Self::SelfSignedTlsClientAuth,
+    ];
+
+    /// Whether it works only where clients can show certificates.
+    pub fn shows_a_certificate(self) -> bool {
+        match self {
+            Self::ClientSecretBasic | Self::ClientSecretPost | Self::PrivateKeyJwt => false,
+            Self::TlsClientAuth | Self::SelfSignedTlsClientAuth => true,
+        }
+    }
 
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
@@ -37,6 +57,8 @@ impl ClientAuthMethod {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
             Self::PrivateKeyJwt => "private_key_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
         }
     }
 }

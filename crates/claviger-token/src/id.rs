@@ -151,6 +151,8 @@ typed_ids! {
     PersonalAccessTokenId = "pat", "a personal access token (never its secret)";
     ClientSecretId = "csec", "a client's secret (never the secret itself)";
     PublicKeyId = "ckey", "a client's public key";
+    CertificateId = "cert", "a certificate of a client, or a name that its certificates have";
+    CertificateAuthorityId = "ca", "an organization's certificate authority";
     FederationId = "fed", "a federated identity of a client";
     SessionId = "sess", "a sign-in session (never its cookie)";
     SigningKeyId = "skey", "a key that signs tokens, which is also its `kid`";
@@ -227,8 +229,8 @@ either_id! {
 either_id! {
     /// What proves a principal at the verify call. A token made from one of these (an M2M token) carries its
     /// parent's id.
-    CredentialId: "The id of an API key, a personal access token, or a client's secret, public key or federated identity (never a secret).",
-        "key, pat, csec, ckey or fed", "key_01h2xcejqtf2nbrexx3vqjhp41";
+    CredentialId: "The id of an API key, a personal access token, or a client's secret, public key, certificate or federated identity (never a secret).",
+        "key, pat, csec, ckey, cert or fed", "key_01h2xcejqtf2nbrexx3vqjhp41";
     /// An API key.
     ApiKey(ApiKeyId),
     /// A personal access token.
@@ -237,6 +239,8 @@ either_id! {
     ClientSecret(ClientSecretId),
     /// The public key of an OAuth client.
     PublicKey(PublicKeyId),
+    /// A certificate of an OAuth client.
+    Certificate(CertificateId),
     /// The federated identity of an OAuth client.
     Federation(FederationId),
 }
@@ -322,6 +326,7 @@ mod tests {
         assert!(matches!(credential, CredentialId::PersonalAccessToken(_)));
         assert!(matches!(format!("csec_{SPEC_SUFFIX}").parse()?, CredentialId::ClientSecret(_)));
         assert!(matches!(format!("ckey_{SPEC_SUFFIX}").parse()?, CredentialId::PublicKey(_)));
+        assert!(matches!(format!("cert_{SPEC_SUFFIX}").parse()?, CredentialId::Certificate(_)));
         assert_eq!(format!("{credential:?}"), format!("pat_{SPEC_SUFFIX}"));
         Ok(())
     }

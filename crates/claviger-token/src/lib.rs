@@ -35,9 +35,9 @@ pub use facts::{
     PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
-    AccessTokenId, ApiId, ApiKeyId, AssignmentId, ClientSecretId, CredentialId, DeviceRequestId, EventId, FederationId,
-    IdError, InvitationId, OrganizationId, PersonalAccessTokenId, PrincipalId, PrincipalType, PublicKeyId, RoleId,
-    ServiceAccountId, SessionId, SigningKeyId, TypedId, UserId,
+    AccessTokenId, ApiId, ApiKeyId, AssignmentId, CertificateAuthorityId, CertificateId, ClientSecretId, CredentialId,
+    DeviceRequestId, EventId, FederationId, IdError, InvitationId, OrganizationId, PersonalAccessTokenId, PrincipalId,
+    PrincipalType, PublicKeyId, RoleId, ServiceAccountId, SessionId, SigningKeyId, TypedId, UserId,
 };
 pub use jose::{
     IssuerAlgorithm, IssuerKey, JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm, SigningFailed,

@@ -52,7 +52,7 @@ fn key_in(file: &Path) -> Result<VerifyingKey, Failure> {
 }
 
 /// The certificate in a file, where its private key should not lie either.
-fn certificate_in(file: &Path) -> Result<Certificate, Failure> {
+pub(crate) fn certificate_in(file: &Path) -> Result<Certificate, Failure> {
     let text = read(file)?;
     let certificate = Certificate::from_pem(&String::from_utf8_lossy(&text));
     certificate.map_err(|error| Failure::because(format!("{} holds no certificate", file.display()), &error))

@@ -1,4 +1,4 @@
-//! What `claviger service-account secret`, `… key` and `… federation` share: which one is meant, what can be changed, and how one is shown.
+//! What `claviger service-account secret`, `… key`, `… certificate` and `… federation` share: which one is meant, what can be changed, and how one is shown.
 
 use clap::Args;
 use serde::Deserialize;
@@ -27,7 +27,7 @@ pub(crate) struct List {
 pub(crate) struct One {
     /// sa_…
     pub(crate) account: String,
-    /// csec_…, ckey_… or fed_…
+    /// csec_…, ckey_…, cert_… or fed_…
     pub(crate) id: String,
 }
 

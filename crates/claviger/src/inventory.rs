@@ -51,7 +51,7 @@ struct Filters {
     /// Of one organization: its id or slug
     #[arg(long, value_name = "ORGANIZATION")]
     organization: Option<String>,
-    /// api_key, personal_access_token, client_secret, public_key or federation
+    /// api_key, personal_access_token, client_secret, public_key, certificate or federation
     #[arg(long)]
     kind: Option<String>,
     /// Of one user or service account

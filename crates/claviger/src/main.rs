@@ -11,6 +11,8 @@ mod audit;
 mod binding;
 mod body;
 mod bootstrap;
+mod certificate;
+mod certificate_authority;
 mod client;
 mod client_credential;
 mod client_secret;

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::{
     body::{Body, Switch, json_value},
+    certificate_authority,
     client::{Remote, Service},
     consent::Consent,
     failure::Failure,
@@ -62,6 +63,9 @@ enum Command {
     /// Show and change what its credentials must be like
     #[command(subcommand)]
     Policy(Policy),
+    /// Add, list and delete the certificate authorities that vouch for its clients
+    #[command(subcommand)]
+    Authority(certificate_authority::Command),
 }
 
 #[derive(Debug, Args)]
@@ -181,6 +185,7 @@ pub(crate) fn run(Org { remote, command }: Org) -> Result<ExitCode, Failure> {
         Command::Invitations(invitations) => invitations.run(&service)?,
         Command::RevokeInvitation(revoke) => revoke.run(&service)?,
         Command::Policy(policy) => policy.run(&service)?,
+        Command::Authority(command) => certificate_authority::run(&service, command)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::{
     body::{Body, Switch, json_value},
+    certificate,
     client::{Remote, Service},
     client_secret,
     consent::Consent,
@@ -53,6 +54,9 @@ enum Command {
     /// Register, list, show, change and revoke the public keys with which it signs as an OAuth client
     #[command(subcommand)]
     Key(public_key::Command),
+    /// Add, list, show, change and revoke the certificates by which it proves itself as an OAuth client
+    #[command(subcommand)]
+    Certificate(certificate::Command),
     /// Let workloads elsewhere be it without a secret: GitHub Actions, GitLab CI/CD, Kubernetes, SPIFFE
     #[command(subcommand)]
     Federation(federation::Command),
@@ -61,7 +65,7 @@ enum Command {
 /// How it authenticates at the token endpoint.
 #[derive(Debug, Args)]
 struct Authentication {
-    /// The one way: client_secret_basic, client_secret_post or private_key_jwt
+    /// The one way: client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth or self_signed_tls_client_auth
     #[arg(long, value_name = "METHOD")]
     token_endpoint_auth_method: Option<String>,
     /// Whether its assertions may name the token endpoint as their audience, and not only the issuer
@@ -201,6 +205,7 @@ pub(crate) fn run(ServiceAccount { remote, command }: ServiceAccount) -> Result<
         }
         Command::Secret(command) => client_secret::run(&service, command)?,
         Command::Key(command) => public_key::run(&service, command)?,
+        Command::Certificate(command) => certificate::run(&service, command)?,
         Command::Federation(command) => federation::run(&service, command)?,
         Command::Delete { id, consent } => {
             noun::delete::<Account>(&service, &id, &consent, "Every credential of it ended with it.")?;

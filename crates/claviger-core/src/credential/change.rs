@@ -23,7 +23,7 @@ impl Change {
     /// What the audit trail calls it.
     pub(super) fn action(self, id: CredentialId) -> Action {
         use Action as A;
-        use CredentialId::{ApiKey, ClientSecret, Federation, PersonalAccessToken, PublicKey};
+        use CredentialId::{ApiKey, Certificate, ClientSecret, Federation, PersonalAccessToken, PublicKey};
         match (self, id) {
             (Self::Created, ApiKey(_)) => A::ApiKeyCreated,
             (Self::Updated, ApiKey(_)) => A::ApiKeyUpdated,
@@ -61,6 +61,12 @@ impl Change {
             (Self::Enabled | Self::Approved, PublicKey(_)) => A::PublicKeyEnabled,
             (Self::Revoked | Self::Denied, PublicKey(_)) => A::PublicKeyRevoked,
             (Self::Deleted, PublicKey(_)) => A::PublicKeyDeleted,
+            (Self::Created, Certificate(_)) => A::CertificateCreated,
+            (Self::Updated | Self::Rolled | Self::RetiredSecretUsed, Certificate(_)) => A::CertificateUpdated,
+            (Self::Disabled, Certificate(_)) => A::CertificateDisabled,
+            (Self::Enabled | Self::Approved, Certificate(_)) => A::CertificateEnabled,
+            (Self::Revoked | Self::Denied, Certificate(_)) => A::CertificateRevoked,
+            (Self::Deleted, Certificate(_)) => A::CertificateDeleted,
             (Self::Created, Federation(_)) => A::FederationCreated,
             (Self::Updated | Self::Rolled | Self::RetiredSecretUsed, Federation(_)) => A::FederationUpdated,
             (Self::Disabled, Federation(_)) => A::FederationDisabled,

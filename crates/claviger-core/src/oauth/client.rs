@@ -1,7 +1,7 @@
 //! How a client says who it is (RFC 6749, section 2.3; RFC 7521, section 4.2). What is presented is not believed here.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use claviger_token::{ClientAuthMethod, Secret};
+use claviger_token::{ClientAuthMethod, Secret, ServiceAccountId};
 use zeroize::Zeroizing;
 
 use super::{OAuthError, Parameters};
@@ -28,11 +28,21 @@ pub enum PresentedClient {
         /// A compact JWS that nobody has looked at.
         assertion: Secret,
     },
+    /// By the certificate that it showed (RFC 8705, section 2), and nothing else.
+    Certificate {
+        /// Who it says that it is.
+        client_id: ServiceAccountId,
+    },
 }
 
 impl PresentedClient {
-    /// From the value of `Authorization`, if there is one, and the form. Nobody at all is `None`; two ways at once are refused.
-    pub fn read(authorization: Option<&[u8]>, form: &Parameters) -> Result<Option<Self>, OAuthError> {
+    /// From the value of `Authorization`, if there is one, and the form. Nobody at all is `None`; two ways at once are refused. Whoever
+    /// `shows_a_certificate` may do so for other reasons: it proves the client if nothing else does.
+    pub fn read(
+        authorization: Option<&[u8]>,
+        form: &Parameters,
+        shows_a_certificate: bool,
+    ) -> Result<Option<Self>, OAuthError> {
         let said = form.get("client_id").map(str::to_owned);
         let secret = form.get("client_secret");
         let (assertion, kind) = (form.get("client_assertion"), form.get("client_assertion_type"));
@@ -55,6 +65,10 @@ impl PresentedClient {
             return Ok(Some(Self::Secret { method: ClientAuthMethod::ClientSecretPost, client_id, secret }));
         }
         match (assertion, kind) {
+            (None, None) if shows_a_certificate => {
+                let client_id = said.and_then(|said| said.parse().ok());
+                Ok(client_id.map(|client_id| Self::Certificate { client_id }))
+            }
             (None, None) => Ok(None),
             (Some(assertion), Some(CLIENT_ASSERTION_TYPE)) => {
                 Ok(Some(Self::Assertion { client_id: said, assertion: Secret::new(assertion.to_owned()) }))
@@ -104,7 +118,16 @@ mod tests {
     use super::*;
 
     fn read(authorization: Option<&str>, form: &str) -> Result<Option<PresentedClient>, OAuthError> {
-        PresentedClient::read(authorization.map(str::as_bytes), &Parameters::parse(form.as_bytes()).unwrap())
+        shown(authorization, form, false)
+    }
+
+    fn shown(
+        authorization: Option<&str>,
+        form: &str,
+        certificate: bool,
+    ) -> Result<Option<PresentedClient>, OAuthError> {
+        let form = Parameters::parse(form.as_bytes()).unwrap();
+        PresentedClient::read(authorization.map(str::as_bytes), &form, certificate)
     }
 
     fn basic_of(pair: impl AsRef<[u8]>) -> String {
@@ -120,6 +143,7 @@ mod tests {
             Ok(Some(PresentedClient::Assertion { client_id, assertion })) => {
                 format!("assertion {} {}", client_id.unwrap_or_default(), assertion.expose())
             }
+            Ok(Some(PresentedClient::Certificate { client_id })) => format!("certificate {client_id}"),
             Err(error) => error.code.to_string(),
         }
     }
@@ -144,6 +168,22 @@ mod tests {
         check(None, &format!("client_id=c&client_secret=s&{assertion}"), "invalid_request");
         check(None, &assertion, "assertion  j");
         check(None, &format!("client_id=c&{assertion}"), "assertion c j");
+    }
+
+    #[test]
+    fn m03_a_certificate_proves_who_says_a_client_id_and_nothing_else() {
+        let id = "sa_01h455vb4pex5vsknk084sn02q";
+        let check = |authorization: Option<&str>, form: &str, expected: &str| {
+            assert_eq!(told(shown(authorization, form, true)), expected, "{authorization:?} {form}");
+        };
+        check(None, &format!("client_id={id}"), &format!("certificate {id}"));
+        check(None, "", "nobody");
+        check(None, "client_id=claviger-cli", "nobody");
+        check(None, &format!("client_id={id}&client_secret=s"), &format!("client_secret_post {id} s"));
+        check(Some(&basic_of("c:s")), "", "client_secret_basic c s");
+        let assertion = format!("client_id={id}&client_assertion=j&client_assertion_type={CLIENT_ASSERTION_TYPE}");
+        check(None, &assertion, &format!("assertion {id} j"));
+        assert_eq!(told(shown(None, &format!("client_id={id}"), false)), "nobody");
     }
 
     #[test]
@@ -185,7 +225,7 @@ mod tests {
         }
         check(&basic_of("c\0:s"), "client_secret_basic c\0 s");
         assert_eq!(
-            told(PresentedClient::read(Some(b"Basic \xff"), &Parameters::parse(b"").unwrap())),
+            told(PresentedClient::read(Some(b"Basic \xff"), &Parameters::parse(b"").unwrap(), false)),
             "invalid_client"
         );
     }

@@ -67,6 +67,30 @@ fn c02_keys_are_those_of_a_client_that_signs() {
 }
 
 #[test]
+fn m01_a_client_of_certificates_says_one_name_that_they_have() {
+    let tls = |more: &str| format!(r#"{{"token_endpoint_auth_method":"tls_client_auth"{more}}}"#);
+    let said = read(&tls(r#","tls_client_auth_san_dns":"Billing.test""#)).unwrap();
+    assert_eq!(said.certificate_name, Some(CertificateName::SanDns("billing.test".to_owned())));
+    assert!(!said.has_secret() && said.proving_keys().is_empty());
+    for (member, name) in [("subject_dn", "CN=a"), ("san_uri", "urn:a"), ("san_ip", "::1"), ("san_email", "a@b.test")] {
+        check(&tls(&format!(r#","tls_client_auth_{member}":"{name}""#)), "ok");
+    }
+    for wrong in [
+        tls(""),
+        tls(r#","tls_client_auth_san_dns":"a.test","tls_client_auth_san_uri":"urn:a""#),
+        tls(r#","tls_client_auth_san_dns":"*.test""#),
+        tls(r#","tls_client_auth_subject_dn":"a""#),
+        tls(r#","tls_client_auth_san_ip":["::1"]"#),
+        tls(r#","tls_client_auth_san_dns":null"#),
+        r#"{"token_endpoint_auth_method":"self_signed_tls_client_auth"}"#.to_owned(),
+    ] {
+        check(&wrong, "invalid_client_metadata");
+    }
+    let said = read(r#"{"tls_client_auth_san_dns":"a.test"}"#).unwrap();
+    assert!(said.certificate_name.is_none() && said.has_secret(), "of no use, and not what holds");
+}
+
+#[test]
 fn c02_what_has_no_use_here_is_refused_in_its_own_words() {
     check(r#"{"redirect_uris":["https://client.test/"]}"#, "invalid_redirect_uri");
     check(r#"{"software_statement":"eyJ"}"#, "invalid_software_statement");

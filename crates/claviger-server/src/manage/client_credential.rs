@@ -1,4 +1,4 @@
-//! What the routes of client secrets, public keys and federated identities share. They stand below the service account that they prove, so that an id
+//! What the routes of client secrets, public keys, certificates and federated identities share. They stand below the service account that they prove, so that an id
 //! below another account is one that is not there.
 
 use claviger_core::{Credential, CredentialStatus, Kind, Reach, RevokeReason};

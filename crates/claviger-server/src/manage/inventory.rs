@@ -72,7 +72,7 @@ pub(crate) struct OwnerView {
 pub(crate) struct InventoryQuery {
     /// Of one organization.
     organization_id: Option<OrganizationId>,
-    /// Of one kind: `api_key`, `personal_access_token`, `client_secret`, `public_key` or `federation`.
+    /// Of one kind: `api_key`, `personal_access_token`, `client_secret`, `public_key`, `certificate` or `federation`.
     kind: Option<Kind>,
     /// Of one user or service account.
     principal_id: Option<PrincipalId>,

@@ -5,6 +5,8 @@ pub(crate) mod api_key;
 pub(crate) mod approval;
 pub(crate) mod assignment;
 pub(crate) mod audit_event;
+pub(crate) mod certificate;
+pub(crate) mod certificate_authority;
 mod client_credential;
 pub(crate) mod client_secret;
 mod credential;

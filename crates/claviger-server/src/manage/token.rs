@@ -103,9 +103,10 @@ impl RolledToken {
             CredentialId::PersonalAccessToken(_) => {
                 Ok(Self::PersonalAccessToken(IssuedPersonalAccessToken::reveal(app, credential, token, now)))
             }
-            CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) | CredentialId::Federation(_) => {
-                Err(of_a_client())
-            }
+            CredentialId::ClientSecret(_)
+            | CredentialId::PublicKey(_)
+            | CredentialId::Certificate(_)
+            | CredentialId::Federation(_) => Err(of_a_client()),
         }
     }
 
@@ -116,9 +117,10 @@ impl RolledToken {
             CredentialId::PersonalAccessToken(_) => {
                 Ok(Self::PersonalAccessToken(IssuedPersonalAccessToken::concealed(app, credential, now)))
             }
-            CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) | CredentialId::Federation(_) => {
-                Err(of_a_client())
-            }
+            CredentialId::ClientSecret(_)
+            | CredentialId::PublicKey(_)
+            | CredentialId::Certificate(_)
+            | CredentialId::Federation(_) => Err(of_a_client()),
         }
     }
 }

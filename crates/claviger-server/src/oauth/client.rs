@@ -6,12 +6,13 @@ use std::{error::Error, sync::Arc};
 
 use axum::http::HeaderMap;
 use claviger_core::{
-    Actor, By, ClientKey, Reach,
+    Actor, By, ClientKey, Credential, CredentialStatus, Reach, ServiceAccount, ShownCertificate,
     oauth::{
         AssertedAs, AssertionError, ClientAssertion, ExpectedAudience, FederatedAssertion, OAuthError, OAuthErrorCode,
         PresentedClient,
     },
 };
+use claviger_store::{StoreError, View};
 use claviger_token::{
     ClientAuthMethod, Found, PrincipalId, Refusal, Required, Secret, ServiceAccountId, Verdict, VerifyingKey,
 };
@@ -88,6 +89,10 @@ impl App {
                 // Boxed, or the future of every request would be as large as a fetch of keys.
                 Box::pin(self.client_of_assertion(request, client_id.as_deref(), assertion)).await?
             }
+            Some(PresentedClient::Certificate { client_id }) => match &request.certificate {
+                Some(shown) => self.client_of_certificate(*client_id, shown).await?,
+                None => Err(OAuthError::no_client()),
+            },
         };
         self.counted(request, believed, cost, OAuthError::invalid_client).await
     }
@@ -164,15 +169,18 @@ impl App {
 
     /// What stands behind the credential by which a client proved itself, looked up once more.
     async fn look_client_up(&self, request: &OAuthRequest, client: &Client) -> Result<LookedUp, NotDone> {
-        if client.ends_at.is_some() {
-            return Ok(self.look_up_key(client.found().credential.id, client.ends_at).await?);
-        }
-        Ok(match request.presented()? {
-            Some(PresentedClient::Secret { secret, .. }) => self.look_up_client_secret(secret.expose()).await?,
-            Some(PresentedClient::Assertion { .. }) | None => {
-                self.look_up_key(client.found().credential.id, None).await?
+        match (request.presented()?, &request.certificate) {
+            (Some(PresentedClient::Secret { secret, .. }), _) => {
+                Ok(self.look_up_client_secret(secret.expose()).await?)
             }
-        })
+            // An authority may have lost its word since.
+            (Some(PresentedClient::Certificate { client_id }), Some(shown)) => {
+                Ok(self.client_of_certificate(client_id, shown).await??.looked_up)
+            }
+            (Some(PresentedClient::Assertion { .. } | PresentedClient::Certificate { .. }) | None, _) => {
+                Ok(self.look_up_key(client.found().credential.id, client.ends_at).await?)
+            }
+        }
     }
 
     /// The verdict on what was counted already.
@@ -258,18 +266,12 @@ impl App {
         // Strangers ask for this, and shall not take all connections from those who need one.
         let turn = self.assertion_reads.acquire().await;
         let mut view = self.store.within(Reach::Instance);
-        let account = view.service_account(id).await?;
-        let method = ClientAuthMethod::PrivateKeyJwt;
-        let account = account.filter(|account| {
-            account.disabled_at.is_none() && account.token_endpoint_auth_method.is_none_or(|only| only == method)
-        });
+        let may = |only: &ClientAuthMethod| *only == ClientAuthMethod::PrivateKeyJwt;
+        let account = living_account(&mut view, id).await?;
+        let account = account.filter(|account| account.token_endpoint_auth_method.as_ref().is_none_or(may));
         let Some(account) = account.filter(|_| said.is_none_or(|said| said.parse() == Ok(id))) else {
             return disbelieved(AssertionError::Client);
         };
-        let organization = view.organization(account.organization).await?;
-        if organization.is_none_or(|organization| organization.disabled_at.is_some()) {
-            return disbelieved(AssertionError::Client);
-        }
         let keys = view.living_client_keys(id, now).await?;
         drop(turn);
         let token_endpoint = format!("{issuer}{TOKEN}");
@@ -309,6 +311,60 @@ impl App {
         Ok(Ok(Client { id, looked_up: self.look_up_key(used, None).await?, ends_at: None }))
     }
 
+    /// The client that registered this certificate, or a name that it has and that an authority of its organization vouches for.
+    async fn client_of_certificate(&self, id: ServiceAccountId, shown: &ShownCertificate) -> Result<Believed, NotDone> {
+        let ends_at = shown.certificate.not_after();
+        for _ in 0..MOST_EPOCHS {
+            let Some(credential) = self.proved_certificate(id, shown).await? else {
+                return Ok(Err(OAuthError::invalid_client()));
+            };
+            let looked_up = self.look_up_key(credential.id, ends_at).await?;
+            // What was lost since may be the word of the very authority.
+            if looked_up.found().is_none_or(|found| found.credential.epoch <= credential.epoch) {
+                return Ok(Ok(Client { id, looked_up, ends_at }));
+            }
+        }
+        Err(NotDone::Unavailable("what the client proves itself by changes all the time".into()))
+    }
+
+    /// Which of a client's certificates is proved by the one that was shown. Why none is, is in the log.
+    async fn proved_certificate(
+        &self,
+        client: ServiceAccountId,
+        shown: &ShownCertificate,
+    ) -> Result<Option<Credential>, NotDone> {
+        let certificate = shown.certificate.thumbprint();
+        let disbelieved = |why: &str| {
+            tracing::info!(%client, %certificate, why, "a client's certificate is not believed");
+            Ok(None)
+        };
+        let now = self.now();
+        // Strangers ask for this, and shall not take all connections from those who need one.
+        let turn = self.assertion_reads.acquire().await;
+        let mut view = self.store.within(Reach::Instance);
+        let Some(account) = living_account(&mut view, client).await? else {
+            return disbelieved("there is no such client that works");
+        };
+        let may = |method: ClientAuthMethod| account.token_endpoint_auth_method.is_none_or(|only| only == method);
+        let mut usable = view.client_certificates(client).await?;
+        usable.retain(|(one, certificate)| one.status(now) == CredentialStatus::Active && may(certificate.method()));
+        // What needs nobody's word comes first.
+        usable.sort_by_key(|(_, certificate)| certificate.method() == ClientAuthMethod::TlsClientAuth);
+        let authorities = match usable.last() {
+            Some((_, certificate)) if certificate.method() == ClientAuthMethod::TlsClientAuth => {
+                view.certificate_authorities(account.organization).await?
+            }
+            Some(_) | None => Vec::new(),
+        };
+        drop(turn);
+        match usable.into_iter().find(|(_, certificate)| certificate.is_proved_by(shown, &authorities, now)) {
+            Some((credential, _)) => Ok(Some(credential)),
+            None => disbelieved(
+                "it is none that the client registered, and no authority vouches for a name that the client registered",
+            ),
+        }
+    }
+
     /// The client that an outside issuer's assertion stands for, if it may prove itself by signatures.
     async fn client_of_federation(
         &self,
@@ -344,6 +400,15 @@ impl App {
             }
         }
     }
+}
+
+/// A service account that works, in an organization that does.
+async fn living_account(view: &mut View<'_>, id: ServiceAccountId) -> Result<Option<ServiceAccount>, StoreError> {
+    let account = view.service_account(id).await?.filter(|account| account.disabled_at.is_none());
+    let Some(account) = account else { return Ok(None) };
+    let organization = view.organization(account.organization).await?;
+    let works = organization.is_some_and(|organization| organization.disabled_at.is_none());
+    Ok(works.then_some(account))
 }
 
 /// What a request proves about a credential that came with it: nothing, if that asks for no key. The proof is then about the new

@@ -45,18 +45,18 @@ pub(crate) struct ServerMetadata {
     #[schema(value_type = Vec<String>)]
     grant_types_supported: &'static [&'static str],
     /// How a client proves who it is.
-    token_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
+    token_endpoint_auth_methods_supported: Vec<ClientAuthMethod>,
     /// What may sign an assertion of a client.
     #[schema(value_type = Vec<String>)]
     token_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// The same for introspection; a caller with `claviger:introspect` needs no client.
-    introspection_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
+    introspection_endpoint_auth_methods_supported: Vec<ClientAuthMethod>,
     #[schema(value_type = Vec<String>)]
     introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// What signs the answers of introspection (RFC 9701, section 7).
     introspection_signing_alg_values_supported: [SigningAlgorithm; 1],
     /// The same for revocation.
-    revocation_endpoint_auth_methods_supported: [ClientAuthMethod; 3],
+    revocation_endpoint_auth_methods_supported: Vec<ClientAuthMethod>,
     #[schema(value_type = Vec<String>)]
     revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     /// What a token can be limited to beside its scope (RFC 9396, section 10).
@@ -100,7 +100,9 @@ const REVOKE: &str = "/oauth/revoke";
 
 impl ServerMetadata {
     fn of(config: &Config) -> Self {
-        let (url, methods, algorithms) = (&config.public_url, ClientAuthMethod::ALL, SigningAlgorithm::NAMES);
+        let (url, algorithms) = (&config.public_url, SigningAlgorithm::NAMES);
+        let works = |method: &ClientAuthMethod| config.takes_certificates() || !method.shows_a_certificate();
+        let methods: Vec<_> = ClientAuthMethod::ALL.into_iter().filter(works).collect();
         Self {
             issuer: url.clone(),
             token_endpoint: format!("{url}{TOKEN}"),
@@ -111,9 +113,9 @@ impl ServerMetadata {
             jwks_uri: format!("{url}{KEYS}"),
             response_types_supported: &[],
             grant_types_supported: GRANTS,
-            token_endpoint_auth_methods_supported: methods,
+            token_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_signing_alg_values_supported: algorithms,
-            introspection_endpoint_auth_methods_supported: methods,
+            introspection_endpoint_auth_methods_supported: methods.clone(),
             introspection_endpoint_auth_signing_alg_values_supported: algorithms,
             introspection_signing_alg_values_supported: [introspect::ALGORITHM],
             revocation_endpoint_auth_methods_supported: methods,

@@ -13,8 +13,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use claviger_core::{
-    ChangedMetadata, ClientKey, ClientMetadata, Credential, CredentialStatus, FieldError, Grantor, MOST_REGISTERED,
-    Organization, Reach, Registration, Rejection, ServiceAccount, direct, is_confined,
+    CertificateName, ChangedMetadata, ClientCertificate, ClientKey, ClientMetadata, Credential, CredentialStatus,
+    FieldError, Grantor, MOST_REGISTERED, Organization, Reach, Registration, Rejection, ServiceAccount, direct,
+    is_confined,
     oauth::{OAuthError, OAuthErrorCode},
     registration_ceiling,
 };
@@ -65,6 +66,13 @@ pub(crate) struct ClientMetadataBody {
     jwks: Option<Value>,
     /// For `private_key_jwt`: where the client publishes its keys, an `https` address of the public internet. Not both.
     jwks_uri: Option<String>,
+    /// For `tls_client_auth`: the one name that its certificates have (RFC 8705, section 2.1.2); an authority of the organization vouches for them.
+    #[schema(example = "CN=billing,O=Acme")]
+    tls_client_auth_subject_dn: Option<String>,
+    tls_client_auth_san_dns: Option<String>,
+    tls_client_auth_san_uri: Option<String>,
+    tls_client_auth_san_ip: Option<String>,
+    tls_client_auth_san_email: Option<String>,
     /// Whether it wants no tokens but those that are bound to a key (RFC 9449).
     dpop_bound_access_tokens: Option<bool>,
     /// When a registration is changed: its own.
@@ -98,6 +106,8 @@ pub(crate) struct RegisteredView {
     jwks: Option<JwkSet>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jwks_uri: Option<String>,
+    #[serde(flatten)]
+    certificates: CertificateNames,
     dpop_bound_access_tokens: bool,
     /// Store it now; it cannot be shown again. Absent where no new one was made.
     #[serde(serialize_with = "in_the_clear", skip_serializing_if = "Option::is_none")]
@@ -114,6 +124,35 @@ pub(crate) struct RegisteredView {
     registration_access_token: Option<Secret>,
 }
 
+/// The name that its certificates have, in the words of RFC 8705, section 2.1.2.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct CertificateNames {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_subject_dn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_san_dns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_san_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_san_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_auth_san_email: Option<String>,
+}
+
+impl CertificateNames {
+    fn of(name: Option<&CertificateName>) -> Self {
+        let Some(name) = name else { return Self::default() };
+        let (text, none) = (Some(name.text()), Self::default());
+        match name {
+            CertificateName::SubjectDn(_) => Self { tls_client_auth_subject_dn: text, ..none },
+            CertificateName::SanDns(_) => Self { tls_client_auth_san_dns: text, ..none },
+            CertificateName::SanUri(_) => Self { tls_client_auth_san_uri: text, ..none },
+            CertificateName::SanIp(_) => Self { tls_client_auth_san_ip: text, ..none },
+            CertificateName::SanEmail(_) => Self { tls_client_auth_san_email: text, ..none },
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct JwkSet {
     keys: Vec<Value>,
@@ -126,6 +165,11 @@ impl RegisteredView {
         let scope = direct(&account, &assignments).join(" ");
         let keys = view.living_client_keys(account.id, now).await?;
         let own: Vec<Value> = keys.iter().filter_map(|(_, key)| key.jwk()).collect();
+        let certificates = view.client_certificates(account.id).await?;
+        let name = certificates.iter().find_map(|(_, certificate)| match certificate {
+            ClientCertificate::Named(name) => Some(name),
+            ClientCertificate::This(_) => None,
+        });
         Ok(Self {
             client_id: account.id,
             client_id_issued_at: account.created_at.as_second(),
@@ -137,6 +181,7 @@ impl RegisteredView {
             scope: (!scope.is_empty()).then_some(scope),
             jwks: (!own.is_empty()).then_some(JwkSet { keys: own }),
             jwks_uri: keys.iter().find_map(|(_, key)| key.jwks_uri()).map(str::to_owned),
+            certificates: CertificateNames::of(name),
             dpop_bound_access_tokens: account.dpop_bound_access_tokens,
             client_secret: None,
             client_secret_expires_at: None,
@@ -179,6 +224,7 @@ pub(crate) async fn register(
     }
     let mut said = ClientMetadata::read(&body, GRANTS)?;
     must_be_public(&app, &said)?;
+    must_be_shown_somewhere(&app, &said)?;
     if is_confined(found) && !said.scope.is_empty() {
         let description = "scope: the initial access token counts on some objects or from some networks only, and its clients would not; \
                            leave scope out, or register by one without these limits";
@@ -256,6 +302,7 @@ pub(crate) async fn update(
     let (registration, now) = (&own.registration, app.now());
     let ChangedMetadata { metadata: said, secret } = ClientMetadata::read_change(&body, GRANTS, registration.client)?;
     must_be_public(&app, &said)?;
+    must_be_shown_somewhere(&app, &said)?;
     if let Some(secret) = secret {
         must_be_own(&app, &secret, registration.client).await?;
     }
@@ -423,6 +470,15 @@ fn must_be_public(app: &App, said: &ClientMetadata) -> Result<(), NotDone> {
             Err(OAuthError::new(OAuthErrorCode::InvalidClientMetadata, description).into())
         }
     }
+}
+
+/// Where nobody can show a certificate, nobody proves themselves by one.
+fn must_be_shown_somewhere(app: &App, said: &ClientMetadata) -> Result<(), NotDone> {
+    if !said.method.shows_a_certificate() || app.config.takes_certificates() {
+        return Ok(());
+    }
+    let description = "token_endpoint_auth_method: clients cannot show certificates here; token_endpoint_auth_methods_supported lists what works";
+    Err(OAuthError::new(OAuthErrorCode::InvalidClientMetadata, description).into())
 }
 
 fn denied(description: impl AsRef<str>) -> NotDone {

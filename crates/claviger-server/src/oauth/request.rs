@@ -6,8 +6,10 @@ use axum::{
     extract::{ConnectInfo, FromRequest, Request},
     http::{HeaderValue, Method, header},
 };
-use claviger_core::oauth::{OAuthError, Parameters, PresentedClient};
-use claviger_token::Certificate;
+use claviger_core::{
+    ShownCertificate,
+    oauth::{OAuthError, Parameters, PresentedClient},
+};
 
 use super::NotDone;
 use crate::{
@@ -25,7 +27,7 @@ pub(crate) struct OAuthRequest {
     authorization: Option<HeaderValue>,
     proofs: Vec<HeaderValue>,
     /// What its client showed beside all that it says.
-    pub(super) certificate: Option<Certificate>,
+    pub(super) certificate: Option<ShownCertificate>,
     /// From where it comes.
     pub(crate) address: Option<IpAddr>,
     pub(crate) id: Option<RequestId>,
@@ -36,7 +38,8 @@ pub(crate) struct OAuthRequest {
 impl OAuthRequest {
     /// Who it says that it is.
     pub(crate) fn presented(&self) -> Result<Option<PresentedClient>, OAuthError> {
-        PresentedClient::read(self.authorization.as_ref().map(HeaderValue::as_bytes), &self.form)
+        let authorization = self.authorization.as_ref().map(HeaderValue::as_bytes);
+        PresentedClient::read(authorization, &self.form, self.certificate.is_some())
     }
 
     /// The proof of a key that comes with it, if one does.

@@ -20,6 +20,7 @@ pub(crate) enum CountedAs {
     AccessToken,
     ClientSecret,
     PublicKey,
+    Certificate,
     Federation,
 }
 
@@ -38,12 +39,13 @@ pub(crate) struct Occasion<'a> {
 
 impl CountedAs {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::ApiKey,
         Self::PersonalAccessToken,
         Self::AccessToken,
         Self::ClientSecret,
         Self::PublicKey,
+        Self::Certificate,
         Self::Federation,
     ];
 
@@ -55,13 +57,15 @@ impl CountedAs {
             CredentialId::PersonalAccessToken(_) => Self::PersonalAccessToken,
             CredentialId::ClientSecret(_) => Self::ClientSecret,
             CredentialId::PublicKey(_) => Self::PublicKey,
+            CredentialId::Certificate(_) => Self::Certificate,
             CredentialId::Federation(_) => Self::Federation,
         }
     }
 
     /// Whether it is judged there at all: what proves a client is good for nothing but that.
     pub(crate) fn is_judged_at(self, surface: Surface) -> bool {
-        surface == Surface::OAuth || !matches!(self, Self::ClientSecret | Self::PublicKey | Self::Federation)
+        surface == Surface::OAuth
+            || !matches!(self, Self::ClientSecret | Self::PublicKey | Self::Certificate | Self::Federation)
     }
 
     /// The word in metrics and in the access log.
@@ -72,6 +76,7 @@ impl CountedAs {
             Self::AccessToken => "access_token",
             Self::ClientSecret => "client_secret",
             Self::PublicKey => "public_key",
+            Self::Certificate => "certificate",
             Self::Federation => "federation",
         }
     }

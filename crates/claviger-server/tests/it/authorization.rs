@@ -41,6 +41,10 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/v1/organizations/{id}/policy", "YYYY"),
     ("PATCH", "/v1/organizations/{id}/policy", "YYPP"),
     ("POST", "/v1/organizations/{id}/policy/preview", "YYPP"),
+    ("GET", "/v1/organizations/{id}/certificate-authorities", "YYYY"),
+    ("POST", "/v1/organizations/{id}/certificate-authorities", "YYPP"),
+    ("GET", "/v1/organizations/{id}/certificate-authorities/{authority}", "YYYY"),
+    ("DELETE", "/v1/organizations/{id}/certificate-authorities/{authority}", "YYPP"),
     ("GET", "/v1/organizations/{id}/members", "YYPY"),
     ("GET", "/v1/organizations/{id}/members/{user}", "YYPY"),
     ("PUT", "/v1/organizations/{id}/members/{user}", "YYPP"),
@@ -76,6 +80,12 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("PATCH", "/v1/service-accounts/{id}/public-keys/{key}", "YYPP"),
     ("DELETE", "/v1/service-accounts/{id}/public-keys/{key}", "YYPP"),
     ("POST", "/v1/service-accounts/{id}/public-keys/{key}/revoke", "YYPP"),
+    ("GET", "/v1/service-accounts/{id}/certificates", "YYPY"),
+    ("POST", "/v1/service-accounts/{id}/certificates", "YYPP"),
+    ("GET", "/v1/service-accounts/{id}/certificates/{certificate}", "YYPY"),
+    ("PATCH", "/v1/service-accounts/{id}/certificates/{certificate}", "YYPP"),
+    ("DELETE", "/v1/service-accounts/{id}/certificates/{certificate}", "YYPP"),
+    ("POST", "/v1/service-accounts/{id}/certificates/{certificate}/revoke", "YYPP"),
     ("GET", "/v1/service-accounts/{id}/federations", "YYPY"),
     ("POST", "/v1/service-accounts/{id}/federations", "YYPP"),
     ("GET", "/v1/service-accounts/{id}/federations/{federation}", "YYPY"),
@@ -158,6 +168,8 @@ pub(crate) fn nobodys(path: &str) -> String {
         .replace("{invitation}", invitation)
         .replace("{secret}", "csec_01h455vb4pex5vsknk084sn02q")
         .replace("{key}", "ckey_01h455vb4pex5vsknk084sn02q")
+        .replace("{certificate}", "cert_01h455vb4pex5vsknk084sn02q")
+        .replace("{authority}", "ca_01h455vb4pex5vsknk084sn02q")
         .replace("{federation}", "fed_01h455vb4pex5vsknk084sn02q")
 }
 
@@ -179,8 +191,14 @@ pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/v1/organizations/{id}/invitations") => Some(json!({ "email": "refused", "roles": [] })),
         ("POST", "/v1/users") | ("PUT", "/v1/users/by-external-id/{id}") => Some(json!({ "email": "refused" })),
         ("POST", "/v1/service-accounts") => Some(json!({ "organization_id": organization, "name": "x" })),
-        ("POST", "/v1/service-accounts/{id}/secrets" | "/v1/service-accounts/{id}/public-keys") => {
-            Some(json!({ "name": "x" }))
+        (
+            "POST",
+            "/v1/service-accounts/{id}/secrets"
+            | "/v1/service-accounts/{id}/public-keys"
+            | "/v1/service-accounts/{id}/certificates",
+        ) => Some(json!({ "name": "x" })),
+        ("POST", "/v1/organizations/{id}/certificate-authorities") => {
+            Some(json!({ "name": "x", "certificates_pem": "" }))
         }
         ("POST", "/v1/service-accounts/{id}/federations") => Some(json!({ "name": "x", "conditions": {} })),
         ("POST", "/oauth/register") => Some(json!({ "scope": "refused:after the:authorization" })),

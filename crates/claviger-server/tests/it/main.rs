@@ -31,6 +31,7 @@ mod authorization;
 mod bad_input;
 mod bootstrap;
 mod client_assertions;
+mod client_certificates;
 mod client_secrets;
 mod connections;
 mod device_requests;

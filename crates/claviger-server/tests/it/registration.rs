@@ -165,6 +165,40 @@ on_both_databases! {
         assert_eq!((&client.body["jwks_uri"], &client.body["jwks"], &client.body["scope"]), (&json!("https://client.test/jwks"), &Value::Null, &Value::Null));
     }
 
+    async fn m01_a_client_of_certificates_registers_one_name(app: &TestApp) {
+        app.declare_invoices().await;
+        let (organization, initial) = app.initial("acme", &[READ]).await;
+        let tls = |member: &str, name: &str| json!({ "token_endpoint_auth_method": "tls_client_auth", member: name, "scope": READ });
+        let said = tls("tls_client_auth_san_dns", "Billing.test");
+        let told = app.refused(&initial, said.clone(), "invalid_client_metadata").await;
+        assert!(told.contains("cannot show certificates here"), "{told}");
+        let mut node = app.another_node_with(|config| config.mtls_url = Some("https://mtls.claviger.test".to_owned())).await;
+        let mut two = said.clone();
+        two["tls_client_auth_san_uri"] = json!("urn:a");
+        node.refused(&initial, two, "invalid_client_metadata").await;
+        let client = node.registered(&organization, &initial, said.clone()).await;
+        assert_eq!((&client.body["tls_client_auth_san_dns"], &client.body["client_secret"]), (&json!("billing.test"), &Value::Null));
+        let certificates = async || {
+            let path = format!("/v1/service-accounts/{}/certificates", client.machine.id);
+            let all = app.root().get(&path).await.expect(StatusCode::OK);
+            all["items"].as_array().unwrap().iter().map(|one| format!("{} {}", text(&one["san_dns"]), text(&one["status"]))).collect::<Vec<_>>()
+        };
+        assert_eq!(certificates().await, ["billing.test active"]);
+        let put = async |mut said: Value| {
+            said["client_id"] = json!(client.machine.id);
+            node.client(&client.token).put(&client.path(), said).await
+        };
+        put(said).await.expect(StatusCode::OK);
+        assert_eq!(certificates().await, ["billing.test active"]);
+        let changed = put(tls("tls_client_auth_san_dns", "other.test")).await.expect(StatusCode::OK);
+        assert_eq!(changed["tls_client_auth_san_dns"], "other.test");
+        assert_eq!(certificates().await, ["other.test active", "billing.test revoked"]);
+        let changed = put(json!({ "scope": READ })).await.expect(StatusCode::OK);
+        assert!(changed["client_secret"].is_string() && changed.get("tls_client_auth_san_dns").is_none(), "{changed}");
+        assert_eq!(certificates().await, ["other.test revoked", "billing.test revoked"]);
+        node.finish().await;
+    }
+
     async fn c02_metadata_that_cannot_hold_is_refused(app: &TestApp) {
         app.declare_invoices().await;
         let (_, initial) = app.initial("acme", &[READ]).await;

@@ -26,6 +26,7 @@ mod api;
 mod assignment;
 mod audit;
 mod authenticators;
+mod certificate;
 mod credential;
 mod database;
 mod device_request;

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
-    AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClientKey, Credential, DeclaredPermission, Digest,
-    Email, Event, Federation, Granted, Metadata, Name, Organization, Policy, PortalOrigins, Role, Scope, SecretRecord,
-    ServiceAccount, Slug, Touched, User,
+    AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClientCertificate, ClientKey, Credential,
+    DeclaredPermission, Digest, Email, Event, Federation, Granted, Metadata, Name, Organization, Policy, PortalOrigins,
+    Role, Scope, SecretRecord, ServiceAccount, Slug, Touched, User,
 };
 use claviger_token::{
-    ApiId, ApiKeyId, ClientSecretId, Confirmation, Environment, FederationId, Limits, NetworkSet, ObjectSet,
-    OrganizationId, PermissionMask, PermissionSet, PublicKeyId, Quota, QuotaPeriod, RateLimit, RoleId,
+    ApiId, ApiKeyId, CertificateId, ClientSecretId, Confirmation, Environment, FederationId, Limits, NetworkSet,
+    ObjectSet, OrganizationId, PermissionMask, PermissionSet, PublicKeyId, Quota, QuotaPeriod, RateLimit, RoleId,
     ServiceAccountId, TypedId as _, UserId,
 };
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ pub(crate) fn rng() -> StdRng {
     StdRng::seed_from_u64(SEED.fetch_add(1, Ordering::Relaxed))
 }
 
-fn later() -> Timestamp {
+pub(crate) fn later() -> Timestamp {
     static CLOCK: AtomicI64 = AtomicI64::new(1);
     at(CLOCK.fetch_add(1, Ordering::Relaxed))
 }
@@ -245,6 +245,15 @@ pub(crate) fn client_secret(account: &ServiceAccount, called: &str) -> Credentia
 pub(crate) fn public_key(account: &ServiceAccount, called: &str) -> Credential {
     let id = PublicKeyId::generate(later(), &mut rng()).into();
     Credential { id, secrets: Vec::new(), ..client_secret(account, called) }
+}
+
+/// The same with a certificate.
+pub(crate) fn certificate(account: &ServiceAccount, called: &str) -> Credential {
+    Credential { id: CertificateId::generate(later(), &mut rng()).into(), ..public_key(account, called) }
+}
+
+pub(crate) fn client_certificate(stored: &str) -> ClientCertificate {
+    ClientCertificate::from_text(stored).unwrap()
 }
 
 /// The same with conditions on assertions.

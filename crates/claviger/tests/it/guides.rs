@@ -175,6 +175,10 @@ const MTLS: &[&str] = &[
     r#""error":"invalid_request""#,
     r#""cnf":{"x5t#S256":""#,
     r#""code":"invalid_token""#,
+    r#""token_type":"Bearer""#,
+    "sync.acme.test",
+    r#""token_type":"Bearer""#,
+    r#""error":"invalid_client""#,
     r#"{"valid":false,"code":"proof_required","#,
     r#"{"valid":true,"code":"valid","#,
 ];

@@ -258,6 +258,53 @@ fn a_client_gets_a_secret_and_a_key() {
 }
 
 #[test]
+fn clients_have_certificates_and_somebody_vouches_for_them() {
+    let operator = Operator::new();
+    operator.ok("org create --name Acme", &[]);
+    let account = operator.id("service-account create --organization acme --name billing", &[]);
+    let (certificate, authority) = (operator.instance.path().join("own.pem"), operator.instance.path().join("ca.pem"));
+    let signed = |authority: bool| {
+        let mut params = rcgen::CertificateParams::new(vec!["billing.test".to_owned()]).unwrap();
+        if authority {
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        }
+        let key = rcgen::KeyPair::generate().unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    std::fs::write(&certificate, signed(false).0).unwrap();
+    std::fs::write(&authority, signed(true).0).unwrap();
+    let add = format!("service-account certificate add {account} --name production");
+    let both = format!("{add} --certificate {} --san-dns billing.test", certificate.display());
+    assert_eq!(operator.run(&both.split(' ').collect::<Vec<_>>()).code, Some(2));
+    assert_eq!(operator.run(&add.split(' ').collect::<Vec<_>>()).code, Some(2));
+    let own = operator.id(&format!("{add} --certificate {}", certificate.display()), &[]);
+    let named = operator.ok(&format!("{add} --san-dns Billing.test"), &[]);
+    assert!(named.stderr.contains(&account) && named.stderr.contains("org authority"), "{named:?}");
+    let list = operator.ok(&format!("service-account certificate list {account}"), &[]);
+    assert!(list.stdout.contains(&own) && list.stdout.contains("billing.test"), "{list:?}");
+    let shown = operator.ok(&format!("service-account certificate show {account} {own}"), &[]);
+    for expected in ["self_signed_tls_client_auth", "thumbprint", "certificate ends"] {
+        assert!(shown.stdout.contains(expected), "{shown:?}");
+    }
+    operator.ok(&format!("service-account certificate update {account} {own} --disable"), &[]);
+    operator.ok(&format!("service-account certificate revoke {account} {own}"), &[]);
+    operator.ok(&format!("service-account certificate delete {account} {own} --yes"), &[]);
+    let add = "org authority add acme --name issuing --certificates";
+    let leaf = format!("{add} {}", certificate.display());
+    let refused = operator.run(&leaf.split(' ').collect::<Vec<_>>());
+    assert!(refused.code == Some(1) && refused.stderr.contains("CA:TRUE"), "{refused:?}");
+    let trusted = operator.id(&format!("{add} {}", authority.display()), &[]);
+    let list = operator.ok("org authority list acme", &[]);
+    assert!(list.stdout.contains(&trusted) && list.stdout.contains("issuing"), "{list:?}");
+    let shown = operator.ok(&format!("org authority show acme {trusted}"), &[]);
+    assert!(shown.stdout.contains("rcgen self signed cert"), "{shown:?}");
+    operator.ok(&format!("org authority delete acme {trusted} --yes"), &[]);
+    std::fs::write(&authority, signed(true).1).unwrap();
+    let refused = operator.run(&format!("{add} {}", authority.display()).split(' ').collect::<Vec<_>>());
+    assert!(refused.code == Some(1) && refused.stderr.contains("private key"), "{refused:?}");
+}
+
+#[test]
 fn wrong_usage_exits_2_and_asks_nobody() {
     let instance = Instance::new();
     for arguments in [

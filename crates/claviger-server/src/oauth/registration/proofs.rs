@@ -2,8 +2,9 @@
 //! other, under the same policy, in the trail of the same transaction.
 
 use claviger_core::{
-    By, ClientKey, ClientMetadata, Credential, CredentialChanges, CredentialStatus, Grantor, IssuingContext, Kind,
-    NewClientSecret, NewPublicKey, Organization, Reach, RevokeReason, ServiceAccount,
+    By, ClientCertificate, ClientKey, ClientMetadata, Credential, CredentialChanges, CredentialStatus, Grantor,
+    IssuingContext, Kind, NewCertificate, NewClientSecret, NewPublicKey, Organization, Reach, RevokeReason,
+    ServiceAccount,
     oauth::{OAuthError, OAuthErrorCode},
 };
 use claviger_store::{CredentialFilter, Page, StatusAt, StoreError, Tx};
@@ -113,13 +114,19 @@ impl<'a, 't> Proofs<'a, 't> {
         let (mut existing, ended): (Vec<_>, Vec<_>) =
             keys.into_iter().partition(|(credential, key)| lives(credential) && is_said(key));
         let mut ended: Vec<CredentialId> = ended.into_iter().map(|(credential, _)| credential.id).collect();
+        let certificates = self.tx.within(here).client_certificates(self.account.id).await?;
+        let wanted = said.certificate_name.clone().map(ClientCertificate::Named);
+        let (certified, others): (Vec<_>, Vec<_>) =
+            certificates.into_iter().partition(|(credential, one)| lives(credential) && Some(one) == wanted.as_ref());
+        ended.extend(others.into_iter().map(|(credential, _)| credential.id));
         if !said.has_secret() {
             ended.extend(secrets.iter().map(|secret| secret.id));
         }
         let is_new = |key: &&ClientKey| !existing.iter().any(|(_, other)| other.to_text() == key.to_text());
         let added: Vec<&ClientKey> = said.proving_keys().iter().filter(is_new).collect();
         let wants_secret = said.has_secret() && secrets.is_empty();
-        if wants_secret || !ended.is_empty() || !added.is_empty() {
+        let named = said.certificate_name.as_ref().filter(|_| certified.is_empty());
+        if wants_secret || !ended.is_empty() || !added.is_empty() || named.is_some() {
             self.must_not_be_stopped(now).await?;
         }
         self.end(ended, now).await?;
@@ -137,13 +144,21 @@ impl<'a, 't> Proofs<'a, 't> {
             self.tx.also(made.event);
             existing.push((made.credential, made.key));
         }
+        if let Some(name) = named {
+            let by = self.seen_by.clone();
+            let (name, expires_at) = (name.clone(), self.ends_at(Kind::Certificate, now));
+            let new = NewCertificate::named(self.account.name.as_str(), name, expires_at);
+            let made = new.add(&self.context(), &[], by, now, &mut self.app.rng()).map_err(not_registered)?;
+            self.tx.insert_certificate(&made.credential, &made.certificate).await?;
+            self.tx.also(made.event);
+        }
         if wants_secret { self.secret(now).await.map(Some) } else { Ok(None) }
     }
 
     /// What somebody else stopped may be in the wrong hands, and whoever asks may be these hands: they get nothing in its place.
     async fn must_not_be_stopped(&mut self, now: Timestamp) -> Result<(), NotDone> {
         let itself = self.account.id.to_string();
-        for kind in [Kind::ClientSecret, Kind::PublicKey, Kind::Federation] {
+        for kind in [Kind::ClientSecret, Kind::PublicKey, Kind::Certificate, Kind::Federation] {
             let filter = CredentialFilter {
                 kind: Some(kind),
                 principal: Some(self.account.id.into()),

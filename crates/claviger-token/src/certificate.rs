@@ -74,6 +74,14 @@ impl Certificate {
         text.trim().split_inclusive("-----END CERTIFICATE-----").map(Self::from_pem).collect()
     }
 
+    /// From the first of several as PEM, whatever stands after it.
+    pub fn first_from_pem(text: &str) -> Result<Self, CertificateError> {
+        text.trim()
+            .split_inclusive("-----END CERTIFICATE-----")
+            .next()
+            .map_or(Err(CertificateError::NotPem), Self::from_pem)
+    }
+
     /// As PEM, which reads back.
     pub fn to_pem(&self) -> String {
         let base64 = STANDARD.encode(&self.der);
@@ -186,6 +194,8 @@ mod tests {
         assert_eq!(one.to_pem(), PEM);
         let both = one.to_pem() + &other.to_pem();
         assert_eq!(Certificate::all_from_pem(&both), Ok(vec![one, other]));
+        assert_eq!(Certificate::first_from_pem(&both).unwrap().to_pem(), PEM);
+        assert_eq!(Certificate::first_from_pem(""), Err(CertificateError::NotPem));
         assert_eq!(Certificate::all_from_pem(""), Ok(Vec::new()));
         assert_eq!(Certificate::all_from_pem(&format!("{both}x")), Err(CertificateError::NotPem));
     }

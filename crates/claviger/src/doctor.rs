@@ -15,7 +15,8 @@ use clap::Args;
 use claviger_core::{ChainKey, DataKey, KeyState, Reach, UnsealError};
 use claviger_server::{AccessLogAt, Tls};
 use claviger_store::{Changes, Database, KeyPurpose, Store};
-use jiff::Timestamp;
+use claviger_token::Certificate;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{StatusCode, blocking::Client};
 use rustix::fs::Access;
 use serde::Serialize;
@@ -45,6 +46,9 @@ pub(crate) struct Doctor {
 const CLOCKS_AGREE_MS: i64 = 2_000;
 /// From here on, what a node takes for now is no longer what the others do.
 const CLOCKS_DISAGREE_MS: i64 = 30_000;
+/// A certificate that ends sooner should have been renewed.
+const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(7 * 24);
+const TLS_RENEW: &str = "renew it, and write it over the old one: it is in use a few seconds later, without a restart";
 const MAY_READ: &str = "see that the database answers, and that this user may read all of its tables";
 /// For what others run.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -177,9 +181,28 @@ fn addresses(settings: &Settings, findings: &mut Findings) {
 /// By what the public listener proves who it is, if it does so itself.
 fn tls(settings: &Settings, findings: &mut Findings) {
     let Some(at) = &settings.tls else { return };
-    match Tls::open(at.clone()) {
-        Ok(_) => findings.ok("tls", format!("{} fits its key", at.certificate_file.display())),
-        Err(error) => findings.fail("tls", error.to_string(), TLS_MEND),
+    if let Err(error) = Tls::open(at.clone()) {
+        return findings.fail("tls", error.to_string(), TLS_MEND);
+    }
+    if let Some(mode) = open_to_others(&at.key_file) {
+        let key = at.key_file.display();
+        findings.warn("tls", format!("{key} can be read by others (mode {mode:04o})"), format!("`chmod 600 {key}`"));
+    }
+    let (shown, now) = (at.certificate_file.display(), now());
+    // The first is its own; what follows are those above it.
+    let own = fs::read_to_string(&at.certificate_file).ok().and_then(|pem| Certificate::first_from_pem(&pem).ok());
+    let (start, end) = own.map_or((None, None), |own| (own.not_before(), own.not_after()));
+    match (start, end) {
+        (Some(start), _) if start > now => {
+            findings.fail("tls", format!("the certificate in {shown} counts from {start} on"), TLS_RENEW);
+        }
+        (_, Some(end)) if end <= now => {
+            findings.fail("tls", format!("the certificate in {shown} ended at {end}"), TLS_RENEW);
+        }
+        (_, Some(end)) if end <= now + RENEWED_BEFORE => {
+            findings.warn("tls", format!("the certificate in {shown} ends at {end}"), TLS_RENEW);
+        }
+        _ => findings.ok("tls", format!("{shown} fits its key")),
     }
 }
 

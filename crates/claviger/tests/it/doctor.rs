@@ -108,6 +108,34 @@ fn listening_for_others_wants_a_token_and_tls() {
 }
 
 #[test]
+fn a_tls_certificate_that_ended_or_a_key_that_all_can_read_is_found() {
+    let instance = Instance::new();
+    let at = |name: &str| instance.path().join(name);
+    let (certificate, key) = (at("server.pem"), at("server.key"));
+    let write = |not_after: Option<(i32, u8, u8)>| {
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        if let Some((year, month, day)) = not_after {
+            params.not_after = rcgen::date_time_ymd(year, month, day);
+        }
+        let pair = rcgen::KeyPair::generate().unwrap();
+        fs::write(&certificate, params.self_signed(&pair).unwrap().pem()).unwrap();
+        fs::write(&key, pair.serialize_pem()).unwrap();
+        fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    };
+    let (shown, shown_key) = (certificate.to_str().unwrap().to_owned(), key.to_str().unwrap().to_owned());
+    write(None);
+    let instance =
+        Instance::new().with("CLAVIGER_TLS_CERTIFICATE_FILE", &shown).with("CLAVIGER_TLS_KEY_FILE", &shown_key);
+    check(&instance, "tls", "ok", &[&shown]);
+    fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    check(&instance, "tls", "warn", &["0640", "chmod 600"]);
+    write(Some((2020, 1, 1)));
+    check(&instance, "tls", "fail", &["2020-01-01", "renew it"]);
+    fs::write(&key, "x").unwrap();
+    check(&instance, "tls", "fail", &[&shown_key]);
+}
+
+#[test]
 fn a_master_key_that_is_missing_open_or_another_is_found() {
     let instance = Instance::new();
     instance.ok(&["bootstrap"]);

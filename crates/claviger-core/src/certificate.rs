@@ -4,8 +4,6 @@
 //!
 //! The room must not know how a certificate was shown, nor whether whoever showed it holds its key.
 
-use std::sync::Arc;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use claviger_token::{Certificate, CertificateId, ClientAuthMethod, TypedId as _, read_object};
 use jiff::Timestamp;
@@ -15,9 +13,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     audit::Event,
-    certificate_authority::CertificateAuthority,
     certificate_name::{CertificateName, MEMBERS},
-    client_credential::must_be_few,
+    client_credential::{ClientCredentialChanges, must_be_few},
     credential::{Change, Credential},
     invalid::{FieldErrors, Rejection},
     issuing::{Asked, IssuingContext},
@@ -57,15 +54,6 @@ pub enum ClientCertificate {
     This(Certificate),
     /// By those that have this name, if an authority vouches for them.
     Named(CertificateName),
-}
-
-/// A certificate whose key somebody proved to hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShownCertificate {
-    /// The certificate.
-    pub certificate: Certificate,
-    /// What came along, each in DER: those between it and an authority. Nobody has looked at them.
-    pub issuers: Arc<[Box<[u8]>]>,
 }
 
 /// The text in storage is no certificate of a client.
@@ -120,7 +108,7 @@ impl NewCertificate {
         } else if let (Some(end), Some(asked)) = (own_end, self.expires_at)
             && asked > end
         {
-            errors.add("/expires_at", "after_certificate", format!("no later than the certificate itself: {end}"));
+            errors.add("/expires_at", "after_certificate", after_certificate(end));
         }
         // One that ended is told of where it stands, and not as an end that nobody asked for.
         let end = self.expires_at.or(own_end.filter(|end| *end > now));
@@ -174,16 +162,25 @@ impl ClientCertificate {
         }
     }
 
-    /// Whether it is proved by what was shown at `now`. `authorities` are those of the client's organization.
-    pub fn is_proved_by(&self, shown: &ShownCertificate, authorities: &[CertificateAuthority], now: Timestamp) -> bool {
-        let ShownCertificate { certificate, issuers } = shown;
-        match self {
-            Self::This(own) => own == certificate && is_valid(certificate, now),
-            Self::Named(name) => {
-                name.is_of(certificate)
-                    && authorities.iter().any(|authority| authority.vouches_for(certificate, issuers, now))
+    /// Whether what was shown at `now` is meant. Of a name, somebody must vouch besides.
+    pub fn means(&self, shown: &Certificate, now: Timestamp) -> bool {
+        is_valid(shown, now)
+            && match self {
+                Self::This(own) => own == shown,
+                Self::Named(name) => name.is_of(shown),
             }
+    }
+
+    /// Changes as they can be: a certificate has an end of its own, after which nothing holds.
+    pub fn allow(&self, changes: ClientCredentialChanges) -> Result<ClientCredentialChanges, Rejection> {
+        let Self::This(own) = self else { return Ok(changes) };
+        let (Some(end), Some(asked)) = (own.not_after(), changes.expires_at) else { return Ok(changes) };
+        let mut errors = FieldErrors::default();
+        if asked.is_some_and(|asked| asked > end) {
+            errors.add("/expires_at", "after_certificate", after_certificate(end));
         }
+        errors.finish()?;
+        Ok(ClientCredentialChanges { expires_at: Some(asked.or(Some(end))), ..changes })
     }
 
     /// What is stored.
@@ -219,6 +216,10 @@ impl ClientCertificate {
             Self::Named(name) => json!({ name.member(): name.text() }),
         }
     }
+}
+
+fn after_certificate(end: Timestamp) -> String {
+    format!("no later than the certificate itself: {end}")
 }
 
 /// Whether a certificate counts at `now` by what it says itself. Its last second counts (RFC 5280, section 4.1.2.5).

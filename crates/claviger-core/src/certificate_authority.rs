@@ -26,6 +26,9 @@ const MOST_CERTIFICATES: usize = 20;
 /// Authorities of one organization: each may be asked for each certificate that is shown.
 const MOST: usize = 20;
 
+/// Certificates between a client's and an authority.
+const DEEPEST: usize = 4;
+
 /// Body of `POST /v1/organizations/{id}/certificate-authorities`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +52,8 @@ pub struct CertificateAuthority {
     pub name: Name,
     /// With what its word is proved.
     pub certificates: Vec<Certificate>,
+    /// Whether its word counts for clients that hold something in all organizations: if whoever added it could give that.
+    pub reaches_instance: bool,
     /// When it was added.
     pub created_at: Timestamp,
     /// By whom: a principal's id, or `operator`.
@@ -61,6 +66,7 @@ impl NewCertificateAuthority {
         self,
         organization: OrganizationId,
         existing: &[CertificateAuthority],
+        reaches_instance: bool,
         created_by: String,
         now: Timestamp,
         rng: &mut dyn CryptoRng,
@@ -77,12 +83,17 @@ impl NewCertificateAuthority {
                 format!("an organization has at most {MOST} certificate authorities; delete one that is not used");
             return Err(Rejection::conflict("too_many", message));
         }
-        if existing.iter().any(|other| certificates.iter().all(|one| other.certificates.contains(one))) {
-            let message = "the organization trusts these certificates already";
+        // Of one that is there twice, deleting the one would leave the other.
+        if let Some(other) =
+            existing.iter().find(|other| certificates.iter().any(|one| other.certificates.contains(one)))
+        {
+            let message = format!("the organization trusts one of these certificates already, as {}", other.id);
             return Err(Rejection::conflict("certificate_authority_exists", message));
         }
         let id = CertificateAuthorityId::generate(now, rng);
-        let authority = CertificateAuthority { id, organization, name, certificates, created_at: now, created_by };
+        let created_at = now;
+        let authority =
+            CertificateAuthority { id, organization, name, certificates, reaches_instance, created_at, created_by };
         let event = authority.event(Action::CertificateAuthorityCreated);
         Ok((authority, event))
     }
@@ -94,33 +105,49 @@ impl CertificateAuthority {
         self.event(Action::CertificateAuthorityDeleted)
     }
 
-    /// Whether it says, at `now`, that a certificate is a client's (RFC 5280, section 6). `issuers` are what came along to prove that.
-    pub fn vouches_for(&self, certificate: &Certificate, issuers: &[Box<[u8]>], now: Timestamp) -> bool {
-        let (Ok(since_1970), true) = (u64::try_from(now.as_second()), is_for_clients(certificate)) else {
-            return false;
-        };
-        // The library trusts whatever is given as trusted, dead or alive.
-        let own: Vec<CertificateDer<'_>> = self
-            .certificates
-            .iter()
-            .filter(|own| is_valid(own, now))
-            .map(|own| CertificateDer::from(own.der()))
-            .collect();
-        let anchors: Vec<_> = own.iter().filter_map(|own| anchor_from_trusted_cert(own).ok()).collect();
-        let between: Vec<CertificateDer<'_>> = issuers.iter().map(|issuer| CertificateDer::from(&**issuer)).collect();
-        let der = CertificateDer::from(certificate.der());
-        let Ok(shown) = EndEntityCert::try_from(&der) else { return false };
-        let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(since_1970));
-        let usage = KeyUsage::client_auth();
-        shown.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &between, at, usage, None, None).is_ok()
-    }
-
     fn event(&self, action: Action) -> Event {
         let thumbprints: Vec<_> = self.certificates.iter().map(|one| one.thumbprint().to_string()).collect();
-        let details = json!({ "name": self.name.as_str(), "x5t#S256": thumbprints });
+        let details =
+            json!({ "name": self.name.as_str(), "x5t#S256": thumbprints, "reaches_instance": self.reaches_instance });
         let chain = Chain::Organization(self.organization);
         Event { chain, action, target: self.id.to_string(), details, personal: None, touched: Vec::new() }
     }
+}
+
+/// Whether one of these says, at `now`, that a certificate is a client's (RFC 5280, section 6). `issuers` are what came along to prove that.
+pub fn any_vouches(
+    authorities: &[CertificateAuthority],
+    certificate: &Certificate,
+    issuers: &[Box<[u8]>],
+    now: Timestamp,
+) -> bool {
+    let (Ok(since_1970), true) = (u64::try_from(now.as_second()), is_for_clients(certificate)) else { return false };
+    // The library trusts whatever is given as trusted, dead or alive.
+    let own = authorities.iter().flat_map(|authority| &authority.certificates).filter(|own| is_valid(own, now));
+    let own: Vec<CertificateDer<'_>> = own.map(|own| CertificateDer::from(own.der())).collect();
+    let anchors: Vec<_> = own.iter().filter_map(|own| anchor_from_trusted_cert(own).ok()).collect();
+    let above = chain_above(certificate, issuers);
+    let der = CertificateDer::from(certificate.der());
+    let Ok(shown) = EndEntityCert::try_from(&der) else { return false };
+    let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(since_1970));
+    let usage = KeyUsage::client_auth();
+    shown.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &above, at, usage, None, None).is_ok()
+}
+
+/// Those that came along as one chain: each issued the one before by its name, and the first of a name is the one that is meant. The library tries
+/// every way through what it is given, and a stranger could give it very many.
+fn chain_above<'a>(certificate: &Certificate, issuers: &'a [Box<[u8]>]) -> Vec<CertificateDer<'a>> {
+    let parsed: Vec<_> = issuers.iter().filter_map(|der| Some((der, X509Certificate::from_der(der).ok()?.1))).collect();
+    let Ok((_, shown)) = X509Certificate::from_der(certificate.der()) else { return Vec::new() };
+    let (mut wanted, mut seen) = (shown.issuer().as_raw(), vec![shown.subject().as_raw()]);
+    let mut chain = Vec::new();
+    while chain.len() < DEEPEST && !seen.contains(&wanted) {
+        let Some((der, above)) = parsed.iter().find(|(_, one)| one.subject().as_raw() == wanted) else { break };
+        seen.push(wanted);
+        chain.push(CertificateDer::from(&***der));
+        wanted = above.issuer().as_raw();
+    }
+    chain
 }
 
 /// Whether a certificate says itself that it is for clients: the library passes over one that does not say what it is for.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization as _;
 use x509_parser::{
-    der_parser::asn1_rs::{Any, Tag},
+    der_parser::asn1_rs::{Any, Class, Tag},
     prelude::FromDer as _,
     x509::X509Name,
 };
@@ -83,8 +83,18 @@ pub(crate) enum DnError {
 }
 
 impl DistinguishedName {
-    /// From text, the most particular part first (RFC 4514, section 3). Spaces around parts, as OpenSSL writes them, do not count.
+    /// From text, the most particular part first (RFC 4514, section 3). Spaces around parts, as OpenSSL writes them, do not count. What comes of
+    /// it is no longer than that, and reads back.
     pub(crate) fn parse(text: &str) -> Result<Self, DnError> {
+        let name = Self::read(text)?;
+        let shown = name.to_string();
+        match shown.len() <= LONGEST && Self::read(&shown).as_ref() == Ok(&name) {
+            true => Ok(name),
+            false => Err(DnError::Length),
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, DnError> {
         if text.is_empty() || text.len() > LONGEST {
             return Err(DnError::Length);
         }
@@ -162,10 +172,15 @@ impl fmt::Display for DistinguishedName {
 impl Value {
     /// A text is one whatever its type: directories compare all of them alike.
     fn read(value: &Any<'_>) -> Option<Self> {
+        if value.class() != Class::Universal || value.header.is_constructed() {
+            return None;
+        }
         let text = match value.tag() {
             Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => {
                 String::from_utf8(value.data.to_vec()).ok()?
             }
+            // What its other characters mean depends on who wrote it.
+            Tag::TeletexString if value.data.is_ascii() => String::from_utf8(value.data.to_vec()).ok()?,
             Tag::BmpString => {
                 let units = value.data.chunks(2).map(|pair| Some(u16::from_be_bytes(pair.try_into().ok()?)));
                 String::from_utf16(&units.collect::<Option<Vec<_>>>()?).ok()?
@@ -180,15 +195,22 @@ impl Value {
         Self::text(&text)
     }
 
-    /// As RFC 4518 prepares it. What cannot be seen has no place in a name.
+    /// As RFC 4518 prepares it: what is mapped to nothing falls away, and letters have no case. Controls have no place in a name.
     fn text(text: &str) -> Option<Self> {
         if text.chars().any(char::is_control) {
             return None;
         }
-        let folded: String = text.nfkc().collect::<String>().to_lowercase();
+        let seen = text.chars().filter(|character| !is_nothing(*character)).nfkc();
+        // Twice, so that ß is ss; one by one, so that a letter's place does not matter.
+        let folded: String = seen.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
         let words: Vec<&str> = folded.split_whitespace().collect();
         (!words.is_empty()).then(|| Self::Text(words.join(" ").nfkc().collect()))
     }
+}
+
+/// RFC 4518, section 2.2, but for controls.
+fn is_nothing(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{34f}' | '\u{1806}' | '\u{180b}'..='\u{180d}' | '\u{200b}' | '\u{fe00}'..='\u{fe0f}' | '\u{fffc}')
 }
 
 fn sorted(mut part: Part) -> Part {
@@ -293,6 +315,7 @@ mod tests {
         check(r"CN=\#1", r"CN=\#1");
         check(r"CN=a\=b", "CN=a=b");
         check("CN=#0c0141", "CN=a");
+        check("CN=#140141", "CN=a"); // TeletexString
         check("C=US/ST=CA", "C=us/st=ca"); // one value, which is seen at once
     }
 
@@ -321,6 +344,12 @@ mod tests {
         check("CN=#0c0241", "Hexadecimal");
         check("CN=#0c014141", "Hexadecimal");
         check("CN=#", "Hexadecimal");
+        // Of another class, or in parts, it is another value, and nobody's name.
+        check("CN=#8c0161", "Hexadecimal");
+        check("CN=#2c0161", "Hexadecimal");
+        // What would be longer than it was said.
+        check(&vec!["2.5.4.5=a"; 90].join(","), "Length");
+        check(&format!("CN={}", "\u{fdfa}".repeat(300)), "Length");
         for empty in ["CN=", "CN=  ", "CN=,O=x", r"CN=\00", r"CN=a\0db", "CN=\u{7f}"] {
             check(empty, "EmptyValue");
         }
@@ -344,13 +373,16 @@ mod tests {
         check("CN=ab", "CN=a b", false);
         check("CN=a", "OU=a", false);
         check("CN=a", "CN=\u{430}", false); // Cyrillic
+        check("CN=stra\u{df}e", "CN=STRASSE", true);
+        check("CN=\u{39f}\u{3a3}", "CN=\u{3bf}\u{3c2}", true);
+        check("CN=a\u{ad}\u{200b}b", "CN=ab", true);
     }
 
     proptest::proptest! {
         #[test]
-        fn no_text_is_a_panic_and_what_is_shown_reads_the_same(text in ".{0,60}", value in "[ -~]{1,20}") {
+        fn no_text_is_a_panic_and_what_is_shown_reads_the_same(text in ".{0,60}", value in "\\PC{1,20}") {
             drop(DistinguishedName::parse(&text));
-            if let Ok(name) = DistinguishedName::parse(&format!("CN={value}")) {
+            if let Ok(name) = DistinguishedName::parse(&format!("CN={value}+2.5.4.99={value}")) {
                 assert_eq!(DistinguishedName::parse(&name.to_string()), Ok(name));
             }
         }

@@ -69,8 +69,8 @@ pub use assignment::{Assignment, Granted, NewAssignment, Scope, ScopeName, names
 pub use audit::{Action, Chain, ChainKey, ChainLink, Event, Touched};
 pub use authenticators::{Authenticators, PasswordChange, Totp};
 pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, default_ceiling, permission};
-pub use certificate::{AddedCertificate, ClientCertificate, NewCertificate, NoClientCertificate, ShownCertificate};
-pub use certificate_authority::{CertificateAuthority, NewCertificateAuthority};
+pub use certificate::{AddedCertificate, ClientCertificate, NewCertificate, NoClientCertificate};
+pub use certificate_authority::{CertificateAuthority, NewCertificateAuthority, any_vouches};
 pub use certificate_name::CertificateName;
 pub use client_credential::ClientCredentialChanges;
 pub use client_key::{ClientKey, NoClientKey};

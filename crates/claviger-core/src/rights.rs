@@ -218,6 +218,11 @@ impl Grantor<'_> {
         })
     }
 
+    /// Whether it may vouch for clients that hold something in all organizations, too.
+    pub fn may_let_vouch_everywhere(&self) -> bool {
+        self.may_give_anything(None)
+    }
+
     /// Getting hold of the key by which a registered client manages its registration, or making it reach further. Whoever has it takes
     /// all that its account holds and will hold, though the key itself lists nothing.
     pub fn may_hold_registration(

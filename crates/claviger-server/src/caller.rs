@@ -253,8 +253,7 @@ impl Known {
             }
         };
         let request = ProofFor { method: parts.method.as_str(), urls: &urls, credential: Some(presented) };
-        let proving =
-            &app.prove(looked_at, Asker::Resource, request).with(certificate.as_ref().map(|shown| &shown.certificate));
+        let proving = &app.prove(looked_at, Asker::Resource, request).with(certificate.as_ref());
         let used = |required| Use { occasion, required, client_ip: address, proving, visible: None, cost: 1 };
         let judged = match asked {
             Asked::State => app.judge_holder(&looked_up, &used(Required::default())).await?,

@@ -14,7 +14,7 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use claviger_core::{ShownCertificate, oauth::OAuthError};
+use claviger_core::oauth::OAuthError;
 use claviger_token::{Certificate, CertificateError};
 use percent_encoding::percent_decode;
 
@@ -39,8 +39,16 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// What the client of a connection showed that was asked for a certificate, beside [`ConnectInfo`] in the extensions of each request that
 /// comes on it.
-#[derive(Debug, Clone)]
-pub(crate) struct OfConnection(pub(crate) Option<ShownCertificate>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OfConnection {
+    /// Its own.
+    pub(crate) certificate: Option<Certificate>,
+    /// What came along.
+    pub(crate) issuers: Issuers,
+}
+
+/// Certificates that came along, each in DER.
+pub(crate) type Issuers = Arc<[Box<[u8]>]>;
 
 /// A header that says that there is a certificate, and holds none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -80,20 +88,41 @@ pub(crate) fn shown(
     extensions: &Extensions,
     headers: &HeaderMap,
     config: &Config,
-) -> Result<Option<ShownCertificate>, Unreadable> {
+) -> Result<Option<Certificate>, Unreadable> {
+    match source(extensions, config) {
+        Source::Connection(shown) => Ok(shown.certificate.clone()),
+        Source::Proxy => told(headers),
+        Source::Nobody => Ok(None),
+    }
+}
+
+/// What came along with it, each in DER: those between it and an authority. Nobody has looked at them.
+pub(crate) fn issuers(extensions: &Extensions, headers: &HeaderMap, config: &Config) -> Result<Issuers, Unreadable> {
+    match source(extensions, config) {
+        Source::Connection(shown) => Ok(Arc::clone(&shown.issuers)),
+        Source::Proxy => told_issuers(headers),
+        Source::Nobody => Ok(Issuers::default()),
+    }
+}
+
+/// Who says what the client of a request showed.
+enum Source<'a> {
+    Connection(&'a OfConnection),
+    Proxy,
+    Nobody,
+}
+
+fn source<'a>(extensions: &'a Extensions, config: &Config) -> Source<'a> {
     let own = extensions.get::<OfConnection>();
     if own.is_none() && !config.client_certificate_header {
-        return Ok(None);
+        return Source::Nobody;
     }
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     let by_proxy = peer.is_some_and(|peer| client::is_trusted(peer, config.trusted_proxies.as_ref()));
     match (own, by_proxy) {
-        (Some(OfConnection(shown)), false) => Ok(shown.clone()),
-        (None, true) => {
-            let Some(certificate) = told(headers)? else { return Ok(None) };
-            Ok(Some(ShownCertificate { certificate, issuers: told_issuers(headers)? }))
-        }
-        (Some(_), true) | (None, false) => Ok(None),
+        (Some(shown), false) => Source::Connection(shown),
+        (None, true) => Source::Proxy,
+        (Some(_), true) | (None, false) => Source::Nobody,
     }
 }
 
@@ -108,14 +137,16 @@ pub(crate) fn told(headers: &HeaderMap) -> Result<Option<Certificate>, Unreadabl
 }
 
 /// What a proxy tells of the certificates between its client's and an authority (RFC 9440, section 2.3).
-fn told_issuers(headers: &HeaderMap) -> Result<Arc<[Box<[u8]>]>, Unreadable> {
+fn told_issuers(headers: &HeaderMap) -> Result<Issuers, Unreadable> {
     let lines = headers.get_all(CLIENT_CERT_CHAIN).iter();
-    let entries = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    // An empty line is a list of none (RFC 8941, section 3.1).
+    let lines = lines.map(|line| line.as_bytes().trim_ascii()).filter(|line| !line.is_empty());
+    let entries = lines.flat_map(|line| line.split(|byte| *byte == b','));
     let read = |entry: &[u8]| {
         let text = entry.trim_ascii().strip_prefix(b":").and_then(|rest| rest.strip_suffix(b":"));
         BASE64.decode(text.ok_or(Unreadable::Chain)?).map(Vec::into_boxed_slice).map_err(|_| Unreadable::Chain)
     };
-    let issuers: Arc<[Box<[u8]>]> = entries.map(read).collect::<Result<_, _>>()?;
+    let issuers: Issuers = entries.map(read).collect::<Result<_, _>>()?;
     match issuers.len() > MOST_ISSUERS || issuers.iter().map(|one| one.len()).sum::<usize>() > LONGEST_ISSUERS {
         true => Err(Unreadable::Chain),
         false => Ok(issuers),
@@ -148,10 +179,6 @@ mod tests {
 
     const PEM: &str = include_str!("../../claviger-token/src/certificate/self_signed.pem");
     const OTHER: &str = include_str!("../../claviger-token/src/certificate/version_1.pem");
-
-    fn alone(certificate: Certificate) -> ShownCertificate {
-        ShownCertificate { certificate, issuers: Arc::from([]) }
-    }
 
     fn certificate() -> Certificate {
         Certificate::from_pem(PEM).unwrap()
@@ -223,10 +250,10 @@ mod tests {
                 let mut extensions = Extensions::new();
                 extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
                 if let Some(shown) = by_connection {
-                    extensions.insert(OfConnection(shown.cloned().map(alone)));
+                    extensions.insert(OfConnection { certificate: shown.cloned(), issuers: Issuers::default() });
                 }
                 let found = shown(&extensions, &headers(&[&sequence()]), &config);
-                assert_eq!(found, Ok(expected.cloned().map(alone)), "{peer} {header} {by_connection:?}");
+                assert_eq!(found, Ok(expected.cloned()), "{peer} {header} {by_connection:?}");
             };
         let (proxy, stranger, own, told) = ("::ffff:10.1.2.3", "192.0.2.1", Some(&own), certificate());
         check(stranger, false, None, None);
@@ -250,6 +277,7 @@ mod tests {
         };
         let sequence = sequence();
         check(&[], Ok(0));
+        check(&["", "  "], Ok(0));
         check(&[&sequence], Ok(1));
         check(&[&format!("{sequence}, {sequence}"), &sequence], Ok(3));
         check(&[&[":AAAA:"; 8].join(",")], Ok(8));
@@ -257,7 +285,7 @@ mod tests {
         let long = format!(":{}:", general_purpose::STANDARD.encode(vec![0; LONGEST_ISSUERS]));
         check(&[&long], Ok(1));
         check(&[&long, ":AAAA:"], Err(Unreadable::Chain));
-        for wrong in ["", ":", "x", ":AAAA", &format!("{sequence},"), &format!("{sequence};a=1"), ":A-A_:"] {
+        for wrong in [",", ":", "x", ":AAAA", &format!("{sequence},"), &format!("{sequence};a=1"), ":A-A_:"] {
             check(&[wrong], Err(Unreadable::Chain));
         }
     }

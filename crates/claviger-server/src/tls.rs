@@ -10,7 +10,6 @@ use std::{
 };
 
 use aws_lc_rs::digest::{Digest, SHA256, digest};
-use claviger_core::ShownCertificate;
 use claviger_token::Certificate;
 use parking_lot::{Mutex, RwLock};
 use rustls::{
@@ -144,16 +143,13 @@ impl Tls {
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         // Of a resumed session, it is the one that the session began with.
         let shown = match stream.get_ref().1.peer_certificates() {
-            Some([own, issuers @ ..]) => {
-                let certificate = Certificate::from_der(own).map_err(io::Error::other)?;
-                Some(ShownCertificate {
-                    certificate,
-                    issuers: issuers.iter().map(|issuer| issuer.as_ref().into()).collect(),
-                })
-            }
-            Some([]) | None => None,
+            Some([own, issuers @ ..]) => OfConnection {
+                certificate: Some(Certificate::from_der(own).map_err(io::Error::other)?),
+                issuers: issuers.iter().map(|issuer| issuer.as_ref().into()).collect(),
+            },
+            Some([]) | None => OfConnection::default(),
         };
-        Ok((stream, (asks == Asks::Certificate).then_some(OfConnection(shown))))
+        Ok((stream, (asks == Asks::Certificate).then_some(shown)))
     }
 }
 

@@ -108,12 +108,14 @@ CREATE TABLE federation (
 CREATE INDEX federation_issuer ON federation (issuer);
 CREATE INDEX federation_trust_domain ON federation (trust_domain);
 
--- Whose word counts when clients of an organization show certificates with names: certificates of authorities, as PEM.
+-- Whose word counts when clients of an organization show certificates with names: certificates of authorities, as PEM. For clients that hold
+-- something in all organizations, only where reaches_instance is 1.
 CREATE TABLE certificate_authority (
     id TEXT PRIMARY KEY,
     organization TEXT NOT NULL,
     name TEXT NOT NULL,
     certificates TEXT NOT NULL,
+    reaches_instance BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     created_by TEXT NOT NULL
 );

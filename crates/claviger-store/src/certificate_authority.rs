@@ -12,7 +12,7 @@ use crate::{
 };
 
 fn those() -> Query {
-    sql("SELECT c.id, c.organization, c.name, c.certificates, c.created_at, c.created_by FROM certificate_authority c
+    sql("SELECT c.id, c.organization, c.name, c.certificates, c.reaches_instance, c.created_at, c.created_by FROM certificate_authority c
          WHERE TRUE")
 }
 
@@ -52,14 +52,15 @@ impl Tx<'_> {
     /// Adds one.
     pub async fn insert_certificate_authority(&mut self, new: &CertificateAuthority) -> Result<(), StoreError> {
         let certificates: String = new.certificates.iter().map(Certificate::to_pem).collect();
-        let insert =
-            sql("INSERT INTO certificate_authority (id, organization, name, certificates, created_at, created_by)
-             VALUES ($1, $2, $3, $4, $5, $6)");
+        let insert = sql("INSERT INTO certificate_authority
+                 (id, organization, name, certificates, reaches_instance, created_at, created_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)");
         let insert = insert
             .bind(text(new.id))
             .bind(text(new.organization))
             .bind(new.name.as_str())
             .bind(certificates)
+            .bind(new.reaches_instance)
             .bind(new.created_at)
             .bind(new.created_by.clone());
         self.execute(insert).await.map(drop)
@@ -78,6 +79,7 @@ fn authority(row: &Row) -> Result<CertificateAuthority, StoreError> {
         organization: row.parse("organization")?,
         name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
         certificates: Certificate::all_from_pem(&row.text("certificates")?).map_err(StoreError::damaged)?,
+        reaches_instance: row.flag("reaches_instance")?,
         created_at: row.time("created_at")?,
         created_by: row.text("created_by")?,
     })

@@ -37,7 +37,8 @@ pub enum Narrowed {
     ExchangedBy(ServiceAccountId),
     /// The same of every client of an organization.
     ExchangedIn(OrganizationId),
-    /// Those by which clients of an organization prove themselves with a certificate.
+    /// Those by which clients of an organization prove themselves with a certificate, and those of others for which such clients got tokens in
+    /// exchange.
     VouchedFor(OrganizationId),
     /// Everybody's.
     All,
@@ -66,8 +67,11 @@ impl Narrowed {
                 text(organization),
             ),
             Self::VouchedFor(organization) => query
-                .and_bind(" AND k.kind = ?", Kind::Certificate.as_str())
-                .and_bind(" AND k.organization = ?", text(organization)),
+                .and_bind(" AND (k.kind = ?", Kind::Certificate.as_str())
+                .and_bind(" AND k.organization = ?", text(organization))
+                .and(" OR EXISTS (SELECT 1 FROM token_client c JOIN credential x ON x.principal = c.client")
+                .and_bind(" WHERE c.credential = k.id AND x.kind = ?", Kind::Certificate.as_str())
+                .and_bind(" AND x.organization = ?))", text(organization)),
             Self::All => query,
         }
     }

@@ -2,11 +2,10 @@ use claviger_token::PermissionMask;
 
 use super::*;
 use crate::{
-    certificate_authority::NewCertificateAuthority,
     fixtures::{
         World, at,
         certificates::{Pki, client, no_authority},
-        elsewhere, now, rng, said,
+        now, rng, said,
     },
     policy::{Kind, Policy},
     rights::Grantor,
@@ -92,38 +91,45 @@ fn an_account_has_few_and_each_once() {
 fn m03_a_certificate_is_proved_by_itself_and_not_by_its_key() {
     let own = Pki::root_with("a", no_authority);
     let registered = ClientCertificate::This(own.certificate());
-    let shown = |pki: &Pki| ShownCertificate { certificate: pki.certificate(), issuers: Arc::from([]) };
-    assert!(registered.is_proved_by(&shown(&own), &[], now()));
-    assert!(!registered.is_proved_by(&shown(&own.renewed("a")), &[], now()));
-    assert!(!registered.is_proved_by(&shown(&Pki::root_with("a", no_authority)), &[], now()));
-    let end = own.certificate().not_after().unwrap();
-    assert!(registered.is_proved_by(&shown(&own), &[], end));
-    assert!(!registered.is_proved_by(&shown(&own), &[], end + jiff::SignedDuration::from_secs(1)));
-    let start = own.certificate().not_before().unwrap();
-    assert!(registered.is_proved_by(&shown(&own), &[], start));
-    assert!(!registered.is_proved_by(&shown(&own), &[], start - jiff::SignedDuration::from_secs(1)));
+    let means = |shown: &Pki, now: Timestamp| registered.means(&shown.certificate(), now);
+    assert!(means(&own, now()));
+    assert!(!means(&own.renewed("a"), now()));
+    assert!(!means(&Pki::root_with("a", no_authority), now()));
+    let (start, end) = (own.certificate().not_before().unwrap(), own.certificate().not_after().unwrap());
+    let second = jiff::SignedDuration::from_secs(1);
+    assert!(means(&own, end) && means(&own, start));
+    assert!(!means(&own, end + second) && !means(&own, start - second));
 }
 
 #[test]
-fn m01_a_name_is_proved_by_any_certificate_that_has_it_and_an_authority_behind_it() {
-    let (root, other) = (Pki::root("Root"), Pki::root("Root"));
-    let authority = |pki: &Pki| {
-        let new = NewCertificateAuthority { name: "x".to_owned(), certificates_pem: pki.pem() };
-        new.create(elsewhere(), &[], "operator".to_owned(), now(), &mut rng()).unwrap().0
-    };
+fn m01_a_name_means_every_certificate_that_has_it_and_counts() {
+    let root = Pki::root("Root");
     let registered = ClientCertificate::Named(CertificateName::parse("subject_dn", "CN=Billing").unwrap());
-    let check = |shown: &Pki, authorities: &[CertificateAuthority], expected: bool| {
-        let shown = ShownCertificate { certificate: shown.certificate(), issuers: Arc::from([]) };
-        assert_eq!(registered.is_proved_by(&shown, authorities, now()), expected);
-    };
-    let (first, renewed) = (root.leaf(client("billing")), root.leaf(client("billing")));
-    for shown in [&first, &renewed] {
-        check(shown, &[authority(&root)], true);
-        check(shown, &[authority(&other), authority(&root)], true);
-        check(shown, &[authority(&other)], false);
-        check(shown, &[], false);
+    for (shown, expected) in [("billing", true), ("BILLING", true), ("other", false)] {
+        assert_eq!(registered.means(&root.leaf(client(shown)).certificate(), now()), expected, "{shown}");
     }
-    check(&root.leaf(client("other")), &[authority(&root)], false);
+    let mut ended = client("billing");
+    ended.not_after = rcgen::date_time_ymd(2027, 1, 1);
+    assert!(!registered.means(&root.leaf(ended).certificate(), now()));
+}
+
+#[test]
+fn an_end_is_never_after_the_certificates_own() {
+    let own = Pki::root_with("a", no_authority).certificate();
+    let (end, this) = (own.not_after().unwrap(), ClientCertificate::This(own));
+    let named = ClientCertificate::Named(CertificateName::parse("san_dns", "a.test").unwrap());
+    let check = |body: Value, expected: &str| {
+        let changes: ClientCredentialChanges = serde_json::from_value(body.clone()).unwrap();
+        let allowed = this.allow(changes);
+        assert_eq!(said(&allowed), expected, "{body}");
+        allowed.ok().and_then(|changes| changes.expires_at)
+    };
+    assert_eq!(check(json!({ "name": "x" }), "ok"), None);
+    assert_eq!(check(json!({ "expires_at": at(9) }), "ok"), Some(Some(at(9))));
+    assert_eq!(check(json!({ "expires_at": null }), "ok"), Some(Some(end)));
+    check(json!({ "expires_at": "2028-01-02T00:00:00Z" }), "/expires_at after_certificate");
+    let endless = named.allow(serde_json::from_value(json!({ "expires_at": null })).unwrap()).unwrap();
+    assert_eq!(endless.expires_at, Some(None));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::fixtures::{
 
 fn created(pem: &str, existing: &[CertificateAuthority]) -> Result<(CertificateAuthority, Event), Rejection> {
     let new = NewCertificateAuthority { name: "issuing".to_owned(), certificates_pem: pem.to_owned() };
-    new.create(elsewhere(), existing, "operator".to_owned(), now(), &mut rng())
+    new.create(elsewhere(), existing, false, "operator".to_owned(), now(), &mut rng())
 }
 
 fn trusting(pki: &Pki) -> CertificateAuthority {
@@ -36,7 +36,7 @@ fn a_bundle_has_authorities_only() {
     let many: String = (0..21).map(|index| Pki::root(&index.to_string()).pem()).collect();
     check(&many, "/certificates_pem too_many");
     let nameless = NewCertificateAuthority { name: String::new(), certificates_pem: one.pem() };
-    let nameless = nameless.create(elsewhere(), &[], "operator".to_owned(), now(), &mut rng());
+    let nameless = nameless.create(elsewhere(), &[], false, "operator".to_owned(), now(), &mut rng());
     assert_eq!(said(&nameless), "/name invalid_name");
 }
 
@@ -45,7 +45,11 @@ fn an_organization_trusts_few_and_each_once() {
     let (one, other) = (Pki::root("One"), Pki::root("Other"));
     let existing = [trusting(&one)];
     assert_eq!(said(&created(&one.pem(), &existing)), "conflict certificate_authority_exists");
-    assert_eq!(said(&created(&format!("{}{}", one.pem(), other.pem()), &existing)), "ok");
+    assert_eq!(
+        said(&created(&format!("{}{}", one.pem(), other.pem()), &existing)),
+        "conflict certificate_authority_exists"
+    );
+    assert_eq!(said(&created(&other.pem(), &existing)), "ok");
     let many: Vec<_> = (0..20).map(|index| trusting(&Pki::root(&index.to_string()))).collect();
     assert_eq!(said(&created(&one.pem(), &many[..19])), "ok");
     assert_eq!(said(&created(&one.pem(), &many)), "conflict too_many");
@@ -70,7 +74,7 @@ fn m01_a_chain_ends_at_an_authority_that_is_trusted() {
     let through = between.leaf(client("a"));
     let vouches = |pki: &Pki, shown: &Certificate, issuers: &[&Pki]| {
         let issuers: Vec<_> = issuers.iter().map(|pki| pki.der()).collect();
-        trusting(pki).vouches_for(shown, &issuers, now())
+        any_vouches(&[trusting(&Pki::root("Other")), trusting(pki)], shown, &issuers, now())
     };
     assert!(vouches(&root, &direct.certificate(), &[]));
     assert!(vouches(&root, &direct.certificate(), &[&Pki::root("Noise"), &root]));
@@ -87,7 +91,7 @@ fn m02_nothing_else_makes_a_certificate_count() {
     let root = Pki::root("Root");
     let check = |shown: &Pki, issuers: &[&Pki], expected: bool, what: &str| {
         let issuers: Vec<_> = issuers.iter().map(|pki| pki.der()).collect();
-        assert_eq!(trusting(&root).vouches_for(&shown.certificate(), &issuers, now()), expected, "{what}");
+        assert_eq!(any_vouches(&[trusting(&root)], &shown.certificate(), &issuers, now()), expected, "{what}");
     };
     let leaf = |change: fn(&mut rcgen::CertificateParams)| {
         let mut params = client("a");
@@ -124,9 +128,10 @@ fn m02_an_authority_that_ended_vouches_for_nobody() {
     let short = |params: &mut rcgen::CertificateParams| params.not_after = date_time_ymd(2027, 2, 1);
     let root = Pki::root_with("Root", short);
     let (authority, leaf) = (trusting(&root), root.leaf(client("a")).certificate());
-    assert!(authority.vouches_for(&leaf, &[], now()));
+    let authority = [authority];
+    assert!(any_vouches(&authority, &leaf, &[], now()));
     let later: jiff::Timestamp = "2027-02-02T00:00:00Z".parse().unwrap();
-    assert!(!authority.vouches_for(&leaf, &[], later));
+    assert!(!any_vouches(&authority, &leaf, &[], later));
 }
 
 #[test]
@@ -134,7 +139,26 @@ fn garbage_that_comes_along_is_passed_over() {
     let root = Pki::root("Root");
     let leaf = root.leaf(client("a")).certificate();
     let garbage: Vec<Box<[u8]>> = vec![Box::from([0_u8; 40].as_slice()), Box::from([].as_slice())];
-    assert!(trusting(&root).vouches_for(&leaf, &garbage, now()));
+    assert!(any_vouches(&[trusting(&root)], &leaf, &garbage, now()));
     let many: Vec<Box<[u8]>> = (0..8).map(|_| Pki::root("Root").der()).collect();
-    assert!(trusting(&root).vouches_for(&leaf, &many, now()));
+    assert!(any_vouches(&[trusting(&root)], &leaf, &many, now()));
+}
+
+#[test]
+fn what_comes_along_is_one_chain_however_much_of_it_there_is() {
+    let own = Pki::root("Evil");
+    let leaf = own.leaf(client("a")).certificate();
+    // Each could have issued each.
+    let many: Vec<Box<[u8]>> = (0..8).map(|_| Pki::root("Evil").der()).collect();
+    assert_eq!(chain_above(&leaf, &many).len(), 1);
+    assert!(!any_vouches(&[trusting(&Pki::root("Root"))], &leaf, &many, now()));
+    let mut chain = vec![Pki::root("0")];
+    for depth in 1..8 {
+        chain.push(chain.last().unwrap().authority(&depth.to_string()));
+    }
+    let deep = chain.last().unwrap().leaf(client("a")).certificate();
+    let issuers: Vec<_> = chain.iter().map(Pki::der).collect();
+    assert_eq!(chain_above(&deep, &issuers).len(), DEEPEST);
+    assert!(any_vouches(&[trusting(&chain[4])], &deep, &issuers, now()));
+    assert!(!any_vouches(&[trusting(&chain[0])], &deep, &issuers, now()));
 }

@@ -164,9 +164,10 @@ pub(crate) async fn update(
     let now = app.now();
     let living = living(&mut tx, authority.reach, account, Kind::Certificate, now).await?;
     let context = world.context(&app, &authority);
+    let (_, certificate) = tx.within(authority.reach).certificate(id).await?.ok_or(RequestError::NotFound)?;
+    let changes = certificate.allow(changes)?;
     let (credential, event) = changes.make(credential, living, &context, authority.by.actor.id(), now)?;
     tx.save_credential(&credential).await?;
-    let (_, certificate) = tx.within(authority.reach).certificate(id).await?.ok_or(RequestError::NotFound)?;
     tx.commit(event, now, &mut app.rng()).await?;
     Ok(Answer(CertificateView::new(&credential, &certificate, now)))
 }

@@ -25,6 +25,8 @@ pub(crate) struct CertificateAuthorityView {
     name: String,
     /// Each is trusted by itself.
     certificates: Vec<TrustedCertificate>,
+    /// Whether its word counts for clients that hold something in all organizations: if whoever added it could give that.
+    reaches_instance: bool,
     created_at: Timestamp,
     /// A principal's id, or `operator`.
     created_by: String,
@@ -61,6 +63,7 @@ impl CertificateAuthorityView {
             organization_id: authority.organization,
             name: authority.name.to_string(),
             certificates: authority.certificates.iter().map(TrustedCertificate::new).collect(),
+            reaches_instance: authority.reaches_instance,
             created_at: authority.created_at,
             created_by: authority.created_by.clone(),
         }
@@ -101,7 +104,7 @@ pub(crate) async fn list(
 /// Trust a certificate authority
 ///
 /// The certificates that it issued count from now on for the organization's service accounts that registered a name in them
-/// (`tls_client_auth`). Nobody else's count. Whoever has the authority becomes every such client, so that `claviger:grants:write` is
+/// (`tls_client_auth`). Nobody else's count. For service accounts that hold something in all organizations they count only if the caller could give that. Whoever has the authority becomes every such client, so that `claviger:grants:write` is
 /// needed besides.
 #[utoipa::path(
     post, path = "/v1/organizations/{id}/certificate-authorities", tag = "Organizations",
@@ -118,14 +121,11 @@ pub(crate) async fn create(
     let mut tx = app.store.begin(caller.by()).await?;
     // Locked, so that there are no more of them at the commit than were counted.
     tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
-    caller.grantor().may_let_vouch(id)?;
-    if tx.within(caller.reach()).administers_instance(id).await? {
-        // Whoever administers one organization does not become what administers the instance.
-        caller.must_reach_instance()?;
-    }
+    let grantor = caller.grantor();
+    grantor.may_let_vouch(id)?;
     let existing = tx.within(caller.reach()).certificate_authorities(id).await?;
     let (now, by) = (app.now(), caller.by().actor.id());
-    let (authority, event) = body.create(id, &existing, by, now, &mut app.rng())?;
+    let (authority, event) = body.create(id, &existing, grantor.may_let_vouch_everywhere(), by, now, &mut app.rng())?;
     tx.insert_certificate_authority(&authority).await?;
     let location = format!("/v1/organizations/{id}/certificate-authorities/{}", authority.id);
     let body = CertificateAuthorityView::new(&authority);
@@ -152,8 +152,8 @@ pub(crate) async fn show(
 
 /// Trust a certificate authority no more
 ///
-/// No certificate counts by its word from the answer on, and the tokens that were got with certificates in the organization are refused: clients
-/// with another certificate get new ones.
+/// No certificate counts by its word from the answer on, and the tokens that were got with certificates in the organization, in exchange too, are
+/// refused: clients with another certificate get new ones.
 #[utoipa::path(
     delete, path = "/v1/organizations/{id}/certificate-authorities/{authority}", tag = "Organizations",
     operation_id = "deleteCertificateAuthority",
@@ -167,11 +167,12 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
     tx.to_change(caller.reach()).organization(organization).await?.ok_or(RequestError::NotFound)?;
-    if tx.within(caller.reach()).administers_instance(organization).await? {
-        caller.must_reach_instance()?;
-    }
     let found = tx.within(caller.reach()).certificate_authority(organization, id).await?;
     let authority = found.ok_or(RequestError::NotFound)?;
+    if authority.reaches_instance {
+        // Whoever administers one organization does not stop what administers the instance.
+        caller.must_reach_instance()?;
+    }
     tx.delete_certificate_authority(&authority).await?;
     tx.commit(authority.delete(), app.now(), &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)

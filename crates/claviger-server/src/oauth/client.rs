@@ -6,7 +6,7 @@ use std::{error::Error, sync::Arc};
 
 use axum::http::HeaderMap;
 use claviger_core::{
-    Actor, By, ClientKey, Credential, CredentialStatus, Reach, ServiceAccount, ShownCertificate,
+    Actor, By, ClientCertificate, ClientKey, Credential, CredentialStatus, Reach, ServiceAccount, any_vouches,
     oauth::{
         AssertedAs, AssertionError, ClientAssertion, ExpectedAudience, FederatedAssertion, OAuthError, OAuthErrorCode,
         PresentedClient,
@@ -14,7 +14,8 @@ use claviger_core::{
 };
 use claviger_store::{StoreError, View};
 use claviger_token::{
-    ClientAuthMethod, Found, PrincipalId, Refusal, Required, Secret, ServiceAccountId, Verdict, VerifyingKey,
+    Certificate, ClientAuthMethod, Found, PrincipalId, Refusal, Required, Secret, ServiceAccountId, Verdict,
+    VerifyingKey,
 };
 use jiff::Timestamp;
 
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::{
     app::App,
+    client_certificate::Issuers,
     log::bounded,
     proof::Proving,
     verify::{LookedUp, Use},
@@ -44,8 +46,20 @@ pub(crate) struct Client {
     pub(crate) id: ServiceAccountId,
     /// What it proved that by.
     looked_up: LookedUp,
+    by: ProvedBy,
     /// When that ends, if what it showed ends before the credential behind it.
     ends_at: Option<Timestamp>,
+}
+
+/// How what it proved itself by is found again.
+#[derive(Clone, Copy)]
+enum ProvedBy {
+    /// By the secret in the request.
+    Secret,
+    /// By the certificate that it showed.
+    Certificate,
+    /// By its id: whoever signed has no more to show.
+    Signature,
 }
 
 impl Client {
@@ -89,10 +103,7 @@ impl App {
                 // Boxed, or the future of every request would be as large as a fetch of keys.
                 Box::pin(self.client_of_assertion(request, client_id.as_deref(), assertion)).await?
             }
-            Some(PresentedClient::Certificate { client_id }) => match &request.certificate {
-                Some(shown) => self.client_of_certificate(*client_id, shown).await?,
-                None => Err(OAuthError::no_client()),
-            },
+            Some(PresentedClient::Certificate { client_id }) => self.client_of_certificate(request, *client_id).await?,
         };
         self.counted(request, believed, cost, OAuthError::invalid_client).await
     }
@@ -130,7 +141,7 @@ impl App {
     async fn client_of(&self, federated: Federated) -> Result<Client, NotDone> {
         let Federated { client, federation, ends_at } = federated;
         let looked_up = self.look_up_key(federation, Some(ends_at)).await?;
-        Ok(Client { id: client, looked_up, ends_at: Some(ends_at) })
+        Ok(Client { id: client, looked_up, by: ProvedBy::Signature, ends_at: Some(ends_at) })
     }
 
     /// What a token for a client is to be made from, the `subject` that it presented or else itself, as it is now that the token's end can
@@ -169,15 +180,13 @@ impl App {
 
     /// What stands behind the credential by which a client proved itself, looked up once more.
     async fn look_client_up(&self, request: &OAuthRequest, client: &Client) -> Result<LookedUp, NotDone> {
-        match (request.presented()?, &request.certificate) {
-            (Some(PresentedClient::Secret { secret, .. }), _) => {
+        match (client.by, request.presented()?) {
+            (ProvedBy::Secret, Some(PresentedClient::Secret { secret, .. })) => {
                 Ok(self.look_up_client_secret(secret.expose()).await?)
             }
             // An authority may have lost its word since.
-            (Some(PresentedClient::Certificate { client_id }), Some(shown)) => {
-                Ok(self.client_of_certificate(client_id, shown).await??.looked_up)
-            }
-            (Some(PresentedClient::Assertion { .. } | PresentedClient::Certificate { .. }) | None, _) => {
+            (ProvedBy::Certificate, _) => Ok(self.client_of_certificate(request, client.id).await??.looked_up),
+            (ProvedBy::Secret | ProvedBy::Signature, _) => {
                 Ok(self.look_up_key(client.found().credential.id, client.ends_at).await?)
             }
         }
@@ -227,8 +236,13 @@ impl App {
         let why = match &client {
             None => "nobody has this secret",
             Some((id, _)) if client_id.parse() != Ok(*id) => "the secret is another client's",
+            // Whoever has the secret may know what it is worth.
+            Some((_, Some(only))) if only.shows_a_certificate() && request.certificate.is_some() => {
+                let description = "this client proves itself by its certificate: send no secret with it";
+                return Ok(Err(OAuthError::invalid_request(description)));
+            }
             Some((_, Some(only))) if *only != method => "it may not show a secret in this way",
-            Some((id, _)) => return Ok(Ok(Client { id: *id, looked_up, ends_at: None })),
+            Some((id, _)) => return Ok(Ok(Client { id: *id, looked_up, by: ProvedBy::Secret, ends_at: None })),
         };
         tracing::info!(
             client_id = bounded(client_id, LONGEST_CLIENT_ID),
@@ -308,20 +322,22 @@ impl App {
             tracing::info!(client = %id, "a client assertion came a second time");
             return Ok(Err(OAuthError::invalid_client()));
         }
-        Ok(Ok(Client { id, looked_up: self.look_up_key(used, None).await?, ends_at: None }))
+        let looked_up = self.look_up_key(used, None).await?;
+        Ok(Ok(Client { id, looked_up, by: ProvedBy::Signature, ends_at: None }))
     }
 
-    /// The client that registered this certificate, or a name that it has and that an authority of its organization vouches for.
-    async fn client_of_certificate(&self, id: ServiceAccountId, shown: &ShownCertificate) -> Result<Believed, NotDone> {
-        let ends_at = shown.certificate.not_after();
+    /// The client that registered the certificate that was shown, or a name that it has and that an authority of its organization vouches for.
+    async fn client_of_certificate(&self, request: &OAuthRequest, id: ServiceAccountId) -> Result<Believed, NotDone> {
+        let Some(shown) = &request.certificate else { return Ok(Err(OAuthError::no_client())) };
+        let ends_at = shown.not_after();
         for _ in 0..MOST_EPOCHS {
-            let Some(credential) = self.proved_certificate(id, shown).await? else {
+            let Some(credential) = self.proved_certificate(id, shown, request.issuers()?).await? else {
                 return Ok(Err(OAuthError::invalid_client()));
             };
             let looked_up = self.look_up_key(credential.id, ends_at).await?;
             // What was lost since may be the word of the very authority.
             if looked_up.found().is_none_or(|found| found.credential.epoch <= credential.epoch) {
-                return Ok(Ok(Client { id, looked_up, ends_at }));
+                return Ok(Ok(Client { id, looked_up, by: ProvedBy::Certificate, ends_at }));
             }
         }
         Err(NotDone::Unavailable("what the client proves itself by changes all the time".into()))
@@ -331,11 +347,11 @@ impl App {
     async fn proved_certificate(
         &self,
         client: ServiceAccountId,
-        shown: &ShownCertificate,
+        shown: &Certificate,
+        issuers: &Issuers,
     ) -> Result<Option<Credential>, NotDone> {
-        let certificate = shown.certificate.thumbprint();
         let disbelieved = |why: &str| {
-            tracing::info!(%client, %certificate, why, "a client's certificate is not believed");
+            tracing::info!(%client, certificate = %shown.thumbprint(), why, "a client's certificate is not believed");
             Ok(None)
         };
         let now = self.now();
@@ -346,22 +362,33 @@ impl App {
             return disbelieved("there is no such client that works");
         };
         let may = |method: ClientAuthMethod| account.token_endpoint_auth_method.is_none_or(|only| only == method);
-        let mut usable = view.client_certificates(client).await?;
-        usable.retain(|(one, certificate)| one.status(now) == CredentialStatus::Active && may(certificate.method()));
-        // What needs nobody's word comes first.
-        usable.sort_by_key(|(_, certificate)| certificate.method() == ClientAuthMethod::TlsClientAuth);
-        let authorities = match usable.last() {
-            Some((_, certificate)) if certificate.method() == ClientAuthMethod::TlsClientAuth => {
-                view.certificate_authorities(account.organization).await?
-            }
-            Some(_) | None => Vec::new(),
+        let mut meant = view.client_certificates(client).await?;
+        meant.retain(|(one, certificate)| {
+            one.status(now) == CredentialStatus::Active && may(certificate.method()) && certificate.means(shown, now)
+        });
+        let is_own = |(_, certificate): &&(Credential, ClientCertificate)| {
+            certificate.method() == ClientAuthMethod::SelfSignedTlsClientAuth
         };
+        // That needs nobody's word.
+        if let Some((credential, _)) = meant.iter().find(is_own) {
+            return Ok(Some(credential.clone()));
+        }
+        let Some((credential, _)) = meant.into_iter().next() else {
+            return disbelieved(
+                "it has ended, or is none that the client registered and has no name that it registered",
+            );
+        };
+        let mut authorities = view.certificate_authorities(account.organization).await?;
+        // Whoever governs one organization does not become what reaches all of them.
+        if !view.held_everywhere(client.into()).await?.is_empty() {
+            authorities.retain(|authority| authority.reaches_instance);
+        }
         drop(turn);
-        match usable.into_iter().find(|(_, certificate)| certificate.is_proved_by(shown, &authorities, now)) {
-            Some((credential, _)) => Ok(Some(credential)),
-            None => disbelieved(
-                "it is none that the client registered, and no authority vouches for a name that the client registered",
-            ),
+        match any_vouches(&authorities, shown, issuers, now) {
+            true => Ok(Some(credential)),
+            false => {
+                disbelieved("no authority vouches for it: whom the organization trusts, and whether it is for clients")
+            }
         }
     }
 

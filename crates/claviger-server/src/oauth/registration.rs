@@ -166,9 +166,10 @@ impl RegisteredView {
         let keys = view.living_client_keys(account.id, now).await?;
         let own: Vec<Value> = keys.iter().filter_map(|(_, key)| key.jwk()).collect();
         let certificates = view.client_certificates(account.id).await?;
-        let name = certificates.iter().find_map(|(_, certificate)| match certificate {
-            ClientCertificate::Named(name) => Some(name),
-            ClientCertificate::This(_) => None,
+        let is_living = |credential: &Credential| credential.status(now) == CredentialStatus::Active;
+        let name = certificates.iter().find_map(|(credential, certificate)| match certificate {
+            ClientCertificate::Named(name) if is_living(credential) => Some(name),
+            ClientCertificate::Named(_) | ClientCertificate::This(_) => None,
         });
         Ok(Self {
             client_id: account.id,

@@ -6,15 +6,14 @@ use axum::{
     extract::{ConnectInfo, FromRequest, Request},
     http::{HeaderValue, Method, header},
 };
-use claviger_core::{
-    ShownCertificate,
-    oauth::{OAuthError, Parameters, PresentedClient},
-};
+use claviger_core::oauth::{OAuthError, Parameters, PresentedClient};
+use claviger_token::Certificate;
 
 use super::NotDone;
 use crate::{
     app::App,
-    body, client, client_certificate,
+    body, client,
+    client_certificate::{self, Issuers, Unreadable},
     log::RequestId,
     metrics::Guarded,
     proof::Carried,
@@ -27,7 +26,9 @@ pub(crate) struct OAuthRequest {
     authorization: Option<HeaderValue>,
     proofs: Vec<HeaderValue>,
     /// What its client showed beside all that it says.
-    pub(super) certificate: Option<ShownCertificate>,
+    pub(super) certificate: Option<Certificate>,
+    /// What came along with that. Where it does not matter, it may be anything.
+    issuers: Result<Issuers, Unreadable>,
     /// From where it comes.
     pub(crate) address: Option<IpAddr>,
     pub(crate) id: Option<RequestId>,
@@ -40,6 +41,11 @@ impl OAuthRequest {
     pub(crate) fn presented(&self) -> Result<Option<PresentedClient>, OAuthError> {
         let authorization = self.authorization.as_ref().map(HeaderValue::as_bytes);
         PresentedClient::read(authorization, &self.form, self.certificate.is_some())
+    }
+
+    /// The certificates between its client's and an authority.
+    pub(super) fn issuers(&self) -> Result<&Issuers, OAuthError> {
+        self.issuers.as_ref().map_err(|why| OAuthError::from(*why))
     }
 
     /// The proof of a key that comes with it, if one does.
@@ -87,6 +93,7 @@ impl FromRequest<App> for OAuthRequest {
         let proofs = request.headers().get_all("dpop").iter().cloned().collect();
         let certificate = client_certificate::shown(request.extensions(), request.headers(), &app.config);
         let certificate = certificate.map_err(OAuthError::from)?;
+        let issuers = client_certificate::issuers(request.extensions(), request.headers(), &app.config);
         let mut given = request.headers().get_all(header::AUTHORIZATION).iter();
         let authorization = given.next().cloned();
         if given.next().is_some() {
@@ -95,6 +102,6 @@ impl FromRequest<App> for OAuthRequest {
         let bytes = body::read(request, body::FORM).await.map_err(NotDone::Unreadable)?;
         let form = Parameters::parse(&bytes)?;
         let address = address.map(|ip| ip.to_canonical());
-        Ok(Self { form, authorization, proofs, certificate, address, id, method, path })
+        Ok(Self { form, authorization, proofs, certificate, issuers, address, id, method, path })
     }
 }

@@ -184,7 +184,7 @@ impl App {
         let asked = ProofFor { method: "POST", urls: &urls, credential: None };
         let proving = self.prove(request.carried(), Asker::AuthorizationServer, asked);
         match proving.problem {
-            None => Ok(proving.with(request.certificate.as_ref().map(|shown| &shown.certificate))),
+            None => Ok(proving.with(request.certificate.as_ref())),
             Some(DpopError::Nonce) => Err(NotDone::WantsNonce { nonce: self.dpop_nonce(Asker::AuthorizationServer) }),
             Some(problem) => Err(unproved(problem)),
         }

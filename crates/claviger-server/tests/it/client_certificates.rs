@@ -243,6 +243,117 @@ on_both_databases! {
         node.finish().await;
     }
 
+    async fn t09_a_client_of_certificates_sends_no_secret_with_one(app: &TestApp) {
+        let machine = app.machine().await;
+        let mut node = app.behind_a_telling_proxy().await;
+        let own = Pki::own();
+        app.certificate_of(&machine, json!({ "certificate_pem": own.pem })).await;
+        let held = json!({ "token_endpoint_auth_method": "self_signed_tls_client_auth" });
+        node.root().patch(&machine.path(), held).await.expect(StatusCode::OK);
+        let both = [CLIENT_CREDENTIALS, ("client_id", machine.id.as_str()), ("client_secret", machine.secret.as_str())];
+        node.form_with(TOKEN, &[&own], &both).await.refusal(StatusCode::BAD_REQUEST, "invalid_request");
+        not_believed(node.form_with(TOKEN, &[], &both).await);
+        let guessed = [CLIENT_CREDENTIALS, ("client_id", machine.id.as_str()), ("client_secret", "guessed")];
+        not_believed(node.form_with(TOKEN, &[&own], &guessed).await);
+        node.finish().await;
+    }
+
+    async fn a_token_ends_no_later_than_the_certificate_that_it_was_got_with(app: &TestApp) {
+        let machine = app.machine().await;
+        let mut node = app.behind_a_telling_proxy().await;
+        let authority = Pki::authority();
+        app.certificate_of(&machine, json!({ "san_dns": "billing.test" })).await;
+        app.trust(&machine, &authority).await;
+        let mut short = client();
+        // Whole seconds, as certificates have them.
+        let end = app.app.now().as_second() + 30;
+        short.not_after = rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(end.try_into().unwrap());
+        let answer = node.ask_as(&machine.id, &[&authority.issue(short)]).await.expect(StatusCode::OK);
+        assert!(answer["expires_in"].as_i64().unwrap() <= 30, "{answer}");
+        assert!(claims(&text(&answer["access_token"]))["exp"].as_i64().unwrap() <= end);
+        node.finish().await;
+    }
+
+    async fn a_certificate_has_an_end_that_nobody_changes(app: &TestApp) {
+        let machine = app.machine().await;
+        let mut params = client();
+        params.not_after = rcgen::date_time_ymd(2090, 1, 1);
+        let own = Pki::of(params, KeyPair::generate().unwrap());
+        let made = app.certificate_of(&machine, json!({ "certificate_pem": own.pem, "expires_at": "2080-01-01T00:00:00Z" })).await;
+        let path = format!("{}/certificates/{}", machine.path(), text(&made["id"]));
+        app.root().patch(&path, json!({ "expires_at": "2090-01-02T00:00:00Z" })).await.wrong("/expires_at", "after_certificate");
+        let endless = app.root().patch(&path, json!({ "expires_at": null })).await.expect(StatusCode::OK);
+        assert_eq!(endless["expires_at"], "2090-01-01T00:00:00Z");
+    }
+
+    async fn an_authority_of_one_organization_vouches_for_nobody_who_reaches_all(app: &TestApp) {
+        let machine = app.machine().await;
+        let mut node = app.behind_a_telling_proxy().await;
+        app.certificate_of(&machine, json!({ "san_dns": "billing.test" })).await;
+        let governor = app.account_in(&machine.organization, &["claviger:organizations:write", "claviger:grants:write"]).await;
+        let key = app.key(&governor, &["claviger:organizations:write", "claviger:grants:write"], json!({})).await;
+        let (own, operators) = (Pki::authority(), Pki::authority());
+        let path = format!("/v1/organizations/{}/certificate-authorities", machine.organization);
+        let body = json!({ "name": "own", "certificates_pem": own.pem });
+        let made = app.client(&key.token).post(&path, body).await.expect(StatusCode::CREATED);
+        assert_eq!(made["reaches_instance"], false);
+        node.ask_as(&machine.id, &[&own.issue(client())]).await.expect(StatusCode::OK);
+        let given = json!({ "principal_id": machine.id, "permission": "invoices:read", "scope": "instance" });
+        app.root().post("/v1/assignments", given).await.expect(StatusCode::CREATED);
+        not_believed(node.ask_as(&machine.id, &[&own.issue(client())]).await);
+        let trusted = app.trust(&machine, &operators).await;
+        assert_eq!(app.root().get(&trusted).await.expect(StatusCode::OK)["reaches_instance"], true);
+        node.ask_as(&machine.id, &[&operators.issue(client())]).await.expect(StatusCode::OK);
+        app.client(&key.token).delete(&trusted).await.problem(StatusCode::FORBIDDEN, "instance_scope_needed");
+        app.client(&key.token).delete(&format!("{path}/{}", text(&made["id"]))).await.expect(StatusCode::NO_CONTENT);
+        node.finish().await;
+    }
+
+    async fn what_a_client_got_in_exchange_ends_with_the_authoritys_word(app: &TestApp) {
+        let machine = app.machine().await;
+        let mut node = app.behind_a_telling_proxy().await;
+        let authority = Pki::authority();
+        app.certificate_of(&machine, json!({ "san_dns": "billing.test" })).await;
+        let path = app.trust(&machine, &authority).await;
+        let account = app.account_in(&machine.organization, &["invoices:read"]).await;
+        let subject = app.key(&account, &["invoices:read"], json!({})).await;
+        let exchange = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("client_id", machine.id.as_str()),
+            ("subject_token", subject.token.as_str()),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ];
+        let answer = node.form_with(TOKEN, &[&authority.issue(client())], &exchange).await.expect(StatusCode::OK);
+        let token = text(&answer["access_token"]);
+        assert_eq!(app.code(&token).await, "valid");
+        app.root().delete(&path).await.expect(StatusCode::NO_CONTENT);
+        assert_ne!(app.code(&token).await, "valid");
+        assert_eq!(app.code(&subject.token).await, "valid", "the key itself lost nothing");
+        node.finish().await;
+    }
+
+    async fn a_chain_that_cannot_be_read_troubles_nobody_else(app: &TestApp) {
+        let machine = app.machine().await;
+        let mut node = app.behind_a_telling_proxy().await;
+        let own = Pki::own();
+        let with_chain = async |chain: &str, fields: &[(&str, &str)]| {
+            let sent = node.request(Method::POST, node.public, TOKEN).header("client-cert", own.header());
+            Reply::read(&node, sent.header("client-cert-chain", chain).form(fields).send().await.unwrap()).await
+        };
+        let secret = [CLIENT_CREDENTIALS, ("client_id", machine.id.as_str()), ("client_secret", machine.secret.as_str())];
+        let bare = [CLIENT_CREDENTIALS, ("client_id", machine.id.as_str())];
+        app.certificate_of(&machine, json!({ "certificate_pem": own.pem })).await;
+        for chain in ["", "nonsense", &vec![own.header(); 9].join(",")] {
+            with_chain(chain, &secret).await.expect(StatusCode::OK);
+            let headers = [("client-cert", own.header()), ("client-cert-chain", chain.to_owned())];
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            node.root().send(Method::GET, "/v1/token", None, &headers).await.expect(StatusCode::OK);
+        }
+        with_chain("", &bare).await.expect(StatusCode::OK);
+        with_chain("nonsense", &bare).await.refusal(StatusCode::BAD_REQUEST, "invalid_request");
+        node.finish().await;
+    }
+
     async fn several_certificates_are_renewed_without_a_gap(app: &TestApp) {
         let machine = app.machine().await;
         let mut node = app.behind_a_telling_proxy().await;

@@ -14,7 +14,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use claviger_server::{Listeners, Tls, TlsAt};
 use claviger_token::{Certificate, NetworkSet};
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use reqwest::{StatusCode, header::HeaderMap};
 use rustls::{
     ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore, SignatureScheme, SupportedProtocolVersion,
@@ -233,6 +233,45 @@ on_both_databases! {
             }
             caller.get(node.app.public, "/v1/token", &token).await.expect(StatusCode::UNAUTHORIZED);
             nobody.get(node.mtls, "/v1/token", app.root_token()).await.expect(StatusCode::OK);
+        }
+        node.app.finish().await;
+    }
+
+    async fn m01_a_chain_that_comes_with_the_handshake_leads_to_an_authority(app: &TestApp) {
+        let (server, client) = (Own::new("127.0.0.1"), app.machine().await);
+        let mut node = Node::beside(app, &Files::new(&server)).await;
+        let issuing = |name: &str| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            (params, KeyPair::generate().unwrap())
+        };
+        let ((root, root_key), (between, between_key)) = (issuing("Root"), issuing("Between"));
+        let root_pem = root.self_signed(&root_key).unwrap().pem();
+        let between_der = between.signed_by(&between_key, &Issuer::from_params(&root, &root_key)).unwrap().der().clone();
+        let mut leaf = CertificateParams::new(vec!["billing.test".to_owned()]).unwrap();
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let leaf_der = leaf.signed_by(&key, &Issuer::from_params(&between, &between_key)).unwrap().der().clone();
+        let named = json!({ "name": "billing", "san_dns": "billing.test" });
+        app.root().post(&format!("{}/certificates", client.path()), named).await.expect(StatusCode::CREATED);
+        let trusted = json!({ "name": "root", "certificates_pem": root_pem });
+        let path = format!("/v1/organizations/{}/certificate-authorities", client.organization);
+        app.root().post(&path, trusted).await.expect(StatusCode::CREATED);
+        let form = format!("grant_type=client_credentials&client_id={}&resource={INVOICES}", client.id);
+        let request = format!(
+            "POST {TOKEN} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        for (chain, expected) in [
+            (vec![leaf_der.clone(), between_der], StatusCode::OK),
+            (vec![leaf_der], StatusCode::UNAUTHORIZED),
+        ] {
+            let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+            let key = aws_lc_rs::default_provider().key_provider.load_private_key(key).unwrap();
+            let caller = Caller::new(&server, Some(Arc::new(CertifiedKey::new(chain, key))));
+            caller.call(node.mtls, &request).await.unwrap().reply.expect(expected);
         }
         node.app.finish().await;
     }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use claviger_token::SigningAlgorithm;
+use claviger_token::{NetworkSet, SigningAlgorithm};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -87,6 +87,31 @@ on_both_databases! {
         app.root().post(&revoke, json!({})).await.expect(StatusCode::OK);
         assert_eq!(app.code(&token).await, "revoked");
         node.not_granted(&assertion, &[("client_id", &client.id)]).await;
+        node.finish().await;
+    }
+
+    async fn w01_a_certificate_on_the_connection_is_no_other_proof(app: &TestApp) {
+        let mut node = app.another_node_with(|config| {
+            config.outbound_networks = NetworkSet::parse(["127.0.0.0/8"]).ok();
+            config.trusted_proxies = NetworkSet::parse(["127.0.0.0/8"]).ok();
+            config.client_certificate_header = true;
+        }).await;
+        let (client, github) = (app.machine().await, Issuer::start(SigningAlgorithm::Rs256).await);
+        let federation = app.federation(&client, json!({ "issuer": github.url, "single_use": true })).await;
+        let shown = include_str!("../../../claviger-token/src/certificate/self_signed.pem");
+        let header = shown.replace(' ', "%20").replace('\n', "%0A").replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        let grant = async |jti: &str| {
+            let assertion = github.github(json!({ "jti": jti }));
+            let fields = [JWT_BEARER, ("assertion", &assertion), ("client_id", &client.id)];
+            let sent = node.request(reqwest::Method::POST, node.public, TOKEN).header("client-cert", &header);
+            let reply = Reply::read(&node, sent.form(&fields).send().await.unwrap()).await;
+            text(&claims_of(&text(&reply.expect(StatusCode::OK)["access_token"]))["cred"])
+        };
+        // For the first time, when its place is not known yet.
+        assert_eq!(grant("1").await, federation);
+        let body = json!({ "name": "own", "certificate_pem": shown });
+        app.root().post(&format!("{}/certificates", client.path()), body).await.expect(StatusCode::CREATED);
+        assert_eq!(grant("2").await, federation);
         node.finish().await;
     }
 

@@ -28,6 +28,7 @@ fn authority(organization: OrganizationId, called: &str) -> CertificateAuthority
         organization,
         name: name(called),
         certificates: vec![Certificate::from_pem(PEM).unwrap(); 2],
+        reaches_instance: called == "0",
         created_at: at(3),
         created_by: "operator".to_owned(),
     }
@@ -126,11 +127,15 @@ on_both_databases! {
         for id in [own.id, strange.id, world.key.id] {
             db.store.status_place(2900, id, 1, &mut StdRng::seed_from_u64(1)).await.unwrap();
         }
+        // A client with a certificate got tokens for somebody else's key.
+        db.store.exchanged_by(2900, world.ci.id, world.strange_key.id).await.unwrap();
+        db.store.status_place(2900, world.strange_key.id, 1, &mut StdRng::seed_from_u64(1)).await.unwrap();
         let mark = db.store.changes().mark();
         db.write(async |tx| tx.delete_certificate_authority(&trusted).await).await;
         assert_eq!(db.view().certificate_authorities(world.acme.id).await.unwrap(), []);
         let epoch = async |id| db.view().credential(id).await.unwrap().unwrap().epoch;
         assert_eq!((epoch(own.id).await, epoch(strange.id).await, epoch(world.key.id).await), (2, 1, 1));
+        assert_eq!(epoch(world.strange_key.id).await, 2);
         let named = |id| !db.store.changes().hold_since(mark, [Touched::Credential(id)]);
         assert_eq!((named(own.id), named(strange.id)), (true, false));
     }

@@ -150,7 +150,7 @@ on_both_databases! {
                 ]
                 .as_slice(),
             ),
-            ("kind", &["api_key", "personal_access_token", "access_token", "client_secret", "public_key", "federation", "none"]),
+            ("kind", &["api_key", "personal_access_token", "access_token", "client_secret", "public_key", "certificate", "federation", "none"]),
             ("code", &CODES),
             ("listener", &["public", "internal"]),
             ("route", &["verify", "forward_auth", "management", "oauth", "console", "documentation", "health", "metrics", "other"]),

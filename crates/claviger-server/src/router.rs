@@ -2,11 +2,13 @@
 
 use axum::{
     Router,
+    extract::Request,
     http::{HeaderValue, StatusCode, header},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
+use claviger_store::settled;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,7 +24,7 @@ use crate::{
     },
     metrics, oauth,
     openapi::{self, Document},
-    problem::Problem,
+    problem::{Problem, RequestError},
     verify,
 };
 
@@ -112,7 +114,8 @@ pub fn public(app: App) -> Router {
         .merge(oauth::aliases(&app))
         .fallback(absent::no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
-        // Innermost first: the wait for the body, what a refusal leads to, what every answer says, then a net under panics, and outermost the log, which tells of both.
+        // Innermost first: what an answer waits for, the wait for the body, what a refusal leads to, what every answer says, then a net under panics, and outermost the log, which tells of both.
+        .layer(from_fn(once_settled))
         .layer(from_fn(body::arrives_first))
         .layer(from_fn_with_state(app.clone(), oauth::name_resource))
         .layer(from_fn(absent::named))
@@ -145,6 +148,11 @@ pub fn internal(app: App) -> Router {
 /// The path is right and the method is not.
 pub(crate) async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path has other methods; see Allow")
+}
+
+/// No answer tells what one writer read of another's work before that is durable.
+async fn once_settled(request: Request, next: Next) -> Response {
+    settled(next.run(request)).await.unwrap_or_else(|error| RequestError::from(error).into_response())
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {

@@ -23,7 +23,7 @@ impl Tx<'_> {
         for touched in touched {
             let (kind, id) = words(touched);
             let insert = sql("INSERT INTO change_log (at, kind, id) VALUES ($1, $2, $3)");
-            self.execute(insert.bind(now).bind(kind).bind(id)).await?;
+            self.later(insert.bind(now).bind(kind).bind(id)).await?;
         }
         Ok(())
     }

@@ -310,7 +310,7 @@ impl Tx<'_> {
             .bind(new.name.skeleton())
             .bind(client_key)
             .bind(confirmation);
-        self.execute(insert).await.map(drop)
+        self.later(insert).await
     }
 
     /// Replaces what can change of one; its secrets excepted.
@@ -397,7 +397,7 @@ impl Tx<'_> {
             .bind(current.hint.as_str())
             .bind(current.created_at)
             .bind(current.created_by.as_str());
-        self.execute(insert).await.map(drop)
+        self.later(insert).await
     }
 }
 

@@ -19,11 +19,13 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use crate::writer::Writer;
+
 /// No transaction lives longer; the change feed waits twice as long for a late one.
 pub(crate) const TRANSACTION_CAP: Duration = Duration::from_secs(5);
 
 /// How long a write waits for a connection before the database counts as unavailable.
-const WRITE_PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const WRITE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The same for a read, which somebody's request waits for: "try again" soon is better than a late answer.
 pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(1);
@@ -52,7 +54,7 @@ pub(crate) const SERVER_TIME: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_times
 #[derive(Debug, Clone)]
 pub(crate) enum Pools {
     /// One writer, because SQLite has one; readers beside it.
-    Sqlite { read: SqlitePool, write: SqlitePool, follow: SqlitePool, timeouts: Arc<AtomicU64> },
+    Sqlite { read: SqlitePool, write: Writer, follow: SqlitePool, timeouts: Arc<AtomicU64> },
     /// One pool for reads and writes.
     Postgres { pool: PgPool, follow: PgPool, timeouts: Arc<AtomicU64> },
 }
@@ -90,8 +92,9 @@ impl Pools {
             .foreign_keys(true)
             .create_if_missing(true);
         let sized = |size| bounded(SqlitePoolOptions::new(), size);
-        // The writer comes first: it creates the file and sets the journal mode for all.
-        let write = sized(1).connect_with(options.clone()).await?;
+        // The writer comes first: it creates the file and sets the journal mode for all. What its savepoints keep for taking back stays in
+        // memory: there may be no place for temporary files.
+        let write = Writer::open(options.clone().pragma("temp_store", "memory")).await?;
         let options = options.read_only(true).create_if_missing(false);
         let read = sized(4).connect_with(options.clone()).await?;
         let follow = sized(1).connect_lazy_with(options);
@@ -115,7 +118,9 @@ impl Pools {
     pub(crate) fn state(&self) -> Vec<PoolState> {
         match self {
             Self::Sqlite { read, write, follow, .. } => {
-                vec![state("read", read), state("write", write), state("follow", follow)]
+                let used = u32::from(write.is_taken());
+                let write = PoolState { name: "write", used, idle: 1 - used, most: 1 };
+                vec![state("read", read), write, state("follow", follow)]
             }
             Self::Postgres { pool, follow, .. } => vec![state("main", pool), state("follow", follow)],
         }

@@ -57,6 +57,6 @@ impl Tx<'_> {
             .bind(answer.answer.as_str())
             .bind(about)
             .bind(now);
-        self.execute(insert).await.map(drop)
+        self.later(insert).await
     }
 }

@@ -47,6 +47,9 @@ mod tx;
 mod usage;
 mod user;
 mod view;
+mod writer;
+
+use std::sync::Arc;
 
 use claviger_core::ChainKey;
 use claviger_token::AccessTokenClaims;
@@ -72,13 +75,14 @@ pub use tx::Tx;
 pub use usage::{Counted, LastUse, RetiredUse, UsageBatch, UsageFilter, Used};
 pub use user::UserFilter;
 pub use view::{Page, View};
+pub use writer::settled;
 
 /// The storage of one instance.
 #[derive(Debug)]
 pub struct Store {
     database: Database,
     chain_key: ChainKey,
-    changes: Changes,
+    changes: Arc<Changes>,
     service_accounts: LookUps<FoundSecret>,
     users: LookUps<FoundSecret>,
     access_tokens: LookUps<AccessTokenClaims>,
@@ -91,7 +95,7 @@ impl Store {
         Self {
             database,
             chain_key,
-            changes,
+            changes: Arc::new(changes),
             service_accounts: LookUps::new(turns),
             users: LookUps::new(turns),
             access_tokens: LookUps::new(turns),

@@ -1,6 +1,7 @@
 //! The schema's history. Each file is frozen once released; `tests/fixtures` keeps data of every release.
 
 use sqlx::{
+    Connection as _,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
     postgres::PgPoolOptions,
 };
@@ -35,9 +36,11 @@ pub(crate) async fn run_to(pools: &Pools, target: i64) -> Result<(), StoreError>
     let done = match pools {
         Pools::Sqlite { write, .. } => {
             // The migrator's own lock exists on PostgreSQL only; here the write lock keeps other processes out.
-            let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
+            let mut connection = write.connect().await?;
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             let done = migrator(str::to_owned).run_direct(Some(target), &mut *transaction, false).await;
             transaction.commit().await?;
+            connection.close().await?;
             done
         }
         Pools::Postgres { pool, .. } => {

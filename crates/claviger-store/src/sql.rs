@@ -5,15 +5,16 @@ use std::{fmt::Display, io, str::FromStr};
 use claviger_token::{Limits, PermissionMask, PermissionSet};
 use jiff::Timestamp;
 use sqlx::{
-    AssertSqlSafe, Column as _, PgPool, Pool, Postgres, Row as _, Sqlite, SqlitePool, Transaction,
-    pool::PoolConnection, postgres::PgRow, sqlite::SqliteRow,
+    Column as _, PgPool, Pool, Postgres, Row as _, Sqlite, SqlitePool, Transaction, pool::PoolConnection,
+    postgres::PgRow, sqlite::SqliteRow,
 };
 
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
 use crate::{
     dialect::{LOCK_ROW, Pools, READ_PATIENCE, TRANSACTION_CAP},
     error::StoreError,
+    writer::{Telling, Turn, settle},
 };
 
 /// The target of spans that are made for traces.
@@ -65,8 +66,8 @@ pub(crate) fn limits(limits: &Limits) -> Result<Value, StoreError> {
 /// A statement and its values.
 #[derive(Debug, Clone)]
 pub(crate) struct Query {
-    text: String,
-    values: Vec<Value>,
+    pub(crate) text: String,
+    pub(crate) values: Vec<Value>,
 }
 
 /// A statement; `$1`, `$2`… are bound in order.
@@ -111,6 +112,21 @@ impl Query {
         self
     }
 
+    /// Both in turn, as SQLite takes several statements at once. The values of the other follow those of this one.
+    pub(crate) fn then(mut self, other: Self) -> Self {
+        let mut pieces = other.text.split('$');
+        self.text.push_str("; ");
+        self.text.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let rest = piece.trim_start_matches(|character: char| character.is_ascii_digit());
+            let place = piece[..piece.len() - rest.len()].parse::<usize>();
+            let place = place.map_or_else(|_| String::new(), |place| (place + self.values.len()).to_string());
+            self.text.push_str(&format!("${place}{rest}"));
+        }
+        self.values.extend(other.values);
+        self
+    }
+
     /// No stored text holds a NUL, and PostgreSQL refuses to look for one: such a question has no answer.
     fn asks_for_nul(&self) -> bool {
         self.values.iter().any(|value| matches!(value, Value::Text(Some(text)) if text.contains('\0')))
@@ -129,28 +145,29 @@ pub(crate) enum Executor<'a> {
 
 /// A transaction that may write.
 pub(crate) enum WriteTransaction {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Turn),
     Postgres(Transaction<'static, Postgres>),
 }
 
 /// Binds and runs on whichever engine, with the driver's method of that name.
 macro_rules! run {
     ($query:expr, $on:expr, $method:ident, $engine:ty) => {{
-        let span = statement(<$engine as sqlx::Database>::NAME, &$query.text);
-        let mut prepared = sqlx::query::<$engine>(AssertSqlSafe($query.text));
+        let span = $crate::sql::statement(<$engine as sqlx::Database>::NAME, &$query.text);
+        let mut prepared = sqlx::query::<$engine>(sqlx::AssertSqlSafe($query.text));
         for value in $query.values {
             prepared = match value {
-                Value::Text(value) => prepared.bind(value),
-                Value::Int(value) => prepared.bind(value),
-                Value::Bytes(value) => prepared.bind(value),
+                $crate::sql::Value::Text(value) => prepared.bind(value),
+                $crate::sql::Value::Int(value) => prepared.bind(value),
+                $crate::sql::Value::Bytes(value) => prepared.bind(value),
             };
         }
-        bounded(prepared.$method($on)).instrument(span).await
+        tracing::Instrument::instrument($crate::sql::bounded(prepared.$method($on)), span).await
     }};
 }
+pub(crate) use run;
 
 /// The span of a statement that a request waits for, for whoever collects traces. The text has places, and no values.
-fn statement(engine: &str, text: &str) -> Span {
+pub(crate) fn statement(engine: &str, text: &str) -> Span {
     // Work beside the requests belongs to no trace.
     if Span::current().is_none() {
         return Span::none();
@@ -179,7 +196,7 @@ macro_rules! past_the_dead {
 }
 
 /// A database that accepts and never answers is unavailable too.
-async fn bounded<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+pub(crate) async fn bounded<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {TRANSACTION_CAP:?}"));
     tokio::time::timeout(TRANSACTION_CAP, work).await.unwrap_or_else(|_| Err(late().into()))
 }
@@ -190,6 +207,7 @@ async fn reader<D: sqlx::Database>(pool: &Pool<D>) -> Result<PoolConnection<D>, 
 }
 
 async fn read_sqlite(pool: &SqlitePool, query: Query) -> Result<Vec<Row>, sqlx::Error> {
+    settle().await?;
     let rows: Vec<SqliteRow> = run!(query, &mut *reader(pool).await?, fetch_all, Sqlite)?;
     Ok(rows.into_iter().map(Row::Sqlite).collect())
 }
@@ -241,8 +259,9 @@ impl Executor<'_> {
                 Pools::Postgres { follow, .. } => read_postgres(follow, query).await,
             })?,
             Self::Transaction { transaction, lock } => match transaction {
-                WriteTransaction::Sqlite(tx) => {
-                    run!(query, &mut **tx, fetch_all, Sqlite)?.into_iter().map(Row::Sqlite).collect()
+                WriteTransaction::Sqlite(turn) => {
+                    let query = turn.along_with(query);
+                    run!(query, turn.connection()?, fetch_all, Sqlite)?.into_iter().map(Row::Sqlite).collect()
                 }
                 WriteTransaction::Postgres(tx) => {
                     let query = if *lock { query.and(LOCK_ROW) } else { query };
@@ -264,9 +283,7 @@ impl Executor<'_> {
 impl WriteTransaction {
     pub(crate) async fn begin(pools: &Pools) -> Result<Self, StoreError> {
         Ok(match pools {
-            Pools::Sqlite { write, .. } => {
-                Self::Sqlite(pools.note(bounded(write.begin_with("BEGIN IMMEDIATE")).await)?)
-            }
+            Pools::Sqlite { write, .. } => Self::Sqlite(pools.note(write.begin().await)?),
             Pools::Postgres { pool, .. } => {
                 Self::Postgres(pools.note(past_the_dead!(pool, bounded(pool.begin()).await))?)
             }
@@ -293,18 +310,41 @@ impl WriteTransaction {
         }
     }
 
+    /// Runs a statement whose outcome nobody waits for. On SQLite it goes along with the next one, or with the end, and fails there.
+    pub(crate) async fn later(&mut self, query: Query) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(turn) => turn.later(query),
+            Self::Postgres(tx) => run!(query, &mut **tx, execute, Postgres).map(drop)?,
+        }
+        Ok(())
+    }
+
     /// Runs a statement and tells how many rows it changed.
     pub(crate) async fn execute(&mut self, query: Query) -> Result<u64, StoreError> {
         Ok(match self {
-            Self::Sqlite(tx) => run!(query, &mut **tx, execute, Sqlite)?.rows_affected(),
+            Self::Sqlite(turn) => {
+                // By itself: what goes along would count too.
+                turn.catch_up().await?;
+                run!(query, turn.connection()?, execute, Sqlite)?.rows_affected()
+            }
             Self::Postgres(tx) => run!(query, &mut **tx, execute, Postgres)?.rows_affected(),
         })
     }
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.commit_telling(None).await
+    }
+
+    /// Commits, and then names what it touched, before anybody is answered.
+    pub(crate) async fn commit_telling(self, telling: Option<Telling>) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => bounded(tx.commit()).await?,
-            Self::Postgres(tx) => bounded(tx.commit()).await?,
+            Self::Sqlite(turn) => turn.commit(telling).await?,
+            Self::Postgres(tx) => {
+                let done = bounded(tx.commit()).await;
+                // Also after an error: whether the commit arrived is then unknown, and forgetting harms nothing.
+                telling.iter().for_each(Telling::tell);
+                done?;
+            }
         }
         Ok(())
     }

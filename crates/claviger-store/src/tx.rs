@@ -7,7 +7,7 @@
 //! roles are locked before the assignments that go with them. What concerns several people and organizations at once locks these
 //! first. The heads of the audit chains come last, in the commit.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use claviger_core::{By, ChainLink, Event, Reach, Touched};
 use claviger_token::{CredentialId, EventId, TypedId as _};
@@ -21,6 +21,7 @@ use crate::{
     idempotency::Remembered,
     sql::{Executor, Query, WriteTransaction, sql, text, text_or_null},
     view::View,
+    writer::Telling,
 };
 
 /// Events per statement: below both engines' bound on values.
@@ -75,6 +76,11 @@ impl Tx<'_> {
         self.inner.execute(query).await
     }
 
+    /// For a statement whose failure may be told by the next one, or by the commit.
+    pub(crate) async fn later(&mut self, query: Query) -> Result<(), StoreError> {
+        self.inner.later(query).await
+    }
+
     /// Tells one more event, before that of the commit.
     pub fn also(&mut self, event: Event) {
         self.also.push(event);
@@ -117,10 +123,8 @@ impl Tx<'_> {
         if self.began.elapsed() > TRANSACTION_CAP {
             return Err(StoreError::TooSlow);
         }
-        let done = self.inner.commit().await;
-        // Also after an error: whether the commit arrived is then unknown, and forgetting harms nothing.
-        self.store.changes.name(&touched, monotonic());
-        done
+        let telling = Telling { changes: Arc::clone(&self.store.changes), touched };
+        self.inner.commit_telling(Some(telling)).await
     }
 
     /// Appends events to the chain that they share. The head's row is locked from here to the commit, which puts the
@@ -162,13 +166,13 @@ impl Tx<'_> {
                 link.previous.into(),
             ]);
         }
-        self.execute(insert).await?;
+        self.later(insert).await?;
         let head = sql("UPDATE audit_head SET hash = $2 WHERE chain = $1").bind(chain).bind(link.previous);
-        self.execute(head).await.map(drop)
+        self.later(head).await
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the cap of a transaction is the store's own, not the domain's time")]
-fn monotonic() -> Instant {
+pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }

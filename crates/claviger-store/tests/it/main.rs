@@ -49,6 +49,7 @@ mod released;
 mod role;
 mod service_account;
 mod session;
+mod shared_commit;
 mod signing_key;
 mod single_use;
 mod standing;

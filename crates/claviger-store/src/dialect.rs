@@ -1,5 +1,5 @@
 //! The whole difference between SQLite and PostgreSQL: how to connect, three words of the schema, one clause, one
-//! function, one question, one lock.
+//! function, one question, one lock. How SQLite's writers take turns stands in `writer.rs`.
 
 use std::{
     io,
@@ -92,9 +92,8 @@ impl Pools {
             .foreign_keys(true)
             .create_if_missing(true);
         let sized = |size| bounded(SqlitePoolOptions::new(), size);
-        // The writer comes first: it creates the file and sets the journal mode for all. What its savepoints keep for taking back stays in
-        // memory: there may be no place for temporary files.
-        let write = Writer::open(options.clone().pragma("temp_store", "memory")).await?;
+        // The writer comes first: it creates the file and sets the journal mode for all.
+        let write = Writer::open(options.clone()).await?;
         let options = options.read_only(true).create_if_missing(false);
         let read = sized(4).connect_with(options.clone()).await?;
         let follow = sized(1).connect_lazy_with(options);

@@ -456,6 +456,14 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn of_two_statements_in_one_text_each_has_its_own_values() {
+        let one = sql("UPDATE a SET b = $2 WHERE c = $1").bind("c").bind(7_i64);
+        let both = one.then(sql("INSERT INTO d VALUES ($1, $12)").bind("e").bind("f"));
+        assert_eq!(both.text, "UPDATE a SET b = $2 WHERE c = $1; INSERT INTO d VALUES ($3, $14)");
+        assert_eq!(both.values.len(), 4);
+    }
+
     #[tokio::test]
     async fn a_silent_database_is_not_told_as_a_pool_without_connections() {
         let silent = bounded(pending::<Result<(), _>>()).await;

@@ -114,7 +114,7 @@ pub(crate) struct Turn {
 
 impl Writer {
     pub(crate) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
-        let group = Group { connection: Some(options.connect().await?), ..Group::default() };
+        let group = Group { connection: Some(for_turns(&options).await?), ..Group::default() };
         Ok(Self { options, group: Arc::new(Mutex::new(group)) })
     }
 
@@ -132,7 +132,7 @@ impl Writer {
             return Err(sqlx::Error::PoolClosed);
         }
         if group.connection.is_none() {
-            group.connection = Some(bounded(self.connect()).await?);
+            group.connection = Some(bounded(for_turns(&self.options)).await?);
         }
         let begin = if group.members.is_empty() { "BEGIN IMMEDIATE" } else { "SAVEPOINT one" };
         Ok(Turn { group: Some(group), along: Some(sql(begin)), has_begun: false })
@@ -151,6 +151,11 @@ impl Writer {
             drop(connection.close().await);
         }
     }
+}
+
+/// What savepoints keep for taking back stays in memory, for there may be no place for temporary files.
+async fn for_turns(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    options.clone().pragma("temp_store", "memory").connect().await
 }
 
 impl Turn {

@@ -5,11 +5,12 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
 
+use claviger_core::By;
 use claviger_token::{AccessTokenClaims, AccessTokenId, TypedId as _};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -21,7 +22,7 @@ use tokio::{
 
 use crate::{
     access_tokens,
-    app::{TestApp, instant, within},
+    app::{TestApp, instant, run, within},
     database::{Engine, TestDatabase},
 };
 
@@ -191,5 +192,33 @@ fn postgres_restarts_at_once_and_no_request_fails() {
         wire.set(PASSES);
         app.root().post("/v1/organizations", json!({ "name": "After" })).await.expect(StatusCode::CREATED);
         verify_all(after).await;
+    });
+}
+
+#[test]
+fn on_sqlite_nobody_is_refused_for_what_another_wrote_before_that_is_durable() {
+    run(Engine::Sqlite, async |app| {
+        let (by, is_over) = (By::operator(), AtomicBool::new(false));
+        let turn = || app.app.store.begin(&by);
+        let make = async |after| {
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            let reply = app.root().post("/v1/organizations", json!({ "name": "Acme", "slug": "acme" })).await;
+            assert!(is_over.load(Ordering::Relaxed), "before the commit: {}", reply.status);
+            reply
+        };
+        let first = turn().await.unwrap();
+        let queue = async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            let (last, ()) = tokio::join!(turn(), async {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                drop(first);
+            });
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            is_over.store(true, Ordering::Relaxed);
+            drop(last);
+        };
+        let (made, same, ()) = tokio::join!(make(0), make(200), queue);
+        made.expect(StatusCode::CREATED);
+        same.problem(StatusCode::CONFLICT, "taken");
     });
 }

@@ -82,7 +82,7 @@ impl Telling {
 /// The connection that writes, and the queue of those who wait for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    options: SqliteConnectOptions,
+    options: Arc<SqliteConnectOptions>,
     group: Arc<Mutex<Group>>,
 }
 
@@ -115,7 +115,7 @@ pub(crate) struct Turn {
 impl Writer {
     pub(crate) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
         let group = Group { connection: Some(for_turns(&options).await?), ..Group::default() };
-        Ok(Self { options, group: Arc::new(Mutex::new(group)) })
+        Ok(Self { options: Arc::new(options), group: Arc::new(Mutex::new(group)) })
     }
 
     /// A connection by itself, for what is no part of a group.

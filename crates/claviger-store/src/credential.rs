@@ -270,7 +270,7 @@ fn with_status(query: Query, filter: Option<StatusAt>) -> Query {
 impl Tx<'_> {
     /// Adds one with its first secret.
     pub async fn insert_credential(&mut self, new: &Credential, digest: &Digest) -> Result<(), StoreError> {
-        self.insert_record(new, None).await?;
+        self.later(record(new, None)?).await?;
         self.insert_current_secret(new, digest).await
     }
 
@@ -280,37 +280,7 @@ impl Tx<'_> {
         new: &Credential,
         client_key: Option<String>,
     ) -> Result<(), StoreError> {
-        let confirmation =
-            new.confirmation.as_ref().map(serde_json::to_string).transpose().map_err(StoreError::damaged)?;
-        let insert = sql(
-            "INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, objects, networks,
-                            not_before, expires_at, pending_since, epoch, limits, metadata, created_at, created_by, skeleton,
-                            client_key, confirmation)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                                  $20)",
-        );
-        let insert = insert
-            .bind(text(new.id))
-            .bind(Kind::of(new.id).as_str())
-            .bind(text(new.organization))
-            .bind(text(new.principal))
-            .bind(text(&new.name))
-            .bind(new.environment.as_str())
-            .bind(new.permissions.to_text())
-            .bind(new.objects.as_ref().map(ObjectSet::to_text))
-            .bind(new.networks.as_ref().map(NetworkSet::to_text))
-            .bind(new.not_before)
-            .bind(new.expires_at)
-            .bind(pending_since(new))
-            .bind(epoch(new)?)
-            .bind(limits(&new.limits)?)
-            .bind(new.metadata.as_str())
-            .bind(new.created_at)
-            .bind(new.created_by.as_str())
-            .bind(new.name.skeleton())
-            .bind(client_key)
-            .bind(confirmation);
-        self.later(insert).await
+        self.execute(record(new, client_key)?).await.map(drop)
     }
 
     /// Replaces what can change of one; its secrets excepted.
@@ -397,8 +367,41 @@ impl Tx<'_> {
             .bind(current.hint.as_str())
             .bind(current.created_at)
             .bind(current.created_by.as_str());
-        self.later(insert).await
+        self.later(insert).await?;
+        self.inner.catch_up().await
     }
+}
+
+fn record(new: &Credential, client_key: Option<String>) -> Result<Query, StoreError> {
+    let confirmation = new.confirmation.as_ref().map(serde_json::to_string).transpose().map_err(StoreError::damaged)?;
+    let insert = sql(
+        "INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, objects, networks,
+                        not_before, expires_at, pending_since, epoch, limits, metadata, created_at, created_by, skeleton,
+                        client_key, confirmation)
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                              $20)",
+    );
+    Ok(insert
+        .bind(text(new.id))
+        .bind(Kind::of(new.id).as_str())
+        .bind(text(new.organization))
+        .bind(text(new.principal))
+        .bind(text(&new.name))
+        .bind(new.environment.as_str())
+        .bind(new.permissions.to_text())
+        .bind(new.objects.as_ref().map(ObjectSet::to_text))
+        .bind(new.networks.as_ref().map(NetworkSet::to_text))
+        .bind(new.not_before)
+        .bind(new.expires_at)
+        .bind(pending_since(new))
+        .bind(epoch(new)?)
+        .bind(limits(&new.limits)?)
+        .bind(new.metadata.as_str())
+        .bind(new.created_at)
+        .bind(new.created_by.as_str())
+        .bind(new.name.skeleton())
+        .bind(client_key)
+        .bind(confirmation))
 }
 
 fn epoch(of: &Credential) -> Result<i64, StoreError> {

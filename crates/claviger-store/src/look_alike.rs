@@ -86,7 +86,7 @@ pub(crate) async fn complete(pools: &Pools) -> Result<(), StoreError> {
             let skeleton = Name::parse(&row.text("name")?).map(|name| name.skeleton()).unwrap_or_default();
             update = update.and(if index > 0 { ", " } else { "" }).and_list([row.text("id")?.into(), skeleton.into()]);
         }
-        let mut transaction = WriteTransaction::begin(pools).await?;
+        let mut transaction = WriteTransaction::begin_alone(pools).await?;
         transaction.execute(update.and(") AS v WHERE credential.id = v.column1")).await?;
         transaction.commit().await?;
     }

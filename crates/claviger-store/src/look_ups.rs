@@ -22,6 +22,7 @@ use crate::{
     dialect::READ_PATIENCE,
     error::StoreError,
     found::{FoundSecret, SERVICE_ACCOUNTS, Secret, USERS},
+    writer::{for_all, settle},
 };
 
 /// How many digests a statement has. There are few kinds, so that all stay prepared.
@@ -96,6 +97,8 @@ impl Store {
 impl<T> LookUps<T> {
     /// The read begins after this call did, whoever does it, so that it sees every change that was committed before.
     async fn find<R: Future<Output = Read<T>>>(&self, digest: &Digest, read: impl Fn(Vec<Secret>) -> R) -> Answer<T> {
+        // Before the queue: nobody else waits for what we have seen.
+        settle().await?;
         let mut answer = self.enter(digest.bytes);
         loop {
             tokio::select! {
@@ -120,7 +123,7 @@ impl<T> LookUps<T> {
         let Some((last, _)) = those.last() else { return };
         let mut asked: Vec<Secret> = those.iter().map(|(secret, _)| *secret).collect();
         asked.resize(SIZES.into_iter().find(|size| *size >= those.len()).unwrap_or(MOST), *last);
-        match read(asked).await {
+        match for_all(read(asked)).await {
             Ok(mut found) => {
                 let mut answered = HashSet::new();
                 for (secret, sender) in those {

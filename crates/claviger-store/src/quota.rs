@@ -35,7 +35,7 @@ impl Store {
         if uses.is_empty() {
             return Ok(totals);
         }
-        let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
+        let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
         for ((holder, period), used) in uses {
             let add = sql("INSERT INTO quota_use (holder, period, used) VALUES ($1, $2, $3)
                            ON CONFLICT (holder, period) DO UPDATE SET used = quota_use.used + excluded.used

@@ -1,6 +1,6 @@
 //! The shim under every query: one text, typed values, and rows read by name, on either engine.
 
-use std::{fmt::Display, io, str::FromStr};
+use std::{fmt::Display, io, str::FromStr, time::Duration};
 
 use claviger_token::{Limits, PermissionMask, PermissionSet};
 use jiff::Timestamp;
@@ -151,7 +151,10 @@ pub(crate) enum WriteTransaction {
 
 /// Binds and runs on whichever engine, with the driver's method of that name.
 macro_rules! run {
-    ($query:expr, $on:expr, $method:ident, $engine:ty) => {{
+    ($query:expr, $on:expr, $method:ident, $engine:ty) => {
+        $crate::sql::run!($query, $on, $method, $engine, $crate::dialect::TRANSACTION_CAP)
+    };
+    ($query:expr, $on:expr, $method:ident, $engine:ty, $cap:expr) => {{
         let span = $crate::sql::statement(<$engine as sqlx::Database>::NAME, &$query.text);
         let mut prepared = sqlx::query::<$engine>(sqlx::AssertSqlSafe($query.text));
         for value in $query.values {
@@ -161,7 +164,7 @@ macro_rules! run {
                 $crate::sql::Value::Bytes(value) => prepared.bind(value),
             };
         }
-        tracing::Instrument::instrument($crate::sql::bounded(prepared.$method($on)), span).await
+        tracing::Instrument::instrument($crate::sql::bounded_by($cap, prepared.$method($on)), span).await
     }};
 }
 pub(crate) use run;
@@ -197,8 +200,15 @@ macro_rules! past_the_dead {
 
 /// A database that accepts and never answers is unavailable too.
 pub(crate) async fn bounded<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {TRANSACTION_CAP:?}"));
-    tokio::time::timeout(TRANSACTION_CAP, work).await.unwrap_or_else(|_| Err(late().into()))
+    bounded_by(TRANSACTION_CAP, work).await
+}
+
+pub(crate) async fn bounded_by<T>(
+    cap: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {cap:?}"));
+    tokio::time::timeout(cap, work).await.unwrap_or_else(|_| Err(late().into()))
 }
 
 /// A connection to read with, or none soon.
@@ -207,7 +217,6 @@ async fn reader<D: sqlx::Database>(pool: &Pool<D>) -> Result<PoolConnection<D>, 
 }
 
 async fn read_sqlite(pool: &SqlitePool, query: Query) -> Result<Vec<Row>, sqlx::Error> {
-    settle().await?;
     let rows: Vec<SqliteRow> = run!(query, &mut *reader(pool).await?, fetch_all, Sqlite)?;
     Ok(rows.into_iter().map(Row::Sqlite).collect())
 }
@@ -250,19 +259,19 @@ impl Executor<'_> {
             return Ok(Vec::new());
         }
         Ok(match self {
-            Self::Pools(pools) => pools.note(match pools {
-                Pools::Sqlite { read, .. } => read_sqlite(read, query).await,
-                Pools::Postgres { pool, .. } => read_postgres(pool, query).await,
-            })?,
+            Self::Pools(pools) => {
+                settle().await?;
+                pools.note(match pools {
+                    Pools::Sqlite { read, .. } => read_sqlite(read, query).await,
+                    Pools::Postgres { pool, .. } => read_postgres(pool, query).await,
+                })?
+            }
             Self::Follower(pools) => pools.note(match pools {
                 Pools::Sqlite { follow, .. } => read_sqlite(follow, query).await,
                 Pools::Postgres { follow, .. } => read_postgres(follow, query).await,
             })?,
             Self::Transaction { transaction, lock } => match transaction {
-                WriteTransaction::Sqlite(turn) => {
-                    let query = turn.along_with(query);
-                    run!(query, turn.connection()?, fetch_all, Sqlite)?.into_iter().map(Row::Sqlite).collect()
-                }
+                WriteTransaction::Sqlite(turn) => turn.all(query).await?.into_iter().map(Row::Sqlite).collect(),
                 WriteTransaction::Postgres(tx) => {
                     let query = if *lock { query.and(LOCK_ROW) } else { query };
                     run!(query, &mut **tx, fetch_all, Postgres)?.into_iter().map(Row::Postgres).collect()
@@ -282,8 +291,17 @@ impl Executor<'_> {
 
 impl WriteTransaction {
     pub(crate) async fn begin(pools: &Pools) -> Result<Self, StoreError> {
+        Self::begin_beside(pools, false).await
+    }
+
+    /// For what may take long: on SQLite nobody's work waits for its end, or is lost with it.
+    pub(crate) async fn begin_alone(pools: &Pools) -> Result<Self, StoreError> {
+        Self::begin_beside(pools, true).await
+    }
+
+    async fn begin_beside(pools: &Pools, alone: bool) -> Result<Self, StoreError> {
         Ok(match pools {
-            Pools::Sqlite { write, .. } => Self::Sqlite(pools.note(write.begin().await)?),
+            Pools::Sqlite { write, .. } => Self::Sqlite(pools.note(write.begin(alone).await)?),
             Pools::Postgres { pool, .. } => {
                 Self::Postgres(pools.note(past_the_dead!(pool, bounded(pool.begin()).await))?)
             }
@@ -310,7 +328,7 @@ impl WriteTransaction {
         }
     }
 
-    /// Runs a statement whose outcome nobody waits for. On SQLite it goes along with the next one, or with the end, and fails there.
+    /// Runs a statement that gives no rows. On SQLite it goes along with the next one, or with the end, and fails there.
     pub(crate) async fn later(&mut self, query: Query) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(turn) => turn.later(query),
@@ -319,14 +337,18 @@ impl WriteTransaction {
         Ok(())
     }
 
+    /// Runs what would go along with the next statement, so that it fails here.
+    pub(crate) async fn catch_up(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(turn) => turn.catch_up().await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Runs a statement and tells how many rows it changed.
     pub(crate) async fn execute(&mut self, query: Query) -> Result<u64, StoreError> {
         Ok(match self {
-            Self::Sqlite(turn) => {
-                // By itself: what goes along would count too.
-                turn.catch_up().await?;
-                run!(query, turn.connection()?, execute, Sqlite)?.rows_affected()
-            }
+            Self::Sqlite(turn) => turn.execute(query).await?,
             Self::Postgres(tx) => run!(query, &mut **tx, execute, Postgres)?.rows_affected(),
         })
     }

@@ -100,7 +100,7 @@ impl Store {
     async fn in_batches(&self, statement: &Query) -> Result<u64, StoreError> {
         let mut rows = 0;
         loop {
-            let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
+            let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
             let batch = transaction.execute(statement.clone()).await?;
             transaction.commit().await?;
             rows += batch;

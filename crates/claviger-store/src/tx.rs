@@ -43,16 +43,26 @@ pub struct Tx<'a> {
 impl Store {
     /// Begins a write.
     pub async fn begin<'a>(&'a self, by: &'a By) -> Result<Tx<'a>, StoreError> {
-        let inner = WriteTransaction::begin(&self.database.pools).await?;
-        Ok(Tx {
-            store: self,
+        Ok(Tx::new(self, WriteTransaction::begin(&self.database.pools).await?, by))
+    }
+
+    /// The same for a write that may take long: nobody's work waits for its end, or is lost with it.
+    pub async fn begin_alone<'a>(&'a self, by: &'a By) -> Result<Tx<'a>, StoreError> {
+        Ok(Tx::new(self, WriteTransaction::begin_alone(&self.database.pools).await?, by))
+    }
+}
+
+impl<'a> Tx<'a> {
+    fn new(store: &'a Store, inner: WriteTransaction, by: &'a By) -> Self {
+        Self {
+            store,
             inner,
             began: monotonic(),
             by,
             also: Vec::new(),
             narrowed: BTreeSet::new(),
             untold: BTreeSet::new(),
-        })
+        }
     }
 }
 
@@ -76,7 +86,7 @@ impl Tx<'_> {
         self.inner.execute(query).await
     }
 
-    /// For a statement whose failure may be told by the next one, or by the commit.
+    /// For a statement without rows whose failure may be told by the next one of the same method, or by the commit.
     pub(crate) async fn later(&mut self, query: Query) -> Result<(), StoreError> {
         self.inner.later(query).await
     }

@@ -177,7 +177,7 @@ impl Store {
                 json!([credential, number, last.at.as_millisecond(), last.from])
             });
             // Every node writes the tables in this order, and the rows of each by their key.
-            let mut transaction = WriteTransaction::begin(&self.database.pools).await?;
+            let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
             for (rows, (columns, values, on_conflict)) in [(hours, HOURS), (days, DAYS), (last_uses, LAST_USES)] {
                 if rows != "[]" {
                     let from = self.database.pools.json_rows();

@@ -1,33 +1,36 @@
 //! SQLite's one writer. Who waits for it shares the commit of whoever wrote before, for a durable commit is what takes longest.
 //!
-//! Whoever has the turn writes inside of the one open transaction, in a savepoint of its own unless it is the first, and hands the
-//! turn on without a commit. The commit waits for the turn like everybody else: who waited before it is in it, and with nobody
-//! there it comes at once. Nobody is answered and no cache is told before it is durable; if it fails, it fails for all who are in it.
+//! Whoever has the turn writes inside of the one open transaction, in a savepoint of its own, and hands the turn on without a
+//! commit. The commit waits for the turn like everybody else: who waited before it is in it, and with nobody there it comes at
+//! once. Nobody is answered and no cache is told before it is durable; if it fails, it fails for all who are in it. Whatever ends a
+//! turn or the transaction runs in a task of its own, so that nobody who goes away leaves it half done.
 //! The room must not know what is written.
 
 use std::{
     cell::RefCell,
-    io,
+    io, mem,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use claviger_core::Touched;
 use sqlx::{
-    ConnectOptions as _, Connection as _, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteQueryResult},
+    ConnectOptions as _, Connection as _, Sqlite, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteQueryResult, SqliteRow},
 };
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, OwnedMutexGuard, oneshot},
+    sync::{Mutex, OwnedMutexGuard, watch},
+    task::AbortHandle,
     time::timeout,
 };
+use tracing::Instrument as _;
 
 use crate::{
     changes::Changes,
-    dialect::WRITE_PATIENCE,
+    dialect::{TRANSACTION_CAP, WRITE_PATIENCE},
     error::StoreError,
-    sql::{Query, bounded, run, sql},
+    sql::{Query, bounded, bounded_by, run, sql},
     tx::monotonic,
 };
 
@@ -37,11 +40,21 @@ const MOST: usize = 64;
 /// For how long others may join the first who waits for the commit.
 const JOINING: Duration = Duration::from_millis(5);
 
-type Answer = oneshot::Receiver<Result<(), sqlx::Error>>;
+/// How long a commit may take, and what takes a turn back: longer than a statement before it, and as long as the change feed waits for a
+/// late one.
+const ENDING_CAP: Duration = TRANSACTION_CAP.saturating_mul(2);
+
+const COMMIT: &str = "COMMIT";
+/// Only of what is open by then, so that it can hit nobody else's work: whoever succeeds releases.
+const UNDO: &str = "ROLLBACK TO one; RELEASE one";
+const UNDO_ALL: &str = "ROLLBACK";
+
+/// What became of a group: nothing yet, or the same for all who are in it.
+type Done = Option<Result<(), Arc<sqlx::Error>>>;
 
 tokio::task_local! {
-    /// Commits of others that this request has read something of before they were durable.
-    static UNSETTLED: RefCell<Vec<Answer>>;
+    /// What becomes of others of whom this request has read something before it was durable.
+    static UNSETTLED: RefCell<Vec<watch::Receiver<Done>>>;
 }
 
 /// Does the work of a request. Whoever is refused because of what another one wrote says so only when that is durable, and an outage
@@ -54,16 +67,32 @@ pub async fn settled<T>(work: impl Future<Output = T>) -> Result<T, StoreError> 
     UNSETTLED.scope(RefCell::default(), work).await
 }
 
-/// Waits until what this request has seen can be seen by everybody.
+/// Waits until what this request has seen can be seen by everybody. To be done before a place in a queue is taken in which others wait too.
 pub(crate) async fn settle() -> Result<(), sqlx::Error> {
-    for answer in UNSETTLED.try_with(RefCell::take).unwrap_or_default() {
-        durable(answer).await?;
+    // They stay noted: whoever asks again, after a failure or having gone away, is told the same.
+    for outcome in UNSETTLED.try_with(|unsettled| unsettled.borrow().clone()).unwrap_or_default() {
+        durable(outcome).await?;
     }
     Ok(())
 }
 
-async fn durable(answer: Answer) -> Result<(), sqlx::Error> {
-    bounded(async { answer.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)) }).await
+/// Work for several at once, each of whom has settled: it waits for nobody.
+pub(crate) async fn for_all<T>(work: impl Future<Output = T>) -> T {
+    UNSETTLED.scope(RefCell::default(), work).await
+}
+
+/// Outside of a request nobody is told of what was read.
+fn note(outcome: Option<watch::Receiver<Done>>) {
+    let _ = UNSETTLED.try_with(|unsettled| unsettled.borrow_mut().extend(outcome));
+}
+
+/// Whoever ends a group bounds how long that takes. One that nobody can end any more is a failure too.
+async fn durable(mut outcome: watch::Receiver<Done>) -> Result<(), sqlx::Error> {
+    match outcome.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(Err(error))) => Err(io::Error::other(Arc::clone(error)).into()),
+        Ok(_) => Ok(()),
+        Err(_) => Err(sqlx::Error::WorkerCrashed),
+    }
 }
 
 /// What is named to caches once it is durable.
@@ -87,34 +116,46 @@ pub(crate) struct Writer {
 }
 
 /// Those who share the open transaction. Whoever holds it has the turn.
-#[derive(Debug, Default)]
-struct Group {
-    /// `None` after a failure, until the next turn.
-    connection: Option<SqliteConnection>,
-    members: Vec<Member>,
-    is_closed: bool,
-}
-
-/// Somebody who has written and waits for the commit.
 #[derive(Debug)]
-struct Member {
+struct Group {
+    /// `None` after a failure, until the next turn, and while it is ended.
+    connection: Option<SqliteConnection>,
+    outcome: watch::Sender<Done>,
+    /// How many are in it: who wrote, and who was refused after them.
+    count: usize,
+    /// When the first came.
     since: Instant,
-    telling: Option<Telling>,
-    answer: oneshot::Sender<Result<(), sqlx::Error>>,
+    tellings: Vec<Telling>,
+    /// A turn began to write, and has neither been released nor taken back.
+    is_dirty: bool,
+    /// Who waits for the turn in order to commit.
+    committer: Option<AbortHandle>,
+    is_closed: bool,
 }
 
 /// The turn. Dropped without [`Turn::commit`], nothing happened in it.
 pub(crate) struct Turn {
     /// `None` once it was handed on.
     group: Option<OwnedMutexGuard<Group>>,
+    began: Instant,
     /// What goes along with the next statement, which saves the way to the driver's thread and back.
     along: Option<Query>,
-    has_begun: bool,
+    /// As with PostgreSQL, nothing is done after a failure: SQLite may have taken back everything by itself, and would keep what follows.
+    has_failed: bool,
 }
 
 impl Writer {
     pub(crate) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
-        let group = Group { connection: Some(for_turns(&options).await?), ..Group::default() };
+        let group = Group {
+            connection: Some(for_turns(&options).await?),
+            outcome: watch::Sender::new(None),
+            count: 0,
+            since: monotonic(),
+            tellings: Vec::new(),
+            is_dirty: false,
+            committer: None,
+            is_closed: false,
+        };
         Ok(Self { options: Arc::new(options), group: Arc::new(Mutex::new(group)) })
     }
 
@@ -123,19 +164,32 @@ impl Writer {
         self.options.connect().await
     }
 
-    /// Waits for the turn. What is read in it may be what others wrote who wait for the commit.
-    pub(crate) async fn begin(&self) -> Result<Turn, sqlx::Error> {
+    /// Waits for the turn. What is read in it may be what others wrote who wait for the commit; `alone`: they are committed before.
+    pub(crate) async fn begin(&self, alone: bool) -> Result<Turn, sqlx::Error> {
         settle().await?;
         let turn = timeout(WRITE_PATIENCE, Arc::clone(&self.group).lock_owned()).await;
         let mut group = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        if group.count > 0 && (alone || group.connection.is_none()) {
+            let commit = async move {
+                group.commit().await;
+                group
+            };
+            group = tokio::spawn(commit).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        } else if group.is_dirty {
+            let tidy = async move {
+                group.take_back().await;
+                group
+            };
+            group = tokio::spawn(tidy).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        }
         if group.is_closed {
             return Err(sqlx::Error::PoolClosed);
         }
         if group.connection.is_none() {
             group.connection = Some(bounded(for_turns(&self.options)).await?);
         }
-        let begin = if group.members.is_empty() { "BEGIN IMMEDIATE" } else { "SAVEPOINT one" };
-        Ok(Turn { group: Some(group), along: Some(sql(begin)), has_begun: false })
+        let begin = if group.count == 0 { "BEGIN IMMEDIATE; SAVEPOINT one" } else { "SAVEPOINT one" };
+        Ok(Turn { group: Some(group), began: monotonic(), along: Some(sql(begin)), has_failed: false })
     }
 
     pub(crate) fn is_taken(&self) -> bool {
@@ -159,117 +213,316 @@ async fn for_turns(options: &SqliteConnectOptions) -> Result<SqliteConnection, s
 }
 
 impl Turn {
-    pub(crate) fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
-        self.group.as_mut().and_then(|group| group.connection.as_mut()).ok_or(sqlx::Error::WorkerCrashed)
+    /// The connection, and how long a statement may take, for the turn ends with its cap.
+    fn ready(&mut self) -> Result<(&mut SqliteConnection, Duration), StoreError> {
+        let left = TRANSACTION_CAP.saturating_sub(self.began.elapsed());
+        if left.is_zero() {
+            return Err(StoreError::TooSlow);
+        }
+        if self.has_failed {
+            return Err(sqlx::Error::Protocol("a statement of the transaction failed before".to_owned()).into());
+        }
+        let group = self.group.as_deref_mut().ok_or(sqlx::Error::WorkerCrashed)?;
+        let connection = group.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
+        // Whatever becomes of the statement, and of whoever waits for it.
+        group.is_dirty = true;
+        Ok((connection, left))
     }
 
-    /// Lets a statement go along with the next, or with the end.
+    fn noted<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        self.has_failed |= done.is_err();
+        Ok(done?)
+    }
+
+    /// Lets a statement that gives no rows go along with the next, or with the end.
     pub(crate) fn later(&mut self, query: Query) {
+        debug_assert!(!query.text.contains("RETURNING") && !query.text.starts_with("SELECT"), "{}", query.text);
         self.along = Some(match self.along.take() {
             Some(along) => along.then(query),
             None => query,
         });
     }
 
-    /// A statement with what goes along with it, which is run at once.
-    pub(crate) fn along_with(&mut self, query: Query) -> Query {
-        self.has_begun = true;
-        self.later(query);
-        self.along.take().unwrap_or_else(|| sql(""))
+    /// Runs a statement, with what goes along with it, for its rows.
+    pub(crate) async fn all(&mut self, query: Query) -> Result<Vec<SqliteRow>, StoreError> {
+        let query = match self.along.take() {
+            Some(along) => along.then(query),
+            None => query,
+        };
+        let (connection, left) = self.ready()?;
+        let done = run!(query, connection, fetch_all, Sqlite, left);
+        self.noted(done)
+    }
+
+    /// Runs a statement, by itself: what goes along would count too. Tells how many rows it changed.
+    pub(crate) async fn execute(&mut self, query: Query) -> Result<u64, StoreError> {
+        self.catch_up().await?;
+        let (connection, left) = self.ready()?;
+        let done: Result<SqliteQueryResult, _> = run!(query, connection, execute, Sqlite, left);
+        self.noted(done).map(|done| done.rows_affected())
     }
 
     /// Runs what would go along with the next statement.
-    pub(crate) async fn catch_up(&mut self) -> Result<(), sqlx::Error> {
+    pub(crate) async fn catch_up(&mut self) -> Result<(), StoreError> {
         let Some(along) = self.along.take() else { return Ok(()) };
-        self.has_begun = true;
-        let _: SqliteQueryResult = run!(along, self.connection()?, execute, sqlx::Sqlite)?;
-        Ok(())
+        let (connection, left) = self.ready()?;
+        let done: Result<SqliteQueryResult, _> = run!(along, connection, execute, Sqlite, left);
+        self.noted(done).map(drop)
     }
 
     /// Hands the turn on, and waits for the commit. From here on it happens, whether or not anybody waits.
-    pub(crate) async fn commit(mut self, telling: Option<Telling>) -> Result<(), sqlx::Error> {
+    pub(crate) async fn commit(self, telling: Option<Telling>) -> Result<(), StoreError> {
+        let seen = self.group.as_ref().and_then(|group| group.seen());
+        match tokio::spawn(self.hand_on(telling).in_current_span()).await {
+            Ok(Ok(outcome)) => Ok(durable(outcome).await?),
+            Ok(Err(error)) => {
+                note(seen);
+                Err(error)
+            }
+            Err(_) => Err(sqlx::Error::WorkerCrashed.into()),
+        }
+    }
+
+    async fn hand_on(mut self, telling: Option<Telling>) -> Result<watch::Receiver<Done>, StoreError> {
+        self.later(sql("RELEASE one"));
         self.catch_up().await?;
         let mut group = self.group.take().ok_or(sqlx::Error::WorkerCrashed)?;
-        let answer = group.join(telling);
+        group.is_dirty = false;
+        group.tellings.extend(telling);
+        group.join();
+        let outcome = group.outcome.subscribe();
         if group.is_full() {
-            tokio::spawn(async move { group.commit().await });
-        } else if group.members.len() == 1 {
+            group.commit().await;
+        } else if group.committer.as_ref().is_none_or(AbortHandle::is_finished) {
             let turn = Arc::clone(OwnedMutexGuard::mutex(&group));
-            drop(group);
-            tokio::spawn(async move { turn.lock().await.commit().await });
-        } else {
-            drop(group);
+            let committer = tokio::spawn(async move {
+                let mut group = turn.lock().await;
+                group.committer = None;
+                group.commit().await;
+            });
+            group.committer = Some(committer.abort_handle());
         }
-        durable(answer).await
+        Ok(outcome)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(mut group) = self.group.take().filter(|_| self.has_begun) else { return };
-        if !group.members.is_empty() {
-            // Outside of a request nobody is told of what was read.
-            let _ = UNSETTLED.try_with(|unsettled| unsettled.borrow_mut().push(group.join(None)));
+        let Some(mut group) = self.group.take().filter(|group| group.is_dirty) else { return };
+        if group.count > 0 {
+            note(group.seen());
+            group.join();
         }
-        // Without a runtime there is nobody left to write, and what is open ends with the connection.
+        // If nobody runs it any more, whoever comes next takes it back.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { group.take_back().await });
-        } else {
-            group.end(Err(sqlx::Error::WorkerCrashed));
+            runtime.spawn(async move {
+                group.take_back().await;
+                if group.is_full() {
+                    group.commit().await;
+                }
+            });
         }
     }
 }
 
 impl Group {
-    fn join(&mut self, telling: Option<Telling>) -> Answer {
-        let (answer, receiver) = oneshot::channel();
-        self.members.push(Member { since: monotonic(), telling, answer });
-        receiver
+    /// What becomes of those whose work can be seen in this turn, if there are any.
+    fn seen(&self) -> Option<watch::Receiver<Done>> {
+        (self.count > 0).then(|| self.outcome.subscribe())
+    }
+
+    fn join(&mut self) {
+        if self.count == 0 {
+            self.since = monotonic();
+        }
+        self.count += 1;
     }
 
     fn is_full(&self) -> bool {
-        self.members.len() >= MOST || self.members.first().is_some_and(|first| first.since.elapsed() >= JOINING)
+        self.count >= MOST || (self.count > 0 && self.since.elapsed() >= JOINING)
     }
 
-    /// Nothing, if somebody else committed the group because it was full.
+    /// Commits what is released, and nothing if somebody else did so.
     async fn commit(&mut self) {
-        if !self.members.is_empty() {
-            let done = self.run("COMMIT").await;
+        if self.is_dirty {
+            self.take_back().await;
+        }
+        if self.count > 0 {
+            let done = self.run(COMMIT).await;
             self.end(done);
         }
     }
 
-    /// Takes back what was written in a turn, and leaves the rest. An error of SQLite may have taken back everything: then the savepoint is gone.
+    /// Takes back what was written in a turn, and leaves the rest. An error of SQLite may have taken back everything: then there is no
+    /// savepoint, and that is an outage for all whose work went with it.
     async fn take_back(&mut self) {
-        let is_shared = !self.members.is_empty();
-        let undo = if is_shared { "ROLLBACK TO one; RELEASE one" } else { "ROLLBACK" };
-        if let Err(error) = self.run(undo).await {
-            self.end(Err(error));
+        match self.run(if self.count > 0 { UNDO } else { UNDO_ALL }).await {
+            Ok(()) => self.is_dirty = false,
+            Err(error) => self.end(Err(error)),
         }
     }
 
+    /// If nobody waits for it any more, the connection goes too: what has become of it is not known.
     async fn run(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        let connection = self.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
-        bounded(sqlx::query(statement).execute(connection)).await.map(drop)
+        let mut connection = self.connection.take().ok_or(sqlx::Error::WorkerCrashed)?;
+        bounded_by(ENDING_CAP, sqlx::query(statement).execute(&mut connection)).await?;
+        self.connection = Some(connection);
+        Ok(())
     }
 
     fn end(&mut self, done: Result<(), sqlx::Error>) {
-        let members = std::mem::take(&mut self.members);
         if done.is_err() {
             // Whatever is still open on it is rolled back.
             self.connection = None;
         }
+        self.is_dirty = false;
+        self.count = 0;
         // Also after an error: whether the commit arrived is then unknown, and forgetting harms nothing. All before anybody is answered.
-        for member in &members {
-            member.telling.iter().for_each(Telling::tell);
+        for telling in mem::take(&mut self.tellings) {
+            telling.tell();
         }
-        let mut error = done.err();
-        let failed = error.is_some();
-        for member in members {
-            let shared = || io::Error::other("the commit shared with others failed").into();
-            let done = if failed { Err(error.take().unwrap_or_else(shared)) } else { Ok(()) };
-            // Who is gone needs no answer.
-            drop(member.answer.send(done));
-        }
+        let outcome = mem::replace(&mut self.outcome, watch::Sender::new(None));
+        outcome.send_replace(Some(done.map_err(Arc::new)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+    use tokio::runtime::Runtime;
+
+    use super::*;
+
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    }
+
+    async fn fresh() -> (TempDir, Writer) {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(directory.path().join("x.db")).create_if_missing(true);
+        let writer = Writer::open(options).await.unwrap();
+        let mut turn = writer.begin(false).await.unwrap();
+        turn.execute(sql("CREATE TABLE t (x INTEGER)")).await.unwrap();
+        turn.commit(None).await.unwrap();
+        (directory, writer)
+    }
+
+    async fn with_row(writer: &Writer) -> Turn {
+        let mut turn = writer.begin(false).await.unwrap();
+        assert_eq!(turn.execute(sql("INSERT INTO t VALUES (1)")).await.unwrap(), 1);
+        turn
+    }
+
+    async fn rows(writer: &Writer) -> i64 {
+        let mut connection = writer.connect().await.unwrap();
+        sqlx::query_scalar("SELECT COUNT(*) FROM t").fetch_one(&mut connection).await.unwrap()
+    }
+
+    /// One has written and waits for the commit, while another one has the turn.
+    async fn one_waits(writer: &Writer) -> (tokio::task::JoinHandle<Result<(), StoreError>>, Turn) {
+        let first = with_row(writer).await;
+        let next = tokio::spawn({
+            let writer = writer.clone();
+            async move { writer.begin(false).await.unwrap() }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let first = tokio::spawn(first.commit(None));
+        (first, next.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_commit_leaves_no_savepoint_that_another_could_hit() {
+        let (_directory, writer) = fresh().await;
+        let (first, mut turn) = one_waits(&writer).await;
+        let connection = turn.group.as_mut().unwrap().connection.as_mut().unwrap();
+        let hit = sqlx::query("ROLLBACK TO one").execute(connection).await;
+        assert!(hit.unwrap_err().to_string().contains("no such savepoint"));
+        drop(turn);
+        first.await.unwrap().unwrap();
+        assert_eq!(rows(&writer).await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_taken_back_by_itself_is_lost_for_all() {
+        let (_directory, writer) = fresh().await;
+        let (first, mut turn) = one_waits(&writer).await;
+        turn.execute(sql("INSERT INTO t VALUES (2)")).await.unwrap();
+        let connection = turn.group.as_mut().unwrap().connection.as_mut().unwrap();
+        sqlx::query("RELEASE one").execute(connection).await.unwrap();
+        drop(turn);
+        assert!(matches!(first.await.unwrap(), Err(StoreError::Unavailable(_))));
+        assert_eq!(rows(&writer).await, 0);
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_nothing_is_done_in_a_turn() {
+        let (_directory, writer) = fresh().await;
+        let mut turn = with_row(&writer).await;
+        turn.execute(sql("INSERT INTO nowhere VALUES (1)")).await.unwrap_err();
+        turn.execute(sql("INSERT INTO t VALUES (1)")).await.unwrap_err();
+        turn.commit(None).await.unwrap_err();
+        with_row(&writer).await.commit(None).await.unwrap();
+        assert_eq!(rows(&writer).await, 1);
+    }
+
+    #[test]
+    fn whoever_comes_next_takes_back_what_a_runtime_left_that_has_ended() {
+        let first = runtime();
+        let (_directory, writer) = first.block_on(fresh());
+        let turn = first.block_on(with_row(&writer));
+        let handle = first.handle().clone();
+        drop(first);
+        let entered = handle.enter();
+        drop(turn);
+        drop(entered);
+        runtime().block_on(async {
+            with_row(&writer).await.commit(None).await.unwrap();
+            assert_eq!(rows(&writer).await, 1);
+        });
+    }
+
+    #[test]
+    fn a_group_that_lost_who_would_commit_it_finds_another() {
+        let first = runtime();
+        let (_directory, writer) = first.block_on(fresh());
+        let turn = first.block_on(async {
+            let (_first, turn) = one_waits(&writer).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            turn
+        });
+        drop(first);
+        runtime().block_on(async {
+            timeout(Duration::from_secs(2), turn.commit(None)).await.unwrap().unwrap();
+            assert_eq!(rows(&writer).await, 1);
+        });
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_was_seen_once_is_told_again() {
+        let (_directory, writer) = fresh().await;
+        let (first, mut turn) = one_waits(&writer).await;
+        let group = turn.group.as_mut().unwrap();
+        let outcome = group.outcome.subscribe();
+        let done = settled(async {
+            note(Some(outcome));
+            // Somebody who goes away while they wait forgets nothing either.
+            assert!(timeout(Duration::from_millis(20), settle()).await.is_err());
+            group.end(Err(sqlx::Error::WorkerCrashed));
+            assert!(settle().await.is_err() && settle().await.is_err());
+        });
+        assert!(matches!(done.await, Err(StoreError::Unavailable(_))));
+        assert!(first.await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn whoever_reads_for_several_waits_for_nobody() {
+        let (_directory, writer) = fresh().await;
+        let (_first, turn) = one_waits(&writer).await;
+        let outcome = turn.group.as_ref().unwrap().outcome.subscribe();
+        let reads = UNSETTLED.scope(RefCell::default(), async {
+            note(Some(outcome));
+            for_all(settle()).await.unwrap();
+        });
+        timeout(Duration::from_millis(500), reads).await.unwrap();
     }
 }

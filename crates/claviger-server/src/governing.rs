@@ -30,7 +30,7 @@ impl App {
         let chain = Chain::from(organization);
         let mut revoked = 0;
         loop {
-            let mut tx = self.store.begin(by).await?;
+            let mut tx = self.store.begin_alone(by).await?;
             let now = self.now();
             let ended = tx.revoke_credentials(reach, &many.filter, many.reason, now, BATCH).await?;
             if ended.is_empty() {
@@ -60,7 +60,7 @@ impl App {
     ) -> Result<(), StoreError> {
         // Most often there are none, and then nothing is locked.
         while self.store.within(Reach::Organization(organization)).has_overlong(organization, kind, overlong).await? {
-            let mut tx = self.store.begin(by).await?;
+            let mut tx = self.store.begin_alone(by).await?;
             let now = self.now();
             let mut events = tx.cut_lives(organization, kind, overlong, now, BATCH).await?;
             let Some(last) = events.pop() else { break };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger_store::{LogCursor, StoreError};
+use claviger_store::{LogCursor, StoreError, settled};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -47,7 +47,7 @@ pub(crate) async fn trim(app: App, stop: CancellationToken) {
     let mut failing = false;
     while wait(TRIM_EVERY, &stop).await {
         app.limiter.forget_idle();
-        let done = match app.keep_policies().await {
+        let done = match round(app.keep_policies()).await {
             Ok(()) => app.store.trim(app.now()).await.map(drop),
             Err(error) => Err(error),
         };
@@ -59,7 +59,7 @@ pub(crate) async fn trim(app: App, stop: CancellationToken) {
 pub(crate) async fn tend_signing_keys(app: App, stop: CancellationToken) {
     let mut failing = false;
     while wait(TEND_EVERY, &stop).await {
-        let done = app.tend_signing_keys().await;
+        let done = round(app.tend_signing_keys()).await;
         failing = tell(&app, Work::SigningKeys, done, failing);
     }
 }
@@ -106,8 +106,12 @@ pub(crate) async fn tell_who_waits(app: App, stop: CancellationToken) {
 async fn flush(app: &App, was_failing: bool) -> bool {
     let began = monotonic();
     // Quotas first: what is lost of them is given away.
-    let quotas = app.flush_quotas().await.map_err(|error| (Work::Usage, error));
-    let done = quotas.and(app.flush_usage().await);
+    let done = settled(async {
+        let quotas = app.flush_quotas().await.map_err(|error| (Work::Usage, error));
+        quotas.and(app.flush_usage().await)
+    })
+    .await
+    .unwrap_or_else(|error| Err((Work::Usage, error)));
     app.metrics.usage_flush.observe(began.elapsed().as_secs_f64());
     if done.is_ok() {
         app.metrics.usage_is_flushed(monotonic());
@@ -117,6 +121,11 @@ async fn flush(app: &App, was_failing: bool) -> bool {
         Err((work, error)) => (work, Err(error)),
     };
     tell(app, work, done, was_failing)
+}
+
+/// A round is done when what it read of others' work is durable.
+async fn round(work: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+    settled(work).await?
 }
 
 async fn wait(time: Duration, stop: &CancellationToken) -> bool {

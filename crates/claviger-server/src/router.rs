@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use claviger_store::settled;
+use claviger_store::{StoreError, settled};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -115,7 +115,7 @@ pub fn public(app: App) -> Router {
         .fallback(absent::no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
         // Innermost first: what an answer waits for, the wait for the body, what a refusal leads to, what every answer says, then a net under panics, and outermost the log, which tells of both.
-        .layer(from_fn(once_settled))
+        .layer(from_fn(once_settled::<RequestError>))
         .layer(from_fn(body::arrives_first))
         .layer(from_fn_with_state(app.clone(), oauth::name_resource))
         .layer(from_fn(absent::named))
@@ -150,9 +150,9 @@ pub(crate) async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path has other methods; see Allow")
 }
 
-/// No answer tells what one writer read of another's work before that is durable.
-async fn once_settled(request: Request, next: Next) -> Response {
-    settled(next.run(request)).await.unwrap_or_else(|error| RequestError::from(error).into_response())
+/// No answer tells what one writer read of another's work before that is durable. An outage has the form that the routes give it.
+pub(crate) async fn once_settled<E: From<StoreError>>(request: Request, next: Next) -> Result<Response, E> {
+    Ok(settled(next.run(request)).await?)
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {

@@ -31,11 +31,12 @@ mod visit;
 
 use axum::{
     Router,
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
 
-use crate::app::App;
+use crate::{app::App, router::once_settled};
+use trouble::Trouble;
 
 /// The pages.
 pub(crate) fn routes(app: &App) -> Router<App> {
@@ -74,6 +75,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/portal", get(portal::show))
         .route("/portal/enter", get(portal::enter))
         .route("/portal/leave", post(portal::leave))
+        .layer(from_fn(once_settled::<Trouble>))
         .layer(from_fn_with_state(app.clone(), page::framed))
         // Outside of the frame: it is no page, and may be kept.
         .route("/assets/console.css", get(page::stylesheet))

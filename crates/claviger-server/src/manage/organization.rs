@@ -175,7 +175,7 @@ pub(crate) async fn delete(
     Id(id): Id<OrganizationId>,
 ) -> Result<StatusCode, RequestError> {
     caller.must_reach_instance()?;
-    let mut tx = app.store.begin(caller.by()).await?;
+    let mut tx = app.store.begin_alone(caller.by()).await?;
     let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
     let (organization, event) = organization.delete(app.now());
     tx.save_organization(&organization).await?;

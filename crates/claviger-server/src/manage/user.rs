@@ -201,7 +201,7 @@ pub(crate) async fn delete(
     Id(id): Id<UserId>,
 ) -> Result<StatusCode, RequestError> {
     caller.must_reach_instance()?;
-    let mut tx = app.store.begin(caller.by()).await?;
+    let mut tx = app.store.begin_alone(caller.by()).await?;
     let user = tx.to_change(caller.reach()).user(id).await?.ok_or(RequestError::NotFound)?;
     let ended = tx.end_user(&user, app.now()).await?;
     tx.commit(user.delete().ending(&ended), app.now(), &mut app.rng()).await?;

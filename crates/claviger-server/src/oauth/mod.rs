@@ -25,6 +25,7 @@ mod token;
 use axum::{
     Router,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::from_fn,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -32,7 +33,12 @@ use serde::Serialize;
 use tower_http::cors::{Any, CorsLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::App, origin, router::method_not_allowed, session::hex};
+use crate::{
+    app::App,
+    origin,
+    router::{method_not_allowed, once_settled},
+    session::hex,
+};
 
 pub(crate) use client::Client;
 pub(crate) use device_request::why_not;
@@ -69,6 +75,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(revoke::revoke))
         .routes(routes!(registration::register))
         .routes(routes!(registration::show, registration::update, registration::delete))
+        .layer(from_fn(once_settled::<NotDone>))
 }
 
 /// The same documents where an instance that lives below a path has them: the path stands behind the well-known part

@@ -16,6 +16,7 @@ use rand::{CryptoRng, rand_core::UnwrapErr};
 
 use crate::{
     access_log::AccessLog,
+    feed::Followers,
     limits::{Limiter, RedisAt},
     metrics::Metrics,
     oauth::{KeptRevocations, KeptSigningKeys, KeptStatusLists, RemoteKeys},
@@ -108,6 +109,7 @@ pub struct Shared {
     pub(crate) signing_keys: KeptSigningKeys,
     pub(crate) status_lists: KeptStatusLists,
     pub(crate) revocations: KeptRevocations,
+    pub(crate) followers: Followers,
     pub(crate) provider: Option<Provider>,
     pub(crate) remote_keys: RemoteKeys,
     pub(crate) issuer_keys: RemoteKeys<IssuerKey>,
@@ -170,6 +172,7 @@ impl App {
             signing_keys: KeptSigningKeys::new(signing_keys),
             status_lists,
             revocations: KeptRevocations::new(),
+            followers: Followers::new(),
             provider,
             remote_keys,
             issuer_keys,

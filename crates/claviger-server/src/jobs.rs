@@ -101,6 +101,7 @@ pub(crate) async fn tell_who_waits(app: App, stop: CancellationToken) {
         }
     }
     app.let_nobody_wait();
+    app.followers.let_go();
 }
 
 async fn flush(app: &App, was_failing: bool) -> bool {

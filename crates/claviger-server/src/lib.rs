@@ -16,6 +16,7 @@ mod client;
 mod client_certificate;
 mod console;
 mod cookies;
+mod feed;
 mod governing;
 mod health;
 mod inside;

@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     absent,
     app::App,
-    body, console, health, log,
+    body, console, feed, health, log,
     manage::{
         api, api_key, approval, assignment, audit_event, certificate, certificate_authority, client_secret, federation,
         inventory, invitation, member, organization, personal_access_token, policy, portal_session, public_key, role,
@@ -135,6 +135,7 @@ pub fn internal(app: App) -> Router {
         // Each of these wants to be asked by somebody `Inside`.
         .route("/v1/verify", post(verify::verify_internal))
         .route("/v1/forward-auth", any(verify::forward_auth))
+        .route("/v1/changes", get(feed::changes))
         .route("/metrics", get(metrics::show))
         // Probes call by whatever address they have.
         .route("/health/live", get(health::live))

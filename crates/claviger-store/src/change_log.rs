@@ -3,19 +3,23 @@
 use std::{collections::HashSet, time::Instant};
 
 use claviger_core::Touched;
-use claviger_token::{CredentialId, PrincipalId};
+use claviger_token::{AccessTokenId, Concerns, CredentialId, OrganizationId, PrincipalId, RoleId};
 use jiff::Timestamp;
 
 use crate::{
     Store,
-    changes::LogCursor,
+    changes::{LOOK_BACK, LogCursor},
     error::StoreError,
-    sql::{Executor, sql},
+    feed::Seen,
+    sql::{Executor, Row, sql, text},
     tx::Tx,
 };
 
 /// How many rows are read at a time.
 const PAGE: usize = 10_000;
+
+/// How many holders of a role are named one by one to those who follow from outside.
+const MOST_HOLDERS: usize = 1000;
 
 impl Tx<'_> {
     /// Tells all other processes what they must forget.
@@ -32,15 +36,25 @@ impl Tx<'_> {
 impl Store {
     /// Where a process that starts with an empty cache begins to follow the log.
     pub async fn log_cursor(&self, now: Instant) -> Result<LogCursor, StoreError> {
-        let rows = self.follower().all(sql("SELECT seq FROM change_log ORDER BY seq DESC LIMIT 1000")).await?;
-        let numbers = rows.iter().map(|row| row.int("seq")).collect::<Result<Vec<_>, _>>()?;
-        Ok(LogCursor::starting_at(&numbers, now))
+        let (cursor, rows) = self.end_of_log(now).await?;
+        self.changes.are_named_up_to(cursor.settled());
+        self.feed.begin(rows, &cursor, now);
+        Ok(cursor)
+    }
+
+    async fn end_of_log(&self, now: Instant) -> Result<(LogCursor, Vec<Seen>), StoreError> {
+        let latest = format!("SELECT seq, at, kind, id FROM change_log ORDER BY seq DESC LIMIT {LOOK_BACK}");
+        let rows = self.follower().all(sql(&latest)).await?;
+        let rows = rows.iter().map(Logged::read).collect::<Result<Vec<_>, _>>()?;
+        let numbers: Vec<i64> = rows.iter().map(|row| row.number).collect();
+        Ok((LogCursor::starting_at(&numbers, now), self.concerned(rows).await))
     }
 
     /// Reads what the log says since, names it, and notes that the log could be read to its end.
     pub async fn follow_log(&self, cursor: &mut LogCursor, now: Instant) -> Result<(), StoreError> {
         while self.follow_log_page(cursor, now).await? == PAGE {}
         self.changes.was_read(now);
+        self.feed.was_read();
         Ok(())
     }
 
@@ -51,32 +65,90 @@ impl Store {
 
     async fn follow_log_page(&self, cursor: &mut LogCursor, now: Instant) -> Result<usize, StoreError> {
         let newest = cursor.newest();
-        let since = sql("SELECT seq, kind, id FROM change_log WHERE seq >= ").and_bind("?", newest);
+        let since = sql("SELECT seq, at, kind, id FROM change_log WHERE seq >= ").and_bind("?", newest);
         let mut rows = self.follower().all(since.and(&format!(" ORDER BY seq LIMIT {PAGE}"))).await?;
         let length = rows.len();
         if newest > 0 && rows.first().map(|row| row.int("seq")).transpose()? != Some(newest) {
             // Trimming keeps the newest row, so one that is gone means another instance or a restored backup.
             // The cursor comes first: what commits before it is read must not be cached as newer than the naming.
-            *cursor = self.log_cursor(now).await?;
+            let (begun, rows) = self.end_of_log(now).await?;
+            *cursor = begun;
             self.changes.name_everything();
+            self.changes.are_named_up_to(cursor.settled());
+            self.feed.begin(rows, cursor, now);
             return Ok(0);
         }
         let missing: Vec<i64> = cursor.missing().collect();
         for chunk in missing.chunks(500) {
-            let late = sql("SELECT seq, kind, id FROM change_log WHERE seq IN ");
+            let late = sql("SELECT seq, at, kind, id FROM change_log WHERE seq IN ");
             rows.extend(self.follower().all(late.and_list(chunk.iter().map(|seq| (*seq).into()))).await?);
         }
-        let rows: Vec<(i64, Option<Touched>)> = rows
-            .iter()
-            .map(|row| Ok((row.int("seq")?, from_words(&row.text("kind")?, &row.text("id")?))))
-            .collect::<Result<_, StoreError>>()?;
-        let numbers: Vec<i64> = rows.iter().map(|(number, _)| *number).collect();
+        let mut rows: Vec<Logged> = rows.iter().map(Logged::read).collect::<Result<_, StoreError>>()?;
+        let numbers: Vec<i64> = rows.iter().map(|row| row.number).collect();
         // Nothing after this fails: what is observed is named.
         let fresh: HashSet<i64> = cursor.observe(&numbers, now).into_iter().collect();
-        let touched: Vec<Touched> =
-            rows.into_iter().filter(|(number, _)| fresh.contains(number)).filter_map(|(_, touched)| touched).collect();
+        rows.retain(|row| fresh.contains(&row.number));
+        let touched: Vec<Touched> = rows.iter().filter_map(|row| row.touched).collect();
         self.changes.name(&touched, now);
+        self.changes.are_named_up_to(cursor.settled());
+        let seen = self.concerned(rows).await;
+        self.feed.add(seen, cursor, now);
         Ok(length)
+    }
+
+    /// Whom these changes concern. Of whom that cannot be found out now, they concern everybody.
+    async fn concerned(&self, rows: Vec<Logged>) -> Vec<Seen> {
+        let mut seen = Vec::with_capacity(rows.len());
+        for Logged { number, at, touched } in rows {
+            let concerns = match touched {
+                Some(Touched::Credential(id)) => vec![Concerns::Credential(id)],
+                Some(Touched::Principal(id)) => vec![Concerns::Principal(id)],
+                Some(Touched::Organization(id)) => vec![Concerns::Organization(id)],
+                Some(Touched::Role(id)) => self.who_has(id).await.unwrap_or_else(|_| vec![Concerns::Everything]),
+                Some(Touched::AccessToken(id)) => {
+                    self.origin_of(id).await.unwrap_or_else(|_| vec![Concerns::Everything])
+                }
+                Some(Touched::SigningKeys) => vec![Concerns::SigningKeys],
+                Some(Touched::Catalog) | None => vec![Concerns::Everything],
+            };
+            seen.push(Seen { number, at, concerns });
+        }
+        seen
+    }
+
+    /// Those who have a role now. Whoever had it when it changed, and lost it since, was named by that.
+    async fn who_has(&self, role: RoleId) -> Result<Vec<Concerns>, StoreError> {
+        let holders = format!("SELECT DISTINCT principal FROM assignment WHERE role = $1 LIMIT {}", MOST_HOLDERS + 1);
+        let holders = self.follower().all(sql(&holders).bind(text(role))).await?;
+        if holders.len() <= MOST_HOLDERS {
+            return holders.iter().map(|row| row.parse("principal").map(Concerns::Principal)).collect();
+        }
+        let home =
+            self.follower().optional(sql("SELECT organization FROM role WHERE id = $1").bind(text(role))).await?;
+        let home: Option<OrganizationId> = home.map(|row| row.parse_or_null("organization")).transpose()?.flatten();
+        Ok(vec![home.map_or(Concerns::Everything, Concerns::Organization)])
+    }
+
+    /// What a token was made from. One that is not listed any more ended with all of its credential, which was named.
+    async fn origin_of(&self, token: AccessTokenId) -> Result<Vec<Concerns>, StoreError> {
+        let origin = sql("SELECT credential FROM revoked_token WHERE id = $1").bind(text(token));
+        let origin = self.follower().optional(origin).await?;
+        origin.iter().map(|row| row.parse("credential").map(Concerns::Credential)).collect()
+    }
+}
+
+/// A row of the log.
+struct Logged {
+    number: i64,
+    at: Timestamp,
+    /// `None` of what only a later version knows.
+    touched: Option<Touched>,
+}
+
+impl Logged {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let touched = from_words(&row.text("kind")?, &row.text("id")?);
+        Ok(Self { number: row.int("seq")?, at: row.time("at")?, touched })
     }
 }
 

@@ -6,8 +6,8 @@
 //! discards a fill that was overtaken by a change.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::atomic::{AtomicU64, Ordering},
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -20,8 +20,8 @@ const REMEMBERED: Duration = Duration::from_secs(90);
 /// How long a number that is missing from the log is waited for: twice the cap of a transaction.
 const GAP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many numbers before the newest may belong to transactions still open when a node starts.
-const LOOK_BACK: i64 = 1000;
+/// How many numbers before the newest may belong to transactions still open, each of which takes one for every id that it names.
+pub(crate) const LOOK_BACK: i64 = 4000;
 
 /// A position in this process's memory of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,7 @@ pub struct Changes {
     latest: AtomicU64,
     named: RwLock<Named>,
     read_at: RwLock<Instant>,
+    position: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +50,8 @@ impl Changes {
 
     /// Nothing named yet; the log counts as read at `now`.
     pub fn new(now: Instant) -> Self {
-        Self { latest: AtomicU64::new(1), named: RwLock::default(), read_at: RwLock::new(now) }
+        let (latest, position) = (AtomicU64::new(1), AtomicI64::new(0));
+        Self { latest, named: RwLock::default(), read_at: RwLock::new(now), position }
     }
 
     /// To be noted before reading what will be cached.
@@ -106,6 +108,17 @@ impl Changes {
         now.saturating_duration_since(*self.read_at.read())
     }
 
+    /// The number in the log up to which every change has been named here; 0 before the log was read. To be noted before something is
+    /// looked up for a cache elsewhere: whatever holds here afterwards knows of all those changes.
+    pub fn position(&self) -> i64 {
+        self.position.load(Ordering::Acquire)
+    }
+
+    /// To be said after the naming.
+    pub(crate) fn are_named_up_to(&self, position: i64) {
+        self.position.store(position, Ordering::Release);
+    }
+
     pub(crate) fn was_read(&self, now: Instant) {
         *self.read_at.write() = now;
         self.named.write().positions.retain(|_, (_, at)| now.saturating_duration_since(*at) < REMEMBERED);
@@ -127,8 +140,14 @@ impl LogCursor {
         let newest = present.iter().copied().max().unwrap_or(0);
         // Trimming may have left only the newest, so nothing is learned from how old the oldest is.
         let missing = (newest - LOOK_BACK).max(1)..newest;
+        let present: HashSet<i64> = present.iter().copied().collect();
         let gaps = missing.filter(|number| !present.contains(number)).map(|number| (number, now)).collect();
         Self { newest, gaps }
+    }
+
+    /// Up to where nothing is missing.
+    pub fn settled(&self) -> i64 {
+        self.gaps.first_key_value().map_or(self.newest, |(lowest, _)| lowest - 1)
     }
 
     /// The newest number seen.

@@ -19,6 +19,7 @@ mod device_request;
 mod dialect;
 mod error;
 mod federation;
+mod feed;
 mod found;
 mod governing;
 mod idempotency;
@@ -61,6 +62,7 @@ pub use credential::{CredentialFilter, Owner, StatusAt};
 pub use database::{Database, KeyPurpose};
 pub use dialect::PoolState;
 pub use error::{NotLetIn, StoreError};
+pub use feed::{ChangeFeed, FeedCursor, NoCursor, Since, Told};
 pub use found::{FoundCredential, FoundSecret};
 pub use idempotency::{IdempotencyKey, Remembered};
 pub use invitation::InvitationStatusFilter;
@@ -83,6 +85,7 @@ pub struct Store {
     database: Database,
     chain_key: ChainKey,
     changes: Arc<Changes>,
+    feed: ChangeFeed,
     service_accounts: LookUps<FoundSecret>,
     users: LookUps<FoundSecret>,
     access_tokens: LookUps<AccessTokenClaims>,
@@ -96,6 +99,7 @@ impl Store {
             database,
             chain_key,
             changes: Arc::new(changes),
+            feed: ChangeFeed::new(),
             service_accounts: LookUps::new(turns),
             users: LookUps::new(turns),
             access_tokens: LookUps::new(turns),
@@ -105,6 +109,11 @@ impl Store {
     /// What changed lately, for caches.
     pub fn changes(&self) -> &Changes {
         &self.changes
+    }
+
+    /// The same for those who follow from outside.
+    pub fn feed(&self) -> &ChangeFeed {
+        &self.feed
     }
 
     /// The database below, for its health and its keys.

@@ -19,7 +19,7 @@ use crate::{
 /// Credentials per statement.
 const BATCH: usize = 1000;
 
-/// Credentials that the log names one by one.
+/// What the log names one by one besides what the events do.
 const MOST_NAMED: usize = 1000;
 
 /// Whose credentials lose something.
@@ -106,14 +106,14 @@ impl Tx<'_> {
     /// The same of one credential, of which nothing else is said.
     pub(crate) fn raise_epoch_of(&mut self, credential: CredentialId) {
         self.narrowed.insert(credential.to_string());
-        self.untold.insert(credential);
+        self.untold.insert(Touched::Credential(credential));
     }
 
     /// What the log must name besides what the events do. Of very many it is shorter to name what all depend on.
     pub(crate) fn untold(&self) -> Vec<Touched> {
         match self.untold.len() > MOST_NAMED {
             true => vec![Touched::Catalog],
-            false => self.untold.iter().copied().map(Touched::Credential).collect(),
+            false => self.untold.iter().copied().collect(),
         }
     }
 

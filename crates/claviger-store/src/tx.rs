@@ -7,10 +7,14 @@
 //! roles are locked before the assignments that go with them. What concerns several people and organizations at once locks these
 //! first. The heads of the audit chains come last, in the commit.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use claviger_core::{By, ChainLink, Event, Reach, Touched};
-use claviger_token::{CredentialId, EventId, TypedId as _};
+use claviger_token::{EventId, TypedId as _};
 use jiff::Timestamp;
 use rand::CryptoRng;
 
@@ -36,8 +40,8 @@ pub struct Tx<'a> {
     also: Vec<Event>,
     /// Credentials whose epochs are raised at the commit.
     pub(crate) narrowed: BTreeSet<String>,
-    /// Those of them that no event names.
-    pub(crate) untold: BTreeSet<CredentialId>,
+    /// What changed by it that no event names.
+    pub(crate) untold: HashSet<Touched>,
 }
 
 impl Store {
@@ -61,7 +65,7 @@ impl<'a> Tx<'a> {
             by,
             also: Vec::new(),
             narrowed: BTreeSet::new(),
-            untold: BTreeSet::new(),
+            untold: HashSet::new(),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod access_token;
 mod authorization_details;
 mod certificate;
+mod change;
 mod client_auth;
 mod confirmation;
 mod decide;
@@ -26,6 +27,7 @@ mod wire;
 pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
 pub use authorization_details::{AuthorizationDetail, AuthorizationDetails, DetailType, DetailsError};
 pub use certificate::{Certificate, CertificateError};
+pub use change::{Change, ChangesMessage, Concerns};
 pub use client_auth::{ClientAuthMethod, GrantTypes, UnknownClientAuthMethod};
 pub use confirmation::{Confirmation, NoThumbprint, Proof, Shown, Thumbprint};
 pub use decide::{Allowance, Context, Presented, Refusal, Required, Verdict, decide, holder, same_audience, state};

@@ -23,6 +23,7 @@ impl Listener {
 pub(crate) enum Route {
     Verify,
     ForwardAuth,
+    Changes,
     Management,
     OAuth,
     Console,
@@ -33,9 +34,10 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Verify,
         Self::ForwardAuth,
+        Self::Changes,
         Self::Management,
         Self::OAuth,
         Self::Console,
@@ -50,6 +52,7 @@ impl Route {
             (_, "/v1/verify") => Self::Verify,
             (_, "/health/live" | "/health/ready") => Self::Health,
             (Listener::Internal, "/v1/forward-auth") => Self::ForwardAuth,
+            (Listener::Internal, "/v1/changes") => Self::Changes,
             (Listener::Internal, "/metrics") => Self::Metrics,
             (Listener::Public, "/openapi.json") => Self::Documentation,
             (Listener::Public, path) if path.starts_with("/docs") => Self::Documentation,
@@ -63,7 +66,7 @@ impl Route {
     pub(super) fn is_served(self, listener: Listener) -> bool {
         match self {
             Self::Verify | Self::Health | Self::Other => true,
-            Self::ForwardAuth | Self::Metrics => listener == Listener::Internal,
+            Self::ForwardAuth | Self::Changes | Self::Metrics => listener == Listener::Internal,
             Self::Management | Self::OAuth | Self::Console | Self::Documentation => listener == Listener::Public,
         }
     }
@@ -72,6 +75,7 @@ impl Route {
         match self {
             Self::Verify => "verify",
             Self::ForwardAuth => "forward_auth",
+            Self::Changes => "changes",
             Self::Management => "management",
             Self::OAuth => "oauth",
             Self::Console => "console",

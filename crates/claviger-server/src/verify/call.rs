@@ -3,13 +3,13 @@
 use axum::{
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use claviger_core::{Reach, Rejection};
 use claviger_token::{
-    Certificate, Found, Object, OneOrMany, Permission, PermissionSet, ProofRequest, ProofUrl, ProofView, Refusal,
-    Required, Verdict, VerifyAnswer, VerifyRequest,
+    Certificate, ChangesMessage, Found, Object, OneOrMany, Permission, PermissionSet, ProofRequest, ProofUrl,
+    ProofView, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest,
 };
 use jiff::Timestamp;
 
@@ -28,6 +28,8 @@ use crate::{
     problem::{Problem, RequestError},
     proof::{Asker, Carried, ProofFor, Proving},
 };
+
+const POSITION: HeaderName = HeaderName::from_static(ChangesMessage::POSITION_HEADER);
 
 /// Verify a credential
 ///
@@ -72,8 +74,12 @@ pub(crate) async fn verify_internal(
     Json(request): Json<VerifyRequest>,
 ) -> Result<Response, RequestError> {
     must_be_few(&request.permissions, objects(&request))?;
+    // Before the look-up: whatever holds from then on knows of every change up to it.
+    let position = app.store.changes().position();
     let looked_up = app.look_up(request.credential.0.expose()).await?;
-    answer(&app, &looked_up, &request, id.as_ref().map(RequestId::as_str), None).await
+    let mut response = answer(&app, &looked_up, &request, id.as_ref().map(RequestId::as_str), None).await?;
+    response.headers_mut().insert(POSITION, HeaderValue::from(position));
+    Ok(response)
 }
 
 fn objects(request: &VerifyRequest) -> &[Object] {

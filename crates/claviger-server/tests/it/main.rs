@@ -39,6 +39,7 @@ mod dpop;
 mod exchange;
 mod explain;
 mod federations;
+mod feed;
 mod forward_auth;
 mod internal;
 mod introspection;

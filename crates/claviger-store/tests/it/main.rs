@@ -31,6 +31,7 @@ mod credential;
 mod database;
 mod device_request;
 mod federation;
+mod feed;
 mod found;
 mod idempotency;
 mod identity;

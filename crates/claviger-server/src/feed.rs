@@ -41,15 +41,21 @@ const LONGEST_WAIT: u64 = 30;
 const MOST_FOLLOWING: usize = 1000;
 
 /// How often whoever listens hears something, even that nothing changed.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_millis(250);
 
 /// How old the last reading of the log may be while this node tells of it.
-const STALE: Duration = Duration::from_secs(1);
+const STALE: Duration = Duration::from_millis(500);
+
+/// How long whoever begins anew waits for what comes next, so that nobody does that without a pause.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a listener may take for one message.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const EVENT_STREAM: &str = "text/event-stream";
+
+/// What a stream begins with: how many milliseconds to wait before connecting again.
+const RETRY: &str = "retry: 500\n\n";
 
 /// Who follows the changes.
 pub(crate) struct Followers {
@@ -68,8 +74,15 @@ impl Followers {
         self.over.send_replace(true);
     }
 
-    fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+    fn place(&self) -> Result<OwnedSemaphorePermit, RequestError> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            let detail = format!("{MOST_FOLLOWING} wait or listen already; ask another node, or without a wait");
+            RequestError::unreadable(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        *self.over.borrow()
     }
 }
 
@@ -98,23 +111,25 @@ pub(crate) async fn changes(
     }
     let listens = accepts_events(&headers);
     // What a listener got last comes after what its address says, which stays the same when it connects again.
-    let last = headers.get("last-event-id").filter(|_| listens).map(HeaderValue::to_str).transpose();
+    let last = headers.get("last-event-id").filter(|last| listens && !last.is_empty());
+    let last = last.map(HeaderValue::to_str).transpose();
     let last = last.map_err(|_| refused("Last-Event-ID is what `id` said in the event before".to_owned()))?;
-    let after = last.or(asked.after.as_deref()).map(str::parse::<FeedCursor>).transpose();
-    let after = after.map_err(|error| refused(error.to_string()))?;
+    let after = last.or(asked.after.as_deref()).filter(|after| !FeedCursor::is_of_another_version(after));
+    let after = after.map(str::parse::<FeedCursor>).transpose().map_err(|error| refused(error.to_string()))?;
     if listens {
         app.must_be_current()?;
-        let place = app.followers.place().ok_or_else(|| {
-            let detail = format!("{MOST_FOLLOWING} listen already; listen at another node, or poll without a wait");
-            RequestError::unreadable(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
-        })?;
+        let place = app.followers.place()?;
         return Ok(listening(app, after, place));
     }
-    // Who comes after the last place is answered at once.
-    let place = (asked.wait > 0).then(|| app.followers.place()).flatten();
-    let wait = place.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(asked.wait));
-    let (reset, told) = app.wait_for_changes(after.as_ref(), wait).await?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(message(reset, told))).into_response())
+    let _place = (asked.wait > 0).then(|| app.followers.place()).transpose()?;
+    let (reset, told) = app.wait_for_changes(after.as_ref(), Duration::from_secs(asked.wait)).await?;
+    let mut response = Json(app.message(reset, told)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if app.followers.is_over() {
+        // The next one is for another node.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 fn accepts_events(headers: &HeaderMap) -> bool {
@@ -122,12 +137,14 @@ fn accepts_events(headers: &HeaderMap) -> bool {
     accepted.flat_map(|line| line.split(',')).any(|kind| kind.trim().split(';').next() == Some(EVENT_STREAM))
 }
 
-fn message(reset: bool, told: Told) -> ChangesMessage {
-    let Told { next, position, changes } = told;
-    ChangesMessage { reset, next: next.to_string(), position, changes }
-}
-
 impl App {
+    fn message(&self, reset: bool, told: Told) -> ChangesMessage {
+        let Told { next, position, changes } = told;
+        let age = self.store.changes().staleness(monotonic());
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        ChangesMessage { reset, next: next.to_string(), position, age_ms, changes }
+    }
+
     fn must_be_current(&self) -> Result<(), RequestError> {
         if self.store.changes().staleness(monotonic()) < STALE { Ok(()) } else { Err(not_current()) }
     }
@@ -172,7 +189,7 @@ impl App {
     }
 
     /// Tells one after the other until whoever listens is gone, or nobody may listen any more.
-    async fn tell(self, mut after: Option<FeedCursor>, events: mpsc::Sender<Bytes>, _place: OwnedSemaphorePermit) {
+    async fn tell(self, mut after: Option<FeedCursor>, events: mpsc::Sender<Bytes>) {
         let (mut news, mut over) = (self.store.feed().news(), self.followers.over.subscribe());
         let mut next_beat = Instant::from_std(monotonic());
         while !*over.borrow() {
@@ -184,12 +201,14 @@ impl App {
                 let now = Instant::from_std(monotonic());
                 if is_news || now >= next_beat {
                     next_beat = now + HEARTBEAT;
-                    let Some(event) = event(&message(reset, told)) else { return };
+                    let Some(event) = event(&self.message(reset, told)) else { return };
                     if !matches!(timeout(PATIENCE, events.send(event)).await, Ok(Ok(()))) {
                         return;
                     }
-                    // There may be more than one message has.
-                    if is_news {
+                    if reset {
+                        sleep_until(Instant::from_std(monotonic() + PAUSE)).await;
+                    } else if is_news {
+                        // There may be more than one message has.
                         continue;
                     }
                 }
@@ -212,14 +231,14 @@ fn not_current() -> RequestError {
 
 fn listening(app: App, after: Option<FeedCursor>, place: OwnedSemaphorePermit) -> Response {
     let (sender, events) = mpsc::channel(1);
-    tokio::spawn(app.tell(after, sender, place));
+    tokio::spawn(app.tell(after, sender));
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         // nginx passes events on as they come.
         (header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    (headers, Body::new(Events(events))).into_response()
+    (headers, Body::new(Events { begun: false, events, _place: place })).into_response()
 }
 
 /// As an event. JSON has no line breaks of its own.
@@ -230,14 +249,23 @@ fn event(message: &ChangesMessage) -> Option<Bytes> {
     Some(format!("id: {}\nevent: changes\ndata: {data}\n\n", message.next).into())
 }
 
-/// Events as a body that ends with them.
-struct Events(mpsc::Receiver<Bytes>);
+/// Events as a body that ends with them. The place is the body's: a listener who takes nothing has it, and what is queued for them, for
+/// as long as the connection lasts.
+struct Events {
+    begun: bool,
+    events: mpsc::Receiver<Bytes>,
+    _place: OwnedSemaphorePermit,
+}
 
 impl hyper::body::Body for Events {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
+        if !self.begun {
+            self.begun = true;
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(RETRY.as_bytes())))));
+        }
+        self.events.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
     }
 }

@@ -1,6 +1,9 @@
 //! The change log in storage: written by every commit, followed by every process.
 
-use std::{collections::HashSet, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Instant,
+};
 
 use claviger_core::Touched;
 use claviger_token::{AccessTokenId, Concerns, CredentialId, OrganizationId, PrincipalId, RoleId};
@@ -21,6 +24,12 @@ const PAGE: usize = 10_000;
 /// How many holders of a role are named one by one to those who follow from outside.
 const MOST_HOLDERS: usize = 1000;
 
+/// How many holders of roles are named for one reading of the log. For the roles that come after them everybody is.
+const MOST_EXPANDED: usize = 20_000;
+
+/// How many ids one statement asks for.
+const IDS_AT_ONCE: usize = 500;
+
 impl Tx<'_> {
     /// Tells all other processes what they must forget.
     pub(crate) async fn log(&mut self, touched: &[Touched], now: Timestamp) -> Result<(), StoreError> {
@@ -36,18 +45,23 @@ impl Tx<'_> {
 impl Store {
     /// Where a process that starts with an empty cache begins to follow the log.
     pub async fn log_cursor(&self, now: Instant) -> Result<LogCursor, StoreError> {
-        let (cursor, rows) = self.end_of_log(now).await?;
+        let (cursor, newest) = self.end_of_log(now).await?;
         self.changes.are_named_up_to(cursor.settled());
-        self.feed.begin(rows, &cursor, now);
+        self.feed.begin(newest, &cursor, now);
         Ok(cursor)
     }
 
-    async fn end_of_log(&self, now: Instant) -> Result<(LogCursor, Vec<Seen>), StoreError> {
+    /// Where the log ends, and when that was written.
+    async fn end_of_log(&self, now: Instant) -> Result<(LogCursor, Option<Timestamp>), StoreError> {
         let latest = format!("SELECT seq, at, kind, id FROM change_log ORDER BY seq DESC LIMIT {LOOK_BACK}");
         let rows = self.follower().all(sql(&latest)).await?;
-        let rows = rows.iter().map(Logged::read).collect::<Result<Vec<_>, _>>()?;
-        let numbers: Vec<i64> = rows.iter().map(|row| row.number).collect();
-        Ok((LogCursor::starting_at(&numbers, now), self.concerned(rows).await))
+        let numbers = rows.iter().map(|row| row.int("seq")).collect::<Result<Vec<_>, _>>()?;
+        let mut cursor = LogCursor::starting_at(&numbers, now);
+        let newest = rows.first().map(Logged::read).transpose()?;
+        if let Some(newest) = &newest {
+            cursor.newest_says(newest.says.clone());
+        }
+        Ok((cursor, newest.map(|row| row.at)))
     }
 
     /// Reads what the log says since, names it, and notes that the log could be read to its end.
@@ -68,14 +82,17 @@ impl Store {
         let since = sql("SELECT seq, at, kind, id FROM change_log WHERE seq >= ").and_bind("?", newest);
         let mut rows = self.follower().all(since.and(&format!(" ORDER BY seq LIMIT {PAGE}"))).await?;
         let length = rows.len();
-        if newest > 0 && rows.first().map(|row| row.int("seq")).transpose()? != Some(newest) {
-            // Trimming keeps the newest row, so one that is gone means another instance or a restored backup.
+        let first = rows.first().map(Logged::read).transpose()?;
+        let is_lost = newest > 0 && !first.is_some_and(|row| cursor.is_newest(row.number, &row.says));
+        let numbers = rows.iter().map(|row| row.int("seq")).collect::<Result<Vec<_>, _>>()?;
+        if is_lost || cursor.jumps_to(&numbers) {
+            // Trimming keeps the newest row, so one that is gone, or says something else, means another instance or a restored backup.
             // The cursor comes first: what commits before it is read must not be cached as newer than the naming.
-            let (begun, rows) = self.end_of_log(now).await?;
+            let (begun, newest) = self.end_of_log(now).await?;
             *cursor = begun;
             self.changes.name_everything();
             self.changes.are_named_up_to(cursor.settled());
-            self.feed.begin(rows, cursor, now);
+            self.feed.begin(newest, cursor, now);
             return Ok(0);
         }
         let missing: Vec<i64> = cursor.missing().collect();
@@ -87,6 +104,9 @@ impl Store {
         let numbers: Vec<i64> = rows.iter().map(|row| row.number).collect();
         // Nothing after this fails: what is observed is named.
         let fresh: HashSet<i64> = cursor.observe(&numbers, now).into_iter().collect();
+        if let Some(row) = rows.iter().find(|row| row.number == cursor.newest()) {
+            cursor.newest_says(row.says.clone());
+        }
         rows.retain(|row| fresh.contains(&row.number));
         let touched: Vec<Touched> = rows.iter().filter_map(|row| row.touched).collect();
         self.changes.name(&touched, now);
@@ -96,44 +116,95 @@ impl Store {
         Ok(length)
     }
 
-    /// Whom these changes concern. Of whom that cannot be found out now, they concern everybody.
-    async fn concerned(&self, rows: Vec<Logged>) -> Vec<Seen> {
-        let mut seen = Vec::with_capacity(rows.len());
-        for Logged { number, at, touched } in rows {
+    /// Whom these changes concern. Of whom that cannot be found out now, or not quickly, they concern everybody: nobody hears of a
+    /// change before this is done.
+    async fn concerned(&self, mut rows: Vec<Logged>) -> Vec<Seen> {
+        rows.sort_unstable_by_key(|row| row.number);
+        let (mut roles, mut tokens) = (HashMap::new(), Vec::new());
+        for row in &rows {
+            match row.touched {
+                // The last number at which a role is named says it for all of them.
+                Some(Touched::Role(id)) => drop(roles.insert(id, row.number)),
+                Some(Touched::AccessToken(id)) => tokens.push(id),
+                _ => {}
+            }
+        }
+        let holders = self.who_has(roles.keys().copied().collect()).await;
+        let origins = self.origins_of(&tokens).await;
+        let seen = rows.into_iter().map(|Logged { number, at, touched, .. }| {
             let concerns = match touched {
                 Some(Touched::Credential(id)) => vec![Concerns::Credential(id)],
                 Some(Touched::Principal(id)) => vec![Concerns::Principal(id)],
                 Some(Touched::Organization(id)) => vec![Concerns::Organization(id)],
-                Some(Touched::Role(id)) => self.who_has(id).await.unwrap_or_else(|_| vec![Concerns::Everything]),
-                Some(Touched::AccessToken(id)) => {
-                    self.origin_of(id).await.unwrap_or_else(|_| vec![Concerns::Everything])
-                }
+                Some(Touched::Role(id)) if roles.get(&id) != Some(&number) => Vec::new(),
+                Some(Touched::Role(id)) => holders.get(&id).cloned().unwrap_or_else(|| vec![Concerns::Everything]),
+                Some(Touched::AccessToken(id)) => match &origins {
+                    // One that is not listed any more ended with all of its credential, which was named.
+                    Some(origins) => origins.get(&id).copied().map(Concerns::Credential).into_iter().collect(),
+                    None => vec![Concerns::Everything],
+                },
                 Some(Touched::SigningKeys) => vec![Concerns::SigningKeys],
                 Some(Touched::Catalog) | None => vec![Concerns::Everything],
             };
-            seen.push(Seen { number, at, concerns });
-        }
-        seen
+            Seen { number, at, concerns }
+        });
+        seen.collect()
     }
 
-    /// Those who have a role now. Whoever had it when it changed, and lost it since, was named by that.
-    async fn who_has(&self, role: RoleId) -> Result<Vec<Concerns>, StoreError> {
-        let holders = format!("SELECT DISTINCT principal FROM assignment WHERE role = $1 LIMIT {}", MOST_HOLDERS + 1);
-        let holders = self.follower().all(sql(&holders).bind(text(role))).await?;
-        if holders.len() <= MOST_HOLDERS {
-            return holders.iter().map(|row| row.parse("principal").map(Concerns::Principal)).collect();
+    /// Those who have these roles now, by role; of what is missing it was not found out. Whoever had one when it changed, and lost it
+    /// since, was named by that.
+    async fn who_has(&self, roles: Vec<RoleId>) -> HashMap<RoleId, Vec<Concerns>> {
+        let (mut found, mut names) = (HashMap::new(), 0);
+        for some in roles.chunks(IDS_AT_ONCE) {
+            let Ok(holders) = self.holders_of(some, MOST_EXPANDED - names).await else { break };
+            names += holders.values().map(Vec::len).sum::<usize>();
+            found.extend(holders);
+            if names >= MOST_EXPANDED {
+                break;
+            }
         }
-        let home =
-            self.follower().optional(sql("SELECT organization FROM role WHERE id = $1").bind(text(role))).await?;
-        let home: Option<OrganizationId> = home.map(|row| row.parse_or_null("organization")).transpose()?.flatten();
-        Ok(vec![home.map_or(Concerns::Everything, Concerns::Organization)])
+        found
     }
 
-    /// What a token was made from. One that is not listed any more ended with all of its credential, which was named.
-    async fn origin_of(&self, token: AccessTokenId) -> Result<Vec<Concerns>, StoreError> {
-        let origin = sql("SELECT credential FROM revoked_token WHERE id = $1").bind(text(token));
-        let origin = self.follower().optional(origin).await?;
-        origin.iter().map(|row| row.parse("credential").map(Concerns::Credential)).collect()
+    /// Of few roles. Where very many have them, they are told by their organizations.
+    async fn holders_of(&self, roles: &[RoleId], most: usize) -> Result<HashMap<RoleId, Vec<Concerns>>, StoreError> {
+        let mut found: HashMap<RoleId, Vec<Concerns>> = roles.iter().map(|role| (*role, Vec::new())).collect();
+        let ids = || roles.iter().map(text);
+        let holders = sql("SELECT DISTINCT role, principal FROM assignment WHERE role IN ").and_list(ids());
+        let holders = self.follower().all(holders.and(&format!(" LIMIT {}", most + 1))).await?;
+        for row in &holders {
+            found.entry(row.parse("role")?).or_default().push(Concerns::Principal(row.parse("principal")?));
+        }
+        let are_too_many = holders.len() > most;
+        let is_common = |names: &Vec<Concerns>| are_too_many || names.len() > MOST_HOLDERS;
+        if found.values().any(is_common) {
+            let homes = sql("SELECT id, organization FROM role WHERE id IN ").and_list(ids());
+            let homes = self.follower().all(homes).await?;
+            for row in &homes {
+                let home: Option<OrganizationId> = row.parse_or_null("organization")?;
+                let names = found.entry(row.parse("id")?).or_default();
+                if is_common(names) {
+                    *names = vec![home.map_or(Concerns::Everything, Concerns::Organization)];
+                }
+            }
+            // Of a role that is gone meanwhile nobody knows the home.
+            for names in found.values_mut().filter(|names| names.len() > MOST_HOLDERS) {
+                *names = vec![Concerns::Everything];
+            }
+        }
+        Ok(found)
+    }
+
+    /// What tokens were made from; nothing if it could not be found out.
+    async fn origins_of(&self, tokens: &[AccessTokenId]) -> Option<HashMap<AccessTokenId, CredentialId>> {
+        let mut found = HashMap::new();
+        for some in tokens.chunks(IDS_AT_ONCE) {
+            let origins = sql("SELECT id, credential FROM revoked_token WHERE id IN ").and_list(some.iter().map(text));
+            for row in &self.follower().all(origins).await.ok()? {
+                found.insert(row.parse("id").ok()?, row.parse("credential").ok()?);
+            }
+        }
+        Some(found)
     }
 }
 
@@ -143,12 +214,14 @@ struct Logged {
     at: Timestamp,
     /// `None` of what only a later version knows.
     touched: Option<Touched>,
+    /// All that it says.
+    says: String,
 }
 
 impl Logged {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let touched = from_words(&row.text("kind")?, &row.text("id")?);
-        Ok(Self { number: row.int("seq")?, at: row.time("at")?, touched })
+        let (at, kind, id) = (row.time("at")?, row.text("kind")?, row.text("id")?);
+        Ok(Self { number: row.int("seq")?, at, touched: from_words(&kind, &id), says: format!("{at} {kind} {id}") })
     }
 }
 

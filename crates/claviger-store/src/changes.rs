@@ -130,6 +130,8 @@ impl Changes {
 #[derive(Debug, Default)]
 pub struct LogCursor {
     newest: i64,
+    /// What the newest row says: the same number in another log, or in another past of this one, says something else.
+    newest_says: Option<String>,
     gaps: BTreeMap<i64, Instant>,
 }
 
@@ -142,7 +144,28 @@ impl LogCursor {
         let missing = (newest - LOOK_BACK).max(1)..newest;
         let present: HashSet<i64> = present.iter().copied().collect();
         let gaps = missing.filter(|number| !present.contains(number)).map(|number| (number, now)).collect();
-        Self { newest, gaps }
+        Self { newest, newest_says: None, gaps }
+    }
+
+    /// Notes what the newest row says.
+    pub(crate) fn newest_says(&mut self, text: String) {
+        self.newest_says = Some(text);
+    }
+
+    /// Whether this is what the newest row said when it was seen.
+    pub(crate) fn is_newest(&self, number: i64, text: &str) -> bool {
+        number == self.newest && self.newest_says.as_deref().is_none_or(|known| known == text)
+    }
+
+    /// Whether among these numbers, in their order, is one that is further ahead than transactions still open can be: what is missing
+    /// before it would not be waited for.
+    pub(crate) fn jumps_to(&self, visible: &[i64]) -> bool {
+        let mut before = self.newest;
+        visible.iter().any(|number| {
+            let jumps = *number - before > LOOK_BACK + 1;
+            before = before.max(*number);
+            jumps
+        })
     }
 
     /// Up to where nothing is missing.

@@ -1,12 +1,12 @@
 //! What this node remembers of the change log for those who follow it from outside, and where each of them is.
 //!
 //! Roles and access tokens are expanded to whom they concern when they are read. Every number above the floor that this node saw is
-//! here; below it nothing is known, and who asks from there starts afresh. A cursor names the newest change that was told, by number
+//! here; below it nothing is known, and who asks from there starts afresh. At first the floor is where the log was. A cursor names the newest change that was told, by number
 //! and time, so that another instance and a restored backup are recognised; and the numbers below it that were missing, because
 //! those may still appear. Any node of the database understands it. The room must not know who follows, nor how.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     ops::RangeInclusive,
     str::FromStr,
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
-use crate::changes::{LOOK_BACK, LogCursor};
+use crate::changes::LogCursor;
 
 /// How long a change is remembered: no verifier has anything to keep that is older than a minute.
 const REMEMBERED: Duration = Duration::from_secs(300);
@@ -27,7 +27,7 @@ const REMEMBERED: Duration = Duration::from_secs(300);
 const MOST_NAMES: usize = 200_000;
 
 /// How many names a message has; few more, for those of one number are told together.
-const PAGE: usize = 5000;
+const PAGE: usize = 1000;
 
 /// How many ranges of missing numbers a cursor has. What comes after more of them is told once some of these appeared, or were given up.
 const MOST_RANGES: usize = 500;
@@ -48,8 +48,22 @@ pub struct ChangeFeed {
     readings: watch::Sender<u64>,
 }
 
+/// What a message and a cursor have at most. Tests want less.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    page: usize,
+    ranges: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { page: PAGE, ranges: MOST_RANGES }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Inner {
+    limits: Limits,
     rows: BTreeMap<i64, Row>,
     /// What is not above it is unknown.
     floor: i64,
@@ -72,7 +86,8 @@ struct Row {
 pub struct Told {
     /// Where whoever was told this is.
     pub next: FeedCursor,
-    /// All up to it is told, for good.
+    /// All up to it is told, for good. To somebody who begins: all that was seen, for what is missing below it is told, and what came
+    /// before is not; so whatever they read elsewhere below it may be void.
     pub position: i64,
     /// What changed.
     pub changes: Vec<Change>,
@@ -94,12 +109,15 @@ impl ChangeFeed {
         Self { inner: RwLock::default(), news: watch::Sender::new(()), readings: watch::Sender::new(0) }
     }
 
-    /// From what the log has when a node begins to follow it. Whoever followed before starts afresh, unless they are found in it.
-    pub(crate) fn begin(&self, rows: Vec<Seen>, cursor: &LogCursor, now: Instant) {
-        // The cursor waits for what is above it.
-        let floor = (cursor.newest() - LOOK_BACK - 1).max(0);
-        *self.inner.write() = Inner { floor, ..Inner::default() };
-        self.add(rows, cursor, now);
+    /// At the newest change that the log has when a node begins to follow it. Nothing is known of what came before: whoever followed
+    /// before starts afresh, unless that is where they are.
+    pub(crate) fn begin(&self, newest: Option<Timestamp>, cursor: &LogCursor, now: Instant) {
+        let floor = (cursor.newest() - 1).max(0);
+        let mut inner = self.inner.write();
+        *inner = Inner { floor, limits: inner.limits, ..Inner::default() };
+        drop(inner);
+        let newest = newest.map(|at| Seen { number: cursor.newest(), at, concerns: Vec::new() });
+        self.add(newest.into_iter().collect(), cursor, now);
         self.news.send_replace(());
     }
 
@@ -118,6 +136,9 @@ impl ChangeFeed {
         inner.gaps = cursor.missing().collect();
         inner.settled = cursor.settled();
         inner.forget(now);
+        // What appears below the floor is told to nobody. Whoever began since keeps nothing that is as old.
+        let floor = inner.floor;
+        inner.gaps.retain(|gap| *gap > floor);
         drop(inner);
         if is_news {
             self.news.send_replace(());
@@ -167,18 +188,29 @@ impl Inner {
     }
 
     fn begun(&self) -> Told {
-        let next = self.before_too_many(self.newest, ranges(self.gaps.iter().copied()));
-        Told { position: self.settled.min(next.newest), next, changes: Vec::new() }
+        let nothing_left = |_: &i64| false;
+        let next = self.before_too_many(self.newest, ranges(self.gaps.iter().copied()), nothing_left);
+        let next = next.unwrap_or(FeedCursor { newest: 0, at: None, missing: Vec::new() });
+        Told { position: self.newest, next, changes: Vec::new() }
     }
 
-    /// The newest number up to this one before which few are missing.
-    fn before_too_many(&self, newest: i64, mut missing: Vec<RangeInclusive<i64>>) -> FeedCursor {
-        let newest = match missing.get(MOST_RANGES) {
-            Some(first) => self.rows.range(..first.start()).next_back().map_or(0, |(number, _)| *number),
+    /// The newest number up to this one that is told and before which few are missing; `None` if there is no such number.
+    fn before_too_many(
+        &self,
+        newest: i64,
+        mut missing: Vec<RangeInclusive<i64>>,
+        is_left: impl Fn(&i64) -> bool,
+    ) -> Option<FeedCursor> {
+        let newest = match missing.get(self.limits.ranges) {
+            Some(first) => {
+                let mut before = self.rows.range(..(*first.start()).min(newest)).rev();
+                *before.find(|(number, _)| !is_left(number))?.0
+            }
             None => newest,
         };
+        // What was told is not missing, so that no range lies on both sides.
         missing.retain(|range| *range.end() < newest);
-        FeedCursor { newest, at: self.rows.get(&newest).map(|row| row.at), missing }
+        Some(FeedCursor { newest, at: self.rows.get(&newest).map(|row| row.at), missing })
     }
 
     fn since(&self, cursor: &FeedCursor) -> Since {
@@ -199,7 +231,7 @@ impl Inner {
         let (mut changes, mut told) = (Vec::new(), Vec::new());
         let (mut newest, mut is_all) = (cursor.newest, true);
         for (number, row) in late.chain(fresh) {
-            if changes.len() >= PAGE {
+            if changes.len() >= self.limits.page {
                 is_all = false;
                 break;
             }
@@ -214,10 +246,12 @@ impl Inner {
         let waited_for = self.gaps.iter().copied();
         let waited_for = waited_for.filter(|gap| if *gap < cursor.newest { was_missing(*gap) } else { *gap < newest });
         let left = cursor.missing.iter().flat_map(|range| self.rows.range(range.clone()));
-        let left = left.map(|(number, _)| *number).filter(|number| !is_told(number));
-        let mut missing: Vec<i64> = waited_for.chain(left).collect();
+        let left: BTreeSet<i64> = left.map(|(number, _)| *number).filter(|number| !is_told(number)).collect();
+        let mut missing: Vec<i64> = waited_for.chain(left.iter().copied()).collect();
         missing.sort_unstable();
-        let next = self.before_too_many(newest, ranges(missing));
+        let Some(next) = self.before_too_many(newest, ranges(missing), |number| left.contains(number)) else {
+            return Told { position: self.settled.min(self.floor), next: cursor.clone(), changes: Vec::new() };
+        };
         changes.retain(|change| change.sequence <= next.newest);
         let position =
             if is_all { self.settled } else { next.missing.first().map_or(next.newest, |range| range.start() - 1) };
@@ -259,6 +293,14 @@ impl fmt::Display for FeedCursor {
             before = *range.end();
         }
         Ok(())
+    }
+}
+
+impl FeedCursor {
+    /// Whether a text is a cursor of another version: whoever has it starts afresh.
+    pub fn is_of_another_version(text: &str) -> bool {
+        let version = text.split_once('.').map(|(version, _)| version);
+        version.is_some_and(|version| version != "1" && number(version).is_ok())
     }
 }
 

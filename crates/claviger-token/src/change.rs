@@ -16,7 +16,7 @@ pub enum Concerns {
     Principal(PrincipalId),
     /// Of all credentials in an organization.
     Organization(OrganizationId),
-    /// The keys that sign tokens.
+    /// The keys that sign tokens, and so whatever is known of tokens that they signed.
     SigningKeys,
     /// Whatever is known at all.
     Everything,
@@ -39,8 +39,11 @@ pub struct ChangesMessage {
     pub reset: bool,
     /// What to ask with the next time.
     pub next: String,
-    /// Every change up to this number has been told, and none of them will be told again.
+    /// Every change up to this number has been told. With `reset`: what was read below it may be void, for what came before is not told.
     pub position: i64,
+    /// How old the knowledge is that this tells of, in milliseconds.
+    #[serde(default)]
+    pub age_ms: u64,
     /// What changed.
     pub changes: Vec<Change>,
 }

@@ -128,7 +128,10 @@ on_both_databases! {
         // The past comes back, and goes on otherwise: the same number, at another time.
         let last = db.number("SELECT MAX(seq) FROM change_log").await;
         db.tamper(&format!("UPDATE change_log SET at = 77 WHERE seq = {last}")).await;
+        let mark = there.changes().mark();
         there.follow_log(&mut log, instant()).await.unwrap();
+        assert!(!there.changes().hold_since(mark, [Touched::Catalog]), "all is void there");
+        assert!(matches!(there.feed().since(&follower.next), Since::Unknown(_)), "not recognised by a node that runs");
         let restarted = db.another_store().await;
         let _cursor = restarted.log_cursor(instant()).await.unwrap();
         let Since::Unknown(Told { next, .. }) = restarted.feed().since(&follower.next) else { panic!("not recognised") };
@@ -138,6 +141,62 @@ on_both_databases! {
         follower.store.follow_log(&mut follower.log, instant()).await.unwrap();
         assert_eq!(here.feed().since(&follower.next), Since::Behind);
         assert_eq!(here.changes().position(), last - 1);
+    }
+
+    async fn a_jump_beyond_what_can_be_open_voids_everything(db: &TestDb) {
+        touch(&db.store, &[Touched::Catalog]).await;
+        let other = db.another_store().await;
+        let mut follower = Follower::new(&other).await;
+        let (mark, key) = (other.changes().mark(), Touched::Credential(some_key()));
+        // What was written and taken back leaves numbers out.
+        let skip = async |count: usize| {
+            let rows = vec!["(0, 'organization', 'x')"; count].join(", ");
+            db.tamper(&format!("INSERT INTO change_log (at, kind, id) VALUES {rows}")).await;
+            let newest = "(SELECT * FROM (SELECT MAX(seq) FROM change_log) AS newest)";
+            db.tamper(&format!("DELETE FROM change_log WHERE id = 'x' AND seq <> {newest}")).await;
+        };
+        skip(4001).await;
+        follower.hears().await;
+        assert!(other.changes().hold_since(mark, [key]), "those are waited for");
+        skip(4002).await;
+        other.follow_log(&mut follower.log, instant()).await.unwrap();
+        assert!(!other.changes().hold_since(mark, [key]));
+        assert!(matches!(other.feed().since(&follower.next), Since::Unknown(_)));
+    }
+
+    async fn roles_and_tokens_that_are_named_again_and_again_are_looked_up_once(db: &TestDb) {
+        let world = World::stored(db).await;
+        let roles: Vec<_> = (0..30).map(|number| role(None, &format!("role{number}"), "a:write")).collect();
+        let tokens: Vec<_> = (0..700).map(|_| (AccessTokenId::generate(at(0), &mut rng()), some_key())).collect();
+        for role in &roles {
+            db.write(async |tx| {
+                tx.insert_role(role).await?;
+                for _ in 0..700 {
+                    let principal = ServiceAccountId::generate(at(0), &mut rng()).into();
+                    let assignment = of_role(&world.ci, Scope::Organization(world.acme.id), role);
+                    tx.insert_assignment(&Assignment { principal, ..assignment }).await?;
+                }
+                Ok(())
+            }).await;
+        }
+        for some in tokens.chunks(100) {
+            db.write(async |tx| {
+                for (token, key) in some {
+                    tx.revoke_access_token(*token, *key, at(1000), at(0)).await?;
+                }
+                Ok(())
+            }).await;
+        }
+        let other = db.another_store().await;
+        let mut follower = Follower::new(&other).await;
+        let both = |role: &claviger_core::Role| [Touched::Role(role.id), Touched::Role(role.id)];
+        touch(&db.store, &both(&roles[0])).await;
+        assert_eq!(follower.hears().await.len(), 700, "at the last number alone");
+        touch(&db.store, &tokens.iter().map(|(token, _)| Touched::AccessToken(*token)).collect::<Vec<_>>()).await;
+        assert_eq!(follower.hears().await, tokens.iter().map(|(_, key)| Concerns::Credential(*key)).collect::<Vec<_>>());
+        // More than is worth it.
+        touch(&db.store, &roles.iter().map(|role| Touched::Role(role.id)).collect::<Vec<_>>()).await;
+        assert_eq!(follower.hears().await, vec![Concerns::Everything; 30]);
     }
 
     async fn the_position_is_that_before_which_every_change_is_named(db: &TestDb) {

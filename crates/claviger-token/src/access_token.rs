@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::jose::given;
 use crate::{
     AccessTokenFacts, AccessTokenId, AuthorizationDetails, Confirmation, CredentialFacts, CredentialId, CredentialKind,
-    Environment, Found, NetworkSet, ObjectSet, OrganizationFacts, OrganizationId, PermissionMask, PermissionSet,
-    PrincipalFacts, PrincipalId, Rights, ServiceAccountId,
+    Environment, Found, Limits, NetworkSet, ObjectSet, OrganizationFacts, OrganizationId, PermissionMask,
+    PermissionSet, PrincipalFacts, PrincipalId, Rights, ServiceAccountId,
 };
 
 /// The claims of an access token. Times are seconds since 1970.
@@ -105,6 +105,30 @@ impl ActorClaim {
 }
 
 impl AccessTokenClaims {
+    /// What is known of a token by itself, for whoever does not ask about its credential. `None` if it names times that there are not.
+    pub fn alone(&self) -> Option<Found> {
+        let credential = CredentialFacts {
+            id: self.cred,
+            kind: CredentialKind::AccessToken,
+            name: String::new(),
+            environment: self.env,
+            permissions: PermissionMask::everything(),
+            objects: None,
+            networks: None,
+            not_before: None,
+            expires_at: None,
+            disabled: false,
+            revoked: false,
+            pending_approval: false,
+            confirmation: None,
+            epoch: self.epoch,
+            limits: Limits::default(),
+            metadata: serde_json::value::RawValue::from_string("{}".to_owned()).ok()?,
+        };
+        let principal = Arc::new(PrincipalFacts::bare(self.sub, self.scope.clone()));
+        self.found(&credential, &principal, &Arc::new(OrganizationFacts::bare(self.org)))
+    }
+
     /// What is known of a token that says this, by what is known of the credential that it was made from, whose principal and
     /// organization these are. It is never more than its credential now: what became narrower there is narrower here, and
     /// what ended there has ended here. `None` if it names another principal or organization, or times that there are not.
@@ -320,6 +344,23 @@ mod tests {
         check(json!({ "org": "org_01h2xcejqtf2nbrexx3vqjhp42" }), false);
         check(json!({ "exp": i64::MAX }), false);
         check(json!({ "iat": i64::MIN }), false);
+    }
+
+    #[test]
+    fn a_token_by_itself_is_what_it_says() {
+        let claims = with(json!({
+            "scope": "invoices:read claviger:verify", "objects": ["base:app7"], "networks": ["10.0.0.0/8"],
+            "cnf": { "jkt": thumbprint(1) }, "env": "test",
+        }));
+        let found = read(&claims).unwrap().alone().unwrap();
+        assert_eq!(found.rights.permissions.to_text(), "claviger:verify invoices:read");
+        assert_eq!(found.credential.objects.unwrap().to_text(), "base:app7");
+        assert_eq!(found.credential.networks.unwrap().to_text(), "10.0.0.0/8");
+        assert_eq!(found.credential.confirmation, Some(Confirmation::of_key(thumbprint(1))));
+        assert_eq!((found.credential.environment, found.credential.epoch), (Environment::Test, 3));
+        assert_eq!(found.credential.expires_at, Timestamp::from_second(1_800_000_600).ok());
+        assert!(!found.credential.revoked);
+        assert!(read(&with(json!({ "exp": i64::MAX }))).unwrap().alone().is_none());
     }
 
     #[test]

@@ -245,6 +245,40 @@ pub struct Found {
     pub audiences: Arc<[String]>,
 }
 
+impl PrincipalFacts {
+    /// Of somebody of whom no more is known.
+    pub fn bare(id: PrincipalId, permissions: PermissionSet) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            external_id: None,
+            disabled: false,
+            permissions,
+            instance_permissions: PermissionSet::default(),
+            limits: Limits::default(),
+            token_endpoint_auth_method: None,
+            dpop_bound_access_tokens: false,
+            grant_types: None,
+            tls_client_certificate_bound_access_tokens: false,
+        }
+    }
+}
+
+impl OrganizationFacts {
+    /// Of one of which no more is known, and which forbids nothing.
+    pub fn bare(id: OrganizationId) -> Self {
+        Self {
+            id,
+            slug: String::new(),
+            external_id: None,
+            disabled: false,
+            ceiling: PermissionMask::everything(),
+            allowed_networks: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
 impl Found {
     /// Where the presented secret stands at `now`; `None` of an access token.
     pub fn generation(&self, now: Timestamp) -> Option<Generation> {

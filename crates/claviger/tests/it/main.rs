@@ -20,6 +20,7 @@ mod master_key;
 mod operator;
 mod postgres;
 mod reference;
+mod sdk;
 mod settings;
 mod stop;
 mod traces;

@@ -1,0 +1,145 @@
+//! An answer of the verify call, and the facts that it holds for whoever decides alone.
+
+use std::sync::Arc;
+
+use claviger_token::{
+    CredentialFacts, CredentialId, CredentialKind, Environment, Found, Limits, NetworkSet, ObjectSet,
+    OrganizationFacts, OrganizationId, PermissionMask, PermissionSet, PrincipalFacts, PrincipalId, Refusal, Rights,
+    Verdict,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// The body is no answer of the verify call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no answer of the verify call")]
+pub struct NoAnswer;
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The verdict on what was asked.
+    pub verdict: Verdict,
+    /// The credential, once it is known and valid. Of its facts those are there that the answer tells.
+    pub found: Option<Found>,
+    /// For how many seconds it may be decided from these facts alone; none if it may not.
+    pub max_age_seconds: Option<u64>,
+    /// When to try again, if a limit refused.
+    pub retry_after_seconds: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    code: String,
+    credential: Option<Credential>,
+    principal: Option<Principal>,
+    organization: Option<Organization>,
+    permissions: Option<Vec<String>>,
+    /// None if the member is absent, which means that nobody knows; `null` if it is for all objects.
+    #[serde(default, deserialize_with = "said")]
+    objects: Option<Option<ObjectSet>>,
+    metadata: Option<Box<RawValue>>,
+    retry_after_seconds: Option<u64>,
+    cache: Option<Box<RawValue>>,
+}
+
+/// Tells `null` from nothing.
+fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+#[derive(Deserialize)]
+struct Credential {
+    id: CredentialId,
+    kind: CredentialKind,
+    name: String,
+    environment: Environment,
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Principal {
+    id: PrincipalId,
+    name: String,
+    external_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Organization {
+    id: OrganizationId,
+    slug: String,
+    external_id: Option<String>,
+}
+
+/// What is not understood here may be a condition, so that such an answer is not decided from.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cache {
+    max_age_seconds: u64,
+    audiences: Vec<String>,
+    #[serde(default, deserialize_with = "said")]
+    networks: Option<Option<NetworkSet>>,
+    epoch: u64,
+}
+
+impl Answer {
+    /// Reads the body of an answer with status 200.
+    pub fn read(body: &[u8]) -> Result<Self, NoAnswer> {
+        let body: Body = serde_json::from_slice(body).map_err(|_| NoAnswer)?;
+        let verdict = match body.code.as_str() {
+            "valid" => Verdict::Valid,
+            code => Verdict::Refused(Refusal::ALL.into_iter().find(|refusal| refusal.code() == code).ok_or(NoAnswer)?),
+        };
+        let retry_after_seconds = body.retry_after_seconds;
+        let cache: Option<Cache> = body.cache.as_ref().and_then(|cache| serde_json::from_str(cache.get()).ok());
+        let cache = cache.filter(|cache| cache.networks.is_some() && body.objects.is_some());
+        let max_age_seconds = cache.as_ref().map(|cache| cache.max_age_seconds);
+        let found = if verdict.is_valid() { Some(body.found(cache).ok_or(NoAnswer)?) } else { None };
+        Ok(Self { verdict, found, max_age_seconds, retry_after_seconds })
+    }
+}
+
+impl Body {
+    /// The permissions are what it may do now: nothing is left of the three that they were made of.
+    fn found(self, cache: Option<Cache>) -> Option<Found> {
+        let (credential, principal, organization) = (self.credential?, self.principal?, self.organization?);
+        let permissions = PermissionSet::from_text(&self.permissions?.join(" ")).ok()?;
+        let (audiences, networks, epoch) =
+            cache.map_or((Vec::new(), None, 0), |cache| (cache.audiences, cache.networks.flatten(), cache.epoch));
+        Some(Found {
+            secret: None,
+            token: None,
+            credential: CredentialFacts {
+                id: credential.id,
+                kind: credential.kind,
+                name: credential.name,
+                environment: credential.environment,
+                permissions: PermissionMask::from(permissions.clone()),
+                objects: self.objects.flatten(),
+                networks,
+                not_before: None,
+                expires_at: credential.expires_at,
+                disabled: false,
+                revoked: false,
+                pending_approval: false,
+                confirmation: None,
+                epoch,
+                limits: Limits::default(),
+                metadata: self.metadata?,
+            },
+            principal: Arc::new(PrincipalFacts {
+                name: principal.name,
+                external_id: principal.external_id,
+                ..PrincipalFacts::bare(principal.id, permissions.clone())
+            }),
+            organization: Arc::new(OrganizationFacts {
+                slug: organization.slug,
+                external_id: organization.external_id,
+                ..OrganizationFacts::bare(organization.id)
+            }),
+            rights: Rights { permissions, ..Rights::default() },
+            audiences: audiences.into(),
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! What the instance is asked, over HTTP. Bounded in time and size; the room must not know what is made of the answers.
+
+use std::time::Duration;
+
+use claviger_token::ChangesMessage;
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+
+use crate::{answer::Answer, clock::Clock, settings::Settings};
+
+/// The largest document that is read, in bytes.
+const MOST_BYTES: usize = 64 << 20;
+
+/// How long the feed of what ended is waited for, in seconds: a connection that is cut without a word is noticed by then.
+const WAIT: u64 = 5;
+
+/// How long a stream may be silent before it is made anew: it beats four times a second.
+pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+
+/// The instance did not answer, or not with what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemoteError {
+    #[error("{0}")]
+    Http(#[from] reqwest::Error),
+    #[error("the answer has status {0}")]
+    Status(StatusCode),
+    #[error("the answer is not what was asked for")]
+    Content,
+}
+
+pub(crate) struct Remote {
+    client: Client,
+    settings: Settings,
+}
+
+/// A document, as it is or as it was known.
+pub(crate) struct Document {
+    /// None: as you have it.
+    pub(crate) text: Option<Vec<u8>>,
+    pub(crate) tag: Option<String>,
+}
+
+impl Remote {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
+        let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let client = client.connect_timeout(settings.patience).build()?;
+        Ok(Self { client, settings: settings.clone() })
+    }
+
+    pub(crate) async fn keys(&self) -> Result<Document, RemoteError> {
+        let asked = self.client.get(self.settings.public("/.well-known/jwks.json")).timeout(self.settings.patience);
+        document(asked.header(header::CACHE_CONTROL, "no-cache"), false).await
+    }
+
+    /// The feed of what ended, once it says something else than `tag` knows, or after a while.
+    pub(crate) async fn ended(&self, tag: Option<&str>) -> Result<Document, RemoteError> {
+        let mut asked = self.client.get(self.settings.public(&format!("/oauth/revocations?wait={WAIT}")));
+        if let Some(tag) = tag {
+            asked = asked.header(header::IF_NONE_MATCH, tag);
+        }
+        document(asked.timeout(Duration::from_secs(WAIT) + self.settings.patience), tag.is_some()).await
+    }
+
+    /// The stream of changes since.
+    pub(crate) async fn changes(&self, last: Option<&str>) -> Result<Response, RemoteError> {
+        let mut asked = self.client.get(self.settings.internal("/v1/changes"));
+        asked = asked.header(header::ACCEPT, "text/event-stream");
+        if let Some(last) = last {
+            asked = asked.header("last-event-id", last);
+        }
+        let connecting = tokio::time::timeout(self.settings.patience, self.inside(asked).send());
+        let response = connecting.await.map_err(|_| RemoteError::Content)??;
+        if response.status() == StatusCode::OK { Ok(response) } else { Err(RemoteError::Status(response.status())) }
+    }
+
+    /// A verdict, and up to which change it is true.
+    pub(crate) async fn verify(&self, asked: &Value, clock: &Clock) -> Result<(Answer, Option<i64>), RemoteError> {
+        let request = self.client.post(self.settings.internal("/v1/verify")).json(asked);
+        let response = self.inside(request).timeout(self.settings.patience).send().await?;
+        if response.status() != StatusCode::OK {
+            return Err(RemoteError::Status(response.status()));
+        }
+        if let Some(told_at) = told_at(response.headers()) {
+            clock.was_told(told_at);
+        }
+        let position = text(response.headers(), ChangesMessage::POSITION_HEADER);
+        let position = position.and_then(|text| text.parse().ok());
+        let answer = Answer::read(&body(response).await?).map_err(|_| RemoteError::Content)?;
+        Ok((answer, position))
+    }
+
+    fn inside(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.settings.internal_token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+}
+
+/// That it is as it was known is an answer only to whoever knows it.
+async fn document(asked: RequestBuilder, is_known: bool) -> Result<Document, RemoteError> {
+    let response = asked.send().await?;
+    let tag = text(response.headers(), header::ETAG.as_str()).map(str::to_owned);
+    match response.status() {
+        StatusCode::OK => Ok(Document { text: Some(body(response).await?), tag }),
+        StatusCode::NOT_MODIFIED if is_known => Ok(Document { text: None, tag }),
+        other => Err(RemoteError::Status(other)),
+    }
+}
+
+/// What time it was when this was answered. Only of the internal listener: what is between us and the public one may keep documents.
+pub(crate) fn told_at(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = jiff::fmt::rfc2822::parse(text(headers, header::DATE.as_str())?);
+    date.ok().map(|date| date.timestamp())
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, RemoteError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        if body.len() + piece.len() > MOST_BYTES {
+            return Err(RemoteError::Content);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_read_as_http_writes_it() {
+        let told = |date: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::DATE, http::HeaderValue::from_static(date));
+            told_at(&headers).map(Timestamp::as_second)
+        };
+        assert_eq!(told("Fri, 15 Jan 2027 08:00:07 GMT"), Some(1_800_000_007));
+        assert_eq!(told("soon"), None);
+        assert_eq!(told_at(&HeaderMap::new()), None);
+    }
+}

@@ -108,6 +108,16 @@ actions! {
     DeviceRequestApproved "device_request.approved" "A user let a device have a token of theirs.",
     DeviceRequestDenied "device_request.denied" "A user did not, or what they approved is no longer allowed; the event tells why.",
     DeviceRequestRedeemed "device_request.redeemed" "The device got its token, which the event names.",
+    FleetCreated "fleet.created" "A fleet of devices was made.",
+    FleetUpdated "fleet.updated" "Its name, what its devices may do or how long their keys last changed.",
+    FleetClosed "fleet.closed" "No device enrols or renews in it, for now.",
+    FleetReopened "fleet.reopened" "Devices enrol and renew in it again.",
+    FleetRevoked "fleet.revoked" "Every credential of its devices ended, and its claim codes.",
+    FleetDeleted "fleet.deleted" "It ended, and every device of it.",
+    ClaimCodeCreated "claim_code.created" "Somebody got a code by which devices enrol in a fleet.",
+    ClaimCodeRevoked "claim_code.revoked" "No device enrols by it any more.",
+    DeviceEnrolled "device.enrolled" "A device got a service account of its own by a claim code, which the event names.",
+    DeviceRenewed "device.renewed" "A device has a new key, and its old one ends soon.",
     ApiCreated "api.created" "A protected API was declared.",
     ApiUpdated "api.updated" "Its name or its permissions changed.",
     ApiDeleted "api.deleted" "It and its permissions are gone.",
@@ -358,7 +368,7 @@ mod tests {
         check(&[], 0);
         check(&[key; 2], 2);
         check(&[key; 1001], 1000);
-        let ended = Credential::ended(key, world.organization.id);
+        let ended = Credential::ended(key, world.organization.id, crate::RevokeReason::OwnerLeft);
         assert_eq!((ended.action, ended.target), (Action::ApiKeyRevoked, key.to_string()));
         assert_eq!(ended.details, json!({ "reason": "owner_left" }));
     }

@@ -22,6 +22,10 @@ pub mod permission {
     pub const SERVICE_ACCOUNTS_WRITE: &str = "claviger:service_accounts:write";
     /// Register OAuth clients (RFC 7591), which last and may hold what the credential lists besides.
     pub const REGISTRATIONS_WRITE: &str = "claviger:registrations:write";
+    /// Read fleets, their claim codes (never the codes themselves) and their devices.
+    pub const FLEETS_READ: &str = "claviger:fleets:read";
+    /// Make, change, revoke and delete fleets, and make the claim codes by which devices enrol.
+    pub const FLEETS_WRITE: &str = "claviger:fleets:write";
     /// Read APIs and their permissions.
     pub const APIS_READ: &str = "claviger:apis:read";
     /// Declare, change and delete them.
@@ -98,6 +102,8 @@ pub const PERMISSIONS: &[BuiltinPermission] = &[
     both(p::SERVICE_ACCOUNTS_READ, "Read service accounts"),
     both(p::SERVICE_ACCOUNTS_WRITE, "Make, change and delete service accounts"),
     both(p::REGISTRATIONS_WRITE, "Register OAuth clients, which last and may hold what the credential lists besides"),
+    both(p::FLEETS_READ, "Read fleets, their claim codes and their devices"),
+    both(p::FLEETS_WRITE, "Make, change, revoke and delete fleets, and make claim codes for their devices"),
     both(p::APIS_READ, "Read APIs and their permissions"),
     instance(p::APIS_WRITE, "Declare, change and delete APIs"),
     both(p::ROLES_READ, "Read roles"),

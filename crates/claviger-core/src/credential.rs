@@ -486,8 +486,8 @@ impl Credential {
     }
 
     /// The event of its end with its owner. What nodes must forget, the owner's event says.
-    pub fn ended(id: CredentialId, organization: OrganizationId) -> Event {
-        Self::event_of(id, organization, Change::Revoked, json!({ "reason": RevokeReason::OwnerLeft }), Vec::new())
+    pub fn ended(id: CredentialId, organization: OrganizationId, reason: RevokeReason) -> Event {
+        Self::event_of(id, organization, Change::Revoked, json!({ "reason": reason }), Vec::new())
     }
 
     /// The event of its being revoked as one of many.

@@ -16,6 +16,7 @@ mod builtin;
 mod certificate;
 mod certificate_authority;
 mod certificate_name;
+mod claim_code;
 mod client_credential;
 mod client_key;
 mod client_secret;
@@ -23,10 +24,12 @@ mod credential;
 mod device_request;
 mod distinguished_name;
 mod email;
+mod enrolment;
 mod explanation;
 mod federation;
 #[cfg(test)]
 mod fixtures;
+mod fleet;
 mod group_role;
 mod identity;
 mod invalid;
@@ -72,6 +75,7 @@ pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, de
 pub use certificate::{AddedCertificate, ClientCertificate, NewCertificate, NoClientCertificate};
 pub use certificate_authority::{CertificateAuthority, NewCertificateAuthority, any_vouches};
 pub use certificate_name::CertificateName;
+pub use claim_code::{ClaimCode, ClaimCodeStatus, NewClaimCode};
 pub use client_credential::ClientCredentialChanges;
 pub use client_key::{ClientKey, NoClientKey};
 pub use client_secret::NewClientSecret;
@@ -82,11 +86,13 @@ pub use device_request::{
     CLI_CLIENT, DEVICE_CODE, DeviceApproval, DeviceAsk, DeviceClient, DeviceRequest, DeviceState, Polled, UserCode,
 };
 pub use email::{Email, EmailError};
+pub use enrolment::{Device, DeviceStatus, NewEnrolment, NewRenewal, RENEWAL_OVERLAP};
 pub use explanation::{Case, Outcome, PermissionTrace, Source, Step, TokenTrace};
 pub use federation::{
     Conditions, Federation, IssuerKeySource, IssuerKeys, MadeFederation, NewFederation, NoFederation, Preset,
     UnknownPreset, Unmet,
 };
+pub use fleet::{Fleet, FleetChanges, MOST_DEVICES, NewFleet};
 pub use group_role::{GroupRole, MappedRole, follow_groups};
 pub use identity::{Admission, Claims, Identity, Known, NotAdmitted};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};

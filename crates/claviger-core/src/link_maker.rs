@@ -3,7 +3,7 @@
 
 use claviger_token::PermissionSet;
 
-use crate::builtin::permission::{GRANTS_WRITE, MEMBERS_WRITE, PORTAL_SESSIONS_WRITE, USERS_WRITE};
+use crate::builtin::permission::{FLEETS_WRITE, GRANTS_WRITE, MEMBERS_WRITE, PORTAL_SESSIONS_WRITE, USERS_WRITE};
 
 /// What whoever made a link may do by now where it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,11 @@ impl LinkMaker {
     /// The same at the portal, of what both hold in its organization, or of what both hold with instance scope.
     pub fn may_still_let_in_at_portal(&self, held: &PermissionSet) -> bool {
         self.may_still(PORTAL_SESSIONS_WRITE, held)
+    }
+
+    /// Whether devices may still get `brought` by a claim code of theirs.
+    pub(crate) fn may_still_enrol(&self, brought: &PermissionSet) -> bool {
+        self.may_still(FLEETS_WRITE, brought)
     }
 
     /// They could make it now: they hold `by`, and all that it gives or the right to give anything.

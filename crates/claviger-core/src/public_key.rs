@@ -55,7 +55,19 @@ impl NewPublicKey {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<RegisteredKey, Rejection> {
-        let id = PublicKeyId::generate(now, rng).into();
+        self.register_as(PublicKeyId::generate(now, rng), context, existing, created_by, now)
+    }
+
+    /// The same under an id that was chosen before.
+    pub fn register_as(
+        self,
+        id: PublicKeyId,
+        context: &IssuingContext<'_>,
+        existing: &[(Credential, ClientKey)],
+        created_by: String,
+        now: Timestamp,
+    ) -> Result<RegisteredKey, Rejection> {
+        let id = id.into();
         let mut errors = FieldErrors::default();
         let key = self.key(&mut errors);
         let credential = Asked::of_client(id, &self.name, self.expires_at).record(context, created_by, now, errors)?;

@@ -156,6 +156,15 @@ impl ServiceAccount {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Event), Rejection> {
+        Self::create_as(ServiceAccountId::generate(now, rng), new, now)
+    }
+
+    /// The same under an id that was chosen before.
+    pub(crate) fn create_as(
+        id: ServiceAccountId,
+        new: &NewServiceAccount,
+        now: Timestamp,
+    ) -> Result<(Self, Event), Rejection> {
         let mut errors = FieldErrors::default();
         let name = errors.keep("/name", "invalid_name", Name::parse(&new.name));
         let external_id = new.external_id.as_deref().and_then(|id| parse_external_id(id, &mut errors));
@@ -164,7 +173,7 @@ impl ServiceAccount {
         errors.finish()?;
         let (Some(name), Some(metadata)) = (name, metadata) else { return Err(Rejection::Invalid(Vec::new())) };
         let account = Self {
-            id: ServiceAccountId::generate(now, rng),
+            id,
             organization: new.organization_id,
             name,
             external_id,

@@ -51,6 +51,8 @@ permitted! {
     ReadServiceAccounts = SERVICE_ACCOUNTS_READ,
     WriteServiceAccounts = SERVICE_ACCOUNTS_WRITE,
     WriteRegistrations = REGISTRATIONS_WRITE,
+    ReadFleets = FLEETS_READ,
+    WriteFleets = FLEETS_WRITE,
     ReadApis = APIS_READ,
     WriteApis = APIS_WRITE,
     ReadRoles = ROLES_READ,

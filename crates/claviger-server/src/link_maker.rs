@@ -1,4 +1,4 @@
-//! Whoever made a link, as they stand now: of an invitation, to a new password, or into a portal. The rule is in core
+//! Whoever made a link, as they stand now: of an invitation, to a new password, or into a portal; or a claim code. The rule is in core
 //! (`link_maker.rs`).
 
 use claviger_core::{Actor, CredentialStatus, LinkMaker, Organization};

@@ -139,10 +139,12 @@ pub(crate) enum Guarded {
     DeviceAuthorization,
     /// A code of a device, typed on our page.
     UserCode,
+    /// A device that enrols in a fleet, or renews its key.
+    Enrolment,
 }
 
 impl Guarded {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::SignIn,
         Self::SecondFactor,
         Self::Provider,
@@ -152,6 +154,7 @@ impl Guarded {
         Self::Revocation,
         Self::DeviceAuthorization,
         Self::UserCode,
+        Self::Enrolment,
     ];
 
     fn as_str(self) -> &'static str {
@@ -165,6 +168,7 @@ impl Guarded {
             Self::Revocation => "revocation",
             Self::DeviceAuthorization => "device_authorization",
             Self::UserCode => "user_code",
+            Self::Enrolment => "enrolment",
         }
     }
 }

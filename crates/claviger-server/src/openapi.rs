@@ -36,6 +36,7 @@ use crate::{app::App, router::described};
         (name = "Portal", description = "The way of a product's users to their own tokens"),
         (name = "Service accounts", description = "The non-person principals of an organization"),
         (name = "Clients", description = "By what service accounts prove themselves as OAuth clients"),
+        (name = "Fleets", description = "Groups of devices, the codes by which devices enrol, and how they do"),
         (name = "APIs", description = "What is protected, and which permissions it declares"),
         (name = "Roles and assignments", description = "Who may do what"),
         (name = "OAuth", description = "What clients and resource servers find out, and the keys that sign tokens"),

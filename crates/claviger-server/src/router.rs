@@ -18,7 +18,7 @@ use crate::{
     app::App,
     body, console, feed, health, log,
     manage::{
-        api, api_key, approval, assignment, audit_event, certificate, certificate_authority, client_secret, federation,
+        api, api_key, approval, assignment, audit_event, claim_code, certificate, certificate_authority, client_secret, federation, fleet,
         inventory, invitation, member, organization, personal_access_token, policy, portal_session, public_key, role,
         service_account, session, signing_key, token, usage, user,
     },
@@ -83,6 +83,13 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(federation::list, federation::create))
         .routes(routes!(federation::show, federation::update, federation::delete))
         .routes(routes!(federation::revoke))
+        // Devices; how they enrol stands with OAuth
+        .routes(routes!(fleet::list, fleet::create))
+        .routes(routes!(fleet::show, fleet::update, fleet::delete))
+        .routes(routes!(fleet::revoke))
+        .routes(routes!(fleet::devices))
+        .routes(routes!(claim_code::list, claim_code::create))
+        .routes(routes!(claim_code::show, claim_code::revoke))
         // May do what
         .routes(routes!(api::list, api::create))
         .routes(routes!(api::show, api::update, api::delete))

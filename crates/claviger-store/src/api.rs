@@ -129,6 +129,7 @@ impl Tx<'_> {
         // Whoever held one of them by whatever way may have a token that says so.
         self.raise_epochs(Narrowed::All).await?;
         self.delete_assignments(|all| all.and(" WHERE a.permission IN ").and_list(gone.iter().map(text))).await?;
+        self.execute(sql("DELETE FROM fleet_grant WHERE permission IN ").and_list(gone.iter().map(text))).await?;
         self.take_from_roles(&gone).await
     }
 

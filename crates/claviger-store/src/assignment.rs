@@ -168,17 +168,21 @@ impl Tx<'_> {
     }
 }
 
-pub(crate) fn read(row: &Row) -> Result<Assignment, StoreError> {
-    let granted = match row.parse_or_null("role")? {
+/// What is given: a role by its name, or a permission.
+pub(crate) fn granted(row: &Row) -> Result<Granted, StoreError> {
+    Ok(match row.parse_or_null("role")? {
         Some(id) => Granted::Role { id, name: row.text("role_name")? },
         None => Granted::Permission(row.parse("permission")?),
-    };
+    })
+}
+
+pub(crate) fn read(row: &Row) -> Result<Assignment, StoreError> {
     Ok(Assignment {
         id: row.parse("id")?,
         principal: row.parse("principal")?,
         home: row.parse("home")?,
         scope: row.parse_or_null("organization")?.map_or(Scope::Instance, Scope::Organization),
-        granted,
+        granted: granted(row)?,
         created_at: row.time("created_at")?,
     })
 }

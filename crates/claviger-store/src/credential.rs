@@ -7,11 +7,12 @@ use claviger_core::{
     Approval, Credential, CredentialStatus, Digest, Event, Kind, LastUsed, Metadata, Name, Reach, Revocation,
     RevokeReason, SecretRecord, Touches, permission,
 };
-use claviger_token::{CredentialId, NetworkSet, ObjectSet, OrganizationId, PrincipalId, UserId};
+use claviger_token::{CredentialId, FleetId, NetworkSet, ObjectSet, OrganizationId, PrincipalId, UserId};
 use jiff::Timestamp;
 
 use crate::{
     error::StoreError,
+    fleet,
     sql::{Query, Row, limits, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
@@ -79,6 +80,8 @@ pub enum Owner {
     Organization(OrganizationId),
     /// Those that a user has in one organization.
     Member(UserId, OrganizationId),
+    /// All of a fleet's devices.
+    Fleet(FleetId),
 }
 
 impl View<'_> {
@@ -331,9 +334,14 @@ impl Tx<'_> {
         self.insert_current_secret(rolled, digest).await
     }
 
-    /// Ends every credential of an owner who left, everywhere or in one organization, and tells it in the trail of each, up
+    /// Ends every credential of an owner, such as one who left, everywhere or in one organization, and tells it in the trail of each, up
     /// to [`Event::MOST_ENDED`].
-    pub async fn end_credentials(&mut self, owner: Owner, now: Timestamp) -> Result<Vec<CredentialId>, StoreError> {
+    pub async fn end_credentials(
+        &mut self,
+        owner: Owner,
+        reason: RevokeReason,
+        now: Timestamp,
+    ) -> Result<Vec<CredentialId>, StoreError> {
         let these = |query: Query| {
             let query = query.and(" WHERE revoked_at IS NULL");
             match owner {
@@ -342,15 +350,16 @@ impl Tx<'_> {
                 Owner::Member(user, organization) => query
                     .and_bind(" AND principal = ?", text(user))
                     .and_bind(" AND organization = ?", text(organization)),
+                Owner::Fleet(id) => fleet::living(query.and(" AND"), "principal", id),
             }
         };
         let locked = these(sql("SELECT id FROM credential")).and(" ORDER BY id");
         self.to_change(Reach::Instance).executor.all(locked).await?;
-        let end = sql("UPDATE credential SET epoch = epoch + 1, revoke_reason = 'owner_left'");
+        let end = sql("UPDATE credential SET epoch = epoch + 1").and_bind(", revoke_reason = ?", reason.as_str());
         let end = these(end.and_bind(", revoked_at = ?, epoch_raised_at = ?", now));
         let rows = self.within(Reach::Instance).executor.all(end.and(" RETURNING id, organization")).await?;
         for row in rows.iter().take(Event::MOST_ENDED) {
-            self.also(Credential::ended(row.parse("id")?, row.parse("organization")?));
+            self.also(Credential::ended(row.parse("id")?, row.parse("organization")?, reason));
         }
         rows.iter().map(|row| row.parse("id")).collect()
     }

@@ -1,6 +1,6 @@
 //! Who belongs to which organization, in storage.
 
-use claviger_core::{Membership, User};
+use claviger_core::{Membership, RevokeReason, User};
 use claviger_token::{CredentialId, OrganizationId, UserId};
 use jiff::Timestamp;
 
@@ -92,6 +92,6 @@ impl Tx<'_> {
             self.execute(delete.bind(text(organization)).bind(text(user))).await?;
         }
         self.take_back_approvals(user, Some(organization)).await?;
-        self.end_credentials(Owner::Member(user, organization), now).await
+        self.end_credentials(Owner::Member(user, organization), RevokeReason::OwnerLeft, now).await
     }
 }

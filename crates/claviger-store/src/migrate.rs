@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "limits and use", include_str!("../migrations/0002_limits_and_use.sql")),
     (3, "people", include_str!("../migrations/0003_people.sql")),
     (4, "machine to machine", include_str!("../migrations/0004_machine_to_machine.sql")),
+    (5, "fleets", include_str!("../migrations/0005_fleets.sql")),
 ];
 
 /// The last of them.

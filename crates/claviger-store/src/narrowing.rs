@@ -6,12 +6,13 @@
 //! could be dead. The room must not know what a right is.
 
 use claviger_core::{Kind, Reach, Touched};
-use claviger_token::{CredentialId, OrganizationId, PrincipalId, RoleId, ServiceAccountId};
+use claviger_token::{CredentialId, FleetId, OrganizationId, PrincipalId, RoleId, ServiceAccountId};
 use jiff::Timestamp;
 
 use crate::{
     dialect::HOLD_PLACES,
     error::StoreError,
+    fleet,
     sql::{Query, sql, text},
     tx::Tx,
 };
@@ -40,6 +41,10 @@ pub enum Narrowed {
     /// Those by which clients of an organization prove themselves with a certificate, and those of others for which such clients got tokens in
     /// exchange.
     VouchedFor(OrganizationId),
+    /// Those of a fleet's devices.
+    Fleet(FleetId),
+    /// Those of others for which a fleet's devices got tokens in exchange.
+    ExchangedByFleet(FleetId),
     /// Everybody's.
     All,
 }
@@ -72,6 +77,13 @@ impl Narrowed {
                 .and(" OR EXISTS (SELECT 1 FROM token_client c JOIN credential x ON x.principal = c.client")
                 .and_bind(" WHERE c.credential = k.id AND x.kind = ?", Kind::Certificate.as_str())
                 .and_bind(" AND x.organization = ?))", text(organization)),
+            Self::Fleet(id) => fleet::living(query.and(" AND"), "k.principal", id),
+            // Not asked for each credential: a fleet may have very many devices.
+            Self::ExchangedByFleet(id) => query.and_bind(
+                " AND k.id IN (SELECT c.credential FROM device d JOIN token_client c ON c.client = d.account
+                               WHERE d.fleet = ? AND d.ended_at IS NULL)",
+                text(id),
+            ),
             Self::All => query,
         }
     }
@@ -79,8 +91,13 @@ impl Narrowed {
     /// Whether what is changed says by itself whose credentials these are.
     fn is_told(self) -> bool {
         match self {
-            Self::Principal(_) | Self::Within(..) | Self::Organization(_) | Self::Role(_) | Self::All => true,
-            Self::ExchangedBy(_) | Self::ExchangedIn(_) | Self::VouchedFor(_) => false,
+            Self::Principal(_)
+            | Self::Within(..)
+            | Self::Organization(_)
+            | Self::Role(_)
+            | Self::Fleet(_)
+            | Self::All => true,
+            Self::ExchangedBy(_) | Self::ExchangedIn(_) | Self::VouchedFor(_) | Self::ExchangedByFleet(_) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Organizations in storage.
 
-use claviger_core::{Metadata, Name, Organization, PortalOrigins, Scope, Slug};
+use claviger_core::{Metadata, Name, Organization, PortalOrigins, RevokeReason, Scope, Slug};
 use claviger_token::{CredentialId, OrganizationId};
 use jiff::Timestamp;
 
@@ -90,7 +90,7 @@ impl Tx<'_> {
         }
         self.close_portal(id).await?;
         self.raise_epochs(Narrowed::ExchangedIn(id)).await?;
-        self.end_credentials(Owner::Organization(id), now).await
+        self.end_credentials(Owner::Organization(id), RevokeReason::OwnerLeft, now).await
     }
 
     /// Ends the sessions at an organization's portal and voids the links into it.

@@ -128,6 +128,7 @@ impl Tx<'_> {
             self.untold.insert(Touched::Principal(row.parse("principal")?));
         }
         self.delete_assignments(|all| all.and_bind(" WHERE a.role = ?", text(id))).await?;
+        self.execute(sql("DELETE FROM fleet_grant WHERE role = $1").bind(text(id))).await?;
         self.execute(sql("DELETE FROM role WHERE id = $1").bind(text(id))).await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Service accounts in storage.
 
-use claviger_core::{Metadata, Name, ServiceAccount};
+use claviger_core::{Metadata, Name, RevokeReason, ServiceAccount};
 use claviger_token::{CredentialId, OrganizationId, ServiceAccountId};
 use jiff::Timestamp;
 
@@ -96,7 +96,9 @@ impl Tx<'_> {
     ) -> Result<Vec<CredentialId>, StoreError> {
         self.delete_assignments(|all| all.and_bind(" WHERE a.principal = ?", text(id))).await?;
         self.raise_epochs(Narrowed::ExchangedBy(id)).await?;
-        self.end_credentials(Owner::Principal(id.into()), now).await
+        let ended = self.end_credentials(Owner::Principal(id.into()), RevokeReason::OwnerLeft, now).await?;
+        self.end_device(id, now).await?;
+        Ok(ended)
     }
 }
 

@@ -19,6 +19,8 @@ const KEEP_STATUS_LISTS: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_INVITATIONS: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// After their end, so that a device that asks late is told that it is.
 const KEEP_DEVICE_REQUESTS: SignedDuration = SignedDuration::from_hours(1);
+/// After its end, as long as lists show what became of it.
+const KEEP_CLAIM_CODES: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// After its end, for the clock of a node may be behind.
 const KEEP_SINGLE_USES: SignedDuration = SignedDuration::from_mins(10);
 const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -28,7 +30,7 @@ const BATCH: u64 = 5000;
 
 impl Store {
     /// Removes codes and sessions that have ended, single uses that ended ten minutes ago, requests of devices that ended an
-    /// hour ago, access tokens that ended a day ago, places in status lists of weeks that ended a day ago, invitations that ended a month ago, change-log rows and kept answers older than a day,
+    /// hour ago, access tokens that ended a day ago, places in status lists of weeks that ended a day ago, invitations and claim codes that ended a month ago, change-log rows and kept answers older than a day,
     /// and usage, uses of quotas and removed signing keys older than 400 days. The newest log row stays: its number is how a node
     /// knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
@@ -59,10 +61,13 @@ impl Store {
                            (SELECT key FROM used_jti WHERE expires_at <= $1 LIMIT $2)";
         let devices = "DELETE FROM device_request WHERE id IN
                        (SELECT id FROM device_request WHERE expires_at <= $1 LIMIT $2)";
+        let claim_codes = "DELETE FROM claim_code WHERE id IN
+                           (SELECT id FROM claim_code WHERE ends_at <= $1 LIMIT $2)";
         let kinds = [
             (invitations, KEEP_INVITATIONS),
             (codes, SignedDuration::ZERO),
             (devices, KEEP_DEVICE_REQUESTS),
+            (claim_codes, KEEP_CLAIM_CODES),
             (sessions, SignedDuration::ZERO),
             (tokens, KEEP_TOKENS),
             (revoked, KEEP_TOKENS),

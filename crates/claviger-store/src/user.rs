@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use claviger_core::{Email, Metadata, Name, Reach, User};
+use claviger_core::{Email, Metadata, Name, Reach, RevokeReason, User};
 use claviger_token::{CredentialId, OrganizationId, UserId};
 use jiff::Timestamp;
 
@@ -124,7 +124,7 @@ impl Tx<'_> {
         self.execute(take.bind(text(id))).await?;
         self.replace_recovery_codes(id, &[]).await?;
         self.shut_out_user(id).await?;
-        self.end_credentials(Owner::Principal(id.into()), now).await
+        self.end_credentials(Owner::Principal(id.into()), RevokeReason::OwnerLeft, now).await
     }
 
     /// Ends a user with every credential, session and right that they have, and erases what is personal: of the row only the
@@ -155,7 +155,7 @@ impl Tx<'_> {
                        WHERE id = $1",
         );
         self.execute(end.bind(text(user.id)).bind(now)).await?;
-        self.end_credentials(Owner::Principal(user.id.into()), now).await
+        self.end_credentials(Owner::Principal(user.id.into()), RevokeReason::OwnerLeft, now).await
     }
 
     /// The invitations that they accepted, and those to any address that they have, or had and nobody else has now. The events about

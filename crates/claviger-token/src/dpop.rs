@@ -153,6 +153,11 @@ struct Claims {
 }
 
 impl DpopProof {
+    /// What `ath` is of a proof that comes with this credential.
+    pub fn ath(credential: &str) -> String {
+        encode(digest(&SHA256, credential.as_bytes()))
+    }
+
     /// Every test of RFC 9449, section 4.3, but whether it came before and whose key it is.
     pub fn check(text: &str, expected: &DpopExpected<'_>) -> Result<Self, DpopError> {
         let jws = Jws::parse(text, TYP).map_err(DpopError::Form)?;
@@ -171,7 +176,7 @@ impl DpopProof {
             return Err(DpopError::Url);
         }
         if let Some(credential) = expected.credential
-            && claims.ath != Some(encode(digest(&SHA256, credential.as_bytes())))
+            && claims.ath != Some(Self::ath(credential))
         {
             return Err(DpopError::Credential);
         }

@@ -159,6 +159,8 @@ typed_ids! {
     AccessTokenId = "at", "an access token, which is also its `jti`";
     InvitationId = "inv", "an invitation (never its link)";
     DeviceRequestId = "dev", "a device's request for a token (never its code)";
+    FleetId = "fleet", "a fleet of devices";
+    ClaimCodeId = "claim", "a claim code of a fleet (never the code itself)";
     EventId = "evt", "an audit event";
 }
 

@@ -37,8 +37,8 @@ pub use facts::{
     PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
-    AccessTokenId, ApiId, ApiKeyId, AssignmentId, CertificateAuthorityId, CertificateId, ClientSecretId, CredentialId,
-    DeviceRequestId, EventId, FederationId, IdError, InvitationId, OrganizationId, PersonalAccessTokenId, PrincipalId,
+    AccessTokenId, ApiId, ApiKeyId, AssignmentId, CertificateAuthorityId, CertificateId, ClaimCodeId, ClientSecretId, CredentialId,
+    DeviceRequestId, EventId, FederationId, FleetId, IdError, InvitationId, OrganizationId, PersonalAccessTokenId, PrincipalId,
     PrincipalType, PublicKeyId, RoleId, ServiceAccountId, SessionId, SigningKeyId, TypedId, UserId,
 };
 pub use jose::{

@@ -182,16 +182,19 @@ pub enum SecretKind {
     AccessToken,
     /// `ps`: a portal session.
     Portal,
+    /// `claim`: a code by which devices enrol in a fleet.
+    ClaimCode,
 }
 
 impl SecretKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::ApiKey,
         Self::TestApiKey,
         Self::PersonalAccessToken,
         Self::ClientSecret,
         Self::AccessToken,
         Self::Portal,
+        Self::ClaimCode,
     ];
 
     /// The word between the underscores.
@@ -203,6 +206,7 @@ impl SecretKind {
             Self::ClientSecret => "cs",
             Self::AccessToken => "at",
             Self::Portal => "ps",
+            Self::ClaimCode => "claim",
         }
     }
 }
@@ -273,6 +277,7 @@ mod tests {
         check("acme_cs_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz4FSCUX", Ok(ClientSecret));
         check("clv_at_7Kd93mQxV2LpRt8sWyBn4cHj6FgTzUa11eJ9nT", Ok(AccessToken));
         check("b2_ps_Aa0Aa0Aa0Aa0Aa0Aa0Aa0Aa0Aa0Aa0Zz3lRF5Y", Ok(Portal));
+        check("clv_claim_Zz9Zz9Zz9Zz9Zz9Zz9Zz9Zz9Zz9Zz9Zz1M9wap", Ok(ClaimCode));
         check("clv_key_0000000000000000000000000000002100aa8N", Ok(ApiKey)); // padded with zeros
     }
 

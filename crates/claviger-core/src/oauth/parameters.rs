@@ -12,7 +12,8 @@ const REPEATABLE: [&str; 2] = ["resource", "audience"];
 /// More of them nobody sends.
 const MOST: usize = 100;
 
-/// What a form says. A parameter without a value is as good as absent, and one that stands there twice is refused.
+/// What a form says; by default nothing. A parameter without a value is as good as absent, and one that stands there twice is refused.
+#[derive(Default)]
 pub struct Parameters(Vec<(String, Zeroizing<String>)>);
 
 impl Parameters {

@@ -352,7 +352,7 @@ impl<'a> Authority<'a> {
 }
 
 /// What issuing depends on, as it stands inside the transaction.
-pub(super) struct World {
+pub(crate) struct World {
     organization: Organization,
     principal: PrincipalId,
     held: PermissionSet,
@@ -362,7 +362,7 @@ pub(super) struct World {
 
 impl World {
     /// Around a service account that the caller can see.
-    pub(super) async fn of_account(
+    pub(crate) async fn of_account(
         tx: &mut Tx<'_>,
         reach: Reach,
         account: ServiceAccountId,
@@ -413,7 +413,7 @@ impl World {
     }
 
     /// Where.
-    pub(super) fn organization(&self) -> &Organization {
+    pub(crate) fn organization(&self) -> &Organization {
         &self.organization
     }
 
@@ -438,7 +438,7 @@ impl World {
     }
 
     /// Where the principal itself gives what it holds.
-    pub(super) fn context_of_itself<'a>(&'a self, app: &'a App) -> IssuingContext<'a> {
+    pub(crate) fn context_of_itself<'a>(&'a self, app: &'a App) -> IssuingContext<'a> {
         IssuingContext {
             organization: &self.organization,
             principal: self.principal,

@@ -7,10 +7,12 @@ pub(crate) mod assignment;
 pub(crate) mod audit_event;
 pub(crate) mod certificate;
 pub(crate) mod certificate_authority;
+pub(crate) mod claim_code;
 mod client_credential;
 pub(crate) mod client_secret;
 mod credential;
 pub(crate) mod federation;
+pub(crate) mod fleet;
 mod instance_scope;
 pub(crate) mod inventory;
 pub(crate) mod invitation;
@@ -30,7 +32,7 @@ pub(crate) mod token;
 pub(crate) mod usage;
 pub(crate) mod user;
 
-pub(crate) use credential::in_the_clear;
+pub(crate) use credential::{World, in_the_clear};
 pub(crate) use personal_access_token::{approval_url, issue_own};
 
 use claviger_core::{Reach, Rejection};

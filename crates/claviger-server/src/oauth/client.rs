@@ -260,22 +260,44 @@ impl App {
         said: Option<&str>,
         assertion: &Secret,
     ) -> Result<Believed, NotDone> {
-        let issuer = &self.config.public_url;
-        let disbelieved = |error: AssertionError| {
-            tracing::info!(%error, "a client assertion is not believed");
-            // Only whoever has the key gets as far as the audience.
-            let may_know = error == AssertionError::Audience;
-            let told = || OAuthError::new(OAuthErrorCode::InvalidClient, error.told(issuer));
-            Ok(Err(if may_know { told() } else { OAuthError::invalid_client() }))
-        };
-        let assertion = match ClientAssertion::parse(assertion.expose()) {
-            Ok(assertion) => assertion,
+        match ClientAssertion::parse(assertion.expose()) {
+            Ok(own) => self.client_of_own_assertion(said, &own).await,
             // What is not the client's own may be an outside issuer's.
             Err(error) => match FederatedAssertion::parse(assertion.expose(), AssertedAs::Client) {
-                Ok(outside) => return self.client_of_federation(request, said, &outside).await,
-                Err(_) => return disbelieved(error),
+                Ok(outside) => self.client_of_federation(request, said, &outside).await,
+                Err(_) => self.asserted_nothing(error),
             },
+        }
+    }
+
+    /// The client that signed this by a key of its own, and by nothing else. A device renews by what it is.
+    pub(super) async fn client_of_own_key(
+        &self,
+        request: &OAuthRequest,
+        assertion: &Secret,
+    ) -> Result<Client, NotDone> {
+        let believed = match ClientAssertion::parse(assertion.expose()) {
+            // Boxed, or the future of every request would be as large as a fetch of keys.
+            Ok(own) => Box::pin(self.client_of_own_assertion(None, &own)).await?,
+            Err(error) => self.asserted_nothing(error)?,
         };
+        self.counted(request, believed, 1, OAuthError::invalid_client).await
+    }
+
+    fn asserted_nothing(&self, error: AssertionError) -> Result<Believed, NotDone> {
+        tracing::info!(%error, "a client assertion is not believed");
+        // Only whoever has the key gets as far as the audience.
+        let may_know = error == AssertionError::Audience;
+        let told = || OAuthError::new(OAuthErrorCode::InvalidClient, error.told(&self.config.public_url));
+        Ok(Err(if may_know { told() } else { OAuthError::invalid_client() }))
+    }
+
+    async fn client_of_own_assertion(
+        &self,
+        said: Option<&str>,
+        assertion: &ClientAssertion<'_>,
+    ) -> Result<Believed, NotDone> {
+        let issuer = &self.config.public_url;
         let (id, now) = (assertion.client(), self.now());
         // Strangers ask for this, and shall not take all connections from those who need one.
         let turn = self.assertion_reads.acquire().await;
@@ -284,7 +306,7 @@ impl App {
         let account = living_account(&mut view, id).await?;
         let account = account.filter(|account| account.token_endpoint_auth_method.as_ref().is_none_or(may));
         let Some(account) = account.filter(|_| said.is_none_or(|said| said.parse() == Ok(id))) else {
-            return disbelieved(AssertionError::Client);
+            return self.asserted_nothing(AssertionError::Client);
         };
         let keys = view.living_client_keys(id, now).await?;
         drop(turn);
@@ -315,7 +337,7 @@ impl App {
         }
         let used = match judged {
             Ok(used) => used,
-            Err(error) => return disbelieved(error),
+            Err(error) => return self.asserted_nothing(error),
         };
         let (once, ends) = assertion.single_use();
         if !self.store.use_once(once, ends).await? {

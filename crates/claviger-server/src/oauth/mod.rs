@@ -5,6 +5,7 @@
 mod accepted;
 mod client;
 mod device_request;
+mod enrolment;
 mod exchange;
 mod federation;
 mod introspect;
@@ -74,6 +75,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(introspect::introspect))
         .routes(routes!(revoke::revoke))
         .routes(routes!(registration::register))
+        .routes(routes!(enrolment::create))
+        .routes(routes!(enrolment::renew))
         .routes(routes!(registration::show, registration::update, registration::delete))
         .layer(from_fn(once_settled::<NotDone>))
 }

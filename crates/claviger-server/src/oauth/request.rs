@@ -48,6 +48,24 @@ impl OAuthRequest {
         self.issuers.as_ref().map_err(|why| OAuthError::from(*why))
     }
 
+    /// One whose body is no form, and that proves its client by nothing but what stands there.
+    pub(super) fn without_form(request: &Request, app: &App) -> Self {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let trusted = app.config.trusted_proxies.as_ref();
+        let address = peer.map(|peer| client::address(peer, request.headers(), trusted).to_canonical());
+        Self {
+            form: Parameters::default(),
+            authorization: None,
+            proofs: request.headers().get_all("dpop").iter().cloned().collect(),
+            certificate: None,
+            issuers: Ok(Issuers::default()),
+            address,
+            id: request.extensions().get::<RequestId>().cloned(),
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+        }
+    }
+
     /// The proof of a key that comes with it, if one does.
     pub(super) fn carried(&self) -> Carried<'_> {
         Carried::of(self.proofs.iter())
@@ -66,6 +84,7 @@ impl OAuthRequest {
             Some("introspect") => Guarded::Introspection,
             Some("revoke") => Guarded::Revocation,
             Some("device_authorization") => Guarded::DeviceAuthorization,
+            Some("enrolments" | "renew") => Guarded::Enrolment,
             _ => Guarded::Token,
         }
     }
@@ -85,12 +104,7 @@ impl FromRequest<App> for OAuthRequest {
     type Rejection = NotDone;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, NotDone> {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let trusted = app.config.trusted_proxies.as_ref();
-        let address = peer.map(|peer| client::address(peer, request.headers(), trusted));
-        let id = request.extensions().get::<RequestId>().cloned();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let proofs = request.headers().get_all("dpop").iter().cloned().collect();
+        let bare = Self::without_form(&request, app);
         let certificate = client_certificate::shown(request.extensions(), request.headers(), &app.config);
         let certificate = certificate.map_err(OAuthError::from)?;
         let issuers = client_certificate::issuers(request.extensions(), request.headers(), &app.config);
@@ -101,7 +115,6 @@ impl FromRequest<App> for OAuthRequest {
         }
         let bytes = body::read(request, body::FORM).await.map_err(NotDone::Unreadable)?;
         let form = Parameters::parse(&bytes)?;
-        let address = address.map(|ip| ip.to_canonical());
-        Ok(Self { form, authorization, proofs, certificate, issuers, address, id, method, path })
+        Ok(Self { form, authorization, certificate, issuers, ..bare })
     }
 }

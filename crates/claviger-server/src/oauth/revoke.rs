@@ -89,6 +89,9 @@ fn must_be_supported(kind: Option<SecretKind>) -> Result<(), OAuthError> {
             "a personal access token ends with `claviger token revoke`, or DELETE /v1/token, sent with it, or POST /v1/personal-access-tokens/{id}/revoke"
         }
         Some(SecretKind::Portal) => "a portal session ends by itself within the hour",
+        Some(SecretKind::ClaimCode) => {
+            "a claim code ends with `claviger fleet claim-code revoke`, or DELETE /v1/fleets/{id}/claim-codes/{claim_code}"
+        }
     };
     Err(OAuthError::new(OAuthErrorCode::UnsupportedTokenType, instead))
 }

@@ -111,7 +111,8 @@ impl PresentedAs {
             | SecretKind::TestApiKey
             | SecretKind::PersonalAccessToken
             | SecretKind::AccessToken
-            | SecretKind::Portal => Self::Bearer,
+            | SecretKind::Portal
+            | SecretKind::ClaimCode => Self::Bearer,
         }
     }
 }
@@ -371,7 +372,7 @@ impl App {
                 SecretKind::ApiKey | SecretKind::TestApiKey => self.store.find_api_key(&digest).await?,
                 SecretKind::PersonalAccessToken => self.store.find_personal_access_token(&digest).await?,
                 SecretKind::ClientSecret => self.store.find_client_secret(&digest).await?,
-                SecretKind::AccessToken | SecretKind::Portal => None,
+                SecretKind::AccessToken | SecretKind::Portal | SecretKind::ClaimCode => None,
             };
             if found.is_some() {
                 return Ok(found);

@@ -317,7 +317,7 @@ impl Reply {
         let (status, headers) = (response.status(), response.headers().clone());
         let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null);
         let code = body["url"].as_str().and_then(|url| url.split_once("?code="));
-        let shown = body["token"].as_str().or(body["client_secret"].as_str());
+        let shown = ["token", "client_secret", "claim_code"].into_iter().find_map(|name| body[name].as_str());
         if let Some(secret) = shown.or(code.map(|(_, code)| code)) {
             app.handed_out.lock().unwrap().push(secret.to_owned());
         }

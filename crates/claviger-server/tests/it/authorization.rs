@@ -92,6 +92,17 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("PATCH", "/v1/service-accounts/{id}/federations/{federation}", "YYPP"),
     ("DELETE", "/v1/service-accounts/{id}/federations/{federation}", "YYPP"),
     ("POST", "/v1/service-accounts/{id}/federations/{federation}/revoke", "YYPP"),
+    ("GET", "/v1/fleets", "YYPY"),
+    ("POST", "/v1/fleets", "YYPP"),
+    ("GET", "/v1/fleets/{id}", "YYPY"),
+    ("PATCH", "/v1/fleets/{id}", "YYPP"),
+    ("DELETE", "/v1/fleets/{id}", "YYPP"),
+    ("POST", "/v1/fleets/{id}/revoke", "YYPP"),
+    ("GET", "/v1/fleets/{id}/devices", "YYPY"),
+    ("GET", "/v1/fleets/{id}/claim-codes", "YYPY"),
+    ("POST", "/v1/fleets/{id}/claim-codes", "YYPP"),
+    ("GET", "/v1/fleets/{id}/claim-codes/{claim_code}", "YYPY"),
+    ("DELETE", "/v1/fleets/{id}/claim-codes/{claim_code}", "YYPP"),
     ("POST", "/oauth/register", "YYPP"),
     ("GET", "/v1/apis", "YYYY"),
     ("POST", "/v1/apis", "YPPP"),
@@ -134,6 +145,9 @@ pub(crate) const CLIENTS: &[(&str, &str)] = &[
     ("POST", "/oauth/device_authorization"),
 ];
 
+/// Answered to devices, by what they prove in the request, and to no credential; what each of them gets stands in the tests of fleets.
+pub(crate) const DEVICES: &[(&str, &str)] = &[("POST", "/v1/enrolments"), ("POST", "/v1/enrolments/renew")];
+
 /// Answered to the client that shows the key of its own registration; everybody else gets one answer, as the tests of registration have it.
 pub(crate) const REGISTERED: &[(&str, &str)] = &[
     ("GET", "/oauth/register/{client_id}"),
@@ -159,6 +173,7 @@ pub(crate) fn nobodys(path: &str) -> String {
         "roles" => "role",
         "assignments" => "asg",
         "signing-keys" => "skey",
+        "fleets" => "fleet",
         "register" => return path.to_owned(),
         other => panic!("which ids does {other} have?"),
     };
@@ -171,6 +186,7 @@ pub(crate) fn nobodys(path: &str) -> String {
         .replace("{certificate}", "cert_01h455vb4pex5vsknk084sn02q")
         .replace("{authority}", "ca_01h455vb4pex5vsknk084sn02q")
         .replace("{federation}", "fed_01h455vb4pex5vsknk084sn02q")
+        .replace("{claim_code}", "claim_01h455vb4pex5vsknk084sn02q")
 }
 
 pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
@@ -202,6 +218,7 @@ pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
         }
         ("POST", "/v1/service-accounts/{id}/federations") => Some(json!({ "name": "x", "conditions": {} })),
         ("POST", "/oauth/register") => Some(json!({ "scope": "refused:after the:authorization" })),
+        ("POST", "/v1/fleets") => Some(json!({ "name": "x", "organization_id": organization })),
         ("POST", "/v1/apis") => Some(json!({ "identifier": "x", "name": "x", "permissions": [] })),
         ("POST", "/v1/roles") => Some(json!({ "name": "x", "organization_id": organization, "permissions": [] })),
         ("POST", "/v1/signing-keys/rotate") => Some(json!({ "algorithm": "refused after the authorization" })),
@@ -224,6 +241,7 @@ fn every_route_has_a_row() {
         .map(|(method, path, _)| (*method, *path))
         .chain(OPEN.iter().copied())
         .chain(CLIENTS.iter().copied())
+        .chain(DEVICES.iter().copied())
         .chain(REGISTERED.iter().copied())
         .chain(SESSION.iter().copied());
     let rows: BTreeSet<_> = rows.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();

@@ -32,12 +32,23 @@ impl Holder {
         self.key.verifying_key().thumbprint()
     }
 
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         serde_json::to_value(self.key.verifying_key().jwk("mine")).unwrap()
     }
 
+    /// An assertion of this client, with these claims in the place of sound ones (RFC 7523).
+    pub(crate) fn assertion(&self, app: &TestApp, client: &str, changed: &Value) -> String {
+        let number = self.proofs.fetch_add(1, Ordering::Relaxed);
+        let now = app.app.now().as_second();
+        let mut claims = json!({
+            "iss": client, "sub": client, "aud": PUBLIC_URL, "exp": now + 60, "iat": now, "jti": format!("{}-{number}", self.jkt()),
+        });
+        claims.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+        self.key.sign("JWT", "mine", &claims).unwrap()
+    }
+
     /// A proof with these claims in the place of sound ones; those that are null are left out.
-    fn proof_with(&self, app: &TestApp, changed: Value) -> String {
+    pub(crate) fn proof_with(&self, app: &TestApp, changed: Value) -> String {
         let number = self.proofs.fetch_add(1, Ordering::Relaxed);
         let mut claims = json!({
             "jti": format!("{number}"), "htm": "POST", "htu": format!("{PUBLIC_URL}{TOKEN}"), "iat": app.app.now().as_second(),
@@ -59,7 +70,7 @@ impl Holder {
     }
 }
 
-fn ath(credential: &str) -> String {
+pub(crate) fn ath(credential: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     URL_SAFE_NO_PAD.encode(TokenHash::of(credential).as_bytes())
 }

@@ -40,6 +40,7 @@ mod exchange;
 mod explain;
 mod federations;
 mod feed;
+mod fleets;
 mod forward_auth;
 mod internal;
 mod introspection;

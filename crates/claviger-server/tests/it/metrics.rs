@@ -146,7 +146,7 @@ on_both_databases! {
                 [
                     "verify", "forward_auth", "management", "oauth",
                     "sign_in", "second_factor", "provider", "confirmation", "token", "introspection", "revocation",
-                    "device_authorization", "user_code",
+                    "device_authorization", "user_code", "enrolment",
                 ]
                 .as_slice(),
             ),

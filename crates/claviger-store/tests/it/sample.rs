@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
-    AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClientCertificate, ClientKey, Credential,
-    DeclaredPermission, Digest, Email, Event, Federation, Granted, Metadata, Name, Organization, Policy, PortalOrigins,
+    AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClaimCode, ClientCertificate, ClientKey, Credential,
+    DeclaredPermission, Device, Digest, Email, Event, Federation, Fleet, Granted, Metadata, Name, Organization, Policy, PortalOrigins,
     Role, Scope, SecretRecord, ServiceAccount, Slug, Touched, User,
 };
 use claviger_token::{
-    ApiId, ApiKeyId, CertificateId, ClientSecretId, Confirmation, Environment, FederationId, Limits, NetworkSet,
+    ApiId, ApiKeyId, CertificateId, ClaimCodeId, ClientSecretId, Confirmation, Environment, FederationId, FleetId, Limits, NetworkSet,
     ObjectSet, OrganizationId, PermissionMask, PermissionSet, PublicKeyId, Quota, QuotaPeriod, RateLimit, RoleId,
     ServiceAccountId, TypedId as _, UserId,
 };
@@ -281,6 +281,49 @@ pub(crate) fn full_key(account: &ServiceAccount) -> Credential {
         limits: limits(),
         metadata: metadata(),
         ..key(account, "größe \u{1F680}")
+    }
+}
+
+pub(crate) fn fleet(organization: &Organization) -> Fleet {
+    let now = later();
+    Fleet {
+        id: FleetId::generate(now, &mut rng()),
+        organization: organization.id,
+        name: name("größe"),
+        device_lifetime_days: 90,
+        closed_at: None,
+        created_at: now,
+        deleted_at: None,
+    }
+}
+
+pub(crate) fn claim_code(fleet: &Fleet, uses: u32) -> ClaimCode {
+    let now = later();
+    ClaimCode {
+        id: ClaimCodeId::generate(now, &mut rng()),
+        fleet: fleet.id,
+        organization: fleet.organization,
+        hint: "h1xy".to_owned(),
+        uses,
+        used: 0,
+        created_at: now,
+        created_by: "operator".to_owned(),
+        created_with: None,
+        ends_at: at(1000),
+        revoked_at: None,
+    }
+}
+
+pub(crate) fn device(fleet: &Fleet, account: &ServiceAccount, thumbprint: &str) -> Device {
+    Device {
+        account: account.id,
+        fleet: fleet.id,
+        organization: fleet.organization,
+        name: account.name.clone(),
+        thumbprint: thumbprint.to_owned(),
+        claim_code: ClaimCodeId::generate(at(0), &mut rng()),
+        enrolled_at: at(5),
+        ended_at: None,
     }
 }
 

@@ -11,10 +11,14 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{PublicJwk, SigningAlgorithm, VerifyingKey, encode};
+
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const END: &str = "-----END PRIVATE KEY-----";
 
 /// A private key, and the public one that belongs to it.
 pub struct SigningKey {
@@ -67,6 +71,33 @@ impl SigningKey {
             }
         };
         Ok(Zeroizing::new(bytes))
+    }
+
+    /// What [`SigningKey::generate`] made, as PEM (RFC 7468, section 10).
+    pub fn pem(pkcs8: &[u8]) -> Zeroizing<String> {
+        let body = Zeroizing::new(STANDARD.encode(pkcs8));
+        // Reserved in full, so that no half-written copy stays behind in a smaller allocation.
+        let mut text = Zeroizing::new(String::with_capacity(body.len() * 65 / 64 + 64));
+        text.push_str(BEGIN);
+        for (place, character) in body.chars().enumerate() {
+            if place % 64 == 0 {
+                text.push('\n');
+            }
+            text.push(character);
+        }
+        text.push('\n');
+        text.push_str(END);
+        text.push('\n');
+        text
+    }
+
+    /// From PEM, of whichever algorithm it is.
+    pub fn from_pem(text: &str) -> Option<Self> {
+        let body = text.trim().strip_prefix(BEGIN)?.strip_suffix(END)?;
+        let body: Zeroizing<String> = Zeroizing::new(body.split_ascii_whitespace().collect());
+        let pkcs8 = Zeroizing::new(STANDARD.decode(body.as_bytes()).ok()?);
+        let algorithms = [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa, SigningAlgorithm::Rs256];
+        algorithms.into_iter().find_map(|algorithm| Self::read(algorithm, &pkcs8))
     }
 
     /// From what [`SigningKey::generate`] made.
@@ -174,4 +205,36 @@ fn element(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
         (long.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
     };
     if *found == tag { rest.split_at_checked(length) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_the_same_after_it_was_written_as_pem() {
+        for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa, SigningAlgorithm::Rs256] {
+            let pkcs8 = SigningKey::generate(algorithm).unwrap();
+            let key = SigningKey::from_pkcs8(algorithm, &pkcs8).unwrap();
+            let pem = SigningKey::pem(&pkcs8);
+            assert!(pem.lines().all(|line| line.len() <= 64) && pem.ends_with("KEY-----\n"));
+            let read = SigningKey::from_pem(&pem).unwrap();
+            assert_eq!(read.verifying_key().thumbprint(), key.verifying_key().thumbprint());
+        }
+    }
+
+    #[test]
+    fn what_is_no_private_key_is_none() {
+        // openssl genpkey -algorithm ed25519
+        let ed25519 = "MC4CAQAwBQYDK2VwBCIEIJZ9f7f7PRMQR7YGmhUwVPNqTLZ7sPUcqSDRX3TGqFyH";
+        let of = |label: &str, body: &str| {
+            SigningKey::from_pem(&format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----"))
+        };
+        assert!(of("PRIVATE KEY", ed25519).is_some());
+        assert!(of("PUBLIC KEY", ed25519).is_none());
+        assert!(
+            of("PRIVATE KEY", "AAAA").is_none() && of("PRIVATE KEY", "é").is_none() && of("PRIVATE KEY", "").is_none()
+        );
+        assert!(SigningKey::from_pem("").is_none() && SigningKey::from_pem(BEGIN).is_none());
+    }
 }

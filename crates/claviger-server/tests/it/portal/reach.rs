@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Portal, READ};
 use crate::{
     app::{Key, PUBLIC_URL, Reply, TestApp, text},
-    authorization::{CLIENTS, OPEN, body, nobodys},
+    authorization::{CLIENTS, DEVICES, OPEN, body, nobodys},
     browser::{Browser, PASSWORD},
 };
 
@@ -234,8 +234,9 @@ on_both_databases! {
         for (path, item) in document["paths"].as_object().unwrap() {
             for method in item.as_object().unwrap().keys().filter(|key| *key != "parameters") {
                 let method = method.to_uppercase();
-                // Of the latter there are forms only, and a cookie proves no client.
-                if OPEN.contains(&(method.as_str(), path.as_str())) || CLIENTS.contains(&(method.as_str(), path.as_str())) {
+                // Of clients there are forms only, and a cookie proves neither a client nor a device.
+                let route = (method.as_str(), path.as_str());
+                if [OPEN, CLIENTS, DEVICES].iter().any(|list| list.contains(&route)) {
                     continue;
                 }
                 let sent = if path == "/v1/session" { path.clone() } else { nobodys(path) };

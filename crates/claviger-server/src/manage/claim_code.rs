@@ -1,0 +1,181 @@
+//! `/v1/fleets/{id}/claim-codes`: the codes by which devices enrol in a fleet. How one is used stands in `oauth/enrolment.rs`.
+
+use axum::{extract::State, http::StatusCode};
+use claviger_core::{ClaimCode, ClaimCodeStatus, Grantor, NewClaimCode, Reach};
+use claviger_store::Tx;
+use claviger_token::{ClaimCodeId, FleetId, OrganizationId, Secret};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Id, Ids, credential::in_the_clear, fleet::locked};
+use crate::{
+    app::App,
+    body::{Answer, Created, Post},
+    caller::{Caller, ReadFleets, WriteFleets},
+    listing::{List, Listing, list_query},
+    problem::{Problem, RequestError},
+};
+
+/// A claim code; never the code itself.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClaimCode)]
+pub(crate) struct ClaimCodeView {
+    id: ClaimCodeId,
+    fleet_id: FleetId,
+    organization_id: OrganizationId,
+    /// The first four characters after the prefix.
+    hint: String,
+    /// By `open` ones devices enrol.
+    status: ClaimCodeStatus,
+    /// How many devices may enrol by it.
+    uses: u32,
+    /// How many of these still may.
+    uses_left: u32,
+    expires_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+    created_at: Timestamp,
+    /// A principal's id, or `operator`. It counts as long as they could make it, with the credential by which they did.
+    created_by: String,
+}
+
+impl ClaimCodeView {
+    fn new(code: ClaimCode, now: Timestamp) -> Self {
+        Self {
+            status: code.status(now),
+            id: code.id,
+            fleet_id: code.fleet,
+            organization_id: code.organization,
+            hint: code.hint,
+            uses: code.uses,
+            uses_left: code.uses.saturating_sub(code.used),
+            expires_at: code.ends_at,
+            revoked_at: code.revoked_at,
+            created_at: code.created_at,
+            created_by: code.created_by,
+        }
+    }
+}
+
+/// A claim code in the clear, which is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IssuedClaimCode {
+    #[serde(flatten)]
+    code: ClaimCodeView,
+    /// For the devices. It cannot be shown again. Null when the request is repeated.
+    #[serde(serialize_with = "in_the_clear")]
+    #[schema(value_type = Option<String>, example = "clv_claim_…")]
+    claim_code: Option<Secret>,
+}
+
+/// The page of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ClaimCodeQuery {
+    /// 1 to 200; 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+list_query!(ClaimCodeQuery);
+
+/// List a fleet's claim codes
+///
+/// Those that ended are listed for a month.
+#[utoipa::path(
+    get, path = "/v1/fleets/{id}/claim-codes", tag = "Fleets", operation_id = "listClaimCodes",
+    params(("id" = FleetId, Path), ClaimCodeQuery),
+    responses((status = 200, body = List<ClaimCodeView>), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller<ReadFleets>,
+    Id(fleet): Id<FleetId>,
+    listing: Listing<ClaimCodeQuery>,
+) -> Result<Answer<List<ClaimCodeView>>, RequestError> {
+    let (mut view, now) = (app.store.within(caller.reach()), app.now());
+    view.fleet(fleet).await?.ok_or(RequestError::NotFound)?;
+    let found = view.claim_codes(fleet, &listing.page()?).await?;
+    Ok(Answer(listing.list(found, |code| code.id, |code| ClaimCodeView::new(code, now))))
+}
+
+/// Make a claim code
+///
+/// The answer holds the code, once. Whoever has it gets what the fleet gives, as often as it has uses: so its maker must be able to give
+/// that, now and still when a device enrols, and the code ends with the credential that made it.
+#[utoipa::path(
+    post, path = "/v1/fleets/{id}/claim-codes", tag = "Fleets", operation_id = "createClaimCode",
+    params(("id" = FleetId, Path)), request_body = NewClaimCode,
+    responses((status = 201, body = IssuedClaimCode), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller<WriteFleets>,
+    Id(fleet): Id<FleetId>,
+    Post { body, repeatable }: Post<NewClaimCode>,
+) -> Result<Created<IssuedClaimCode>, RequestError> {
+    let (mut tx, now) = (app.store.begin(caller.by()).await?, app.now());
+    let fleet = locked(&mut tx, caller.reach(), fleet).await?;
+    may_let_in(&mut tx, &fleet, caller.grantor()).await?;
+    let (by, brand) = (&caller.by().actor, &app.config.brand);
+    let (code, secret, event) = ClaimCode::create(&fleet, &body, by, brand, now, &mut app.rng())?;
+    tx.insert_claim_code(&code, &app.peppers.digest(&secret.hash())).await?;
+    let location = format!("/v1/fleets/{}/claim-codes/{}", fleet.id, code.id);
+    let concealed = IssuedClaimCode { code: ClaimCodeView::new(code, now), claim_code: None };
+    let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &concealed);
+    tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;
+    Ok(Created { location, body: IssuedClaimCode { claim_code: Some(secret), ..concealed } })
+}
+
+/// Show a claim code
+#[utoipa::path(
+    get, path = "/v1/fleets/{id}/claim-codes/{claim_code}", tag = "Fleets", operation_id = "showClaimCode",
+    params(("id" = FleetId, Path), ("claim_code" = ClaimCodeId, Path)),
+    responses((status = 200, body = ClaimCodeView), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn show(
+    State(app): State<App>,
+    caller: Caller<ReadFleets>,
+    Ids(fleet, id): Ids<FleetId, ClaimCodeId>,
+) -> Result<Answer<ClaimCodeView>, RequestError> {
+    let mut view = app.store.within(caller.reach());
+    view.fleet(fleet).await?.ok_or(RequestError::NotFound)?;
+    let code = view.claim_code(id).await?.filter(|code| code.fleet == fleet).ok_or(RequestError::NotFound)?;
+    Ok(Answer(ClaimCodeView::new(code, app.now())))
+}
+
+/// Take a claim code back
+///
+/// No device enrols by it any more. Those that did are not touched.
+#[utoipa::path(
+    delete, path = "/v1/fleets/{id}/claim-codes/{claim_code}", tag = "Fleets", operation_id = "revokeClaimCode",
+    params(("id" = FleetId, Path), ("claim_code" = ClaimCodeId, Path)),
+    responses((status = 204, description = "Taken back"), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    caller: Caller<WriteFleets>,
+    Ids(fleet, id): Ids<FleetId, ClaimCodeId>,
+) -> Result<StatusCode, RequestError> {
+    let mut tx = app.store.begin(caller.by()).await?;
+    let fleet = locked(&mut tx, caller.reach(), fleet).await?;
+    let code = tx.to_change(Reach::Organization(fleet.organization)).claim_code(id).await?;
+    let code = code.filter(|code| code.fleet == fleet.id).ok_or(RequestError::NotFound)?;
+    let (code, event) = code.revoke(app.now())?;
+    tx.save_claim_code(&code).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether the grantor may let devices have what the fleet gives.
+pub(super) async fn may_let_in(
+    tx: &mut Tx<'_>,
+    fleet: &claviger_core::Fleet,
+    grantor: Grantor<'_>,
+) -> Result<(), RequestError> {
+    for (_, permissions) in tx.within(Reach::Organization(fleet.organization)).given_by_fleet(fleet.id).await? {
+        grantor.may_give_for_good(&permissions, Some(fleet.organization))?;
+    }
+    Ok(())
+}

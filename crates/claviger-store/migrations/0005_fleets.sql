@@ -1,0 +1,57 @@
+-- Groups that devices enrol in. closed_at: nothing enrols or renews.
+CREATE TABLE fleet (
+    id TEXT PRIMARY KEY,
+    organization TEXT NOT NULL REFERENCES organization (id),
+    name TEXT NOT NULL,
+    device_lifetime_days BIGINT NOT NULL,
+    closed_at BIGINT,
+    created_at BIGINT NOT NULL,
+    deleted_at BIGINT
+);
+CREATE INDEX fleet_organization ON fleet (organization, id);
+
+-- What each device of a fleet gets: a role or a permission.
+CREATE TABLE fleet_grant (
+    fleet TEXT NOT NULL REFERENCES fleet (id),
+    position BIGINT NOT NULL,
+    role TEXT REFERENCES role (id),
+    permission TEXT,
+    PRIMARY KEY (fleet, position)
+);
+CREATE INDEX fleet_grant_role ON fleet_grant (role);
+CREATE INDEX fleet_grant_permission ON fleet_grant (permission);
+
+-- By which devices enrol. digest is of what whoever runs the fleet was shown once.
+CREATE TABLE claim_code (
+    id TEXT PRIMARY KEY,
+    fleet TEXT NOT NULL REFERENCES fleet (id),
+    organization TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    pepper BIGINT NOT NULL,
+    hint TEXT NOT NULL,
+    uses BIGINT NOT NULL,
+    used BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    created_with TEXT,
+    ends_at BIGINT NOT NULL,
+    revoked_at BIGINT
+);
+CREATE UNIQUE INDEX claim_code_digest ON claim_code (digest);
+CREATE INDEX claim_code_fleet ON claim_code (fleet, id);
+CREATE INDEX claim_code_end ON claim_code (ends_at);
+
+-- Service accounts that are devices. thumbprint is of the key that was registered last. A name is free again once its device ended.
+CREATE TABLE device (
+    account TEXT PRIMARY KEY REFERENCES service_account (id),
+    fleet TEXT NOT NULL REFERENCES fleet (id),
+    organization TEXT NOT NULL,
+    name TEXT NOT NULL,
+    thumbprint TEXT NOT NULL,
+    claim_code TEXT NOT NULL,
+    enrolled_at BIGINT NOT NULL,
+    ended_at BIGINT
+);
+CREATE INDEX device_fleet ON device (fleet, account);
+CREATE UNIQUE INDEX device_called ON device (fleet, name) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX device_thumbprint ON device (fleet, thumbprint) WHERE ended_at IS NULL;

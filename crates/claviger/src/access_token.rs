@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     client::{Output, Remote, Service},
+    device_key::DeviceKey,
     failure::Failure,
     noun, output,
 };
@@ -42,7 +43,7 @@ impl OAuthClient {
     fn required(&self) -> Result<(&str, &Secret), Failure> {
         self.given().ok_or_else(|| {
             Failure::usage("this needs a client: CLAVIGER_CLIENT_ID and CLAVIGER_CLIENT_SECRET")
-                .and("`claviger service-account secret create` makes a secret")
+                .and("`claviger service-account secret create` makes a secret; --key signs with a private key instead")
         })
     }
 }
@@ -69,6 +70,9 @@ pub(crate) struct Request {
     /// A file with what an outside issuer says of this workload, or - to read it from standard input: instead of a secret
     #[arg(long, value_name = "FILE")]
     assertion: Option<PathBuf>,
+    /// A file with the client's private key (PEM, PKCS#8), whose public one is registered: instead of a secret
+    #[arg(long, value_name = "FILE", conflicts_with = "assertion")]
+    key: Option<PathBuf>,
     #[command(flatten)]
     wanted: Wanted,
 }
@@ -115,7 +119,19 @@ struct Issued {
     scope: String,
 }
 
-pub(crate) fn request(service: &Service, Request { assertion, wanted }: Request) -> Result<(), Failure> {
+pub(crate) fn request(service: &Service, Request { assertion, key, wanted }: Request) -> Result<(), Failure> {
+    if let Some(file) = key {
+        let id = wanted.client.client_id.as_deref();
+        let id = id
+            .ok_or_else(|| Failure::usage("--key needs the client that it is of: --client-id or CLAVIGER_CLIENT_ID"))?;
+        let assertion = DeviceKey::read(&file)?.assertion(id, &service.address())?;
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.expose()),
+        ];
+        return issued(service, &wanted, None, &fields);
+    }
     let Some(file) = assertion else {
         let client = wanted.client.required()?;
         return issued(service, &wanted, Some(client), &[("grant_type", "client_credentials")]);

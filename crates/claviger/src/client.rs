@@ -206,7 +206,7 @@ impl Service {
         fields: &[(&str, &str)],
     ) -> Result<String, Failure> {
         let request = self.client.request(Method::POST, self.url(path)).form(fields);
-        let shows_itself = fields.iter().any(|(name, _)| *name == "assertion");
+        let shows_itself = fields.iter().any(|(name, _)| matches!(*name, "assertion" | "client_assertion"));
         let request = match (client, &self.token) {
             (None, _) if shows_itself => request,
             (Some((id, secret)), _) => request.basic_auth(id, Some(secret.expose())),
@@ -214,6 +214,31 @@ impl Service {
             (None, None) => request,
         };
         self.answered(request)
+    }
+
+    /// A POST of nobody who proves to hold a key (RFC 9449). `proving` makes the body and the proof for an address; once more with a nonce,
+    /// if the service wants one.
+    pub(crate) fn post_proving(
+        &self,
+        path: &[&str],
+        proving: impl Fn(&Url, Option<&str>) -> Result<(Json, String), Failure>,
+    ) -> Result<String, Failure> {
+        let url = self.url(&[&["v1"], path].concat());
+        let send = |nonce: Option<&str>| {
+            let (body, proof) = proving(&url, nonce)?;
+            let request = self.client.request(Method::POST, url.clone()).header("DPoP", proof).json(&body);
+            request.send().map_err(|error| self.unreachable(error))
+        };
+        let mut response = send(None)?;
+        let nonce = response.headers().get("dpop-nonce").and_then(|nonce| nonce.to_str().ok()).map(str::to_owned);
+        if let Some(nonce) = nonce {
+            response = send(Some(&nonce))?;
+        }
+        let status = response.status();
+        if status.is_success() {
+            return response.text().map_err(|error| self.unreachable(error));
+        }
+        Err(self.refused(status, response))
     }
 
     fn url(&self, path: &[&str]) -> Url {
@@ -304,6 +329,7 @@ impl Service {
             failure = failure.and(format!("try again in {seconds}s"));
         }
         match status {
+            StatusCode::UNAUTHORIZED if problem.code.ends_with("_dpop_proof") => failure,
             StatusCode::UNAUTHORIZED if self.token.is_none() => failure
                 .and("sign in with `claviger login`, or put your credential into CLAVIGER_TOKEN; `claviger bootstrap` makes an instance's first one"),
             StatusCode::UNAUTHORIZED if self.kept => {

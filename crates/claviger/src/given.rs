@@ -56,8 +56,17 @@ pub(crate) const MASTER_KEY_FILE: &str = "master_key_file";
 pub(crate) const MASTER_KEY: &str = "master_key";
 const PREFIX: &str = "CLAVIGER_";
 /// Variables of ours that are no settings of the service: those of users' commands and of our tests.
-const OTHER_VARIABLES: &[&str] =
-    &["CONFIG", "URL", "TOKEN", "CLIENT_ID", "CLIENT_SECRET", "ACTOR_TOKEN", "TEST_POSTGRES", "TEST_POSTGRES_BIN"];
+const OTHER_VARIABLES: &[&str] = &[
+    "CONFIG",
+    "URL",
+    "TOKEN",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "ACTOR_TOKEN",
+    "CLAIM_CODE",
+    "TEST_POSTGRES",
+    "TEST_POSTGRES_BIN",
+];
 
 /// Values as they were given, each with its place.
 pub(crate) struct Given {

@@ -13,17 +13,21 @@ mod body;
 mod bootstrap;
 mod certificate;
 mod certificate_authority;
+mod claim_code;
 mod client;
 mod client_credential;
 mod client_secret;
 mod consent;
 mod credential;
+mod device_key;
 mod doctor;
 mod duration;
+mod enrol;
 mod example;
 mod explain;
 mod failure;
 mod federation;
+mod fleet;
 mod given;
 mod inventory;
 mod jwks;
@@ -88,6 +92,8 @@ enum Command {
     Org(organization::Org),
     User(user::User),
     ServiceAccount(service_account::ServiceAccount),
+    Fleet(fleet::Fleet),
+    Enrol(enrol::Enrol),
     Api(api::Api),
     Role(role::Role),
     Assignment(assignment::Assignment),
@@ -122,6 +128,8 @@ fn main() -> ExitCode {
         Command::Org(command) => organization::run(command),
         Command::User(command) => user::run(command),
         Command::ServiceAccount(command) => service_account::run(command),
+        Command::Fleet(command) => fleet::run(command),
+        Command::Enrol(command) => enrol::run(command),
         Command::Api(command) => api::run(command),
         Command::Role(command) => role::run(command),
         Command::Assignment(command) => assignment::run(command),

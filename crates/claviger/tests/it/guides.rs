@@ -291,6 +291,13 @@ fn the_guide_to_devices_works_as_written() {
             "active",
             "/device?user_code=",
             r#""access_token":"…","token_type":"Bearer","expires_in":2592000,"scope":"invoices:read""#,
+            "2 of 2",
+            "SN-004217",
+            "SN-004217",
+            "valid",
+            "lost",
+            "refused",
+            "revoked",
             "signed out",
         ];
         let done =

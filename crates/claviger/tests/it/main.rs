@@ -12,6 +12,7 @@ mod clients;
 mod crash;
 mod dev;
 mod doctor;
+mod fleet;
 mod gateways;
 mod guides;
 mod issuer;

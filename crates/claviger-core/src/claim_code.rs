@@ -44,6 +44,8 @@ pub struct ClaimCode {
     pub uses: u32,
     /// How many did.
     pub used: u32,
+    /// What the fleet gave when it was made: it brings no more.
+    pub gives: PermissionSet,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who gives.
@@ -83,9 +85,9 @@ pub struct NewClaimCode {
 }
 
 impl ClaimCode {
-    /// A new one, and the code.
+    /// A new one, and the code. `gives` is all that the fleet gives.
     pub fn create(
-        fleet: &Fleet,
+        (fleet, gives): (&Fleet, PermissionSet),
         new: &NewClaimCode,
         maker: &Actor,
         brand: &Brand,
@@ -111,6 +113,7 @@ impl ClaimCode {
             hint: secret.hint(),
             uses,
             used: 0,
+            gives,
             created_at: now,
             created_by: maker.id(),
             created_with: maker.credential(),
@@ -145,14 +148,15 @@ impl ClaimCode {
         Ok((new, event))
     }
 
-    /// Whether one more device may enrol by it that gets `brought`. Whoever made it must still be able to give that.
+    /// Whether one more device may enrol by it that gets `brought`. Whoever made it must still be able to give that, and the fleet must give no
+    /// more than it did then: what was added since was given by somebody else.
     pub fn counts(&self, maker: &LinkMaker, brought: &PermissionSet, now: Timestamp) -> bool {
-        self.status(now) == ClaimCodeStatus::Open && maker.may_still_enrol(brought)
+        self.status(now) == ClaimCodeStatus::Open && brought.is_subset(&self.gives) && maker.may_still_enrol(brought)
     }
 
     /// One answer to whoever has no code, and to whoever has one that does not count: nobody learns what codes there were.
     pub fn does_not_count() -> Rejection {
-        let message = "no claim code that counts: it may be mistyped, used up, expired or taken back, or its fleet closed; ask for a new one";
+        let message = "no claim code that counts: it may be mistyped, used up, expired or taken back, or its fleet closed or given more since; ask for a new one";
         Rejection::field("/claim_code", "invalid_claim_code", message)
     }
 
@@ -178,7 +182,7 @@ mod tests {
 
     fn create(body: Value) -> Result<(ClaimCode, Secret, Event), Rejection> {
         let new = serde_json::from_value(body).unwrap();
-        ClaimCode::create(&fleet(), &new, &Actor::Operator, &Brand::default(), now(), &mut rng())
+        ClaimCode::create((&fleet(), set("a")), &new, &Actor::Operator, &Brand::default(), now(), &mut rng())
     }
 
     #[test]
@@ -196,7 +200,7 @@ mod tests {
         check(json!({ "expires_at": at(366 * 24 * 3600 + 1) }), "/expires_at invalid_expiry");
         let closed = Fleet { closed_at: Some(now()), ..fleet() };
         let made = ClaimCode::create(
-            &closed,
+            (&closed, set("")),
             &NewClaimCode::default(),
             &Actor::Operator,
             &Brand::default(),
@@ -237,5 +241,8 @@ mod tests {
         check(holds(&format!("a {FLEETS_WRITE}")), "a", true);
         check(holds(&format!("{FLEETS_WRITE} {GRANTS_WRITE}")), "a", true);
         assert!(!code.counts(&LinkMaker::Operator, &set(""), code.ends_at));
+        // It brings no more than the fleet gave with it, whoever made it.
+        check(LinkMaker::Operator, "a b", false);
+        check(holds(&format!("a b {FLEETS_WRITE} {GRANTS_WRITE}")), "a b", false);
     }
 }

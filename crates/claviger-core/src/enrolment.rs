@@ -4,7 +4,7 @@
 //! The room must not know how a proof of possession arrives (RFC 9449), nor how a code is found.
 
 use claviger_token::{
-    ClaimCodeId, ClientAuthMethod, FleetId, OrganizationId, Presentation, ServiceAccountId, VerifyingKey,
+    ClaimCodeId, ClientAuthMethod, CredentialId, FleetId, OrganizationId, Presentation, ServiceAccountId, VerifyingKey,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ use crate::{
 /// none is cut short and none outlives it.
 pub const RENEWAL_OVERLAP: SignedDuration = SignedDuration::from_secs(LONGEST_TOKEN as i64);
 
+/// How soon a device that lost its next key on the way may register another by the one before.
+const RETRY: SignedDuration = SignedDuration::from_mins(5);
+
 /// A device: what there is to know of one beside its service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
@@ -40,6 +43,10 @@ pub struct Device {
     pub name: Name,
     /// The thumbprint of the key that it registered last (RFC 7638); each device has another as well.
     pub thumbprint: String,
+    /// That key.
+    pub key: CredentialId,
+    /// The one before, by which it renewed.
+    pub former_key: Option<CredentialId>,
     /// The code by which it enrolled.
     pub claim_code: ClaimCodeId,
     /// When.
@@ -103,7 +110,8 @@ pub struct NewEnrolment {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewRenewal {
-    /// What the device proves itself by at the token endpoint, too: a JWT signed by the key that it has (RFC 7523).
+    /// A JWT signed by the key that it has, as for the token endpoint (RFC 7523), but `aud` is the address of this request alone, and
+    /// `cnf.jkt` the thumbprint of the next key (RFC 7638).
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub client_assertion: Presentation,
     /// Its next public key.
@@ -201,6 +209,10 @@ impl Device {
         now: Timestamp,
     ) -> Result<(), Rejection> {
         fleet.must_be_open()?;
+        if !self.registered(own.id) {
+            let message = "the key that signed was given to the device by somebody else; it renews those that it registered itself";
+            return Err(Rejection::conflict("key_not_own", message));
+        }
         // Whoever stopped the newest key meant the device, which may still have the one before.
         if own.status(now) != CredentialStatus::Active
             || known.is_none_or(|key| key.status(now) != CredentialStatus::Active)
@@ -212,6 +224,22 @@ impl Device {
         Ok(())
     }
 
+    /// Whether the device registered this key itself, last or before.
+    pub fn registered(&self, key: CredentialId) -> bool {
+        self.key == key || self.former_key == Some(key)
+    }
+
+    /// Refuses a renewal right after another: each is written for good. After its first key it may renew at once. `known` is the key that
+    /// it registered last.
+    pub fn must_have_waited(&self, own: &Credential, known: &Credential, now: Timestamp) -> Result<(), Rejection> {
+        let wait = if own.id == self.key { RENEWAL_OVERLAP } else { RETRY };
+        if self.former_key.is_none() || now >= known.created_at + wait {
+            return Ok(());
+        }
+        let message = "the device has registered a key just now; it renews again an hour later, or by the key before after five minutes";
+        Err(Rejection::conflict("renewed_lately", message))
+    }
+
     /// The same device with another key, and the event of that.
     pub fn renewed(
         self,
@@ -220,7 +248,7 @@ impl Device {
         new: &Credential,
         old: &Credential,
     ) -> (Self, Event) {
-        let device = Self { thumbprint, ..self };
+        let device = Self { thumbprint, key: new.id, former_key: Some(old.id), ..self };
         let event = account.event(Action::DeviceRenewed, json!({
             "fleet": device.fleet, "public_key": new.id, "jwk_thumbprint": device.thumbprint, "expires_at": new.expires_at,
             "former_public_key": old.id, "former_ends_at": old.expires_at,
@@ -245,7 +273,7 @@ impl Device {
 
 #[cfg(test)]
 mod tests {
-    use claviger_token::{ClaimCodeId, TypedId as _};
+    use claviger_token::{ClaimCodeId, PermissionSet, PublicKeyId, TypedId as _};
     use serde_json::Value;
 
     use super::*;
@@ -273,6 +301,8 @@ mod tests {
             organization: world.organization.id,
             name: Name::parse("SN-1").unwrap(),
             thumbprint: THUMBPRINT.to_owned(),
+            key: PublicKeyId::generate(now(), &mut rng()).into(),
+            former_key: None,
             claim_code: ClaimCodeId::generate(now(), &mut rng()),
             enrolled_at: now(),
             ended_at: None,
@@ -312,7 +342,16 @@ mod tests {
         let world = World::new();
         let fleet = fleet(&world);
         let new = NewClaimCode::default();
-        let code = ClaimCode::create(&fleet, &new, &Actor::Operator, &world.brand, now(), &mut rng()).unwrap().0;
+        let code = ClaimCode::create(
+            (&fleet, PermissionSet::default()),
+            &new,
+            &Actor::Operator,
+            &world.brand,
+            now(),
+            &mut rng(),
+        )
+        .unwrap()
+        .0;
         let given = [Granted::Permission("invoices:read".parse().unwrap())];
         let name = Name::parse("SN-1").unwrap();
         let id = ServiceAccountId::generate(now(), &mut rng());
@@ -345,7 +384,8 @@ mod tests {
         let (open, key) = (fleet(&world), registered(&world, at(100)).credential);
         let stopped = Credential { disabled_at: Some(now()), ..key.clone() };
         let check = |fleet: &Fleet, own: &Credential, known: Option<&Credential>, now, expected: &str| {
-            assert_eq!(said(&device(&world).must_renew(fleet, own, known, now)), expected);
+            let device = Device { key: key.id, ..device(&world) };
+            assert_eq!(said(&device.must_renew(fleet, own, known, now)), expected);
         };
         check(&open, &key, Some(&key), at(99), "ok");
         check(&open, &key, Some(&key), at(100), "conflict device_stopped");
@@ -354,6 +394,26 @@ mod tests {
         check(&open, &stopped, Some(&key), at(1), "conflict device_stopped");
         let closed = Fleet { closed_at: Some(now()), ..open };
         check(&closed, &key, Some(&key), at(1), "conflict fleet_closed");
+        // Somebody gave the device another key, which opens what it opens and renews nothing.
+        let given = Credential { id: PublicKeyId::generate(at(1), &mut rng()).into(), ..key.clone() };
+        check(&open, &given, Some(&key), at(1), "conflict key_not_own");
+    }
+
+    #[test]
+    fn a_device_renews_once_in_an_hour_or_after_five_minutes_if_it_lost_the_next_key() {
+        let world = World::new();
+        let (newest, other) =
+            (registered(&world, at(9000)).credential, PublicKeyId::generate(at(1), &mut rng()).into());
+        let before = Credential { id: other, ..newest.clone() };
+        let check = |former_key, own: &Credential, after: i64, expected: &str| {
+            let device = Device { key: newest.id, former_key, ..device(&world) };
+            assert_eq!(said(&device.must_have_waited(own, &newest, at(after))), expected);
+        };
+        check(None, &newest, 0, "ok");
+        check(Some(other), &newest, 3599, "conflict renewed_lately");
+        check(Some(other), &newest, 3600, "ok");
+        check(Some(other), &before, 299, "conflict renewed_lately");
+        check(Some(other), &before, 300, "ok");
     }
 
     #[test]

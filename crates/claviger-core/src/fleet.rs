@@ -19,6 +19,12 @@ use crate::{
 /// How many devices a fleet has that live: what happens to all of them happens in one transaction, far below its cap of 5 seconds.
 pub const MOST_DEVICES: i64 = 10_000;
 
+/// How many fleets an organization has.
+const MOST_FLEETS: i64 = 100;
+
+/// How many claim codes of a fleet are open at once: one has as many uses as are needed.
+const MOST_CODES: i64 = 100;
+
 /// How many roles and permissions may be given to devices at once, counted for each device, for the same reason.
 const MOST_GIVEN: i64 = 10_000;
 
@@ -177,6 +183,26 @@ impl Fleet {
         Err(Rejection::conflict("too_many", message))
     }
 
+    /// Refuses one fleet more than an organization may have. `fleets` is how many it has.
+    pub fn must_be_few(fleets: i64) -> Result<(), Rejection> {
+        if fleets < MOST_FLEETS {
+            return Ok(());
+        }
+        let message = format!("the organization has {MOST_FLEETS} fleets, which is the most; delete one first");
+        Err(Rejection::conflict("too_many", message))
+    }
+
+    /// Refuses one claim code more than it may have. `open` is how many are open.
+    pub fn must_have_few_codes(&self, open: i64) -> Result<(), Rejection> {
+        if open < MOST_CODES {
+            return Ok(());
+        }
+        let message = format!(
+            "the fleet has {MOST_CODES} open claim codes, which is the most; revoke some, or make one for more uses"
+        );
+        Err(Rejection::conflict("too_many", message))
+    }
+
     /// Refuses to give so much to all of its devices at once.
     pub fn must_be_few_to_give(&self, devices: i64, added: usize) -> Result<(), Rejection> {
         let added = i64::try_from(added).unwrap_or(i64::MAX);
@@ -304,6 +330,10 @@ mod tests {
         let (fleet, _) = create(json!({})).unwrap();
         assert_eq!(said(&fleet.must_have_room(MOST_DEVICES - 1)), "ok");
         assert_eq!(said(&fleet.must_have_room(MOST_DEVICES)), "conflict too_many");
+        for (number, expected) in [(99, "ok"), (100, "conflict too_many")] {
+            assert_eq!(said(&Fleet::must_be_few(number)), expected);
+            assert_eq!(said(&fleet.must_have_few_codes(number)), expected);
+        }
         assert_eq!(said(&fleet.must_be_few_to_give(MOST_DEVICES, 1)), "ok");
         assert_eq!(said(&fleet.must_be_few_to_give(MOST_DEVICES, 2)), "conflict too_many");
         assert_eq!(said(&fleet.must_be_few_to_give(0, 100)), "ok");

@@ -18,9 +18,9 @@ use crate::{
     app::App,
     body, console, feed, health, log,
     manage::{
-        api, api_key, approval, assignment, audit_event, claim_code, certificate, certificate_authority, client_secret, federation, fleet,
-        inventory, invitation, member, organization, personal_access_token, policy, portal_session, public_key, role,
-        service_account, session, signing_key, token, usage, user,
+        api, api_key, approval, assignment, audit_event, certificate, certificate_authority, claim_code, client_secret,
+        federation, fleet, inventory, invitation, member, organization, personal_access_token, policy, portal_session,
+        public_key, role, service_account, session, signing_key, token, usage, user,
     },
     metrics, oauth,
     openapi::{self, Document},

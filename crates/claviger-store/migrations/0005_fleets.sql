@@ -21,7 +21,7 @@ CREATE TABLE fleet_grant (
 CREATE INDEX fleet_grant_role ON fleet_grant (role);
 CREATE INDEX fleet_grant_permission ON fleet_grant (permission);
 
--- By which devices enrol. digest is of what whoever runs the fleet was shown once.
+-- By which devices enrol. digest is of what whoever runs the fleet was shown once. gives: the permissions that the fleet gave then.
 CREATE TABLE claim_code (
     id TEXT PRIMARY KEY,
     fleet TEXT NOT NULL REFERENCES fleet (id),
@@ -31,6 +31,7 @@ CREATE TABLE claim_code (
     hint TEXT NOT NULL,
     uses BIGINT NOT NULL,
     used BIGINT NOT NULL,
+    gives TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     created_by TEXT NOT NULL,
     created_with TEXT,
@@ -41,17 +42,21 @@ CREATE UNIQUE INDEX claim_code_digest ON claim_code (digest);
 CREATE INDEX claim_code_fleet ON claim_code (fleet, id);
 CREATE INDEX claim_code_end ON claim_code (ends_at);
 
--- Service accounts that are devices. thumbprint is of the key that was registered last. A name is free again once its device ended.
+-- Service accounts that are devices. thumbprint is of the key that was registered last, key_id; former_key is
+-- the one before. A name is free again once its device ended.
 CREATE TABLE device (
     account TEXT PRIMARY KEY REFERENCES service_account (id),
     fleet TEXT NOT NULL REFERENCES fleet (id),
     organization TEXT NOT NULL,
     name TEXT NOT NULL,
     thumbprint TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    former_key TEXT,
     claim_code TEXT NOT NULL,
     enrolled_at BIGINT NOT NULL,
     ended_at BIGINT
 );
 CREATE INDEX device_fleet ON device (fleet, account);
+CREATE INDEX device_claim_code ON device (claim_code);
 CREATE UNIQUE INDEX device_called ON device (fleet, name) WHERE ended_at IS NULL;
 CREATE UNIQUE INDEX device_thumbprint ON device (fleet, thumbprint) WHERE ended_at IS NULL;

@@ -128,9 +128,10 @@ impl Tx<'_> {
         }
         // Whoever held one of them by whatever way may have a token that says so.
         self.raise_epochs(Narrowed::All).await?;
-        self.delete_assignments(|all| all.and(" WHERE a.permission IN ").and_list(gone.iter().map(text))).await?;
+        // Roles before fleets, as whoever enrols locks them; fleets before assignments: a device that enrols meanwhile has it by one then.
+        self.take_from_roles(&gone).await?;
         self.execute(sql("DELETE FROM fleet_grant WHERE permission IN ").and_list(gone.iter().map(text))).await?;
-        self.take_from_roles(&gone).await
+        self.delete_assignments(|all| all.and(" WHERE a.permission IN ").and_list(gone.iter().map(text))).await
     }
 
     async fn insert_permissions(&mut self, api: &Api) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use claviger_core::{ClaimCode, Digest};
 use claviger_token::{ClaimCodeId, FleetId};
+use jiff::Timestamp;
 
 use crate::{
     error::StoreError,
@@ -11,7 +12,7 @@ use crate::{
 };
 
 const COLUMNS: &str =
-    "SELECT id, fleet, organization, hint, uses, used, created_at, created_by, created_with, ends_at, revoked_at
+    "SELECT id, fleet, organization, hint, uses, used, gives, created_at, created_by, created_with, ends_at, revoked_at
                        FROM claim_code";
 
 impl View<'_> {
@@ -25,6 +26,13 @@ impl View<'_> {
     pub async fn claim_code_shown(&mut self, digest: &Digest) -> Result<Option<ClaimCode>, StoreError> {
         let query = self.bound(sql(COLUMNS).and_bind(" WHERE digest = ?", digest.bytes), "organization");
         self.executor.optional(query).await?.as_ref().map(read).transpose()
+    }
+
+    /// How many of a fleet are open.
+    pub async fn count_open_claim_codes(&mut self, fleet: FleetId, now: Timestamp) -> Result<i64, StoreError> {
+        let query = sql("SELECT COUNT(*) AS number FROM claim_code WHERE revoked_at IS NULL AND used < uses");
+        let query = query.and_bind(" AND fleet = ?", text(fleet)).and_bind(" AND ends_at > ?", now);
+        self.executor.unlocked().one(query).await?.int("number")
     }
 
     /// Those of a fleet.
@@ -42,9 +50,9 @@ impl Tx<'_> {
     /// Adds one.
     pub async fn insert_claim_code(&mut self, new: &ClaimCode, digest: &Digest) -> Result<(), StoreError> {
         let insert = sql(
-            "INSERT INTO claim_code (id, fleet, organization, digest, pepper, hint, uses, used, created_at, created_by,
+            "INSERT INTO claim_code (id, fleet, organization, digest, pepper, hint, uses, used, gives, created_at, created_by,
                             created_with, ends_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         );
         let insert = insert
             .bind(text(new.id))
@@ -55,6 +63,7 @@ impl Tx<'_> {
             .bind(new.hint.as_str())
             .bind(new.uses)
             .bind(new.used)
+            .bind(new.gives.to_text())
             .bind(new.created_at)
             .bind(new.created_by.as_str())
             .bind(text_or_null(new.created_with))
@@ -83,6 +92,7 @@ fn read(row: &Row) -> Result<ClaimCode, StoreError> {
         hint: row.text("hint")?,
         uses: row.count("uses")?,
         used: row.count("used")?,
+        gives: row.permissions("gives")?,
         created_at: row.time("created_at")?,
         created_by: row.text("created_by")?,
         created_with: row.parse_or_null("created_with")?,

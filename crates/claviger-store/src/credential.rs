@@ -350,7 +350,7 @@ impl Tx<'_> {
                 Owner::Member(user, organization) => query
                     .and_bind(" AND principal = ?", text(user))
                     .and_bind(" AND organization = ?", text(organization)),
-                Owner::Fleet(id) => fleet::living(query.and(" AND"), "principal", id),
+                Owner::Fleet(id) => fleet::devices_of(query.and(" AND"), "principal", id),
             }
         };
         let locked = these(sql("SELECT id FROM credential")).and(" ORDER BY id");

@@ -3,18 +3,17 @@
 use std::collections::HashMap;
 
 use claviger_core::{Device, Name};
-use claviger_token::{FleetId, ServiceAccountId};
+use claviger_token::{ClaimCodeId, FleetId, ServiceAccountId};
 use jiff::Timestamp;
 
 use crate::{
     error::StoreError,
-    sql::{Row, sql, text},
+    sql::{Row, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
 };
 
-const COLUMNS: &str =
-    "SELECT d.account, d.fleet, d.organization, d.name, d.thumbprint, d.claim_code, d.enrolled_at, d.ended_at";
+const COLUMNS: &str = "SELECT d.account, d.fleet, d.organization, d.name, d.thumbprint, d.key_id, d.former_key, d.claim_code, d.enrolled_at, d.ended_at";
 
 /// A device with what a list shows of its account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +48,14 @@ impl View<'_> {
         let query = sql(COLUMNS).and(" FROM device d WHERE d.ended_at IS NULL");
         let query = query.and_bind(" AND d.fleet = ?", text(fleet)).and_bind(" AND d.thumbprint = ?", thumbprint);
         self.executor.optional(query).await?.as_ref().map(read).transpose()
+    }
+
+    /// Whether a device of this name or with this key came by a code and was ended since: whoever ended it does not want it back.
+    pub async fn was_ended(&mut self, code: ClaimCodeId, name: &Name, thumbprint: &str) -> Result<bool, StoreError> {
+        let query = sql("SELECT d.account FROM device d WHERE d.ended_at IS NOT NULL");
+        let query = query.and_bind(" AND d.claim_code = ?", text(code)).and_bind(" AND (d.name = ?", text(name));
+        let query = query.and_bind(" OR d.thumbprint = ?)", thumbprint).and(" LIMIT 1");
+        Ok(self.executor.unlocked().optional(query).await?.is_some())
     }
 
     /// A page of a fleet's devices whose names contain `q`. Those whose service accounts are deleted are not shown.
@@ -97,14 +104,16 @@ impl View<'_> {
 impl Tx<'_> {
     /// Adds one.
     pub async fn insert_device(&mut self, new: &Device) -> Result<(), StoreError> {
-        let insert = sql("INSERT INTO device (account, fleet, organization, name, thumbprint, claim_code, enrolled_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7)");
+        let insert = sql("INSERT INTO device (account, fleet, organization, name, thumbprint, key_id, former_key, claim_code, enrolled_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
         let insert = insert
             .bind(text(new.account))
             .bind(text(new.fleet))
             .bind(text(new.organization))
             .bind(text(&new.name))
             .bind(new.thumbprint.as_str())
+            .bind(text(new.key))
+            .bind(text_or_null(new.former_key))
             .bind(text(new.claim_code))
             .bind(new.enrolled_at);
         self.execute(insert).await.map(drop)
@@ -112,8 +121,9 @@ impl Tx<'_> {
 
     /// Keeps which key it registered last.
     pub async fn save_device(&mut self, new: &Device) -> Result<(), StoreError> {
-        let update = sql("UPDATE device SET thumbprint = $2 WHERE account = $1");
-        self.execute(update.bind(text(new.account)).bind(new.thumbprint.as_str())).await.map(drop)
+        let update = sql("UPDATE device SET thumbprint = $2, key_id = $3, former_key = $4 WHERE account = $1");
+        let update = update.bind(text(new.account)).bind(new.thumbprint.as_str());
+        self.execute(update.bind(text(new.key)).bind(text_or_null(new.former_key))).await.map(drop)
     }
 
     /// Notes that a service account ended, if it was a device: its name and its key are free for another.
@@ -130,6 +140,8 @@ fn read(row: &Row) -> Result<Device, StoreError> {
         organization: row.parse("organization")?,
         name: Name::parse(&row.text("name")?).map_err(StoreError::damaged)?,
         thumbprint: row.text("thumbprint")?,
+        key: row.parse("key_id")?,
+        former_key: row.parse_or_null("former_key")?,
         claim_code: row.parse("claim_code")?,
         enrolled_at: row.time("enrolled_at")?,
         ended_at: row.time_or_null("ended_at")?,

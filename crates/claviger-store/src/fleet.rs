@@ -20,9 +20,9 @@ const COLUMNS: &str =
 /// Rows per statement: below both engines' bound on values.
 const BATCH: usize = 1000;
 
-/// The service accounts of a fleet's devices that did not end.
-pub(crate) fn living(query: Query, column: &str, fleet: FleetId) -> Query {
-    let these = format!(" {column} IN (SELECT d.account FROM device d WHERE d.fleet = ? AND d.ended_at IS NULL)");
+/// The service accounts of a fleet's devices, those included that a revocation ended: they have what they were given until they are deleted.
+pub(crate) fn devices_of(query: Query, column: &str, fleet: FleetId) -> Query {
+    let these = format!(" {column} IN (SELECT d.account FROM device d WHERE d.fleet = ?)");
     query.and_bind(&these, text(fleet))
 }
 
@@ -51,7 +51,7 @@ impl View<'_> {
         let query = sql("SELECT g.role, g.permission, r.name AS role_name, r.permissions AS role_permissions
                          FROM fleet_grant g LEFT JOIN role r ON r.id = g.role");
         let query = query.and_bind(" WHERE g.fleet = ?", text(id)).and(" ORDER BY g.position");
-        // Whoever changes what a fleet gives holds the fleet.
+        // Whoever must not miss a change has said `lock_grants`.
         let rows = self.executor.unlocked().all(query).await?;
         rows.iter().map(|row| Ok((granted(row)?, given(row)?))).collect()
     }
@@ -73,6 +73,13 @@ impl View<'_> {
         rows.iter().map(|row| row.parse("account")).collect()
     }
 
+    /// How many fleets an organization has.
+    pub async fn count_fleets(&mut self, organization: OrganizationId) -> Result<i64, StoreError> {
+        let query = sql("SELECT COUNT(*) AS number FROM fleet WHERE deleted_at IS NULL");
+        let query = query.and_bind(" AND organization = ?", text(organization));
+        self.executor.unlocked().one(query).await?.int("number")
+    }
+
     /// How many devices of a fleet did not end.
     pub async fn count_devices(&mut self, id: FleetId) -> Result<i64, StoreError> {
         let query = sql("SELECT COUNT(*) AS number FROM device WHERE ended_at IS NULL");
@@ -83,7 +90,7 @@ impl View<'_> {
     /// Whether a device of a fleet has something with instance scope.
     pub async fn fleet_reaches_instance(&mut self, id: FleetId) -> Result<bool, StoreError> {
         let query = sql("SELECT a.id FROM assignment a WHERE a.organization IS NULL AND");
-        let query = living(query, "a.principal", id).and(" LIMIT 1");
+        let query = devices_of(query, "a.principal", id).and(" LIMIT 1");
         Ok(self.executor.unlocked().optional(query).await?.is_some())
     }
 }
@@ -116,14 +123,44 @@ impl Tx<'_> {
         self.execute(update).await.map(drop)
     }
 
-    /// Replaces what its devices get that come from now on.
-    pub async fn save_grants(&mut self, fleet: FleetId, gives: &[Granted]) -> Result<(), StoreError> {
-        self.execute(sql("DELETE FROM fleet_grant WHERE fleet = $1").bind(text(fleet))).await?;
-        self.insert_grants(fleet, gives).await
+    /// Locks what a fleet gives, roles first. Whoever deletes a role or withdraws a permission takes it from fleets before they take it from
+    /// principals: what is given by a fleet that is read after this is either still there, or taken by them from whoever gets it here.
+    pub async fn lock_grants(&mut self, fleet: FleetId) -> Result<(), StoreError> {
+        let roles = sql("SELECT id FROM role WHERE id IN")
+            .and_bind(" (SELECT role FROM fleet_grant WHERE fleet = ?)", text(fleet));
+        self.to_change(Reach::Instance).executor.all(roles.and(" ORDER BY id")).await?;
+        let grants = sql("SELECT position FROM fleet_grant").and_bind(" WHERE fleet = ?", text(fleet));
+        self.to_change(Reach::Instance).executor.all(grants.and(" ORDER BY position")).await.map(drop)
+    }
+
+    /// Changes what its devices get that come from now on, and touches nothing else: what was taken from it meanwhile stays away.
+    pub async fn change_grants(
+        &mut self,
+        fleet: FleetId,
+        gone: &[Granted],
+        added: &[Granted],
+    ) -> Result<(), StoreError> {
+        for granted in gone {
+            let (column, value) = column(granted);
+            let delete = sql("DELETE FROM fleet_grant").and_bind(" WHERE fleet = ?", text(fleet));
+            self.execute(delete.and_bind(&format!(" AND {column} = ?"), value)).await?;
+        }
+        self.insert_grants(fleet, added).await
+    }
+
+    /// What a fleet gave that is no more.
+    pub async fn delete_grants(&mut self, fleet: FleetId) -> Result<(), StoreError> {
+        self.execute(sql("DELETE FROM fleet_grant WHERE fleet = $1").bind(text(fleet))).await.map(drop)
     }
 
     async fn insert_grants(&mut self, fleet: FleetId, gives: &[Granted]) -> Result<(), StoreError> {
-        for (position, granted) in (0_i64..).zip(gives) {
+        if gives.is_empty() {
+            return Ok(());
+        }
+        let next = sql("SELECT COALESCE(MAX(position) + 1, 0) AS next FROM fleet_grant")
+            .and_bind(" WHERE fleet = ?", text(fleet));
+        let next = self.within(Reach::Instance).executor.unlocked().one(next).await?.int("next")?;
+        for (position, granted) in (next..).zip(gives) {
             let (role, permission) = match granted {
                 Granted::Role { id, .. } => (Some(*id), None),
                 Granted::Permission(permission) => (None, Some(permission)),
@@ -145,7 +182,7 @@ impl Tx<'_> {
             let (column, value) = column(granted);
             self.delete_assignments(|all| {
                 let these = all.and_bind(" WHERE a.organization = ?", text(fleet.organization)).and(" AND");
-                living(these, "a.principal", fleet.id).and_bind(&format!(" AND a.{column} = ?"), value.clone())
+                devices_of(these, "a.principal", fleet.id).and_bind(&format!(" AND a.{column} = ?"), value.clone())
             })
             .await?;
         }
@@ -199,12 +236,13 @@ impl Tx<'_> {
 
     /// Ends the service accounts of its devices, with all that they hold.
     pub async fn delete_accounts_of_fleet(&mut self, id: FleetId, now: Timestamp) -> Result<(), StoreError> {
-        let lock = living(sql("SELECT id FROM service_account WHERE"), "id", id).and(" ORDER BY id");
+        let lock = devices_of(sql("SELECT id FROM service_account WHERE deleted_at IS NULL AND"), "id", id)
+            .and(" ORDER BY id");
         self.to_change(Reach::Instance).executor.all(lock).await?;
         let end =
             sql("UPDATE service_account SET").and_bind(" deleted_at = ?, disabled_at = COALESCE(disabled_at, ?)", now);
-        self.execute(living(end.and(" WHERE"), "id", id)).await?;
-        self.delete_assignments(|all| living(all.and(" WHERE"), "a.principal", id)).await
+        self.execute(devices_of(end.and(" WHERE deleted_at IS NULL AND"), "id", id)).await?;
+        self.delete_assignments(|all| devices_of(all.and(" WHERE"), "a.principal", id)).await
     }
 }
 

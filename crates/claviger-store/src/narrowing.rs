@@ -41,7 +41,7 @@ pub enum Narrowed {
     /// Those by which clients of an organization prove themselves with a certificate, and those of others for which such clients got tokens in
     /// exchange.
     VouchedFor(OrganizationId),
-    /// Those of a fleet's devices.
+    /// Those of a fleet's devices, ended ones included.
     Fleet(FleetId),
     /// Those of others for which a fleet's devices got tokens in exchange.
     ExchangedByFleet(FleetId),
@@ -77,11 +77,11 @@ impl Narrowed {
                 .and(" OR EXISTS (SELECT 1 FROM token_client c JOIN credential x ON x.principal = c.client")
                 .and_bind(" WHERE c.credential = k.id AND x.kind = ?", Kind::Certificate.as_str())
                 .and_bind(" AND x.organization = ?))", text(organization)),
-            Self::Fleet(id) => fleet::living(query.and(" AND"), "k.principal", id),
+            Self::Fleet(id) => fleet::devices_of(query.and(" AND"), "k.principal", id),
             // Not asked for each credential: a fleet may have very many devices.
             Self::ExchangedByFleet(id) => query.and_bind(
                 " AND k.id IN (SELECT c.credential FROM device d JOIN token_client c ON c.client = d.account
-                               WHERE d.fleet = ? AND d.ended_at IS NULL)",
+                               WHERE d.fleet = ?)",
                 text(id),
             ),
             Self::All => query,

@@ -122,13 +122,14 @@ impl Tx<'_> {
     /// Removes one, and takes it from everybody.
     pub async fn delete_role(&mut self, id: RoleId) -> Result<(), StoreError> {
         self.raise_epochs(Narrowed::Role(id)).await?;
+        // First: a device that enrols meanwhile has it by an assignment then.
+        self.execute(sql("DELETE FROM fleet_grant WHERE role = $1").bind(text(id))).await?;
         // Named by themselves: who follows the log finds nobody any more who has the role.
         let holders = sql("SELECT DISTINCT principal FROM assignment WHERE role = $1").bind(text(id));
         for row in self.within(Reach::Instance).executor.all(holders).await? {
             self.untold.insert(Touched::Principal(row.parse("principal")?));
         }
         self.delete_assignments(|all| all.and_bind(" WHERE a.role = ?", text(id))).await?;
-        self.execute(sql("DELETE FROM fleet_grant WHERE role = $1").bind(text(id))).await?;
         self.execute(sql("DELETE FROM role WHERE id = $1").bind(text(id))).await?;
         Ok(())
     }

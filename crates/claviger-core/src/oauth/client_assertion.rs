@@ -7,6 +7,7 @@
 use claviger_token::{Jws, JwsError, ServiceAccountId, Typ, VerifyingKey};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, de, de::IgnoredAny};
+use serde_json::Value;
 
 use crate::single_use::single_use_key;
 
@@ -48,7 +49,7 @@ pub enum AssertionError {
     #[error("the signature of the assertion is of no key of the client")]
     Signature,
     /// For somebody else, or for others too.
-    #[error("aud of the assertion must be the issuer alone")]
+    #[error("aud of the assertion must be the issuer alone, or at a renewal the address of that alone")]
     Audience,
     /// Over.
     #[error("the assertion has expired")]
@@ -109,6 +110,7 @@ pub struct ClientAssertion<'a> {
     expires_at: Timestamp,
     not_before: Option<Timestamp>,
     issued_at: Option<Timestamp>,
+    next_key: Option<String>,
 }
 
 /// Others are of no consequence here.
@@ -125,6 +127,8 @@ struct Claims {
     nbf: Option<Timestamp>,
     #[serde(default, deserialize_with = "some_date")]
     iat: Option<Timestamp>,
+    #[serde(default)]
+    cnf: Value,
 }
 
 impl<'a> ClientAssertion<'a> {
@@ -147,12 +151,18 @@ impl<'a> ClientAssertion<'a> {
             expires_at: claims.exp,
             not_before: claims.nbf,
             issued_at: claims.iat,
+            next_key: claims.cnf["jkt"].as_str().map(str::to_owned),
         })
     }
 
     /// Which client it says that it is from.
     pub fn client(&self) -> ServiceAccountId {
         self.client
+    }
+
+    /// The thumbprint of the key for which it vouches (RFC 9449, section 6.1), as a device does that renews its own.
+    pub fn next_key(&self) -> Option<&str> {
+        self.next_key.as_deref()
     }
 
     /// What the client calls the key that signed it.

@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{ClaimCode, ClaimCodeStatus, Grantor, NewClaimCode, Reach};
 use claviger_store::Tx;
-use claviger_token::{ClaimCodeId, FleetId, OrganizationId, Secret};
+use claviger_token::{ClaimCodeId, FleetId, OrganizationId, PermissionSet, Secret};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -35,6 +35,8 @@ pub(crate) struct ClaimCodeView {
     expires_at: Timestamp,
     revoked_at: Option<Timestamp>,
     created_at: Timestamp,
+    /// All that the fleet gave when it was made. It does not count while the fleet gives more.
+    permissions: PermissionSet,
     /// A principal's id, or `operator`. It counts as long as they could make it, with the credential by which they did.
     created_by: String,
 }
@@ -52,6 +54,7 @@ impl ClaimCodeView {
             expires_at: code.ends_at,
             revoked_at: code.revoked_at,
             created_at: code.created_at,
+            permissions: code.gives,
             created_by: code.created_by,
         }
     }
@@ -103,7 +106,8 @@ pub(crate) async fn list(
 /// Make a claim code
 ///
 /// The answer holds the code, once. Whoever has it gets what the fleet gives, as often as it has uses: so its maker must be able to give
-/// that, now and still when a device enrols, and the code ends with the credential that made it.
+/// that, now and still when a device enrols, and the code ends with the credential that made it. It does not count while the fleet gives
+/// more than it did then: make a new code.
 #[utoipa::path(
     post, path = "/v1/fleets/{id}/claim-codes", tag = "Fleets", operation_id = "createClaimCode",
     params(("id" = FleetId, Path)), request_body = NewClaimCode,
@@ -117,9 +121,10 @@ pub(crate) async fn create(
 ) -> Result<Created<IssuedClaimCode>, RequestError> {
     let (mut tx, now) = (app.store.begin(caller.by()).await?, app.now());
     let fleet = locked(&mut tx, caller.reach(), fleet).await?;
-    may_let_in(&mut tx, &fleet, caller.grantor()).await?;
+    let gives = may_let_in(&mut tx, &fleet, caller.grantor()).await?;
+    fleet.must_have_few_codes(tx.within(caller.reach()).count_open_claim_codes(fleet.id, now).await?)?;
     let (by, brand) = (&caller.by().actor, &app.config.brand);
-    let (code, secret, event) = ClaimCode::create(&fleet, &body, by, brand, now, &mut app.rng())?;
+    let (code, secret, event) = ClaimCode::create((&fleet, gives), &body, by, brand, now, &mut app.rng())?;
     tx.insert_claim_code(&code, &app.peppers.digest(&secret.hash())).await?;
     let location = format!("/v1/fleets/{}/claim-codes/{}", fleet.id, code.id);
     let concealed = IssuedClaimCode { code: ClaimCodeView::new(code, now), claim_code: None };
@@ -168,14 +173,17 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whether the grantor may let devices have what the fleet gives.
+/// All that the fleet gives, if the grantor may let devices have it.
 pub(super) async fn may_let_in(
     tx: &mut Tx<'_>,
     fleet: &claviger_core::Fleet,
     grantor: Grantor<'_>,
-) -> Result<(), RequestError> {
+) -> Result<PermissionSet, RequestError> {
+    let mut gives = PermissionSet::default();
+    tx.lock_grants(fleet.id).await?;
     for (_, permissions) in tx.within(Reach::Organization(fleet.organization)).given_by_fleet(fleet.id).await? {
         grantor.may_give_for_good(&permissions, Some(fleet.organization))?;
+        gives = gives.union(&permissions);
     }
-    Ok(())
+    Ok(gives)
 }

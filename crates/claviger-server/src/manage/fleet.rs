@@ -178,6 +178,7 @@ pub(crate) async fn create(
         let message = "there is no such organization, or not for you";
         return Err(Rejection::field("/organization_id", "unknown_organization", message).into());
     }
+    Fleet::must_be_few(tx.within(Reach::Organization(home)).count_fleets(home).await?)?;
     let (fleet, event) = Fleet::create(&body, now, &mut app.rng())?;
     let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
     let mut gives = Vec::new();
@@ -212,7 +213,8 @@ pub(crate) async fn show(
 
 /// List a fleet's devices
 ///
-/// Newest first, those of a fleet that was revoked included. A device is a service account: disable or delete that to stop it alone.
+/// Newest first, those of a fleet that was revoked included. A device is a service account: disable that to stop it alone.
+/// Whoever has a claim code with uses left enrols anew after a deletion, under another name and with another key: revoke the code first.
 #[utoipa::path(
     get, path = "/v1/fleets/{id}/devices", tag = "Fleets", operation_id = "listDevices",
     params(("id" = FleetId, Path), DeviceQuery),
@@ -248,8 +250,17 @@ pub(crate) async fn update(
     let (mut tx, now) = (app.store.begin(caller.by()).await?, app.now());
     let fleet = locked(&mut tx, caller.reach(), id).await?;
     let here = Reach::Organization(fleet.organization);
-    if changes.closed == Some(false) && fleet.closed_at.is_some() {
-        // Claim codes that are out come back to life.
+    if changes.closed.is_some()
+        || changes.device_lifetime_days.is_some()
+        || changes.roles.is_some()
+        || changes.permissions.is_some()
+    {
+        must_not_reach_further(&caller, &mut tx, id).await?;
+    }
+    tx.lock_grants(id).await?;
+    let reopens = changes.closed == Some(false) && fleet.closed_at.is_some();
+    if reopens || changes.device_lifetime_days.is_some_and(|days| days > fleet.device_lifetime_days) {
+        // Claim codes that are out come back to life, or what devices hold lasts longer.
         may_let_in(&mut tx, &fleet, caller.grantor()).await?;
     }
     let given = tx.within(here).given_by_fleet(id).await?;
@@ -257,7 +268,6 @@ pub(crate) async fn update(
     let (fleet, event) = fleet.update(&changes, (&roles, &permissions), now)?;
     tx.save_fleet(&fleet).await?;
     if changes.roles.is_some() || changes.permissions.is_some() {
-        must_not_reach_further(&caller, &mut tx, id).await?;
         let gone = give(&app, &caller, &mut tx, &fleet, &changes, given).await?;
         tx.take_from_devices(&fleet, &gone).await?;
     }
@@ -310,7 +320,7 @@ pub(crate) async fn delete(
     must_not_reach_further(&caller, &mut tx, id).await?;
     let (fleet, event) = fleet.delete(now);
     tx.save_fleet(&fleet).await?;
-    tx.save_grants(id, &[]).await?;
+    tx.delete_grants(id).await?;
     tx.delete_accounts_of_fleet(id, now).await?;
     let (ended, _) = tx.end_fleet(id, RevokeReason::OwnerLeft, now).await?;
     tx.end_devices(id, now).await?;
@@ -377,7 +387,7 @@ async fn give(
             .collect();
         tx.insert_assignments(&assignments).await?;
     }
-    tx.save_grants(fleet.id, &gives).await?;
+    tx.change_grants(fleet.id, &gone, added).await?;
     Ok(gone)
 }
 

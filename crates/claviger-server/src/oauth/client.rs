@@ -260,35 +260,41 @@ impl App {
         said: Option<&str>,
         assertion: &Secret,
     ) -> Result<Believed, NotDone> {
+        let issuer = &self.config.public_url;
         match ClientAssertion::parse(assertion.expose()) {
-            Ok(own) => self.client_of_own_assertion(said, &own).await,
+            Ok(own) => self.client_of_own_assertion(said, &own, issuer).await,
             // What is not the client's own may be an outside issuer's.
             Err(error) => match FederatedAssertion::parse(assertion.expose(), AssertedAs::Client) {
                 Ok(outside) => self.client_of_federation(request, said, &outside).await,
-                Err(_) => self.asserted_nothing(error),
+                Err(_) => self.asserted_nothing(error, issuer),
             },
         }
     }
 
-    /// The client that signed this by a key of its own, and by nothing else. A device renews by what it is.
+    /// The client that signed this by a key of its own, and by nothing else, for this audience alone; and the thumbprint of the key for which
+    /// it vouches. A device renews by what it is.
     pub(super) async fn client_of_own_key(
         &self,
         request: &OAuthRequest,
         assertion: &Secret,
-    ) -> Result<Client, NotDone> {
-        let believed = match ClientAssertion::parse(assertion.expose()) {
+        audience: &str,
+    ) -> Result<(Client, Option<String>), NotDone> {
+        let (believed, next_key) = match ClientAssertion::parse(assertion.expose()) {
             // Boxed, or the future of every request would be as large as a fetch of keys.
-            Ok(own) => Box::pin(self.client_of_own_assertion(None, &own)).await?,
-            Err(error) => self.asserted_nothing(error)?,
+            Ok(own) => {
+                let believed = Box::pin(self.client_of_own_assertion(None, &own, audience)).await?;
+                (believed, own.next_key().map(str::to_owned))
+            }
+            Err(error) => (self.asserted_nothing(error, audience)?, None),
         };
-        self.counted(request, believed, 1, OAuthError::invalid_client).await
+        Ok((self.counted(request, believed, 1, OAuthError::invalid_client).await?, next_key))
     }
 
-    fn asserted_nothing(&self, error: AssertionError) -> Result<Believed, NotDone> {
+    fn asserted_nothing(&self, error: AssertionError, audience: &str) -> Result<Believed, NotDone> {
         tracing::info!(%error, "a client assertion is not believed");
         // Only whoever has the key gets as far as the audience.
         let may_know = error == AssertionError::Audience;
-        let told = || OAuthError::new(OAuthErrorCode::InvalidClient, error.told(&self.config.public_url));
+        let told = || OAuthError::new(OAuthErrorCode::InvalidClient, error.told(audience));
         Ok(Err(if may_know { told() } else { OAuthError::invalid_client() }))
     }
 
@@ -296,8 +302,8 @@ impl App {
         &self,
         said: Option<&str>,
         assertion: &ClientAssertion<'_>,
+        audience: &str,
     ) -> Result<Believed, NotDone> {
-        let issuer = &self.config.public_url;
         let (id, now) = (assertion.client(), self.now());
         // Strangers ask for this, and shall not take all connections from those who need one.
         let turn = self.assertion_reads.acquire().await;
@@ -306,15 +312,15 @@ impl App {
         let account = living_account(&mut view, id).await?;
         let account = account.filter(|account| account.token_endpoint_auth_method.as_ref().is_none_or(may));
         let Some(account) = account.filter(|_| said.is_none_or(|said| said.parse() == Ok(id))) else {
-            return self.asserted_nothing(AssertionError::Client);
+            return self.asserted_nothing(AssertionError::Client, audience);
         };
         let keys = view.living_client_keys(id, now).await?;
         drop(turn);
-        let token_endpoint = format!("{issuer}{TOKEN}");
+        let token_endpoint = format!("{}{TOKEN}", self.config.public_url);
         let expected = ExpectedAudience {
-            issuer,
+            issuer: audience,
             token_endpoint: &token_endpoint,
-            legacy_audience: account.legacy_assertion_audience,
+            legacy_audience: account.legacy_assertion_audience && audience == self.config.public_url,
         };
         let own = keys.iter().filter_map(|(credential, key)| match key {
             ClientKey::Jwk(key) => Some((credential.id, &**key)),
@@ -337,7 +343,7 @@ impl App {
         }
         let used = match judged {
             Ok(used) => used,
-            Err(error) => return self.asserted_nothing(error),
+            Err(error) => return self.asserted_nothing(error, audience),
         };
         let (once, ends) = assertion.single_use();
         if !self.store.use_once(once, ends).await? {

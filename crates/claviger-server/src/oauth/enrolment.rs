@@ -14,7 +14,7 @@ use claviger_core::{
 use claviger_store::{StoreError, Tx, View};
 use claviger_token::{
     CredentialId, DpopError, FleetId, Opaque, OrganizationId, PermissionSet, PrincipalId, ProofUrl, PublicKeyId,
-    Refusal, Secret, SecretKind, ServiceAccountId, Shown, TypedId as _,
+    Refusal, Secret, SecretKind, ServiceAccountId, Shown, TypedId as _, VerifyingKey,
 };
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
@@ -114,18 +114,24 @@ pub(crate) async fn create(
     FromDevice { request, body }: FromDevice<NewEnrolment>,
 ) -> Result<Created<EnrolmentView>, RequestError> {
     let (shown, now) = (&body.claim_code.0, app.now());
-    let name = Name::parse(&body.name).ok();
-    let code = match app.claim_code(shown).await? {
-        Some(code) => {
-            let claim = Claim::of(&mut app.store.within(Reach::Instance), &code, name.as_ref(), now).await?;
-            claim.map(|_| code)
-        }
-        None => None,
-    };
+    let (name, said) = (Name::parse(&body.name).ok(), VerifyingKey::from_jwk(body.jwk.get().as_bytes()).ok());
+    let asker = name.as_ref().zip(said.as_ref().map(VerifyingKey::thumbprint));
+    let mut found = None;
+    if let Some(code) = app.claim_code(shown).await? {
+        let claim = Claim::of(&mut app.store.within(Reach::Instance), &code, asker.clone(), now).await?;
+        found = claim.map(|claim| (code, claim));
+    }
     // Before anything else is looked at: a proof would cost us a signature, and a refusal of it would tell that there is such a code.
-    let code = code.ok_or_else(|| app.unclaimed(&request))?;
+    let (code, claim) = found.ok_or_else(|| app.unclaimed(&request))?;
     let thumbprint = app.proved_by_device(&request, ENROL, shown).await?;
-    let (name, key) = body.read(&thumbprint)?;
+    let read = body.read(&thumbprint);
+    let (name, key) = read.map_err(|wrong| if claim.counts { wrong.into() } else { app.unclaimed(&request) })?;
+    if let Some(known) = claim.known {
+        let mut view = app.store.within(Reach::Organization(code.organization));
+        if let Some(key) = registered_before(&mut view, &known, &code, &thumbprint, now).await? {
+            return Ok(EnrolmentView::created(&app, known, &key));
+        }
+    }
     let (account, id) = (ServiceAccountId::generate(now, &mut app.rng()), PublicKeyId::generate(now, &mut app.rng()));
     let actor = Actor::Principal { id: account.into(), credential: id.into() };
     let by = By { actor, address: request.address, request_id: request.id.as_ref().map(ToString::to_string) };
@@ -135,11 +141,14 @@ pub(crate) async fn create(
     tx.to_change(here).fleet(code.fleet).await?;
     let code = tx.to_change(here).claim_code(code.id).await?.ok_or_else(|| app.unclaimed(&request))?;
     // Once more: of many at once, each sees what the one before did.
-    let claim = Claim::of(&mut tx.within(Reach::Instance), &code, Some(&name), now).await?;
+    tx.lock_grants(code.fleet).await?;
+    let asker = Some((&name, thumbprint.clone()));
+    let claim = Claim::of(&mut tx.within(Reach::Instance), &code, asker, now).await?;
     let Claim { fleet, given, known, counts } = claim.ok_or_else(|| app.unclaimed(&request))?;
     if let Some(known) = known {
-        return match registered_before(&mut tx, &known, &code, &thumbprint, now).await? {
+        return match registered_before(&mut tx.within(here), &known, &code, &thumbprint, now).await? {
             Some(key) => Ok(EnrolmentView::created(&app, known, &key)),
+            None if !counts => Err(app.unclaimed(&request)),
             None => Err(conflict(
                 "device_exists",
                 "the fleet has another device of this name; delete that one first, or choose another name",
@@ -164,12 +173,15 @@ pub(crate) async fn create(
         organization: fleet.organization,
         name,
         thumbprint: key.thumbprint(),
+        key: id.into(),
+        former_key: None,
         claim_code: code.id,
         enrolled_at: now,
         ended_at: None,
     };
     let new = device.key(&body.jwk, fleet.key_end(&world.organization().policy, now));
-    let registered = new.register_as(id, &world.context_of_itself(&app), &[], account.id.to_string(), now)?;
+    // Whoever made the code may have the key: what is said of credentials that others made holds for it.
+    let registered = new.register_as(id, &world.context_of_itself(&app), &[], code.created_by.clone(), now)?;
     tx.insert_public_key(&registered.credential, &registered.key).await?;
     tx.insert_device(&device).await?;
     tx.also(made);
@@ -180,9 +192,9 @@ pub(crate) async fn create(
 
 /// Renew a device's key
 ///
-/// The device proves itself by an assertion that the key signs which it has (RFC 7523, as at the token endpoint), and the next key by a DPoP
-/// proof for this request, whose `ath` is the SHA-256 of the assertion. The key before works for another hour, or until its own end.
-/// Repeated with the same new key, the answer is the same.
+/// The device proves itself by an assertion that the key signs which it has (RFC 7523), with this address as `aud` and the thumbprint of the
+/// next key as `cnf.jkt`, and the next key by a DPoP proof for this request, whose `ath` is the SHA-256 of the assertion. The key before works
+/// for another hour, or until its own end; so long nothing is renewed again. Repeated with the same new key, the answer is the same.
 #[utoipa::path(
     post, path = "/v1/enrolments/renew", tag = "Fleets", operation_id = "renewDevice", request_body = NewRenewal,
     params(("DPoP" = String, Header, description = "The proof, signed by the next key")),
@@ -201,37 +213,48 @@ pub(crate) async fn renew(
     FromDevice { request, body }: FromDevice<NewRenewal>,
 ) -> Result<Created<EnrolmentView>, RequestError> {
     let (assertion, now) = (&body.client_assertion.0, app.now());
-    let client = app.client_of_own_key(&request, assertion).await.map_err(not_renewed)?;
+    let here = format!("{}{RENEW}", app.config.public_url);
+    let (client, vouched) = app.client_of_own_key(&request, assertion, &here).await.map_err(not_renewed)?;
     let thumbprint = app.proved_by_device(&request, RENEW, assertion).await?;
     let key = body.read(&thumbprint)?;
+    if vouched.as_ref() != Some(&thumbprint) {
+        let message =
+            "cnf.jkt of the assertion must be the thumbprint of the key in jwk: the key before vouches for the next";
+        return Err(Rejection::field("/client_assertion", "key_not_vouched_for", message).into());
+    }
+    if let Some((device, known)) = renewed_before(&app, &client, &thumbprint, now).await? {
+        return Ok(EnrolmentView::created(&app, device, &known));
+    }
     let by = client.by(&request);
     let mut tx = app.store.begin(&by).await?;
     let (fleet, account, device) = of_client(&mut tx, &client).await?;
     let here = Reach::Organization(fleet.organization);
-    let keys = locked_keys(&mut tx, here, account.id).await?;
+    let mut keys = locked_keys(&mut tx, here, account.id).await?;
     let own = keys.iter().find(|(one, _)| one.id == client.found().credential.id).map(|(one, _)| one.clone());
     let own = own.ok_or_else(|| conflict("device_stopped", "the key that signed was revoked meanwhile"))?;
-    let known = keys.iter().find(|(_, key)| key.thumbprint().as_ref() == Some(&device.thumbprint));
-    let known = known.map(|(one, _)| one);
-    device.must_renew(&fleet, &own, known, now)?;
-    if let Some(known) = known.filter(|known| device.thumbprint == thumbprint && known.id != own.id) {
-        return Ok(EnrolmentView::created(&app, device, known));
+    let known = keys.iter().find(|(one, _)| one.id == device.key).map(|(one, _)| one.clone());
+    device.must_renew(&fleet, &own, known.as_ref(), now)?;
+    if let Some(known) = &known {
+        if device.thumbprint == thumbprint && known.id != own.id {
+            return Ok(EnrolmentView::created(&app, device, known));
+        }
+        device.must_have_waited(&own, known, now)?;
     }
     must_be_alone_beside(&mut tx, &device, &thumbprint).await?;
     // A device has two keys at most: the one that it renews, and the next.
-    let itself = account.id.to_string();
-    let (ended, mut existing): (Vec<_>, Vec<_>) =
-        keys.into_iter().partition(|(one, _)| one.id != own.id && one.created_by == itself);
+    let ended: Vec<_> = keys.extract_if(.., |(one, _)| one.id != own.id && device.registered(one.id)).collect();
+    let mut existing = keys;
     for (key, _) in ended {
         let (key, event) = key.revoke(RevokeReason::Superseded, now)?;
         tx.save_credential(&key).await?;
         tx.also(event);
     }
+    let own_maker = own.created_by.clone();
     let (retired, retiring) = Device::retire(own, now);
     let world = World::of_account(&mut tx, here, account.id).await?.ok_or(RequestError::NotFound)?;
     let new = device.key(&body.jwk, fleet.key_end(&world.organization().policy, now));
     existing.retain(|(one, _)| one.status(now) == CredentialStatus::Active);
-    let registered = new.register(&world.context_of_itself(&app), &existing, itself, now, &mut app.rng())?;
+    let registered = new.register(&world.context_of_itself(&app), &existing, own_maker, now, &mut app.rng())?;
     tx.save_credential(&retired).await?;
     tx.insert_public_key(&registered.credential, &registered.key).await?;
     let (device, event) = device.renewed(&account, key.thumbprint(), &registered.credential, &retired);
@@ -246,18 +269,19 @@ pub(crate) async fn renew(
 struct Claim {
     fleet: Fleet,
     given: Vec<Granted>,
-    /// The device of this name, if it came by this code or the code still counts.
+    /// The device of this name, if it asks itself for what it was told before, or the code still counts.
     known: Option<Device>,
     /// Whether one more may come.
     counts: bool,
 }
 
 impl Claim {
-    /// Nothing, if the code does not count and no device of this name came by it, which may not have had its answer.
+    /// Nothing, if the code does not count for the `asker`, a name and the thumbprint of a key, and no device of both came by it, which may
+    /// not have had its answer.
     async fn of(
         view: &mut View<'_>,
         code: &ClaimCode,
-        name: Option<&Name>,
+        asker: Option<(&Name, String)>,
         now: Timestamp,
     ) -> Result<Option<Self>, StoreError> {
         let organization = view.organization(code.organization).await?;
@@ -268,12 +292,14 @@ impl Claim {
         let brought = given.iter().fold(PermissionSet::default(), |all, (_, permissions)| all.union(permissions));
         let made = (code.created_by.as_str(), code.created_with);
         let maker = link_maker(view, made, Some(&organization), now).await?;
-        let counts = code.counts(&maker, &brought, now);
-        let known = match name {
-            Some(name) => view.device_called(fleet.id, name).await?,
-            None => None,
-        };
-        let came_by_it = code.revoked_at.is_none() && known.as_ref().is_some_and(|known| known.claim_code == code.id);
+        let mut counts = code.counts(&maker, &brought, now);
+        let (mut known, mut came_by_it) = (None, false);
+        if let Some((name, thumbprint)) = asker {
+            counts = counts && !view.was_ended(code.id, name, &thumbprint).await?;
+            known = view.device_called(fleet.id, name).await?;
+            let is_it = |known: &Device| known.claim_code == code.id && known.thumbprint == thumbprint;
+            came_by_it = code.revoked_at.is_none() && known.as_ref().is_some_and(is_it);
+        }
         if !counts && !came_by_it {
             return Ok(None);
         }
@@ -334,7 +360,7 @@ impl App {
 
 /// The key of a device that enrolled by this code and did not get its answer, as it says: it has the same key, which works.
 async fn registered_before(
-    tx: &mut Tx<'_>,
+    view: &mut View<'_>,
     device: &Device,
     code: &ClaimCode,
     thumbprint: &str,
@@ -343,13 +369,34 @@ async fn registered_before(
     if device.claim_code != code.id || device.thumbprint != thumbprint {
         return Ok(None);
     }
-    let mut view = tx.within(Reach::Organization(device.organization));
     let account = view.service_account(device.account).await?;
     if account.is_none_or(|account| account.disabled_at.is_some()) {
         return Ok(None);
     }
     let keys = view.living_client_keys(device.account, now).await?;
     Ok(keys.into_iter().find(|(_, key)| key.thumbprint().as_deref() == Some(thumbprint)).map(|(one, _)| one))
+}
+
+/// The device that a client is, with the key that it asks for and has registered already by the one that signed, if all may go on. Nobody
+/// waits for whoever asks again.
+async fn renewed_before(
+    app: &App,
+    client: &Client,
+    thumbprint: &str,
+    now: Timestamp,
+) -> Result<Option<(Device, Credential)>, StoreError> {
+    let mut view = app.store.within(Reach::Organization(client.found().organization.id));
+    let (own, PrincipalId::ServiceAccount(id)) = (client.found().credential.id, client.found().principal.id) else {
+        return Ok(None);
+    };
+    let Some(device) = view.device(id).await?.filter(|device| device.thumbprint == thumbprint) else { return Ok(None) };
+    let Some(fleet) = view.fleet(device.fleet).await? else { return Ok(None) };
+    let keys = view.living_client_keys(id, now).await?;
+    let living = |wanted: CredentialId| keys.iter().map(|(one, _)| one).find(|one| one.id == wanted);
+    let (Some(own), Some(known)) = (living(own), living(device.key)) else { return Ok(None) };
+    let may = own.id != known.id && device.must_renew(&fleet, own, Some(known), now).is_ok();
+    let known = known.clone();
+    Ok(may.then_some((device, known)))
 }
 
 /// Two devices with one key would be one that was copied, or one that takes the uses of others.

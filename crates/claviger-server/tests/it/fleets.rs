@@ -84,7 +84,7 @@ impl TestApp {
 
     /// A renewal of `client` by the key that it has, with this one as the next.
     async fn renew(&self, client: &str, by: &Holder, next: &Holder) -> Reply {
-        let assertion = by.assertion(self, client, &json!({}));
+        let assertion = by.assertion(self, client, &renewing(next));
         self.renew_asserting(&assertion, next).await
     }
 
@@ -98,6 +98,11 @@ impl TestApp {
         let assertion = key.assertion(self, client, &json!({}));
         self.form(TOKEN, &[CLIENT_CREDENTIALS, TYPE, ("client_assertion", &assertion)]).await
     }
+}
+
+/// What an assertion says that renews.
+fn renewing(next: &Holder) -> Value {
+    json!({ "aud": format!("{PUBLIC_URL}{RENEW}"), "cnf": { "jkt": next.jkt() } })
 }
 
 impl Enrolled {
@@ -199,7 +204,7 @@ on_both_databases! {
         app.clock.advance(SignedDuration::from_hours(2 * DAY));
         assert_eq!(app.enrol(&code, "SN-1", &key).await.expect(StatusCode::CREATED), first);
         // Not with another key, nor under another name.
-        app.enrol(&code, "SN-1", &Holder::new()).await.problem(StatusCode::CONFLICT, "device_exists");
+        app.enrol(&code, "SN-1", &Holder::new()).await.wrong("/claim_code", "invalid_claim_code");
         app.enrol(&code, "SN-2", &key).await.wrong("/claim_code", "invalid_claim_code");
         let next = fleet.code(json!({ "uses": 2 })).await;
         app.enrol(&next, "SN-1", &key).await.problem(StatusCode::CONFLICT, "device_exists");
@@ -208,7 +213,7 @@ on_both_databases! {
         // A device that was stopped is not told that it is one.
         let account = format!("/v1/service-accounts/{}", text(&first["service_account_id"]));
         app.root().patch(&account, json!({ "disabled": true })).await.expect(StatusCode::OK);
-        app.enrol(&code, "SN-1", &key).await.problem(StatusCode::CONFLICT, "device_exists");
+        app.enrol(&code, "SN-1", &key).await.wrong("/claim_code", "invalid_claim_code");
         assert_eq!(fleet.devices().await[0]["status"], "disabled");
         // What is deleted leaves its name and its key.
         app.root().delete(&account).await.expect(StatusCode::NO_CONTENT);
@@ -318,6 +323,9 @@ on_both_databases! {
         fleet.change(json!({ "closed": true })).await;
         narrow.patch(&fleet.path, json!({ "closed": false })).await.problem(StatusCode::FORBIDDEN, "permission_missing");
         fleet.change(json!({ "closed": false })).await;
+        // Nor longer than they have it, while less is always possible.
+        narrow.patch(&fleet.path, json!({ "device_lifetime_days": 91 })).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+        narrow.patch(&fleet.path, json!({ "device_lifetime_days": 89 })).await.expect(StatusCode::OK);
         // Who may, makes a code that counts as long as they may.
         let rights = json!({ "permissions": ["claviger:fleets:write", "invoices:read"] });
         let path = format!("/v1/service-accounts/{account}");
@@ -343,6 +351,57 @@ on_both_databases! {
         assert_eq!(stranger.get("/v1/fleets").await.expect(StatusCode::OK)["items"], json!([]));
         let elsewhere = json!({ "organization_id": fleet.organization, "name": "x" });
         stranger.post("/v1/fleets", elsewhere).await.wrong("/organization_id", "unknown_organization");
+    }
+
+    async fn a_code_brings_no_more_than_the_fleet_gave_with_it(app: &TestApp) {
+        let fleet = Fleet::made(app).await;
+        let code = fleet.code(json!({ "uses": 9 })).await;
+        assert_eq!(fleet.codes().await[0]["permissions"], json!(["invoices:read"]));
+        fleet.change(json!({ "permissions": ["invoices:read", "invoices:write"] })).await;
+        app.enrol(&code, "SN-1", &Holder::new()).await.wrong("/claim_code", "invalid_claim_code");
+        fleet.device("SN-1").await;
+        fleet.change(json!({ "permissions": ["invoices:read"] })).await;
+        app.enrol(&code, "SN-2", &Holder::new()).await.expect(StatusCode::CREATED);
+    }
+
+    async fn a_device_that_was_deleted_does_not_come_back_by_its_code(app: &TestApp) {
+        let fleet = Fleet::made(app).await;
+        let (code, key) = (fleet.code(json!({ "uses": 9 })).await, Holder::new());
+        let made = app.enrol(&code, "SN-1", &key).await.expect(StatusCode::CREATED);
+        app.root().delete(&format!("/v1/service-accounts/{}", text(&made["service_account_id"]))).await.expect(StatusCode::NO_CONTENT);
+        app.enrol(&code, "SN-1", &key).await.wrong("/claim_code", "invalid_claim_code");
+        app.enrol(&code, "SN-1", &Holder::new()).await.wrong("/claim_code", "invalid_claim_code");
+        app.enrol(&code, "SN-2", &key).await.wrong("/claim_code", "invalid_claim_code");
+        assert_eq!(fleet.codes().await[0]["uses_left"], 8);
+        app.enrol(&code, "SN-2", &Holder::new()).await.expect(StatusCode::CREATED);
+    }
+
+    async fn a_key_counts_as_made_by_whoever_made_its_code(app: &TestApp) {
+        let fleet = Fleet::made(app).await;
+        let admin = app.holder_of("organization-admin", &fleet.organization).await;
+        let made = app.client(&admin.token).post(&format!("{}/claim-codes", fleet.path), json!({})).await.expect(StatusCode::CREATED);
+        let (key, next) = (Holder::new(), Holder::new());
+        let device = app.enrol(&text(&made["claim_code"]), "SN-1", &key).await.expect(StatusCode::CREATED);
+        let id = text(&device["service_account_id"]);
+        let everywhere = json!({ "principal_id": id, "scope": "instance", "permission": "claviger:users:read" });
+        let give = async || app.root().post("/v1/assignments", everywhere.clone()).await;
+        give().await.problem(StatusCode::CONFLICT, "credentials_of_others");
+        app.renew(&id, &key, &next).await.expect(StatusCode::CREATED);
+        let keys = app.root().get(&format!("/v1/service-accounts/{id}/public-keys")).await.expect(StatusCode::OK);
+        for key in keys["items"].as_array().unwrap() {
+            assert_eq!(key["created_by"], made["created_by"]);
+        }
+        give().await.problem(StatusCode::CONFLICT, "credentials_of_others");
+    }
+
+    async fn a_revoked_fleet_that_is_deleted_leaves_no_account(app: &TestApp) {
+        let fleet = Fleet::made(app).await;
+        let device = fleet.device("SN-1").await;
+        app.root().post(&format!("{}/revoke", fleet.path), json!({})).await.expect(StatusCode::OK);
+        let account = format!("/v1/service-accounts/{}", device.id);
+        app.root().get(&account).await.expect(StatusCode::OK);
+        app.root().delete(&fleet.path).await.expect(StatusCode::NO_CONTENT);
+        app.root().get(&account).await.problem(StatusCode::NOT_FOUND, "not_found");
     }
 
     async fn what_a_fleet_gives_its_devices_have_at_once(app: &TestApp) {
@@ -387,7 +446,9 @@ on_both_databases! {
         app.token_of(&device.id, &device.key).await.expect(StatusCode::OK);
         // The answer was lost: the same, and nothing else happens.
         assert_eq!(app.renew(&device.id, &device.key, &next).await.expect(StatusCode::CREATED), renewed);
-        app.renew(&device.id, &device.key, &device.key).await.problem(StatusCode::CONFLICT, "key_exists");
+        app.renew(&device.id, &device.key, &Holder::new()).await.problem(StatusCode::CONFLICT, "renewed_lately");
+        app.renew(&device.id, &next, &Holder::new()).await.problem(StatusCode::CONFLICT, "renewed_lately");
+        assert_eq!(app.root().get(&format!("/v1/service-accounts/{}/public-keys", device.id)).await.expect(StatusCode::OK)["items"].as_array().unwrap().len(), 2);
         app.clock.advance(SignedDuration::from_hours(1));
         app.token_of(&device.id, &device.key).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
         app.renew(&device.id, &device.key, &Holder::new()).await.wrong("/client_assertion", "invalid_client_assertion");
@@ -418,9 +479,11 @@ on_both_databases! {
         let device = fleet.device("SN-1").await;
         let (lost, next, last) = (Holder::new(), Holder::new(), Holder::new());
         app.renew(&device.id, &device.key, &lost).await.expect(StatusCode::CREATED);
+        app.clock.advance(SignedDuration::from_mins(5));
         // The key that nobody has any more ends with the next renewal by the one before.
         app.renew(&device.id, &device.key, &next).await.expect(StatusCode::CREATED);
         app.token_of(&device.id, &lost).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+        app.clock.advance(SignedDuration::from_hours(1));
         app.renew(&device.id, &next, &last).await.expect(StatusCode::CREATED);
         app.token_of(&device.id, &device.key).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
         for key in [&next, &last] {
@@ -452,7 +515,28 @@ on_both_databases! {
         let elsewhere = device.key.assertion(app, &device.id, &json!({ "aud": "https://other.test" }));
         app.renew_asserting(&elsewhere, &next).await.wrong("/client_assertion", "invalid_client_assertion");
         app.renew(&device.id, &device.key, &other.key).await.problem(StatusCode::CONFLICT, "key_exists");
-        let assertion = device.key.assertion(app, &device.id, &json!({}));
+        // What gets a token renews nothing, and what renews gets no token and vouches for one key.
+        for (claims, code) in [
+            (json!({}), "invalid_client_assertion"),
+            (json!({ "cnf": { "jkt": next.jkt() } }), "invalid_client_assertion"),
+            (json!({ "aud": format!("{PUBLIC_URL}{TOKEN}"), "cnf": { "jkt": next.jkt() } }), "invalid_client_assertion"),
+            (json!({ "aud": format!("{PUBLIC_URL}{RENEW}") }), "key_not_vouched_for"),
+            (json!({ "aud": format!("{PUBLIC_URL}{RENEW}"), "cnf": "x" }), "key_not_vouched_for"),
+            (renewing(&device.key), "key_not_vouched_for"),
+        ] {
+            let assertion = device.key.assertion(app, &device.id, &claims);
+            app.renew_asserting(&assertion, &next).await.wrong("/client_assertion", code);
+        }
+        let assertion = device.key.assertion(app, &device.id, &renewing(&next));
+        let reply = app.form(TOKEN, &[CLIENT_CREDENTIALS, TYPE, ("client_assertion", &assertion)]).await;
+        reply.refusal(StatusCode::UNAUTHORIZED, "invalid_client");
+        // A key that somebody else gave it is no key of the device's own.
+        let given = Holder::new();
+        let registered = json!({ "name": "x", "jwk": given.jwk() });
+        app.root().post(&format!("/v1/service-accounts/{}/public-keys", device.id), registered).await.expect(StatusCode::CREATED);
+        app.token_of(&device.id, &given).await.expect(StatusCode::OK);
+        app.renew(&device.id, &given, &next).await.problem(StatusCode::CONFLICT, "key_not_own");
+        let assertion = device.key.assertion(app, &device.id, &renewing(&next));
         let body = json!({ "client_assertion": assertion, "jwk": next.jwk() });
         let stolen = next.proof(app, "POST", &format!("{PUBLIC_URL}{RENEW}"), "another assertion");
         let reply = app.anonymous().send(Method::POST, RENEW, Some(body.clone()), &[("dpop", &stolen)]).await;

@@ -2,10 +2,11 @@
 
 use claviger_core::{Credential, Device, Reach, Revocation, RevokeReason};
 use claviger_store::{LastUse, ListedDevice, StoreError, UsageBatch};
+use claviger_token::TypedId as _;
 
 use crate::{
     db::{all, walk},
-    sample::{World, at, client_key, device, fleet, name, public_key, service_account},
+    sample::{World, at, client_key, device, fleet, name, public_key, rng, service_account},
 };
 
 const KEY: &str = r#"{"jwk":{"alg":"EdDSA","crv":"Ed25519","kid":"1","kty":"OKP","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}"#;
@@ -22,7 +23,7 @@ on_both_databases! {
         assert_eq!(db.view().device(world.ci.id).await.unwrap().as_ref(), Some(&one));
         assert_eq!(db.view().device_called(gateways.id, &name("ci")).await.unwrap().as_ref(), Some(&one));
         assert_eq!(db.view().device_called(gateways.id, &name("cI")).await.unwrap(), None);
-        let renewed = Device { thumbprint: "t2".to_owned(), ..one };
+        let renewed = Device { thumbprint: "t2".to_owned(), key: world.key.id, former_key: Some(one.key), ..one };
         db.write(async |tx| tx.save_device(&renewed).await).await;
         assert_eq!(db.view().device_with_key(gateways.id, "t1").await.unwrap(), None);
         assert_eq!(db.view().device_with_key(gateways.id, "t2").await.unwrap(), Some(renewed));
@@ -34,21 +35,29 @@ on_both_databases! {
         let world = World::stored(db).await;
         let (gateways, sensors) = (fleet(&world.acme), fleet(&world.acme));
         let accounts: Vec<_> = ["SN-1", "SN-1", "SN-2", "SN-1"].iter().map(|called| service_account(&world.acme, called)).collect();
+        let ended = device(&gateways, &accounts[0], "t1");
         db.write(async |tx| {
             tx.insert_fleet(&gateways, &[]).await?;
             tx.insert_fleet(&sensors, &[]).await?;
             for account in &accounts {
                 tx.insert_service_account(account).await?;
             }
-            tx.insert_device(&device(&gateways, &accounts[0], "t1")).await?;
+            tx.insert_device(&ended).await?;
             tx.insert_device(&device(&sensors, &accounts[3], "t1")).await
         }).await;
         for clash in [device(&gateways, &accounts[1], "t2"), device(&gateways, &accounts[2], "t1")] {
             let refused = db.try_write(async |tx| tx.insert_device(&clash).await).await;
             assert!(matches!(refused, Err(StoreError::Taken(_))), "{refused:?}");
         }
+        let code = ended.claim_code;
+        let was_ended = async |code, called: &str, key: &str| db.view().was_ended(code, &name(called), key).await.unwrap();
+        assert!(!was_ended(code, "SN-1", "t1").await);
         db.write(async |tx| tx.end_all_of_service_account(accounts[0].id, at(9)).await.map(drop)).await;
         assert_eq!(db.view().device(accounts[0].id).await.unwrap(), None);
+        // Of its code neither its name nor its key comes again.
+        assert!(was_ended(code, "SN-1", "t9").await && was_ended(code, "SN-9", "t1").await);
+        let other = claviger_token::ClaimCodeId::generate(at(9), &mut rng());
+        assert!(!was_ended(code, "SN-9", "t9").await && !was_ended(other, "SN-1", "t1").await);
         db.write(async |tx| tx.insert_device(&device(&gateways, &accounts[1], "t1")).await).await;
     }
 

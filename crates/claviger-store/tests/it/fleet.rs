@@ -57,14 +57,16 @@ on_both_databases! {
         assert_eq!(db.view().fleet(gateways.id).await.unwrap().as_ref(), Some(&gateways));
         let [role, direct] = gives;
         let given = db.view().given_by_fleet(gateways.id).await.unwrap();
-        assert_eq!(given, [(role, set("a:read")), (direct.clone(), set("b:read"))]);
+        assert_eq!(given, [(role.clone(), set("a:read")), (direct.clone(), set("b:read"))]);
+        let more = permission("c:read");
         let changed = Fleet { closed_at: Some(at(7)), device_lifetime_days: 7, ..gateways };
         db.write(async |tx| {
             tx.save_fleet(&changed).await?;
-            tx.save_grants(changed.id, std::slice::from_ref(&direct)).await
+            tx.lock_grants(changed.id).await?;
+            tx.change_grants(changed.id, std::slice::from_ref(&role), std::slice::from_ref(&more)).await
         }).await;
         assert_eq!(db.view().fleet(changed.id).await.unwrap().as_ref(), Some(&changed));
-        assert_eq!(db.view().given_by_fleet(changed.id).await.unwrap(), [(direct, set("b:read"))]);
+        assert_eq!(db.view().given_by_fleet(changed.id).await.unwrap(), [(direct, set("b:read")), (more, set("c:read"))]);
         assert_eq!(db.store.within(Reach::Organization(world.globex.id)).fleet(changed.id).await.unwrap(), None);
         db.write(async |tx| tx.save_fleet(&Fleet { deleted_at: Some(at(8)), ..changed.clone() }).await).await;
         assert_eq!(db.view().fleet(changed.id).await.unwrap(), None);
@@ -170,8 +172,17 @@ on_both_databases! {
         let world = World::stored(db).await;
         let (gateways, accounts) = with_devices(db, &world).await;
         let given = direct(&accounts[0], Scope::Organization(world.acme.id), "b:read");
+        let everywhere = direct(&accounts[0], Scope::Instance, "b:read");
         db.write(async |tx| {
             tx.insert_assignment(&given).await?;
+            tx.insert_assignment(&everywhere).await?;
+            // It was revoked before, which leaves the accounts with what they were given.
+            tx.end_devices(gateways.id, at(8)).await.map(drop)
+        }).await;
+        assert!(db.view().fleet_reaches_instance(gateways.id).await.unwrap());
+        db.write(async |tx| {
+            tx.take_from_devices(&gateways, &[permission("b:read")]).await?;
+            assert_eq!(tx.within(Reach::Instance).assignments_of(accounts[0].id.into()).await?, [everywhere.clone()]);
             tx.delete_accounts_of_fleet(gateways.id, at(9)).await?;
             tx.end_devices(gateways.id, at(9)).await.map(drop)
         }).await;
@@ -196,8 +207,8 @@ on_both_databases! {
             INSERT INTO service_account (id, organization, name, metadata, created_at)
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most})
             SELECT 'sa_' || {pad}, '{home}', 'SN-' || i, '{{}}', 0 FROM n;
-            INSERT INTO device (account, fleet, organization, name, thumbprint, claim_code, enrolled_at)
-            SELECT id, '{id}', '{home}', name, name, 'claim_00000000000000000000000000', 0
+            INSERT INTO device (account, fleet, organization, name, thumbprint, key_id, claim_code, enrolled_at)
+            SELECT id, '{id}', '{home}', name, name, 'ckey_' || SUBSTR(id, 4), 'claim_00000000000000000000000000', 0
             FROM service_account WHERE name LIKE 'SN-%';
             INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, epoch, metadata,
                                     created_at, created_by, skeleton)

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
     AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClaimCode, ClientCertificate, ClientKey, Credential,
-    DeclaredPermission, Device, Digest, Email, Event, Federation, Fleet, Granted, Metadata, Name, Organization, Policy, PortalOrigins,
-    Role, Scope, SecretRecord, ServiceAccount, Slug, Touched, User,
+    DeclaredPermission, Device, Digest, Email, Event, Federation, Fleet, Granted, Metadata, Name, Organization, Policy,
+    PortalOrigins, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched, User,
 };
 use claviger_token::{
-    ApiId, ApiKeyId, CertificateId, ClaimCodeId, ClientSecretId, Confirmation, Environment, FederationId, FleetId, Limits, NetworkSet,
-    ObjectSet, OrganizationId, PermissionMask, PermissionSet, PublicKeyId, Quota, QuotaPeriod, RateLimit, RoleId,
-    ServiceAccountId, TypedId as _, UserId,
+    ApiId, ApiKeyId, CertificateId, ClaimCodeId, ClientSecretId, Confirmation, Environment, FederationId, FleetId,
+    Limits, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PermissionSet, PublicKeyId, Quota, QuotaPeriod,
+    RateLimit, RoleId, ServiceAccountId, TypedId as _, UserId,
 };
 use jiff::Timestamp;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -306,6 +306,7 @@ pub(crate) fn claim_code(fleet: &Fleet, uses: u32) -> ClaimCode {
         hint: "h1xy".to_owned(),
         uses,
         used: 0,
+        gives: set("a:read"),
         created_at: now,
         created_by: "operator".to_owned(),
         created_with: None,
@@ -321,6 +322,8 @@ pub(crate) fn device(fleet: &Fleet, account: &ServiceAccount, thumbprint: &str) 
         organization: fleet.organization,
         name: account.name.clone(),
         thumbprint: thumbprint.to_owned(),
+        key: PublicKeyId::generate(at(0), &mut rng()).into(),
+        former_key: None,
         claim_code: ClaimCodeId::generate(at(0), &mut rng()),
         enrolled_at: at(5),
         ended_at: None,

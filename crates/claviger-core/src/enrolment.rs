@@ -392,7 +392,7 @@ mod tests {
         check(&open, &key, Some(&stopped), at(1), "conflict device_stopped");
         check(&open, &key, None, at(1), "conflict device_stopped");
         check(&open, &stopped, Some(&key), at(1), "conflict device_stopped");
-        let closed = Fleet { closed_at: Some(now()), ..open };
+        let closed = Fleet { closed_at: Some(now()), ..open.clone() };
         check(&closed, &key, Some(&key), at(1), "conflict fleet_closed");
         // Somebody gave the device another key, which opens what it opens and renews nothing.
         let given = Credential { id: PublicKeyId::generate(at(1), &mut rng()).into(), ..key.clone() };

@@ -37,9 +37,10 @@ pub use facts::{
     PrincipalFacts, Rights, SecretFacts, UnknownEnvironment,
 };
 pub use id::{
-    AccessTokenId, ApiId, ApiKeyId, AssignmentId, CertificateAuthorityId, CertificateId, ClaimCodeId, ClientSecretId, CredentialId,
-    DeviceRequestId, EventId, FederationId, FleetId, IdError, InvitationId, OrganizationId, PersonalAccessTokenId, PrincipalId,
-    PrincipalType, PublicKeyId, RoleId, ServiceAccountId, SessionId, SigningKeyId, TypedId, UserId,
+    AccessTokenId, ApiId, ApiKeyId, AssignmentId, CertificateAuthorityId, CertificateId, ClaimCodeId, ClientSecretId,
+    CredentialId, DeviceRequestId, EventId, FederationId, FleetId, IdError, InvitationId, OrganizationId,
+    PersonalAccessTokenId, PrincipalId, PrincipalType, PublicKeyId, RoleId, ServiceAccountId, SessionId, SigningKeyId,
+    TypedId, UserId,
 };
 pub use jose::{
     IssuerAlgorithm, IssuerKey, JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm, SigningFailed,

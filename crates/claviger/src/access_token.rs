@@ -124,7 +124,7 @@ pub(crate) fn request(service: &Service, Request { assertion, key, wanted }: Req
         let id = wanted.client.client_id.as_deref();
         let id = id
             .ok_or_else(|| Failure::usage("--key needs the client that it is of: --client-id or CLAVIGER_CLIENT_ID"))?;
-        let assertion = DeviceKey::read(&file)?.assertion(id, &service.address())?;
+        let assertion = DeviceKey::read(&file)?.assertion(id, &service.address(), None)?;
         let fields = [
             ("grant_type", "client_credentials"),
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),

@@ -4,7 +4,8 @@
 
 use std::{
     fs,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -28,19 +29,45 @@ impl DeviceKey {
         let shown = file.display();
         let read = fs::read_to_string(file).map(Zeroizing::new);
         let text = read.map_err(|error| Failure::because(format!("{shown} could not be read"), &error))?;
-        SigningKey::from_pem(&text).map(Self).ok_or_else(|| {
+        Self::of(&text, file)
+    }
+
+    /// The same, of a key that is a device's own: whoever else could read it, or put it there, could be the device.
+    pub(crate) fn read_own(file: &Path) -> Result<Self, Failure> {
+        let shown = file.display();
+        let failed = |error: io::Error| Failure::because(format!("{shown} could not be read"), &error);
+        let mut open = fs::File::open(file).map_err(failed)?;
+        let about = open.metadata().map_err(failed)?;
+        if about.uid() != rustix::process::geteuid().as_raw() {
+            return Err(Failure::new(format!(
+                "{shown} is another user's; a device's key is made by the device itself"
+            )));
+        }
+        if about.mode() & 0o077 != 0 {
+            return Err(Failure::new(format!(
+                "{shown} can be read or written by others: `chmod 600` it if nobody did, or remove it so that another is made"
+            )));
+        }
+        let mut text = Zeroizing::new(String::new());
+        open.read_to_string(&mut text).map_err(failed)?;
+        Self::of(&text, file)
+    }
+
+    fn of(text: &str, file: &Path) -> Result<Self, Failure> {
+        let shown = file.display();
+        SigningKey::from_pem(text).map(Self).ok_or_else(|| {
             Failure::new(format!("{shown} holds no private key that is taken: PKCS#8 as PEM, of P-256, Ed25519 or RSA"))
         })
     }
 
-    /// The one in a file, which is made if it is not there. Tells whether it was.
+    /// The device's own in a file, which is made if it is not there, or if it is empty, as after a loss of power. Tells whether it was.
     pub(crate) fn read_or_make(file: &Path) -> Result<(Self, bool), Failure> {
         let made = SigningKey::generate(SigningAlgorithm::Es256)
             .map_err(|error| Failure::because("no key could be made", &error))?;
         match write(file, SigningKey::pem(&made).as_bytes()) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((Self::read(file)?, false)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((Self::read_own(file)?, false)),
             Err(error) => Err(Failure::because(format!("{} could not be made", file.display()), &error)),
-            Ok(()) => Ok((Self::read(file)?, true)),
+            Ok(()) => Ok((Self::read_own(file)?, true)),
         }
     }
 
@@ -61,12 +88,15 @@ impl DeviceKey {
         Ok(serde_json::to_value(self.public())?)
     }
 
-    /// What proves this client to an issuer, once (RFC 7523).
-    pub(crate) fn assertion(&self, client: &str, issuer: &str) -> Result<Secret, Failure> {
+    /// What proves this client to an audience, once (RFC 7523), and vouches for its next key where it has one.
+    pub(crate) fn assertion(&self, client: &str, audience: &str, next: Option<&Self>) -> Result<Secret, Failure> {
         let now = now().as_second();
-        let claims = json!({
-            "iss": client, "sub": client, "aud": issuer, "iat": now, "exp": now + ASSERTION_LIFE, "jti": id(),
+        let mut claims = json!({
+            "iss": client, "sub": client, "aud": audience, "iat": now, "exp": now + ASSERTION_LIFE, "jti": id(),
         });
+        if let Some(next) = next {
+            claims["cnf"] = json!({ "jkt": next.0.verifying_key().thumbprint() });
+        }
         let signed = self.0.sign("client-authentication+jwt", &self.0.verifying_key().thumbprint(), &claims);
         signed.map(Secret::new).map_err(|error| Failure::because("the assertion could not be signed", &error))
     }
@@ -84,13 +114,32 @@ impl DeviceKey {
     }
 }
 
-/// Nobody else may look into it at any moment, and nothing that is there is lost.
+/// Nobody else may look into it at any moment, nothing that is there is lost, and it is there as a whole or not at all, whenever power is
+/// lost.
 fn write(file: &Path, text: &[u8]) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).and_then(|mut open| open.write_all(text).and_then(|()| open.sync_all()))
+    if fs::symlink_metadata(file).is_ok_and(|about| about.is_file() && about.len() == 0) {
+        fs::remove_file(file)?;
+    }
+    let mut whole = file.as_os_str().to_owned();
+    whole.push(format!(".{}", id()));
+    let whole = PathBuf::from(whole);
+    let open = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&whole);
+    let written = open.and_then(|mut open| open.write_all(text).and_then(|()| open.sync_all()));
+    let placed = written.and_then(|()| fs::hard_link(&whole, file));
+    fs::remove_file(&whole).ok();
+    placed?;
+    sync_directory(file)
+}
+
+/// Puts one file in the place of another, for good.
+pub(crate) fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_directory(to)
+}
+
+fn sync_directory(file: &Path) -> io::Result<()> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    fs::File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever signs tells the time of this machine")]
@@ -107,6 +156,8 @@ fn id() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -117,14 +168,30 @@ mod tests {
         assert!(made);
         let (again, made) = DeviceKey::read_or_make(&file).unwrap();
         assert!(!made && again.jwk().unwrap() == key.jwk().unwrap());
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        }
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        // One that was being written when power was lost is made again.
+        fs::write(&file, "").unwrap();
+        let (another, made) = DeviceKey::read_or_make(&file).unwrap();
+        assert!(made && another.jwk().unwrap() != key.jwk().unwrap());
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
         assert_eq!(DeviceKey::next(&file), directory.path().join("device.pem.next"));
         fs::write(&file, "x").unwrap();
         assert!(DeviceKey::read(&file).is_err() && DeviceKey::read_or_make(&file).is_err());
         assert!(DeviceKey::read_or_make(&directory.path().join("absent/device.pem")).is_err());
+    }
+
+    #[test]
+    fn a_key_that_others_may_have_put_there_is_not_the_devices() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("device.pem");
+        DeviceKey::read_or_make(&file).unwrap();
+        for mode in [0o640, 0o604, 0o620] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            let refused = DeviceKey::read_or_make(&file).err().unwrap().to_string();
+            assert!(refused.contains("by others"), "{refused}");
+        }
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(!DeviceKey::read_or_make(&file).unwrap().1);
     }
 }

@@ -1,6 +1,11 @@
 //! `claviger enrol`: what a device does itself, with a claim code once and with its own key from then on.
 
-use std::{fs, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::{Args, Subcommand};
 use claviger_token::Secret;
@@ -9,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     client::{Output, Remote, Service},
-    device_key::DeviceKey,
+    device_key::{self, DeviceKey},
     failure::Failure,
     noun, output,
 };
@@ -35,6 +40,9 @@ pub(crate) struct Enrol {
     #[command(flatten)]
     remote: Remote,
 }
+
+/// How many keys may wait, each for the answer about the one before.
+const MOST_WAITING: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -82,6 +90,8 @@ pub(crate) fn run(Enrol { command, claim_code, name, key, remote }: Enrol) -> Re
     let (key, made) = DeviceKey::read_or_make(&file)?;
     if made {
         output::note(&format!("Made a private key in {}. It stays there.", file.display()));
+    } else {
+        output::note(&format!("Using the private key that is in {} already.", file.display()));
     }
     let jwk = key.jwk()?;
     let answer = service.post_proving(&["enrolments"], |url, nonce| {
@@ -101,29 +111,38 @@ pub(crate) fn run(Enrol { command, claim_code, name, key, remote }: Enrol) -> Re
 impl Renew {
     fn run(self) -> Result<ExitCode, Failure> {
         let service = self.remote.service()?.without_token();
-        let key = DeviceKey::read(&self.key)?;
-        let waiting = DeviceKey::next(&self.key);
+        let (answer, registered) = self.renewed(&service, &self.key, MOST_WAITING)?;
+        device_key::replace(&registered, &self.key).map_err(|error| {
+            Failure::because(format!("the next key is registered and stays in {}", registered.display()), &error)
+        })?;
+        // What waited before it is over.
+        let mut over = DeviceKey::next(&self.key);
+        for _ in 0..=MOST_WAITING {
+            fs::remove_file(&over).ok();
+            over = DeviceKey::next(&over);
+        }
+        shown(&service, &answer)?;
+        output::note(&format!("Renewed. The next key is in {}.", self.key.display()));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Renews by the key in this file, and tells in which file the key is that was registered.
+    fn renewed(&self, service: &Service, file: &Path, more: u8) -> Result<(String, PathBuf), Failure> {
+        let (key, waiting) = (DeviceKey::read_own(file)?, DeviceKey::next(file));
         // One that waits was perhaps registered already, and its answer lost: it is asked for again.
         let (next, made) = DeviceKey::read_or_make(&waiting)?;
         let jwk = next.jwk()?;
         let renewed = service.post_proving(&["enrolments", "renew"], |url, nonce| {
-            let assertion = key.assertion(&self.client_id, &service.address())?;
+            let assertion = key.assertion(&self.client_id, url.as_str(), Some(&next))?;
             let proof = next.proof(url.as_str(), &assertion, nonce)?;
             Ok((json!({ "client_assertion": assertion.expose(), "jwk": jwk }), proof))
         });
-        let answer = renewed.map_err(|failure| match made {
-            true => failure,
-            false => failure.and(format!(
-                "{} is of an earlier renewal; if the device's own key has ended since, that one may be the one that counts",
-                waiting.display()
-            )),
-        })?;
-        fs::rename(&waiting, &self.key).map_err(|error| {
-            Failure::because(format!("the next key is registered and stays in {}", waiting.display()), &error)
-        })?;
-        shown(&service, &answer)?;
-        output::note(&format!("Renewed. The next key is in {}.", self.key.display()));
-        Ok(ExitCode::SUCCESS)
+        match renewed {
+            Ok(answer) => Ok((answer, waiting)),
+            // The answer was lost so long ago that the key before has ended: then the one that waited is the device's.
+            Err(failure) if !made && more > 0 => self.renewed(service, &waiting, more - 1).map_err(|_| failure),
+            Err(failure) => Err(failure),
+        }
     }
 }
 

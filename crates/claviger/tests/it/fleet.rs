@@ -97,13 +97,29 @@ fn a_renewal_that_was_cut_short_goes_on_with_the_key_that_waits() {
     let id = enrolled.json()["service_account_id"].as_str().unwrap().to_owned();
     let renew = ["enrol", "renew", "--client-id", &id, "--key=device.pem", "--output=json"];
     let (key, next) = (fleet.instance.path().join("device.pem"), fleet.instance.path().join("device.pem.next"));
-    let before = fs::read(&key).unwrap();
+    let before = fleet.instance.path().join("before.pem");
+    fs::copy(&key, &before).unwrap();
+    // As if power had been lost while the next key was written.
+    fs::write(&next, "").unwrap();
     let renewed = fleet.device("", &renew).json();
+    let registered = fs::read(&key).unwrap();
     // As if nothing had come back: the answer is the same for the same key.
     fs::rename(&key, &next).unwrap();
-    fs::write(&key, &before).unwrap();
+    fs::copy(&before, &key).unwrap();
     assert_eq!(fleet.device("", &renew).json(), renewed);
-    assert!(!next.exists());
+    assert!(!next.exists() && fs::read(&key).unwrap() == registered);
+    // As if that had been so long ago that the key before has ended: the one that waited is the device's, and renews.
+    let code = fleet.code();
+    let enrolled = fleet.device(&code, &["enrol", "--name=SN-2", "--key=waited.pem", "--output=json"]).json();
+    let id = enrolled["service_account_id"].as_str().unwrap().to_owned();
+    fs::rename(fleet.instance.path().join("waited.pem"), &next).unwrap();
+    let renew = ["enrol", "renew", "--client-id", &id, "--key=device.pem", "--output=json"];
+    let renewed = fleet.device("", &renew);
+    assert_eq!((renewed.code, renewed.json()["service_account_id"].as_str()), (Some(0), Some(&*id)), "{renewed:?}");
+    assert!(!next.exists() && fs::read(&key).unwrap() != registered);
+    assert!(fleet.device("", &["token", "request", "--client-id", &id, "--key=device.pem"]).stdout.starts_with("eyJ"));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(fleet.device("", &renew).stderr.contains("by others"));
 }
 
 #[test]
@@ -114,6 +130,7 @@ fn what_is_no_claim_code_or_no_key_is_told_in_words() {
     assert!(refused.code == Some(1) && refused.stderr.contains("no claim code that counts"), "{refused:?}");
     assert!(!refused.stderr.contains("CLAVIGER_TOKEN"), "{refused:?}");
     fs::write(fleet.instance.path().join("other.pem"), "x").unwrap();
+    fs::set_permissions(fleet.instance.path().join("other.pem"), fs::Permissions::from_mode(0o600)).unwrap();
     let code = fleet.code();
     assert!(enrol(&code, &["--key=other.pem"]).stderr.contains("no private key"));
     for missing in [enrol("", &["--key=device.pem"]), enrol(&code, &[]), fleet.device("", &["enrol", "renew"])] {

@@ -39,6 +39,9 @@ on_both_databases! {
         }).await;
         let read = db.view().claim_codes(gateways.id, &all()).await.unwrap();
         assert_eq!(read, [ClaimCode { revoked_at: Some(at(6)), ..full }, ClaimCode { used: 1, ..bare.clone() }]);
+        for (now, open) in [(at(999), 1), (at(1000), 0)] {
+            assert_eq!(db.view().count_open_claim_codes(gateways.id, now).await.unwrap(), open);
+        }
         let mut elsewhere = db.store.within(Reach::Organization(world.globex.id));
         assert_eq!(elsewhere.claim_code(bare.id).await.unwrap(), None);
         assert_eq!(elsewhere.claim_code_shown(&one).await.unwrap(), None);

@@ -431,6 +431,22 @@ on_both_databases! {
         app.root().patch(&fleet.path, json!({ "permissions": ["a:b"] })).await.wrong("/permissions/0", "unknown_permission");
     }
 
+    async fn an_organization_has_a_hundred_fleets_and_a_fleet_a_hundred_open_codes(app: &TestApp) {
+        let fleet = Fleet::made(app).await;
+        let codes = format!("{}/claim-codes", fleet.path);
+        let body = |number: i32| json!({ "organization_id": fleet.organization, "name": format!("f{number}") });
+        for number in 1..100 {
+            app.root().post("/v1/fleets", body(number)).await.expect(StatusCode::CREATED);
+            fleet.code(json!({})).await;
+        }
+        app.root().post("/v1/fleets", body(100)).await.problem(StatusCode::CONFLICT, "too_many");
+        let last = fleet.code(json!({})).await;
+        app.root().post(&codes, json!({})).await.problem(StatusCode::CONFLICT, "too_many");
+        // One that is used up makes room.
+        app.enrol(&last, "SN-1", &Holder::new()).await.expect(StatusCode::CREATED);
+        fleet.code(json!({})).await;
+    }
+
     async fn a_device_renews_its_key_without_a_gap(app: &TestApp) {
         let fleet = Fleet::made(app).await;
         let device = fleet.device("SN-1").await;

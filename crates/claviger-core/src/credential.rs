@@ -254,7 +254,7 @@ impl CredentialChanges {
 }
 
 impl Credential {
-    /// Changes what `changes` names. Taking something away raises the epoch, and so does waiting; what is given, be it more time, needs the
+    /// Changes what `changes` names. Taking something away raises the epoch, and so do waiting and working again; what is given, be it more time, needs the
     /// approval anew where one is wanted, which whoever governs gives with the change. `by` is who changes it.
     pub fn update(
         self,
@@ -324,7 +324,9 @@ impl Credential {
             });
         }
         let waits = new.is_pending() && !self.is_pending();
-        if waits || !self.is_within(&new) {
+        // While it was stopped, the next epoch was told as the lowest that counts, and whoever keeps that must not keep it from working.
+        let works_again = self.disabled_at.is_some() && new.disabled_at.is_none();
+        if waits || works_again || !self.is_within(&new) {
             new.raise_epoch(now);
         }
         let event = new.event(change, json!({ "before": self.told(), "after": new.told() }));

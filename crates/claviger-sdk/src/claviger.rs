@@ -33,6 +33,9 @@ use crate::{
     settings::{Settings, WrongSettings},
 };
 
+/// After other keys were named they are read at once, and again after these, the last first: the node that is asked may not know of them for a moment.
+const READ_KEYS_AGAIN: [Duration; 2] = [Duration::from_millis(1000), Duration::from_millis(300)];
+
 /// How often keys are read again though nothing says that there are others.
 const READ_KEYS_EVERY: Duration = Duration::from_secs(60);
 
@@ -518,14 +521,15 @@ impl Shared {
     }
 
     async fn follow_keys(self: Arc<Self>) {
-        let mut pause = SHORTEST_PAUSE;
+        let (mut pause, mut again) = (SHORTEST_PAUSE, Vec::new());
         loop {
             match self.read_keys(Duration::ZERO).await {
                 Ok(()) => {
                     pause = SHORTEST_PAUSE;
+                    let next = again.pop().unwrap_or(READ_KEYS_EVERY);
                     tokio::select! {
-                        () = sleep(READ_KEYS_EVERY) => {}
-                        () = self.other_keys.notified() => {}
+                        () = sleep(next) => {}
+                        () = self.other_keys.notified() => again = READ_KEYS_AGAIN.to_vec(),
                     }
                 }
                 Err(error) => {

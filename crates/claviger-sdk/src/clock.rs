@@ -49,7 +49,9 @@ impl Clock {
     fn was_told_at(&self, told: Timestamp, now: Instant) {
         let ahead = told.as_millisecond() - self.at(now).as_millisecond();
         if ahead.abs() > TOLERATED_MS {
-            self.began_ms.fetch_add(ahead, Ordering::Relaxed);
+            // As it would have been told at the start, so that two who are told at once do not both add to it.
+            let since = millis(now.saturating_duration_since(self.started));
+            self.began_ms.store(told.as_millisecond().saturating_sub(since), Ordering::Relaxed);
         }
     }
 }

@@ -222,7 +222,8 @@ pub(crate) struct RevocationsQuery {
 ///
 /// A signed JWT (`typ` `revocations+jwt`) of the last 65 minutes, which is longer than any token counts. `revocations.credentials` has
 /// `{cred, min_epoch}`: of tokens with this `cred`, those with a lower `epoch` are dead. `revocations.tokens` has the `jti` of tokens that
-/// ended by themselves. It replaces what was told before. Ask again after `ttl` seconds, or at once with `wait` and `If-None-Match`.
+/// ended by themselves. What was told before holds on: the highest `min_epoch` of a `cred` counts. Ask again after `ttl` seconds, or at once with
+/// `wait` and `If-None-Match`.
 #[utoipa::path(
     get, path = "/oauth/revocations", tag = "OAuth", operation_id = "showRevocations",
     params(RevocationsQuery),

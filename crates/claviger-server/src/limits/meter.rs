@@ -75,10 +75,10 @@ impl Meters {
         }
     }
 
-    /// Spends without asking what was allowed elsewhere.
-    pub(super) fn spend_unasked(&self, cost: u32, now: Timestamp, elapsed: Duration) {
-        for meter in &self.quotas {
-            meter.count.lock().spend(meter.period(now).0, cost);
+    /// Spends without asking what was allowed elsewhere, and takes over what is used of each quota over all nodes with it.
+    pub(super) fn spend_unasked(&self, cost: u32, used: &[u64], now: Timestamp, elapsed: Duration) {
+        for (meter, used) in self.quotas.iter().zip(used) {
+            meter.count.lock().spend_told(meter.period(now).0, cost, *used);
         }
         for meter in &self.rates {
             let mut rate = meter.state.lock();

@@ -88,10 +88,11 @@ impl Limiter {
         {
             // So that the limits go on where they stood when Redis goes away, and quotas are written.
             if shared.spending.allowance == Allowance::Open {
-                meters.spend_unasked(cost, now, self.elapsed());
+                meters.spend_unasked(cost, &shared.used, now, self.elapsed());
                 self.queue(meters);
+            } else {
+                meters.learn(&shared.used, now);
             }
-            meters.learn(&shared.used, now);
             return shared.spending;
         }
         let spending = meters.spend(cost, now, self.elapsed());

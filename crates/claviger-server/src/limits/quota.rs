@@ -56,6 +56,15 @@ impl Count {
         }
     }
 
+    /// Counts what was allowed where all nodes count, which said what is used with it. Answers come in any order: a later one may have told of
+    /// this use already, and it is not counted twice.
+    pub(super) fn spend_told(&mut self, period: Timestamp, cost: u32, told: u64) {
+        let known = self.used(period);
+        let uses = self.uses(period);
+        uses.unwritten += u64::from(cost);
+        uses.written = known.max(told).saturating_sub(uses.unwritten);
+    }
+
     /// What is used of a period as somebody counted who knows better, whatever the database holds of it yet.
     pub(super) fn be_at_least(&mut self, period: Timestamp, used: u64) {
         let known = self.used(period);
@@ -201,6 +210,19 @@ mod tests {
         count.spend(at(0), 1);
         assert!(count.must_be_queued());
         assert_eq!(count.begin_writing(), [(at(0), 3)]);
+    }
+
+    #[test]
+    fn answers_that_come_out_of_order_are_counted_once() {
+        let mut count = Count::default();
+        count.spend_told(at(0), 1, 7); // another node counted five, and the next answer is late
+        assert_eq!(count.used(at(0)), 7);
+        count.spend_told(at(0), 1, 6);
+        assert_eq!((count.used(at(0)), count.begin_writing()), (7, vec![(at(0), 2)]));
+        count.spend_told(at(0), 2, 9);
+        assert_eq!(count.used(at(0)), 9);
+        count.wrote(at(0), 2, 7);
+        assert_eq!((count.used(at(0)), count.begin_writing()), (9, vec![(at(0), 2)]));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     api_key::NewApiKey,
     assignment::{Assignment, Scope, names_in},
     audit::{Action, Event},
-    certificate_name::CertificateName,
+    certificate_name::{CertificateName, MEMBERS},
     client_key::ClientKey,
     invalid::Rejection,
     name::Name,
@@ -36,18 +36,6 @@ const METHODS: [ClientAuthMethod; 4] = [
     ClientAuthMethod::ClientSecretPost,
     ClientAuthMethod::PrivateKeyJwt,
     ClientAuthMethod::TlsClientAuth,
-];
-
-/// What stands before each kind of name in the metadata (RFC 8705, section 2.1.2).
-const TLS_CLIENT_AUTH: &str = "tls_client_auth_";
-
-/// How the metadata calls the names that a client's certificates have.
-const TLS_MEMBERS: [&str; 5] = [
-    "tls_client_auth_subject_dn",
-    "tls_client_auth_san_dns",
-    "tls_client_auth_san_uri",
-    "tls_client_auth_san_ip",
-    "tls_client_auth_san_email",
 ];
 
 /// What the server alone says of a client (RFC 7592, section 2.2).
@@ -155,7 +143,7 @@ impl ClientMetadata {
             return Err(invalid("private_key_jwt needs the client's public keys: one of jwks and jwks_uri"));
         }
         if method == ClientAuthMethod::TlsClientAuth && certificate_name.is_none() {
-            let members = TLS_MEMBERS.join(", ");
+            let members = tls_members().join(", ");
             return Err(invalid(format!(
                 "tls_client_auth needs a name that the client's certificates have: one of {members}"
             )));
@@ -351,14 +339,18 @@ fn keys(members: &Map<String, Value>) -> Result<Vec<ClientKey>, OAuthError> {
     }
 }
 
+/// How the metadata calls the names that a client's certificates have (RFC 8705, section 2.1.2).
+fn tls_members() -> [String; 5] {
+    MEMBERS.map(|member| format!("tls_client_auth_{member}"))
+}
+
 fn certificate_name(members: &Map<String, Value>) -> Result<Option<CertificateName>, OAuthError> {
     let mut said = None;
-    for member in TLS_MEMBERS {
-        let Some(name) = text(members, member)? else { continue };
+    for (kind, member) in MEMBERS.into_iter().zip(tls_members()) {
+        let Some(name) = text(members, &member)? else { continue };
         if said.is_some() {
-            return Err(invalid(format!("one of {}, and not several", TLS_MEMBERS.join(", "))));
+            return Err(invalid(format!("one of {}, and not several", tls_members().join(", "))));
         }
-        let kind = member.strip_prefix(TLS_CLIENT_AUTH).unwrap_or(member);
         said = Some(CertificateName::parse(kind, name).map_err(|error| invalid(format!("{member}: {error}")))?);
     }
     Ok(said)

@@ -67,6 +67,7 @@ test('somebody comes with the code in the address, is still asked, and denies it
       const { code, ended } = await begun(url, directory);
       await page.goto(link);
       await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('link', { name: 'Connect a device' }).waitFor();
       await page.goto(`${url}/device?user_code=${code}`);
       await page.getByRole('button', { name: 'Approve' }).waitFor();
       await page.getByRole('button', { name: 'Deny' }).click();

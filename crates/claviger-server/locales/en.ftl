@@ -152,6 +152,7 @@ device-age = { $count ->
 }
 device-choose = In which organization?
 device-other-organizations = Or in another one:
+device-everywhere = The device would reach all organizations of this instance, and not this one alone, with:
 device-left-out = Asked for as well, but you do not hold it there, so it is left out:
 device-wants-approval = { $name } wants an approval of every token: this one works once an administrator has approved it.
 device-nothing = You hold nothing of what this device asks for. You cannot approve it; deny it, or ask an administrator.

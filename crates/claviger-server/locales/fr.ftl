@@ -152,6 +152,7 @@ device-age = { $count ->
 }
 device-choose = Dans quelle organisation ?
 device-other-organizations = Ou dans une autre :
+device-everywhere = L’appareil atteindrait toutes les organisations de cette instance, et pas seulement celle-ci, avec :
 device-left-out = Demandé aussi, mais vous ne le détenez pas là-bas, c’est donc laissé de côté :
 device-wants-approval = { $name } veut approuver chaque jeton : celui-ci fonctionnera une fois qu’un administrateur l’aura approuvé.
 device-nothing = Vous ne détenez rien de ce que demande cet appareil. Vous ne pouvez pas l’approuver ; refusez, ou demandez à un administrateur.

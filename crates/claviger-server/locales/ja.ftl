@@ -149,6 +149,7 @@ device-age = { $count ->
 }
 device-choose = どの組織で使いますか
 device-other-organizations = ほかの組織:
+device-everywhere = このデバイスは、この組織だけでなく、このインスタンスのすべての組織に対して次の権限を持つことになります。
 device-left-out = 次のものも求められましたが、その組織であなたが持っていないため除かれます:
 device-wants-approval = { $name } ではすべてのトークンに承認が必要です。管理者が承認すると使えるようになります。
 device-nothing = このデバイスが求めるものを、あなたは何も持っていません。承認はできません。却下するか、管理者に相談してください。

@@ -152,6 +152,7 @@ device-age = { $count ->
 }
 device-choose = In welke organisatie?
 device-other-organizations = Of in een andere:
+device-everywhere = Het apparaat zou alle organisaties van deze instantie bereiken, en niet alleen deze, met:
 device-left-out = Ook gevraagd, maar u hebt het daar niet, dus het blijft weg:
 device-wants-approval = { $name } wil elk token goedkeuren: dit werkt zodra een beheerder het heeft goedgekeurd.
 device-nothing = U hebt niets van wat dit apparaat vraagt. U kunt het niet goedkeuren; wijs het af, of vraag een beheerder.

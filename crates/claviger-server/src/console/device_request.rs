@@ -88,6 +88,8 @@ pub(super) struct Offered {
     pub(super) permissions: Vec<(String, String)>,
     /// What was asked for and is not theirs to give.
     pub(super) left_out: Vec<String>,
+    /// Which of the permissions reach every organization.
+    pub(super) everywhere: Vec<String>,
     /// From where alone the organization lets tokens be used.
     pub(super) networks: Option<Vec<String>>,
     pub(super) ends: String,
@@ -220,6 +222,8 @@ struct Found<'a> {
 struct Offer {
     organization: Organization,
     permissions: PermissionSet,
+    /// Those of them that are held in every organization.
+    everywhere: PermissionSet,
     described: Vec<(String, String)>,
 }
 
@@ -300,6 +304,7 @@ impl<'a> Found<'a> {
             others: others.map(link).collect(),
             permissions: offer.described.clone(),
             left_out: left_out.iter().map(ToString::to_string).collect(),
+            everywhere: offer.everywhere.iter().map(ToString::to_string).collect(),
             networks: policy.allowed_networks.as_ref().map(|all| all.iter().map(ToString::to_string).collect()),
             ends: shown(DeviceRequest::token_end(policy, self.app.now())),
             wants_approval: policy.approval_required,
@@ -333,7 +338,9 @@ impl<'a> Found<'a> {
                 continue;
             };
             let described = described(catalog.apis(), &target.scope);
-            offers.push(Offer { organization, permissions: target.scope, described });
+            let here_alone = target.scope.difference(&standing.held_everywhere.masked_by(&standing.ceiling));
+            let everywhere = target.scope.difference(&here_alone);
+            offers.push(Offer { organization, permissions: target.scope, everywhere, described });
         }
         Ok(offers)
     }
@@ -345,6 +352,7 @@ impl<'a> Found<'a> {
             self.one.id.to_string(),
             offer.organization.id.to_string(),
             offer.permissions.to_text(),
+            offer.everywhere.to_text(),
         ];
         let parts: Vec<&[u8]> = shown.iter().map(String::as_bytes).collect();
         hex(&self.app.peppers.keyed_hash("device-seen", &parts))

@@ -109,6 +109,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
                 others: vec![elsewhere(); many],
                 permissions: vec![(own(), own()); many],
                 left_out: vec![own(); many],
+                everywhere: vec![own(); many],
                 networks: (many > 0).then(|| vec![own(); many]),
                 ends: own(),
                 wants_approval: many > 1,

@@ -457,6 +457,34 @@ on_both_databases! {
         assert_eq!(me["permissions"].as_array().unwrap().len(), scope.split(' ').count());
     }
 
+    async fn the_page_says_when_the_token_will_reach_all_organizations(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let users = "claviger:users:read";
+        hold(app, &acme.id, &acme.zoe, &["organization-admin"], &[READ]).await;
+        let plainly = "would reach all organizations";
+        let shown = async |device: &Device| acme.browser.get(&device.path()).await;
+        let device = Device::cli(app, &[("scope", &format!("{users} {OWN_READ}"))]).await;
+        let before = shown(&device).await;
+        before.shows(StatusCode::OK, users);
+        assert!(!before.html.contains(plainly));
+        let everywhere = json!({ "principal_id": acme.zoe, "organization_id": acme.id, "scope": "instance", "permission": users });
+        app.root().post("/v1/assignments", everywhere).await.expect(StatusCode::CREATED);
+        let after = shown(&device).await;
+        after.shows(StatusCode::OK, plainly);
+        let told = after.html.split(plainly).nth(1).unwrap().split("</ul>").next().unwrap();
+        assert!(told.contains(users) && !told.contains(OWN_READ), "{told}");
+        // Nobody approves it by the page of before, which did not say so.
+        let again = approve(&acme.browser, &before).await;
+        assert!(again.html.is_empty() || !again.html.contains("Approved"));
+        device.refused(app, "authorization_pending").await;
+        approve(&acme.browser, &after).await;
+        later(app, 5);
+        let token = text(&device.token(app).await["access_token"]);
+        app.account("globex", &[]).await;
+        let all = app.client(&token).get("/v1/users").await.expect(StatusCode::OK);
+        assert!(all["items"].as_array().is_some(), "{all}");
+    }
+
     async fn what_was_approved_is_taken_back_by_whoever_approved_it_until_it_is_redeemed(app: &TestApp) {
         let acme = Acme::new(app).await;
         let [regretted, redeemed] = [Device::cli(app, &[("scope", READ)]).await, Device::cli(app, &[("scope", READ)]).await];

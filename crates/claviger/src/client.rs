@@ -64,6 +64,8 @@ struct OAuthRefusal {
 #[derive(Debug, Deserialize)]
 struct FieldError {
     pointer: String,
+    #[serde(default)]
+    code: String,
     message: String,
 }
 
@@ -317,7 +319,8 @@ impl Service {
         }
         let problem: Problem = serde_json::from_str(&body).unwrap_or_default();
         let line = format!("{} ({} {})", printable(&problem.detail), status.as_u16(), printable(&problem.code));
-        let mut failure = Failure::new(line);
+        let codes = problem.errors.iter().map(|error| error.code.clone()).chain([problem.code.clone()]);
+        let mut failure = Failure::new(line).called(codes.collect());
         for error in &problem.errors {
             let pointer = if error.pointer.is_empty() { "body" } else { &error.pointer };
             failure = failure.and(format!("{}: {}", printable(pointer), printable(&error.message)));

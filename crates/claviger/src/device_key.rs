@@ -125,10 +125,24 @@ fn write(file: &Path, text: &[u8]) -> io::Result<()> {
     let whole = PathBuf::from(whole);
     let open = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&whole);
     let written = open.and_then(|mut open| open.write_all(text).and_then(|()| open.sync_all()));
-    let placed = written.and_then(|()| fs::hard_link(&whole, file));
+    let placed = written.and_then(|()| place(&whole, file));
     fs::remove_file(&whole).ok();
     placed?;
     sync_directory(file)
+}
+
+/// Gives a file this name, if nothing has it. Not every file system has a second name for a file, such as that of memory cards (FAT), and not
+/// every one refuses to rename onto another.
+fn place(whole: &Path, file: &Path) -> io::Result<()> {
+    match fs::hard_link(whole, file) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => place_by_renaming(whole, file).map_err(|_| error),
+        linked => linked,
+    }
+}
+
+fn place_by_renaming(whole: &Path, file: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, whole, CWD, file, RenameFlags::NOREPLACE)?)
 }
 
 /// Puts one file in the place of another, for good.
@@ -179,6 +193,24 @@ mod tests {
         fs::write(&file, "x").unwrap();
         assert!(DeviceKey::read(&file).is_err() && DeviceKey::read_or_make(&file).is_err());
         assert!(DeviceKey::read_or_make(&directory.path().join("absent/device.pem")).is_err());
+    }
+
+    #[test]
+    fn where_files_have_one_name_a_key_takes_nobodys_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let (whole, file) = (directory.path().join("whole"), directory.path().join("device.pem"));
+        fs::write(&whole, "one").unwrap();
+        place_by_renaming(&whole, &file).unwrap();
+        fs::write(&whole, "other").unwrap();
+        let refused = place_by_renaming(&whole, &file).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            (fs::read_to_string(&file).unwrap(), fs::read_to_string(&whole).unwrap()),
+            ("one".into(), "other".into())
+        );
+        // What neither can do is told as the first said it.
+        let nowhere = directory.path().join("absent/device.pem");
+        assert_eq!(place(&whole, &nowhere).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub(crate) struct Enrol {
     remote: Remote,
 }
 
+/// What the service calls it where a key proves no client.
+const PROVES_NOTHING: &str = "invalid_client_assertion";
+
 /// How many keys may wait, each for the answer about the one before.
 const MOST_WAITING: u8 = 2;
 
@@ -140,7 +143,9 @@ impl Renew {
         match renewed {
             Ok(answer) => Ok((answer, waiting)),
             // The answer was lost so long ago that the key before has ended: then the one that waited is the device's.
-            Err(failure) if !made && more > 0 => self.renewed(service, &waiting, more - 1).map_err(|_| failure),
+            Err(failure) if !made && more > 0 && failure.is(PROVES_NOTHING) => {
+                self.renewed(service, &waiting, more - 1).map_err(|_| failure)
+            }
             Err(failure) => Err(failure),
         }
     }

@@ -8,17 +8,19 @@ pub(crate) struct Failure {
     said: String,
     next: Option<&'static str>,
     exit: u8,
+    /// What the service calls it, where it refused.
+    codes: Vec<String>,
 }
 
 impl Failure {
     /// Refused or failed.
     pub(crate) fn new(line: impl Into<String>) -> Self {
-        Self { said: line.into(), next: None, exit: 1 }
+        Self { said: line.into(), next: None, exit: 1, codes: Vec::new() }
     }
 
     /// Asked in a way that makes no sense, which only the whole command line shows.
     pub(crate) fn usage(line: impl Into<String>) -> Self {
-        Self { said: line.into(), next: None, exit: 2 }
+        Self { said: line.into(), next: None, exit: 2, codes: Vec::new() }
     }
 
     /// What was attempted, and everything that the error knows about why not.
@@ -38,6 +40,16 @@ impl Failure {
 
     pub(crate) fn and(self, line: impl fmt::Display) -> Self {
         Self { said: format!("{}\n  {line}", self.said), ..self }
+    }
+
+    /// The same of what the service calls so.
+    pub(crate) fn called(self, codes: Vec<String>) -> Self {
+        Self { codes, ..self }
+    }
+
+    /// Whether the service refused for this.
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.codes.iter().any(|one| one == code)
     }
 
     pub(crate) fn exit(&self) -> ExitCode {

@@ -118,6 +118,13 @@ fn a_renewal_that_was_cut_short_goes_on_with_the_key_that_waits() {
     assert_eq!((renewed.code, renewed.json()["service_account_id"].as_str()), (Some(0), Some(&*id)), "{renewed:?}");
     assert!(!next.exists() && fs::read(&key).unwrap() != registered);
     assert!(fleet.device("", &["token", "request", "--client-id", &id, "--key=device.pem"]).stdout.starts_with("eyJ"));
+    // What is refused for another reason goes no further: no key is made for what would be refused again.
+    let waiting = fs::read(&key).unwrap();
+    fs::write(&next, waiting).unwrap();
+    fs::set_permissions(&next, fs::Permissions::from_mode(0o600)).unwrap();
+    fleet.ok(&["fleet", "update", &fleet.id, "--close"]);
+    assert!(fleet.device("", &renew).refused().contains("fleet_closed"));
+    assert!(next.exists() && !fleet.instance.path().join("device.pem.next.next").exists());
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(fleet.device("", &renew).stderr.contains("by others"));
 }

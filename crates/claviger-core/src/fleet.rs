@@ -16,7 +16,8 @@ use crate::{
     policy::{Kind, Policy},
 };
 
-/// How many devices a fleet has that live: what happens to all of them happens in one transaction, far below its cap of 5 seconds.
+/// How many devices a fleet has, those that a revocation ended included: what happens to all of them happens in one transaction, far below
+/// its cap of 5 seconds.
 pub const MOST_DEVICES: i64 = 10_000;
 
 /// How many fleets an organization has.
@@ -25,8 +26,8 @@ const MOST_FLEETS: i64 = 100;
 /// How many claim codes of a fleet are open at once: one has as many uses as are needed.
 const MOST_CODES: i64 = 100;
 
-/// How many roles and permissions may be given to devices at once, counted for each device, for the same reason.
-const MOST_GIVEN: i64 = 10_000;
+/// How many roles and permissions all devices of a fleet have by it, counted for each device, for the same reason.
+const MOST_GIVEN: i64 = 20_000;
 
 const DEFAULT_DAYS: u32 = 90;
 
@@ -174,12 +175,17 @@ impl Fleet {
         }
     }
 
-    /// Refuses one device more than it may have. `devices` is how many it has.
-    pub fn must_have_room(&self, devices: i64) -> Result<(), Rejection> {
-        if devices < MOST_DEVICES {
+    /// Refuses one device more than it may have. `devices` is how many it has, ended ones included, and `given` how many roles and permissions
+    /// each gets.
+    pub fn must_have_room(&self, devices: i64, given: usize) -> Result<(), Rejection> {
+        let most = most_devices(given);
+        if devices < most {
             return Ok(());
         }
-        let message = format!("the fleet has {MOST_DEVICES} devices, which is the most; delete some, or make another");
+        let message = format!(
+            "the fleet has {devices} devices, those that were revoked included, and has no room for more than {most}; delete some, make \
+             another fleet, or give one role instead of several things"
+        );
         Err(Rejection::conflict("too_many", message))
     }
 
@@ -203,15 +209,14 @@ impl Fleet {
         Err(Rejection::conflict("too_many", message))
     }
 
-    /// Refuses to give so much to all of its devices at once.
-    pub fn must_be_few_to_give(&self, devices: i64, added: usize) -> Result<(), Rejection> {
-        let added = i64::try_from(added).unwrap_or(i64::MAX);
-        if devices.saturating_mul(added) <= MOST_GIVEN {
+    /// Refuses to give so much to all of its devices: `given` roles and permissions.
+    pub fn must_be_few_to_give(&self, devices: i64, given: usize) -> Result<(), Rejection> {
+        if devices <= most_devices(given) {
             return Ok(());
         }
         let message = format!(
-            "of {devices} devices, {} can be given at a time; give them one role, and change what the role holds",
-            (MOST_GIVEN / devices.max(1)).max(1)
+            "{devices} devices can be given {} roles and permissions; give them one role, and change what the role holds",
+            MOST_GIVEN / devices.max(1)
         );
         Err(Rejection::conflict("too_many", message))
     }
@@ -238,6 +243,12 @@ impl Fleet {
             "closed": self.closed_at.is_some(),
         })
     }
+}
+
+/// How many devices a fleet may have that gives each so many roles and permissions.
+fn most_devices(given: usize) -> i64 {
+    let given = i64::try_from(given).unwrap_or(i64::MAX);
+    (MOST_GIVEN / given.max(1)).min(MOST_DEVICES)
 }
 
 fn lifetime(days: u32, errors: &mut FieldErrors) -> u32 {
@@ -328,15 +339,16 @@ mod tests {
     #[test]
     fn a_fleet_has_a_bounded_number_of_devices_and_gives_them_a_bounded_number_of_things_at_once() {
         let (fleet, _) = create(json!({})).unwrap();
-        assert_eq!(said(&fleet.must_have_room(MOST_DEVICES - 1)), "ok");
-        assert_eq!(said(&fleet.must_have_room(MOST_DEVICES)), "conflict too_many");
+        for (given, most) in [(0, MOST_DEVICES), (2, MOST_DEVICES), (3, 6666), (20_000, 1), (usize::MAX, 0)] {
+            assert_eq!(said(&fleet.must_have_room(most - 1, given)), "ok", "{given}");
+            assert_eq!(said(&fleet.must_have_room(most, given)), "conflict too_many", "{given}");
+            assert_eq!(said(&fleet.must_be_few_to_give(most, given)), "ok", "{given}");
+            assert_eq!(said(&fleet.must_be_few_to_give(most + 1, given)), "conflict too_many", "{given}");
+        }
         for (number, expected) in [(99, "ok"), (100, "conflict too_many")] {
             assert_eq!(said(&Fleet::must_be_few(number)), expected);
             assert_eq!(said(&fleet.must_have_few_codes(number)), expected);
         }
-        assert_eq!(said(&fleet.must_be_few_to_give(MOST_DEVICES, 1)), "ok");
-        assert_eq!(said(&fleet.must_be_few_to_give(MOST_DEVICES, 2)), "conflict too_many");
-        assert_eq!(said(&fleet.must_be_few_to_give(0, 100)), "ok");
-        assert_eq!(said(&fleet.must_be_few_to_give(i64::MAX, 2)), "conflict too_many");
+        assert_eq!(said(&fleet.must_be_few_to_give(i64::MAX, 0)), "conflict too_many");
     }
 }

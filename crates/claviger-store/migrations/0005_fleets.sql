@@ -43,7 +43,7 @@ CREATE INDEX claim_code_fleet ON claim_code (fleet, id);
 CREATE INDEX claim_code_end ON claim_code (ends_at);
 
 -- Service accounts that are devices. thumbprint is of the key that was registered last, key_id; former_key is
--- the one before. A name is free again once its device ended.
+-- the one before. A name is free again once its device ended. gone_at: its service account was deleted, too.
 CREATE TABLE device (
     account TEXT PRIMARY KEY REFERENCES service_account (id),
     fleet TEXT NOT NULL REFERENCES fleet (id),
@@ -54,9 +54,11 @@ CREATE TABLE device (
     former_key TEXT,
     claim_code TEXT NOT NULL,
     enrolled_at BIGINT NOT NULL,
-    ended_at BIGINT
+    ended_at BIGINT,
+    gone_at BIGINT
 );
-CREATE INDEX device_fleet ON device (fleet, account);
-CREATE INDEX device_claim_code ON device (claim_code);
+CREATE INDEX device_fleet ON device (fleet, account) WHERE gone_at IS NULL;
 CREATE UNIQUE INDEX device_called ON device (fleet, name) WHERE ended_at IS NULL;
 CREATE UNIQUE INDEX device_thumbprint ON device (fleet, thumbprint) WHERE ended_at IS NULL;
+CREATE INDEX device_ended_called ON device (claim_code, name) WHERE ended_at IS NOT NULL;
+CREATE INDEX device_ended_thumbprint ON device (claim_code, thumbprint) WHERE ended_at IS NOT NULL;

@@ -116,6 +116,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Locks the APIs that declare these permissions: none is withdrawn meanwhile, and what was withdrawn is known by whoever asks for
+    /// [`View::declared_permissions`] after this.
+    pub async fn lock_declaring(&mut self, permissions: &[String]) -> Result<(), StoreError> {
+        if permissions.is_empty() {
+            return Ok(());
+        }
+        let names = permissions.iter().map(|name| name.as_str().into());
+        let query = sql("SELECT id FROM api WHERE id IN (SELECT api FROM permission WHERE name IN ").and_list(names);
+        self.to_change(Reach::Instance).executor.all(query.and(") ORDER BY id")).await.map(drop)
+    }
+
     /// Removes an API's declarations. Whoever was given one that is not `kept` loses it: if it stayed assigned, an
     /// API that declares the same name later would find it given already.
     async fn withdraw_permissions(&mut self, api: ApiId, kept: &PermissionSet) -> Result<(), StoreError> {

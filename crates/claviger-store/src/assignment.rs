@@ -101,7 +101,7 @@ impl View<'_> {
     }
 }
 
-fn sum(rows: &[Row]) -> Result<PermissionSet, StoreError> {
+pub(crate) fn sum(rows: &[Row]) -> Result<PermissionSet, StoreError> {
     rows.iter().try_fold(PermissionSet::default(), |held, row| Ok(held.union(&given(row)?)))
 }
 

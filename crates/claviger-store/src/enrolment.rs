@@ -52,9 +52,14 @@ impl View<'_> {
 
     /// Whether a device of this name or with this key came by a code and was ended since: whoever ended it does not want it back.
     pub async fn was_ended(&mut self, code: ClaimCodeId, name: &Name, thumbprint: &str) -> Result<bool, StoreError> {
-        let query = sql("SELECT d.account FROM device d WHERE d.ended_at IS NOT NULL");
-        let query = query.and_bind(" AND d.claim_code = ?", text(code)).and_bind(" AND (d.name = ?", text(name));
-        let query = query.and_bind(" OR d.thumbprint = ?)", thumbprint).and(" LIMIT 1");
+        // Each by an index of its own: very many may have come by one code.
+        let query = sql("SELECT account FROM device WHERE ended_at IS NOT NULL")
+            .and_bind(" AND claim_code = ?", text(code))
+            .and_bind(" AND name = ?", text(name))
+            .and(" UNION ALL SELECT account FROM device WHERE ended_at IS NOT NULL")
+            .and_bind(" AND claim_code = ?", text(code))
+            .and_bind(" AND thumbprint = ?", thumbprint)
+            .and(" LIMIT 1");
         Ok(self.executor.unlocked().optional(query).await?.is_some())
     }
 
@@ -66,7 +71,7 @@ impl View<'_> {
         page: &Page<ServiceAccountId>,
     ) -> Result<Vec<ListedDevice>, StoreError> {
         let query = sql(COLUMNS)
-            .and(", s.disabled_at FROM device d JOIN service_account s ON s.id = d.account WHERE s.deleted_at IS NULL")
+            .and(", s.disabled_at FROM device d JOIN service_account s ON s.id = d.account WHERE d.gone_at IS NULL")
             .and_bind(" AND d.fleet = ?", text(fleet))
             .and_if(" AND LOWER(d.name) LIKE LOWER(?) ESCAPE '\\'", q.map(contains));
         let rows = self.page(query, "d.organization", None, page, "d.account").await?;
@@ -126,9 +131,9 @@ impl Tx<'_> {
         self.execute(update.bind(text(new.key)).bind(text_or_null(new.former_key))).await.map(drop)
     }
 
-    /// Notes that a service account ended, if it was a device: its name and its key are free for another.
+    /// Notes that a service account was deleted, if it was a device: its name and its key are free for another.
     pub(crate) async fn end_device(&mut self, account: ServiceAccountId, now: Timestamp) -> Result<(), StoreError> {
-        let update = sql("UPDATE device SET ended_at = $2 WHERE account = $1 AND ended_at IS NULL");
+        let update = sql("UPDATE device SET ended_at = COALESCE(ended_at, $2), gone_at = $2 WHERE account = $1");
         self.execute(update.bind(text(account)).bind(now)).await.map(drop)
     }
 }

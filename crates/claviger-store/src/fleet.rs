@@ -5,7 +5,7 @@ use claviger_token::{CredentialId, FleetId, OrganizationId, PermissionSet, Servi
 use jiff::Timestamp;
 
 use crate::{
-    assignment::{given, granted},
+    assignment::{given, granted, sum},
     credential::Owner,
     error::StoreError,
     narrowing::Narrowed,
@@ -21,8 +21,9 @@ const COLUMNS: &str =
 const BATCH: usize = 1000;
 
 /// The service accounts of a fleet's devices, those included that a revocation ended: they have what they were given until they are deleted.
+/// As many as [`View::count_kept_devices`] says.
 pub(crate) fn devices_of(query: Query, column: &str, fleet: FleetId) -> Query {
-    let these = format!(" {column} IN (SELECT d.account FROM device d WHERE d.fleet = ?)");
+    let these = format!(" {column} IN (SELECT d.account FROM device d WHERE d.gone_at IS NULL AND d.fleet = ?)");
     query.and_bind(&these, text(fleet))
 }
 
@@ -85,6 +86,23 @@ impl View<'_> {
         let query = sql("SELECT COUNT(*) AS number FROM device WHERE ended_at IS NULL");
         let query = query.and_bind(" AND fleet = ?", text(id));
         self.executor.unlocked().one(query).await?.int("number")
+    }
+
+    /// The same with those that a revocation ended, whose service accounts are still there.
+    pub async fn count_kept_devices(&mut self, id: FleetId) -> Result<i64, StoreError> {
+        let query = sql("SELECT COUNT(*) AS number FROM device WHERE gone_at IS NULL");
+        let query = query.and_bind(" AND fleet = ?", text(id));
+        self.executor.unlocked().one(query).await?.int("number")
+    }
+
+    /// All that a fleet's devices hold in its organization, whoever gave it.
+    pub async fn held_by_devices(&mut self, fleet: &Fleet) -> Result<PermissionSet, StoreError> {
+        let query = sql("SELECT g.permission, r.permissions AS role_permissions
+                         FROM (SELECT DISTINCT a.role, a.permission FROM assignment a")
+        .and_bind(" WHERE a.organization = ?", text(fleet.organization))
+        .and(" AND");
+        let query = devices_of(query, "a.principal", fleet.id).and(") g LEFT JOIN role r ON r.id = g.role");
+        sum(&self.executor.unlocked().all(query).await?)
     }
 
     /// Whether a device of a fleet has something with instance scope.
@@ -232,6 +250,13 @@ impl Tx<'_> {
     pub async fn end_devices(&mut self, id: FleetId, now: Timestamp) -> Result<u64, StoreError> {
         let update = sql("UPDATE device SET ended_at = $2 WHERE fleet = $1 AND ended_at IS NULL");
         self.execute(update.bind(text(id)).bind(now)).await
+    }
+
+    /// Notes the same of all whose service accounts were deleted with the fleet.
+    pub async fn lose_devices(&mut self, id: FleetId, now: Timestamp) -> Result<(), StoreError> {
+        let update = sql("UPDATE device SET ended_at = COALESCE(ended_at, $2), gone_at = $2
+                          WHERE fleet = $1 AND gone_at IS NULL");
+        self.execute(update.bind(text(id)).bind(now)).await.map(drop)
     }
 
     /// Ends the service accounts of its devices, with all that they hold.

@@ -81,7 +81,7 @@ impl Narrowed {
             // Not asked for each credential: a fleet may have very many devices.
             Self::ExchangedByFleet(id) => query.and_bind(
                 " AND k.id IN (SELECT c.credential FROM device d JOIN token_client c ON c.client = d.account
-                               WHERE d.fleet = ?)",
+                               WHERE d.gone_at IS NULL AND d.fleet = ?)",
                 text(id),
             ),
             Self::All => query,

@@ -14,6 +14,7 @@ use super::{
     Id,
     claim_code::may_let_in,
     credential::Revoke,
+    must_be_few,
     rights::{Wanted, targets},
 };
 use crate::{
@@ -179,6 +180,7 @@ pub(crate) async fn create(
         return Err(Rejection::field("/organization_id", "unknown_organization", message).into());
     }
     Fleet::must_be_few(tx.within(Reach::Organization(home)).count_fleets(home).await?)?;
+    hold_permissions(&mut tx, Some(&body.permissions)).await?;
     let (fleet, event) = Fleet::create(&body, now, &mut app.rng())?;
     let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
     let mut gives = Vec::new();
@@ -257,11 +259,14 @@ pub(crate) async fn update(
     {
         must_not_reach_further(&caller, &mut tx, id).await?;
     }
+    hold_permissions(&mut tx, changes.permissions.as_deref()).await?;
     tx.lock_grants(id).await?;
     let reopens = changes.closed == Some(false) && fleet.closed_at.is_some();
     if reopens || changes.device_lifetime_days.is_some_and(|days| days > fleet.device_lifetime_days) {
-        // Claim codes that are out come back to life, or what devices hold lasts longer.
+        // Claim codes that are out come back to life, and what devices hold lasts longer, whoever gave it.
         may_let_in(&mut tx, &fleet, caller.grantor()).await?;
+        let held = tx.within(here).held_by_devices(&fleet).await?;
+        caller.grantor().may_give_for_good(&held, Some(fleet.organization))?;
     }
     let given = tx.within(here).given_by_fleet(id).await?;
     let (roles, permissions) = names(&given);
@@ -323,7 +328,7 @@ pub(crate) async fn delete(
     tx.delete_grants(id).await?;
     tx.delete_accounts_of_fleet(id, now).await?;
     let (ended, _) = tx.end_fleet(id, RevokeReason::OwnerLeft, now).await?;
-    tx.end_devices(id, now).await?;
+    tx.lose_devices(id, now).await?;
     tx.commit(event.ending(&ended), now, &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -344,6 +349,13 @@ async fn must_not_reach_further(
     let reach = caller.reach();
     let further = reach != Reach::Instance && tx.within(reach).fleet_reaches_instance(id).await?;
     if further { caller.must_reach_instance() } else { Ok(()) }
+}
+
+/// No API withdraws any of these before the end: it would take them from the fleets that give them, of which this one is none yet.
+async fn hold_permissions(tx: &mut Tx<'_>, wanted: Option<&[String]>) -> Result<(), RequestError> {
+    let wanted = wanted.unwrap_or_default();
+    must_be_few("/permissions", wanted.len())?;
+    Ok(tx.lock_declaring(wanted).await?)
 }
 
 /// Gives what is new to every device that does not have it, if the caller may, and tells what its devices are to lose of what they were
@@ -377,7 +389,9 @@ async fn give(
         }
     }
     let added = gives.get(kept..).unwrap_or_default();
-    fleet.must_be_few_to_give(tx.within(here).count_devices(fleet.id).await?, added.len())?;
+    if !added.is_empty() {
+        fleet.must_be_few_to_give(tx.within(here).count_kept_devices(fleet.id).await?, gives.len())?;
+    }
     for granted in added {
         let accounts = tx.within(here).devices_without(fleet, granted).await?;
         let (scope, now) = (Scope::Organization(home), app.now());

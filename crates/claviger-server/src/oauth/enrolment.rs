@@ -8,8 +8,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use claviger_core::{
-    Actor, Assignment, By, ClaimCode, ClientKey, Credential, CredentialStatus, Device, Fleet, Granted, Name,
-    NewEnrolment, NewRenewal, Reach, Rejection, RevokeReason, Scope, ServiceAccount,
+    Actor, Assignment, By, ClaimCode, Credential, CredentialStatus, Device, Fleet, Granted, Name, NewEnrolment,
+    NewRenewal, Reach, Rejection, RevokeReason, Scope, ServiceAccount,
 };
 use claviger_store::{StoreError, Tx, View};
 use claviger_token::{
@@ -126,17 +126,16 @@ pub(crate) async fn create(
     let thumbprint = app.proved_by_device(&request, ENROL, shown).await?;
     let read = body.read(&thumbprint);
     let (name, key) = read.map_err(|wrong| if claim.counts { wrong.into() } else { app.unclaimed(&request) })?;
-    if let Some(known) = claim.known {
-        let mut view = app.store.within(Reach::Organization(code.organization));
-        if let Some(key) = registered_before(&mut view, &known, &code, &thumbprint, now).await? {
-            return Ok(EnrolmentView::created(&app, known, &key));
-        }
+    let here = Reach::Organization(code.organization);
+    // Whoever is refused, or asks again, waits for nobody and nobody for them.
+    let mut view = app.store.within(here);
+    if let Some((known, key)) = claim.answered(&app, &request, &mut view, (&code, &thumbprint), now).await? {
+        return Ok(EnrolmentView::created(&app, known, &key));
     }
     let (account, id) = (ServiceAccountId::generate(now, &mut app.rng()), PublicKeyId::generate(now, &mut app.rng()));
     let actor = Actor::Principal { id: account.into(), credential: id.into() };
     let by = By { actor, address: request.address, request_id: request.id.as_ref().map(ToString::to_string) };
     let mut tx = app.store.begin(&by).await?;
-    let here = Reach::Organization(code.organization);
     tx.to_change(here).organization(code.organization).await?;
     tx.to_change(here).fleet(code.fleet).await?;
     let code = tx.to_change(here).claim_code(code.id).await?.ok_or_else(|| app.unclaimed(&request))?;
@@ -144,22 +143,11 @@ pub(crate) async fn create(
     tx.lock_grants(code.fleet).await?;
     let asker = Some((&name, thumbprint.clone()));
     let claim = Claim::of(&mut tx.within(Reach::Instance), &code, asker, now).await?;
-    let Claim { fleet, given, known, counts } = claim.ok_or_else(|| app.unclaimed(&request))?;
-    if let Some(known) = known {
-        return match registered_before(&mut tx.within(here), &known, &code, &thumbprint, now).await? {
-            Some(key) => Ok(EnrolmentView::created(&app, known, &key)),
-            None if !counts => Err(app.unclaimed(&request)),
-            None => Err(conflict(
-                "device_exists",
-                "the fleet has another device of this name; delete that one first, or choose another name",
-            )),
-        };
+    let claim = claim.ok_or_else(|| app.unclaimed(&request))?;
+    if let Some((known, key)) = claim.answered(&app, &request, &mut tx.within(here), (&code, &thumbprint), now).await? {
+        return Ok(EnrolmentView::created(&app, known, &key));
     }
-    if !counts {
-        return Err(app.unclaimed(&request));
-    }
-    must_be_alone(&mut tx, fleet.id, &thumbprint).await?;
-    fleet.must_have_room(tx.within(here).count_devices(fleet.id).await?)?;
+    let Claim { fleet, given, .. } = claim;
     if !tx.use_claim_code(code.id).await? {
         return Err(app.unclaimed(&request));
     }
@@ -180,8 +168,8 @@ pub(crate) async fn create(
         ended_at: None,
     };
     let new = device.key(&body.jwk, fleet.key_end(&world.organization().policy, now));
-    // Whoever made the code may have the key: what is said of credentials that others made holds for it.
-    let registered = new.register_as(id, &world.context_of_itself(&app), &[], code.created_by.clone(), now)?;
+    // Whoever has the code may have the key, and nobody knows who that is: it is made by the code, and not by the device.
+    let registered = new.register_as(id, &world.context_of_itself(&app), &[], code.id.to_string(), now)?;
     tx.insert_public_key(&registered.credential, &registered.key).await?;
     tx.insert_device(&device).await?;
     tx.also(made);
@@ -222,25 +210,23 @@ pub(crate) async fn renew(
             "cnf.jkt of the assertion must be the thumbprint of the key in jwk: the key before vouches for the next";
         return Err(Rejection::field("/client_assertion", "key_not_vouched_for", message).into());
     }
-    if let Some((device, known)) = renewed_before(&app, &client, &thumbprint, now).await? {
+    let here = Reach::Organization(client.found().organization.id);
+    let asked = Asked { by: client.found().credential.id, thumbprint: &thumbprint, now };
+    // Whoever is refused, or asks again, waits for nobody and nobody for them.
+    let (device, before) = asked.answered(&mut app.store.within(here), &client).await?;
+    if let Some(known) = before {
         return Ok(EnrolmentView::created(&app, device, &known));
     }
     let by = client.by(&request);
     let mut tx = app.store.begin(&by).await?;
-    let (fleet, account, device) = of_client(&mut tx, &client).await?;
-    let here = Reach::Organization(fleet.organization);
-    let mut keys = locked_keys(&mut tx, here, account.id).await?;
-    let own = keys.iter().find(|(one, _)| one.id == client.found().credential.id).map(|(one, _)| one.clone());
-    let own = own.ok_or_else(|| conflict("device_stopped", "the key that signed was revoked meanwhile"))?;
-    let known = keys.iter().find(|(one, _)| one.id == device.key).map(|(one, _)| one.clone());
-    device.must_renew(&fleet, &own, known.as_ref(), now)?;
-    if let Some(known) = &known {
-        if device.thumbprint == thumbprint && known.id != own.id {
-            return Ok(EnrolmentView::created(&app, device, known));
-        }
-        device.must_have_waited(&own, known, now)?;
+    let account = locked(&mut tx, here, &device).await?;
+    let (device, before) = asked.answered(&mut tx.within(here), &client).await?;
+    if let Some(known) = before {
+        return Ok(EnrolmentView::created(&app, device, &known));
     }
-    must_be_alone_beside(&mut tx, &device, &thumbprint).await?;
+    let fleet = tx.within(here).fleet(device.fleet).await?.ok_or_else(no_device)?;
+    let mut keys = tx.within(here).client_keys(account.id).await?;
+    let own = keys.iter().find(|(one, _)| one.id == asked.by).map(|(one, _)| one.clone()).ok_or_else(no_device)?;
     // A device has two keys at most: the one that it renews, and the next.
     let ended: Vec<_> = keys.extract_if(.., |(one, _)| one.id != own.id && device.registered(one.id)).collect();
     let mut existing = keys;
@@ -305,6 +291,32 @@ impl Claim {
         }
         let given = given.into_iter().map(|(granted, _)| granted).collect();
         Ok(Some(Self { fleet, given, known, counts }))
+    }
+
+    /// The device and its key, if whoever asks was answered before; nothing, if one more may come. Else why not.
+    async fn answered(
+        &self,
+        app: &App,
+        request: &OAuthRequest,
+        view: &mut View<'_>,
+        (code, thumbprint): (&ClaimCode, &str),
+        now: Timestamp,
+    ) -> Result<Option<(Device, Credential)>, RequestError> {
+        if let Some(known) = &self.known
+            && let Some(key) = registered_before(view, known, code, thumbprint, now).await?
+        {
+            return Ok(Some((known.clone(), key)));
+        }
+        if !self.counts {
+            return Err(app.unclaimed(request));
+        }
+        if self.known.is_some() {
+            let message = "the fleet has another device of this name; delete that one and make another claim code, or choose another name";
+            return Err(conflict("device_exists", message));
+        }
+        must_be_alone(view, self.fleet.id, thumbprint).await?;
+        self.fleet.must_have_room(view.count_kept_devices(self.fleet.id).await?, self.given.len())?;
+        Ok(None)
     }
 }
 
@@ -377,38 +389,50 @@ async fn registered_before(
     Ok(keys.into_iter().find(|(_, key)| key.thumbprint().as_deref() == Some(thumbprint)).map(|(one, _)| one))
 }
 
-/// The device that a client is, with the key that it asks for and has registered already by the one that signed, if all may go on. Nobody
-/// waits for whoever asks again.
-async fn renewed_before(
-    app: &App,
-    client: &Client,
-    thumbprint: &str,
+/// A renewal that is asked for: proved by a key that the device has, of one with this thumbprint.
+struct Asked<'a> {
+    by: CredentialId,
+    thumbprint: &'a str,
     now: Timestamp,
-) -> Result<Option<(Device, Credential)>, StoreError> {
-    let mut view = app.store.within(Reach::Organization(client.found().organization.id));
-    let (own, PrincipalId::ServiceAccount(id)) = (client.found().credential.id, client.found().principal.id) else {
-        return Ok(None);
-    };
-    let Some(device) = view.device(id).await?.filter(|device| device.thumbprint == thumbprint) else { return Ok(None) };
-    let Some(fleet) = view.fleet(device.fleet).await? else { return Ok(None) };
-    let keys = view.living_client_keys(id, now).await?;
-    let living = |wanted: CredentialId| keys.iter().map(|(one, _)| one).find(|one| one.id == wanted);
-    let (Some(own), Some(known)) = (living(own), living(device.key)) else { return Ok(None) };
-    let may = own.id != known.id && device.must_renew(&fleet, own, Some(known), now).is_ok();
-    let known = known.clone();
-    Ok(may.then_some((device, known)))
 }
 
-/// Two devices with one key would be one that was copied, or one that takes the uses of others.
-async fn must_be_alone(tx: &mut Tx<'_>, fleet: FleetId, thumbprint: &str) -> Result<(), RequestError> {
-    match tx.within(Reach::Instance).device_with_key(fleet, thumbprint).await? {
-        None => Ok(()),
-        Some(_) => Err(conflict("key_exists", "another device of the fleet has this key; each makes its own")),
+impl Asked<'_> {
+    /// The device that a client is, and the key that it asks for if it has registered that already by the one that proves it. Else why it
+    /// may not renew, if it may not.
+    async fn answered(
+        &self,
+        view: &mut View<'_>,
+        client: &Client,
+    ) -> Result<(Device, Option<Credential>), RequestError> {
+        let PrincipalId::ServiceAccount(id) = client.found().principal.id else { return Err(no_device()) };
+        let device = view.device(id).await?.ok_or_else(no_device)?;
+        let fleet = view.fleet(device.fleet).await?.ok_or_else(no_device)?;
+        let keys = view.client_keys(id).await?;
+        let of = |wanted: CredentialId| keys.iter().map(|(one, _)| one).find(|one| one.id == wanted);
+        let own = of(self.by).ok_or_else(|| conflict("device_stopped", "the key that signed was revoked meanwhile"))?;
+        let known = of(device.key);
+        device.must_renew(&fleet, own, known, self.now)?;
+        let is_asked_again = |known: &&Credential| device.thumbprint == self.thumbprint && known.id != own.id;
+        if let Some(known) = known.filter(is_asked_again) {
+            let known = known.clone();
+            return Ok((device, Some(known)));
+        }
+        if let Some(known) = known {
+            device.must_have_waited(own, known, self.now)?;
+        }
+        if device.thumbprint != self.thumbprint {
+            must_be_alone(view, device.fleet, self.thumbprint).await?;
+        }
+        Ok((device, None))
     }
 }
 
-async fn must_be_alone_beside(tx: &mut Tx<'_>, device: &Device, thumbprint: &str) -> Result<(), RequestError> {
-    if device.thumbprint == thumbprint { Ok(()) } else { must_be_alone(tx, device.fleet, thumbprint).await }
+/// Two devices with one key would be one that was copied, or one that takes the uses of others.
+async fn must_be_alone(view: &mut View<'_>, fleet: FleetId, thumbprint: &str) -> Result<(), RequestError> {
+    match view.device_with_key(fleet, thumbprint).await? {
+        None => Ok(()),
+        Some(_) => Err(conflict("key_exists", "another device of the fleet has this key; each makes its own")),
+    }
 }
 
 /// What a fleet gives, for one device.
@@ -420,34 +444,24 @@ fn assignments(app: &App, account: &ServiceAccount, given: Vec<Granted>, now: Ti
     given.into_iter().map(give).collect()
 }
 
-/// The device that a client is, with its fleet and its service account, locked in the order in which everybody does.
-async fn of_client(tx: &mut Tx<'_>, client: &Client) -> Result<(Fleet, ServiceAccount, Device), RequestError> {
-    let none = || conflict("no_device", "this client is no device of a fleet, or its fleet was revoked");
-    let home = client.found().organization.id;
-    let here = Reach::Organization(home);
-    let PrincipalId::ServiceAccount(id) = client.found().principal.id else { return Err(none()) };
-    tx.to_change(here).organization(home).await?.ok_or_else(none)?;
-    let fleet = tx.within(here).device(id).await?.ok_or_else(none)?.fleet;
-    let fleet = tx.to_change(here).fleet(fleet).await?.ok_or_else(none)?;
-    let account = tx.to_change(here).service_account(id).await?;
-    let account = account.filter(|account| account.disabled_at.is_none()).ok_or_else(none)?;
-    let device = tx.within(here).device(id).await?.ok_or_else(none)?;
-    Ok((fleet, account, device))
-}
-
-/// All keys of a service account that were not revoked, locked in the order of their ids.
-async fn locked_keys(
-    tx: &mut Tx<'_>,
-    here: Reach,
-    account: ServiceAccountId,
-) -> Result<Vec<(Credential, ClientKey)>, StoreError> {
-    let mut ids: Vec<CredentialId> =
-        tx.within(here).client_keys(account).await?.into_iter().map(|(one, _)| one.id).collect();
+/// The service account of a device, locked in the order in which everybody does: its fleet before it, and after it all keys that were not
+/// revoked, by their ids.
+async fn locked(tx: &mut Tx<'_>, here: Reach, device: &Device) -> Result<ServiceAccount, RequestError> {
+    tx.to_change(here).organization(device.organization).await?.ok_or_else(no_device)?;
+    tx.to_change(here).fleet(device.fleet).await?.ok_or_else(no_device)?;
+    let account = tx.to_change(here).service_account(device.account).await?;
+    let account = account.filter(|account| account.disabled_at.is_none()).ok_or_else(no_device)?;
+    let keys = tx.within(here).client_keys(device.account).await?;
+    let mut ids: Vec<CredentialId> = keys.into_iter().map(|(one, _)| one.id).collect();
     ids.sort_unstable_by_key(ToString::to_string);
     for id in ids {
         tx.to_change(here).credential(id).await?;
     }
-    tx.within(here).client_keys(account).await
+    Ok(account)
+}
+
+fn no_device() -> RequestError {
+    conflict("no_device", "this client is no device of a fleet, or its fleet was revoked")
 }
 
 fn conflict(code: &'static str, message: &str) -> RequestError {

@@ -376,10 +376,10 @@ on_both_databases! {
         app.enrol(&code, "SN-2", &Holder::new()).await.expect(StatusCode::CREATED);
     }
 
-    async fn a_key_counts_as_made_by_whoever_made_its_code(app: &TestApp) {
+    async fn a_key_counts_as_made_by_its_code_whoever_made_that(app: &TestApp) {
         let fleet = Fleet::made(app).await;
-        let admin = app.holder_of("organization-admin", &fleet.organization).await;
-        let made = app.client(&admin.token).post(&format!("{}/claim-codes", fleet.path), json!({})).await.expect(StatusCode::CREATED);
+        // Root could give all of it, and handed the code to somebody.
+        let made = app.root().post(&format!("{}/claim-codes", fleet.path), json!({})).await.expect(StatusCode::CREATED);
         let (key, next) = (Holder::new(), Holder::new());
         let device = app.enrol(&text(&made["claim_code"]), "SN-1", &key).await.expect(StatusCode::CREATED);
         let id = text(&device["service_account_id"]);
@@ -389,9 +389,26 @@ on_both_databases! {
         app.renew(&id, &key, &next).await.expect(StatusCode::CREATED);
         let keys = app.root().get(&format!("/v1/service-accounts/{id}/public-keys")).await.expect(StatusCode::OK);
         for key in keys["items"].as_array().unwrap() {
-            assert_eq!(key["created_by"], made["created_by"]);
+            assert_eq!(key["created_by"], made["id"]);
         }
         give().await.problem(StatusCode::CONFLICT, "credentials_of_others");
+    }
+
+    async fn what_lets_devices_go_on_asks_for_all_that_they_hold(app: &TestApp) {
+        let fleet = Fleet::made(app).await;
+        let device = fleet.device("SN-1").await;
+        let account = app.account_in(&fleet.organization, &["claviger:fleets:write", "invoices:read"]).await;
+        let key = app.key(&account, &["*", "claviger:*"], json!({})).await;
+        let narrow = app.client(&key.token);
+        narrow.patch(&fleet.path, json!({ "device_lifetime_days": 91 })).await.expect(StatusCode::OK);
+        // Somebody gave the device something besides.
+        let besides = json!({ "principal_id": device.id, "permission": "invoices:write" });
+        app.root().post("/v1/assignments", besides).await.expect(StatusCode::CREATED);
+        let refused = async |changes| narrow.patch(&fleet.path, changes).await.problem(StatusCode::FORBIDDEN, "permission_missing");
+        refused(json!({ "device_lifetime_days": 92 })).await;
+        narrow.patch(&fleet.path, json!({ "closed": true, "device_lifetime_days": 90 })).await.expect(StatusCode::OK);
+        refused(json!({ "closed": false })).await;
+        fleet.change(json!({ "closed": false })).await;
     }
 
     async fn a_revoked_fleet_that_is_deleted_leaves_no_account(app: &TestApp) {
@@ -495,7 +512,7 @@ on_both_databases! {
         let device = fleet.device("SN-1").await;
         let (lost, next, last) = (Holder::new(), Holder::new(), Holder::new());
         app.renew(&device.id, &device.key, &lost).await.expect(StatusCode::CREATED);
-        app.clock.advance(SignedDuration::from_mins(5));
+        app.clock.advance(SignedDuration::from_mins(20));
         // The key that nobody has any more ends with the next renewal by the one before.
         app.renew(&device.id, &device.key, &next).await.expect(StatusCode::CREATED);
         app.token_of(&device.id, &lost).await.refusal(StatusCode::UNAUTHORIZED, "invalid_client");

@@ -58,6 +58,7 @@ on_both_databases! {
         assert!(was_ended(code, "SN-1", "t9").await && was_ended(code, "SN-9", "t1").await);
         let other = claviger_token::ClaimCodeId::generate(at(9), &mut rng());
         assert!(!was_ended(code, "SN-9", "t9").await && !was_ended(other, "SN-1", "t1").await);
+        assert_eq!((db.view().count_devices(gateways.id).await.unwrap(), db.view().count_kept_devices(gateways.id).await.unwrap()), (0, 0));
         db.write(async |tx| tx.insert_device(&device(&gateways, &accounts[1], "t1")).await).await;
     }
 

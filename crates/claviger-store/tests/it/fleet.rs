@@ -118,6 +118,7 @@ on_both_databases! {
         db.write(async |tx| tx.insert_assignments(std::slice::from_ref(&given)).await).await;
         assert_eq!(without().await, []);
         assert_eq!(db.view().assignments_of(accounts[1].id.into()).await.unwrap(), [given]);
+        assert_eq!(db.view().held_by_devices(&gateways).await.unwrap(), set("b:read"));
         let kept = direct(&world.ci, Scope::Organization(world.acme.id), "b:read");
         let everywhere = direct(&accounts[0], Scope::Instance, "b:read");
         assert!(!db.view().fleet_reaches_instance(gateways.id).await.unwrap());
@@ -127,6 +128,7 @@ on_both_databases! {
             tx.take_from_devices(&gateways, std::slice::from_ref(&read)).await
         }).await;
         assert!(db.view().fleet_reaches_instance(gateways.id).await.unwrap());
+        assert_eq!(db.view().held_by_devices(&gateways).await.unwrap(), set(""));
         assert_eq!(without().await, [accounts[0].id, accounts[1].id]);
         assert_eq!(db.view().assignments_of(accounts[0].id.into()).await.unwrap(), [everywhere]);
         assert_eq!(db.view().assignments_of(world.ci.id.into()).await.unwrap(), [kept]);
@@ -137,6 +139,7 @@ on_both_databases! {
         db.write(async |tx| {
             tx.insert_role(&named).await?;
             tx.insert_assignment(&of_role(&accounts[1], Scope::Organization(world.acme.id), &named)).await?;
+            assert_eq!(tx.within(Reach::Instance).held_by_devices(&gateways).await?, set("a:read"));
             tx.take_from_devices(&gateways, &[Granted::Role { id: named.id, name: "reader".to_owned() }]).await
         }).await;
         assert_eq!(db.view().assignments_of(accounts[1].id.into()).await.unwrap(), []);
@@ -158,7 +161,9 @@ on_both_databases! {
             assert_eq!((epoch, status), (2, CredentialStatus::Revoked));
             assert!(db.view().service_account(account.id).await.unwrap().is_some());
         }
+        // Their accounts are still there, and count where somebody must touch them all.
         assert_eq!(db.view().count_devices(gateways.id).await.unwrap(), 0);
+        assert_eq!(db.view().count_kept_devices(gateways.id).await.unwrap(), 2);
         assert_eq!(db.view().claim_codes(gateways.id, &all()).await.unwrap()[0].revoked_at, Some(at(9)));
         assert_eq!(db.view().credential(world.key.id).await.unwrap().unwrap().status(at(10)), CredentialStatus::Active);
         // What a device got in exchange for others' ends too.
@@ -187,8 +192,9 @@ on_both_databases! {
             let left = tx.within(Reach::Instance).assignments_of(accounts[0].id.into()).await?;
             assert_eq!(left, std::slice::from_ref(&everywhere));
             tx.delete_accounts_of_fleet(gateways.id, at(9)).await?;
-            tx.end_devices(gateways.id, at(9)).await.map(drop)
+            tx.lose_devices(gateways.id, at(9)).await
         }).await;
+        assert_eq!(db.view().count_kept_devices(gateways.id).await.unwrap(), 0);
         for account in &accounts {
             assert_eq!(db.view().service_account(account.id).await.unwrap(), None);
             assert_eq!(db.view().assignments_of(account.id.into()).await.unwrap(), []);
@@ -217,24 +223,38 @@ on_both_databases! {
                                     created_at, created_by, skeleton)
             SELECT 'ckey_' || SUBSTR(account, 4), 'public_key', '{home}', account, name, 'live', '*', 1, '{{}}', 0, account, name
             FROM device")).await;
-        let read = permission("b:read");
-        db.write(async |tx| {
-            let accounts = tx.within(Reach::Instance).devices_without(&gateways, &read).await?;
-            assert_eq!(i64::try_from(accounts.len()).ok(), Some(most));
-            let (scope, mut rng) = (Scope::Organization(home), rng());
-            let give = |account: ServiceAccountId| {
-                Assignment::create(account.into(), home, scope, read.clone(), at(0), &mut rng).0
-            };
-            tx.insert_assignments(&accounts.into_iter().map(give).collect::<Vec<_>>()).await
-        }).await;
+        // As much as all of them may have.
+        let gives = [permission("b:read"), permission("c:read")];
+        gateways_are_full(&gateways, gives.len());
+        for granted in &gives {
+            db.write(async |tx| {
+                let accounts = tx.within(Reach::Instance).devices_without(&gateways, granted).await?;
+                assert_eq!(i64::try_from(accounts.len()).ok(), Some(most));
+                let (scope, mut rng) = (Scope::Organization(home), rng());
+                let give = |account: ServiceAccountId| {
+                    Assignment::create(account.into(), home, scope, granted.clone(), at(0), &mut rng).0
+                };
+                tx.insert_assignments(&accounts.into_iter().map(give).collect::<Vec<_>>()).await
+            }).await;
+        }
         // PostgreSQL learns by itself, within a minute, how many rows a table that grew has.
         db.tamper("ANALYZE").await;
-        db.write(async |tx| tx.take_from_devices(&gateways, std::slice::from_ref(&read)).await).await;
+        db.write(async |tx| {
+            assert_eq!(tx.within(Reach::Instance).held_by_devices(&gateways).await?, set("b:read c:read"));
+            tx.take_from_devices(&gateways, &gives[..1]).await
+        }).await;
         db.write(async |tx| {
             tx.delete_accounts_of_fleet(id, at(9)).await?;
             let (ended, _) = tx.end_fleet(id, RevokeReason::Compromised, at(9)).await?;
             assert_eq!(i64::try_from(ended.len()).ok(), Some(most));
-            tx.end_devices(id, at(9)).await.map(drop)
+            tx.lose_devices(id, at(9)).await
         }).await;
     }
+}
+
+/// Neither one device more nor one thing more for each.
+fn gateways_are_full(fleet: &Fleet, gives: usize) {
+    fleet.must_be_few_to_give(claviger_core::MOST_DEVICES, gives).unwrap();
+    assert!(fleet.must_be_few_to_give(claviger_core::MOST_DEVICES, gives + 1).is_err());
+    assert!(fleet.must_have_room(claviger_core::MOST_DEVICES, gives).is_err());
 }

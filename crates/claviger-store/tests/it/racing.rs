@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use claviger_core::{
-    By, Credential, Invitation, Kind, Membership, Organization, Overlong, Reach, RevokeReason, Role, Scope,
+    By, Credential, Granted, Invitation, Kind, Membership, Organization, Overlong, Reach, RevokeReason, Role, Scope,
     ServiceAccount, User,
 };
 use claviger_store::{CredentialFilter, LastUse, StoreError, UsageBatch};
@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 use crate::{
     db::{Engine, TestDb, all, run},
     sample::{
-        World, at, digest, direct, event, key, of_role, organization, rng, role, secret, service_account, set, user,
+        World, api, at, digest, direct, event, fleet, key, of_role, organization, rng, role, secret, service_account,
+        set, user,
     },
 };
 
@@ -251,6 +252,44 @@ on_both_databases! {
             assert_eq!(db.view().credential(id).await.unwrap().unwrap().expires_at, Some(expected));
         }
         assert_eq!(db.view().credential(world.strange_key.id).await.unwrap().unwrap().expires_at, None);
+    }
+
+    async fn what_is_withdrawn_while_a_fleet_gets_it_is_given_by_no_fleet(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (gateways, declaring) = (fleet(&world.acme), api("https://raced.test", &["raced:read"]));
+        db.write(async |tx| {
+            tx.insert_api(&declaring).await?;
+            tx.insert_fleet(&gateways, &[]).await
+        })
+        .await;
+        let by = By::operator();
+        let mut tx = db.store.begin(&by).await.unwrap();
+        tx.to_change(Reach::Instance).fleet(gateways.id).await.unwrap();
+        tx.lock_declaring(&["raced:read".to_owned()]).await.unwrap();
+        tx.lock_grants(gateways.id).await.unwrap();
+        assert!(tx.within(Reach::Instance).declared_permissions().await.unwrap().contains("raced:read"));
+        let store = Arc::clone(&db.store);
+        let withdrawing = tokio::spawn(async move {
+            let by = By::operator();
+            let mut tx = store.begin(&by).await?;
+            tx.to_change(Reach::Instance).api(declaring.id).await?;
+            tx.delete_api(declaring.id).await?;
+            tx.commit(event(None, Vec::new()), at(0), &mut rng()).await
+        });
+        // It has all the time that it wants.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let read = Granted::Permission("raced:read".parse().unwrap());
+        tx.change_grants(gateways.id, &[], std::slice::from_ref(&read)).await.unwrap();
+        tx.commit(event(Some(world.acme.id), Vec::new()), at(0), &mut rng()).await.unwrap();
+        withdrawing.await.unwrap().unwrap();
+        assert!(!db.view().declared_permissions().await.unwrap().contains("raced:read"));
+        assert_eq!(db.view().given_by_fleet(gateways.id).await.unwrap(), []);
+        // Afterwards it is known that it is gone.
+        db.write(async |tx| {
+            tx.lock_declaring(&["raced:read".to_owned(), "never:declared".to_owned()]).await?;
+            tx.lock_declaring(&[]).await
+        })
+        .await;
     }
 
     async fn rolling_and_counting_never_wait_for_each_other_in_a_circle(db: &TestDb) {

@@ -64,11 +64,12 @@ impl View<'_> {
         granted: &Granted,
     ) -> Result<Vec<ServiceAccountId>, StoreError> {
         let (column, value) = column(granted);
+        // Read once, and not looked up for each device: very many may have it elsewhere.
         let has = format!(" AND a.{column} = ?) ORDER BY d.account");
         let query = sql("SELECT d.account FROM device d WHERE d.ended_at IS NULL")
             .and_bind(" AND d.fleet = ?", text(fleet.id))
-            .and(" AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.principal = d.account")
-            .and_bind(" AND a.organization = ?", text(fleet.organization))
+            .and(" AND d.account NOT IN (SELECT a.principal FROM assignment a")
+            .and_bind(" WHERE a.organization = ?", text(fleet.organization))
             .and_bind(&has, value);
         let rows = self.executor.unlocked().all(query).await?;
         rows.iter().map(|row| row.parse("account")).collect()

@@ -5,7 +5,7 @@
 //! The room must not know how a certificate was shown, nor whether whoever showed it holds its key.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use claviger_token::{Certificate, CertificateId, ClientAuthMethod, TypedId as _, read_object};
+use claviger_token::{Certificate, CertificateId, ClientAuthMethod, CredentialId, TypedId as _, read_object};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::Deserialize;
@@ -96,7 +96,18 @@ impl NewCertificate {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<AddedCertificate, Rejection> {
-        let id = CertificateId::generate(now, rng).into();
+        self.add_as(CertificateId::generate(now, rng).into(), context, existing, created_by, now)
+    }
+
+    /// The same under an id that was chosen before.
+    pub fn add_as(
+        self,
+        id: CredentialId,
+        context: &IssuingContext<'_>,
+        existing: &[(Credential, ClientCertificate)],
+        created_by: String,
+        now: Timestamp,
+    ) -> Result<AddedCertificate, Rejection> {
         let mut errors = FieldErrors::default();
         let certificate = self.certificate(&mut errors);
         let own_end = match &certificate {

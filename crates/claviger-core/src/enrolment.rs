@@ -1,23 +1,28 @@
-//! Enrolment: a device shows a claim code and proves that it holds a key, gets a service account of its own in the fleet, and renews its
-//! key by itself before that ends.
+//! Enrolment: a device shows a claim code and proves that it holds a key, gets a service account of its own in the fleet, with that key or with
+//! a certificate for it, and renews by itself before that ends.
 //!
-//! The room must not know how a proof of possession arrives (RFC 9449), nor how a code is found.
+//! The room must not know how a proof of possession arrives (RFC 9449), how a code is found, nor how a certificate is issued.
 
 use claviger_token::{
-    ClaimCodeId, ClientAuthMethod, CredentialId, FleetId, OrganizationId, Presentation, ServiceAccountId, VerifyingKey,
+    Certificate, CertificateId, ClaimCodeId, ClientAuthMethod, CredentialId, FleetId, OrganizationId, Presentation,
+    PublicKeyId, Secret, ServiceAccountId, TypedId as _, VerifyingKey,
 };
 use jiff::{SignedDuration, Timestamp};
+use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 
 use crate::{
     assignment::Granted,
     audit::{Action, Event},
+    certificate::NewCertificate,
+    certificate_request::{CertificateRequest, RequestedKey},
     claim_code::ClaimCode,
     credential::{Change, Credential, CredentialStatus},
     fleet::Fleet,
     invalid::{FieldErrors, Rejection},
     name::Name,
+    policy::Kind,
     public_key::NewPublicKey,
     service_account::{NewServiceAccount, ServiceAccount},
     signing_key::LONGEST_TOKEN,
@@ -89,7 +94,8 @@ impl DeviceStatus {
     }
 }
 
-/// Body of `POST /v1/enrolments`. The key is proved by the DPoP proof that comes with it (RFC 9449), whose `ath` is of the claim code.
+/// Body of `POST /v1/enrolments`: exactly one of `jwk` and `csr`. A `jwk` is proved by the DPoP proof that comes with it (RFC 9449), whose
+/// `ath` is of the claim code; a request proves its key by itself.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -101,66 +107,175 @@ pub struct NewEnrolment {
     #[cfg_attr(feature = "openapi", schema(example = "SN-004217"))]
     pub name: String,
     /// Its public key as JWK (RFC 7517): EC with P-256, OKP with Ed25519, or RSA of 2048 to 8192 bits. Private members are refused.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub jwk: Box<RawValue>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub jwk: Option<Box<RawValue>>,
+    /// A certificate request (PKCS#10, RFC 2986) as PEM, for such a key and signed by it. The name and the extensions that it asks for count
+    /// for nothing.
+    #[cfg_attr(feature = "openapi", schema(example = "-----BEGIN CERTIFICATE REQUEST-----…"))]
+    pub csr: Option<String>,
 }
 
-/// Body of `POST /v1/enrolments/renew`. The new key is proved as at an enrolment; `ath` is of the assertion.
+/// Body of `POST /v1/enrolments/renew`: `client_assertion` and `jwk`, where the new key is proved as at an enrolment with `ath` of the assertion;
+/// or `client_id` and `csr`, by whoever shows the certificate that the device has.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewRenewal {
     /// A JWT signed by the key that it has, as for the token endpoint (RFC 7523), but `aud` is the address of this request alone, and
     /// `cnf.jkt` the thumbprint of the next key (RFC 7638).
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub client_assertion: Presentation,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub client_assertion: Option<Presentation>,
     /// Its next public key.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub jwk: Box<RawValue>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub jwk: Option<Box<RawValue>>,
+    /// The device's service account, which shows its certificate.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub client_id: Option<ServiceAccountId>,
+    /// A request for its next certificate, with another key or the same.
+    pub csr: Option<String>,
+}
+
+/// How a device renews.
+#[derive(Debug)]
+pub enum Renewal<'a> {
+    /// By a key that signs and vouches for the next.
+    Signed {
+        /// What it signed.
+        assertion: &'a Secret,
+        /// The next key.
+        jwk: &'a RawValue,
+    },
+    /// By a certificate that it shows with the request.
+    Shown {
+        /// Which device it says that it is.
+        client: ServiceAccountId,
+        /// The request for the next certificate.
+        csr: &'a str,
+    },
+}
+
+/// A key that a device proved to hold, and as what it wants it registered.
+#[derive(Debug)]
+pub enum ProvedKey {
+    /// As a public key, by which it signs.
+    Jwk(Box<RawValue>, VerifyingKey),
+    /// In a certificate, which it shows.
+    Requested(RequestedKey),
+}
+
+impl ProvedKey {
+    /// SHA-256 over the members that make it (RFC 7638): of a device, whichever way it goes.
+    pub fn thumbprint(&self) -> String {
+        match self {
+            Self::Jwk(_, key) => key.thumbprint(),
+            Self::Requested(requested) => requested.key().thumbprint(),
+        }
+    }
+
+    /// What it becomes.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Jwk(..) => Kind::PublicKey,
+            Self::Requested(_) => Kind::Certificate,
+        }
+    }
+
+    /// The id of a credential for it.
+    pub fn new_id(&self, now: Timestamp, rng: &mut dyn CryptoRng) -> CredentialId {
+        match self {
+            Self::Jwk(..) => PublicKeyId::generate(now, rng).into(),
+            Self::Requested(_) => CertificateId::generate(now, rng).into(),
+        }
+    }
+
+    fn of_jwk(jwk: &RawValue, proved: &str, errors: &mut FieldErrors) -> Option<Self> {
+        let key = errors.keep("/jwk", "invalid_jwk", VerifyingKey::from_jwk(jwk.get().as_bytes()))?;
+        if key.thumbprint() != proved {
+            errors.add(
+                "/jwk",
+                "key_not_proved",
+                "the DPoP proof is of another key; sign it with the key that is registered",
+            );
+            return None;
+        }
+        Some(Self::Jwk(jwk.to_owned(), key))
+    }
+
+    fn of_request(csr: &str, errors: &mut FieldErrors) -> Option<Self> {
+        let requested = CertificateRequest::from_pem(csr).and_then(CertificateRequest::proved);
+        errors.keep("/csr", "invalid_csr", requested).map(Self::Requested)
+    }
 }
 
 impl NewEnrolment {
-    /// How the device calls itself and the key that it says, which `proved` (a thumbprint) must be of.
-    pub fn read(&self, proved: &str) -> Result<(Name, VerifyingKey), Rejection> {
+    /// The thumbprint of the key that the device says, if it says one. Nothing of it is proved.
+    pub fn said(&self) -> Option<String> {
+        match (&self.jwk, &self.csr) {
+            (Some(jwk), None) => VerifyingKey::from_jwk(jwk.get().as_bytes()).ok().map(|key| key.thumbprint()),
+            (None, Some(csr)) => CertificateRequest::from_pem(csr).ok().map(|request| request.thumbprint()),
+            (None, None) | (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// How the device calls itself and the key that it proves: by a request, or else by a proof that came with the body, which is of the key
+    /// with the thumbprint `proved`.
+    pub fn read(&self, proved: Option<&str>) -> Result<(Name, ProvedKey), Rejection> {
         let mut errors = FieldErrors::default();
         let name = errors.keep("/name", "invalid_name", Name::parse(&self.name));
-        let key = key(&self.jwk, proved, &mut errors);
+        let key = match (&self.jwk, &self.csr) {
+            (Some(jwk), None) => ProvedKey::of_jwk(jwk, proved.unwrap_or_default(), &mut errors),
+            (None, Some(csr)) => ProvedKey::of_request(csr, &mut errors),
+            (None, None) => {
+                errors.add("/jwk", "required", "one of jwk and csr");
+                None
+            }
+            (Some(_), Some(_)) => {
+                errors.add("/csr", "one_of", "one of jwk and csr, and not both");
+                None
+            }
+        };
         errors.finish()?;
         name.zip(key).ok_or_else(|| Rejection::Invalid(Vec::new()))
     }
 }
 
 impl NewRenewal {
-    /// The key that the device says, which `proved` (a thumbprint) must be of.
-    pub fn read(&self, proved: &str) -> Result<VerifyingKey, Rejection> {
+    /// Which way it goes.
+    pub fn way(&self) -> Result<Renewal<'_>, Rejection> {
+        match (&self.client_assertion, &self.jwk, self.client_id, &self.csr) {
+            (Some(assertion), Some(jwk), None, None) => Ok(Renewal::Signed { assertion: &assertion.0, jwk }),
+            (None, None, Some(client), Some(csr)) => Ok(Renewal::Shown { client, csr }),
+            (..) => {
+                let message =
+                    "client_assertion and jwk, or else client_id and csr: both of one way, and nothing of the other";
+                Err(Rejection::field("", "one_of", message))
+            }
+        }
+    }
+}
+
+impl Renewal<'_> {
+    /// The key that the device says, which a proof that came with the body must be of: the one with the thumbprint `proved`.
+    pub fn read(&self, proved: Option<&str>) -> Result<ProvedKey, Rejection> {
         let mut errors = FieldErrors::default();
-        let key = key(&self.jwk, proved, &mut errors);
+        let key = match self {
+            Self::Signed { jwk, .. } => ProvedKey::of_jwk(jwk, proved.unwrap_or_default(), &mut errors),
+            Self::Shown { csr, .. } => ProvedKey::of_request(csr, &mut errors),
+        };
         errors.finish()?;
         key.ok_or_else(|| Rejection::Invalid(Vec::new()))
     }
 }
 
-fn key(jwk: &RawValue, proved: &str, errors: &mut FieldErrors) -> Option<VerifyingKey> {
-    let key = errors.keep("/jwk", "invalid_jwk", VerifyingKey::from_jwk(jwk.get().as_bytes()))?;
-    if key.thumbprint() != proved {
-        errors.add(
-            "/jwk",
-            "key_not_proved",
-            "the DPoP proof is of another key; sign it with the key that is registered",
-        );
-        return None;
-    }
-    Some(key)
-}
-
 impl Device {
-    /// The service account of a device that will be called this, as yet without rights. `given` is what it will get, for the event
-    /// to tell.
+    /// The service account of a device that will be called this, as yet without rights: a client that proves itself by its `key` alone.
+    /// `given` is what it will get, for the event to tell.
     pub fn account(
         id: ServiceAccountId,
         code: &ClaimCode,
         name: &Name,
         given: &[Granted],
+        key: &ProvedKey,
         now: Timestamp,
     ) -> Result<(ServiceAccount, Event), Rejection> {
         let (mut roles, mut permissions) = (Vec::new(), Vec::new());
@@ -173,7 +288,12 @@ impl Device {
         let new = NewServiceAccount {
             roles,
             permissions,
-            token_endpoint_auth_method: Some(ClientAuthMethod::PrivateKeyJwt),
+            token_endpoint_auth_method: Some(match key {
+                ProvedKey::Jwk(..) => ClientAuthMethod::PrivateKeyJwt,
+                ProvedKey::Requested(_) => ClientAuthMethod::SelfSignedTlsClientAuth,
+            }),
+            // Who has a certificate can show it wherever it shows a token, which is then worth nothing to anybody else.
+            tls_client_certificate_bound_access_tokens: matches!(key, ProvedKey::Requested(_)),
             ..NewServiceAccount::named(code.organization, name.as_str())
         };
         let (account, mut event) = ServiceAccount::create_as(id, &new, now)?;
@@ -188,12 +308,19 @@ impl Device {
         NewPublicKey { name, jwk: Some(jwk.to_owned()), jwks_uri: None, expires_at: Some(ends_at) }
     }
 
-    /// The event of its enrolment. `key` is the id of the key that it registered.
+    /// Its first certificate, or its next.
+    pub fn certificate(&self, issued: &Certificate) -> NewCertificate {
+        let name = self.name.to_string();
+        NewCertificate { name, certificate_pem: Some(issued.to_pem()), ..NewCertificate::default() }
+    }
+
+    /// The event of its enrolment. `key` is what it registered.
     pub fn enrolled(&self, account: &ServiceAccount, key: &Credential) -> Event {
+        let kind = Kind::of(key.id).as_str();
         account.event(
             Action::DeviceEnrolled,
             json!({
-                "fleet": self.fleet, "claim_code": self.claim_code, "name": self.name.as_str(), "public_key": key.id,
+                "fleet": self.fleet, "claim_code": self.claim_code, "name": self.name.as_str(), (kind): key.id,
                 "jwk_thumbprint": self.thumbprint, "expires_at": key.expires_at,
             }),
         )
@@ -249,10 +376,14 @@ impl Device {
         old: &Credential,
     ) -> (Self, Event) {
         let device = Self { thumbprint, key: new.id, former_key: Some(old.id), ..self };
-        let event = account.event(Action::DeviceRenewed, json!({
-            "fleet": device.fleet, "public_key": new.id, "jwk_thumbprint": device.thumbprint, "expires_at": new.expires_at,
-            "former_public_key": old.id, "former_ends_at": old.expires_at,
-        }));
+        let kind = Kind::of(new.id).as_str();
+        let event = account.event(
+            Action::DeviceRenewed,
+            json!({
+                "fleet": device.fleet, (kind): new.id, "jwk_thumbprint": device.thumbprint,
+                "expires_at": new.expires_at, (format!("former_{kind}")): old.id, "former_ends_at": old.expires_at,
+            }),
+        );
         (device, event)
     }
 
@@ -272,169 +403,4 @@ impl Device {
 }
 
 #[cfg(test)]
-mod tests {
-    use claviger_token::{ClaimCodeId, PermissionSet, PublicKeyId, TypedId as _};
-    use serde_json::Value;
-
-    use super::*;
-    use crate::{
-        actor::Actor,
-        claim_code::NewClaimCode,
-        fixtures::{World, at, now, rng, said},
-        fleet::NewFleet,
-        public_key::RegisteredKey,
-        rights::Grantor,
-    };
-
-    const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-    const THUMBPRINT: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
-
-    fn fleet(world: &World) -> Fleet {
-        let new = json!({ "organization_id": world.organization.id, "name": "gateways" });
-        Fleet::create(&serde_json::from_value::<NewFleet>(new).unwrap(), now(), &mut rng()).unwrap().0
-    }
-
-    fn device(world: &World) -> Device {
-        Device {
-            account: world.service_account.id,
-            fleet: fleet(world).id,
-            organization: world.organization.id,
-            name: Name::parse("SN-1").unwrap(),
-            thumbprint: THUMBPRINT.to_owned(),
-            key: PublicKeyId::generate(now(), &mut rng()).into(),
-            former_key: None,
-            claim_code: ClaimCodeId::generate(now(), &mut rng()),
-            enrolled_at: now(),
-            ended_at: None,
-        }
-    }
-
-    fn registered(world: &World, ends_at: Timestamp) -> RegisteredKey {
-        let new = device(world).key(&RawValue::from_string(ED25519.to_owned()).unwrap(), ends_at);
-        new.register(&world.asked_by(Grantor::Itself), &[], "sa_x".to_owned(), now(), &mut rng()).unwrap()
-    }
-
-    #[test]
-    fn a_device_says_its_name_and_the_key_that_it_proves() {
-        let read = |members: Value, proved: &str| {
-            let mut body =
-                json!({ "claim_code": "x", "name": "SN-1", "jwk": serde_json::from_str::<Value>(ED25519).unwrap() });
-            body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-            serde_json::from_str::<NewEnrolment>(&body.to_string()).unwrap().read(proved)
-        };
-        assert_eq!(read(json!({}), THUMBPRINT).unwrap().0.as_str(), "SN-1");
-        let check = |members, proved: &str, expected: &str| assert_eq!(said(&read(members, proved)), expected);
-        check(json!({}), "another", "/jwk key_not_proved");
-        check(json!({ "name": "", "jwk": {} }), THUMBPRINT, "/name invalid_name, /jwk invalid_jwk");
-        check(json!({ "jwk": { "kty": "oct", "k": "AA" } }), THUMBPRINT, "/jwk invalid_jwk");
-        for no_request in [r#"{"claim_code":"x","name":"x"}"#, r#"{"claim_code":"x","name":"x","jwk":{},"csr":"x"}"#] {
-            assert!(serde_json::from_str::<NewEnrolment>(no_request).is_err(), "{no_request}");
-        }
-        let said_again = format!(r#"{{"client_assertion":"x","jwk":{ED25519}}}"#);
-        let renewal: NewRenewal = serde_json::from_str(&said_again).unwrap();
-        assert_eq!(renewal.read(THUMBPRINT).unwrap().thumbprint(), THUMBPRINT);
-        assert_eq!(said(&renewal.read("another")), "/jwk key_not_proved");
-        assert!(!format!("{renewal:?}").contains("client_assertion: \"x\""));
-    }
-
-    #[test]
-    fn its_account_signs_and_the_trail_tells_by_which_code_it_came() {
-        let world = World::new();
-        let fleet = fleet(&world);
-        let new = NewClaimCode::default();
-        let code = ClaimCode::create(
-            (&fleet, PermissionSet::default()),
-            &new,
-            &Actor::Operator,
-            &world.brand,
-            now(),
-            &mut rng(),
-        )
-        .unwrap()
-        .0;
-        let given = [Granted::Permission("invoices:read".parse().unwrap())];
-        let name = Name::parse("SN-1").unwrap();
-        let id = ServiceAccountId::generate(now(), &mut rng());
-        let (account, event) = Device::account(id, &code, &name, &given, now()).unwrap();
-        assert_eq!((account.id, &event.target), (id, &id.to_string()));
-        assert_eq!(account.token_endpoint_auth_method, Some(ClientAuthMethod::PrivateKeyJwt));
-        assert_eq!((account.name.as_str(), account.organization), ("SN-1", world.organization.id));
-        assert_eq!(
-            (&event.details["claim_code"], &event.details["permissions"]),
-            (&json!(code.id), &json!(["invoices:read"]))
-        );
-    }
-
-    #[test]
-    fn the_key_before_ends_within_an_hour_and_its_tokens_live_on() {
-        let world = World::new();
-        let check = |ends_at: i64, expected: i64| {
-            let key = registered(&world, at(ends_at)).credential;
-            let (retired, event) = Device::retire(key.clone(), now());
-            assert_eq!((retired.expires_at, retired.epoch), (Some(at(expected)), key.epoch));
-            assert_eq!(event.action, Action::PublicKeyUpdated);
-        };
-        check(90 * 24 * 3600, 3600);
-        check(60, 60);
-    }
-
-    #[test]
-    fn a_device_renews_in_an_open_fleet_while_both_its_keys_count() {
-        let world = World::new();
-        let (open, key) = (fleet(&world), registered(&world, at(100)).credential);
-        let stopped = Credential { disabled_at: Some(now()), ..key.clone() };
-        let check = |fleet: &Fleet, own: &Credential, known: Option<&Credential>, now, expected: &str| {
-            let device = Device { key: key.id, ..device(&world) };
-            assert_eq!(said(&device.must_renew(fleet, own, known, now)), expected);
-        };
-        check(&open, &key, Some(&key), at(99), "ok");
-        check(&open, &key, Some(&key), at(100), "conflict device_stopped");
-        check(&open, &key, Some(&stopped), at(1), "conflict device_stopped");
-        check(&open, &key, None, at(1), "conflict device_stopped");
-        check(&open, &stopped, Some(&key), at(1), "conflict device_stopped");
-        let closed = Fleet { closed_at: Some(now()), ..open.clone() };
-        check(&closed, &key, Some(&key), at(1), "conflict fleet_closed");
-        // Somebody gave the device another key, which opens what it opens and renews nothing.
-        let given = Credential { id: PublicKeyId::generate(at(1), &mut rng()).into(), ..key.clone() };
-        check(&open, &given, Some(&key), at(1), "conflict key_not_own");
-    }
-
-    #[test]
-    fn a_device_renews_once_in_an_hour_or_after_twenty_minutes_if_it_lost_the_next_key() {
-        let world = World::new();
-        let (newest, other) =
-            (registered(&world, at(9000)).credential, PublicKeyId::generate(at(1), &mut rng()).into());
-        let before = Credential { id: other, ..newest.clone() };
-        let check = |former_key, own: &Credential, after: i64, expected: &str| {
-            let device = Device { key: newest.id, former_key, ..device(&world) };
-            assert_eq!(said(&device.must_have_waited(own, &newest, at(after))), expected);
-        };
-        check(None, &newest, 0, "ok");
-        check(Some(other), &newest, 3599, "conflict renewed_lately");
-        check(Some(other), &newest, 3600, "ok");
-        check(Some(other), &before, 1199, "conflict renewed_lately");
-        check(Some(other), &before, 1200, "ok");
-    }
-
-    #[test]
-    fn a_list_shows_what_a_device_is_at_the_very_instant() {
-        let world = World::new();
-        let check = |ended: bool, disabled: bool, keys: &[(bool, Option<Timestamp>)], expected| {
-            let device = Device { ended_at: ended.then(now), ..device(&world) };
-            assert_eq!(DeviceStatus::of(&device, disabled, keys, at(10)), expected);
-        };
-        check(false, false, &[(false, Some(at(11)))], DeviceStatus::Active);
-        check(false, false, &[(false, Some(at(10)))], DeviceStatus::Expired);
-        check(false, false, &[(false, Some(at(5))), (false, Some(at(11)))], DeviceStatus::Active);
-        check(false, false, &[(true, Some(at(11)))], DeviceStatus::Disabled);
-        check(false, false, &[(true, Some(at(11))), (false, Some(at(5)))], DeviceStatus::Disabled);
-        check(false, true, &[(false, Some(at(11)))], DeviceStatus::Disabled);
-        check(false, false, &[], DeviceStatus::Revoked);
-        check(true, false, &[(false, None)], DeviceStatus::Revoked);
-    }
-
-    #[test]
-    fn a_key_is_best_renewed_with_a_third_of_its_life_left() {
-        assert_eq!(Device::renew_after(at(0), at(300)), at(200));
-    }
-}
+mod tests;

@@ -43,7 +43,7 @@ pub struct Fleet {
     pub organization: OrganizationId,
     /// Its name.
     pub name: Name,
-    /// How long a device's key lasts, in days.
+    /// How long a device's key, or its certificate, lasts, in days.
     pub device_lifetime_days: u32,
     /// Since when nothing enrols or renews in it.
     pub closed_at: Option<Timestamp>,
@@ -70,7 +70,7 @@ pub struct NewFleet {
     /// Permissions that each of its devices gets directly.
     #[serde(default)]
     pub permissions: Vec<String>,
-    /// How long a device's key lasts, 1 to 825 days; 90 if absent. The organization's policy may say less.
+    /// How long a device's key, or its certificate, lasts, 1 to 825 days; 90 if absent. The organization's policy may say less.
     pub device_lifetime_days: Option<u32>,
 }
 
@@ -85,7 +85,7 @@ pub struct FleetChanges {
     pub roles: Option<Vec<String>>,
     /// The direct permissions that each of its devices has from now on.
     pub permissions: Option<Vec<String>>,
-    /// How long the keys last that devices register from now on.
+    /// How long the keys and certificates last that devices register from now on.
     pub device_lifetime_days: Option<u32>,
     /// Whether nothing enrols or renews in it. Devices that are enrolled work until their keys end.
     pub closed: Option<bool>,
@@ -221,10 +221,10 @@ impl Fleet {
         Err(Rejection::conflict("too_many", message))
     }
 
-    /// When a key ends that a device registers now.
-    pub fn key_end(&self, policy: &Policy, now: Timestamp) -> Timestamp {
+    /// When a key, or a certificate, ends that a device registers now.
+    pub fn key_end(&self, kind: Kind, policy: &Policy, now: Timestamp) -> Timestamp {
         let end = now + SignedDuration::from_hours(24 * i64::from(self.device_lifetime_days));
-        policy.latest_end(Kind::PublicKey, now).map_or(end, |latest| latest.min(end))
+        policy.latest_end(kind, now).map_or(end, |latest| latest.min(end))
     }
 
     /// Of very many it is shorter to name where they are.
@@ -331,9 +331,11 @@ mod tests {
     #[test]
     fn a_key_lasts_as_long_as_the_fleet_says_and_policy_allows() {
         let (fleet, _) = create(json!({ "device_lifetime_days": 800 })).unwrap();
-        let days = |policy: &Policy| fleet.key_end(policy, now()).duration_since(now()).as_hours() / 24;
-        assert_eq!(days(&Policy::default()), 800);
-        assert_eq!(days(&Policy { expiry_required: true, ..Policy::default() }), 365);
+        for kind in [Kind::PublicKey, Kind::Certificate] {
+            let days = |policy: &Policy| fleet.key_end(kind, policy, now()).duration_since(now()).as_hours() / 24;
+            assert_eq!(days(&Policy::default()), 800);
+            assert_eq!(days(&Policy { expiry_required: true, ..Policy::default() }), 365);
+        }
     }
 
     #[test]

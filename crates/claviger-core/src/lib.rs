@@ -16,6 +16,7 @@ mod builtin;
 mod certificate;
 mod certificate_authority;
 mod certificate_name;
+mod certificate_request;
 mod claim_code;
 mod client_credential;
 mod client_key;
@@ -30,6 +31,7 @@ mod federation;
 #[cfg(test)]
 mod fixtures;
 mod fleet;
+mod fleet_authority;
 mod group_role;
 mod identity;
 mod invalid;
@@ -75,6 +77,7 @@ pub use builtin::{BUILTIN_ROLES, BuiltinPermission, BuiltinRole, PERMISSIONS, de
 pub use certificate::{AddedCertificate, ClientCertificate, NewCertificate, NoClientCertificate};
 pub use certificate_authority::{CertificateAuthority, NewCertificateAuthority, any_vouches};
 pub use certificate_name::CertificateName;
+pub use certificate_request::{CertificateRequest, CertificateRequestError, RequestedKey};
 pub use claim_code::{ClaimCode, ClaimCodeStatus, NewClaimCode};
 pub use client_credential::ClientCredentialChanges;
 pub use client_key::{ClientKey, NoClientKey};
@@ -86,13 +89,14 @@ pub use device_request::{
     CLI_CLIENT, DEVICE_CODE, DeviceApproval, DeviceAsk, DeviceClient, DeviceRequest, DeviceState, Polled, UserCode,
 };
 pub use email::{Email, EmailError};
-pub use enrolment::{Device, DeviceStatus, NewEnrolment, NewRenewal, RENEWAL_OVERLAP};
+pub use enrolment::{Device, DeviceStatus, NewEnrolment, NewRenewal, ProvedKey, RENEWAL_OVERLAP, Renewal};
 pub use explanation::{Case, Outcome, PermissionTrace, Source, Step, TokenTrace};
 pub use federation::{
     Conditions, Federation, IssuerKeySource, IssuerKeys, MadeFederation, NewFederation, NoFederation, Preset,
     UnknownPreset, Unmet,
 };
 pub use fleet::{Fleet, FleetChanges, MOST_DEVICES, NewFleet};
+pub use fleet_authority::{AuthorityUnusable, FleetAuthority};
 pub use group_role::{GroupRole, MappedRole, follow_groups};
 pub use identity::{Admission, Claims, Identity, Known, NotAdmitted};
 pub use invalid::{FieldError, FieldErrors, Rejection, present};

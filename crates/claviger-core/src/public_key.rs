@@ -1,7 +1,7 @@
 //! Public keys: with which the assertions are proved that a service account, as an OAuth client, signs instead of sending a
 //! secret (RFC 7523). What a key is made of is `client_key.rs`; what becomes of one afterwards is every credential's.
 
-use claviger_token::{PublicKeyId, TypedId as _, VerifyingKey};
+use claviger_token::{CredentialId, PublicKeyId, TypedId as _, VerifyingKey};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde::Deserialize;
@@ -55,19 +55,18 @@ impl NewPublicKey {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<RegisteredKey, Rejection> {
-        self.register_as(PublicKeyId::generate(now, rng), context, existing, created_by, now)
+        self.register_as(PublicKeyId::generate(now, rng).into(), context, existing, created_by, now)
     }
 
     /// The same under an id that was chosen before.
     pub fn register_as(
         self,
-        id: PublicKeyId,
+        id: CredentialId,
         context: &IssuingContext<'_>,
         existing: &[(Credential, ClientKey)],
         created_by: String,
         now: Timestamp,
     ) -> Result<RegisteredKey, Rejection> {
-        let id = id.into();
         let mut errors = FieldErrors::default();
         let key = self.key(&mut errors);
         let credential = Asked::of_client(id, &self.name, self.expires_at).record(context, created_by, now, errors)?;

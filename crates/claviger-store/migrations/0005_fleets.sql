@@ -10,6 +10,14 @@ CREATE TABLE fleet (
 );
 CREATE INDEX fleet_organization ON fleet (organization, id);
 
+-- Who issues the certificates of a fleet's devices: its certificate (DER), and its private key, sealed.
+CREATE TABLE fleet_authority (
+    fleet TEXT PRIMARY KEY REFERENCES fleet (id),
+    certificate BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
 -- What each device of a fleet gets: a role or a permission.
 CREATE TABLE fleet_grant (
     fleet TEXT NOT NULL REFERENCES fleet (id),

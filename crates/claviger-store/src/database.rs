@@ -157,6 +157,7 @@ impl Database {
             "device_request",
             "fleet",
             "fleet_grant",
+            "fleet_authority",
             "claim_code",
             "device",
             "recovery_code",

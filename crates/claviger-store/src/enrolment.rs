@@ -22,9 +22,9 @@ pub struct ListedDevice {
     pub device: Device,
     /// Whether its service account is stopped.
     pub disabled: bool,
-    /// Of each of its keys that was not revoked: whether it is stopped, and when it ends.
+    /// Of each of its keys and certificates that was not revoked: whether it is stopped, and when it ends.
     pub keys: Vec<(bool, Option<Timestamp>)>,
-    /// When one of its keys was used last.
+    /// When one of these was used last.
     pub last_used_at: Option<Timestamp>,
 }
 
@@ -81,7 +81,7 @@ impl View<'_> {
         let accounts = rows.iter().map(|row| row.text("account")).collect::<Result<Vec<_>, _>>()?;
         let query = sql("SELECT k.principal, k.disabled_at, k.expires_at, k.revoked_at,
                                 (SELECT MAX(u.used_at) FROM secret_use u WHERE u.credential = k.id) AS used_at
-                         FROM credential k WHERE k.kind = 'public_key' AND k.principal IN ");
+                         FROM credential k WHERE k.kind IN ('public_key', 'certificate') AND k.principal IN ");
         let keys = self.executor.all(query.and_list(accounts.into_iter().map(text))).await?;
         let (mut living, mut uses) = (HashMap::new(), HashMap::new());
         for key in &keys {

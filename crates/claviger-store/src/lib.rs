@@ -23,6 +23,7 @@ mod error;
 mod federation;
 mod feed;
 mod fleet;
+mod fleet_authority;
 mod found;
 mod governing;
 mod idempotency;

@@ -38,13 +38,17 @@ pub(crate) struct FleetView {
     /// The direct permissions that each of its devices has.
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<Vec<String>>,
-    /// How long a device's key lasts, in days.
+    /// How long a device's key, or its certificate, lasts, in days.
     device_lifetime_days: u32,
     /// Whether nothing enrols or renews in it.
     closed: bool,
     /// How many devices it has that did not end.
     #[serde(skip_serializing_if = "Option::is_none")]
     devices: Option<i64>,
+    /// The certificate, as PEM, of the authority that issues its devices' certificates: whoever trusts this one lets in devices of this
+    /// fleet. Another once the fleet was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_authority_pem: Option<String>,
     created_at: Timestamp,
 }
 
@@ -59,6 +63,7 @@ impl From<Fleet> for FleetView {
             device_lifetime_days: fleet.device_lifetime_days,
             closed: fleet.closed_at.is_some(),
             devices: None,
+            certificate_authority_pem: None,
             created_at: fleet.created_at,
         }
     }
@@ -68,8 +73,11 @@ impl FleetView {
     /// With what stands in the detail only.
     async fn in_full(view: &mut View<'_>, fleet: Fleet) -> Result<Self, RequestError> {
         let (roles, permissions) = names(&view.given_by_fleet(fleet.id).await?);
-        let devices = view.count_devices(fleet.id).await?;
-        Ok(Self { roles: Some(roles), permissions: Some(permissions), devices: Some(devices), ..Self::from(fleet) })
+        let devices = Some(view.count_devices(fleet.id).await?);
+        let authority = view.fleet_authority(fleet.id).await?;
+        let certificate_authority_pem = authority.map(|authority| authority.certificate.to_pem());
+        let (roles, permissions) = (Some(roles), Some(permissions));
+        Ok(Self { roles, permissions, devices, certificate_authority_pem, ..Self::from(fleet) })
     }
 }
 
@@ -83,14 +91,14 @@ pub(crate) struct DeviceView {
     /// What it calls itself.
     name: String,
     status: DeviceStatus,
-    /// When its key ends that ends last; null if it has none.
+    /// When its key, or its certificate, ends that ends last; null if it has none.
     expires_at: Option<Timestamp>,
     /// SHA-256 thumbprint of the key that it registered last (RFC 7638).
     jwk_thumbprint: String,
     /// By which code it enrolled.
     claim_code_id: ClaimCodeId,
     enrolled_at: Timestamp,
-    /// When one of its keys was used last; null if none was.
+    /// When one of its keys or certificates was used last; null if none was.
     last_used_at: Option<Timestamp>,
     /// When its fleet was revoked; null of one that goes on.
     ended_at: Option<Timestamp>,
@@ -146,7 +154,7 @@ list_query!(DeviceQuery);
 
 /// List fleets
 ///
-/// Roles, permissions and the number of devices stand in the detail only.
+/// Roles, permissions, the number of devices and the certificate of the authority stand in the detail only.
 #[utoipa::path(
     get, path = "/v1/fleets", tag = "Fleets", operation_id = "listFleets", params(FleetQuery),
     responses((status = 200, body = List<FleetView>), (status = "4XX", body = Problem)),
@@ -191,6 +199,7 @@ pub(crate) async fn create(
         }
     }
     tx.insert_fleet(&fleet, &gives).await?;
+    tx.save_fleet_authority(&app.new_fleet_authority(fleet.id)?).await?;
     let location = format!("/v1/fleets/{}", fleet.id);
     let body = FleetView::in_full(&mut tx.within(Reach::Organization(home)), fleet).await?;
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
@@ -284,7 +293,7 @@ pub(crate) async fn update(
 /// Revoke a fleet
 ///
 /// Every credential of its devices ends, with every token that was made from one, and every claim code. This is final: devices enrol anew,
-/// by new codes, and their names are free for that.
+/// by new codes, and their names are free for that. From now on another authority issues the certificates of its devices.
 #[utoipa::path(
     post, path = "/v1/fleets/{id}/revoke", tag = "Fleets", operation_id = "revokeFleet",
     params(("id" = FleetId, Path)), request_body = Revoke,
@@ -301,6 +310,8 @@ pub(crate) async fn revoke(
     must_not_reach_further(&caller, &mut tx, id).await?;
     let (ended, codes) = tx.end_fleet(id, body.reason, now).await?;
     let devices = tx.end_devices(id, now).await?;
+    // Who trusts the one before, without asking here, would go on to let in what has ended.
+    tx.save_fleet_authority(&app.new_fleet_authority(id)?).await?;
     let event = fleet.revoked(body.reason, devices, codes).ending(&ended);
     let view = FleetView::in_full(&mut tx.within(Reach::Organization(fleet.organization)), fleet).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &view);
@@ -326,6 +337,7 @@ pub(crate) async fn delete(
     let (fleet, event) = fleet.delete(now);
     tx.save_fleet(&fleet).await?;
     tx.delete_grants(id).await?;
+    tx.delete_fleet_authority(id).await?;
     tx.delete_accounts_of_fleet(id, now).await?;
     let (ended, _) = tx.end_fleet(id, RevokeReason::OwnerLeft, now).await?;
     tx.lose_devices(id, now).await?;

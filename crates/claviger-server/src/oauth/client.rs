@@ -290,6 +290,12 @@ impl App {
         Ok((self.counted(request, believed, 1, OAuthError::invalid_client).await?, next_key))
     }
 
+    /// The client that showed one of its certificates with the request, and by nothing else.
+    pub(super) async fn client_showing(&self, request: &OAuthRequest, id: ServiceAccountId) -> Result<Client, NotDone> {
+        let believed = self.client_of_certificate(request, id).await?;
+        self.counted(request, believed, 1, OAuthError::invalid_client).await
+    }
+
     fn asserted_nothing(&self, error: AssertionError, audience: &str) -> Result<Believed, NotDone> {
         tracing::info!(%error, "a client assertion is not believed");
         // Only whoever has the key gets as far as the audience.

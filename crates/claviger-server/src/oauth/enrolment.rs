@@ -1,38 +1,41 @@
-//! `POST /v1/enrolments` and `…/renew`: a device shows a claim code, gets a service account of its own in the fleet with the key that it
-//! proves to hold, and renews that key by itself before it ends.
+//! `POST /v1/enrolments`: a device shows a claim code and gets a service account of its own in the fleet, with the key that it proves to hold or
+//! with a certificate for that. How it renews by itself stands in `renewal.rs`, and how a key or a certificate is registered in `registered.rs`.
 //!
 //! What comes of it is an OAuth client like any other. The room must not know who runs fleets (`manage/fleet.rs`).
 
+mod registered;
+pub(super) mod renewal;
+
 use axum::{
     extract::{FromRequest, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 use claviger_core::{
-    Actor, Assignment, By, ClaimCode, Credential, CredentialStatus, Device, Fleet, Granted, Name, NewEnrolment,
-    NewRenewal, Reach, Rejection, RevokeReason, Scope, ServiceAccount,
+    Actor, Assignment, By, ClaimCode, CredentialStatus, Device, Fleet, Granted, Name, NewEnrolment, Reach, Rejection,
+    Scope, ServiceAccount,
 };
-use claviger_store::{StoreError, Tx, View};
+use claviger_store::{StoreError, View};
 use claviger_token::{
-    CredentialId, DpopError, FleetId, Opaque, OrganizationId, PermissionSet, PrincipalId, ProofUrl, PublicKeyId,
-    Refusal, Secret, SecretKind, ServiceAccountId, Shown, TypedId as _, VerifyingKey,
+    Certificate, CertificateId, CredentialId, DpopError, FleetId, Opaque, OrganizationId, PermissionSet, ProofUrl,
+    PublicKeyId, Refusal, Secret, SecretKind, ServiceAccountId, Shown, TypedId as _,
 };
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use super::{Client, NotDone, OAuthRequest, TOKEN};
+use self::registered::{New, Registered};
+use super::{OAuthRequest, TOKEN};
 use crate::{
     app::App,
     body::{self, Created},
+    client_certificate::{self, Unreadable},
     link_maker::link_maker,
-    manage::World,
     metrics::Guarded,
     problem::{Problem, RequestError},
     proof::{Asker, ProofFor},
 };
 
 const ENROL: &str = "/v1/enrolments";
-const RENEW: &str = "/v1/enrolments/renew";
 
 /// An enrolled device. Nothing of it is secret.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,9 +44,20 @@ pub(crate) struct EnrolmentView {
     /// The device's service account, which is also its `client_id`.
     service_account_id: ServiceAccountId,
     /// The key that was registered: the device signs assertions with it (RFC 7523).
-    #[schema(value_type = PublicKeyId)]
-    public_key_id: CredentialId,
-    /// When the key ends. The device renews before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PublicKeyId>)]
+    public_key_id: Option<CredentialId>,
+    /// The certificate that was issued: the device shows it (RFC 8705).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<CertificateId>)]
+    certificate_id: Option<CredentialId>,
+    /// The same as PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_pem: Option<String>,
+    /// The certificates above it, as PEM, which are one: that of the fleet's authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain_pem: Option<String>,
+    /// When the key, or the certificate, ends. The device renews before.
     expires_at: Timestamp,
     /// From when on it should.
     renew_after: Timestamp,
@@ -52,33 +66,42 @@ pub(crate) struct EnrolmentView {
     name: String,
     /// What its assertions name as `aud`.
     issuer: String,
-    /// Where it gets tokens, by `private_key_jwt`.
+    /// Where it gets tokens: by `private_key_jwt`, or by `self_signed_tls_client_auth` where it shows its certificate.
     token_endpoint: String,
 }
 
 impl EnrolmentView {
-    fn created(app: &App, device: Device, key: &Credential) -> Created<Self> {
+    fn created(app: &App, device: Device, registered: &Registered) -> Created<Self> {
+        let Registered { credential, issued } = registered;
         // A device's key always ends.
-        let expires_at = key.expires_at.unwrap_or(Timestamp::MAX);
-        let location = format!("/v1/service-accounts/{}/public-keys/{}", device.account, key.id);
+        let expires_at = credential.expires_at.unwrap_or(Timestamp::MAX);
+        let (segment, base) = match issued {
+            None => ("public-keys", None),
+            Some(_) => ("certificates", app.config.mtls_url.as_ref()),
+        };
+        let location = format!("/v1/service-accounts/{}/{segment}/{}", device.account, credential.id);
         let body = Self {
             service_account_id: device.account,
-            public_key_id: key.id,
+            public_key_id: issued.is_none().then_some(credential.id),
+            certificate_id: issued.is_some().then_some(credential.id),
+            certificate_pem: issued.as_ref().map(|issued| issued.own.to_pem()),
+            chain_pem: issued.as_ref().map(|issued| issued.authority.to_pem()),
             expires_at,
-            renew_after: Device::renew_after(key.created_at, expires_at),
+            renew_after: Device::renew_after(credential.created_at, expires_at),
             fleet_id: device.fleet,
             organization_id: device.organization,
             name: device.name.to_string(),
             issuer: app.config.public_url.clone(),
-            token_endpoint: format!("{}{TOKEN}", app.config.public_url),
+            token_endpoint: format!("{}{TOKEN}", base.unwrap_or(&app.config.public_url)),
         };
         Created { location, body }
     }
 }
 
-/// What a device sends: no credential but what stands in the body.
+/// What a device sends: no credential but what stands in the body, and a certificate if it shows one.
 pub(crate) struct FromDevice<T> {
     request: OAuthRequest,
+    shown: Result<Option<Certificate>, Unreadable>,
     body: T,
 }
 
@@ -87,19 +110,20 @@ impl<T: DeserializeOwned> FromRequest<App> for FromDevice<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, RequestError> {
         let bare = OAuthRequest::without_form(&request, app);
+        let shown = client_certificate::shown(request.extensions(), request.headers(), &app.config);
         let bytes = body::read(request, body::JSON).await?;
-        Ok(Self { request: bare, body: body::parse(&bytes)? })
+        Ok(Self { request: bare, shown, body: body::parse(&bytes)? })
     }
 }
 
 /// Enrol a device
 ///
 /// For a device that has a claim code and no other credential. It sends its public key and proves to hold the private one by a DPoP proof
-/// (RFC 9449) for this request, whose `ath` is the SHA-256 of the claim code. It gets a service account of its own with what the fleet
-/// gives. A refused request takes no use of the code; one that is repeated with the same code, name and key is answered as before.
+/// (RFC 9449) for this request, whose `ath` is the SHA-256 of the claim code; or it sends a certificate request (PKCS#10), which proves that by
+/// itself, and gets a certificate by the authority of the fleet. It gets a service account of its own with what the fleet gives. A refused request takes no use of the code; one that is repeated with the same code, name and key is answered as before.
 #[utoipa::path(
     post, path = "/v1/enrolments", tag = "Fleets", operation_id = "enrolDevice", request_body = NewEnrolment,
-    params(("DPoP" = String, Header, description = "The proof, signed by the key that is registered")),
+    params(("DPoP" = Option<String>, Header, description = "The proof, signed by the key in `jwk`")),
     responses(
         (status = 201, description = "The device", body = EnrolmentView),
         (status = 401, description = "The key is not proved", body = Problem),
@@ -111,29 +135,33 @@ impl<T: DeserializeOwned> FromRequest<App> for FromDevice<T> {
 )]
 pub(crate) async fn create(
     State(app): State<App>,
-    FromDevice { request, body }: FromDevice<NewEnrolment>,
+    FromDevice { request, body, .. }: FromDevice<NewEnrolment>,
 ) -> Result<Created<EnrolmentView>, RequestError> {
     let (shown, now) = (&body.claim_code.0, app.now());
-    let (name, said) = (Name::parse(&body.name).ok(), VerifyingKey::from_jwk(body.jwk.get().as_bytes()).ok());
-    let asker = name.as_ref().zip(said.as_ref().map(VerifyingKey::thumbprint));
+    let name = Name::parse(&body.name).ok();
+    let asker = name.as_ref().zip(body.said());
     let mut found = None;
     if let Some(code) = app.claim_code(shown).await? {
-        let claim = Claim::of(&mut app.store.within(Reach::Instance), &code, asker.clone(), now).await?;
+        let claim = Claim::of(&mut app.store.within(Reach::Instance), &code, asker, now).await?;
         found = claim.map(|claim| (code, claim));
     }
     // Before anything else is looked at: a proof would cost us a signature, and a refusal of it would tell that there is such a code.
     let (code, claim) = found.ok_or_else(|| app.unclaimed(&request))?;
-    let thumbprint = app.proved_by_device(&request, ENROL, shown).await?;
-    let read = body.read(&thumbprint);
+    let proved = match body.csr {
+        Some(_) => None,
+        None => Some(app.proved_by_device(&request, ENROL, shown).await?),
+    };
+    let read = body.read(proved.as_deref());
     let (name, key) = read.map_err(|wrong| if claim.counts { wrong.into() } else { app.unclaimed(&request) })?;
+    let thumbprint = key.thumbprint();
     let here = Reach::Organization(code.organization);
     // Whoever is refused, or asks again, waits for nobody and nobody for them.
     let mut view = app.store.within(here);
     if let Some((known, key)) = claim.answered(&app, &request, &mut view, (&code, &thumbprint), now).await? {
         return Ok(EnrolmentView::created(&app, known, &key));
     }
-    let (account, id) = (ServiceAccountId::generate(now, &mut app.rng()), PublicKeyId::generate(now, &mut app.rng()));
-    let actor = Actor::Principal { id: account.into(), credential: id.into() };
+    let (account, id) = (ServiceAccountId::generate(now, &mut app.rng()), key.new_id(now, &mut app.rng()));
+    let actor = Actor::Principal { id: account.into(), credential: id };
     let by = By { actor, address: request.address, request_id: request.id.as_ref().map(ToString::to_string) };
     let mut tx = app.store.begin(&by).await?;
     tx.to_change(here).organization(code.organization).await?;
@@ -151,104 +179,29 @@ pub(crate) async fn create(
     if !tx.use_claim_code(code.id).await? {
         return Err(app.unclaimed(&request));
     }
-    let (account, made) = Device::account(account, &code, &name, &given, now)?;
+    let (account, made) = Device::account(account, &code, &name, &given, &key, now)?;
     tx.insert_service_account(&account).await?;
     tx.insert_assignments(&assignments(&app, &account, given, now)).await?;
-    let world = World::of_account(&mut tx, here, account.id).await?.ok_or(RequestError::NotFound)?;
     let device = Device {
         account: account.id,
         fleet: fleet.id,
         organization: fleet.organization,
         name,
-        thumbprint: key.thumbprint(),
-        key: id.into(),
+        thumbprint,
+        key: id,
         former_key: None,
         claim_code: code.id,
         enrolled_at: now,
         ended_at: None,
     };
-    let new = device.key(&body.jwk, fleet.key_end(&world.organization().policy, now));
     // Whoever has the code may have the key, and nobody knows who that is: it is made by the code, and not by the device.
-    let registered = new.register_as(id, &world.context_of_itself(&app), &[], code.id.to_string(), now)?;
-    tx.insert_public_key(&registered.credential, &registered.key).await?;
+    let new = New { device: &device, fleet: &fleet, id, created_by: code.id.to_string(), now };
+    let (registered, event) = new.register(&app, &mut tx, key).await?;
     tx.insert_device(&device).await?;
     tx.also(made);
-    tx.also(registered.event);
+    tx.also(event);
     tx.commit(device.enrolled(&account, &registered.credential), now, &mut app.rng()).await?;
-    Ok(EnrolmentView::created(&app, device, &registered.credential))
-}
-
-/// Renew a device's key
-///
-/// The device proves itself by an assertion that the key signs which it has (RFC 7523), with this address as `aud` and the thumbprint of the
-/// next key as `cnf.jkt`, and the next key by a DPoP proof for this request, whose `ath` is the SHA-256 of the assertion. The key before works
-/// for another hour, or until its own end; so long nothing is renewed again. Repeated with the same new key, the answer is the same.
-#[utoipa::path(
-    post, path = "/v1/enrolments/renew", tag = "Fleets", operation_id = "renewDevice", request_body = NewRenewal,
-    params(("DPoP" = String, Header, description = "The proof, signed by the next key")),
-    responses(
-        (status = 201, description = "The device, with its next key", body = EnrolmentView),
-        (status = 401, description = "The next key is not proved", body = Problem),
-        (status = 409, description = "No device that may renew", body = Problem),
-        (status = 422, description = "No assertion that counts, or a body that is wrong", body = Problem),
-        (status = 429, description = "Too often", body = Problem),
-        (status = "4XX", body = Problem),
-    ),
-    security(()),
-)]
-pub(crate) async fn renew(
-    State(app): State<App>,
-    FromDevice { request, body }: FromDevice<NewRenewal>,
-) -> Result<Created<EnrolmentView>, RequestError> {
-    let (assertion, now) = (&body.client_assertion.0, app.now());
-    let here = format!("{}{RENEW}", app.config.public_url);
-    let (client, vouched) = app.client_of_own_key(&request, assertion, &here).await.map_err(not_renewed)?;
-    let thumbprint = app.proved_by_device(&request, RENEW, assertion).await?;
-    let key = body.read(&thumbprint)?;
-    if vouched.as_ref() != Some(&thumbprint) {
-        let message =
-            "cnf.jkt of the assertion must be the thumbprint of the key in jwk: the key before vouches for the next";
-        return Err(Rejection::field("/client_assertion", "key_not_vouched_for", message).into());
-    }
-    let here = Reach::Organization(client.found().organization.id);
-    let asked = Asked { by: client.found().credential.id, thumbprint: &thumbprint, now };
-    // Whoever is refused, or asks again, waits for nobody and nobody for them.
-    let (device, before) = asked.answered(&mut app.store.within(here), &client).await?;
-    if let Some(known) = before {
-        return Ok(EnrolmentView::created(&app, device, &known));
-    }
-    let by = client.by(&request);
-    let mut tx = app.store.begin(&by).await?;
-    let account = locked(&mut tx, here, &device).await?;
-    let (device, before) = asked.answered(&mut tx.within(here), &client).await?;
-    if let Some(known) = before {
-        return Ok(EnrolmentView::created(&app, device, &known));
-    }
-    let fleet = tx.within(here).fleet(device.fleet).await?.ok_or_else(no_device)?;
-    let mut keys = tx.within(here).client_keys(account.id).await?;
-    let own = keys.iter().find(|(one, _)| one.id == asked.by).map(|(one, _)| one.clone()).ok_or_else(no_device)?;
-    // A device has two keys at most: the one that it renews, and the next.
-    let ended: Vec<_> = keys.extract_if(.., |(one, _)| one.id != own.id && device.registered(one.id)).collect();
-    let mut existing = keys;
-    for (key, _) in ended {
-        let (key, event) = key.revoke(RevokeReason::Superseded, now)?;
-        tx.save_credential(&key).await?;
-        tx.also(event);
-    }
-    let own_maker = own.created_by.clone();
-    let (retired, retiring) = Device::retire(own, now);
-    let world = World::of_account(&mut tx, here, account.id).await?.ok_or(RequestError::NotFound)?;
-    let new = device.key(&body.jwk, fleet.key_end(&world.organization().policy, now));
-    existing.retain(|(one, _)| one.status(now) == CredentialStatus::Active);
-    let registered = new.register(&world.context_of_itself(&app), &existing, own_maker, now, &mut app.rng())?;
-    tx.save_credential(&retired).await?;
-    tx.insert_public_key(&registered.credential, &registered.key).await?;
-    let (device, event) = device.renewed(&account, key.thumbprint(), &registered.credential, &retired);
-    tx.save_device(&device).await?;
-    tx.also(retiring);
-    tx.also(registered.event);
-    tx.commit(event, now, &mut app.rng()).await?;
-    Ok(EnrolmentView::created(&app, device, &registered.credential))
+    Ok(EnrolmentView::created(&app, device, &registered))
 }
 
 /// What stands behind a claim code, where something does.
@@ -301,7 +254,7 @@ impl Claim {
         view: &mut View<'_>,
         (code, thumbprint): (&ClaimCode, &str),
         now: Timestamp,
-    ) -> Result<Option<(Device, Credential)>, RequestError> {
+    ) -> Result<Option<(Device, Registered)>, RequestError> {
         if let Some(known) = &self.known
             && let Some(key) = registered_before(view, known, code, thumbprint, now).await?
         {
@@ -370,14 +323,14 @@ impl App {
     }
 }
 
-/// The key of a device that enrolled by this code and did not get its answer, as it says: it has the same key, which works.
+/// What a device registered that enrolled by this code and did not get its answer, as it says: it has the same key, which works.
 async fn registered_before(
     view: &mut View<'_>,
     device: &Device,
     code: &ClaimCode,
     thumbprint: &str,
     now: Timestamp,
-) -> Result<Option<Credential>, StoreError> {
+) -> Result<Option<Registered>, StoreError> {
     if device.claim_code != code.id || device.thumbprint != thumbprint {
         return Ok(None);
     }
@@ -385,46 +338,10 @@ async fn registered_before(
     if account.is_none_or(|account| account.disabled_at.is_some()) {
         return Ok(None);
     }
-    let keys = view.living_client_keys(device.account, now).await?;
-    Ok(keys.into_iter().find(|(_, key)| key.thumbprint().as_deref() == Some(thumbprint)).map(|(one, _)| one))
-}
-
-/// A renewal that is asked for: proved by a key that the device has, of one with this thumbprint.
-struct Asked<'a> {
-    by: CredentialId,
-    thumbprint: &'a str,
-    now: Timestamp,
-}
-
-impl Asked<'_> {
-    /// The device that a client is, and the key that it asks for if it has registered that already by the one that proves it. Else why it
-    /// may not renew, if it may not.
-    async fn answered(
-        &self,
-        view: &mut View<'_>,
-        client: &Client,
-    ) -> Result<(Device, Option<Credential>), RequestError> {
-        let PrincipalId::ServiceAccount(id) = client.found().principal.id else { return Err(no_device()) };
-        let device = view.device(id).await?.ok_or_else(no_device)?;
-        let fleet = view.fleet(device.fleet).await?.ok_or_else(no_device)?;
-        let keys = view.client_keys(id).await?;
-        let of = |wanted: CredentialId| keys.iter().map(|(one, _)| one).find(|one| one.id == wanted);
-        let own = of(self.by).ok_or_else(|| conflict("device_stopped", "the key that signed was revoked meanwhile"))?;
-        let known = of(device.key);
-        device.must_renew(&fleet, own, known, self.now)?;
-        let is_asked_again = |known: &&Credential| device.thumbprint == self.thumbprint && known.id != own.id;
-        if let Some(known) = known.filter(is_asked_again) {
-            let known = known.clone();
-            return Ok((device, Some(known)));
-        }
-        if let Some(known) = known {
-            device.must_have_waited(own, known, self.now)?;
-        }
-        if device.thumbprint != self.thumbprint {
-            must_be_alone(view, device.fleet, self.thumbprint).await?;
-        }
-        Ok((device, None))
-    }
+    let all = Registered::all_of(view, device).await?;
+    let is_it =
+        |one: &Registered| one.credential.id == device.key && one.credential.status(now) == CredentialStatus::Active;
+    Ok(all.into_iter().find(is_it))
 }
 
 /// Two devices with one key would be one that was copied, or one that takes the uses of others.
@@ -444,45 +361,6 @@ fn assignments(app: &App, account: &ServiceAccount, given: Vec<Granted>, now: Ti
     given.into_iter().map(give).collect()
 }
 
-/// The service account of a device, locked in the order in which everybody does: its fleet before it, and after it all keys that were not
-/// revoked, by their ids.
-async fn locked(tx: &mut Tx<'_>, here: Reach, device: &Device) -> Result<ServiceAccount, RequestError> {
-    tx.to_change(here).organization(device.organization).await?.ok_or_else(no_device)?;
-    tx.to_change(here).fleet(device.fleet).await?.ok_or_else(no_device)?;
-    let account = tx.to_change(here).service_account(device.account).await?;
-    let account = account.filter(|account| account.disabled_at.is_none()).ok_or_else(no_device)?;
-    let keys = tx.within(here).client_keys(device.account).await?;
-    let mut ids: Vec<CredentialId> = keys.into_iter().map(|(one, _)| one.id).collect();
-    ids.sort_unstable_by_key(ToString::to_string);
-    for id in ids {
-        tx.to_change(here).credential(id).await?;
-    }
-    Ok(account)
-}
-
-fn no_device() -> RequestError {
-    conflict("no_device", "this client is no device of a fleet, or its fleet was revoked")
-}
-
 fn conflict(code: &'static str, message: &str) -> RequestError {
     Rejection::Conflict { code, message: message.to_owned() }.into()
-}
-
-/// What the token endpoint would say of an assertion, in the words of the management API.
-fn not_renewed(refused: NotDone) -> RequestError {
-    match refused {
-        NotDone::Refused(error) => {
-            let message =
-                format!("{}; if its key has ended, the device enrols anew, by a new claim code", error.description());
-            Rejection::field("/client_assertion", "invalid_client_assertion", message).into()
-        }
-        NotDone::Unreadable(error) => error,
-        NotDone::Throttled { headers } => RequestError::Throttled { refusal: Refusal::RateLimited, headers },
-        NotDone::Nobody | NotDone::WantsNonce { .. } => RequestError::Unauthenticated(Some(Refusal::Unknown)),
-        NotDone::Unavailable(cause) => {
-            tracing::error!(error = &*cause as &dyn std::error::Error, "a device could not be looked up");
-            let detail = "this cannot be done right now; nothing was changed, try again";
-            RequestError::unreadable(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
-        }
-    }
 }

@@ -76,7 +76,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(revoke::revoke))
         .routes(routes!(registration::register))
         .routes(routes!(enrolment::create))
-        .routes(routes!(enrolment::renew))
+        .routes(routes!(enrolment::renewal::renew))
         .routes(routes!(registration::show, registration::update, registration::delete))
         .layer(from_fn(once_settled::<NotDone>))
 }

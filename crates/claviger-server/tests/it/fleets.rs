@@ -19,11 +19,11 @@ const TYPE: (&str, &str) = ("client_assertion_type", "urn:ietf:params:oauth:clie
 const DAY: i64 = 24;
 
 /// A fleet of `acme`, whose devices may read invoices.
-struct Fleet<'a> {
+pub(crate) struct Fleet<'a> {
     app: &'a TestApp,
-    organization: String,
+    pub(crate) organization: String,
     id: String,
-    path: String,
+    pub(crate) path: String,
 }
 
 /// A device that enrolled.
@@ -34,7 +34,7 @@ struct Enrolled {
 }
 
 impl<'a> Fleet<'a> {
-    async fn made(app: &'a TestApp) -> Self {
+    pub(crate) async fn made(app: &'a TestApp) -> Self {
         app.declare_invoices().await;
         let (organization, _) = app.account("acme", &[]).await;
         let body = json!({ "organization_id": organization, "name": "gateways", "permissions": ["invoices:read"] });
@@ -45,12 +45,12 @@ impl<'a> Fleet<'a> {
         Self { app, organization, id: text(&made["id"]), path: location }
     }
 
-    async fn code(&self, body: Value) -> String {
+    pub(crate) async fn code(&self, body: Value) -> String {
         let made = self.app.root().post(&format!("{}/claim-codes", self.path), body).await;
         text(&made.expect(StatusCode::CREATED)["claim_code"])
     }
 
-    async fn codes(&self) -> Vec<Value> {
+    pub(crate) async fn codes(&self) -> Vec<Value> {
         let list = self.app.root().get(&format!("{}/claim-codes", self.path)).await.expect(StatusCode::OK);
         list["items"].as_array().unwrap().clone()
     }
@@ -61,29 +61,29 @@ impl<'a> Fleet<'a> {
         Enrolled { id: text(&body["service_account_id"]), key, body }
     }
 
-    async fn devices(&self) -> Vec<Value> {
+    pub(crate) async fn devices(&self) -> Vec<Value> {
         let list = self.app.root().get(&format!("{}/devices", self.path)).await.expect(StatusCode::OK);
         list["items"].as_array().unwrap().clone()
     }
 
-    async fn change(&self, changes: Value) -> Value {
+    pub(crate) async fn change(&self, changes: Value) -> Value {
         self.app.root().patch(&self.path, changes).await.expect(StatusCode::OK)
     }
 }
 
 impl TestApp {
-    async fn enrol(&self, code: &str, name: &str, key: &Holder) -> Reply {
+    pub(crate) async fn enrol(&self, code: &str, name: &str, key: &Holder) -> Reply {
         let proof = key.proof(self, "POST", &format!("{PUBLIC_URL}{ENROL}"), code);
         self.enrol_with(json!({ "claim_code": code, "name": name, "jwk": key.jwk() }), &[&proof]).await
     }
 
-    async fn enrol_with(&self, body: Value, proofs: &[&str]) -> Reply {
+    pub(crate) async fn enrol_with(&self, body: Value, proofs: &[&str]) -> Reply {
         let headers: Vec<_> = proofs.iter().map(|proof| ("dpop", *proof)).collect();
         self.anonymous().send(Method::POST, ENROL, Some(body), &headers).await
     }
 
     /// A renewal of `client` by the key that it has, with this one as the next.
-    async fn renew(&self, client: &str, by: &Holder, next: &Holder) -> Reply {
+    pub(crate) async fn renew(&self, client: &str, by: &Holder, next: &Holder) -> Reply {
         let assertion = by.assertion(self, client, &renewing(next));
         self.renew_asserting(&assertion, next).await
     }
@@ -252,7 +252,9 @@ on_both_databases! {
         for name in ["", " x", "a\u{0}", "a\u{202e}b", &"x".repeat(101)] {
             app.enrol_with(body(json!({ "name": name })), &[&sound()]).await.wrong("/name", "invalid_name");
         }
-        app.enrol_with(body(json!({ "csr": "-----BEGIN" })), &[&sound()]).await.wrong("/csr", "unknown_member");
+        app.enrol_with(body(json!({ "csr": "-----BEGIN" })), &[&sound()]).await.wrong("/csr", "one_of");
+        app.enrol_with(body(json!({ "jwk": null })), &[&sound()]).await.wrong("/jwk", "required");
+        app.enrol_with(body(json!({ "key": {} })), &[&sound()]).await.wrong("/key", "unknown_member");
         app.enrol_with(body(json!({ "claim_code": 7 })), &[&sound()]).await.wrong("/claim_code", "invalid_type");
         assert_eq!(fleet.codes().await[0]["uses_left"], 1);
         let proof = sound();

@@ -40,6 +40,7 @@ mod exchange;
 mod explain;
 mod federations;
 mod feed;
+mod fleet_certificates;
 mod fleets;
 mod forward_auth;
 mod internal;

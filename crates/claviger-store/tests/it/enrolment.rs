@@ -6,10 +6,14 @@ use claviger_token::TypedId as _;
 
 use crate::{
     db::{all, walk},
-    sample::{World, at, client_key, device, fleet, name, public_key, rng, service_account},
+    sample::{
+        World, at, certificate, client_certificate, client_key, device, fleet, name, public_key, rng, service_account,
+    },
 };
 
 const KEY: &str = r#"{"jwk":{"alg":"EdDSA","crv":"Ed25519","kid":"1","kty":"OKP","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}"#;
+
+const DNS: &str = r#"{"san_dns":"billing.test"}"#;
 
 on_both_databases! {
     async fn a_device_reads_back_as_it_enrolled_and_renewed(db: &TestDb) {
@@ -88,7 +92,9 @@ on_both_databases! {
                     tx.insert_public_key(key, &client_key(KEY)).await?;
                     tx.save_credential(key).await?;
                 }
-                Ok(())
+                let shown = Credential { expires_at: Some(at(60)), ..certificate(&account, "shown") };
+                tx.insert_certificate(&shown, &client_certificate(DNS)).await?;
+                tx.save_credential(&shown).await
             }).await;
             let mut batch = UsageBatch::default();
             batch.last_uses.insert((keys[0].id, 0), LastUse { at: at(7), from: None });
@@ -100,7 +106,7 @@ on_both_databases! {
         let [ListedDevice { disabled, keys, last_used_at, .. }] = found.as_slice() else { panic!("{found:?}") };
         let mut keys = keys.clone();
         keys.sort();
-        assert_eq!((*disabled, keys, *last_used_at), (false, vec![(false, Some(at(50))), (true, Some(at(9)))], Some(at(7))));
+        assert_eq!((*disabled, keys, *last_used_at), (false, vec![(false, Some(at(50))), (false, Some(at(60))), (true, Some(at(9)))], Some(at(7))));
         let strange = db.store.within(Reach::Organization(world.globex.id)).devices(gateways.id, None, &all()).await.unwrap();
         assert_eq!(strange, []);
     }

@@ -1,8 +1,10 @@
 //! Fleets of devices, and what happens to all devices of one at once.
 
-use claviger_core::{Assignment, CredentialStatus, Fleet, Granted, Reach, RevokeReason, Scope, ServiceAccount};
+use claviger_core::{
+    Assignment, CredentialStatus, Fleet, FleetAuthority, Granted, Reach, RevokeReason, Scope, Sealed, ServiceAccount,
+};
 use claviger_store::Narrowed;
-use claviger_token::{FleetId, Permission, ServiceAccountId, TypedId as _};
+use claviger_token::{Certificate, FleetId, Permission, ServiceAccountId, TypedId as _};
 use rand::{SeedableRng as _, rngs::StdRng};
 
 use crate::{
@@ -71,6 +73,31 @@ on_both_databases! {
         db.write(async |tx| tx.save_fleet(&Fleet { deleted_at: Some(at(8)), ..changed.clone() }).await).await;
         assert_eq!(db.view().fleet(changed.id).await.unwrap(), None);
         assert_eq!(db.view().fleet(FleetId::generate(at(0), &mut rng())).await.unwrap(), None);
+    }
+
+    async fn an_authority_is_one_fleets_and_leaves_no_key_behind(db: &TestDb) {
+        let world = World::stored(db).await;
+        let gateways = fleet(&world.acme);
+        let pem = include_str!("../../../claviger-token/src/certificate/self_signed.pem");
+        let first = FleetAuthority {
+            fleet: gateways.id,
+            certificate: Certificate::from_pem(pem).unwrap(),
+            sealed: Sealed(vec![1, 2, 3]),
+            created_at: at(5),
+        };
+        db.write(async |tx| {
+            tx.insert_fleet(&gateways, &[]).await?;
+            tx.save_fleet_authority(&first).await
+        }).await;
+        let elsewhere = Reach::Organization(world.globex.id);
+        assert_eq!(db.view().fleet_authority(gateways.id).await.unwrap().as_ref(), Some(&first));
+        assert_eq!(db.store.within(elsewhere).fleet_authority(gateways.id).await.unwrap(), None);
+        let next = FleetAuthority { sealed: Sealed(vec![4]), created_at: at(6), ..first };
+        db.write(async |tx| tx.save_fleet_authority(&next).await).await;
+        assert_eq!(db.view().fleet_authority(gateways.id).await.unwrap(), Some(next));
+        db.write(async |tx| tx.delete_fleet_authority(gateways.id).await).await;
+        assert_eq!(db.view().fleet_authority(gateways.id).await.unwrap(), None);
+        assert_eq!(db.number("SELECT COUNT(*) FROM fleet_authority").await, 0);
     }
 
     async fn pages_tell_each_fleet_once_newest_first(db: &TestDb) {
@@ -239,10 +266,8 @@ on_both_databases! {
         }
         // PostgreSQL learns by itself, within a minute, how many rows a table that grew has.
         db.tamper("ANALYZE").await;
-        db.write(async |tx| {
-            assert_eq!(tx.within(Reach::Instance).held_by_devices(&gateways).await?, set("b:read c:read"));
-            tx.take_from_devices(&gateways, &gives[..1]).await
-        }).await;
+        assert_eq!(db.view().held_by_devices(&gateways).await.unwrap(), set("b:read c:read"));
+        db.write(async |tx| tx.take_from_devices(&gateways, &gives[..1]).await).await;
         db.write(async |tx| {
             tx.delete_accounts_of_fleet(id, at(9)).await?;
             let (ended, _) = tx.end_fleet(id, RevokeReason::Compromised, at(9)).await?;

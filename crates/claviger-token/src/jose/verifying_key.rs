@@ -139,12 +139,12 @@ impl VerifyingKey {
         let body = text.strip_prefix("-----BEGIN PUBLIC KEY-----");
         let body = body.and_then(|rest| rest.strip_suffix("-----END PUBLIC KEY-----")).ok_or(JwkError::Malformed)?;
         let body: String = body.split_ascii_whitespace().collect();
-        Self::spki(&STANDARD.decode(body).map_err(|_| JwkError::Malformed)?)
+        Self::from_spki(&STANDARD.decode(body).map_err(|_| JwkError::Malformed)?)
     }
 
     /// From a SubjectPublicKeyInfo (RFC 5280, section 4.1). Of each kind of key there is one way to begin it, but for the lengths of
     /// RSA's.
-    fn spki(der: &[u8]) -> Result<Self, JwkError> {
+    pub fn from_spki(der: &[u8]) -> Result<Self, JwkError> {
         /// RFC 5480, sections 2.1.1 and 2.2: an uncompressed point of P-256 follows.
         const P256: [u8; 26] = [
             0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,

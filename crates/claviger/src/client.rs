@@ -5,8 +5,8 @@ use std::{error::Error, sync::Arc, time::Duration};
 use clap::{Args, ValueEnum};
 use claviger_token::Secret;
 use reqwest::{
-    Method, StatusCode,
-    blocking::{Client, RequestBuilder, Response},
+    Identity, Method, StatusCode,
+    blocking::{Client, ClientBuilder, RequestBuilder, Response},
     header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
     redirect::Policy,
 };
@@ -114,8 +114,7 @@ impl Remote {
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
             return Err(wrong());
         }
-        // A redirect would carry a change to where nobody asked for it.
-        let client = Client::builder().timeout(Duration::from_secs(30)).redirect(Policy::none()).build()?;
+        let client = client().build()?;
         // What counts at one service is shown to no other.
         let kept = kept.filter(|kept| given.is_none() && Url::parse(&kept.url).is_ok_and(|known| known == base));
         let (token, kept) = (given.or(kept.as_ref().map(|kept| Arc::clone(&kept.token))), kept.is_some());
@@ -125,6 +124,11 @@ impl Remote {
         }
         Ok(Service { base, token, kept, client, output: self.output })
     }
+}
+
+/// A redirect would carry a change to where nobody asked for it.
+fn client() -> ClientBuilder {
+    Client::builder().timeout(Duration::from_secs(30)).redirect(Policy::none())
 }
 
 impl Service {
@@ -137,6 +141,12 @@ impl Service {
     pub(crate) fn with_token(&self, token: Arc<Secret>) -> Self {
         let (base, client) = (self.base.clone(), self.client.clone());
         Self { base, token: Some(token), kept: true, client, output: self.output }
+    }
+
+    /// The same, as whoever shows a certificate and holds its key, both as PEM, when it connects.
+    pub(crate) fn showing(self, identity: &[u8]) -> Result<Self, Failure> {
+        let identity = Identity::from_pem(identity)?;
+        Ok(Self { client: client().identity(identity).build()?, ..self })
     }
 
     /// Its address.

@@ -1,4 +1,5 @@
-//! The private key of a device, or of any client that signs: made where it stays, in a file that nobody else reads.
+//! The private key of a device, or of any client that signs: made where it stays, in a file that nobody else reads. And the certificate that
+//! belongs to it, where a device has one.
 //!
 //! The room must not know what is signed for.
 
@@ -9,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use claviger_token::{DpopProof, PublicJwk, Secret, SigningAlgorithm, SigningKey};
+use claviger_token::{Certificate, DpopProof, PublicJwk, Secret, SigningAlgorithm, SigningKey, VerifyingKey};
 use jiff::Timestamp;
 use rand::{Rng as _, rand_core::UnwrapErr};
 use serde_json::{Value as Json, json};
@@ -21,7 +22,10 @@ use crate::failure::Failure;
 const ASSERTION_LIFE: i64 = 60;
 
 /// A private key.
-pub(crate) struct DeviceKey(SigningKey);
+pub(crate) struct DeviceKey {
+    key: SigningKey,
+    pem: Zeroizing<String>,
+}
 
 impl DeviceKey {
     /// The one in a file.
@@ -29,7 +33,7 @@ impl DeviceKey {
         let shown = file.display();
         let read = fs::read_to_string(file).map(Zeroizing::new);
         let text = read.map_err(|error| Failure::because(format!("{shown} could not be read"), &error))?;
-        Self::of(&text, file)
+        Self::of(text, file)
     }
 
     /// The same, of a key that is a device's own: whoever else could read it, or put it there, could be the device.
@@ -50,14 +54,15 @@ impl DeviceKey {
         }
         let mut text = Zeroizing::new(String::new());
         open.read_to_string(&mut text).map_err(failed)?;
-        Self::of(&text, file)
+        Self::of(text, file)
     }
 
-    fn of(text: &str, file: &Path) -> Result<Self, Failure> {
+    fn of(pem: Zeroizing<String>, file: &Path) -> Result<Self, Failure> {
         let shown = file.display();
-        SigningKey::from_pem(text).map(Self).ok_or_else(|| {
+        let key = SigningKey::from_pem(&pem).ok_or_else(|| {
             Failure::new(format!("{shown} holds no private key that is taken: PKCS#8 as PEM, of P-256, Ed25519 or RSA"))
-        })
+        })?;
+        Ok(Self { key, pem })
     }
 
     /// The device's own in a file, which is made if it is not there, or if it is empty, as after a loss of power. Tells whether it was.
@@ -79,8 +84,28 @@ impl DeviceKey {
     }
 
     fn public(&self) -> PublicJwk {
-        let key = self.0.verifying_key();
+        let key = self.key.verifying_key();
         key.jwk(key.thumbprint())
+    }
+
+    /// A request for a certificate (PKCS#10), which asks for nothing but that.
+    pub(crate) fn certificate_request(&self) -> Result<String, Failure> {
+        let failed = |error: rcgen::Error| Failure::because("the certificate request could not be made", &error);
+        let key = Zeroizing::new(rcgen::KeyPair::from_pem(&self.pem).map_err(failed)?);
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.serialize_request(&*key).and_then(|request| request.pem()).map_err(failed)
+    }
+
+    /// Whether a certificate is of this key.
+    pub(crate) fn is_of(&self, certificate: &Certificate) -> bool {
+        let certified = VerifyingKey::from_spki(&certificate.public_key());
+        certified.is_ok_and(|key| key.thumbprint() == self.key.verifying_key().thumbprint())
+    }
+
+    /// What is shown on a connection: the certificate in a file, and the key.
+    pub(crate) fn shown_with(&self, certificate: &Certificate) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new([certificate.to_pem().as_bytes(), self.pem.as_bytes()].concat())
     }
 
     /// The public key as JWK.
@@ -95,9 +120,9 @@ impl DeviceKey {
             "iss": client, "sub": client, "aud": audience, "iat": now, "exp": now + ASSERTION_LIFE, "jti": id(),
         });
         if let Some(next) = next {
-            claims["cnf"] = json!({ "jkt": next.0.verifying_key().thumbprint() });
+            claims["cnf"] = json!({ "jkt": next.key.verifying_key().thumbprint() });
         }
-        let signed = self.0.sign("client-authentication+jwt", &self.0.verifying_key().thumbprint(), &claims);
+        let signed = self.key.sign("client-authentication+jwt", &self.key.verifying_key().thumbprint(), &claims);
         signed.map(Secret::new).map_err(|error| Failure::because("the assertion could not be signed", &error))
     }
 
@@ -109,7 +134,7 @@ impl DeviceKey {
         if let Some(nonce) = nonce {
             claims["nonce"] = json!(nonce);
         }
-        let signed = self.0.sign_with_jwk("dpop+jwt", &claims);
+        let signed = self.key.sign_with_jwk("dpop+jwt", &claims);
         signed.map_err(|error| Failure::because("the proof could not be signed", &error))
     }
 }
@@ -143,6 +168,30 @@ fn place(whole: &Path, file: &Path) -> io::Result<()> {
 fn place_by_renaming(whole: &Path, file: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, whole, CWD, file, RenameFlags::NOREPLACE)?)
+}
+
+/// The certificate in a file, if there is one.
+pub(crate) fn certificate_in(file: &Path) -> Result<Option<Certificate>, Failure> {
+    let shown = file.display();
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::because(format!("{shown} could not be read"), &error)),
+    };
+    let read = Certificate::first_from_pem(&text);
+    read.map(Some).map_err(|error| Failure::because(format!("{shown} holds no certificate"), &error))
+}
+
+/// Keeps a certificate, and those above it, in the place of the one before.
+pub(crate) fn keep_certificate(file: &Path, pem: &str) -> Result<(), Failure> {
+    let mut whole = file.as_os_str().to_owned();
+    whole.push(format!(".{}", id()));
+    let whole = PathBuf::from(whole);
+    let open = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(&whole);
+    let written = open.and_then(|mut open| open.write_all(pem.as_bytes()).and_then(|()| open.sync_all()));
+    let placed = written.and_then(|()| replace(&whole, file));
+    fs::remove_file(&whole).ok();
+    placed.map_err(|error| Failure::because(format!("{} could not be written", file.display()), &error))
 }
 
 /// Puts one file in the place of another, for good.

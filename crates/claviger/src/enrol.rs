@@ -22,7 +22,8 @@ use crate::{
 /// Enrol this device in a fleet, by a claim code from whoever runs it
 ///
 /// Makes the device's private key if it is not there, in a file that only its owner reads and that never leaves this machine, and registers
-/// the public one. What fails can be repeated: with the same name and key it takes no second use of the code.
+/// the public one, or with --certificate gets a certificate for it. What fails can be repeated: with the same name and key it takes no second
+/// use of the code.
 #[derive(Debug, Args)]
 #[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 pub(crate) struct Enrol {
@@ -37,6 +38,10 @@ pub(crate) struct Enrol {
     /// The file with its private key (PEM, PKCS#8), which is made if it is not there
     #[arg(long, value_name = "FILE", required = true)]
     key: Option<PathBuf>,
+    /// Get a certificate for the key, and keep it in this file with that of the fleet's authority (PEM): the device shows it then instead of
+    /// signing
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -49,9 +54,10 @@ const MOST_WAITING: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Register the device's next key before the one that it has ends
+    /// Register the device's next key, or get its next certificate, before the one that it has ends
     ///
-    /// The next key is made beside the file and takes its place once it is registered. The key before works for another hour.
+    /// The next key is made beside the file and takes its place once it is registered. The key before works for another hour. A device with
+    /// a certificate shows that: --url is then the address where the service asks for certificates.
     Renew(Renew),
 }
 
@@ -63,6 +69,9 @@ struct Renew {
     /// The file with the private key that it has
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// The file with the certificate that it has
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -75,14 +84,18 @@ fn secret(text: &str) -> Result<Arc<Secret>, std::convert::Infallible> {
 #[derive(Deserialize)]
 struct Enrolled {
     service_account_id: String,
-    public_key_id: String,
+    public_key_id: Option<String>,
+    certificate_id: Option<String>,
+    certificate_pem: Option<String>,
+    chain_pem: Option<String>,
+    token_endpoint: String,
     fleet_id: String,
     name: String,
     expires_at: String,
     renew_after: String,
 }
 
-pub(crate) fn run(Enrol { command, claim_code, name, key, remote }: Enrol) -> Result<ExitCode, Failure> {
+pub(crate) fn run(Enrol { command, claim_code, name, key, certificate, remote }: Enrol) -> Result<ExitCode, Failure> {
     if let Some(Command::Renew(renew)) = command {
         return renew.run();
     }
@@ -95,6 +108,21 @@ pub(crate) fn run(Enrol { command, claim_code, name, key, remote }: Enrol) -> Re
         output::note(&format!("Made a private key in {}. It stays there.", file.display()));
     } else {
         output::note(&format!("Using the private key that is in {} already.", file.display()));
+    }
+    if let Some(certificate) = certificate {
+        let body = json!({ "claim_code": code.expose(), "name": name, "csr": key.certificate_request()? });
+        let answer = service.post(&["enrolments"], &body)?;
+        let told = shown(&service, &answer)?;
+        told.keep_certificate(&certificate)?;
+        let (id, base) = (output::printable(&told.service_account_id), told.base());
+        output::note(&format!(
+            "Enrolled, with the certificate in {1}. A token: POST grant_type=client_credentials and client_id={id} to {2}/oauth/token, showing it.\n\
+             Before it ends: `claviger enrol renew --client-id {id} --key {0} --certificate {1} --url {2}`.",
+            file.display(),
+            certificate.display(),
+            output::printable(base)
+        ));
+        return Ok(ExitCode::SUCCESS);
     }
     let jwk = key.jwk()?;
     let answer = service.post_proving(&["enrolments"], |url, nonce| {
@@ -114,10 +142,11 @@ pub(crate) fn run(Enrol { command, claim_code, name, key, remote }: Enrol) -> Re
 impl Renew {
     fn run(self) -> Result<ExitCode, Failure> {
         let service = self.remote.service()?.without_token();
+        if let Some(certificate) = &self.certificate {
+            return self.renewed_certificate(service, certificate);
+        }
         let (answer, registered) = self.renewed(&service, &self.key, MOST_WAITING)?;
-        device_key::replace(&registered, &self.key).map_err(|error| {
-            Failure::because(format!("the next key is registered and stays in {}", registered.display()), &error)
-        })?;
+        self.take(&registered)?;
         // What waited before it is over.
         let mut over = DeviceKey::next(&self.key);
         for _ in 0..=MOST_WAITING {
@@ -126,6 +155,42 @@ impl Renew {
         }
         shown(&service, &answer)?;
         output::note(&format!("Renewed. The next key is in {}.", self.key.display()));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Puts a key that is registered in the place of the one before.
+    fn take(&self, registered: &Path) -> Result<(), Failure> {
+        device_key::replace(registered, &self.key).map_err(|error| {
+            Failure::because(format!("the next key is registered and stays in {}", registered.display()), &error)
+        })
+    }
+
+    /// Gets the next certificate, of a next key, by the one that is there.
+    fn renewed_certificate(&self, service: Service, file: &Path) -> Result<ExitCode, Failure> {
+        let none =
+            || Failure::new(format!("{} is not there; it holds the certificate that the device has", file.display()));
+        let (key, waiting) = (DeviceKey::read_own(&self.key)?, DeviceKey::next(&self.key));
+        let own = device_key::certificate_in(file)?.ok_or_else(none)?;
+        let (next, _) = DeviceKey::read_or_make(&waiting)?;
+        if !key.is_of(&own) && next.is_of(&own) {
+            // The certificate had its place already when power was lost.
+            self.take(&waiting)?;
+            output::note(&format!("Renewed already. The next key is in {}.", self.key.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let service = service.showing(&key.shown_with(&own))?;
+        let body = json!({ "client_id": self.client_id, "csr": next.certificate_request()? });
+        let answer = service.post(&["enrolments", "renew"], &body)?;
+        let told: Enrolled = noun::understood(&answer)?;
+        // First the certificate: which key it is of says what is left to be done.
+        told.keep_certificate(file)?;
+        self.take(&waiting)?;
+        shown(&service, &answer)?;
+        output::note(&format!(
+            "Renewed. The next key is in {}, its certificate in {}.",
+            self.key.display(),
+            file.display()
+        ));
         Ok(ExitCode::SUCCESS)
     }
 
@@ -151,6 +216,21 @@ impl Renew {
     }
 }
 
+impl Enrolled {
+    /// Where the service asks for certificates.
+    fn base(&self) -> &str {
+        self.token_endpoint.strip_suffix("/oauth/token").unwrap_or(&self.token_endpoint)
+    }
+
+    /// Keeps the certificate and those above it, as they are shown.
+    fn keep_certificate(&self, file: &Path) -> Result<(), Failure> {
+        let (Some(own), Some(above)) = (&self.certificate_pem, &self.chain_pem) else {
+            return Err(Failure::new("the service answered without a certificate; it may be older than this command"));
+        };
+        device_key::keep_certificate(file, &format!("{own}{above}"))
+    }
+}
+
 fn shown(service: &Service, answer: &str) -> Result<Enrolled, Failure> {
     let told: Enrolled = noun::understood(answer)?;
     match service.output {
@@ -159,7 +239,10 @@ fn shown(service: &Service, answer: &str) -> Result<Enrolled, Failure> {
             ("client id".to_owned(), told.service_account_id.clone()),
             ("name".to_owned(), told.name.clone()),
             ("fleet".to_owned(), told.fleet_id.clone()),
-            ("public key".to_owned(), told.public_key_id.clone()),
+            match (&told.public_key_id, &told.certificate_id) {
+                (Some(id), _) => ("public key".to_owned(), id.clone()),
+                (None, id) => ("certificate".to_owned(), id.clone().unwrap_or_default()),
+            },
             ("expires".to_owned(), told.expires_at.clone()),
             ("renew after".to_owned(), told.renew_after.clone()),
         ]))?,

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::{
     body::Body,
     claim_code,
-    client::{Remote, Service},
+    client::{Output, Remote, Service},
     consent::Consent,
     failure::Failure,
     noun::{self, Noun, Paging, joined, or, short, yes},
@@ -33,6 +33,11 @@ enum Command {
     List(List),
     /// Show one, with what its devices may do
     Show {
+        /// fleet_…
+        id: String,
+    },
+    /// Print the certificate of its authority, which issues its devices' certificates, for whoever is to trust them
+    Authority {
         /// fleet_…
         id: String,
     },
@@ -90,7 +95,7 @@ struct Create {
     name: String,
     #[command(flatten)]
     gives: Gives,
-    /// How long a device's key lasts, 1 to 825 [default: 90]
+    /// How long a device's key, or its certificate, lasts, 1 to 825 [default: 90]
     #[arg(long, value_name = "DAYS")]
     device_lifetime_days: Option<u32>,
 }
@@ -145,6 +150,7 @@ struct Shown {
     device_lifetime_days: u32,
     closed: bool,
     devices: Option<i64>,
+    certificate_authority_pem: Option<String>,
     created_at: String,
 }
 
@@ -177,6 +183,16 @@ pub(crate) fn run(Fleet { remote, command }: Fleet) -> Result<ExitCode, Failure>
             noun::list::<Shown>(&service, &paging, &filters)?;
         }
         Command::Show { id } => noun::show::<Shown>(&service, &id)?,
+        Command::Authority { id } => {
+            let answer = service.get(&[Shown::PATH, &id], &[])?;
+            match service.output {
+                Output::Json => output::json(&answer)?,
+                Output::Table => {
+                    let fleet: Shown = noun::understood(&answer)?;
+                    output::answer(&fleet.certificate_authority_pem.unwrap_or_default())?;
+                }
+            }
+        }
         Command::Update(mut update) => {
             let id = std::mem::take(&mut update.id);
             noun::update::<Shown>(&service, &id, &update.body()?)?;

@@ -266,7 +266,8 @@ fn free_port() -> u16 {
 fn the_guide_to_devices_works_as_written() {
     let instance = Instance::new();
     let server = instance.serve(&["--dev"]);
-    let script = blocks(include_str!("../../../../docs/devices.md"), "sh").join("\n");
+    let (before, _, after) = guide_to_devices();
+    let script = [blocks(before, "sh"), blocks(after, "sh")].concat().join("\n");
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         // Somebody approves whatever asks, which stands where people and devices read it.
@@ -306,6 +307,46 @@ fn the_guide_to_devices_works_as_written() {
         approving.join().unwrap();
         done.unwrap_or_else(|panic| resume_unwind(panic));
     });
+}
+
+/// What stands before the section on certificates, that section, and what comes after it.
+fn guide_to_devices() -> (&'static str, &'static str, &'static str) {
+    let guide = include_str!("../../../../docs/devices.md");
+    let (before, section) = guide.split_once("\n## Devices with certificates\n").unwrap();
+    let (section, after) = section.split_once("\n## ").unwrap();
+    (before, section, after)
+}
+
+#[test]
+fn devices_with_certificates_work_as_the_guide_says() {
+    let (instance, _, settings) = with_certificate();
+    std::fs::write(instance.path().join("claviger.toml"), settings[0]).unwrap();
+    let instance = instance.with("CLAVIGER_MTLS_LISTEN", "127.0.0.1:0");
+    let mut server = instance.serve(&[]);
+    server.public = server.public.replace("http://", "https://");
+    let mtls = server.logged("listening").unwrap()["mtls"].as_str().unwrap().to_owned();
+    let script = format!(
+        "export SSL_CERT_FILE=$PWD/server.pem CURL_CA_BUNDLE=$PWD/server.pem MTLS_URL=https://{mtls}\n\
+         export CLAVIGER_TOKEN=$(claviger bootstrap)\n\
+         claviger api create --identifier=https://api.acme.test --name=Invoices --permission=invoices:read\n\
+         claviger org create --name=Acme --slug=acme\n{}\nls -l second.key second.pem",
+        blocks(guide_to_devices().1, "sh").join("\n")
+    );
+    let expected = [
+        "acme",
+        "meter.pem: OK",
+        "subject=CN = sa_",
+        "TLS Web Client Authentication",
+        "URI:urn:claviger:sa_",
+        r#""cnf":{"x5t#S256":""#,
+        "certificate",
+        "SN-7002",
+        r#""error":"invalid_client""#,
+        "not trusted any more",
+        "-rw------- ",
+        "second.key",
+    ];
+    check(&instance, &server, &script, &expected);
 }
 
 #[test]

@@ -8,7 +8,9 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use claviger_sdk::{Answer, Asked, Ended, Events, Keys, Names, Object, Permission, Proof, Shown, judge, read_token};
-use claviger_token::{Concerns, DpopExpected, DpopProof, ProofUrl, SigningAlgorithm, SigningKey, Verdict};
+use claviger_token::{
+    Brand, Concerns, DpopExpected, DpopProof, Opaque, ProofUrl, SigningAlgorithm, SigningKey, Verdict,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -143,6 +145,32 @@ fn every_kept_answer_is_judged_as_the_vectors_say() {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct TextCase {
+    name: String,
+    text: String,
+    well_formed: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Texts {
+    #[expect(dead_code, reason = "for people")]
+    about: String,
+    cases: Vec<TextCase>,
+}
+
+#[test]
+fn every_opaque_text_is_read_as_the_vectors_say() {
+    let file: Texts = read("opaque-texts.json");
+    for TextCase { name, text, well_formed } in &file.cases {
+        let brand = text.split_once('_').and_then(|(brand, _)| brand.parse::<Brand>().ok());
+        let is_well_formed = brand.is_some_and(|brand| Opaque::parse(text, &[brand]).is_ok());
+        assert_eq!(is_well_formed, *well_formed, "{name}");
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct FeedCase {
     name: String,
     /// What was received, in pieces.
@@ -212,7 +240,7 @@ impl Maker {
         json!({ "keys": self.keys.iter().map(|(kid, key)| json!(key.verifying_key().jwk(kid.as_str()))).collect::<Vec<_>>() })
     }
 
-    fn sign(&self, typ: &'static str, claims: &Value) -> String {
+    fn sign(&self, typ: &'static str, claims: &impl serde::Serialize) -> String {
         self.keys[0].1.sign(typ, &self.keys[0].0, claims).unwrap()
     }
 }
@@ -247,6 +275,18 @@ fn usual(more: &Value) -> Value {
         "audience": AUDIENCE, "permissions": ["invoices:read"], "objects": [], "client_ip": null, "certificate": null, "dpop": null,
     });
     merged(usual, more)
+}
+
+/// Of a proof that comes with this token.
+fn proof_claims(token: &str, more: &Value) -> Value {
+    let ath = claviger_token::DpopProof::ath(token);
+    merged(json!({ "jti": "1", "htm": "GET", "htu": "https://api.acme.test/invoices", "iat": NOW, "ath": ath }), more)
+}
+
+/// So many, one behind the other.
+fn actors(count: u8) -> Value {
+    let sub = "sa_01h2xcejqtf2nbrexx3vqjhp41";
+    (1..count).fold(json!({ "sub": sub }), |before, _| json!({ "sub": sub, "act": before }))
 }
 
 #[test]
@@ -296,15 +336,35 @@ fn write_the_vectors_of_access_tokens() {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
         URL_SAFE_NO_PAD.encode(text)
     };
+    let headed = |more: String| format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"ES256-1"{more}}}"#);
+    let long_header = headed(format!(r#","x":"{}""#, "x".repeat(1600)));
+    let long_kid = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"{}"}}"#, "x".repeat(257));
     for (name, header) in [
         ("alg none", r#"{"alg":"none","typ":"at+jwt","kid":"ES256-1"}"#),
         ("alg HS256", r#"{"alg":"HS256","typ":"at+jwt","kid":"ES256-1"}"#),
         ("crit", r#"{"alg":"ES256","typ":"at+jwt","kid":"ES256-1","crit":["exp"]}"#),
         ("alg twice", r#"{"alg":"ES256","alg":"none","typ":"at+jwt","kid":"ES256-1"}"#),
         ("no typ", r#"{"alg":"ES256","kid":"ES256-1"}"#),
+        ("kid as a list", r#"{"alg":"ES256","typ":"at+jwt","kid":["ES256-1"]}"#),
+        ("b64", r#"{"alg":"ES256","typ":"at+jwt","kid":"ES256-1","b64":false}"#),
+        ("jwk null", r#"{"alg":"ES256","typ":"at+jwt","kid":"ES256-1","jwk":null}"#),
+        ("a header that is a list", r#"["ES256","at+jwt","ES256-1"]"#),
+        ("a kid that is too long", long_kid.as_str()),
+        ("a header that is too long", long_header.as_str()),
     ] {
         case(name, format!("{}.{}.{}", base64(header), parts[1], parts[2]), NOW, &none, None, "malformed");
     }
+    for (name, header) in [
+        ("a kid that is a path", r#"{"alg":"ES256","typ":"at+jwt","kid":"../../etc/passwd"}"#),
+        ("no kid", r#"{"alg":"ES256","typ":"at+jwt"}"#),
+        ("a key in its header", r#"{"alg":"ES256","typ":"at+jwt","jku":"https://evil.test/keys","kid":"evil"}"#),
+        ("the name of another algorithm", r#"{"alg":"RS256","typ":"at+jwt","kid":"ES256-1"}"#),
+    ] {
+        case(name, format!("{}.{}.{}", base64(header), parts[1], parts[2]), NOW, &none, None, "unknown");
+    }
+    let long = token(json!({ "aud": [AUDIENCE, "x".repeat(6000)] }));
+    assert!(long.len() > 8 * 1024);
+    case("a token that is too long", long, NOW, &none, None, "malformed");
     let widened = base64(&claims(&json!({ "scope": "admin:all" })).to_string());
     case(
         "other claims under the same signature",
@@ -333,8 +393,68 @@ fn write_the_vectors_of_access_tokens() {
         ("exp as a text", json!({ "exp": "1800000600" })),
         ("cnf with what is not known", json!({ "cnf": { "kid": "x" } })),
         ("cnf null", json!({ "cnf": null })),
+        ("cnf that names nothing", json!({ "cnf": {} })),
+        (
+            "cnf with a thumbprint that is cut",
+            json!({ "cnf": { "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4" } }),
+        ),
+        ("nbf, which no token has", json!({ "nbf": NOW })),
+        ("exp with a fraction", json!({ "exp": NOW as f64 + 600.5 })),
+        ("an epoch below 0", json!({ "epoch": -1 })),
+        ("an epoch as a text", json!({ "epoch": "3" })),
+        ("another environment", json!({ "env": "LIVE" })),
+        ("no audience in the list", json!({ "aud": [] })),
+        ("an audience that is no text", json!({ "aud": [AUDIENCE, 7] })),
+        ("a principal that is none", json!({ "sub": "key_01h2xcejqtf2nbrexx3vqjhp41" })),
+        ("an id that is too large", json!({ "jti": "at_81h2xcejqtf2nbrexx3vqjhp41" })),
+        ("a credential that is none", json!({ "cred": "sa_01h2xcejqtf2nbrexx3vqjhp41" })),
+        ("scope with a star", json!({ "scope": "invoices:*" })),
+        ("scope as a list", json!({ "scope": ["invoices:read"] })),
+        ("objects null", json!({ "objects": null })),
+        ("objects, and none in the list", json!({ "objects": [] })),
+        ("an object with a parent", json!({ "objects": ["repo:acme/.."] })),
+        ("an object with a star inside", json!({ "objects": ["repo:*/site"] })),
+        ("networks null", json!({ "networks": null })),
+        ("networks, and none in the list", json!({ "networks": [] })),
+        ("a network that is none", json!({ "networks": ["10.0.0.0/33"] })),
+        ("status with more than a place", json!({ "status": { "status_list": { "idx": 1, "uri": "u" }, "x": 1 } })),
+        ("status that is no place", json!({ "status": { "status_list": { "idx": -1, "uri": "u" } } })),
+        ("nine actors", json!({ "act": actors(9) })),
+        ("an actor with more than a name", json!({ "act": { "sub": "sa_01h2xcejqtf2nbrexx3vqjhp41", "iss": ISSUER } })),
+        ("details, and none in the list", json!({ "authorization_details": [] })),
+        ("details of another type", json!({ "authorization_details": [{ "type": "payment", "objects": ["a:1"] }] })),
+        (
+            "details with more",
+            json!({ "authorization_details": [{ "type": "objects", "objects": ["a:1"], "actions": [] }] }),
+        ),
     ] {
         case(name, token(more), NOW, &none, None, "unknown");
+    }
+    for (name, more) in [
+        (
+            "a place in a status list",
+            json!({ "status": { "status_list": { "idx": 7, "uri": "https://keys.acme.test/s" } } }),
+        ),
+        ("eight actors", json!({ "act": actors(8) })),
+        (
+            "details",
+            json!({ "authorization_details": [{ "type": "objects", "objects": ["a:1"] }], "objects": ["a:*"] }),
+        ),
+    ] {
+        case(name, token(more), NOW, &json!({ "objects": ["a:1"] }), None, "valid");
+    }
+    let raw = |text: String| maker.sign("at+jwt", &serde_json::value::RawValue::from_string(text).unwrap());
+    let sound = claims(&none).to_string();
+    for (name, text) in [
+        ("claims that say a thing twice", sound.replacen('{', r#"{"scope":"admin:all","#, 1)),
+        ("claims that say a thing twice, written in two ways", sound.replacen('{', r#"{"\u0073cope":"admin:all","#, 1)),
+        ("claims that are a list", format!("[{sound}]")),
+        (
+            "claims that are nested too deeply",
+            sound.replacen('{', &format!("{{\"x\":{}{},", "[".repeat(200), "]".repeat(200)), 1),
+        ),
+    ] {
+        case(name, raw(text), NOW, &none, None, "unknown");
     }
     for (name, more, used, expected) in [
         ("another audience", json!({ "aud": "https://other.test" }), json!({}), "audience_mismatch"),
@@ -365,6 +485,57 @@ fn write_the_vectors_of_access_tokens() {
             "object_not_allowed",
         ),
         ("an object below", json!({ "objects": ["repo:acme/*"] }), json!({ "objects": ["repo:acme/site"] }), "valid"),
+        (
+            "an object far below",
+            json!({ "objects": ["repo:acme/*"] }),
+            json!({ "objects": ["repo:acme/site/x"] }),
+            "valid",
+        ),
+        (
+            "a neighbour of what is above",
+            json!({ "objects": ["repo:acme/*"] }),
+            json!({ "objects": ["repo:acmeevil/site"] }),
+            "object_not_allowed",
+        ),
+        ("all of a type", json!({ "objects": ["base:*"] }), json!({ "objects": ["base:app7"] }), "valid"),
+        (
+            "its network of IPv6",
+            json!({ "networks": ["2001:db8::/32"] }),
+            json!({ "client_ip": "2001:db8::7" }),
+            "valid",
+        ),
+        (
+            "another network of IPv6",
+            json!({ "networks": ["2001:db8::/32"] }),
+            json!({ "client_ip": "2001:db9::7" }),
+            "network_not_allowed",
+        ),
+        (
+            "all of IPv6 is nothing of IPv4",
+            json!({ "networks": ["::/0"] }),
+            json!({ "client_ip": "10.1.2.3" }),
+            "network_not_allowed",
+        ),
+        (
+            "its network, which is written as IPv6",
+            json!({ "networks": ["::ffff:10.0.0.0/104"] }),
+            json!({ "client_ip": "10.1.2.3" }),
+            "valid",
+        ),
+        ("its address", json!({ "networks": ["10.1.2.3"] }), json!({ "client_ip": "10.1.2.3" }), "valid"),
+        (
+            "a query and no path",
+            json!({ "aud": "https://api.acme.test/?x" }),
+            json!({ "audience": "https://api.acme.test?x" }),
+            "valid",
+        ),
+        (
+            "a path",
+            json!({ "aud": "https://api.acme.test/x/" }),
+            json!({ "audience": "https://api.acme.test/x" }),
+            "audience_mismatch",
+        ),
+        ("another case of letters", json!({ "aud": "https://API.acme.test" }), json!({}), "audience_mismatch"),
         ("no address where it is limited", json!({ "networks": ["10.0.0.0/8"] }), json!({}), "network_not_allowed"),
         ("its network", json!({ "networks": ["10.0.0.0/8"] }), json!({ "client_ip": "10.1.2.3" }), "valid"),
         (
@@ -395,17 +566,13 @@ fn write_the_vectors_of_access_tokens() {
     case("no certificate", by_certificate.clone(), NOW, &none, None, "proof_required");
     case("its certificate", by_certificate.clone(), NOW, &json!({ "certificate": print }), None, "valid");
     let another = claviger_token::Thumbprint::from([7; 32]).to_string();
-    case("another certificate", by_certificate, NOW, &json!({ "certificate": another }), None, "proof_invalid");
+    case("another certificate", by_certificate, NOW, &json!({ "certificate": &another }), None, "proof_invalid");
     let holder = signing_key(SigningAlgorithm::Es256);
     let jkt = holder.verifying_key().thumbprint();
     let bound = token(json!({ "cnf": { "jkt": jkt } }));
-    let proof = |token: &str, more: &Value| {
-        let ath = claviger_token::Thumbprint::from(*claviger_token::TokenHash::of(token).as_bytes()).to_string();
-        let claims = merged(
-            json!({ "jti": "1", "htm": "GET", "htu": "https://api.acme.test/invoices", "iat": NOW, "ath": ath }),
-            more,
-        );
-        holder.sign_with_jwk("dpop+jwt", &claims).unwrap()
+    let proof = |token: &str, more: &Value| holder.sign_with_jwk("dpop+jwt", &proof_claims(token, more)).unwrap();
+    let another_holder = |token: &str| {
+        signing_key(SigningAlgorithm::Es256).sign_with_jwk("dpop+jwt", &proof_claims(token, &none)).unwrap()
     };
     let with =
         |proof: String| json!({ "dpop": { "proof": proof, "method": "GET", "url": "https://api.acme.test/invoices" } });
@@ -417,9 +584,70 @@ fn write_the_vectors_of_access_tokens() {
         ("a proof for another token", json!({ "ath": print })),
         ("a proof without ath", json!({ "ath": "absent" })),
         ("a proof of an hour ago", json!({ "iat": NOW - 3600 })),
+        ("a proof of a minute ago", json!({ "iat": NOW - 60 })),
+        ("a proof of in a minute", json!({ "iat": NOW + 60 })),
+        ("a proof that begins later", json!({ "nbf": NOW + 60 })),
+        ("a proof that ended", json!({ "exp": NOW - 60 })),
+        ("a proof for a method in small letters", json!({ "htm": "get" })),
+        ("a proof without an id", json!({ "jti": "" })),
+        ("a proof whose id is too long", json!({ "jti": "x".repeat(257) })),
+        ("a proof whose iat is a text", json!({ "iat": "1800000000" })),
+        ("a proof with a nonce that is no text", json!({ "nonce": 7 })),
+        ("a proof for a longer path", json!({ "htu": "https://api.acme.test/invoices/" })),
+        ("a proof for an encoded slash", json!({ "htu": "https://api.acme.test/x%2finvoices" })),
+        ("a proof for somebody at the same address", json!({ "htu": "https://me@api.acme.test/invoices" })),
+        ("a proof for another port", json!({ "htu": "https://api.acme.test:8443/invoices" })),
+        ("a proof for no address", json!({ "htu": "/invoices" })),
+        ("a proof for an address that is cut", json!({ "htu": "https://api.acme.test/invoices%6" })),
     ] {
         case(name, bound.clone(), NOW, &with(proof(&bound, &more)), None, "proof_invalid");
     }
+    for (name, more) in [
+        ("a proof of 59 seconds ago", json!({ "iat": NOW - 59 })),
+        ("a proof of in 59 seconds", json!({ "iat": NOW + 59 })),
+        ("a proof of half a second ago", json!({ "iat": NOW as f64 - 0.5 })),
+        ("a proof with query and fragment", json!({ "htu": "https://api.acme.test/invoices?a=b#c" })),
+        ("a proof with the usual port, in capitals", json!({ "htu": "HTTPS://API.acme.test:443/invoices" })),
+        ("a proof with a needless escape", json!({ "htu": "https://api.acme.test/%69nvoices" })),
+        ("a proof with a way back", json!({ "htu": "https://api.acme.test/a/../invoices" })),
+        ("a proof with a nonce that nobody asked for", json!({ "nonce": "x" })),
+    ] {
+        case(name, bound.clone(), NOW, &with(proof(&bound, &more)), None, "valid");
+    }
+    case("a proof by another key", bound.clone(), NOW, &with(another_holder(&bound)), None, "proof_invalid");
+    case("a text that is no proof", bound.clone(), NOW, &with("x".to_owned()), None, "proof_invalid");
+    case("a token in place of a proof", bound.clone(), NOW, &with(usual_token.clone()), None, "proof_invalid");
+    for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Rs256] {
+        let holder = signing_key(algorithm);
+        let bound = token(json!({ "cnf": { "jkt": holder.verifying_key().thumbprint() } }));
+        let proof = holder.sign_with_jwk("dpop+jwt", &proof_claims(&bound, &none)).unwrap();
+        case(&format!("a proof by {algorithm}"), bound, NOW, &with(proof), None, "valid");
+    }
+    let both = token(json!({ "cnf": { "jkt": jkt, "x5t#S256": print } }));
+    let shown = |proof: Option<String>, certificate: Option<&str>| {
+        let dpop = proof.map(|proof| with(proof)["dpop"].clone());
+        json!({ "dpop": dpop, "certificate": certificate })
+    };
+    let sound = || Some(proof(&both, &none));
+    case("bound to both, and one is shown", both.clone(), NOW, &shown(sound(), None), None, "proof_required");
+    case("bound to both, and the other is shown", both.clone(), NOW, &shown(None, Some(print)), None, "proof_required");
+    case("bound to both, and both are shown", both.clone(), NOW, &shown(sound(), Some(print)), None, "valid");
+    case(
+        "bound to both, and one is another",
+        both.clone(),
+        NOW,
+        &shown(sound(), Some(&another)),
+        None,
+        "proof_invalid",
+    );
+    case(
+        "a certificate says nothing of a token that is not bound",
+        usual_token.clone(),
+        NOW,
+        &shown(None, Some(print)),
+        None,
+        "valid",
+    );
     case(
         "a proof for a token that is not bound",
         usual_token.clone(),
@@ -481,6 +709,27 @@ fn write_the_vectors_of_access_tokens() {
         ended(ISSUER, more),
         "valid",
     );
+    for (name, iat, exp, expected) in [
+        ("a feed that ended says nothing", NOW - 60, NOW, "valid"),
+        ("a feed that ends in a second counts", NOW - 60, NOW + 1, "revoked"),
+        ("a feed of in 61 seconds says nothing", NOW + 61, NOW + 3600, "valid"),
+        ("a feed of in a minute counts", NOW + 60, NOW + 3600, "revoked"),
+    ] {
+        let claims = json!({ "iss": ISSUER, "iat": iat, "exp": exp, "ttl": 1, "revocations": credential(4) });
+        case(name, usual_token.clone(), NOW, &none, Some(maker.sign("revocations+jwt", &claims)), expected);
+    }
+    let claims = json!({ "iss": ISSUER, "iat": NOW, "exp": NOW + 3600, "ttl": 1, "revocations": credential(4) });
+    let other_typ = maker.sign("at+jwt", &claims);
+    case(
+        "a feed that is made for something else says nothing",
+        usual_token.clone(),
+        NOW,
+        &none,
+        Some(other_typ),
+        "valid",
+    );
+    let by_stranger = stranger.sign("revocations+jwt", "ES256-1", &claims).unwrap();
+    case("a feed that a stranger signed says nothing", usual_token.clone(), NOW, &none, Some(by_stranger), "valid");
     case(
         "a feed of another instance says nothing",
         usual_token,

@@ -1,0 +1,357 @@
+// An instance as a service follows it, and the verdict on each credential.
+
+import { X509Certificate } from 'node:crypto';
+
+import { isAboutState } from './refusal.js';
+import { guarded, middleware } from './requests.js';
+import { Bounded, Opaque } from './instance/cache.js';
+import { Clock, monotonic } from './instance/clock.js';
+import { Following, KEYS_PAUSE, READ_KEYS_EVERY } from './instance/following.js';
+import { Remote, SILENCE } from './instance/remote.js';
+import { Replays } from './instance/replays.js';
+import { complete } from './instance/settings.js';
+import { Places, Turns } from './instance/turns.js';
+import { checkProof } from './token/dpop.js';
+import { positionOf } from './token/feed.js';
+import { judge, judgeRights, readToken, refusalOf } from './token/judge.js';
+import { isWellFormed } from './token/opaque.js';
+import { sha256 } from './token/text.js';
+import { Unreachable } from './unreachable.js';
+
+/** @typedef {import('./token/found.js').Found} Found */
+/** @typedef {import('./token/found.js').Shown} Shown */
+/** @typedef {import('./refusal.js').Refusal} Refusal */
+
+/**
+ * What is asked of one request.
+ *
+ * @typedef {object} Use
+ * @property {readonly string[]} permissions
+ * @property {readonly string[]} objects
+ * @property {boolean} whateverObject
+ * @property {string | null} clientIp
+ * @property {string} method
+ * @property {string} path
+ * @property {string | null} dpop
+ * @property {Uint8Array | null} certificate
+ * @property {Proved | undefined} proved what a guard before this one proved of the same request
+ */
+
+/**
+ * What was proved of a request: those who ask again judge from it, so that a proof is used, and a limit is spent, once.
+ *
+ * @typedef {{ claviger: Claviger, hash: string, found: Found, key: Shown, certificate: Shown, isAsked: boolean }} Proved
+ */
+
+/**
+ * What is said of a credential: that it is valid, and what was proved; or why it does not count.
+ *
+ * @typedef {{ proved: Proved } | { refusal: Refusal, retryAfter?: number | undefined }} Checked
+ */
+
+/** For how long keys count that could not be read again, in milliseconds. */
+const KEYS_COUNT_FOR = 3_600_000;
+/** How many questions are asked at once; who comes after them waits, and not for long. */
+const MOST_QUESTIONS = 64;
+/** @type {Use} */
+const NOTHING_ASKED = {
+  ...{ permissions: [], objects: [], whateverObject: false, clientIp: null, method: '', path: '' },
+  ...{ dpop: null, certificate: null, proved: undefined },
+};
+/** For opaque credentials, of which the instance says what ended. */
+const NOTHING_ENDED = { hasEnded: () => false };
+
+/** An instance, followed until it is closed. */
+export class Claviger {
+  #settings;
+  #remote;
+  #clock = new Clock();
+  #following;
+  /** Tokens that keys proved, which count only as long as those are the instance's. */
+  #tokens;
+  #opaque;
+  #replays = new Replays();
+  #questions = new Places(MOST_QUESTIONS);
+  #turns = new Turns();
+
+  /**
+   * Begins to follow an instance, also while it is not there: until it is, no credential counts and requests are answered with
+   * 503.
+   *
+   * @param {import('./instance/settings.js').Settings} settings
+   */
+  constructor(settings) {
+    this.#settings = complete(settings);
+    this.#tokens = /** @type {Bounded<{ found: Found, keys: import('./token/key.js').Keys }>} */ (
+      new Bounded(this.#settings.cacheEntries)
+    );
+    this.#opaque = new Opaque(this.#settings.cacheEntries);
+    this.#remote = new Remote(this.#settings);
+    this.#following = new Following(this.#remote, this.#settings, this.#clock, this.#opaque.names);
+  }
+
+  /** Follows it no more, so that the process can end. */
+  close() {
+    this.#following.close();
+    this.#remote.close();
+  }
+
+  /** Whether it is followed right now: keys are there, and both feeds are heard. */
+  get isFollowed() {
+    const { keys, changesHeard, endedHeard } = this.#following;
+    return keys.size > 0 && changesHeard.within(SILENCE) && endedHeard.within(this.#settings.tokensWithoutFeedSeconds * 1000);
+  }
+
+  get issuer() {
+    return this.#settings.issuer;
+  }
+
+  /**
+   * A middleware for Express and whatever has requests and responses of `node:http`: it lets through whoever has these
+   * permissions; of none, whoever has a credential for this API. The handler asks `identityOf(request)`.
+   *
+   * @template {import('node:http').IncomingMessage} R
+   * @param {string | readonly string[]} permissions
+   * @param {import('./guard.js').Options<R>} [options]
+   */
+  require(permissions, options = {}) {
+    return middleware(this, permissions, options);
+  }
+
+  /**
+   * The same before a handler that takes a `Request` and returns a `Response`, as that of `fetch`.
+   *
+   * @template {unknown[]} A
+   * @param {string | readonly string[]} permissions
+   * @param {(request: Request, ...rest: A) => Response | Promise<Response>} handler
+   * @param {import('./guard.js').Options<Request>} [options]
+   */
+  guard(permissions, handler, options = {}) {
+    return guarded(this, permissions, handler, options);
+  }
+
+  /**
+   * What is said of one use of what was presented. Fails with `Unreachable` if nothing can be said.
+   *
+   * @param {string} credential
+   * @param {Partial<Use>} [asked] what is left out is not asked, and was not shown
+   * @returns {Promise<Checked>}
+   */
+  async check(credential, asked = {}) {
+    const use = { ...NOTHING_ASKED, ...asked };
+    // Three parts, the first of which is a JSON object.
+    if (credential.startsWith('eyJ') && credential.includes('.')) return this.#patiently(() => this.#checkToken(credential, use));
+    if (!isWellFormed(credential)) return { refusal: 'malformed' };
+    return this.#patiently((isOver) => this.#checkOpaque(credential, use, isOver));
+  }
+
+  /**
+   * However many waits there are in it.
+   *
+   * @template T
+   * @param {(isOver: () => boolean) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async #patiently(work) {
+    let isOver = false;
+    /** @type {NodeJS.Timeout | undefined} */
+    let timer;
+    const late = new Promise((/** @type {(value: never) => void} */ _, reject) => {
+      timer = setTimeout(() => {
+        isOver = true;
+        reject(new Unreachable());
+      }, this.#settings.patienceSeconds * 1000);
+    });
+    try {
+      return await Promise.race([work(() => isOver), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @param {string} token @param {Use} use @returns {Promise<Checked>} */
+  async #checkToken(token, use) {
+    const { endedHeard, keysHeard } = this.#following;
+    const isHeard = endedHeard.within(this.#settings.tokensWithoutFeedSeconds * 1000) && keysHeard.within(KEYS_COUNT_FOR);
+    if (!isHeard) throw new Unreachable();
+    const hash = sha256(token);
+    const known = this.#tokens.get(hash);
+    let found = known?.keys === this.#following.keys ? known.found : undefined;
+    if (!found) {
+      const { read, keys } = await this.#prove(token);
+      // While keys cannot be read, one that is not known may be new.
+      if (read === 'unknown_key' && !keysHeard.within(READ_KEYS_EVERY * 2)) throw new Unreachable();
+      if (typeof read === 'string') return { refusal: refusalOf(read) };
+      this.#tokens.set(hash, { found: read, keys });
+      found = read;
+    }
+    return this.#decided(found, this.#following.ended, hash, token, use);
+  }
+
+  /** A token of a key that is not known may be of one that is new. @param {string} token */
+  async #prove(token) {
+    const attempt = async () => {
+      const { keys } = this.#following;
+      return { keys, read: await readToken(token, keys, this.#settings.issuer, this.#clock.now()) };
+    };
+    const first = await attempt();
+    if (first.read !== 'unknown_key') return first;
+    try {
+      await this.#following.readKeys(KEYS_PAUSE);
+    } catch {
+      return first;
+    }
+    return attempt();
+  }
+
+  /** @param {string} credential @param {Use} use @param {() => boolean} isOver @returns {Promise<Checked>} */
+  async #checkOpaque(credential, use, isOver) {
+    // Without the address that a proof is for nobody can say that it holds, the instance included.
+    if (use.dpop !== null && this.#urlOf(use) === undefined) return { refusal: 'proof_invalid' };
+    const hash = sha256(credential);
+    const before = this.#provedBefore(hash, use);
+    if (before?.isAsked) return answered(before, use);
+    if (!this.#following.changesHeard.within(this.#settings.keysWithoutFeedSeconds * 1000)) {
+      return this.#ask(hash, credential, use, true, isOver);
+    }
+    const lookUp = () => this.#opaque.known(hash, monotonic());
+    // Of many who present the same at once, one asks.
+    const known =
+      lookUp() ??
+      (await this.#turns.take(hash, async () => lookUp() ?? { checked: await this.#ask(hash, credential, use, false, isOver) }));
+    if (known === 'asked') return this.#ask(hash, credential, use, true, isOver);
+    if (typeof known === 'string') return { refusal: known };
+    return 'checked' in known ? known.checked : this.#decided(known.found, NOTHING_ENDED, hash, credential, use);
+  }
+
+  /**
+   * @param {Found} found
+   * @param {{ hasEnded(found: Found): boolean }} ended
+   * @param {string} hash
+   * @param {string} credential
+   * @param {Use} use
+   * @returns {Promise<Checked>}
+   */
+  async #decided(found, ended, hash, credential, use) {
+    const before = this.#provedBefore(hash, use);
+    const fresh = before ? undefined : await this.#proof(credential, use);
+    const { key, certificate } = before ?? { key: keyOf(fresh), certificate: certificateOf(use.certificate) };
+    const { audience } = this.#settings;
+    const now = this.#clock.now();
+    const code = judge(found, ended, { ...use, audience, key, certificate }, now);
+    if (code !== 'valid') return { refusal: code };
+    // Only what matters is remembered: nobody else's proofs take its place.
+    if (fresh && fresh !== 'invalid' && !this.#replays.isFirst(fresh, now)) return { refusal: 'proof_invalid' };
+    return { proved: { claviger: this, hash, found, key, certificate, isAsked: false } };
+  }
+
+  /**
+   * What a guard of the same instance proved of the same request, if that was about the same credential.
+   *
+   * @param {string} hash
+   * @param {Use} use
+   */
+  #provedBefore(hash, { proved }) {
+    return proved?.claviger === this && proved.hash === hash ? proved : undefined;
+  }
+
+  /** The proof of possession that came along. @param {string} credential @param {Use} use */
+  async #proof(credential, use) {
+    if (use.dpop === null) return undefined;
+    const url = this.#urlOf(use);
+    if (url === undefined) return 'invalid';
+    return (await checkProof(use.dpop, { method: use.method, url, credential, now: this.#clock.now() })) ?? 'invalid';
+  }
+
+  /** The address of a request as its client knows it. @param {Use} use */
+  #urlOf({ path }) {
+    const { origin } = this.#settings;
+    return origin !== undefined && path.startsWith('/') ? origin + path : undefined;
+  }
+
+  /**
+   * @param {string} hash
+   * @param {string} credential
+   * @param {Use} use
+   * @param {boolean} isWhole or without the permissions, so that it is kept also if it lacks one
+   * @param {() => boolean} isOver
+   * @returns {Promise<Checked>}
+   */
+  async #ask(hash, credential, use, isWhole, isOver) {
+    return this.#questions.take(async () => {
+      // Nobody waits for it any more.
+      if (isOver()) throw new Unreachable();
+      const [{ beginning, position: told }, askedAt] = [this.#opaque.names.place(), monotonic()];
+      const { answer, position: header } = await this.#verify(this.#question(credential, use, isWhole));
+      const { code, found, maxAge, retryAfter } = answer;
+      const position = positionOf(told, header);
+      if (found && maxAge === undefined) this.#opaque.keepAsked(hash, askedAt);
+      if (found && maxAge !== undefined && position !== undefined)
+        this.#opaque.keep(hash, { found, beginning, position }, maxAge, askedAt);
+      if (code !== 'valid') {
+        if (isAboutState(code)) this.#opaque.keepRefusal(hash, code, askedAt);
+        return { refusal: code, retryAfter };
+      }
+      if (!found) throw new Unreachable();
+      return answered({ claviger: this, hash, found, key: null, certificate: null, isAsked: true }, use);
+    });
+  }
+
+  /** @param {Record<string, unknown>} question */
+  async #verify(question) {
+    try {
+      const told = await this.#remote.verify(question);
+      this.#clock.wasTold(told.date);
+      return told;
+    } catch {
+      throw new Unreachable();
+    }
+  }
+
+  /** @param {string} credential @param {Use} use @param {boolean} isWhole */
+  #question(credential, use, isWhole) {
+    const { permissions, objects, clientIp, method, path, dpop, certificate } = use;
+    /** @type {Record<string, unknown>} */
+    const question = { credential, audience: this.#settings.audience, method, path };
+    if (isWhole) question['permissions'] = permissions;
+    if (objects.length > 0) question['object'] = objects;
+    if (clientIp !== null) question['client_ip'] = clientIp;
+    if (dpop !== null || certificate !== null) {
+      const proof = dpop === null ? {} : { dpop, url: this.#urlOf(use) };
+      question['proof'] = certificate === null ? proof : { ...proof, client_certificate: pem(certificate) };
+    }
+    return question;
+  }
+}
+
+/**
+ * The answer may be about less than is asked here: permissions are held against it.
+ *
+ * @param {Proved} proved
+ * @param {Use} use
+ * @returns {Checked}
+ */
+function answered(proved, use) {
+  const code = judgeRights(proved.found, use);
+  return code === 'valid' ? { proved } : { refusal: code };
+}
+
+/** @param {undefined | 'invalid' | import('./token/dpop.js').Proof} proof @returns {Shown} */
+function keyOf(proof) {
+  return proof === undefined || proof === 'invalid' ? (proof ?? null) : { held: proof.thumbprint };
+}
+
+/** @param {Uint8Array | null} der @returns {Shown} */
+function certificateOf(der) {
+  if (der === null) return null;
+  try {
+    return { held: sha256(new X509Certificate(der).raw) };
+  } catch {
+    return 'invalid';
+  }
+}
+
+/** @param {Uint8Array} der */
+function pem(der) {
+  return `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString('base64')}\n-----END CERTIFICATE-----\n`;
+}

@@ -1,0 +1,110 @@
+// Opaque credentials in memory, by the hash of what was presented. An entry counts while it is young, nothing of it was named,
+// and the feed is heard.
+
+import { Names } from '../token/feed.js';
+
+/** @typedef {import('../token/found.js').Found} Found */
+/** @typedef {{ found: Found, beginning: number, position: number }} Entry */
+/**
+ * What is known: a valid credential, a refusal, or that nobody but the instance may decide.
+ *
+ * @typedef {Entry | import('../refusal.js').Refusal | 'asked'} Known
+ */
+
+/** The longest that anything is kept, in milliseconds. */
+const LONGEST = 60_000;
+/** For how long a refusal is remembered: it may be mended meanwhile. */
+const REFUSED_FOR = 1000;
+
+/**
+ * So many entries at most: whoever was not wanted for longest goes first.
+ *
+ * @template T
+ */
+export class Bounded {
+  /** @type {Map<string, T>} */
+  #entries = new Map();
+  #most;
+
+  /** @param {number} most */
+  constructor(most) {
+    this.#most = most;
+  }
+
+  /** @param {string} key */
+  get(key) {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) {
+      this.#entries.delete(key);
+      this.#entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  /** @param {string} key @param {T} entry */
+  set(key, entry) {
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    if (this.#entries.size > this.#most) this.delete(this.#entries.keys().next().value ?? key);
+  }
+
+  /** @param {string} key */
+  delete(key) {
+    this.#entries.delete(key);
+  }
+}
+
+export class Opaque {
+  names = new Names();
+  /** @type {Bounded<{ known: Known, endsAt: number }>} */
+  #entries;
+
+  /** @param {number} entries */
+  constructor(entries) {
+    this.#entries = new Bounded(entries);
+  }
+
+  /**
+   * What is known of it and still counts, as far as is known.
+   *
+   * @param {string} hash
+   * @param {number} now
+   * @returns {Known | undefined}
+   */
+  known(hash, now) {
+    const kept = this.#entries.get(hash);
+    if (!kept) return undefined;
+    if (now < kept.endsAt && (typeof kept.known === 'string' || this.#holds(kept.known))) return kept.known;
+    this.#entries.delete(hash);
+    return undefined;
+  }
+
+  /**
+   * Keeps what was answered, unless a change overtook it.
+   *
+   * @param {string} hash
+   * @param {Entry} entry
+   * @param {number} maxAge in seconds
+   * @param {number} askedAt
+   */
+  keep(hash, entry, maxAge, askedAt) {
+    if (this.names.knowSince(entry.beginning, entry.position) && this.#holds(entry)) {
+      this.#entries.set(hash, { known: entry, endsAt: askedAt + Math.min(maxAge * 1000, LONGEST) });
+    }
+  }
+
+  /** Keeps that it must be asked about with every use, for a while. @param {string} hash @param {number} now */
+  keepAsked(hash, now) {
+    this.#entries.set(hash, { known: 'asked', endsAt: now + LONGEST });
+  }
+
+  /** @param {string} hash @param {import('../refusal.js').Refusal} refusal @param {number} now */
+  keepRefusal(hash, refusal, now) {
+    this.#entries.set(hash, { known: refusal, endsAt: now + REFUSED_FOR });
+  }
+
+  /** @param {Entry} entry */
+  #holds({ found: { credential, principal, organization }, beginning, position }) {
+    return this.names.hold(beginning, position, [credential.id, principal.id, organization.id]);
+  }
+}

@@ -1,0 +1,106 @@
+// What a service chooses.
+
+import { isIP } from 'node:net';
+
+/**
+ * How to verify.
+ *
+ * @typedef {object} Settings
+ * @property {string} issuer the instance's `public_url`: the issuer of its tokens, and where its keys and the feed of what ended
+ *   are
+ * @property {string} internalAddress where the internal listener is
+ * @property {string} audience the identifier of the API that this service is
+ * @property {string} [publicAddress] where the public listener is reached, if that is elsewhere
+ * @property {string} [internalToken] what the internal listener wants, if it wants something
+ * @property {string} [origin] the address under which clients reach this service, as proofs of possession name it
+ *   (`https://api.acme.test`). Without, none holds
+ * @property {number} [keysWithoutFeedSeconds] for how long API keys and tokens that are not JWTs count as they are known after
+ *   the change feed fell silent. After that, and if they are not known, the instance is asked about every request. Default and
+ *   least: 1 second, which the promise of two needs
+ * @property {number} [tokensWithoutFeedSeconds] for how long JWTs count after the feed of what ended fell silent: by their
+ *   signature and what was known last. After that requests with them are answered with 503. Default: 300 seconds; at least 20
+ * @property {number} [cacheEntries] how many credentials are kept. Default: 100 000
+ * @property {number} [patienceSeconds] how long an answer of the instance may take. Default: 2 seconds
+ * @property {(message: string) => void} [log] is told when the instance cannot be heard, and when it is heard again. Default:
+ *   `console.warn`
+ */
+
+const DEFAULTS = {
+  publicAddress: /** @type {string | undefined} */ (undefined),
+  internalToken: /** @type {string | undefined} */ (undefined),
+  origin: /** @type {string | undefined} */ (undefined),
+  keysWithoutFeedSeconds: 1,
+  tokensWithoutFeedSeconds: 300,
+  cacheEntries: 100_000,
+  patienceSeconds: 2,
+  log: (/** @type {string} */ message) => console.warn(`claviger: ${message}`),
+};
+const NEEDED = ['issuer', 'internalAddress', 'audience'];
+/** @type {[Numbered, number][]} */
+const LEAST = [
+  ['keysWithoutFeedSeconds', 1],
+  ['tokensWithoutFeedSeconds', 20],
+  ['cacheEntries', 1],
+  ['patienceSeconds', 0.1],
+];
+const LONGEST = 1e6;
+
+/** @typedef {'keysWithoutFeedSeconds' | 'tokensWithoutFeedSeconds' | 'cacheEntries' | 'patienceSeconds'} Numbered */
+/** @typedef {typeof DEFAULTS & { issuer: string, internalAddress: string, audience: string }} Complete */
+
+/** The settings cannot be followed. */
+export class WrongSettings extends Error {
+  /** @param {string} setting @param {unknown} given @param {string} wanted */
+  constructor(setting, given, wanted) {
+    super(`${setting} is ${JSON.stringify(given) ?? String(given)}: ${wanted}`);
+  }
+}
+
+/**
+ * All settings, those that were left out as they are by default.
+ *
+ * @param {Settings} given
+ * @returns {Complete}
+ */
+export function complete(given) {
+  for (const [name, value] of Object.entries(given)) {
+    // A misspelt limit would otherwise be none.
+    if (!NEEDED.includes(name) && !Object.hasOwn(DEFAULTS, name))
+      throw new WrongSettings(name, value, 'there is no such setting');
+  }
+  const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const settings = /** @type {Complete} */ ({ ...DEFAULTS, ...chosen });
+  const { issuer, internalAddress, publicAddress, origin, audience, internalToken } = settings;
+  if (typeof audience !== 'string' || audience === '')
+    throw new WrongSettings('audience', audience, 'the identifier of your API is wanted');
+  if (internalToken !== undefined && !/^[!-~]+$/.test(internalToken)) {
+    throw new WrongSettings('internalToken', '…', 'a text of letters, digits and signs is wanted');
+  }
+  for (const [setting, address] of Object.entries({ issuer, internalAddress, publicAddress, origin })) {
+    if (address === undefined && !NEEDED.includes(setting)) continue;
+    const wanted = 'an address like https://keys.acme.test is wanted, without a slash at the end';
+    if (typeof address !== 'string' || !isAddress(address)) throw new WrongSettings(setting, address, wanted);
+  }
+  // Keys and what ended come from there.
+  for (const [setting, address] of Object.entries({ issuer, publicAddress })) {
+    if (address !== undefined && !isSafe(address)) throw new WrongSettings(setting, address, 'https is wanted, or this machine');
+  }
+  for (const [setting, least] of LEAST) {
+    const value = settings[setting];
+    const isSound = typeof value === 'number' && value >= least && value <= LONGEST;
+    if (!isSound) throw new WrongSettings(setting, value, `a number from ${least} to ${LONGEST} is wanted`);
+  }
+  return settings;
+}
+
+/** @param {string} text */
+function isAddress(text) {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && !text.endsWith('/');
+}
+
+/** Whether nobody in between can answer instead. @param {string} address */
+function isSafe(address) {
+  const { protocol, hostname } = new URL(address);
+  const isHere = hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
+  return protocol === 'https:' || isHere;
+}

@@ -1,0 +1,135 @@
+// Requests of Express and of `fetch`: what is read of them, who may pass, and how the others are answered.
+
+import { NotAdmitted, answerOf, checkOptions, objectsOf, permissionsOf, presented } from './guard.js';
+import { Identity } from './identity.js';
+import { isAddress } from './token/network.js';
+import { Unreachable } from './unreachable.js';
+
+/** @typedef {import('./claviger.js').Claviger} Claviger */
+/** @typedef {import('./claviger.js').Proved} Proved */
+/** @typedef {import('node:http').IncomingMessage} Incoming */
+/** @typedef {import('node:http').ServerResponse} Outgoing */
+/** @typedef {{ headers: import('./guard.js').Headers, method: string, path: string }} Read */
+
+/** What was proved of the requests that were let through, for as long as they are there. @type {WeakMap<object, Proved>} */
+const PROVED = new WeakMap();
+
+/**
+ * Who a request comes from that was let through.
+ *
+ * @param {object} request
+ */
+export function identityOf(request) {
+  const proved = PROVED.get(request);
+  if (!proved) throw new TypeError('nobody has verified this request: let it pass `require` or `guard` first');
+  return new Identity(proved.found);
+}
+
+/**
+ * @template {Incoming} R
+ * @param {Claviger} claviger
+ * @param {string | readonly string[]} wanted
+ * @param {import('./guard.js').Options<R>} options
+ */
+export function middleware(claviger, wanted, options) {
+  const admit = admission(claviger, wanted, options);
+  return async (/** @type {R} */ request, /** @type {Outgoing} */ response, /** @type {(error?: unknown) => void} */ next) => {
+    try {
+      const refused = await admit(request, {
+        headers: (name) => request.headersDistinct[name] ?? [],
+        method: request.method ?? '',
+        path: pathOf('originalUrl' in request ? String(request.originalUrl) : (request.url ?? '')),
+      });
+      if (refused) {
+        response.writeHead(refused.status, refused.headers);
+        response.end(JSON.stringify(refused.body));
+        return;
+      }
+    } catch (error) {
+      next(error);
+      return;
+    }
+    // What a gateway says of the caller in headers only a gateway may say.
+    for (const name of Object.keys(request.headers)) {
+      if (isClaim(name)) delete request.headers[name];
+    }
+    next();
+  };
+}
+
+/**
+ * @template {unknown[]} A
+ * @param {Claviger} claviger
+ * @param {string | readonly string[]} wanted
+ * @param {(request: Request, ...rest: A) => Response | Promise<Response>} handler
+ * @param {import('./guard.js').Options<Request>} options
+ */
+export function guarded(claviger, wanted, handler, options) {
+  const admit = admission(claviger, wanted, options);
+  return async (/** @type {Request} */ request, /** @type {A} */ ...rest) => {
+    const value = (/** @type {string} */ name) => request.headers.get(name);
+    const refused = await admit(request, {
+      headers: (name) => [value(name)].filter((one) => one !== null),
+      method: request.method,
+      path: new URL(request.url).pathname,
+    });
+    if (refused) return new Response(JSON.stringify(refused.body), refused);
+    const claims = [...request.headers.keys()].filter(isClaim);
+    if (claims.length === 0) return handler(request, ...rest);
+    const headers = new Headers(request.headers);
+    for (const name of claims) headers.delete(name);
+    const without = new Request(request, { headers });
+    PROVED.set(without, /** @type {Proved} */ (PROVED.get(request)));
+    return handler(without, ...rest);
+  };
+}
+
+/** @param {string} name */
+function isClaim(name) {
+  return name.startsWith('x-claviger-');
+}
+
+/**
+ * The path of a request as its first line has it, which may be a whole address (RFC 9112, section 3.2.2).
+ *
+ * @param {string} target
+ */
+function pathOf(target) {
+  const path = /^https?:\/\//i.test(target) ? target.replace(/^https?:\/\/[^/?#]*/i, '') : target;
+  return path.replace(/[?#].*$/s, '') || '/';
+}
+
+/**
+ * @template {object} R
+ * @param {Claviger} claviger
+ * @param {string | readonly string[]} wanted
+ * @param {import('./guard.js').Options<R>} options
+ */
+function admission(claviger, wanted, options) {
+  const permissions = permissionsOf(wanted);
+  checkOptions(options);
+  /** Lets it pass, or says how it is refused. @param {R} request @param {Read} read */
+  return async (request, { headers, method, path }) => {
+    try {
+      const { credential, dpop } = presented(headers);
+      const address = options.clientIp?.(request);
+      const checked = await claviger.check(credential, {
+        ...{ permissions, method, dpop },
+        objects: objectsOf(options.objects?.(request) ?? []),
+        whateverObject: options.whateverObject ?? false,
+        clientIp: isAddress(address) ? address : null,
+        path: options.path?.(request) ?? path,
+        certificate: options.certificate?.(request) ?? null,
+        proved: PROVED.get(request),
+      });
+      if ('refusal' in checked) throw new NotAdmitted(checked.refusal, checked.retryAfter);
+      if (checked.proved.found.credential.environment === 'test' && !options.testToo) throw new NotAdmitted('test_not_allowed');
+      PROVED.set(request, checked.proved);
+      return undefined;
+    } catch (error) {
+      const refused = error instanceof Unreachable ? new NotAdmitted('unavailable') : error;
+      if (!(refused instanceof NotAdmitted)) throw error;
+      return answerOf(refused, claviger.issuer, permissions);
+    }
+  };
+}

@@ -1,0 +1,361 @@
+// Services of somebody else's, beside a real server: what they let through, and how fast that ends.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import express from 'express';
+import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+
+import { Claviger, identityOf } from '@claviger/verify';
+
+import { AUDIENCE, ISSUER, PROMISE, SOON, World, asked, becomes, spoiled } from './instance.js';
+
+/** A service by Express, at the address of what it guards. */
+async function service(world, more = {}, options = {}) {
+  const claviger = new Claviger(world.settings(more));
+  world.ends.push(() => claviger.close());
+  const app = express();
+  app.get('/invoices', claviger.require('invoices:read', options), (request, response) => {
+    response.send(`invoices of ${identityOf(request).organization}\n`);
+  });
+  return `${await world.serve(app)}/invoices`;
+}
+
+test('a service refuses what was revoked within two seconds', () =>
+  World.with(async (world) => {
+    const url = await service(world);
+    const key = await world.key();
+    await becomes(url, key.token, 200, SOON);
+    const [{ token, secret }, single, narrow] = [await world.token(), await world.token(), await world.token('invoices:write')];
+    await becomes(url, token, 200, SOON);
+    await becomes(url, single.token, 200, SOON);
+    assert.deepEqual(await asked(url, narrow.token), [403, 'permission_missing']);
+    assert.deepEqual(await asked(url, `${token.slice(0, -9)}x${token.slice(-8)}`), [401, 'unknown']);
+    assert.deepEqual(await asked(url, 'clv_key_nobodys'), [401, 'unknown']);
+
+    await world.made(`/v1/api-keys/${key.id}/revoke`, {});
+    await becomes(url, key.token, 401, PROMISE);
+    await world.revokeSecret(secret);
+    await becomes(url, token, 401, PROMISE);
+    assert.deepEqual(await asked(url, token), [401, 'revoked']);
+    assert.deepEqual(await asked(url, single.token), [200, '']);
+    const headers = { authorization: `Bearer ${single.token}` };
+    assert.ok((await fetch(`${world.instance.public}/v1/token`, { method: 'DELETE', headers })).ok);
+    await becomes(url, single.token, 401, PROMISE);
+  }));
+
+test('a refusal says why, and how to do better', () =>
+  World.with(async (world) => {
+    const url = await service(world);
+    const { token } = await world.key({ permissions: ['invoices:write'] });
+    await becomes(url, token, 403, SOON);
+    const refused = async (headers) => {
+      const response = await fetch(url, { headers });
+      const told = ['www-authenticate', 'cache-control', 'content-type'].map((name) => response.headers.get(name));
+      return [response.status, ...told, await response.json()];
+    };
+    const realm = `Bearer realm="${ISSUER}"`;
+    const problem = { title: 'Forbidden', detail: 'The credential lacks a permission; ask an admin to grant it.' };
+    assert.deepEqual(await refused({ 'x-api-key': token }), [
+      ...[403, `${realm}, error="insufficient_scope", scope="invoices:read"`, 'no-store', 'application/problem+json'],
+      { status: 403, code: 'permission_missing', ...problem },
+    ]);
+    assert.deepEqual((await refused({})).slice(0, 2), [401, realm]);
+    assert.deepEqual((await refused({ authorization: 'Bearer x' })).slice(0, 2), [401, `${realm}, error="invalid_token"`]);
+    assert.deepEqual((await refused({ authorization: `Bearer ${token}`, 'x-api-key': 'y' }))[0], 400);
+  }));
+
+test('a kept key is narrowed with whatever it came from', () =>
+  World.with(async (world) => {
+    const url = await service(world);
+    const [wide, narrow] = [['invoices:read', 'invoices:write'], ['invoices:write']];
+    for (const [path, body, back, status] of [
+      ['/v1/api-keys/KEY', { disabled: true }, { disabled: false }, 401],
+      ['/v1/api-keys/KEY', { permissions: narrow }, { permissions: wide }, 403],
+      ['/v1/service-accounts/ACCOUNT', { permissions: narrow }, { permissions: wide }, 403],
+      ['/v1/service-accounts/ACCOUNT', { disabled: true }, { disabled: false }, 401],
+    ]) {
+      const { id, token } = await world.key({ permissions: wide });
+      const place = path.replace('KEY', id).replace('ACCOUNT', world.account);
+      await becomes(url, token, 200, SOON);
+      await world.send('PATCH', place, body);
+      await becomes(url, token, status, PROMISE);
+      await world.send('PATCH', place, back);
+      await becomes(url, token, 200, PROMISE);
+    }
+  }));
+
+test('a key that is limited is asked about every time', () =>
+  World.with(async (world) => {
+    const url = await service(world);
+    const { token } = await world.key({ rate_limits: [{ name: 'default', limit: 3, window_seconds: 3600 }] });
+    for (let use = 0; use < 3; use += 1) assert.deepEqual(await asked(url, token), [200, '']);
+    const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    assert.deepEqual([response.status, response.headers.get('x-claviger-code')], [429, 'rate_limited']);
+    assert.ok(Number(response.headers.get('retry-after')) > 0);
+  }));
+
+test('objects, networks and the environment hold as the service tells them', () =>
+  World.with(async (world) => {
+    const told = {
+      objects: (request) => (request.query.base ? [`base:${request.query.base}`] : []),
+      clientIp: (request) => request.get('x-from'),
+    };
+    const [plain, telling] = [await service(world), await service(world, {}, told)];
+    const { token } = await world.key({ objects: ['base:app7', 'base:acme/*'] });
+    await becomes(`${telling}?base=app7`, token, 200, SOON);
+    assert.deepEqual(await asked(plain, token), [403, 'object_required']);
+    assert.deepEqual(await asked(`${telling}?base=acme/x`, token), [200, '']);
+    assert.deepEqual(await asked(`${telling}?base=app8`, token), [403, 'object_not_allowed']);
+    for (const base of ['*', '..', 'acme/../x', 'acme%252fx']) {
+      assert.deepEqual(await asked(`${telling}?base=${base}`, token), [400, 'invalid_object'], base);
+    }
+    const near = await world.key({ allowed_networks: ['10.0.0.0/8'] });
+    await becomes(plain, near.token, 403, SOON);
+    const from = (address) => asked(telling, near.token, { 'x-from': address });
+    assert.deepEqual(await from('10.1.2.3'), [200, '']);
+    assert.deepEqual(await from('::ffff:10.1.2.3'), [200, '']);
+    assert.deepEqual(await from('11.1.2.3'), [403, 'network_not_allowed']);
+    assert.deepEqual(await from('elsewhere'), [403, 'network_not_allowed']);
+    const trial = await world.key({ environment: 'test' });
+    assert.deepEqual(await asked(plain, trial.token), [401, 'test_not_allowed']);
+    assert.deepEqual(await asked(await service(world, {}, { testToo: true }), trial.token), [200, '']);
+  }));
+
+test('behind two guards a limit is spent and a proof is used once', () =>
+  World.with(async (world) => {
+    const app = express();
+    const origin = await world.serve(app);
+    const claviger = new Claviger(world.settings({ origin }));
+    world.ends.push(() => claviger.close());
+    const router = express.Router();
+    router.get('/invoices', claviger.require('invoices:read'), (request, response) => {
+      response.json({ may: identityOf(request).may('invoices:read'), claims: request.headers['x-claviger-principal'] ?? null });
+    });
+    app.use('/v1', claviger.require('invoices:read'), router);
+    const url = `${origin}/v1/invoices`;
+    const limited = await world.key({ rate_limits: [{ name: 'default', limit: 3, window_seconds: 3600 }] });
+    await becomes(url, (await world.key()).token, 200, SOON);
+    for (let use = 0; use < 3; use += 1) assert.deepEqual(await asked(url, limited.token), [200, '']);
+    assert.equal((await asked(url, limited.token))[0], 429);
+
+    const { privateKey, publicKey } = await generateKeyPair('ES256');
+    const jwk = await exportJWK(publicKey);
+    const proof = async (jti, htm, htu, token) => {
+      const ath = token && Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(token))).toString('base64url');
+      const header = { typ: 'dpop+jwt', alg: 'ES256', jwk };
+      return new SignJWT({ jti, htm, htu, ath }).setProtectedHeader(header).setIssuedAt().sign(privateKey);
+    };
+    const dpop = await proof('1', 'POST', `${ISSUER}/oauth/token`);
+    const { token } = await world.token('invoices:read', { dpop });
+    const get = async (shown) => {
+      const headers = { authorization: `DPoP ${token}`, dpop: shown, 'x-claviger-principal': 'root' };
+      const response = await fetch(url, { headers });
+      return [response.status, await response.json()];
+    };
+    const first = await proof('2', 'GET', url, token);
+    assert.deepEqual(await get(first), [200, { may: true, claims: null }]);
+    assert.equal((await get(first))[1].code, 'proof_invalid', 'it counts once');
+    assert.equal((await get(await proof('3', 'GET', url, token)))[0], 200);
+    assert.equal((await get(await proof('4', 'GET', `${origin}/invoices`, token)))[0], 401);
+    assert.deepEqual(await asked(url, token), [401, 'proof_required']);
+  }));
+
+test('of many who present the same key at once one asks', () =>
+  World.with(async (world) => {
+    const url = await service(world);
+    const { token } = await world.key();
+    await becomes(url, (await world.key()).token, 200, SOON);
+    await sleep(1000);
+    const verified = async () => {
+      const lines = (await (await fetch(`${world.instance.internal}/metrics`)).text()).split('\n');
+      const wanted = ['claviger_verdicts_total', 'verify', '"valid"', 'api_key'];
+      const line = lines.find((line) => wanted.every((part) => line.includes(part)));
+      return Number(line?.split(' ').at(-1) ?? 0);
+    };
+    const before = await verified();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => asked(url, token)));
+    assert.ok(answers.every(([status]) => status === 200));
+    assert.equal((await verified()) - before, 1);
+  }));
+
+test('while the server is away tokens count and keys do not for long; when it is back all is as before', () =>
+  World.with(async (world) => {
+    const told = [];
+    const url = await service(world, { log: (message) => told.push(message) });
+    const [key, { token, secret }] = [await world.key(), await world.token()];
+    for (const credential of [key.token, token]) await becomes(url, credential, 200, SOON);
+    await world.instance.stop();
+    await becomes(url, key.token, 503, 12_000, [401, 403]);
+    assert.deepEqual(await asked(url, token), [200, '']);
+    await sleep(1000);
+    assert.ok(told.length > 0 && told.length <= 3, told.join('\n'));
+    await world.instance.start();
+    await becomes(url, key.token, 200, SOON, [401, 403]);
+    assert.deepEqual(await asked(url, token), [200, '']);
+    await world.made(`/v1/api-keys/${key.id}/revoke`, {});
+    await becomes(url, key.token, 401, PROMISE);
+    await world.revokeSecret(secret);
+    await becomes(url, token, 401, PROMISE);
+  }));
+
+test('a service that starts first refuses until the server is there', async () => {
+  const world = await World.make();
+  try {
+    const url = await service(world);
+    for (const credential of [world.root, 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln']) {
+      assert.deepEqual(await asked(url, credential), [503, 'unavailable'], 'never as if it were wrong');
+    }
+    await world.start();
+    const began = performance.now();
+    // The administrator's key is good, and not for this API.
+    while ((await asked(url, world.root))[1] !== 'audience_mismatch') {
+      assert.ok(performance.now() - began < SOON);
+      await sleep(50);
+    }
+  } finally {
+    await world.end();
+  }
+});
+
+test('whatever happens to the change feed on its way, a revoked key is refused within two seconds', () =>
+  World.with(async (world) => {
+    let held = '';
+    const seen = [];
+    for (const [name, spoil, forgets] of [
+      ['cut in the middle of a message', (event, number) => (number > 4 ? null : event), false],
+      ['twice', (event) => event + event, false],
+      [
+        'in another order',
+        (event) => {
+          const before = held;
+          held = before === '' ? event : '';
+          return before === '' ? ': held\n\n' : event + before;
+        },
+        false,
+      ],
+      [
+        'again from its beginning',
+        (event, number) => {
+          seen.push(event);
+          return number % 4 === 0 ? seen[1] + seen.at(-4) + event : event;
+        },
+        false,
+      ],
+      ['without where it was', (event, number) => (number > 6 ? null : event), true],
+    ]) {
+      const internalAddress = await spoiled(world, spoil, forgets);
+      const url = await service(world, { internalAddress });
+      for (let round = 0; round < 2; round += 1) {
+        const { id, token } = await world.key();
+        await becomes(url, token, 200, SOON);
+        await sleep(400 * round);
+        await world.made(`/v1/api-keys/${id}/revoke`, {});
+        await becomes(url, token, 401, PROMISE);
+        for (let use = 0; use < 20; use += 1) {
+          assert.notEqual((await asked(url, token))[0], 200, name);
+          await sleep(20);
+        }
+      }
+    }
+  }));
+
+test('a service whose clock is off by five minutes follows that of the instance', () =>
+  World.with(async (world) => {
+    const real = Date.now;
+    for (const off of [-300_000, 300_000]) {
+      Date.now = () => real() + off;
+      let url;
+      try {
+        url = await service(world);
+      } finally {
+        Date.now = real;
+      }
+      const [key, { token, secret }] = [await world.key(), await world.token()];
+      await becomes(url, key.token, 200, SOON);
+      await becomes(url, token, 200, SOON);
+      await world.made(`/v1/api-keys/${key.id}/revoke`, {});
+      await becomes(url, key.token, 401, PROMISE);
+      await world.revokeSecret(secret);
+      await becomes(url, token, 401, PROMISE);
+    }
+  }));
+
+test('hostile texts are refused, and harm nobody else', () =>
+  World.with(async (world) => {
+    const url = await service(world);
+    const { token } = await world.token();
+    await becomes(url, token, 200, SOON);
+    const [header, payload, signature] = token.split('.');
+    const part = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+    const sound = JSON.parse(Buffer.from(header, 'base64url'));
+    const headed = (members) => `${part({ ...sound, ...members })}.${payload}.${signature}`;
+    const nested = `{"a":${'['.repeat(900)}${']'.repeat(900)}}`;
+    for (const hostile of [
+      headed({ alg: 'none' }),
+      `${part({ ...sound, alg: 'none' })}.${payload}.`,
+      headed({ alg: 'HS256' }),
+      headed({ kid: '../../../../etc/passwd' }),
+      headed({ kid: '__proto__' }),
+      headed({ kid: ['x'] }),
+      headed({ kid: 'x'.repeat(300) }),
+      headed({ jku: 'https://evil.test', kid: undefined }),
+      headed({ crit: ['exp'] }),
+      headed({ typ: 'JWT' }),
+      headed({ x: 'x'.repeat(4000) }),
+      `${header}.${part('x'.repeat(5000))}.${signature}`,
+      `${part(nested)}.${payload}.${signature}`,
+      `${header}.${part(nested)}.${signature}`,
+      `${header}.${part(JSON.stringify({ ['__proto__']: {}, exp: 1e308 }))}.${signature}`,
+      `${header}.${payload}.${signature}.${signature}`,
+      'eyJ.',
+      'eyJ..',
+      `eyJ${'.'.repeat(8000)}`,
+    ]) {
+      assert.equal((await asked(url, hostile))[0], 401, hostile.slice(0, 200));
+    }
+    assert.equal((await asked(url, `eyJ.${'x'.repeat(9000)}`))[0], 401);
+    assert.deepEqual(await asked(url, token), [200, '']);
+  }));
+
+test('tokens of a new signing key count, and those of one that was withdrawn do not', () =>
+  World.with(async (world) => {
+    const url = await service(world);
+    const { token } = await world.token();
+    const kidOf = (text) => JSON.parse(Buffer.from(text.split('.')[0], 'base64url')).kid;
+    await becomes(url, token, 200, SOON);
+    await world.made('/v1/signing-keys/rotate', { emergency: true });
+    let other;
+    const began = performance.now();
+    do {
+      assert.ok(performance.now() - began < SOON);
+      other = (await world.token()).token;
+    } while (kidOf(other) === kidOf(token));
+    await becomes(url, other, 200, SOON);
+    await becomes(url, token, 401, SOON);
+  }));
+
+test('a handler of the shape of fetch is guarded in the same way', () =>
+  World.with(async (world) => {
+    const claviger = new Claviger(world.settings());
+    world.ends.push(() => claviger.close());
+    const handler = claviger.guard('invoices:read', async (request, more) =>
+      Response.json({
+        more,
+        by: identityOf(request).kind,
+        claims: request.headers.get('x-claviger-x'),
+        body: await request.text(),
+      }),
+    );
+    const { token } = await world.key();
+    const handled = (headers) => handler(new Request(`${AUDIENCE}/invoices`, { method: 'POST', headers, body: 'hello' }), 7);
+    const began = performance.now();
+    while ((await handled({ authorization: `Bearer ${token}` })).status !== 200) assert.ok(performance.now() - began < SOON);
+    const answer = await handled({ authorization: `Bearer ${token}`, 'x-claviger-x': 'admin' });
+    assert.deepEqual(await answer.json(), { more: 7, by: 'api_key', claims: null, body: 'hello' });
+    assert.equal((await claviger.check(token)).proved.found.principal.id, world.account);
+    assert.deepEqual(await claviger.check(token, { permissions: ['invoices:write'] }), { refusal: 'permission_missing' });
+    const refused = await handled({});
+    assert.deepEqual([refused.status, (await refused.json()).code], [401, 'unauthenticated']);
+  }));

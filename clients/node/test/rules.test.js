@@ -1,0 +1,317 @@
+// What no vector can say: bounds, clocks, and what a service chooses.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { permissionsOf, presented } from '../src/guard.js';
+import { Bounded, Opaque } from '../src/instance/cache.js';
+import { Clock, Heard } from '../src/instance/clock.js';
+import { Replays } from '../src/instance/replays.js';
+import { complete } from '../src/instance/settings.js';
+import { Places, Turns } from '../src/instance/turns.js';
+import { readAnswer } from '../src/token/answer.js';
+import { proofUrl } from '../src/token/dpop.js';
+import { Ended } from '../src/token/ended.js';
+import { Events, Names, NoMessage, REMEMBERED, positionOf } from '../src/token/feed.js';
+import { readObject } from '../src/token/json.js';
+import { areSameKeys, readKey, readKeys } from '../src/token/key.js';
+import { decoded } from '../src/token/text.js';
+
+const KEY = 'key_01h2xcejqtf2nbrexx3vqjhp41';
+const MINUTE = 60_000;
+
+function message(reset, position, changes = []) {
+  return { reset, next: '', position, changes: changes.map(([sequence, concerns]) => ({ sequence, concerns, keys: false })) };
+}
+
+test('settings that cannot be followed are refused with what would be right', () => {
+  const sound = { issuer: 'https://keys.acme.test', internalAddress: 'http://127.0.0.1:7421', audience: 'urn:api' };
+  for (const [more, wrong] of [
+    [{}, undefined],
+    [{ issuer: 'https://keys.acme.test/' }, 'issuer'],
+    [{ issuer: undefined }, 'issuer'],
+    [{ issuer: 'http://keys.acme.test' }, 'issuer'],
+    [{ issuer: 'http://localhost:7420' }, undefined],
+    [{ audience: '' }, 'audience'],
+    [{ internalAddress: '127.0.0.1:7421' }, 'internalAddress'],
+    [{ internalToken: 'a\nb' }, 'internalToken'],
+    [{ publicAddress: 'keys' }, 'publicAddress'],
+    [{ publicAddress: 'http://10.0.0.1' }, 'publicAddress'],
+    [{ publicAddress: 'http://[::1]:7420' }, undefined],
+    [{ origin: 'ftp://api.acme.test' }, 'origin'],
+    [{ keysWithoutFeedSeconds: 0.999 }, 'keysWithoutFeedSeconds'],
+    [{ tokensWithoutFeedSeconds: 19 }, 'tokensWithoutFeedSeconds'],
+    [{ tokensWithoutFeedSeconds: Number.NaN }, 'tokensWithoutFeedSeconds'],
+    [{ patienceSeconds: '2' }, 'patienceSeconds'],
+    [{ cacheEntries: 0 }, 'cacheEntries'],
+    [{ audeince: 'urn:x' }, 'audeince'],
+  ]) {
+    const check = () => complete({ ...sound, ...more });
+    if (wrong === undefined) check();
+    else assert.throws(check, new RegExp(`^Error: ${wrong} is `), JSON.stringify(more));
+  }
+});
+
+test('what is no permission is not asked for', () => {
+  assert.deepEqual(permissionsOf('invoices:read'), ['invoices:read']);
+  assert.deepEqual(permissionsOf([]), []);
+  for (const wrong of ['', '*', 'a b', 'invoices:', 'a"b', 'x'.repeat(129)])
+    assert.throws(() => permissionsOf(wrong), TypeError, wrong);
+});
+
+test('what is too long is not looked at', () => {
+  const shown = (length) => () => presented((name) => (name === 'x-api-key' ? ['a'.repeat(length)] : []));
+  assert.equal(shown(8192)().credential.length, 8192);
+  assert.throws(shown(8193), { code: 'malformed' });
+});
+
+test('what says something twice is refused at any depth', () => {
+  const check = (text, sound) => assert.equal(readObject(Buffer.from(text, 'latin1')) !== undefined, sound, text.slice(0, 99));
+  check('{"a":1,"b":[{"a":null},{"a":true}],"c":"x"}', true);
+  check(' {"a":-1.5e3, "b" : "a", "c":{"d":"\\\\"} } ', true);
+  check('{"a":"a","b":["a","a"]}', true);
+  check('{"a":1,"a":1}', false);
+  check('{"a":1,"\\u0061":2}', false);
+  check(`{"a":1,"a"${' '.repeat(999)}:2}`, false);
+  check('{"b":[{"c":{"a":1,"a":2}}]}', false);
+  check('{"a":1}{"a":1}', false);
+  check('\xef\xbb\xbf{}', false);
+  check('{"a":"\xff"}', false);
+  for (const text of ['', '[1]', 'null', '"x"', `{"a":${'['.repeat(1000)}`]) check(text, false);
+  const nested = (depth) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+  check(nested(126), true);
+  check(nested(127), false);
+  const many = (count) => `{${Array.from({ length: count }, (_, number) => `"m${number}":0`).join(',')}}`;
+  check(many(100), true);
+  check(many(101), false);
+});
+
+test('there is one way to write bytes', () => {
+  assert.deepEqual([...decoded('-_8')], [0xfb, 0xff]);
+  for (const wrong of ['-_8=', '+/8', '-_9', '-_8\n', ' -_8', '-', '-_8-_', 'é', 7])
+    assert.equal(decoded(wrong), undefined, wrong);
+});
+
+test('addresses of proofs are compared in one way of writing', () => {
+  const url = 'https://api.acme.test/invoices';
+  for (const same of [`${url}?a=b#c`, 'HTTPS://API.acme.TEST:443/invoices', 'https://api.acme.test/a/../%69nvoices']) {
+    assert.equal(proofUrl(same), url, same);
+  }
+  assert.equal(proofUrl('https://api.acme.test/caf%c3%a9/%7Eme'), 'https://api.acme.test/caf%C3%A9/~me');
+  for (const none of [
+    '',
+    '/x',
+    ` ${url}`,
+    'https://a.test\\x',
+    'https://me@a.test/',
+    'ftp://a.test/',
+    'https://a.test/%6',
+    'https://a.test/é',
+  ]) {
+    assert.equal(proofUrl(none), undefined, none);
+  }
+});
+
+test('keys that are not for signatures, secret or no points are left out', async () => {
+  const p256 = {
+    kty: 'EC',
+    crv: 'P-256',
+    x: 'l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs',
+    y: '9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA',
+  };
+  const check = async (jwk, sound) => assert.equal((await readKey(jwk)) !== undefined, sound, JSON.stringify(jwk));
+  await check(p256, true);
+  await check({ ...p256, use: 'sig', alg: 'ES256', key_ops: ['verify'], kid: 'x', x5c: 7 }, true);
+  for (const more of [
+    { use: 'enc' },
+    { alg: 'RS256' },
+    { alg: null },
+    { key_ops: [] },
+    { kid: 7 },
+    { d: 'AQAB' },
+    { crv: 'P-384' },
+    { y: p256.x },
+  ]) {
+    await check({ ...p256, ...more }, false);
+  }
+  const ed25519 = (hex) => ({ kty: 'OKP', crv: 'Ed25519', x: Buffer.from(hex, 'hex').toString('base64url') });
+  await check(ed25519('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'), true);
+  for (const small of [
+    '01',
+    'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+    'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
+  ]) {
+    await check(ed25519(small.padEnd(64, '0')), false);
+  }
+  await check({ kty: 'RSA', n: Buffer.alloc(255, 255).toString('base64url'), e: 'AQAB' }, false);
+  await check({ kty: 'RSA', n: Buffer.alloc(256, 255).toString('base64url'), e: 'AQ' }, false);
+
+  const set = (...keys) => readKeys(Buffer.from(JSON.stringify({ keys })));
+  const twice = await set({ ...p256, kid: '1' }, { ...p256, kid: '1' }, { ...p256, kid: '2' }, { kty: 'oct', kid: '3' });
+  assert.deepEqual([...twice.keys()], ['2']);
+  const other = { ...ed25519('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'), kid: '1' };
+  assert.ok(areSameKeys(await set({ ...p256, kid: '1' }), await set({ ...p256, kid: '1' })));
+  assert.ok(!areSameKeys(await set({ ...p256, kid: '1' }), await set(other)));
+  for (const none of ['[]', '{}', '{"keys":{}}', '{"keys":[7]}', 'x'])
+    assert.equal(await readKeys(Buffer.from(none)), undefined, none);
+});
+
+test('an event may come in any pieces, and what is none ends the connection', () => {
+  const data = JSON.stringify({
+    reset: true,
+    next: '1.é.',
+    position: 3,
+    changes: [{ sequence: 4, kind: 'credential', id: KEY }],
+  });
+  const bytes = Buffer.from(`: hello\n\nid: x\nevent: changes\ndata: ${data}\n\n`);
+  for (const length of [1, 2, 3, 7, 64, bytes.length]) {
+    const events = new Events();
+    const read = [];
+    for (let at = 0; at < bytes.length; at += length) read.push(...events.take(bytes.subarray(at, at + length)));
+    assert.deepEqual(read, [{ reset: true, next: '1.é.', position: 3, changes: [{ sequence: 4, concerns: KEY, keys: false }] }]);
+  }
+  for (const wrong of [
+    'data: {"reset":\n\n',
+    'data: []\n\n',
+    'data: {"reset":1,"next":"","position":1,"changes":[]}\n\n',
+    'data: {"reset":true,"next":"","position":1e99,"changes":[]}\n\n',
+  ]) {
+    assert.throws(() => new Events().take(Buffer.from(wrong)), NoMessage, wrong);
+  }
+  assert.throws(() => new Events().take(Buffer.from([0x64, 0xff, 0x0a])), NoMessage);
+  assert.throws(() => new Events().take(Buffer.alloc((16 << 20) + 1, 'x')), NoMessage);
+});
+
+test('a name is forgotten after everything that it voids', () => {
+  const names = new Names();
+  names.take(message(true, 1, [[2, KEY]]), 0);
+  names.take(message(false, 2), REMEMBERED - 1);
+  assert.ok(!names.hold(1, 1, [KEY]));
+  names.take(message(false, 2), REMEMBERED);
+  assert.ok(!names.knowSince(1, 1), 'what was asked that long ago is not kept any more');
+  assert.ok(names.knowSince(1, 2) && names.hold(1, 2, [KEY]));
+});
+
+test('of more names than are remembered everything is void', () => {
+  const names = new Names();
+  names.take(message(true, 0), 0);
+  for (let part = 0; part < 6; part += 1) {
+    const changes = Array.from({ length: 100_000 }, (_, number) => [part * 100_000 + number + 1, `key_${part}_${number}`]);
+    names.take(message(false, (part + 1) * 100_000, changes), 0);
+  }
+  assert.ok(!names.hold(1, 99_999, ['key_x']) && names.hold(1, 100_000, ['key_x']));
+  assert.ok(!names.hold(1, 599_999, ['key_5_99999']) && names.hold(1, 600_000, ['key_5_99999']));
+  assert.ok(!names.knowSince(1, 99_999) && names.knowSince(1, 100_000));
+});
+
+test('no more is believed of a position than was told', () => {
+  for (const [told, header, expected] of [
+    [5, '3', 3],
+    [5, '9', 5],
+    [5, null, undefined],
+    [5, '', undefined],
+    [5, '1e3', undefined],
+    [5, '9'.repeat(30), undefined],
+  ]) {
+    assert.equal(positionOf(told, header), expected);
+  }
+});
+
+test('an answer that a change overtook is not kept, and none is kept for longer than a minute', () => {
+  const opaque = new Opaque(10);
+  const answer = readAnswer({
+    code: 'valid',
+    permissions: [],
+    objects: null,
+    metadata: {},
+    credential: { id: KEY, kind: 'api_key', name: 'x', environment: 'live', expires_at: null },
+    principal: { id: 'sa_01h2xcejqtf2nbrexx3vqjhp41', name: 'x', external_id: null },
+    organization: { id: 'org_01h2xcejqtf2nbrexx3vqjhp41', slug: 'x', external_id: null },
+  });
+  const keep = (beginning, position, maxAge = 60) => opaque.keep('hash', { found: answer.found, beginning, position }, maxAge, 0);
+  const isKnown = (at) => opaque.known('hash', at) !== undefined;
+  keep(0, 9);
+  assert.ok(!isKnown(0), 'before the feed is heard');
+  opaque.names.take(message(true, 10), 0);
+  opaque.names.take(message(false, 12, [[12, KEY]]), 0);
+  keep(1, 11);
+  assert.ok(!isKnown(0), 'read before the change, and here after it');
+  keep(1, 12);
+  assert.ok(isKnown(0) && isKnown(MINUTE - 1) && !isKnown(MINUTE));
+  keep(1, 12);
+  opaque.names.take(message(false, 13, [[13, 'sa_01h2xcejqtf2nbrexx3vqjhp41']]), 0);
+  assert.ok(!isKnown(0));
+  keep(1, 13, 9 * 60);
+  assert.ok(isKnown(MINUTE - 1) && !isKnown(MINUTE), 'whatever the answer says');
+  keep(1, 13);
+  opaque.names.take(message(true, 13), 0);
+  assert.ok(!isKnown(0));
+  opaque.keepRefusal('hash', 'unknown', 0);
+  assert.ok(isKnown(999) && !isKnown(1000));
+});
+
+test('no more is kept than was chosen', () => {
+  const bounded = new Bounded(2);
+  for (const key of ['a', 'b', 'a', 'c']) if (!bounded.get(key)) bounded.set(key, key);
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((key) => bounded.get(key)),
+    ['a', undefined, 'c'],
+  );
+});
+
+test('what ended is remembered for longer than any token, whatever documents say later', () => {
+  const ended = new Ended();
+  const isDead = (epoch, token) => ended.hasEnded({ credential: { id: KEY, epoch }, token });
+  ended.take({ credentials: [[KEY, 4]], tokens: ['at_1'] }, 0);
+  ended.take({ credentials: [[KEY, 2]], tokens: [] }, MINUTE);
+  assert.ok(isDead(3, null) && !isDead(4, null) && isDead(4, 'at_1') && !isDead(4, 'at_2'));
+  ended.take({ credentials: [], tokens: [] }, 65 * MINUTE);
+  assert.ok(isDead(3, null) && !isDead(4, 'at_1'));
+  ended.take({ credentials: [], tokens: [] }, 66 * MINUTE);
+  assert.ok(!isDead(3, null));
+});
+
+test('a proof counts once and is forgotten at its end', () => {
+  const replays = new Replays();
+  const proof = (jti, endsAt) => ({ thumbprint: 't', jti, endsAt });
+  assert.ok(replays.isFirst(proof('1', 60), 0) && !replays.isFirst(proof('1', 60), 0));
+  assert.ok(replays.isFirst(proof('2', 60), 0) && replays.isFirst({ ...proof('1', 60), thumbprint: 'u' }, 0));
+  assert.ok(!replays.isFirst(proof('1', 60), 59) && replays.isFirst(proof('1', 120), 60));
+});
+
+test('a clock that is off follows the instance', () => {
+  for (const [off, expected] of [
+    [0, 0],
+    [2000, 0],
+    [-2000, 0],
+    [300_000, 300_000],
+    [-300_000, -300_000],
+  ]) {
+    const clock = new Clock();
+    clock.wasTold(new Date(Date.now() + off).toUTCString());
+    assert.ok(Math.abs(clock.now() - Date.now() - expected) < 1100, String(off));
+  }
+  const clock = new Clock();
+  for (const nothing of [null, 'soon', '']) clock.wasTold(nothing);
+  assert.ok(Math.abs(clock.now() - Date.now()) < 100);
+  const heard = new Heard();
+  assert.ok(!heard.within(1e300));
+  heard.now();
+  assert.ok(heard.within(1000));
+});
+
+test('of those who want the same one goes after the other, and so many of all at once', async () => {
+  const [turns, places] = [new Turns(), new Places(2)];
+  let [running, most] = [0, 0];
+  const work = async () => {
+    most = Math.max(most, (running += 1));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    running -= 1;
+  };
+  const failing = () => Promise.reject(new Error('x'));
+  await Promise.allSettled(Array.from({ length: 5 }, (_, number) => turns.take('a', number === 1 ? failing : work)));
+  assert.equal(most, 1);
+  await Promise.allSettled(Array.from({ length: 9 }, (_, number) => places.take(number === 1 ? failing : work)));
+  assert.equal(most, 2);
+});

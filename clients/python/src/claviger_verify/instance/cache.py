@@ -1,0 +1,99 @@
+"""Opaque credentials in memory, by the hash of what was presented.
+
+An entry counts while it is young, nothing of it was named, and the feed is heard.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from ..token.feed import Names, Place
+from ..token.found import Found
+
+# The longest that anything is kept, in seconds.
+_LONGEST = 60.0
+# For how long a refusal is remembered: it may be mended meanwhile.
+_REFUSED_FOR = 1.0
+
+T = TypeVar("T")
+
+
+class Bounded(Generic[T]):
+    """So many entries at most: whoever was not wanted for longest goes first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entries: OrderedDict[str, T] = OrderedDict()
+
+    def get(self, key: str) -> T | None:
+        """The entry of this name."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+        return entry
+
+    def set(self, key: str, entry: T) -> None:
+        """Keeps an entry."""
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)
+
+    def remove(self, key: str) -> None:
+        """Forgets an entry."""
+        self._entries.pop(key, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A credential that is valid, and of which time that is known."""
+
+    found: Found
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A credential that does not count."""
+
+    code: str
+
+
+# What is known: a valid credential, a refusal, or that nobody but the instance may decide.
+Known = Entry | Refused | Literal["asked"]
+
+
+class Opaque:
+    """What is known of opaque credentials."""
+
+    def __init__(self, entries: int) -> None:
+        self.names = Names()
+        self._entries: Bounded[tuple[Known, float]] = Bounded(entries)
+
+    def known(self, key: str, now: float) -> Known | None:
+        """What is known of it and still counts, as far as is known."""
+        kept = self._entries.get(key)
+        if kept is None:
+            return None
+        known, ends_at = kept
+        if now < ends_at and (not isinstance(known, Entry) or self._holds(known)):
+            return known
+        self._entries.remove(key)
+        return None
+
+    def keep(self, key: str, entry: Entry, max_age: float, asked_at: float) -> None:
+        """Keeps what was answered, unless a change overtook it."""
+        if self.names.know_since(entry.place) and self._holds(entry):
+            self._entries.set(key, (entry, asked_at + min(max_age, _LONGEST)))
+
+    def keep_asked(self, key: str, now: float) -> None:
+        """Keeps that it must be asked about with every use, for a while."""
+        self._entries.set(key, ("asked", now + _LONGEST))
+
+    def keep_refusal(self, key: str, code: str, now: float) -> None:
+        """Keeps a refusal, for a moment."""
+        self._entries.set(key, (Refused(code), now + _REFUSED_FOR))
+
+    def _holds(self, entry: Entry) -> bool:
+        found = entry.found
+        return self.names.hold(entry.place, (found.credential, found.principal.id, found.organization.id))

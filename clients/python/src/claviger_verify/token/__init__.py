@@ -1,0 +1,1 @@
+"""The rules, as functions of values. Nothing here asks anybody or reads a clock."""

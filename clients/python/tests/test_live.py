@@ -1,0 +1,360 @@
+"""Services of somebody else's, beside a real server: what they let through, and how fast that ends."""
+
+import base64
+import json
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from instance import AUDIENCE, ISSUER, PROMISE, SOON, Cut, World, free_port, serving, spoiled
+
+from claviger_verify import Claviger, Identity
+from claviger_verify.fastapi import REFUSALS, following, require
+from claviger_verify.token.text import digest
+
+
+def service(world: World, more: dict[str, Any] | None = None, **options: Any) -> str:
+    """A service by FastAPI, at the address of what it guards."""
+    claviger = Claviger(world.settings(**(more or {})))
+    app = FastAPI(lifespan=following(claviger), exception_handlers=REFUSALS)
+
+    @app.get("/invoices")
+    async def invoices(caller: Annotated[Identity, require(claviger, "invoices:read", **options)]) -> str:
+        return f"invoices of {caller.organization}\n"
+
+    return f"{world.serve(app)}/invoices"
+
+
+def test_a_service_refuses_what_was_revoked_within_two_seconds(world: World) -> None:
+    url = service(world.start())
+    key = world.key()
+    world.becomes(url, key["token"], 200, SOON)
+    (token, secret), (single, _), (narrow, _) = world.token(), world.token(), world.token("invoices:write")
+    world.becomes(url, token, 200, SOON)
+    world.becomes(url, single, 200, SOON)
+    assert world.asked(url, narrow) == (403, "permission_missing")
+    assert world.asked(url, f"{token[:-9]}x{token[-8:]}") == (401, "unknown")
+    assert world.asked(url, "clv_key_nobodys") == (401, "unknown")
+
+    world.made(f"/v1/api-keys/{key['id']}/revoke")
+    world.becomes(url, key["token"], 401, PROMISE)
+    world.revoke_secret(secret)
+    world.becomes(url, token, 401, PROMISE)
+    assert world.asked(url, token) == (401, "revoked")
+    assert world.asked(url, single) == (200, "")
+    headers = {"authorization": f"Bearer {single}"}
+    assert world.http.delete(f"{world.instance.public}/v1/token", headers=headers).is_success
+    world.becomes(url, single, 401, PROMISE)
+
+
+def test_a_refusal_says_why_and_how_to_do_better(world: World) -> None:
+    url = service(world.start())
+    token = world.key(permissions=["invoices:write"])["token"]
+    world.becomes(url, token, 403, SOON)
+    response, realm = world.http.get(url, headers={"x-api-key": token}), f'Bearer realm="{ISSUER}"'
+    told = [response.headers[name] for name in ("www-authenticate", "cache-control", "content-type")]
+    assert told == [f'{realm}, error="insufficient_scope", scope="invoices:read"', "no-store", "application/problem+json"]
+    detail = "The credential lacks a permission; ask an admin to grant it."
+    assert response.json() == {"status": 403, "code": "permission_missing", "title": "Forbidden", "detail": detail}
+    assert world.http.get(url).headers["www-authenticate"] == realm
+    assert world.http.get(url, headers={"authorization": "Bearer x"}).status_code == 401
+    two = [("authorization", f"Bearer {token}"), ("authorization", "Bearer x")]
+    assert world.http.get(url, headers=two).json()["code"] == "ambiguous_credentials"
+
+
+def test_without_problem_documents_a_refusal_has_the_same_status_and_headers(world: World) -> None:
+    claviger = Claviger(world.start().settings())
+    app = FastAPI(lifespan=following(claviger), dependencies=[require(claviger)])
+
+    @app.get("/x")
+    def x() -> str:
+        return "x"
+
+    response = world.http.get(f"{world.serve(app)}/x")
+    assert (response.status_code, response.headers["x-claviger-code"]) == (401, "unauthenticated")
+    assert response.headers["www-authenticate"] == f'Bearer realm="{ISSUER}"'
+
+
+def test_a_kept_key_is_narrowed_with_whatever_it_came_from(world: World) -> None:
+    url = service(world.start())
+    wide, narrow = ["invoices:read", "invoices:write"], ["invoices:write"]
+    cases: list[tuple[str, dict[str, Any], dict[str, Any], int]] = [
+        ("/v1/api-keys/KEY", {"disabled": True}, {"disabled": False}, 401),
+        ("/v1/api-keys/KEY", {"permissions": narrow}, {"permissions": wide}, 403),
+        ("/v1/service-accounts/ACCOUNT", {"permissions": narrow}, {"permissions": wide}, 403),
+        ("/v1/service-accounts/ACCOUNT", {"disabled": True}, {"disabled": False}, 401),
+    ]
+    for path, body, back, status in cases:
+        key = world.key(permissions=wide)
+        place = path.replace("KEY", key["id"]).replace("ACCOUNT", world.account)
+        world.becomes(url, key["token"], 200, SOON)
+        world.send("PATCH", place, **body)
+        world.becomes(url, key["token"], status, PROMISE)
+        world.send("PATCH", place, **back)
+        world.becomes(url, key["token"], 200, PROMISE)
+
+
+def test_a_key_that_is_limited_is_asked_about_every_time(world: World) -> None:
+    url = service(world.start())
+    token = world.key(rate_limits=[{"name": "default", "limit": 3, "window_seconds": 3600}])["token"]
+    for _ in range(3):
+        assert world.asked(url, token) == (200, "")
+    response = world.http.get(url, headers={"authorization": f"Bearer {token}"})
+    assert (response.status_code, response.headers["x-claviger-code"]) == (429, "rate_limited")
+    assert int(response.headers["retry-after"]) > 0
+
+
+def test_objects_networks_and_the_environment_hold_as_the_service_tells_them(world: World) -> None:
+    def objects(request: Request) -> list[str]:
+        return [f"base:{base}"] if (base := request.query_params.get("base")) else []
+
+    def client_ip(request: Request) -> str | None:
+        return request.headers.get("x-from")
+
+    plain = service(world.start())
+    telling = service(world, objects=objects, client_ip=client_ip)
+    token = world.key(objects=["base:app7", "base:acme/*"])["token"]
+    world.becomes(f"{telling}?base=app7", token, 200, SOON)
+    assert world.asked(plain, token) == (403, "object_required")
+    assert world.asked(f"{telling}?base=acme/x", token) == (200, "")
+    assert world.asked(f"{telling}?base=app8", token) == (403, "object_not_allowed")
+    for base in ("*", "..", "acme/../x", "acme%252fx"):
+        assert world.asked(f"{telling}?base={base}", token) == (400, "invalid_object"), base
+    near = world.key(allowed_networks=["10.0.0.0/8"])["token"]
+    world.becomes(plain, near, 403, SOON)
+    places = {"10.1.2.3": (200, ""), "::ffff:10.1.2.3": (200, ""), "11.1.2.3": (403, "network_not_allowed")}
+    for address, expected in places.items():
+        assert world.asked(telling, near, x_from=address) == expected
+    assert world.asked(telling, near, x_from="elsewhere") == (403, "network_not_allowed")
+    trial = world.key(environment="test")["token"]
+    assert world.asked(plain, trial) == (401, "test_not_allowed")
+    assert world.asked(service(world, test_too=True), trial) == (200, "")
+
+
+def test_behind_two_guards_a_limit_is_spent_and_a_proof_is_used_once(world: World) -> None:
+    port = free_port()
+    origin = f"http://127.0.0.1:{port}"
+    claviger = Claviger(world.start().settings(origin=origin))
+    app = FastAPI(lifespan=following(claviger), exception_handlers=REFUSALS)
+    router = APIRouter(prefix="/v1", dependencies=[require(claviger, "invoices:read")])
+    inner = FastAPI(exception_handlers=REFUSALS)
+    guard = require(claviger, "invoices:read")
+
+    def claims(request: Request, x_claviger_principal: Annotated[str | None, Header()] = None) -> Any:
+        return x_claviger_principal or request.headers.get("x-claviger-principal")
+
+    @router.get("/invoices")
+    async def invoices(caller: Annotated[Identity, guard], claim: Annotated[Any, Depends(claims)]) -> Any:
+        return {"may": caller.may("invoices:read"), "claims": claim}
+
+    @inner.get("/invoices")
+    async def mounted(caller: Annotated[Identity, guard]) -> str:
+        return caller.kind
+
+    app.include_router(router)
+    app.mount("/below", inner)
+    world.ends.enter_context(serving(app, port))
+    url = f"{origin}/v1/invoices"
+    limited = world.key(rate_limits=[{"name": "default", "limit": 3, "window_seconds": 3600}])["token"]
+    world.becomes(url, world.key()["token"], 200, SOON)
+    for _ in range(3):
+        assert world.asked(url, limited) == (200, "")
+    assert world.asked(url, limited)[0] == 429
+
+    holder = ec.generate_private_key(ec.SECP256R1())
+    public: Any = jwt.get_algorithm_by_name("ES256").to_jwk(holder.public_key(), as_dict=True)
+
+    def proof(jti: str, method: str, address: str, token: str | None = None) -> str:
+        said = {"jti": jti, "htm": method, "htu": address, "iat": int(time.time())} | ({"ath": digest(token)} if token else {})
+        return jwt.encode(said, holder, "ES256", headers={"typ": "dpop+jwt", "jwk": public})
+
+    token, _ = world.token(dpop=proof("1", "POST", f"{ISSUER}/oauth/token"))
+
+    def get(address: str, shown: str) -> Any:
+        headers = {"authorization": f"DPoP {token}", "dpop": shown, "x-claviger-principal": "root"}
+        response = world.http.get(address, headers=headers)
+        return response.status_code, response.json()
+
+    first = proof("2", "GET", url, token)
+    assert get(url, first) == (200, {"may": True, "claims": None})
+    status, problem = get(url, first)
+    assert (status, problem["code"]) == (401, "proof_invalid"), "it counts once"
+    assert get(url, proof("3", "GET", url, token))[0] == 200
+    assert get(url, proof("4", "GET", f"{origin}/invoices", token))[0] == 401
+    assert world.asked(url, token) == (401, "proof_required")
+    below = f"{origin}/below/invoices"
+    assert get(below, proof("5", "GET", below, token)) == (200, "access_token")
+
+
+def test_of_many_who_present_the_same_key_at_once_one_asks(world: World) -> None:
+    url = service(world.start())
+    token = world.key()["token"]
+    world.becomes(url, world.key()["token"], 200, SOON)
+    time.sleep(1)
+
+    def verified() -> float:
+        lines = world.http.get(f"{world.instance.internal}/metrics").text.splitlines()
+        wanted = ("claviger_verdicts_total", "verify", '"valid"', "api_key")
+        return next((float(line.split(" ")[-1]) for line in lines if all(part in line for part in wanted)), 0.0)
+
+    before = verified()
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: world.asked(url, token)[0], range(50)))
+    assert set(answers) == {200}
+    assert verified() - before == 1
+
+
+def test_while_the_server_is_away_tokens_count_and_keys_do_not_for_long(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    url = service(world.start())
+    key, (token, secret) = world.key(), world.token()
+    for credential in (key["token"], token):
+        world.becomes(url, credential, 200, SOON)
+    world.instance.stop()
+    world.becomes(url, key["token"], 503, 12, never=(401, 403))
+    assert world.asked(url, token) == (200, "")
+    time.sleep(1)
+    told = [record for record in caplog.records if record.name == "claviger_verify" and record.levelno == logging.WARNING]
+    assert 0 < len(told) <= 3
+    world.instance.start()
+    world.becomes(url, key["token"], 200, SOON, never=(401, 403))
+    assert world.asked(url, token) == (200, "")
+    world.made(f"/v1/api-keys/{key['id']}/revoke")
+    world.becomes(url, key["token"], 401, PROMISE)
+    world.revoke_secret(secret)
+    world.becomes(url, token, 401, PROMISE)
+
+
+def test_a_service_that_starts_first_refuses_until_the_server_is_there(world: World) -> None:
+    url = service(world)
+    for credential in (world.root, "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"):
+        assert world.asked(url, credential) == (503, "unavailable"), "never as if it were wrong"
+    world.start()
+    began = time.monotonic()
+    # The administrator's key is good, and not for this API.
+    while world.asked(url, world.root)[1] != "audience_mismatch":
+        assert time.monotonic() - began < SOON
+        time.sleep(0.05)
+
+
+def cut(event: bytes, number: int) -> bytes:
+    if number > 4:
+        raise Cut
+    return event
+
+
+def swapped() -> Callable[[bytes, int], bytes]:
+    held = b""
+
+    def spoil(event: bytes, _: int) -> bytes:
+        nonlocal held
+        before, held = held, event if held == b"" else b""
+        return b": held\n\n" if before == b"" else event + before
+
+    return spoil
+
+
+def rewound() -> Callable[[bytes, int], bytes]:
+    seen: list[bytes] = []
+
+    def spoil(event: bytes, number: int) -> bytes:
+        seen.append(event)
+        return seen[1] + seen[-4] + event if number % 4 == 0 else event
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "forgets"),
+    [(cut, False), (lambda event, _: event + event, False), (swapped(), False), (rewound(), False), (cut, True)],
+    ids=["cut in the middle of a message", "twice", "in another order", "again from its beginning", "without where it was"],
+)
+def test_whatever_happens_to_the_change_feed_a_revoked_key_is_refused(
+    world: World, spoil: Callable[[bytes, int], bytes], forgets: bool
+) -> None:
+    world.start()
+    url = service(world, {"internal_address": world.ends.enter_context(spoiled(world, spoil, forgets=forgets))})
+    for pause in (0, 0.4):
+        key = world.key()
+        world.becomes(url, key["token"], 200, SOON)
+        time.sleep(pause)
+        world.made(f"/v1/api-keys/{key['id']}/revoke")
+        world.becomes(url, key["token"], 401, PROMISE)
+        for _ in range(20):
+            assert world.asked(url, key["token"])[0] != 200
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("off", [-300, 300])
+def test_a_service_whose_clock_is_off_by_five_minutes_follows_that_of_the_instance(
+    world: World, monkeypatch: pytest.MonkeyPatch, off: int
+) -> None:
+    world.start()
+    real = time.time
+    with monkeypatch.context() as patched:
+        patched.setattr("claviger_verify.instance.clock.time.time", lambda: real() + off)
+        url = service(world)
+    key, (token, secret) = world.key(), world.token()
+    world.becomes(url, key["token"], 200, SOON)
+    world.becomes(url, token, 200, SOON)
+    world.made(f"/v1/api-keys/{key['id']}/revoke")
+    world.becomes(url, key["token"], 401, PROMISE)
+    world.revoke_secret(secret)
+    world.becomes(url, token, 401, PROMISE)
+
+
+def test_hostile_texts_are_refused_and_harm_nobody_else(world: World) -> None:
+    url = service(world.start())
+    token, _ = world.token()
+    world.becomes(url, token, 200, SOON)
+    header, payload, signature = token.split(".")
+
+    def part(value: object) -> str:
+        text = value if isinstance(value, str) else json.dumps(value)
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    sound = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+
+    def headed(**members: object) -> str:
+        return f"{part({**sound, **members})}.{payload}.{signature}"
+
+    nested = f'{{"a":{"[" * 900}{"]" * 900}}}'
+    hostile = [
+        *(headed(alg="none"), f"{part({**sound, 'alg': 'none'})}.{payload}.", headed(alg="HS256"), headed(alg=["ES256"])),
+        *(headed(kid="../../../../etc/passwd"), headed(kid="__class__"), headed(kid=["x"]), headed(kid="x" * 300)),
+        *(headed(jku="https://evil.test", kid="evil"), headed(crit=["exp"]), headed(typ="JWT"), headed(x="x" * 4000)),
+        *(f"{header}.{part(text)}.{signature}" for text in ("x" * 5000, nested)),
+        f"{part(nested)}.{payload}.{signature}",
+        *(f"{token}.{signature}", "eyJ.", "eyJ..", "eyJ" + "." * 8000, f"{part('{')}.{payload}.{signature}"),
+        f"{part({**sound, 'kid': chr(0xD800)})}.{payload}.{signature}",
+    ]
+    for text in hostile:
+        assert world.asked(url, text)[0] == 401, text[:200]
+    assert world.asked(url, "eyJ." + "x" * 9000)[0] == 401
+    assert world.asked(url, token) == (200, "")
+
+
+def test_tokens_of_a_new_signing_key_count_and_those_of_one_that_was_withdrawn_do_not(world: World) -> None:
+    url = service(world.start())
+    token, _ = world.token()
+    world.becomes(url, token, 200, SOON)
+    world.made("/v1/signing-keys/rotate", emergency=True)
+    began = time.monotonic()
+    while True:
+        assert time.monotonic() - began < SOON
+        other, _ = world.token()
+        if jwt.get_unverified_header(other)["kid"] != jwt.get_unverified_header(token)["kid"]:
+            break
+    world.becomes(url, other, 200, SOON)
+    world.becomes(url, token, 401, SOON)
+
+
+def test_a_guard_that_asks_for_what_cannot_be_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="no permission"):
+        require(Claviger.__new__(Claviger), "invoices:*")
+    assert AUDIENCE

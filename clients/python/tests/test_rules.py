@@ -1,0 +1,328 @@
+"""What no vector can say: bounds, clocks, and what a service chooses."""
+
+import asyncio
+import base64
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from claviger_verify import Settings, WrongSettings
+from claviger_verify.guard import NotAdmitted, permissions_of, presented
+from claviger_verify.instance.cache import Bounded, Entry, Opaque
+from claviger_verify.instance.clock import Clock, Heard
+from claviger_verify.instance.replays import Replays
+from claviger_verify.instance.turns import Turns
+from claviger_verify.token.answer import read_answer
+from claviger_verify.token.dpop import Proof, proof_url
+from claviger_verify.token.ended import Document, Ended
+from claviger_verify.token.feed import REMEMBERED, Change, Events, Message, Names, NoMessage, Place, position_of
+from claviger_verify.token.found import Found
+from claviger_verify.token.json_object import read_object
+from claviger_verify.token.key import are_same_keys, read_key, read_keys
+from claviger_verify.token.text import decoded
+
+KEY = "key_01h2xcejqtf2nbrexx3vqjhp41"
+ACCOUNT = "sa_01h2xcejqtf2nbrexx3vqjhp41"
+NOW = datetime.fromtimestamp(1_800_000_000, UTC)
+P256: dict[str, object] = {
+    **{"kty": "EC", "crv": "P-256", "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs"},
+    "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
+}
+ED25519 = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+
+
+def message(reset: bool, position: int, *changes: tuple[int, str]) -> Message:
+    return Message(reset, "", position, [Change(sequence, name, False) for sequence, name in changes])
+
+
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ({}, None),
+        ({"issuer": "https://keys.acme.test/"}, "issuer"),
+        ({"issuer": None}, "issuer"),
+        ({"issuer": "http://keys.acme.test"}, "issuer"),
+        ({"issuer": "http://localhost:7420"}, None),
+        ({"audience": ""}, "audience"),
+        ({"internal_address": "127.0.0.1:7421"}, "internal_address"),
+        ({"internal_token": "a\nb"}, "internal_token"),
+        ({"public_address": "keys"}, "public_address"),
+        ({"public_address": "http://10.0.0.1"}, "public_address"),
+        ({"public_address": "http://[::1]:7420"}, None),
+        ({"origin": "ftp://api.acme.test"}, "origin"),
+        ({"keys_without_feed_seconds": 0.999}, "keys_without_feed_seconds"),
+        ({"tokens_without_feed_seconds": 19}, "tokens_without_feed_seconds"),
+        ({"tokens_without_feed_seconds": float("nan")}, "tokens_without_feed_seconds"),
+        ({"cache_entries": 0}, "cache_entries"),
+    ],
+)
+def test_settings_that_cannot_be_followed_are_refused(more: dict[str, Any], wrong: str | None) -> None:
+    sound = {"issuer": "https://keys.acme.test", "internal_address": "http://127.0.0.1:7421", "audience": "urn:api"}
+    if wrong is None:
+        Settings(**{**sound, **more})
+    else:
+        with pytest.raises(WrongSettings) as refused:
+            Settings(**{**sound, **more})
+        assert refused.value.setting == wrong
+
+
+def test_an_internal_token_is_not_shown() -> None:
+    settings = Settings(issuer="https://a.test", internal_address="http://b.test", audience="c", internal_token="hush")
+    assert "hush" not in repr(settings)
+
+
+def test_what_is_no_permission_is_not_asked_for() -> None:
+    assert permissions_of(["invoices:read"]) == ("invoices:read",)
+    for wrong in ("", "*", "a b", "invoices:", 'a"b', "a\n", "x" * 129):
+        with pytest.raises(ValueError, match="is no permission"):
+            permissions_of([wrong])
+
+
+def test_what_is_too_long_is_not_looked_at() -> None:
+    def shown(length: int) -> str:
+        return presented(lambda name: ["a" * length] if name == "x-api-key" else []).credential
+
+    assert len(shown(8192)) == 8192
+    with pytest.raises(NotAdmitted, match="malformed"):
+        shown(8193)
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+
+
+def many(count: int) -> bytes:
+    return json.dumps({f"m{number}": 0 for number in range(count)}).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "sound"),
+    [
+        (b'{"a":1,"b":[{"a":null},{"a":true}],"c":"x"}', True),
+        (b' {"a":-1.5e3, "b" : "a", "c":{"d":"\\\\"} } ', True),
+        (b'{"a":"a","b":["a","a"]}', True),
+        (b'{"a":1,"a":1}', False),
+        (b'{"a":1,"\\u0061":2}', False),
+        (b'{"b":[{"c":{"a":1,"a":2}}]}', False),
+        (b'{"a":1}{"a":1}', False),
+        (b"\xef\xbb\xbf{}", False),
+        (b'{"a":"\xff"}', False),
+        (b'{"a":"\\ud800"}', False),
+        (b'{"a":"\\ud83d\\ude00"}', True),
+        (b'{"a":NaN}', False),
+        (b'{"a":' + b"9" * 5000 + b"}", False),
+        (b"", False),
+        (b"[1]", False),
+        (b"null", False),
+        (b'{"a":' + b"[" * 100_000, False),
+        (nested(100_000), False),
+        (nested(100), True),
+        (many(100), True),
+        (many(101), False),
+    ],
+)
+def test_what_says_something_twice_is_refused_at_any_depth(text: bytes, sound: bool) -> None:
+    assert (read_object(text) is not None) == sound
+
+
+def test_there_is_one_way_to_write_bytes() -> None:
+    assert decoded("-_8") == b"\xfb\xff"
+    for wrong in ("-_8=", "+/8", "-_9", "-_8\n", " -_8", "-", "-_8-_", "é", 7):
+        assert decoded(wrong) is None, wrong
+
+
+def test_addresses_of_proofs_are_compared_in_one_way_of_writing() -> None:
+    url = "https://api.acme.test/invoices"
+    for same in (f"{url}?a=b#c", "HTTPS://API.acme.TEST:443/invoices", "https://api.acme.test/a/../%69nvoices"):
+        assert proof_url(same) == url, same
+    assert proof_url("https://api.acme.test/caf%c3%a9/%7Eme") == "https://api.acme.test/caf%C3%A9/~me"
+    assert proof_url("http://api.acme.test") == proof_url("http://api.acme.test:80/")
+    others = ("https://api.acme.test//invoices", "https://api.acme.test/x%2finvoices", "http://api.acme.test/invoices")
+    for other in (f"{url}/", *others):
+        assert proof_url(other) not in (url, None), other
+    nowhere = ("", "/x", f" {url}", "https://a.test\\x", "https://me@a.test/", "ftp://a.test/")
+    for none in (*nowhere, "https://a.test/%6", "https://a.test/é", "https://", "https://[::1", "https://a.test:x/"):
+        assert proof_url(none) is None, none
+
+
+def ed25519(key: str) -> dict[str, object]:
+    text = base64.urlsafe_b64encode(bytes.fromhex(key.ljust(64, "0"))).decode().rstrip("=")
+    return {"kty": "OKP", "crv": "Ed25519", "x": text}
+
+
+def test_keys_that_are_not_for_signatures_secret_or_no_points_are_left_out() -> None:
+    purpose = {"use": "sig", "alg": "ES256", "key_ops": ["verify"], "kid": "x", "x5c": 7}
+    assert read_key(P256) is not None and read_key({**P256, **purpose}) is not None and read_key(ed25519(ED25519)) is not None
+    wrong: list[dict[str, Any]] = [{"use": "enc"}, {"alg": "RS256"}, {"alg": None}, {"key_ops": []}, {"kid": 7}, {"d": "AQAB"}]
+    for more in [*wrong, {"crv": "P-384"}, {"y": P256["x"]}, {"x": 7}]:
+        assert read_key({**P256, **more}) is None, more
+    order_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85"
+    for small in ("01", "ec" + "ff" * 30 + "7f", "ed" + "ff" * 30 + "7f", order_8):
+        assert read_key(ed25519(small)) is None, small
+    modulus = base64.urlsafe_b64encode(b"\xff" * 256).decode().rstrip("=")
+    assert read_key({"kty": "RSA", "n": modulus, "e": "AQAB"}) is not None
+    assert read_key({"kty": "RSA", "n": modulus, "e": "AQ"}) is None
+    assert read_key({"kty": "RSA", "n": modulus[4:], "e": "AQAB"}) is None
+
+    def keys(*listed: object) -> Any:
+        return read_keys(json.dumps({"keys": listed}).encode())
+
+    one = {**P256, "kid": "1"}
+    assert list(keys(one, one, {**P256, "kid": "2"}, {"kty": "oct", "kid": "3"})) == ["2"]
+    assert are_same_keys(keys(one), keys(one)) and not are_same_keys(keys(one), keys({**ed25519(ED25519), "kid": "1"}))
+    for none in (b"[]", b"{}", b'{"keys":{}}', b'{"keys":[7]}', b"x"):
+        assert read_keys(none) is None, none
+
+
+def test_an_event_may_come_in_any_pieces_and_what_is_none_ends_the_connection() -> None:
+    change = {"sequence": 4, "kind": "credential", "id": KEY}
+    data = json.dumps({"reset": True, "next": "1.é.", "position": 3, "changes": [change]})
+    received = f": hello\n\nid: x\nevent: changes\ndata: {data}\n\n".encode()
+    for length in (1, 2, 3, 7, 64, len(received)):
+        events = Events()
+        read = [each for at in range(0, len(received), length) for each in events.take(received[at : at + length])]
+        assert read == [Message(True, "1.é.", 3, [Change(4, KEY, False)])]
+    wrong = (b'{"reset":', b"[]", b"\xff", b"[" * 100_000, b'{"reset":1,"next":"","position":1,"changes":[]}')
+    for pieces in (*(b"data: " + text + b"\n\n" for text in wrong), b"x" * ((16 << 20) + 1)):
+        with pytest.raises(NoMessage):
+            Events().take(pieces)
+
+
+def test_a_name_is_forgotten_after_everything_that_it_voids() -> None:
+    names = Names()
+    names.take(message(True, 1, (2, KEY)), 0)
+    names.take(message(False, 2), REMEMBERED - 0.001)
+    assert not names.hold(Place(1, 1), [KEY])
+    names.take(message(False, 2), REMEMBERED)
+    assert not names.know_since(Place(1, 1)), "what was asked that long ago is not kept any more"
+    assert names.know_since(Place(1, 2)) and names.hold(Place(1, 2), [KEY])
+
+
+def test_of_more_names_than_are_remembered_everything_is_void() -> None:
+    names = Names()
+    names.take(message(True, 0), 0)
+    for part in range(6):
+        first = part * 100_000 + 1
+        names.take(message(False, first + 99_999, *((first + number, f"key_{first + number}") for number in range(100_000))), 0)
+    assert not names.hold(Place(1, 99_999), ["key_x"]) and names.hold(Place(1, 100_000), ["key_x"])
+    assert not names.hold(Place(1, 599_999), ["key_600000"]) and names.hold(Place(1, 600_000), ["key_600000"])
+    assert not names.know_since(Place(1, 99_999)) and names.know_since(Place(1, 100_000))
+
+
+def test_no_more_is_believed_of_a_position_than_was_told() -> None:
+    for header, expected in (("3", 3), ("9", 5), (None, None), ("", None), ("1_0", None), ("9" * 30, None)):
+        assert position_of(5, header) == expected
+
+
+def found() -> Found:
+    answer = read_answer(
+        {
+            **{"code": "valid", "permissions": [], "objects": None, "metadata": {}},
+            "credential": {"id": KEY, "kind": "api_key", "name": "x", "environment": "live", "expires_at": None},
+            "principal": {"id": ACCOUNT, "name": "x", "external_id": None},
+            "organization": {"id": "org_01h2xcejqtf2nbrexx3vqjhp41", "slug": "x", "external_id": None},
+        }
+    )
+    assert answer is not None and answer.found is not None
+    return answer.found
+
+
+def test_an_answer_that_a_change_overtook_is_not_kept_and_none_is_kept_for_longer_than_a_minute() -> None:
+    opaque = Opaque(10)
+
+    def keep(beginning: int, position: int, max_age: float = 60) -> None:
+        opaque.keep("key", Entry(found(), Place(beginning, position)), max_age, 0)
+
+    def is_known(at: float) -> bool:
+        return opaque.known("key", at) is not None
+
+    keep(0, 9)
+    assert not is_known(0), "before the feed is heard"
+    opaque.names.take(message(True, 10), 0)
+    opaque.names.take(message(False, 12, (12, KEY)), 0)
+    keep(1, 11)
+    assert not is_known(0), "read before the change, and here after it"
+    keep(1, 12)
+    assert is_known(0) and is_known(59.9) and not is_known(60)
+    keep(1, 12)
+    opaque.names.take(message(False, 13, (13, ACCOUNT)), 0)
+    assert not is_known(0)
+    keep(1, 13, 540)
+    assert is_known(59.9) and not is_known(60), "whatever the answer says"
+    keep(1, 13)
+    opaque.names.take(message(True, 13), 0)
+    assert not is_known(0)
+    opaque.keep_refusal("key", "unknown", 0)
+    assert is_known(0.9) and not is_known(1)
+
+
+def test_no_more_is_kept_than_was_chosen() -> None:
+    bounded: Bounded[str] = Bounded(2)
+    for key in ("a", "b", "a", "c"):
+        if bounded.get(key) is None:
+            bounded.set(key, key)
+    assert [bounded.get(key) for key in ("a", "b", "c")] == ["a", None, "c"]
+
+
+def test_what_ended_is_remembered_for_longer_than_any_token_whatever_documents_say_later() -> None:
+    ended, minute = Ended(), timedelta(minutes=1)
+
+    def is_dead(epoch: int, token: str | None) -> bool:
+        return ended.has_ended(replace(found(), epoch=epoch, token=token))
+
+    ended.take(Document([(KEY, 4)], ["at_1"]), NOW)
+    ended.take(Document([(KEY, 2)], []), NOW + minute)
+    assert is_dead(3, None) and not is_dead(4, None) and is_dead(4, "at_1") and not is_dead(4, "at_2")
+    ended.take(Document([], []), NOW + 65 * minute)
+    assert is_dead(3, None) and not is_dead(4, "at_1")
+    ended.take(Document([], []), NOW + 66 * minute)
+    assert not is_dead(3, None)
+
+
+def test_a_proof_counts_once_and_is_forgotten_at_its_end() -> None:
+    replays, first = Replays(), Proof("t", "1", 1_800_000_060_000)
+    assert replays.is_first(first, NOW) and not replays.is_first(first, NOW)
+    assert replays.is_first(Proof("u", "1", first.ends_at), NOW) and replays.is_first(Proof("t", "2", first.ends_at), NOW)
+    assert not replays.is_first(first, NOW + timedelta(seconds=59)) and replays.is_first(first, NOW + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize(("off", "expected"), [(0, 0), (2, 0), (-2, 0), (300, 300), (-300, -300)])
+def test_a_clock_that_is_off_follows_the_instance(off: int, expected: int) -> None:
+    clock = Clock()
+    clock.was_told(formatdate(time.time() + off, usegmt=True))
+    assert abs(clock.now().timestamp() - time.time() - expected) < 1.1
+
+
+def test_what_says_no_time_changes_none() -> None:
+    clock, heard = Clock(), Heard()
+    for nothing in (None, "soon", "", "Fri, 99 Jan 2027 08:00:07 GMT"):
+        clock.was_told(nothing)
+    assert abs(clock.now().timestamp() - time.time()) < 0.1
+    assert not heard.within(1e300)
+    heard.now()
+    assert heard.within(1)
+
+
+def test_of_those_who_want_the_same_one_goes_after_the_other() -> None:
+    turns, running = Turns(), 0
+
+    async def work(fails: bool) -> None:
+        nonlocal running
+        async with turns.take("a"):
+            running += 1
+            assert running == 1
+            await asyncio.sleep(0.002)
+            running -= 1
+            if fails:
+                raise ValueError
+
+    async def all_of_them() -> list[object]:
+        return list(await asyncio.gather(*(work(number == 1) for number in range(5)), return_exceptions=True))
+
+    assert [type(done) for done in asyncio.run(all_of_them())] == [type(None), ValueError, type(None), type(None), type(None)]
+    assert not turns._locks

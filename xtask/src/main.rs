@@ -6,9 +6,10 @@
 #![expect(clippy::print_stdout, reason = "a chore reports to the person or the CI that runs it")]
 
 mod bench;
-mod browser;
+mod node;
 mod postgres;
 mod process;
+mod python;
 mod test;
 mod tools;
 

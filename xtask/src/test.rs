@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::postgres::Postgres;
 use crate::tools::cargo;
-use crate::{Result, browser, process, tools};
+use crate::{Result, node, process, python, tools};
 
 const LIMIT: Duration = Duration::from_secs(55 * 60);
 
@@ -40,8 +40,8 @@ pub(crate) fn run(only: Option<&str>) -> Result<ExitCode> {
     report.check("cargo run", || process::run(&mut words(RUN)));
     if let Some(postgres) = report.check("PostgreSQL", Postgres::start) {
         report.tests(only, &postgres);
-        if only.is_none() && report.check("browser tests' packages", browser::install).is_some() {
-            report.browser_tests(&postgres);
+        if only.is_none() {
+            report.elsewhere(&postgres);
         }
     }
     Ok(report.finish())
@@ -88,18 +88,39 @@ impl Report {
         }
     }
 
-    /// Pages in a real browser, each test counting for itself.
-    fn browser_tests(&mut self, postgres: &Postgres) {
+    /// What is not written in Rust: pages in a real browser, and the verifiers of other languages.
+    fn elsewhere(&mut self, postgres: &Postgres) {
+        if self.check("browser tests' packages", || node::BROWSER.install()).is_some() {
+            self.each("browser tests", postgres, || node::BROWSER.tests(), node::result);
+        }
+        if self.check("Node verifier's packages", || node::VERIFIER.install()).is_some() {
+            self.check("Node verifier's types", || node::VERIFIER.check_types());
+            self.each("Node verifier", postgres, || node::VERIFIER.tests(), node::result);
+        }
+        if self.check("Python verifier's packages", python::install).is_some() {
+            self.check("Python verifier's types", python::check_types);
+            self.each("Python verifier", postgres, python::tests, python::result);
+        }
+    }
+
+    /// One step of another test runner, in which each test counts for itself: `result` knows how that tells them.
+    fn each(
+        &mut self,
+        name: &str,
+        postgres: &Postgres,
+        tests: impl FnOnce() -> Result<Command>,
+        result: impl Fn(&str) -> Option<std::result::Result<&str, &str>>,
+    ) {
         let failed_before = self.failed;
-        let done = step("browser tests", || {
+        let done = step(name, || {
             let scratch = scratch()?;
-            let mut command = browser::tests()?;
+            let mut command = tests()?;
             command.envs(postgres.variables()).env("TMPDIR", scratch.path());
             process::run_reading(&mut command, |line| {
                 println!("{line}");
-                match browser::result(line) {
+                match result(line) {
                     Some(Ok(_)) => self.passed += 1,
-                    Some(Err(test)) => self.fail(format!("browser test {test}")),
+                    Some(Err(test)) => self.fail(format!("{name}: {test}")),
                     None => {}
                 }
             })
@@ -107,7 +128,7 @@ impl Report {
         if let Err(error) = done
             && self.failed == failed_before
         {
-            self.fail(format!("browser tests: {error}"));
+            self.fail(format!("{name}: {error}"));
         }
     }
 

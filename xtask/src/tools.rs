@@ -15,7 +15,7 @@ struct Package {
     directory: &'static str,
 }
 
-const PACKAGES: [Package; 10] = [
+const PACKAGES: [Package; 12] = [
     Package { name: "curl", binary: "curl", directory: "/usr/bin" },
     Package { name: "postgresql", binary: "postgres", directory: "/usr/lib/postgresql/*/bin" },
     Package { name: "redis-server", binary: "redis-server", directory: "/usr/bin" },
@@ -26,6 +26,8 @@ const PACKAGES: [Package; 10] = [
     Package { name: "chromium", binary: "chromium", directory: "/usr/bin" },
     Package { name: "nodejs", binary: "node", directory: "/usr/bin" },
     Package { name: "npm", binary: "npm", directory: "/usr/bin" },
+    Package { name: "python3", binary: "python3", directory: "/usr/bin" },
+    Package { name: "python3-venv", binary: "ensurepip", directory: "/usr/lib/python3.*" },
 ];
 
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
@@ -92,8 +94,9 @@ fn newest(directory: &str, binary: &str) -> Option<PathBuf> {
     let Some((before, after)) = directory.split_once('*') else {
         return Some(PathBuf::from(directory)).filter(has_binary);
     };
-    let entries = fs::read_dir(before).ok()?.flatten();
-    let versions = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let (parent, start) = before.rsplit_once('/')?;
+    let entries = fs::read_dir(parent).ok()?.flatten();
+    let versions = entries.filter_map(|entry| entry.file_name().to_str()?.strip_prefix(start)?.parse::<u32>().ok());
     let candidates = versions.map(|version| (version, PathBuf::from(format!("{before}{version}{after}"))));
     candidates.filter(|(_, directory)| has_binary(directory)).max().map(|(_, newest)| newest)
 }

@@ -73,6 +73,7 @@ export class Claviger {
   #replays = new Replays();
   #questions = new Places(MOST_QUESTIONS);
   #turns = new Turns();
+  #isClosed = false;
 
   /**
    * Begins to follow an instance, also while it is not there: until it is, no credential counts and requests are answered with
@@ -90,8 +91,9 @@ export class Claviger {
     this.#following = new Following(this.#remote, this.#settings, this.#clock, this.#opaque.names);
   }
 
-  /** Follows it no more, so that the process can end. */
+  /** Follows it no more, so that the process can end: from then on there is no verdict. */
   close() {
+    this.#isClosed = true;
     this.#following.close();
     this.#remote.close();
   }
@@ -139,6 +141,7 @@ export class Claviger {
    */
   async check(credential, asked = {}) {
     const use = { ...NOTHING_ASKED, ...asked };
+    if (this.#isClosed) throw new Unreachable();
     // Three parts, the first of which is a JSON object.
     if (credential.startsWith('eyJ') && credential.includes('.')) return this.#patiently(() => this.#checkToken(credential, use));
     if (!isWellFormed(credential)) return { refusal: 'malformed' };
@@ -208,6 +211,7 @@ export class Claviger {
   async #checkOpaque(credential, use, isOver) {
     // Without the address that a proof is for nobody can say that it holds, the instance included.
     if (use.dpop !== null && this.#urlOf(use) === undefined) return { refusal: 'proof_invalid' };
+    if (certificateOf(use.certificate) === 'invalid') return { refusal: 'proof_invalid' };
     const hash = sha256(credential);
     const before = this.#provedBefore(hash, use);
     if (before?.isAsked) return answered(before, use);

@@ -36,7 +36,7 @@ export function middleware(claviger, wanted, options) {
   return async (/** @type {R} */ request, /** @type {Outgoing} */ response, /** @type {(error?: unknown) => void} */ next) => {
     try {
       const refused = await admit(request, {
-        headers: (name) => request.headersDistinct[name] ?? [],
+        headers: (name) => request.rawHeaders.filter((_, at, raw) => at % 2 === 1 && raw[at - 1]?.toLowerCase() === name),
         method: request.method ?? '',
         path: pathOf('originalUrl' in request ? String(request.originalUrl) : (request.url ?? '')),
       });
@@ -49,10 +49,7 @@ export function middleware(claviger, wanted, options) {
       next(error);
       return;
     }
-    // What a gateway says of the caller in headers only a gateway may say.
-    for (const name of Object.keys(request.headers)) {
-      if (isClaim(name)) delete request.headers[name];
-    }
+    withoutClaims(request);
     next();
   };
 }
@@ -82,6 +79,17 @@ export function guarded(claviger, wanted, handler, options) {
     PROVED.set(without, /** @type {Proved} */ (PROVED.get(request)));
     return handler(without, ...rest);
   };
+}
+
+/** What a gateway says of the caller in headers only a gateway may say. @param {Incoming} request */
+function withoutClaims({ headers, headersDistinct, rawHeaders }) {
+  // HTTP/2 has no distinct ones.
+  for (const named of [headers, headersDistinct ?? {}]) {
+    for (const name of Object.keys(named)) if (isClaim(name)) delete named[name];
+  }
+  for (let at = rawHeaders.length - 2; at >= 0; at -= 2) {
+    if (isClaim(rawHeaders[at]?.toLowerCase() ?? '')) rawHeaders.splice(at, 2);
+  }
 }
 
 /** @param {string} name */

@@ -44,11 +44,12 @@ export class Instance {
 
   /** What a command says that must succeed. */
   async said(...args) {
-    const child = spawn(BINARY, args, { ...this.options, stdio: ['ignore', 'pipe', 'inherit'] });
-    let said = '';
+    const child = spawn(BINARY, args, { ...this.options, stdio: ['ignore', 'pipe', 'pipe'] });
+    let [said, told] = ['', ''];
     child.stdout.on('data', (data) => (said += data));
+    child.stderr.on('data', (data) => (told += data));
     const code = await new Promise((resolve) => child.once('close', resolve));
-    assert.equal(code, 0, args.join(' '));
+    assert.equal(code, 0, `${args.join(' ')}: ${told}`);
     return said.trim();
   }
 
@@ -188,19 +189,26 @@ export async function becomes(url, credential, status, bound, never = []) {
 }
 
 /**
- * Stands before the internal listener, and does to the change feed what a network may do, or a bad proxy.
+ * Stands between a service and the instance, and does to answers what a network may do, or a bad proxy.
  *
- * @param {(event: string, number: number) => string | null} spoil what is sent in place of an event; `null` cuts the connection
- *   in its middle
- * @param {boolean} forgets where the service was when it connects again
+ * @param {object} harm
+ * @param {(event: string, number: number) => string | null} harm.spoil what is sent in place of an event of the change feed; `null`
+ *   cuts the connection in its middle
+ * @param {boolean} harm.forgets where the service was when it connects again
+ * @param {(path: string) => Promise<void> | void} harm.hold answers until this is done
+ * @param {string} harm.target
  */
-export async function spoiled(world, spoil, forgets = false) {
+export async function spoiled(
+  world,
+  { spoil = (event) => event, forgets = false, hold = () => {}, target = world.instance.internal },
+) {
   const server = createServer((incoming, outgoing) => {
     const headers = { ...incoming.headers };
     if (forgets) delete headers['last-event-id'];
     delete headers.host;
     const options = { method: incoming.method, headers };
-    const upstream = ask(world.instance.internal + incoming.url, options, (answer) => {
+    const upstream = ask(target + incoming.url, options, async (answer) => {
+      await hold(incoming.url);
       outgoing.writeHead(answer.statusCode, answer.headers);
       if (!incoming.url.startsWith('/v1/changes')) {
         answer.pipe(outgoing);
@@ -211,10 +219,11 @@ export async function spoiled(world, spoil, forgets = false) {
         const events = (received + data).split('\n\n');
         received = events.pop();
         for (const event of events) {
+          if (outgoing.writableEnded) return;
           number += 1;
           const sent = spoil(`${event}\n\n`, number);
-          outgoing.write(sent ?? event.slice(0, event.length / 2));
-          if (sent === null) outgoing.destroy();
+          if (sent === null) outgoing.end(event.slice(0, event.length / 2));
+          else outgoing.write(sent);
         }
       });
       answer.on('end', () => outgoing.end()).on('error', () => outgoing.destroy());

@@ -1,15 +1,17 @@
 // Services of somebody else's, beside a real server: what they let through, and how fast that ends.
 
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import express from 'express';
-import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 
 import { Claviger, identityOf } from '@claviger/verify';
 
-import { AUDIENCE, ISSUER, PROMISE, SOON, World, asked, becomes, spoiled } from './instance.js';
+import { AUDIENCE, ISSUER, PROMISE, SOON, World, asked, becomes, freePort, spoiled } from './instance.js';
 
 /** A service by Express, at the address of what it guards. */
 async function service(world, more = {}, options = {}) {
@@ -131,7 +133,9 @@ test('behind two guards a limit is spent and a proof is used once', () =>
     world.ends.push(() => claviger.close());
     const router = express.Router();
     router.get('/invoices', claviger.require('invoices:read'), (request, response) => {
-      response.json({ may: identityOf(request).may('invoices:read'), claims: request.headers['x-claviger-principal'] ?? null });
+      const named = [request.headers, request.headersDistinct].map((headers) => headers['x-claviger-principal'] ?? null);
+      const claims = [...named, request.rawHeaders.includes('root')];
+      response.json({ may: identityOf(request).may('invoices:read'), claims });
     });
     app.use('/v1', claviger.require('invoices:read'), router);
     const url = `${origin}/v1/invoices`;
@@ -155,11 +159,52 @@ test('behind two guards a limit is spent and a proof is used once', () =>
       return [response.status, await response.json()];
     };
     const first = await proof('2', 'GET', url, token);
-    assert.deepEqual(await get(first), [200, { may: true, claims: null }]);
+    assert.deepEqual(await get(first), [200, { may: true, claims: [null, null, false] }]);
     assert.equal((await get(first))[1].code, 'proof_invalid', 'it counts once');
     assert.equal((await get(await proof('3', 'GET', url, token)))[0], 200);
     assert.equal((await get(await proof('4', 'GET', `${origin}/invoices`, token)))[0], 401);
     assert.deepEqual(await asked(url, token), [401, 'proof_required']);
+  }));
+
+test('a key that is bound is asked about with what was shown, every time', () =>
+  World.with(async (world) => {
+    const pem = await readFile(
+      new URL('../../../crates/claviger-token/src/certificate/self_signed.pem', import.meta.url),
+      'utf8',
+    );
+    const der = new X509Certificate(pem).raw;
+    const options = { certificate: (request) => request.get('x-shown') && Buffer.from(request.get('x-shown'), 'base64') };
+    const claviger = new Claviger(world.settings());
+    world.ends.push(() => claviger.close());
+    const app = express();
+    app.get('/invoices', claviger.require('invoices:read', options), (_, response) => response.send());
+    const url = `${await world.serve(app)}/invoices`;
+    const { token } = await world.key({ client_certificate: pem });
+    await becomes(url, (await world.key()).token, 200, SOON);
+    for (let use = 0; use < 2; use += 1) {
+      assert.deepEqual(await asked(url, token), [401, 'proof_required']);
+      assert.deepEqual(await asked(url, token, { 'x-shown': der.toString('base64') }), [200, '']);
+      assert.deepEqual(await asked(url, token, { 'x-shown': 'AAAA' }), [401, 'proof_invalid']);
+    }
+
+    const port = await freePort();
+    const origin = `http://127.0.0.1:${port}`;
+    const { privateKey, publicKey } = await generateKeyPair('EdDSA');
+    const jwk = await exportJWK(publicKey);
+    const bound = await world.key({ dpop_jkt: await calculateJwkThumbprint(jwk) });
+    const proving = new Claviger(world.settings({ origin }));
+    world.ends.push(() => proving.close());
+    const get = async (jti) => {
+      const ath = Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(bound.token))).toString('base64url');
+      const claims = new SignJWT({ jti, htm: 'GET', htu: `${origin}/invoices`, ath }).setIssuedAt();
+      const dpop = await claims.setProtectedHeader({ typ: 'dpop+jwt', alg: 'EdDSA', jwk }).sign(privateKey);
+      return proving.check(bound.token, { method: 'GET', path: '/invoices', dpop, permissions: ['invoices:read'] });
+    };
+    assert.equal((await get('1')).proved?.found.credential.id, bound.id);
+    assert.equal((await get('2')).proved?.found.credential.id, bound.id);
+    assert.equal((await get('2')).refusal, 'proof_invalid', 'it counts once');
+    assert.equal((await claviger.check(bound.token, { dpop: 'x' })).refusal, 'proof_invalid', 'no address, no proof');
+    assert.equal((await proving.check(bound.token)).refusal, 'proof_required');
   }));
 
 test('of many who present the same key at once one asks', () =>
@@ -245,7 +290,7 @@ test('whatever happens to the change feed on its way, a revoked key is refused w
       ],
       ['without where it was', (event, number) => (number > 6 ? null : event), true],
     ]) {
-      const internalAddress = await spoiled(world, spoil, forgets);
+      const internalAddress = await spoiled(world, { spoil, forgets });
       const url = await service(world, { internalAddress });
       for (let round = 0; round < 2; round += 1) {
         const { id, token } = await world.key();
@@ -259,6 +304,48 @@ test('whatever happens to the change feed on its way, a revoked key is refused w
         }
       }
     }
+  }));
+
+test('an answer that a revocation overtook on its way is not kept', () =>
+  World.with(async (world) => {
+    let held = Promise.resolve();
+    const internalAddress = await spoiled(world, { hold: (path) => (path === '/v1/verify' ? held : undefined) });
+    const url = await service(world, { internalAddress });
+    await becomes(url, (await world.key()).token, 200, SOON);
+    const { id, token } = await world.key();
+    await sleep(500);
+    let release;
+    held = new Promise((resolve) => (release = resolve));
+    const first = asked(url, token);
+    await sleep(300);
+    await world.made(`/v1/api-keys/${id}/revoke`, {});
+    await sleep(700);
+    release();
+    assert.deepEqual(await first, [200, ''], 'it was true when it was read');
+    assert.deepEqual(await asked(url, token), [401, 'revoked']);
+  }));
+
+test('whoever presents unknown keys cannot make us ask for keys', () =>
+  World.with(async (world) => {
+    let read = 0;
+    const hold = (path) => {
+      if (path.startsWith('/.well-known/jwks.json')) read += 1;
+    };
+    const publicAddress = await spoiled(world, { hold, target: world.instance.public });
+    const url = await service(world, { publicAddress });
+    const { token } = await world.token();
+    await becomes(url, token, 200, SOON);
+    await sleep(2000);
+    const before = read;
+    const [header, payload, signature] = token.split('.');
+    const stranger = (number) => {
+      const members = { ...JSON.parse(Buffer.from(header, 'base64url')), kid: `skey_${number}` };
+      return `${Buffer.from(JSON.stringify(members)).toString('base64url')}.${payload}.${signature}`;
+    };
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, number) => asked(url, stranger(number))));
+    assert.ok(answers.every(([status]) => status === 401));
+    assert.ok(read - before <= 1, String(read - before));
+    assert.deepEqual(await asked(url, token), [200, '']);
   }));
 
 test('a service whose clock is off by five minutes follows that of the instance', () =>
@@ -358,4 +445,6 @@ test('a handler of the shape of fetch is guarded in the same way', () =>
     assert.deepEqual(await claviger.check(token, { permissions: ['invoices:write'] }), { refusal: 'permission_missing' });
     const refused = await handled({});
     assert.deepEqual([refused.status, (await refused.json()).code], [401, 'unauthenticated']);
+    claviger.close();
+    assert.equal((await handled({ authorization: `Bearer ${token}` })).status, 503);
   }));

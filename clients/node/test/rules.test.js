@@ -34,6 +34,8 @@ test('settings that cannot be followed are refused with what would be right', ()
     [{ issuer: 'http://localhost:7420' }, undefined],
     [{ audience: '' }, 'audience'],
     [{ internalAddress: '127.0.0.1:7421' }, 'internalAddress'],
+    [{ issuer: 'https://keys.acme.test"' }, 'issuer'],
+    [{ issuer: 'https://keys.acme\n.test' }, 'issuer'],
     [{ internalToken: 'a\nb' }, 'internalToken'],
     [{ publicAddress: 'keys' }, 'publicAddress'],
     [{ publicAddress: 'http://10.0.0.1' }, 'publicAddress'],
@@ -97,6 +99,7 @@ test('addresses of proofs are compared in one way of writing', () => {
   for (const same of [`${url}?a=b#c`, 'HTTPS://API.acme.TEST:443/invoices', 'https://api.acme.test/a/../%69nvoices']) {
     assert.equal(proofUrl(same), url, same);
   }
+  assert.equal(proofUrl('https://api.acme.test/a/./b/..'), 'https://api.acme.test/a/');
   assert.equal(proofUrl('https://api.acme.test/caf%c3%a9/%7Eme'), 'https://api.acme.test/caf%C3%A9/~me');
   for (const none of [
     '',
@@ -249,6 +252,9 @@ test('an answer that a change overtook is not kept, and none is kept for longer 
   assert.ok(!isKnown(0));
   opaque.keepRefusal('hash', 'unknown', 0);
   assert.ok(isKnown(999) && !isKnown(1000));
+  keep(2, 13);
+  for (let stranger = 0; stranger < 9999; stranger += 1) opaque.keepRefusal(`stranger ${stranger}`, 'unknown', 0);
+  assert.ok(isKnown(0), 'strangers push out nobody but each other');
 });
 
 test('no more is kept than was chosen', () => {

@@ -15,6 +15,8 @@ import { Names } from '../token/feed.js';
 const LONGEST = 60_000;
 /** For how long a refusal is remembered: it may be mended meanwhile. */
 const REFUSED_FOR = 1000;
+/** How many refusals are kept, apart from the rest: strangers push out nobody but each other. */
+const MOST_REFUSALS = 1000;
 
 /**
  * So many entries at most: whoever was not wanted for longest goes first.
@@ -56,8 +58,10 @@ export class Bounded {
 
 export class Opaque {
   names = new Names();
-  /** @type {Bounded<{ known: Known, endsAt: number }>} */
+  /** @type {Bounded<{ known: Entry | 'asked', endsAt: number }>} */
   #entries;
+  /** @type {Bounded<{ refusal: import('../refusal.js').Refusal, endsAt: number }>} */
+  #refusals = new Bounded(MOST_REFUSALS);
 
   /** @param {number} entries */
   constructor(entries) {
@@ -72,9 +76,11 @@ export class Opaque {
    * @returns {Known | undefined}
    */
   known(hash, now) {
+    const refused = this.#refusals.get(hash);
+    if (refused && now < refused.endsAt) return refused.refusal;
     const kept = this.#entries.get(hash);
     if (!kept) return undefined;
-    if (now < kept.endsAt && (typeof kept.known === 'string' || this.#holds(kept.known))) return kept.known;
+    if (now < kept.endsAt && (kept.known === 'asked' || this.#holds(kept.known))) return kept.known;
     this.#entries.delete(hash);
     return undefined;
   }
@@ -100,7 +106,7 @@ export class Opaque {
 
   /** @param {string} hash @param {import('../refusal.js').Refusal} refusal @param {number} now */
   keepRefusal(hash, refusal, now) {
-    this.#entries.set(hash, { known: refusal, endsAt: now + REFUSED_FOR });
+    this.#refusals.set(hash, { refusal, endsAt: now + REFUSED_FOR });
   }
 
   /** @param {Entry} entry */

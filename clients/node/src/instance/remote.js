@@ -12,6 +12,8 @@ import { readAnswer } from '../token/answer.js';
 const MOST_BYTES = 64 << 20;
 /** How long the feed of what ended is waited for, in seconds: a connection that is cut without a word is noticed by then. */
 const WAIT = 5;
+/** What is compressed cannot be bounded by its length, and comes late. */
+const PLAIN = { 'accept-encoding': 'identity' };
 /** How long a stream may be silent before it is made anew, in milliseconds: it beats four times a second. */
 export const SILENCE = 2000;
 
@@ -92,7 +94,7 @@ export class Remote {
    */
   async verify(question) {
     return this.#within(this.#patience, async (signal) => {
-      const headers = { ...this.#inside(), 'content-type': 'application/json' };
+      const headers = { ...PLAIN, ...this.#inside(), 'content-type': 'application/json' };
       const options = {
         method: 'POST',
         headers,
@@ -116,7 +118,7 @@ export class Remote {
    * @param {AbortSignal} signal
    */
   async #get(address, headers, signal, isKnown = false) {
-    const response = await fetch(address, { headers, redirect: 'manual', signal });
+    const response = await fetch(address, { headers: { ...PLAIN, ...headers }, redirect: 'manual', signal });
     if (response.status === 200 || (isKnown && response.status === 304)) return response;
     throw await refused(response);
   }

@@ -95,7 +95,9 @@ export function complete(given) {
 
 /** @param {string} text */
 function isAddress(text) {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && !text.endsWith('/');
+  // Also where it stands in quotes, in a header.
+  const isPlain = /^[!#-[\]-~]+$/.test(text) && !text.endsWith('/');
+  return isPlain && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
 /** Whether nobody in between can answer instead. @param {string} address */

@@ -93,7 +93,8 @@ function isTextOrNull(value) {
 
 /** The milliseconds since 1970 of a time as RFC 3339 writes it. @param {unknown} text */
 function instantOf(text) {
-  if (typeof text !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text)) return undefined;
+  if (typeof text !== 'string' || !/^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text))
+    return undefined;
   const instant = Date.parse(text);
   return Number.isNaN(instant) ? undefined : instant;
 }

@@ -72,7 +72,7 @@ export function readClaims(claims) {
 
 /** @param {unknown} value @returns {value is number} */
 export function isTime(value) {
-  return typeof value === 'number' && Number.isSafeInteger(value) && Math.abs(value) <= LAST;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= LAST;
 }
 
 /** @param {unknown} value @returns {value is number} */

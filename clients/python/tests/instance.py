@@ -50,8 +50,8 @@ class Instance:
 
     def said(self, *arguments: str) -> str:
         """What a command says that must succeed."""
-        command = [BINARY, *arguments]
-        done = subprocess.run(command, cwd=self.directory, env=self._environment, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run([BINARY, *arguments], cwd=self.directory, env=self._environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def start(self, *arguments: str) -> Path:
@@ -177,12 +177,19 @@ class Cut(Exception):
 
 
 @contextmanager
-def spoiled(world: World, spoil: Callable[[bytes, int], bytes], *, forgets: bool = False) -> Iterator[str]:
-    """Stands before the internal listener, and does to the change feed what a network may do, or a bad proxy.
+def spoiled(
+    target: str,
+    spoil: Callable[[bytes, int], bytes] = lambda event, _: event,
+    *,
+    forgets: bool = False,
+    hold: Callable[[str], object] = lambda _: None,
+) -> Iterator[str]:
+    """Stands between a service and the instance, and does to answers what a network may do, or a bad proxy.
 
-    `spoil` says what is sent in place of an event; with `forgets`, nothing of where the service was reaches the instance.
+    `spoil` says what is sent in place of an event of the change feed; with `forgets`, nothing of where the service was reaches the
+    instance; answers are held until `hold` is done.
     """
-    upstream = httpx.URL(world.instance.internal)
+    upstream = httpx.URL(target)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -199,6 +206,7 @@ def spoiled(world: World, spoil: Callable[[bytes, int], bytes], *, forgets: bool
                     kept = {name: value for name, value in kept.items() if name.lower() != "last-event-id"}
                 connection.request(self.command, self.path, body, kept)
                 answer = connection.getresponse()
+                hold(self.path)
                 self.send_response(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in ("transfer-encoding", "content-length", "date", "server"):

@@ -1,21 +1,27 @@
 """Services of somebody else's, beside a real server: what they let through, and how fast that ends."""
 
+import asyncio
 import base64
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Annotated, Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import APIRouter, Depends, FastAPI, Header, Request
 from instance import AUDIENCE, ISSUER, PROMISE, SOON, Cut, World, free_port, serving, spoiled
 
-from claviger_verify import Claviger, Identity
+from claviger_verify import Claviger, Identity, Use
 from claviger_verify.fastapi import REFUSALS, following, require
+from claviger_verify.token.key import read_key
 from claviger_verify.token.text import digest
 
 
@@ -192,6 +198,44 @@ def test_behind_two_guards_a_limit_is_spent_and_a_proof_is_used_once(world: Worl
     assert get(below, proof("5", "GET", below, token)) == (200, "access_token")
 
 
+def test_a_key_that_is_bound_is_asked_about_with_what_was_shown_every_time(world: World) -> None:
+    pem = (Path(__file__).parents[3] / "crates/claviger-token/src/certificate/self_signed.pem").read_text()
+    der = x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
+
+    def certificate(request: Request) -> bytes | None:
+        shown = request.headers.get("x-shown")
+        return None if shown is None else base64.b64decode(shown)
+
+    url = service(world.start(), certificate=certificate)
+    token = world.key(client_certificate=pem)["token"]
+    world.becomes(url, world.key()["token"], 200, SOON)
+    for _ in range(2):
+        assert world.asked(url, token) == (401, "proof_required")
+        assert world.asked(url, token, x_shown=base64.b64encode(der).decode()) == (200, "")
+        assert world.asked(url, token, x_shown="AAAA") == (401, "proof_invalid")
+
+    origin = "http://127.0.0.1:7430"
+    holder = ed25519.Ed25519PrivateKey.generate()
+    public: Any = jwt.get_algorithm_by_name("EdDSA").to_jwk(holder.public_key(), as_dict=True)
+    key = read_key(public)
+    assert key is not None
+    bound = world.key(dpop_jkt=key.thumbprint)
+
+    def use(jti: str) -> Use:
+        said = {"jti": jti, "htm": "GET", "htu": f"{origin}/invoices", "iat": int(time.time()), "ath": digest(bound["token"])}
+        dpop = jwt.encode(said, holder, "EdDSA", headers={"typ": "dpop+jwt", "jwk": public})
+        return Use(method="GET", path="/invoices", dpop=dpop, permissions=["invoices:read"])
+
+    async def checks() -> list[str]:
+        async with Claviger(world.settings(origin=origin)) as proving, Claviger(world.settings()) as plain:
+            uses = [use("1"), use("2"), use("2"), Use()]
+            codes = [(await proving.check(bound["token"], each)).code for each in uses]
+            return [*codes, (await plain.check(bound["token"], use("3"))).code]
+
+    # It counts once; and without an address no proof does.
+    assert asyncio.run(checks()) == ["valid", "valid", "proof_invalid", "proof_required", "proof_invalid"]
+
+
 def test_of_many_who_present_the_same_key_at_once_one_asks(world: World) -> None:
     url = service(world.start())
     token = world.key()["token"]
@@ -278,7 +322,7 @@ def test_whatever_happens_to_the_change_feed_a_revoked_key_is_refused(
     world: World, spoil: Callable[[bytes, int], bytes], forgets: bool
 ) -> None:
     world.start()
-    url = service(world, {"internal_address": world.ends.enter_context(spoiled(world, spoil, forgets=forgets))})
+    url = service(world, {"internal_address": world.ends.enter_context(spoiled(world.instance.internal, spoil, forgets=forgets))})
     for pause in (0, 0.4):
         key = world.key()
         world.becomes(url, key["token"], 200, SOON)
@@ -288,6 +332,47 @@ def test_whatever_happens_to_the_change_feed_a_revoked_key_is_refused(
         for _ in range(20):
             assert world.asked(url, key["token"])[0] != 200
             time.sleep(0.02)
+
+
+def test_an_answer_that_a_revocation_overtook_on_its_way_is_not_kept(world: World) -> None:
+    released = threading.Event()
+    released.set()
+
+    def hold(path: str) -> None:
+        if path == "/v1/verify":
+            released.wait(5)
+
+    world.start()
+    url = service(world, {"internal_address": world.ends.enter_context(spoiled(world.instance.internal, hold=hold))})
+    world.becomes(url, world.key()["token"], 200, SOON)
+    key = world.key()
+    time.sleep(0.5)
+    released.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(world.asked, url, key["token"])
+        time.sleep(0.3)
+        world.made(f"/v1/api-keys/{key['id']}/revoke")
+        time.sleep(0.7)
+        released.set()
+        assert first.result() == (200, ""), "it was true when it was read"
+    assert world.asked(url, key["token"]) == (401, "revoked")
+
+
+def test_whoever_presents_unknown_keys_cannot_make_us_ask_for_keys(world: World) -> None:
+    read: list[str] = []
+    world.start()
+    url = service(world, {"public_address": world.ends.enter_context(spoiled(world.instance.public, hold=read.append))})
+    token, _ = world.token()
+    world.becomes(url, token, 200, SOON)
+    time.sleep(2)
+    header, payload, signature = token.split(".")
+    sound = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    read.clear()
+    for number in range(50):
+        named = base64.urlsafe_b64encode(json.dumps({**sound, "kid": f"skey_{number}"}).encode()).decode().rstrip("=")
+        assert world.asked(url, f"{named}.{payload}.{signature}") == (401, "unknown")
+    assert len([path for path in read if path.startswith("/.well-known/jwks.json")]) <= 1
+    assert world.asked(url, token) == (200, "")
 
 
 @pytest.mark.parametrize("off", [-300, 300])

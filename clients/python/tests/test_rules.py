@@ -50,6 +50,8 @@ def message(reset: bool, position: int, *changes: tuple[int, str]) -> Message:
         ({"issuer": "http://localhost:7420"}, None),
         ({"audience": ""}, "audience"),
         ({"internal_address": "127.0.0.1:7421"}, "internal_address"),
+        ({"issuer": 'https://keys.acme.test"'}, "issuer"),
+        ({"issuer": "https://keys.acme\n.test"}, "issuer"),
         ({"internal_token": "a\nb"}, "internal_token"),
         ({"public_address": "keys"}, "public_address"),
         ({"public_address": "http://10.0.0.1"}, "public_address"),
@@ -145,8 +147,9 @@ def test_addresses_of_proofs_are_compared_in_one_way_of_writing() -> None:
     others = ("https://api.acme.test//invoices", "https://api.acme.test/x%2finvoices", "http://api.acme.test/invoices")
     for other in (f"{url}/", *others):
         assert proof_url(other) not in (url, None), other
+    assert proof_url("https://api.acme.test/a/./b/..") == "https://api.acme.test/a/"
     nowhere = ("", "/x", f" {url}", "https://a.test\\x", "https://me@a.test/", "ftp://a.test/")
-    for none in (*nowhere, "https://a.test/%6", "https://a.test/é", "https://", "https://[::1", "https://a.test:x/"):
+    for none in (*nowhere, "https://a.test/%6", "https://a.test/é", "https://", "https://[::1", "https://a.test:x/", "https:x"):
         assert proof_url(none) is None, none
 
 
@@ -168,6 +171,10 @@ def test_keys_that_are_not_for_signatures_secret_or_no_points_are_left_out() -> 
     assert read_key({"kty": "RSA", "n": modulus, "e": "AQAB"}) is not None
     assert read_key({"kty": "RSA", "n": modulus, "e": "AQ"}) is None
     assert read_key({"kty": "RSA", "n": modulus[4:], "e": "AQAB"}) is None
+
+    for jwk in (P256, ed25519(ED25519), {"kty": "RSA", "n": modulus, "e": "AQAB"}):
+        key = read_key(jwk)
+        assert key is not None and not any(key.verifies(b"x", signature) for signature in (b"", b"x", b"x" * 64, b"x" * 1000))
 
     def keys(*listed: object) -> Any:
         return read_keys(json.dumps({"keys": listed}).encode())
@@ -259,6 +266,10 @@ def test_an_answer_that_a_change_overtook_is_not_kept_and_none_is_kept_for_longe
     assert not is_known(0)
     opaque.keep_refusal("key", "unknown", 0)
     assert is_known(0.9) and not is_known(1)
+    keep(2, 13)
+    for stranger in range(9999):
+        opaque.keep_refusal(f"stranger {stranger}", "unknown", 0)
+    assert is_known(0), "strangers push out nobody but each other"
 
 
 def test_no_more_is_kept_than_was_chosen() -> None:

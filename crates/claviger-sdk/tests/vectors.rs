@@ -598,6 +598,10 @@ fn write_the_vectors_of_access_tokens() {
         ("a proof for somebody at the same address", json!({ "htu": "https://me@api.acme.test/invoices" })),
         ("a proof for another port", json!({ "htu": "https://api.acme.test:8443/invoices" })),
         ("a proof for no address", json!({ "htu": "/invoices" })),
+        ("a proof for a host that cannot be read", json!({ "htu": "https://xn--../invoices" })),
+        ("a proof for a port that cannot be", json!({ "htu": "https://api.acme.test:99999/invoices" })),
+        ("a proof for what is below", json!({ "htu": "https://api.acme.test/invoices/." })),
+        ("a proof with a way back too far", json!({ "htu": "https://api.acme.test/invoices/%2e%2E" })),
         ("a proof for an address that is cut", json!({ "htu": "https://api.acme.test/invoices%6" })),
     ] {
         case(name, bound.clone(), NOW, &with(proof(&bound, &more)), None, "proof_invalid");

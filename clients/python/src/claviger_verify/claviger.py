@@ -168,6 +168,8 @@ class Claviger:
         # Without the address that a proof is for nobody can say that it holds, the instance included.
         if use.dpop is not None and self._url_of(use) is None:
             return Checked("proof_invalid")
+        if _certificate_of(use.certificate) == INVALID:
+            return Checked("proof_invalid")
         key = digest(credential)
         before = self._proved_before(key, use)
         if before is not None and before.is_asked:

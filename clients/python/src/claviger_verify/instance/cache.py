@@ -14,6 +14,8 @@ from ..token.found import Found
 _LONGEST = 60.0
 # For how long a refusal is remembered: it may be mended meanwhile.
 _REFUSED_FOR = 1.0
+# How many refusals are kept, apart from the rest: strangers push out nobody but each other.
+_MOST_REFUSALS = 1000
 
 T = TypeVar("T")
 
@@ -68,10 +70,14 @@ class Opaque:
 
     def __init__(self, entries: int) -> None:
         self.names = Names()
-        self._entries: Bounded[tuple[Known, float]] = Bounded(entries)
+        self._entries: Bounded[tuple[Entry | Literal["asked"], float]] = Bounded(entries)
+        self._refusals: Bounded[tuple[Refused, float]] = Bounded(_MOST_REFUSALS)
 
     def known(self, key: str, now: float) -> Known | None:
         """What is known of it and still counts, as far as is known."""
+        refused = self._refusals.get(key)
+        if refused is not None and now < refused[1]:
+            return refused[0]
         kept = self._entries.get(key)
         if kept is None:
             return None
@@ -92,7 +98,7 @@ class Opaque:
 
     def keep_refusal(self, key: str, code: str, now: float) -> None:
         """Keeps a refusal, for a moment."""
-        self._entries.set(key, (Refused(code), now + _REFUSED_FOR))
+        self._refusals.set(key, (Refused(code), now + _REFUSED_FOR))
 
     def _holds(self, entry: Entry) -> bool:
         found = entry.found

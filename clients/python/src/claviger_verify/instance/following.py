@@ -1,6 +1,7 @@
 """An instance as it is followed beside the requests: its keys, what ended, what changed.
 
-What cannot be heard is asked for again, with pauses that grow.
+What cannot be heard is asked for again, with pauses that grow, whatever the reason: an instance that is followed no more would be
+away for good.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ _LONGEST_PAUSE = 1.0
 _AFTER_NEWS = 0.1
 _AFTER_NOTHING = 0.5
 
-# What may go wrong on the way to the instance and back.
+# What may go wrong on the way to the instance and back, for those who ask.
 OUTAGES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, RemoteError, NoMessage)
 
 _log = logging.getLogger("claviger_verify")
@@ -90,7 +91,7 @@ class Following:
         while True:
             try:
                 await self.read_keys(0)
-            except OUTAGES as error:
+            except Exception as error:
                 self._tell("the keys of the instance", error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
@@ -114,7 +115,7 @@ class Following:
                 is_news = document.text is not None and (document.tag is None or document.tag != tag)
                 if document.text is not None:
                     await self._take_ended(document.text.decode("ascii", "replace"))
-            except OUTAGES as error:
+            except Exception as error:
                 self._tell("the feed of what ended", error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
@@ -152,7 +153,7 @@ class Following:
                             last, pause = message.next, _SHORTEST_PAUSE
                             self.changes_heard.now()
                             self._tell("the change feed")
-            except OUTAGES as error:
+            except Exception as error:
                 if isinstance(error, RemoteError) and error.status == 400:
                     # It does not understand where we are: another version may not.
                     last = None
@@ -169,4 +170,4 @@ class Following:
             _log.warning("%s: heard again", what)
         else:
             self._silent.add(what)
-            _log.warning("%s: %s", what, str(error) or type(error).__name__)
+            _log.warning("%s: %s: %s", what, type(error).__name__, error)

@@ -73,25 +73,28 @@ class Settings:
             raise WrongSettings("cache_entries", self.cache_entries, "1 to 100000000 are wanted")
 
 
-def _url(text: object) -> httpx.URL | None:
+def _url(text: object) -> tuple[str, str] | None:
+    """The scheme and the host of an address."""
     try:
-        return httpx.URL(text) if isinstance(text, str) else None
+        url = httpx.URL(text) if isinstance(text, str) else None
+        return None if url is None else (url.scheme, url.host)
     except (httpx.InvalidURL, ValueError):
         return None
 
 
 def _is_address(text: object) -> bool:
+    # Also where it stands in quotes, in a header.
+    if not isinstance(text, str) or re.fullmatch(r"[!#-\[\]-~]+", text) is None or text.endswith("/"):
+        return False
     url = _url(text)
-    return url is not None and url.scheme in ("http", "https") and bool(url.host) and not str(text).endswith("/")
+    return url is not None and url[0] in ("http", "https") and url[1] != ""
 
 
 def _is_safe(address: str) -> bool:
     """Whether nobody in between can answer instead."""
-    url = _url(address)
-    if url is None:
-        return False
+    scheme, host = _url(address) or ("", "")
     try:
-        is_here = url.host == "localhost" or ip_address(url.host).is_loopback
+        is_here = host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         is_here = False
-    return url.scheme == "https" or is_here
+    return scheme == "https" or is_here

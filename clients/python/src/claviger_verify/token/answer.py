@@ -81,8 +81,10 @@ def _read_found(body: dict[str, Any], cache: _Cache | None) -> Found | None:
         return None
     if not isinstance(permissions, list) or not all(map(is_permission, permissions)):
         return None
-    expires_at = _time_of(credential["expires_at"]) if credential.get("expires_at") is not None else None
-    if (expires_at is None) != (credential.get("expires_at") is None):
+    # No word of its end is not that it has none.
+    given = credential.get("expires_at", "")
+    expires_at = None if given is None else _time_of(given)
+    if given is not None and expires_at is None:
         return None
     if not is_principal_id(principal.id) or not is_organization_id(organization.id):
         return None

@@ -143,13 +143,12 @@ export class Claviger {
     const use = { ...NOTHING_ASKED, ...asked };
     if (this.#isClosed) throw new Unreachable();
     // Three parts, the first of which is a JSON object.
-    if (credential.startsWith('eyJ') && credential.includes('.')) return this.#patiently(() => this.#checkToken(credential, use));
-    if (!isWellFormed(credential)) return { refusal: 'malformed' };
-    return this.#patiently((isOver) => this.#checkOpaque(credential, use, isOver));
+    if (credential.startsWith('eyJ') && credential.includes('.')) return this.#checkToken(credential, use);
+    return isWellFormed(credential) ? this.#checkOpaque(credential, use) : { refusal: 'malformed' };
   }
 
   /**
-   * However many waits there are in it.
+   * However many waits there are in it: nobody waits for longer than they chose.
    *
    * @template T
    * @param {(isOver: () => boolean) => Promise<T>} work
@@ -181,7 +180,7 @@ export class Claviger {
     const known = this.#tokens.get(hash);
     let found = known?.keys === this.#following.keys ? known.found : undefined;
     if (!found) {
-      const { read, keys } = await this.#prove(token);
+      const { read, keys } = await this.#patiently(() => this.#prove(token));
       // While keys cannot be read, one that is not known may be new.
       if (read === 'unknown_key' && !keysHeard.within(READ_KEYS_EVERY * 2)) throw new Unreachable();
       if (typeof read === 'string') return { refusal: refusalOf(read) };
@@ -207,23 +206,23 @@ export class Claviger {
     return attempt();
   }
 
-  /** @param {string} credential @param {Use} use @param {() => boolean} isOver @returns {Promise<Checked>} */
-  async #checkOpaque(credential, use, isOver) {
+  /** @param {string} credential @param {Use} use @returns {Promise<Checked>} */
+  async #checkOpaque(credential, use) {
     // Without the address that a proof is for nobody can say that it holds, the instance included.
     if (use.dpop !== null && this.#urlOf(use) === undefined) return { refusal: 'proof_invalid' };
     if (certificateOf(use.certificate) === 'invalid') return { refusal: 'proof_invalid' };
     const hash = sha256(credential);
     const before = this.#provedBefore(hash, use);
     if (before?.isAsked) return answered(before, use);
-    if (!this.#following.changesHeard.within(this.#settings.keysWithoutFeedSeconds * 1000)) {
-      return this.#ask(hash, credential, use, true, isOver);
-    }
-    const lookUp = () => this.#opaque.known(hash, monotonic());
-    // Of many who present the same at once, one asks.
+    const isHeard = this.#following.changesHeard.within(this.#settings.keysWithoutFeedSeconds * 1000);
+    const lookUp = () => (isHeard ? this.#opaque.known(hash, monotonic()) : 'asked');
     const known =
       lookUp() ??
-      (await this.#turns.take(hash, async () => lookUp() ?? { checked: await this.#ask(hash, credential, use, false, isOver) }));
-    if (known === 'asked') return this.#ask(hash, credential, use, true, isOver);
+      // Of many who present the same at once, one asks.
+      (await this.#patiently((isOver) =>
+        this.#turns.take(hash, async () => lookUp() ?? { checked: await this.#ask(hash, credential, use, false, isOver) }),
+      ));
+    if (known === 'asked') return this.#patiently((isOver) => this.#ask(hash, credential, use, true, isOver));
     if (typeof known === 'string') return { refusal: known };
     return 'checked' in known ? known.checked : this.#decided(known.found, NOTHING_ENDED, hash, credential, use);
   }
@@ -238,11 +237,12 @@ export class Claviger {
    */
   async #decided(found, ended, hash, credential, use) {
     const before = this.#provedBefore(hash, use);
-    const fresh = before ? undefined : await this.#proof(credential, use);
+    const fresh = before || use.dpop === null ? undefined : await this.#proof(use.dpop, credential, use);
     const { key, certificate } = before ?? { key: keyOf(fresh), certificate: certificateOf(use.certificate) };
     const { audience } = this.#settings;
+    const { permissions, objects, whateverObject, clientIp } = use;
     const now = this.#clock.now();
-    const code = judge(found, ended, { ...use, audience, key, certificate }, now);
+    const code = judge(found, ended, { audience, permissions, objects, whateverObject, clientIp, key, certificate }, now);
     if (code !== 'valid') return { refusal: code };
     // Only what matters is remembered: nobody else's proofs take its place.
     if (fresh && fresh !== 'invalid' && !this.#replays.isFirst(fresh, now)) return { refusal: 'proof_invalid' };
@@ -259,12 +259,11 @@ export class Claviger {
     return proved?.claviger === this && proved.hash === hash ? proved : undefined;
   }
 
-  /** The proof of possession that came along. @param {string} credential @param {Use} use */
-  async #proof(credential, use) {
-    if (use.dpop === null) return undefined;
+  /** The proof of possession that came along. @param {string} dpop @param {string} credential @param {Use} use */
+  async #proof(dpop, credential, use) {
     const url = this.#urlOf(use);
     if (url === undefined) return 'invalid';
-    return (await checkProof(use.dpop, { method: use.method, url, credential, now: this.#clock.now() })) ?? 'invalid';
+    return (await checkProof(dpop, { method: use.method, url, credential, now: this.#clock.now() })) ?? 'invalid';
   }
 
   /** The address of a request as its client knows it. @param {Use} use */

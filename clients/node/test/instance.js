@@ -30,7 +30,7 @@ export async function freePort() {
 
 /** An instance: its directory, and a server that can be stopped and started again where it was. */
 export class Instance {
-  static async make(settings = { CLAVIGER_PUBLIC_URL: ISSUER }) {
+  static async make(settings) {
     const instance = new Instance();
     instance.directory = await mkdtemp(path.join(tmpdir(), 'claviger-node-'));
     const [listen, inside] = [await freePort(), await freePort()];
@@ -87,17 +87,17 @@ export class Instance {
 
 /** An instance with an API, a service account that may use it, and its administrator. */
 export class World {
-  static async make() {
+  static async make(more = {}) {
     const world = new World();
-    world.instance = await Instance.make();
+    world.instance = await Instance.make({ CLAVIGER_PUBLIC_URL: ISSUER, ...more });
     world.root = await world.instance.said('bootstrap');
     world.ends = [];
     return world;
   }
 
   /** Runs `test` with one; whatever happens, nothing is left behind. */
-  static async with(test) {
-    const world = await World.make();
+  static async with(test, more = {}) {
+    const world = await World.make(more);
     try {
       await world.start();
       await test(world);

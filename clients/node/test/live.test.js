@@ -245,6 +245,43 @@ test('while the server is away tokens count and keys do not for long; when it is
     await becomes(url, token, 401, PROMISE);
   }));
 
+test('while the server is there and says nothing, nobody waits for long', () =>
+  World.with(async (world) => {
+    const url = await service(world, { patienceSeconds: 1 });
+    const [{ token: key }, { token }] = [await world.key(), await world.token()];
+    for (const credential of [key, token]) await becomes(url, credential, 200, SOON);
+    world.instance.server.kill('SIGSTOP');
+    try {
+      await sleep(2500);
+      const began = performance.now();
+      const answers = await Promise.all(
+        [key, key, token, 'clv_key_000000000000000000000000000000001H8smx'].map((credential) => asked(url, credential)),
+      );
+      assert.deepEqual(
+        answers.map(([status]) => status),
+        [503, 503, 200, 503],
+      );
+      assert.ok(performance.now() - began < 2000, 'patience is a second');
+    } finally {
+      world.instance.server.kill('SIGCONT');
+    }
+    for (const credential of [key, token]) await becomes(url, credential, 200, SOON, [401, 403]);
+  }));
+
+test('an internal listener that wants a token gets it', () => {
+  const internalToken = '0123456789abcdef0123456789abcdef';
+  return World.with(
+    async (world) => {
+      const [url, without] = [await service(world, { internalToken }), await service(world)];
+      const { token } = await world.key();
+      await becomes(url, token, 200, SOON);
+      assert.deepEqual(await asked(without, token), [503, 'unavailable']);
+      await becomes(without, (await world.token()).token, 200, SOON);
+    },
+    { CLAVIGER_INTERNAL_TOKEN: internalToken },
+  );
+});
+
 test('a service that starts first refuses until the server is there', async () => {
   const world = await World.make();
   try {

@@ -4,6 +4,7 @@ import base64
 import http.client
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -77,6 +78,16 @@ class Instance:
             self._server.wait(30)
             self._server = None
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """The server is there, and says nothing meanwhile."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._server.send_signal(signal.SIGCONT)
+
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self.directory)
@@ -85,9 +96,9 @@ class Instance:
 class World:
     """An instance with an API, a service account that may use it, and its administrator."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         self.ends = ExitStack()
-        self.instance = Instance(CLAVIGER_PUBLIC_URL=ISSUER)
+        self.instance = Instance(CLAVIGER_PUBLIC_URL=ISSUER, **settings)
         self.ends.callback(self.instance.remove)
         self.root = self.instance.said("bootstrap")
         self.http = self.ends.enter_context(httpx.Client(trust_env=False, timeout=10))

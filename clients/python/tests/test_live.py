@@ -274,6 +274,34 @@ def test_while_the_server_is_away_tokens_count_and_keys_do_not_for_long(world: W
     world.becomes(url, token, 401, PROMISE)
 
 
+def test_while_the_server_is_there_and_says_nothing_nobody_waits_for_long(world: World) -> None:
+    url = service(world.start(), {"patience_seconds": 1})
+    key, (token, _) = world.key()["token"], world.token()
+    for credential in (key, token):
+        world.becomes(url, credential, 200, SOON)
+    with world.instance.silent():
+        time.sleep(2.5)
+        began = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            asked = [key, key, token, "clv_key_000000000000000000000000000000001H8smx"]
+            answers = list(pool.map(lambda credential: world.asked(url, credential)[0], asked))
+        assert answers == [503, 503, 200, 503]
+        assert time.monotonic() - began < 2, "patience is a second"
+    for credential in (key, token):
+        world.becomes(url, credential, 200, SOON, never=(401, 403))
+
+
+def test_an_internal_listener_that_wants_a_token_gets_it() -> None:
+    wanted = "0123456789abcdef0123456789abcdef"
+    world = World(CLAVIGER_INTERNAL_TOKEN=wanted)
+    with world.ends:
+        url, without = service(world.start(), {"internal_token": wanted}), service(world)
+        token = world.key()["token"]
+        world.becomes(url, token, 200, SOON)
+        assert world.asked(without, token) == (503, "unavailable")
+        world.becomes(without, world.token()[0], 200, SOON)
+
+
 def test_a_service_that_starts_first_refuses_until_the_server_is_there(world: World) -> None:
     url = service(world)
     for credential in (world.root, "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"):

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+
 import { permissionsOf, presented } from '../src/guard.js';
 import { Bounded, Opaque } from '../src/instance/cache.js';
 import { Clock, Heard } from '../src/instance/clock.js';
@@ -11,7 +13,7 @@ import { complete } from '../src/instance/settings.js';
 import { Places, Turns } from '../src/instance/turns.js';
 import { readAnswer } from '../src/token/answer.js';
 import { proofUrl } from '../src/token/dpop.js';
-import { Ended } from '../src/token/ended.js';
+import { Ended, readEnded } from '../src/token/ended.js';
 import { Events, Names, NoMessage, REMEMBERED, positionOf } from '../src/token/feed.js';
 import { readObject } from '../src/token/json.js';
 import { areSameKeys, readKey, readKeys } from '../src/token/key.js';
@@ -276,6 +278,32 @@ test('what ended is remembered for longer than any token, whatever documents say
   assert.ok(isDead(3, null) && !isDead(4, 'at_1'));
   ended.take({ credentials: [], tokens: [] }, 66 * MINUTE);
   assert.ok(!isDead(3, null));
+});
+
+test('a hundred thousand that ended at once are read', async () => {
+  const { privateKey, publicKey } = await generateKeyPair('ES256');
+  const keys = await readKeys(Buffer.from(JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: '1' }] })));
+  const id = (number) => `key_01h2xcejqtf2nbrexx3${String(number).padStart(7, '0')}`;
+  const credentials = Array.from({ length: 100_000 }, (_, number) => ({ cred: id(number), min_epoch: 2 }));
+  const claims = {
+    iss: 'https://a.test',
+    iat: 1_800_000_000,
+    exp: 1_800_003_600,
+    ttl: 1,
+    revocations: { credentials, tokens: [] },
+  };
+  const header = { alg: 'ES256', typ: 'revocations+jwt', kid: '1' };
+  const text = await new SignJWT(claims).setProtectedHeader(header).sign(privateKey);
+  const read = (text, known = keys) => readEnded(text, known, 'https://a.test', 1_800_000_000_000);
+  const document = await read(text);
+  assert.equal(document.credentials.length, 100_000);
+  const ended = new Ended();
+  ended.take(document, 0);
+  assert.ok(ended.hasEnded({ credential: { id: id(99_999), epoch: 1 }, token: null }));
+  assert.deepEqual(
+    [await read(text.slice(0, -9)), await read('x'), await read(text, new Map())],
+    ['malformed', 'malformed', 'unknown_key'],
+  );
 });
 
 test('a proof counts once and is forgotten at its end', () => {

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from typing import Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from claviger_verify import Settings, WrongSettings
 from claviger_verify.guard import NotAdmitted, permissions_of, presented
@@ -19,7 +21,7 @@ from claviger_verify.instance.replays import Replays
 from claviger_verify.instance.turns import Turns
 from claviger_verify.token.answer import read_answer
 from claviger_verify.token.dpop import Proof, proof_url
-from claviger_verify.token.ended import Document, Ended
+from claviger_verify.token.ended import Document, Ended, read_ended
 from claviger_verify.token.feed import REMEMBERED, Change, Events, Message, Names, NoMessage, Place, position_of
 from claviger_verify.token.found import Found
 from claviger_verify.token.json_object import read_object
@@ -293,6 +295,23 @@ def test_what_ended_is_remembered_for_longer_than_any_token_whatever_documents_s
     assert is_dead(3, None) and not is_dead(4, "at_1")
     ended.take(Document([], []), NOW + 66 * minute)
     assert not is_dead(3, None)
+
+
+def test_a_hundred_thousand_that_ended_at_once_are_read() -> None:
+    holder = ec.generate_private_key(ec.SECP256R1())
+    public: Any = jwt.get_algorithm_by_name("ES256").to_jwk(holder.public_key(), as_dict=True)
+    keys = read_keys(json.dumps({"keys": [{**public, "kid": "1"}]}).encode())
+    names = [f"key_01h2xcejqtf2nbrexx3{number:07}" for number in range(100_000)]
+    revocations = {"credentials": [{"cred": name, "min_epoch": 2} for name in names], "tokens": []}
+    claims = {"iss": "https://a.test", "iat": 1_800_000_000, "exp": 1_800_003_600, "ttl": 1, "revocations": revocations}
+    text = jwt.encode(claims, holder, "ES256", headers={"typ": "revocations+jwt", "kid": "1"})
+    assert keys is not None
+    document, ended = read_ended(text, keys, "https://a.test", NOW), Ended()
+    assert isinstance(document, Document) and len(document.credentials) == 100_000
+    ended.take(document, NOW)
+    assert ended.has_ended(replace(found(), credential=names[-1], epoch=1))
+    assert read_ended(text[:-9], keys, "https://a.test", NOW) in ("malformed", "forged")
+    assert read_ended(text, {}, "https://a.test", NOW) == "unknown_key"
 
 
 def test_a_proof_counts_once_and_is_forgotten_at_its_end() -> None:

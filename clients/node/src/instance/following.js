@@ -128,12 +128,15 @@ export class Following {
       try {
         const document = await this.#remote.ended(tag);
         const isNews = document.text !== undefined && (document.tag === null || document.tag !== tag);
+        const received = monotonic();
         if (document.text !== undefined) await this.#takeEnded(document.text.toString('latin1'));
+        // A long document takes its time, in which nobody else is served: as much is left to them.
+        const afterNews = Math.max(AFTER_NEWS, monotonic() - received);
         tag = document.tag;
         this.endedHeard.now();
         this.#tell('the feed of what ended');
         pause = SHORTEST_PAUSE;
-        await this.#sleep(isNews ? AFTER_NEWS : Math.max(AFTER_NOTHING * (1 + Math.random()) - (monotonic() - began), 0));
+        await this.#sleep(isNews ? afterNews : Math.max(AFTER_NOTHING * (1 + Math.random()) - (monotonic() - began), 0));
       } catch (error) {
         this.#tell('the feed of what ended', error);
         await this.#sleep(pause);

@@ -16,6 +16,8 @@ const LONGEST = 64 << 20;
  * document may be that of a node which knows less, or is late.
  */
 const REMEMBERED = 65 * 60_000;
+/** How often that is looked at. */
+const LOOKED_AT_EVERY = 60_000;
 
 /**
  * Reads a document, if the instance signed it and it counts now.
@@ -59,6 +61,7 @@ export class Ended {
   #minEpochs = new Map();
   /** @type {Map<string, number>} */
   #tokens = new Map();
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   /**
    * Adds what a document says. What none names for longer than any token lives is forgotten.
@@ -68,9 +71,17 @@ export class Ended {
    */
   take({ credentials, tokens }, now) {
     for (const [credential, said] of credentials) {
-      this.#minEpochs.set(credential, { said: Math.max(said, this.#minEpochs.get(credential)?.said ?? 0), at: now });
+      const known = this.#minEpochs.get(credential);
+      if (known) {
+        known.said = Math.max(known.said, said);
+        known.at = now;
+      } else {
+        this.#minEpochs.set(credential, { said, at: now });
+      }
     }
     for (const token of tokens) this.#tokens.set(token, now);
+    if (now - this.#lookedAt < LOOKED_AT_EVERY) return;
+    this.#lookedAt = now;
     for (const [credential, { at }] of this.#minEpochs) if (at <= now - REMEMBERED) this.#minEpochs.delete(credential);
     for (const [token, at] of this.#tokens) if (at <= now - REMEMBERED) this.#tokens.delete(token);
   }

@@ -113,6 +113,7 @@ class Following:
             try:
                 document = await self._remote.ended(tag)
                 is_news = document.text is not None and (document.tag is None or document.tag != tag)
+                received = monotonic()
                 if document.text is not None:
                     await self._take_ended(document.text.decode("ascii", "replace"))
             except Exception as error:
@@ -123,8 +124,10 @@ class Following:
             tag, pause = document.tag, _SHORTEST_PAUSE
             self.ended_heard.now()
             self._tell("the feed of what ended")
+            # A long document takes its time, in which nobody else is served: as much is left to them.
+            after_news = max(_AFTER_NEWS, monotonic() - received)
             after_nothing = _AFTER_NOTHING * (1 + random.random()) - (monotonic() - began)
-            await asyncio.sleep(_AFTER_NEWS if is_news else max(after_nothing, 0))
+            await asyncio.sleep(after_news if is_news else max(after_nothing, 0))
 
     async def _take_ended(self, text: str) -> None:
         document = self._read_ended(text)

@@ -16,6 +16,8 @@ _LONGEST = 64 << 20
 # For how long something counts that documents do not name any more: longer than any token that it could end. A document may be
 # that of a node which knows less, or is late.
 _REMEMBERED = timedelta(minutes=65)
+# How often that is looked at.
+_LOOKED_AT_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Ended:
     def __init__(self) -> None:
         self._min_epochs: dict[str, tuple[int, datetime]] = {}
         self._tokens: dict[str, datetime] = {}
+        self._looked_at: datetime | None = None
 
     def take(self, document: Document, now: datetime) -> None:
         """Adds what a document says. What none names for longer than any token lives is forgotten."""
@@ -75,7 +78,9 @@ class Ended:
             known, _ = self._min_epochs.get(credential, (0, now))
             self._min_epochs[credential] = (max(known, said), now)
         self._tokens.update(dict.fromkeys(document.tokens, now))
-        oldest = now - _REMEMBERED
+        if self._looked_at is not None and now - self._looked_at < _LOOKED_AT_EVERY:
+            return
+        self._looked_at, oldest = now, now - _REMEMBERED
         self._min_epochs = {name: known for name, known in self._min_epochs.items() if known[1] > oldest}
         self._tokens = {token: at for token, at in self._tokens.items() if at > oldest}
 

@@ -10,6 +10,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { Claviger, identityOf } from '@claviger/verify';
+import express from 'express';
+
 const BINARY = process.env.CLAVIGER_BINARY ?? fileURLToPath(new URL('../../../target/debug/claviger', import.meta.url));
 
 export const ISSUER = 'https://keys.acme.test';
@@ -175,6 +178,17 @@ export class World {
     this.ends.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()));
     return `http://127.0.0.1:${port}`;
   }
+}
+
+/** A service by Express, at the address of what it guards. */
+export async function service(world, more = {}, options = {}) {
+  const claviger = new Claviger(world.settings(more));
+  world.ends.push(() => claviger.close());
+  const app = express();
+  app.get('/invoices', claviger.require('invoices:read', options), (request, response) => {
+    response.send(`invoices of ${identityOf(request).organization}\n`);
+  });
+  return `${await world.serve(app)}/invoices`;
 }
 
 /** The status of a request with a credential, and the code of a refusal. */

@@ -1,0 +1,185 @@
+"""Services of somebody else's, while the instance is away, or what stands between is bad: what they do not let through then."""
+
+import base64
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import jwt
+import pytest
+from instance import PROMISE, SOON, World, service
+from spoiled import Cut, spoiled
+
+
+def test_while_the_server_is_away_tokens_count_and_keys_do_not_for_long(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    url = service(world.start())
+    key, (token, secret) = world.key(), world.token()
+    for credential in (key["token"], token):
+        world.becomes(url, credential, 200, SOON)
+    world.instance.stop()
+    world.becomes(url, key["token"], 503, 12, never=(401, 403))
+    assert world.asked(url, token) == (200, "")
+    time.sleep(1)
+    told = [record for record in caplog.records if record.name == "claviger_verify" and record.levelno == logging.WARNING]
+    assert 0 < len(told) <= 3
+    world.instance.start()
+    world.becomes(url, key["token"], 200, SOON, never=(401, 403))
+    assert world.asked(url, token) == (200, "")
+    world.made(f"/v1/api-keys/{key['id']}/revoke")
+    world.becomes(url, key["token"], 401, PROMISE)
+    world.revoke_secret(secret)
+    world.becomes(url, token, 401, PROMISE)
+
+
+def test_while_the_server_is_there_and_says_nothing_nobody_waits_for_long(world: World) -> None:
+    url = service(world.start(), {"patience_seconds": 1})
+    key, (token, _) = world.key()["token"], world.token()
+    for credential in (key, token):
+        world.becomes(url, credential, 200, SOON)
+    with world.instance.silent():
+        time.sleep(2.5)
+        began = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            asked = [key, key, token, "clv_key_000000000000000000000000000000001H8smx"]
+            answers = list(pool.map(lambda credential: world.asked(url, credential)[0], asked))
+        assert answers == [503, 503, 200, 503]
+        assert time.monotonic() - began < 2, "patience is a second"
+    for credential in (key, token):
+        world.becomes(url, credential, 200, SOON, never=(401, 403))
+
+
+def test_a_service_that_starts_first_refuses_until_the_server_is_there(world: World) -> None:
+    url = service(world)
+    for credential in (world.root, "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"):
+        assert world.asked(url, credential) == (503, "unavailable"), "never as if it were wrong"
+    world.start()
+    began = time.monotonic()
+    # The administrator's key is good, and not for this API.
+    while world.asked(url, world.root)[1] != "audience_mismatch":
+        assert time.monotonic() - began < SOON
+        time.sleep(0.05)
+
+
+def cut(event: bytes, number: int) -> bytes:
+    if number > 4:
+        raise Cut
+    return event
+
+
+def swapped() -> Callable[[bytes, int], bytes]:
+    held = b""
+
+    def spoil(event: bytes, _: int) -> bytes:
+        nonlocal held
+        before, held = held, event if held == b"" else b""
+        return b": held\n\n" if before == b"" else event + before
+
+    return spoil
+
+
+def rewound() -> Callable[[bytes, int], bytes]:
+    seen: list[bytes] = []
+
+    def spoil(event: bytes, number: int) -> bytes:
+        seen.append(event)
+        return seen[1] + seen[-4] + event if number % 4 == 0 else event
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "forgets"),
+    [(cut, False), (lambda event, _: event + event, False), (swapped(), False), (rewound(), False), (cut, True)],
+    ids=["cut in the middle of a message", "twice", "in another order", "again from its beginning", "without where it was"],
+)
+def test_whatever_happens_to_the_change_feed_a_revoked_key_is_refused(
+    world: World, spoil: Callable[[bytes, int], bytes], forgets: bool
+) -> None:
+    world.start()
+    url = service(world, {"internal_address": world.ends.enter_context(spoiled(world.instance.internal, spoil, forgets=forgets))})
+    for pause in (0, 0.4):
+        key = world.key()
+        world.becomes(url, key["token"], 200, SOON)
+        time.sleep(pause)
+        world.made(f"/v1/api-keys/{key['id']}/revoke")
+        world.becomes(url, key["token"], 401, PROMISE)
+        for _ in range(20):
+            assert world.asked(url, key["token"])[0] != 200
+            time.sleep(0.02)
+
+
+def test_an_answer_that_a_revocation_overtook_on_its_way_is_not_kept(world: World) -> None:
+    released = threading.Event()
+    released.set()
+
+    def hold(path: str) -> None:
+        if path == "/v1/verify":
+            released.wait(5)
+
+    world.start()
+    url = service(world, {"internal_address": world.ends.enter_context(spoiled(world.instance.internal, hold=hold))})
+    world.becomes(url, world.key()["token"], 200, SOON)
+    key = world.key()
+    time.sleep(0.5)
+    released.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(world.asked, url, key["token"])
+        time.sleep(0.3)
+        world.made(f"/v1/api-keys/{key['id']}/revoke")
+        time.sleep(0.7)
+        released.set()
+        assert first.result() == (200, ""), "it was true when it was read"
+    assert world.asked(url, key["token"]) == (401, "revoked")
+
+
+def test_whoever_presents_unknown_keys_cannot_make_us_ask_for_keys(world: World) -> None:
+    read: list[str] = []
+    world.start()
+    url = service(world, {"public_address": world.ends.enter_context(spoiled(world.instance.public, hold=read.append))})
+    token, _ = world.token()
+    world.becomes(url, token, 200, SOON)
+    time.sleep(2)
+    header, payload, signature = token.split(".")
+    sound = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    read.clear()
+    for number in range(50):
+        named = base64.urlsafe_b64encode(json.dumps({**sound, "kid": f"skey_{number}"}).encode()).decode().rstrip("=")
+        assert world.asked(url, f"{named}.{payload}.{signature}") == (401, "unknown")
+    assert len([path for path in read if path.startswith("/.well-known/jwks.json")]) <= 1
+    assert world.asked(url, token) == (200, "")
+
+
+@pytest.mark.parametrize("off", [-300, 300])
+def test_a_service_whose_clock_is_off_by_five_minutes_follows_that_of_the_instance(
+    world: World, monkeypatch: pytest.MonkeyPatch, off: int
+) -> None:
+    world.start()
+    real = time.time
+    with monkeypatch.context() as patched:
+        patched.setattr("claviger_verify.instance.clock.time.time", lambda: real() + off)
+        url = service(world)
+    key, (token, secret) = world.key(), world.token()
+    world.becomes(url, key["token"], 200, SOON)
+    world.becomes(url, token, 200, SOON)
+    world.made(f"/v1/api-keys/{key['id']}/revoke")
+    world.becomes(url, key["token"], 401, PROMISE)
+    world.revoke_secret(secret)
+    world.becomes(url, token, 401, PROMISE)
+
+
+def test_tokens_of_a_new_signing_key_count_and_those_of_one_that_was_withdrawn_do_not(world: World) -> None:
+    url = service(world.start())
+    token, _ = world.token()
+    world.becomes(url, token, 200, SOON)
+    world.made("/v1/signing-keys/rotate", emergency=True)
+    began = time.monotonic()
+    while True:
+        assert time.monotonic() - began < SOON
+        other, _ = world.token()
+        if jwt.get_unverified_header(other)["kid"] != jwt.get_unverified_header(token)["kid"]:
+            break
+    world.becomes(url, other, 200, SOON)
+    world.becomes(url, token, 401, SOON)

@@ -19,7 +19,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::writer::Writer;
+use crate::{lent::Silence, writer::Writer};
 
 /// No transaction lives longer; the change feed waits twice as long for a late one.
 pub(crate) const TRANSACTION_CAP: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ pub(crate) enum Pools {
     /// One writer, because SQLite has one; readers beside it.
     Sqlite { read: SqlitePool, write: Writer, follow: SqlitePool, timeouts: Arc<AtomicU64> },
     /// One pool for reads and writes.
-    Postgres { pool: PgPool, follow: PgPool, timeouts: Arc<AtomicU64> },
+    Postgres { pool: PgPool, follow: PgPool, timeouts: Arc<AtomicU64>, silence: Silence },
 }
 
 /// How full a pool of connections is.
@@ -79,11 +79,18 @@ impl Pools {
             let options = PgConnectOptions::from_str(url)?
                 .application_name("claviger")
                 .options([("statement_timeout", cap.as_str()), ("idle_in_transaction_session_timeout", cap.as_str())]);
-            let sized = |size| bounded(PgPoolOptions::new(), size);
+            let silence = Silence::default();
+            let sized = |size| {
+                let silence = silence.clone();
+                bounded(PgPoolOptions::new(), size).before_acquire(move |_, metadata| {
+                    let is_trusted = silence.is_over_for(&metadata);
+                    Box::pin(async move { Ok(is_trusted) })
+                })
+            };
             must_let_in(&options).await?;
             let pool = sized(20).connect_with(options.clone()).await?;
             let follow = sized(1).connect_lazy_with(options);
-            return Ok(Self::Postgres { pool, follow, timeouts: Arc::default() });
+            return Ok(Self::Postgres { pool, follow, timeouts: Arc::default(), silence });
         }
         let options = SqliteConnectOptions::from_str(url)?
             .journal_mode(SqliteJournalMode::Wal)
@@ -100,11 +107,18 @@ impl Pools {
         Ok(Self::Sqlite { read, write, follow, timeouts: Arc::default() })
     }
 
-    /// Counts what failed because no connection was free in time.
+    /// Counts what failed because no connection was free in time, and remembers that the database was silent.
     pub(crate) fn note<T>(&self, done: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        if matches!(done, Err(sqlx::Error::PoolTimedOut)) {
-            let (Self::Sqlite { timeouts, .. } | Self::Postgres { timeouts, .. }) = self;
-            timeouts.fetch_add(1, Ordering::Relaxed);
+        match (&done, self) {
+            (Err(sqlx::Error::PoolTimedOut), Self::Sqlite { timeouts, .. } | Self::Postgres { timeouts, .. }) => {
+                timeouts.fetch_add(1, Ordering::Relaxed);
+            }
+            (Err(sqlx::Error::Io(cause)), Self::Postgres { silence, .. })
+                if cause.kind() == io::ErrorKind::TimedOut =>
+            {
+                silence.fell();
+            }
+            _ => {}
         }
         done
     }

@@ -29,6 +29,7 @@ mod governing;
 mod idempotency;
 mod identity;
 mod invitation;
+mod lent;
 mod look_alike;
 mod look_ups;
 mod membership;

@@ -5,8 +5,8 @@ use std::{fmt::Display, io, str::FromStr, time::Duration};
 use claviger_token::{Limits, PermissionMask, PermissionSet};
 use jiff::Timestamp;
 use sqlx::{
-    Column as _, PgPool, Pool, Postgres, Row as _, Sqlite, SqlitePool, Transaction, pool::PoolConnection,
-    postgres::PgRow, sqlite::SqliteRow,
+    Column as _, PgPool, Pool, Postgres, Row as _, Sqlite, SqlitePool, pool::PoolConnection, postgres::PgRow,
+    sqlite::SqliteRow,
 };
 
 use tracing::Span;
@@ -14,6 +14,7 @@ use tracing::Span;
 use crate::{
     dialect::{LOCK_ROW, Pools, READ_PATIENCE, TRANSACTION_CAP},
     error::StoreError,
+    lent::Lent,
     writer::{Telling, Turn, settle},
 };
 
@@ -146,7 +147,7 @@ pub(crate) enum Executor<'a> {
 /// A transaction that may write.
 pub(crate) enum WriteTransaction {
     Sqlite(Turn),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Lent),
 }
 
 /// Binds and runs on whichever engine, with the driver's method of that name.
@@ -223,11 +224,10 @@ async fn read_sqlite(pool: &SqlitePool, query: Query) -> Result<Vec<Row>, sqlx::
 
 async fn read_postgres(pool: &PgPool, query: Query) -> Result<Vec<Row>, sqlx::Error> {
     let rows = past_the_dead!(pool, {
-        let mut connection = reader(pool).await?;
+        let mut connection = Lent::from(reader(pool).await?);
         let done = run!(query.clone(), &mut *connection, fetch_all, Postgres);
         if matches!(done, Err(sqlx::Error::Io(_))) {
-            // The pool would wait for a connection on which an answer is still owed, perhaps for ever.
-            connection.close_on_drop();
+            connection.is_broken();
         }
         done
     })?;
@@ -303,7 +303,7 @@ impl WriteTransaction {
         Ok(match pools {
             Pools::Sqlite { write, .. } => Self::Sqlite(pools.note(write.begin(alone).await)?),
             Pools::Postgres { pool, .. } => {
-                Self::Postgres(pools.note(past_the_dead!(pool, bounded(pool.begin()).await))?)
+                Self::Postgres(pools.note(past_the_dead!(pool, bounded(Lent::begin(pool)).await))?)
             }
         })
     }
@@ -362,7 +362,7 @@ impl WriteTransaction {
         match self {
             Self::Sqlite(turn) => turn.commit(telling).await?,
             Self::Postgres(tx) => {
-                let done = bounded(tx.commit()).await;
+                let done = tx.commit().await;
                 // Also after an error: whether the commit arrived is then unknown, and forgetting harms nothing.
                 telling.iter().for_each(Telling::tell);
                 done?;

@@ -2,6 +2,7 @@
 //! and nothing needs a restart.
 
 use std::{
+    future::pending,
     net::SocketAddr,
     sync::{
         Arc,
@@ -35,10 +36,11 @@ struct Wire {
     cut: Arc<Notify>,
 }
 
-/// Connections pass; are refused and broken; are accepted and never answered.
+/// Connections pass; are refused and broken; are accepted and never answered; the same, and nobody hears of those again either.
 const PASSES: u8 = 0;
 const CUT: u8 = 1;
 const SILENT: u8 = 2;
+const LOST: u8 = 3;
 
 impl Wire {
     async fn to(database: SocketAddr) -> Self {
@@ -56,6 +58,9 @@ impl Wire {
                             _ = copy_bidirectional(&mut client, &mut server) => {}
                             () = cut.notified() => {}
                         }
+                    }
+                    if state.load(Ordering::Relaxed) == LOST {
+                        pending::<()>().await;
                     }
                     while state.load(Ordering::Relaxed) == SILENT {
                         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -162,6 +167,51 @@ fn postgres_refuses_connections_and_comes_back() {
 #[test]
 fn postgres_hangs_and_comes_back() {
     with_wire(async |app, wire| outage(app, wire, SILENT).await);
+}
+
+/// As when a machine fails, or a firewall forgets: no connection is ever closed, and those who ask give up sooner than we do.
+#[test]
+fn connections_that_are_lost_without_a_word_take_no_place_for_ever() {
+    with_wire(async |app, wire| {
+        let known = app.reader().await;
+        let account = known.body["service_account_id"].as_str().unwrap();
+        let mut unseen = Vec::new();
+        for _ in 0..40 {
+            unseen.push(app.key(account, &["invoices:read"], json!({})).await.token);
+        }
+        let used = || {
+            let pools = app.app.store.database().pools();
+            pools.iter().find(|pool| pool.name == "main").unwrap().used
+        };
+        let impatient = async |token: String| {
+            let read =
+                app.request(reqwest::Method::POST, app.internal, "/v1/verify").json(&json!({ "credential": token }));
+            let write =
+                app.request(reqwest::Method::POST, app.public, "/v1/organizations").bearer_auth(app.root_token());
+            let write = write.json(&json!({ "name": "x" }));
+            for asked in [read, write] {
+                tokio::spawn(asked.timeout(Duration::from_millis(700)).send());
+            }
+        };
+        // So that there are connections to lose.
+        for token in &unseen[..20] {
+            impatient(token.clone()).await;
+        }
+        within(Duration::from_secs(10), "all is answered", async || used() == 0).await;
+
+        wire.set(LOST);
+        for token in &unseen[20..] {
+            impatient(token.clone()).await;
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        wire.set(PASSES);
+        within(Duration::from_secs(25), "every place is free again", async || used() == 0).await;
+        within(Duration::from_secs(15), "all is well again", async || {
+            app.verify_status(&unseen[39]).await == StatusCode::OK
+        })
+        .await;
+        app.root().post("/v1/organizations", json!({ "name": "After" })).await.expect(StatusCode::CREATED);
+    });
 }
 
 /// All connections in the pool are dead then, and nothing tells so until one is used.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -37,6 +37,8 @@ pub struct Config {
     pub former_brands: Vec<Brand>,
     /// For how long verdicts may come from cache while the change log cannot be read.
     pub max_staleness: Duration,
+    /// For how long requests are taken after a stop was asked for, while readiness says that they go elsewhere.
+    pub drain_time: Duration,
     /// Names by which the internal listener may be called.
     pub internal_hosts: Vec<String>,
     /// What callers of the internal listener must present; none on loopback.
@@ -115,6 +117,7 @@ pub struct Shared {
     pub(crate) issuer_keys: RemoteKeys<IssuerKey>,
     /// Turns of those who look for the keys of a client that has proved nothing yet.
     pub(crate) assertion_reads: tokio::sync::Semaphore,
+    stopping: AtomicBool,
     clock: Clock,
 }
 
@@ -177,8 +180,19 @@ impl App {
             remote_keys,
             issuer_keys,
             assertion_reads: tokio::sync::Semaphore::new(ASSERTION_READS),
+            stopping: AtomicBool::new(false),
             clock,
         }))
+    }
+
+    /// From now on, who asks should go elsewhere.
+    pub(crate) fn stops(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stop was asked for.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Now, in whole milliseconds, as it is stored.
@@ -292,6 +306,7 @@ pub(crate) mod tests {
             brand: Brand::default(),
             former_brands: Vec::new(),
             max_staleness: Duration::from_secs(30),
+            drain_time: Duration::ZERO,
             internal_hosts: Vec::new(),
             internal_token: None,
             cache_entries: 100,

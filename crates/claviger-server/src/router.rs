@@ -146,7 +146,7 @@ pub fn internal(app: App) -> Router {
         .route("/metrics", get(metrics::show))
         // Probes call by whatever address they have.
         .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+        .route("/health/ready", get(health::ready_inside))
         .fallback(absent::no_such_path_inside)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))

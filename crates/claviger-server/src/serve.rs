@@ -13,7 +13,13 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderValue, Request, Version, header},
+    response::Response,
+};
 use claviger_store::StoreError;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -45,6 +51,9 @@ use crate::{
 
 /// How long requests that run may go on after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(25);
+
+/// Who was let in as the last has so long to be heard, before connections on which nobody asks are closed.
+const LAST_WORD: Duration = Duration::from_millis(250);
 
 /// How many connections one listener holds; who comes after them waits in the system's queue.
 const MOST_CONNECTIONS: usize = 10_000;
@@ -147,9 +156,15 @@ pub async fn serve(
         tasks.spawn(jobs::tend_certificate(tls.clone(), ended.clone()));
     }
     tokio::spawn({
-        let stopping = stopping.clone();
+        let (app, stopping) = (app.clone(), stopping.clone());
         async move {
             stop.await;
+            app.stops();
+            let drain_time = app.config.drain_time;
+            if !drain_time.is_zero() {
+                tracing::info!(?drain_time, "draining: who asks is told to go elsewhere");
+                sleep(drain_time).await;
+            }
             tracing::info!("stopping: finishing the requests that run");
             stopping.cancel();
         }
@@ -206,7 +221,9 @@ impl Site {
     /// Measured here, outside of every layer, so that all of them are in it.
     async fn answer(self, request: Request<Body>) -> Result<Response, Infallible> {
         let (route, began) = (Route::of(self.listener, request.uri().path()), monotonic());
-        let answer = if self.app.config.traces {
+        // HTTP/2 is told by hyper, when the last requests run.
+        let is_last = self.app.is_stopping() && request.version() < Version::HTTP_2;
+        let mut answer = if self.app.config.traces {
             let span = traces::span(&request, self.listener, route);
             let answer = self.routes.oneshot(request).instrument(span.clone()).await?;
             traces::answered(&span, answer.status());
@@ -215,6 +232,9 @@ impl Site {
             self.routes.oneshot(request).await?
         };
         self.app.metrics.answered(self.listener, route, answer.status(), began.elapsed());
+        if is_last {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         Ok(answer)
     }
 }
@@ -235,24 +255,43 @@ async fn listen(listener: TcpListener, site: Site, tls: Option<(Tls, Asks)>, mos
         let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
         listener.accept().await.map(|(stream, peer)| (stream, peer, place))
     };
+    let welcome = |stream, peer, place| {
+        let client = Client { stream, peer, _place: place };
+        tokio::spawn(client.serve(tls.clone(), http.clone(), site.clone(), open.watcher()));
+    };
     loop {
         let accepted = tokio::select! {
             accepted = accept() => accepted,
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer, place)) => {
-                let client = Client { stream, peer, _place: place };
-                tokio::spawn(client.serve(tls.clone(), http.clone(), site.clone(), open.watcher()));
-            }
+            Ok((stream, peer, place)) => welcome(stream, peer, place),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
     }
-    drop(listener);
+    // Who is connected already, and waits to be let in, would be thrown out.
+    for (stream, peer) in waiting(listener) {
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { break };
+        welcome(stream, peer, place);
+    }
+    if !site.app.config.drain_time.is_zero() {
+        sleep(LAST_WORD).await;
+    }
     open.shutdown().await;
+}
+
+/// Those whom the system took in for a listener that lets nobody else in. Asked for directly, for tokio knows of them only a moment later.
+fn waiting(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let streams = std::iter::from_fn(|| listener.accept().ok()).take(MOST_CONNECTIONS);
+    let streams = streams.filter_map(|(stream, peer)| {
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    });
+    streams.collect()
 }
 
 /// One connection and its place among the others.

@@ -32,6 +32,7 @@ const NAMES: &[&str] = &[
     "former_brands",
     MASTER_KEY_FILE,
     "max_staleness",
+    "drain_time",
     "cache_entries",
     "access_log",
     "session_idle",

@@ -145,6 +145,7 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Bou
         brand: settings.brand,
         former_brands: settings.former_brands,
         max_staleness: settings.max_staleness,
+        drain_time: settings.drain_time,
         internal_hosts: settings.internal_hosts,
         internal_token: settings.internal_token,
         cache_entries: settings.cache_entries,

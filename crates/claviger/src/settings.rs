@@ -87,6 +87,7 @@ pub(crate) struct Settings {
     pub(crate) former_brands: Vec<Brand>,
     pub(crate) master_key: MasterKeyAt,
     pub(crate) max_staleness: Duration,
+    pub(crate) drain_time: Duration,
     pub(crate) cache_entries: usize,
     pub(crate) access_log: Option<AccessLogAt>,
     pub(crate) sessions: SessionLife,
@@ -211,6 +212,11 @@ impl Settings {
                     duration::parse(text).ok().filter(|life| (1..=60).contains(&life.as_secs()))
                 })?
                 .unwrap_or(Duration::from_secs(30)),
+            drain_time: given
+                .checked("drain_time", "0s to 60s: how long a node that stops still takes requests", |text| {
+                    duration::parse(text).ok().filter(|time| time.as_secs() <= 60)
+                })?
+                .unwrap_or_default(),
             cache_entries: given
                 .checked("cache_entries", "100 to 10000000", |text| {
                     text.parse().ok().filter(|entries| (100..=10_000_000).contains(entries))
@@ -523,6 +529,7 @@ mod tests {
         check("", &[("CLAVIGER_listen", "127.0.0.1:1")], &["CLAVIGER_listen"]);
         check("", &[("CLAVIGER_LISTEN", "")], &["CLAVIGER_LISTEN is empty"]);
         check("", &[("CLAVIGER_MAX_STALENESS", "0s")], &["max_staleness in CLAVIGER_MAX_STALENESS", "1s to 60s"]);
+        check("", &[("CLAVIGER_DRAIN_TIME", "61s")], &["drain_time in CLAVIGER_DRAIN_TIME", "0s to 60s"]);
         check("", &[("CLAVIGER_CACHE_ENTRIES", "-1")], &["cache_entries", "100 to"]);
         check("", &[("CLAVIGER_BRAND", "A_b")], &["brand in CLAVIGER_BRAND", "2 to 16"]);
         check("", &[("CLAVIGER_SIGNING_KEY_ROTATION", "23h")], &["signing_key_rotation", "1d to 400d"]);

@@ -52,3 +52,28 @@ fn sigint_stops_too() {
     server.signal(Signal::INT);
     assert!(server.ended().success());
 }
+
+#[test]
+fn a_node_that_drains_says_that_it_is_not_ready_and_answers_until_nobody_asks() {
+    let instance = Instance::new().with("CLAVIGER_DRAIN_TIME", "3s");
+    let mut server = instance.serve(&["--dev"]);
+    let (_, example) = server.keys();
+    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let asked = serde_json::json!({ "credential": example, "permissions": ["invoices:read"] });
+    let verify = || client.post(format!("{}/v1/verify", server.internal)).json(&asked).send().unwrap();
+    let ready = || client.get(format!("{}/health/ready", server.internal)).send().unwrap();
+    let last = |answer: &reqwest::blocking::Response| answer.headers().get("connection").is_some();
+    assert_eq!((ready().status().as_u16(), last(&verify())), (200, false));
+
+    server.signal(Signal::TERM);
+    wait_for("the server drains", || server.logged("draining: who asks is told to go elsewhere"));
+    let (ready, verified) = (ready(), verify());
+    assert!(last(&ready) && last(&verified), "{:?}", verified.headers());
+    assert_eq!(
+        (ready.status().as_u16(), ready.json::<Json>().unwrap()["reason"].clone()),
+        (503, "this node stops".into())
+    );
+    assert_eq!(verified.json::<Json>().unwrap()["code"], "valid");
+    assert_eq!(server.logged("stopping: finishing the requests that run"), None);
+    assert!(server.ended().success());
+}

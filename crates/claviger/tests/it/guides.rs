@@ -231,10 +231,10 @@ fn the_guide_to_mutual_tls_works_as_written_behind_nginx() {
 }
 
 /// nginx with a configuration in a directory. It is killed when the test is over.
-struct Nginx(Child);
+pub(crate) struct Nginx(Child);
 
 impl Nginx {
-    fn start(directory: &Path, port: u16) -> Self {
+    pub(crate) fn start(directory: &Path, port: u16) -> Self {
         let path = format!("{}:/usr/sbin", env::var("PATH").unwrap_or_default());
         let mut nginx = Command::new("nginx");
         nginx.env("PATH", &path).arg("-p").arg(directory).args(["-c", "nginx.conf", "-g", "daemon off;"]);

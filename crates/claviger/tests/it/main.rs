@@ -18,6 +18,7 @@ mod guides;
 mod issuer;
 mod login;
 mod master_key;
+mod nodes;
 mod operator;
 mod postgres;
 mod reference;

@@ -9,7 +9,7 @@ mod haproxy;
 mod nginx;
 mod promises;
 mod traefik;
-mod upstream;
+pub(crate) mod upstream;
 
 use std::{
     env, fs,

@@ -28,6 +28,7 @@ mod listing;
 mod log;
 mod manage;
 mod metrics;
+mod mqtt;
 mod oauth;
 mod openapi;
 mod origin;

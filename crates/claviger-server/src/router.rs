@@ -22,7 +22,7 @@ use crate::{
         federation, fleet, inventory, invitation, member, organization, personal_access_token, policy, portal_session,
         public_key, role, service_account, session, signing_key, token, usage, user,
     },
-    metrics, oauth,
+    metrics, mqtt, oauth,
     openapi::{self, Document},
     problem::{Problem, RequestError},
     verify,
@@ -142,6 +142,11 @@ pub fn internal(app: App) -> Router {
         // Each of these wants to be asked by somebody `Inside`.
         .route("/v1/verify", post(verify::verify_internal))
         .route("/v1/forward-auth", any(verify::forward_auth))
+        .route("/v1/mqtt/emqx/authentication", post(mqtt::authenticate))
+        .route("/v1/mqtt/emqx/authorization", post(mqtt::authorize))
+        .route("/v1/mqtt/mosquitto/user", post(mqtt::user))
+        .route("/v1/mqtt/mosquitto/superuser", post(mqtt::superuser))
+        .route("/v1/mqtt/mosquitto/acl", post(mqtt::acl))
         .route("/v1/changes", get(feed::changes))
         .route("/metrics", get(metrics::show))
         // Probes call by whatever address they have.

@@ -23,6 +23,7 @@ impl Listener {
 pub(crate) enum Route {
     Verify,
     ForwardAuth,
+    Mqtt,
     Changes,
     Management,
     OAuth,
@@ -34,9 +35,10 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Verify,
         Self::ForwardAuth,
+        Self::Mqtt,
         Self::Changes,
         Self::Management,
         Self::OAuth,
@@ -52,6 +54,7 @@ impl Route {
             (_, "/v1/verify") => Self::Verify,
             (_, "/health/live" | "/health/ready") => Self::Health,
             (Listener::Internal, "/v1/forward-auth") => Self::ForwardAuth,
+            (Listener::Internal, path) if path.starts_with("/v1/mqtt/") => Self::Mqtt,
             (Listener::Internal, "/v1/changes") => Self::Changes,
             (Listener::Internal, "/metrics") => Self::Metrics,
             (Listener::Public, "/openapi.json") => Self::Documentation,
@@ -66,7 +69,7 @@ impl Route {
     pub(super) fn is_served(self, listener: Listener) -> bool {
         match self {
             Self::Verify | Self::Health | Self::Other => true,
-            Self::ForwardAuth | Self::Changes | Self::Metrics => listener == Listener::Internal,
+            Self::ForwardAuth | Self::Mqtt | Self::Changes | Self::Metrics => listener == Listener::Internal,
             Self::Management | Self::OAuth | Self::Console | Self::Documentation => listener == Listener::Public,
         }
     }
@@ -75,6 +78,7 @@ impl Route {
         match self {
             Self::Verify => "verify",
             Self::ForwardAuth => "forward_auth",
+            Self::Mqtt => "mqtt",
             Self::Changes => "changes",
             Self::Management => "management",
             Self::OAuth => "oauth",

@@ -183,6 +183,18 @@ impl Entry {
         Self { roles, meters, ..Self::new(Some(known), parent.mark(), parent.read_at) }
     }
 
+    /// Of a credential whose bearer was let in before, by whichever of its secrets.
+    pub(super) fn let_in(parent: &Parent, catalog: &Catalog) -> Self {
+        let credential = parent.credential.clone();
+        let (principal, organization) = (Arc::clone(&parent.principal), Arc::clone(&parent.organization));
+        let rights = Rights::effective(&organization, &principal, &credential.permissions);
+        let audiences = audiences(catalog, &principal, &credential);
+        let found = Found { secret: None, token: None, credential, principal, organization, rights, audiences };
+        let (roles, meters) = (Arc::clone(&parent.roles), parent.meters.clone());
+        let known = KnownSecret { found, hint: Box::default() };
+        Self { roles, meters, ..Self::new(Some(known), parent.mark(), parent.read_at) }
+    }
+
     /// The same token after it ended by itself.
     pub(super) fn ended(&self) -> Option<Self> {
         let mut found = self.found()?.clone();
@@ -396,14 +408,18 @@ pub(super) fn shared_facts(
     (credential, common.principal(principal), common.organization(organization))
 }
 
+/// The APIs that a credential is for.
+fn audiences(catalog: &Catalog, principal: &PrincipalFacts, credential: &CredentialFacts) -> Arc<[String]> {
+    let permissions = principal.permissions.masked_by(&credential.permissions);
+    catalog.audiences(&permissions.union(credential.permissions.named()))
+}
+
 fn known_secret(secret: FoundSecret, catalog: &Catalog, common: &CommonFacts) -> KnownSecret {
     let FoundSecret { secret, hint, credential, principal, roles: _, organization } = secret;
     // Shared before rights are made of them, which then are shared, too.
     let (credential, principal, organization) = shared_facts(credential, principal, organization, catalog, common);
     let rights = Rights::effective(&organization, &principal, &credential.permissions);
-    let audiences = catalog
-        .audiences(&principal.permissions.masked_by(&credential.permissions).union(credential.permissions.named()));
-    let audiences = common.audiences(audiences);
+    let audiences = common.audiences(audiences(catalog, &principal, &credential));
     let found = Found { secret: Some(secret), token: None, credential, principal, organization, rights, audiences };
     KnownSecret { found, hint: hint.into() }
 }

@@ -8,6 +8,7 @@ use claviger_token::{CredentialId, Found};
 pub(crate) enum Surface {
     Verify,
     ForwardAuth,
+    Mqtt,
     Management,
     OAuth,
 }
@@ -84,13 +85,14 @@ impl CountedAs {
 
 impl Surface {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Verify, Self::ForwardAuth, Self::Management, Self::OAuth];
+    pub(crate) const ALL: [Self; 5] = [Self::Verify, Self::ForwardAuth, Self::Mqtt, Self::Management, Self::OAuth];
 
     /// The word in metrics and in the access log.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Verify => "verify",
             Self::ForwardAuth => "forward_auth",
+            Self::Mqtt => "mqtt",
             Self::Management => "management",
             Self::OAuth => "oauth",
         }

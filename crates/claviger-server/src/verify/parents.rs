@@ -91,6 +91,16 @@ impl App {
         Ok(LookedUp { presented: Presented::WellFormed, entry })
     }
 
+    /// What is known of a credential whose secret somebody else has seen: a broker that let its bearer in. Which secret that was, nobody
+    /// knows any more.
+    pub(crate) async fn look_up_let_in(&self, id: CredentialId) -> Result<LookedUp, StoreError> {
+        let entry = match self.parent(id).await? {
+            Some(parent) => Some(Arc::new(Entry::let_in(&parent, &*self.catalog().await?))),
+            None => None,
+        };
+        Ok(LookedUp { presented: Presented::WellFormed, entry })
+    }
+
     /// The credential as it is now: from memory, or in one round trip to the database.
     pub(super) async fn parent(&self, id: CredentialId) -> Result<Option<Arc<Parent>>, StoreError> {
         if let Some(parent) = self.remembered_parent(id) {

@@ -57,6 +57,7 @@ mod members;
 mod metadata;
 mod metrics;
 mod monitoring;
+mod mqtt;
 mod mtls;
 mod narrowing;
 mod nodes;

@@ -144,7 +144,7 @@ on_both_databases! {
             (
                 "surface",
                 [
-                    "verify", "forward_auth", "management", "oauth",
+                    "verify", "forward_auth", "mqtt", "management", "oauth",
                     "sign_in", "second_factor", "provider", "confirmation", "token", "introspection", "revocation",
                     "device_authorization", "user_code", "enrolment",
                 ]
@@ -153,7 +153,7 @@ on_both_databases! {
             ("kind", &["api_key", "personal_access_token", "access_token", "client_secret", "public_key", "certificate", "federation", "none"]),
             ("code", &CODES),
             ("listener", &["public", "internal"]),
-            ("route", &["verify", "forward_auth", "changes", "management", "oauth", "console", "documentation", "health", "metrics", "other"]),
+            ("route", &["verify", "forward_auth", "mqtt", "changes", "management", "oauth", "console", "documentation", "health", "metrics", "other"]),
             ("status", &["2xx", "3xx", "4xx", "5xx"]),
             ("work", &["change_log", "usage", "audit", "trim", "signing_keys", "deny_list"]),
             ("algorithm", &["ES256", "EdDSA", "RS256"]),

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Runs shell blocks of a guide as one script and checks that its output holds `expected`, in this order.
-fn check(instance: &Instance, server: &Server, script: &str, expected: &[&str]) {
+pub(crate) fn check(instance: &Instance, server: &Server, script: &str, expected: &[&str]) {
     // The guide calls `claviger` by its name, with the settings of its server.
     let settings = instance.claviger(&[]);
     let settings = settings.get_envs().filter_map(|(name, value)| Some((name, value?)));

@@ -6,6 +6,7 @@
 
 mod caddy;
 mod haproxy;
+mod mqtt;
 mod nginx;
 mod promises;
 mod traefik;

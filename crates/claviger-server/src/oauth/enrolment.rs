@@ -157,7 +157,7 @@ pub(crate) async fn create(
     let here = Reach::Organization(code.organization);
     // Whoever is refused, or asks again, waits for nobody and nobody for them.
     let mut view = app.store.within(here);
-    if let Some((known, key)) = claim.answered(&app, &request, &mut view, (&code, &thumbprint), now).await? {
+    if let Some((known, key)) = claim.answered(&app, &request, &mut view, (&code, &name, &thumbprint), now).await? {
         return Ok(EnrolmentView::created(&app, known, &key));
     }
     let (account, id) = (ServiceAccountId::generate(now, &mut app.rng()), key.new_id(now, &mut app.rng()));
@@ -172,7 +172,9 @@ pub(crate) async fn create(
     let asker = Some((&name, thumbprint.clone()));
     let claim = Claim::of(&mut tx.within(Reach::Instance), &code, asker, now).await?;
     let claim = claim.ok_or_else(|| app.unclaimed(&request))?;
-    if let Some((known, key)) = claim.answered(&app, &request, &mut tx.within(here), (&code, &thumbprint), now).await? {
+    if let Some((known, key)) =
+        claim.answered(&app, &request, &mut tx.within(here), (&code, &name, &thumbprint), now).await?
+    {
         return Ok(EnrolmentView::created(&app, known, &key));
     }
     let Claim { fleet, given, .. } = claim;
@@ -252,7 +254,7 @@ impl Claim {
         app: &App,
         request: &OAuthRequest,
         view: &mut View<'_>,
-        (code, thumbprint): (&ClaimCode, &str),
+        (code, name, thumbprint): (&ClaimCode, &Name, &str),
         now: Timestamp,
     ) -> Result<Option<(Device, Registered)>, RequestError> {
         if let Some(known) = &self.known
@@ -267,7 +269,8 @@ impl Claim {
             let message = "the fleet has another device of this name; delete that one and make another claim code, or choose another name";
             return Err(conflict("device_exists", message));
         }
-        must_be_alone(view, self.fleet.id, thumbprint).await?;
+        let is_itself = |other: &Device| other.claim_code == code.id && other.name == *name;
+        must_be_alone(view, self.fleet.id, thumbprint, is_itself).await?;
         self.fleet.must_have_room(view.count_kept_devices(self.fleet.id).await?, self.given.len())?;
         Ok(None)
     }
@@ -345,10 +348,18 @@ async fn registered_before(
 }
 
 /// Two devices with one key would be one that was copied, or one that takes the uses of others.
-async fn must_be_alone(view: &mut View<'_>, fleet: FleetId, thumbprint: &str) -> Result<(), RequestError> {
+async fn must_be_alone(
+    view: &mut View<'_>,
+    fleet: FleetId,
+    thumbprint: &str,
+    is_itself: impl FnOnce(&Device) -> bool,
+) -> Result<(), RequestError> {
     match view.device_with_key(fleet, thumbprint).await? {
-        None => Ok(()),
-        Some(_) => Err(conflict("key_exists", "another device of the fleet has this key; each makes its own")),
+        // What it asks for at the same time is done: that is told once everything is locked.
+        Some(other) if !is_itself(&other) => {
+            Err(conflict("key_exists", "another device of the fleet has this key; each makes its own"))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

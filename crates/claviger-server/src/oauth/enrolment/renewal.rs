@@ -53,14 +53,14 @@ pub(crate) async fn renew(
     let thumbprint = key.thumbprint();
     let asked = Asked { by: client.found().credential.id, thumbprint: &thumbprint, now };
     // Whoever is refused, or asks again, waits for nobody and nobody for them.
-    let (device, before) = asked.answered(&mut app.store.within(here), &client).await?;
+    let (device, before) = asked.answered(&mut app.store.within(here), &client, false).await?;
     if let Some(known) = before {
         return Ok(EnrolmentView::created(&app, device, &known));
     }
     let by = client.by(&request);
     let mut tx = app.store.begin(&by).await?;
     let account = locked(&mut tx, here, &device).await?;
-    let (device, before) = asked.answered(&mut tx.within(here), &client).await?;
+    let (device, before) = asked.answered(&mut tx.within(here), &client, true).await?;
     if let Some(known) = before {
         return Ok(EnrolmentView::created(&app, device, &known));
     }
@@ -130,11 +130,12 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     /// The device that a client is, and what it asks for if it has registered that already by what proves it now. Else why it may not renew,
-    /// if it may not.
+    /// if it may not. While nothing is `locked`, what changes meanwhile is no reason.
     async fn answered(
         &self,
         view: &mut View<'_>,
         client: &Client,
+        locked: bool,
     ) -> Result<(Device, Option<Registered>), RequestError> {
         let PrincipalId::ServiceAccount(id) = client.found().principal.id else { return Err(no_device()) };
         let device = view.device(id).await?.ok_or_else(no_device)?;
@@ -144,6 +145,9 @@ impl Asked<'_> {
         let own =
             of(self.by).ok_or_else(|| conflict("device_stopped", "what proves the device was revoked meanwhile"))?;
         let known: Option<&Credential> = of(device.key);
+        if known.is_none() && !locked {
+            return Ok((device, None));
+        }
         device.must_renew(&fleet, own, known, self.now)?;
         if device.thumbprint == self.thumbprint && device.key != self.by {
             let known = all.extract_if(.., |one| one.credential.id == device.key).next();
@@ -153,7 +157,8 @@ impl Asked<'_> {
             device.must_have_waited(own, known, self.now)?;
         }
         if device.thumbprint != self.thumbprint {
-            must_be_alone(view, device.fleet, self.thumbprint).await?;
+            let is_itself = |other: &Device| other.account == device.account;
+            must_be_alone(view, device.fleet, self.thumbprint, is_itself).await?;
         }
         Ok((device, None))
     }

@@ -170,10 +170,16 @@ impl Store {
     async fn holders_of(&self, roles: &[RoleId], most: usize) -> Result<HashMap<RoleId, Vec<Concerns>>, StoreError> {
         let mut found: HashMap<RoleId, Vec<Concerns>> = roles.iter().map(|role| (*role, Vec::new())).collect();
         let ids = || roles.iter().map(text);
-        let holders = sql("SELECT DISTINCT role, principal FROM assignment WHERE role IN ").and_list(ids());
+        // Not DISTINCT: for that a database may read all of them, however few are wanted.
+        let holders = sql("SELECT role, principal FROM assignment WHERE role IN ").and_list(ids());
         let holders = self.follower().all(holders.and(&format!(" LIMIT {}", most + 1))).await?;
+        let mut named = HashSet::new();
         for row in &holders {
-            found.entry(row.parse("role")?).or_default().push(Concerns::Principal(row.parse("principal")?));
+            let (role, principal): (RoleId, PrincipalId) = (row.parse("role")?, row.parse("principal")?);
+            // Whoever has it in several organizations has it once.
+            if named.insert((role, principal)) {
+                found.entry(role).or_default().push(Concerns::Principal(principal));
+            }
         }
         let are_too_many = holders.len() > most;
         let is_common = |names: &Vec<Concerns>| are_too_many || names.len() > MOST_HOLDERS;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use claviger_token::{
-    CredentialFacts, CredentialId, CredentialKind, Environment, Found, Limits, NetworkSet, ObjectSet,
+    CredentialFacts, CredentialId, CredentialKind, Environment, Found, Generation, Limits, NetworkSet, ObjectSet,
     OrganizationFacts, OrganizationId, PermissionMask, PermissionSet, PrincipalFacts, PrincipalId, Refusal, Rights,
-    Verdict,
+    SecretFacts, Verdict,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -54,6 +54,7 @@ struct Credential {
     id: CredentialId,
     kind: CredentialKind,
     name: String,
+    generation: Option<Generation>,
     environment: Environment,
     expires_at: Option<Timestamp>,
 }
@@ -93,10 +94,15 @@ impl Answer {
         };
         let retry_after_seconds = body.retry_after_seconds;
         let cache: Option<Cache> = body.cache.as_ref().and_then(|cache| serde_json::from_str(cache.get()).ok());
-        let cache = cache.filter(|cache| cache.networks.is_some() && body.objects.is_some());
+        let cache = cache.filter(|cache| cache.networks.is_some());
         let max_age_seconds = cache.as_ref().map(|cache| cache.max_age_seconds);
         let found = if verdict.is_valid() { Some(body.found(cache).ok_or(NoAnswer)?) } else { None };
         Ok(Self { verdict, found, max_age_seconds, retry_after_seconds })
+    }
+
+    pub(crate) fn refused(refusal: Refusal, retry_after_seconds: Option<u64>) -> Self {
+        let verdict = Verdict::Refused(refusal);
+        Self { verdict, found: None, max_age_seconds: None, retry_after_seconds }
     }
 }
 
@@ -105,10 +111,15 @@ impl Body {
     fn found(self, cache: Option<Cache>) -> Option<Found> {
         let (credential, principal, organization) = (self.credential?, self.principal?, self.organization?);
         let permissions = PermissionSet::from_text(&self.permissions?.join(" ")).ok()?;
+        // Without the member nobody knows whether it is for all of them.
+        let objects = self.objects?;
         let (audiences, networks, epoch) =
             cache.map_or((Vec::new(), None, 0), |cache| (cache.audiences, cache.networks.flatten(), cache.epoch));
+        // Of one that was replaced the end is not told, but how long the answer counts.
+        let ends_at = |generation| (generation != Generation::Current).then_some(Timestamp::MAX);
+        let secret = credential.generation.map(|generation| SecretFacts { number: 0, ends_at: ends_at(generation) });
         Some(Found {
-            secret: None,
+            secret,
             token: None,
             credential: CredentialFacts {
                 id: credential.id,
@@ -116,7 +127,7 @@ impl Body {
                 name: credential.name,
                 environment: credential.environment,
                 permissions: PermissionMask::from(permissions.clone()),
-                objects: self.objects.flatten(),
+                objects,
                 networks,
                 not_before: None,
                 expires_at: credential.expires_at,

@@ -7,9 +7,13 @@ use std::{
 };
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 /// What is within this of the time that is known is taken for the same: answers take a while, and tell whole seconds.
 const TOLERATED_MS: i64 = 3000;
+
+/// For how long all that comes late must agree before the time is set back: what a stopped process finds waiting for it is of before.
+const AGREED_FOR: Duration = Duration::from_secs(2);
 
 /// The time as the instance sees it. It goes on with the clock that never jumps: whoever sets the machine's clock changes nothing.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub(crate) struct Clock {
     started: Instant,
     /// Milliseconds since 1970 at the start.
     began_ms: AtomicI64,
+    /// Since when all that came late said that it is earlier, and the latest of it as it would have been at the start.
+    earlier: Mutex<Option<(Instant, i64)>>,
 }
 
 impl Default for Clock {
@@ -27,7 +33,7 @@ impl Default for Clock {
 
 impl Clock {
     fn starting_at(now: Timestamp, started: Instant) -> Self {
-        Self { started, began_ms: AtomicI64::new(now.as_millisecond()) }
+        Self { started, began_ms: AtomicI64::new(now.as_millisecond()), earlier: Mutex::default() }
     }
 
     /// Now.
@@ -52,6 +58,27 @@ impl Clock {
             // As it would have been told at the start, so that two who are told at once do not both add to it.
             let since = millis(now.saturating_duration_since(self.started));
             self.began_ms.store(told.as_millisecond().saturating_sub(since), Ordering::Relaxed);
+        }
+    }
+
+    /// The same of what may have been under way for long.
+    pub(crate) fn was_told_late(&self, told: Timestamp) {
+        self.was_told_late_at(told, monotonic());
+    }
+
+    fn was_told_late_at(&self, told: Timestamp, now: Instant) {
+        let mut earlier = self.earlier.lock();
+        if told.as_millisecond() - self.at(now).as_millisecond() >= -TOLERATED_MS {
+            *earlier = None;
+            drop(earlier);
+            return self.was_told_at(told, now);
+        }
+        let began = told.as_millisecond().saturating_sub(millis(now.saturating_duration_since(self.started)));
+        let (since, latest) = earlier.get_or_insert((now, began));
+        *latest = began.max(*latest);
+        if now.saturating_duration_since(*since) >= AGREED_FOR {
+            self.began_ms.store(*latest, Ordering::Relaxed);
+            *earlier = None;
         }
     }
 }
@@ -85,8 +112,13 @@ impl Heard {
     }
 
     pub(crate) fn within(&self, age: Duration) -> bool {
-        let at = self.at.load(Ordering::Acquire);
-        at >= 0 && millis(self.started.elapsed()) - at <= millis(age)
+        self.age().is_some_and(|heard| heard <= age)
+    }
+
+    /// How long ago.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let at = u64::try_from(self.at.load(Ordering::Acquire)).ok()?;
+        Some(self.started.elapsed().saturating_sub(Duration::from_millis(at)))
     }
 }
 
@@ -125,6 +157,27 @@ mod tests {
         assert_eq!(clock.at(began + hour), told + SignedDuration::from_hours(1));
         clock.was_told_at(told + SignedDuration::from_hours(2), began + hour);
         assert_eq!(clock.at(began + hour * 2), told + SignedDuration::from_hours(3));
+    }
+
+    #[test]
+    fn a_message_sets_the_time_ahead_at_once_and_back_when_all_of_them_agree() {
+        let (began, told) = (monotonic(), Timestamp::from_second(1_800_000_000).unwrap());
+        let seconds = SignedDuration::from_secs;
+        let at = |count: u64| began + Duration::from_secs(count);
+        let clock = Clock::starting_at(told, began);
+        clock.was_told_late_at(told + seconds(100), began);
+        assert_eq!(clock.at(began), told + seconds(100));
+        // Of before: they waited while this process was stopped.
+        for _ in 0..3 {
+            clock.was_told_late_at(told + seconds(90), at(20));
+        }
+        clock.was_told_late_at(told + seconds(120), at(20));
+        assert_eq!(clock.at(at(22)), told + seconds(122));
+        // The machine's clock was ahead of the instance's when it began: the one that was under way for the shortest time says by how much.
+        for (ahead, told_at) in [(30, 21), (32, 22), (32, 23)] {
+            clock.was_told_late_at(told + seconds(ahead), at(told_at));
+        }
+        assert_eq!(clock.at(at(23)), told + seconds(33));
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct Names {
     /// What was read at a lower position may have been voided by what nobody remembers.
     floor: i64,
     everything: i64,
+    /// Since when messages withhold names.
+    withheld_since: Option<Instant>,
     sequences: HashMap<Concerns, i64>,
     /// In the order in which they came.
     order: VecDeque<(Concerns, i64, Instant)>,
@@ -77,6 +79,7 @@ impl Names {
             *self = Self { beginning: self.beginning + 1, floor: message.position, ..Self::default() };
         }
         self.position = message.position;
+        self.withheld_since = message.more.then(|| self.withheld_since.unwrap_or(now));
         for Change { sequence, concerns } in &message.changes {
             match concerns {
                 // An answer about a token does not say by which key that was signed.
@@ -108,6 +111,11 @@ impl Names {
     /// To be noted before something is asked that will be kept: which beginning this is, and up to where all was told.
     pub fn place(&self) -> (u64, i64) {
         (self.beginning, self.position)
+    }
+
+    /// Since when there are names that were not told, if there are: what is kept may be void already.
+    pub fn withheld_since(&self) -> Option<Instant> {
+        self.withheld_since
     }
 
     /// The position of an answer, if there is one: what its header says may be of a log that the node has not noticed to be another
@@ -146,7 +154,8 @@ mod tests {
 
     fn message(reset: bool, position: i64, changes: &[(i64, Concerns)]) -> ChangesMessage {
         let changes = changes.iter().map(|(sequence, concerns)| Change { sequence: *sequence, concerns: *concerns });
-        ChangesMessage { reset, next: format!("1.{position}.0."), position, age_ms: 0, changes: changes.collect() }
+        let (next, time, more) = (format!("1.{position}.0."), None, false);
+        ChangesMessage { reset, next, position, age_ms: 0, time, more, changes: changes.collect() }
     }
 
     fn three(concerns: Concerns) -> [Concerns; 3] {

@@ -46,8 +46,8 @@ impl NotProved {
 /// What is asked of a credential.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
-    /// The API's identifier.
-    pub audience: &'a str,
+    /// The API's identifier; not tested without.
+    pub audience: Option<&'a str>,
     /// All of these.
     pub permissions: &'a [Permission],
     /// All of these.
@@ -75,11 +75,13 @@ pub fn read_token(text: &str, keys: &Keys, issuer: &str, now: Timestamp) -> Resu
 
 /// The verdict on one use.
 pub fn judge(found: &Found, ended: &Ended, asked: &Asked<'_>, now: Timestamp) -> Verdict {
-    if ended.has_ended(found) {
-        return Verdict::Refused(Refusal::Revoked);
-    }
+    if ended.has_ended(found) { Verdict::Refused(Refusal::Revoked) } else { judge_facts(found, asked, now) }
+}
+
+/// The same of facts that the instance told, and that are kept as long as it names nothing of them.
+pub fn judge_facts(found: &Found, asked: &Asked<'_>, now: Timestamp) -> Verdict {
     let required = Required {
-        audience: Some(asked.audience),
+        audience: asked.audience,
         permissions: asked.permissions,
         objects: asked.objects,
         whatever_object: asked.whatever_object,

@@ -125,8 +125,8 @@ impl Guard {
         self
     }
 
-    /// Lets a JWT through that is for some objects only: the handler asks [`Identity::is_for`]. An opaque credential of that kind is
-    /// refused until it was seen with an object, for the instance says nothing of it before.
+    /// Lets a credential through that is for some objects only: the handler asks [`Identity::is_for`]. One that the instance must be
+    /// asked about each time, because it is limited or bound, is refused.
     #[must_use]
     pub fn whatever_object(mut self) -> Self {
         self.whatever_object = true;
@@ -164,12 +164,11 @@ impl Guard {
             objects: &objects,
             whatever_object: self.whatever_object,
             client_ip: self.client_ip.as_ref().and_then(|of| of(parts)),
-            method: parts.method.as_str(),
+            method: &parts.method,
             path: path.as_deref().unwrap_or(parts.uri.path()),
             dpop: presented.dpop,
             certificate: parts.extensions.get::<Certificate>(),
             proved: parts.extensions.get::<Proved>(),
-            found: parts.extensions.get::<Identity>().map(|identity| &identity.0),
         };
         let checked = self.claviger.check(presented.credential, &asked).await.map_err(|_| Refused::Unreachable)?;
         let Checked { verdict, found, retry_after_seconds, proved } = checked;

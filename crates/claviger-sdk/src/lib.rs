@@ -17,27 +17,31 @@
 //!
 //! JWTs are proved by the instance's keys, and held against the feed of what ended. API keys, personal access tokens and opaque access
 //! tokens are asked about once, and kept as long as the change feed names nothing of them. The rules are pure functions (`judge`), and
-//! the decision is the server's own (`claviger_token::decide`).
+//! the decision is the server's own (`claviger_token::decide`). [`Keeper`] has the facts alone, for whoever decides by itself.
 
 mod answer;
 mod cache;
+mod changes;
 mod claviger;
 mod clock;
 mod deny;
 mod feed;
 mod judge;
+mod keeper;
 mod keys;
 mod layer;
 mod remote;
 mod replays;
 mod settings;
+mod tokens;
 
 pub use answer::{Answer, NoAnswer};
 pub use claviger::{Claviger, StartError};
 pub use claviger_token::{Certificate, Confirmation, Object, Permission, Proof, Refusal, Shown, Verdict};
 pub use deny::Ended;
 pub use feed::{Events, Names, NoMessage};
-pub use judge::{Asked, NotProved, judge, read_token};
+pub use judge::{Asked, NotProved, judge, judge_facts, read_token};
+pub use keeper::{Facts, Keeper, Unreachable, has_form_of_a_credential};
 pub use keys::{Keys, NoKeys};
 pub use layer::{Guard, Guarded, Identity};
-pub use settings::{Settings, WrongSettings};
+pub use settings::{KeeperSettings, Settings, WrongSettings};

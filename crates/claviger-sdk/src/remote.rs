@@ -8,7 +8,11 @@ use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::{answer::Answer, clock::Clock, settings::Settings};
+use crate::{
+    answer::Answer,
+    clock::Clock,
+    settings::{KeeperSettings, Settings},
+};
 
 /// The largest document that is read, in bytes.
 const MOST_BYTES: usize = 64 << 20;
@@ -19,20 +23,40 @@ const WAIT: u64 = 5;
 /// How long a stream may be silent before it is made anew: it beats four times a second.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 
+/// Pauses between attempts: longer while they fail.
+pub(crate) const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// The instance did not answer, or not with what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemoteError {
     #[error("{0}")]
     Http(#[from] reqwest::Error),
+    #[error("the internal listener wants its internal_token, and got another or none (401)")]
+    Token,
+    #[error("the internal listener is not called by one of its internal_hosts (421)")]
+    Name,
     #[error("the answer has status {0}")]
     Status(StatusCode),
     #[error("the answer is not what was asked for")]
     Content,
+    #[error("nothing is heard any more")]
+    Silent,
 }
 
-pub(crate) struct Remote {
+/// The internal listener.
+pub(crate) struct Internal {
     client: Client,
-    settings: Settings,
+    address: String,
+    token: Option<String>,
+    patience: Duration,
+}
+
+/// The public one.
+pub(crate) struct Public {
+    client: Client,
+    address: String,
+    patience: Duration,
 }
 
 /// A document, as it is or as it was known.
@@ -42,59 +66,79 @@ pub(crate) struct Document {
     pub(crate) tag: Option<String>,
 }
 
-impl Remote {
+/// A verdict, as it was sent too, and up to which change it is true.
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    pub(crate) body: Vec<u8>,
+    pub(crate) position: Option<i64>,
+}
+
+fn client(patience: Duration) -> Result<Client, reqwest::Error> {
+    let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    client.connect_timeout(patience).build()
+}
+
+impl Public {
     pub(crate) fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
-        let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        let client = client.connect_timeout(settings.patience).build()?;
-        Ok(Self { client, settings: settings.clone() })
+        let address = settings.public_address.as_ref().unwrap_or(&settings.issuer).clone();
+        Ok(Self { client: client(settings.patience)?, address, patience: settings.patience })
     }
 
     pub(crate) async fn keys(&self) -> Result<Document, RemoteError> {
-        let asked = self.client.get(self.settings.public("/.well-known/jwks.json")).timeout(self.settings.patience);
+        let asked = self.client.get(format!("{}/.well-known/jwks.json", self.address)).timeout(self.patience);
         document(asked.header(header::CACHE_CONTROL, "no-cache"), false).await
     }
 
     /// The feed of what ended, once it says something else than `tag` knows, or after a while.
     pub(crate) async fn ended(&self, tag: Option<&str>) -> Result<Document, RemoteError> {
-        let mut asked = self.client.get(self.settings.public(&format!("/oauth/revocations?wait={WAIT}")));
+        let mut asked = self.client.get(format!("{}/oauth/revocations?wait={WAIT}", self.address));
         if let Some(tag) = tag {
             asked = asked.header(header::IF_NONE_MATCH, tag);
         }
-        document(asked.timeout(Duration::from_secs(WAIT) + self.settings.patience), tag.is_some()).await
+        document(asked.timeout(Duration::from_secs(WAIT) + self.patience), tag.is_some()).await
+    }
+}
+
+impl Internal {
+    pub(crate) fn new(settings: &KeeperSettings) -> Result<Self, reqwest::Error> {
+        let KeeperSettings { address, token, patience, .. } = settings.clone();
+        Ok(Self { client: client(patience)?, address, token, patience })
     }
 
     /// The stream of changes since.
     pub(crate) async fn changes(&self, last: Option<&str>) -> Result<Response, RemoteError> {
-        let mut asked = self.client.get(self.settings.internal("/v1/changes"));
+        let mut asked = self.client.get(format!("{}/v1/changes", self.address));
         asked = asked.header(header::ACCEPT, "text/event-stream");
         if let Some(last) = last {
             asked = asked.header("last-event-id", last);
         }
-        let connecting = tokio::time::timeout(self.settings.patience, self.inside(asked).send());
-        let response = connecting.await.map_err(|_| RemoteError::Content)??;
-        if response.status() == StatusCode::OK { Ok(response) } else { Err(RemoteError::Status(response.status())) }
+        tokio::time::timeout(self.patience, self.sent(asked)).await.map_err(|_| RemoteError::Silent)?
     }
 
-    /// A verdict, and up to which change it is true.
-    pub(crate) async fn verify(&self, asked: &Value, clock: &Clock) -> Result<(Answer, Option<i64>), RemoteError> {
-        let request = self.client.post(self.settings.internal("/v1/verify")).json(asked);
-        let response = self.inside(request).timeout(self.settings.patience).send().await?;
-        if response.status() != StatusCode::OK {
-            return Err(RemoteError::Status(response.status()));
-        }
+    pub(crate) async fn verify(&self, asked: &Value, clock: &Clock) -> Result<Answered, RemoteError> {
+        let request = self.client.post(format!("{}/v1/verify", self.address)).json(asked);
+        let response = self.sent(request.timeout(self.patience)).await?;
         if let Some(told_at) = told_at(response.headers()) {
             clock.was_told(told_at);
         }
         let position = text(response.headers(), ChangesMessage::POSITION_HEADER);
         let position = position.and_then(|text| text.parse().ok());
-        let answer = Answer::read(&body(response).await?).map_err(|_| RemoteError::Content)?;
-        Ok((answer, position))
+        let body = body(response).await?;
+        let answer = Answer::read(&body).map_err(|_| RemoteError::Content)?;
+        Ok(Answered { answer, body, position })
     }
 
-    fn inside(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.settings.internal_token {
+    async fn sent(&self, request: RequestBuilder) -> Result<Response, RemoteError> {
+        let request = match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
+        };
+        let response = request.send().await?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            StatusCode::UNAUTHORIZED => Err(RemoteError::Token),
+            StatusCode::MISDIRECTED_REQUEST => Err(RemoteError::Name),
+            other => Err(RemoteError::Status(other)),
         }
     }
 }

@@ -59,9 +59,6 @@ impl Settings {
     }
 
     pub(crate) fn check(&self) -> Result<(), WrongSettings> {
-        let is_address = |text: &str| {
-            Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) && !text.ends_with('/')
-        };
         let addresses = [
             ("issuer", Some(&self.issuer)),
             ("public_address", self.public_address.as_ref()),
@@ -70,8 +67,7 @@ impl Settings {
         ];
         for (setting, given) in addresses {
             if let Some(given) = given.filter(|given| !is_address(given)) {
-                let wanted = "an address like https://keys.acme.test is wanted, without a slash at the end";
-                return Err(WrongSettings { setting, given: given.clone(), wanted });
+                return Err(WrongSettings::address(setting, given));
             }
         }
         // Keys and what ended come from there.
@@ -95,13 +91,49 @@ impl Settings {
         Ok(())
     }
 
-    pub(crate) fn public(&self, path: &str) -> String {
-        format!("{}{path}", self.public_address.as_ref().unwrap_or(&self.issuer))
+    pub(crate) fn keeper(&self) -> KeeperSettings {
+        KeeperSettings {
+            address: self.internal_address.clone(),
+            token: self.internal_token.clone(),
+            without_feed: self.keys_without_feed,
+            entries: self.cache_entries,
+            patience: self.patience,
+        }
     }
+}
 
-    pub(crate) fn internal(&self, path: &str) -> String {
-        format!("{}{path}", self.internal_address)
+impl WrongSettings {
+    pub(crate) fn address(setting: &'static str, given: &str) -> Self {
+        let wanted = "an address like https://keys.acme.test is wanted, without a slash at the end";
+        Self { setting, given: given.to_owned(), wanted }
     }
+}
+
+/// How a [`Keeper`](crate::Keeper) keeps. Made by [`KeeperSettings::new`], and changed by its fields.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct KeeperSettings {
+    /// Where the internal listener is.
+    pub address: String,
+    /// What it wants, if it wants something.
+    pub token: Option<String>,
+    /// For how long what is kept counts after the change feed fell silent. Default: 1 second, which the promise of two needs.
+    pub without_feed: Duration,
+    /// Of how many credentials something is kept. Default: 100 000.
+    pub entries: usize,
+    /// How long an answer of the instance may take. Default: 2 seconds.
+    pub patience: Duration,
+}
+
+impl KeeperSettings {
+    /// The address of the internal listener.
+    pub fn new(address: &str) -> Self {
+        Settings::new("", address, "").keeper()
+    }
+}
+
+pub(crate) fn is_address(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) && !text.ends_with('/')
 }
 
 /// Whether nobody in between can answer instead.

@@ -139,10 +139,11 @@ fn accepts_events(headers: &HeaderMap) -> bool {
 
 impl App {
     fn message(&self, reset: bool, told: Told) -> ChangesMessage {
-        let Told { next, position, changes } = told;
+        let Told { next, position, more, changes } = told;
         let age = self.store.changes().staleness(monotonic());
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        ChangesMessage { reset, next: next.to_string(), position, age_ms, changes }
+        let time = Some(self.now());
+        ChangesMessage { reset, next: next.to_string(), position, age_ms, time, more, changes }
     }
 
     fn must_be_current(&self) -> Result<(), RequestError> {

@@ -89,6 +89,8 @@ pub struct Told {
     /// All up to it is told, for good. To somebody who begins: all that was seen, for what is missing below it is told, and what came
     /// before is not; so whatever they read elsewhere below it may be void.
     pub position: i64,
+    /// Whether more changed than is told, so that whoever is told this does not know what is void.
+    pub more: bool,
     /// What changed.
     pub changes: Vec<Change>,
 }
@@ -191,7 +193,7 @@ impl Inner {
         let nothing_left = |_: &i64| false;
         let next = self.before_too_many(self.newest, ranges(self.gaps.iter().copied()), nothing_left);
         let next = next.unwrap_or(FeedCursor { newest: 0, at: None, missing: Vec::new() });
-        Told { position: self.newest, next, changes: Vec::new() }
+        Told { position: self.newest, next, more: false, changes: Vec::new() }
     }
 
     /// The newest number up to this one that is told and before which few are missing; `None` if there is no such number.
@@ -250,12 +252,14 @@ impl Inner {
         let mut missing: Vec<i64> = waited_for.chain(left.iter().copied()).collect();
         missing.sort_unstable();
         let Some(next) = self.before_too_many(newest, ranges(missing), |number| left.contains(number)) else {
-            return Told { position: self.settled.min(self.floor), next: cursor.clone(), changes: Vec::new() };
+            let position = self.settled.min(self.floor);
+            return Told { position, next: cursor.clone(), more: true, changes: Vec::new() };
         };
         changes.retain(|change| change.sequence <= next.newest);
+        let more = !is_all || next.newest < newest;
         let position =
             if is_all { self.settled } else { next.missing.first().map_or(next.newest, |range| range.start() - 1) };
-        Told { position: position.min(next.newest), next, changes }
+        Told { position: position.min(next.newest), next, more, changes }
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Nothing here is secret, and nothing says what changed. The room must not know how changes are stored.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{CredentialId, OrganizationId, PrincipalId};
@@ -44,6 +45,12 @@ pub struct ChangesMessage {
     /// How old the knowledge is that this tells of, in milliseconds.
     #[serde(default)]
     pub age_ms: u64,
+    /// What time it is where this is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Timestamp>,
+    /// Whether more changed than is told here: until a message comes without, what is kept may be void already.
+    #[serde(default)]
+    pub more: bool,
     /// What changed.
     pub changes: Vec<Change>,
 }

@@ -44,6 +44,10 @@ pub struct VerifyRequest {
     pub cost: Option<u32>,
     /// What shows that the caller holds what the credential is bound to.
     pub proof: Option<ProofRequest>,
+    /// Asks for the credential as such, for somebody who will decide about its uses: no use is tested, and none is spent. Stands without
+    /// `audience`, `permissions`, `object`, `cost` and `proof`.
+    #[serde(default)]
+    pub state_only: bool,
 }
 
 /// A credential as somebody presented it. It is read from JSON and never written there.

@@ -52,7 +52,7 @@ pub(crate) async fn verify_as_caller(
     caller: Caller<Verify>,
     Json(request): Json<VerifyRequest>,
 ) -> Result<Response, RequestError> {
-    must_be_few(&request.permissions, objects(&request))?;
+    must_make_sense(&request)?;
     let looked_up = app.look_up(request.credential.0.expose()).await?;
     let id = caller.by().request_id.as_deref();
     let Some(found) = looked_up.found() else { return answer(&app, &looked_up, &request, id, None).await };
@@ -73,7 +73,7 @@ pub(crate) async fn verify_internal(
     Named(id): Named,
     Json(request): Json<VerifyRequest>,
 ) -> Result<Response, RequestError> {
-    must_be_few(&request.permissions, objects(&request))?;
+    must_make_sense(&request)?;
     // Before the look-up: whatever holds from then on knows of every change up to it.
     let position = app.store.changes().position();
     let looked_up = app.look_up(request.credential.0.expose()).await?;
@@ -84,6 +84,20 @@ pub(crate) async fn verify_internal(
 
 fn objects(request: &VerifyRequest) -> &[Object] {
     request.object.as_ref().map_or(&[], OneOrMany::as_slice)
+}
+
+pub(crate) fn must_make_sense(request: &VerifyRequest) -> Result<(), RequestError> {
+    must_be_few(&request.permissions, objects(request))?;
+    let asks_of_a_use = request.audience.is_some()
+        || !request.permissions.is_empty()
+        || request.object.is_some()
+        || request.cost.is_some()
+        || request.proof.is_some();
+    if request.state_only && asks_of_a_use {
+        let message = "it stands without audience, permissions, object, cost and proof, which are about a use";
+        return Err(Rejection::field("/state_only", "not_allowed", message.to_owned()).into());
+    }
+    Ok(())
 }
 
 /// One call answers for one request; a long list would only cost others their turn.
@@ -119,7 +133,9 @@ async fn answer(
     let (client_ip, cost) = (request.client_ip, request.cost.unwrap_or(1));
     let credential = request.credential.0.expose();
     let proving = &proved(app, looked_up, request.proof.as_ref(), request.method.as_deref(), credential)?;
-    let judged = app.judge(looked_up, &Use { occasion, required, client_ip, proving, visible, cost }).await?;
+    let used = Use { occasion, required, client_ip, proving, visible, cost };
+    let judged =
+        if request.state_only { app.judge_state(looked_up, &used) } else { app.judge(looked_up, &used).await? };
     if let (Verdict::Valid, Some(entry), None) = (judged.verdict, &looked_up.entry, visible)
         && let Some(found) = entry.found()
         && !entry.is_metered()
@@ -191,7 +207,7 @@ fn written(app: &App, entry: &Entry, found: &Found, now: Timestamp) -> Response 
     }
 }
 
-fn json(answer: &VerifyAnswer<'_>) -> Response {
+pub(crate) fn json(answer: &VerifyAnswer<'_>) -> Response {
     match text(answer) {
         Some(body) => respond(body),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -206,7 +222,7 @@ fn text(answer: &VerifyAnswer<'_>) -> Option<Vec<u8>> {
     Some(body)
 }
 
-fn respond(body: impl Into<Body>) -> Response {
+pub(crate) fn respond(body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

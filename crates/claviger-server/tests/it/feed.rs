@@ -22,7 +22,9 @@ struct Poller {
 impl Poller {
     async fn begin(app: &TestApp) -> Self {
         let begun = ask(app, "").await.expect(StatusCode::OK);
-        assert_eq!((&begun["reset"], &begun["changes"]), (&json!(true), &json!([])));
+        assert_eq!((&begun["reset"], &begun["changes"], &begun["more"]), (&json!(true), &json!([]), &json!(false)));
+        let time: jiff::Timestamp = text(&begun["time"]).parse().unwrap();
+        assert!(time.duration_since(app.app.now()).as_secs().abs() < 10, "{time}");
         Self { next: text(&begun["next"]) }
     }
 

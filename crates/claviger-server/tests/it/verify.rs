@@ -59,6 +59,40 @@ on_both_databases! {
         check(app, &key, json!({}), "expired").await;
     }
 
+    async fn whoever_asks_for_the_state_alone_is_told_all_facts_and_spends_nothing(app: &TestApp) {
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &["invoices:read"]).await;
+        let state = json!({ "state_only": true });
+        let limits = json!([{ "name": "default", "limit": 1, "window_seconds": 100_000 }]);
+        for (more, has_facts) in [
+            (json!({}), true),
+            (json!({ "objects": ["base:app7"] }), true),
+            (json!({ "allowed_networks": ["10.0.0.0/8"] }), true),
+            (json!({ "rate_limits": limits }), false),
+        ] {
+            let key = app.key(&account, &["invoices:read"], more.clone()).await;
+            for _ in 0..3 {
+                let answer = app.verify(&key.token, state.clone()).await;
+                assert_eq!((&answer["code"], &answer["permissions"]), (&json!("valid"), &json!(["invoices:read"])), "{more}");
+                assert_eq!((answer["cache"].is_object(), &answer["objects"]), (has_facts, more.get("objects").unwrap_or(&Value::Null)));
+                assert_eq!(answer["limits"], json!([]), "none was asked");
+            }
+            check(app, &key, json!({ "object": "base:app7", "client_ip": "10.1.2.3" }), "valid").await;
+            app.root().post(&format!("/v1/api-keys/{}/revoke", key.id), json!({})).await.expect(StatusCode::OK);
+            check(app, &key, state.clone(), "revoked").await;
+        }
+        for (member, value) in [
+            ("audience", json!(INVOICES)),
+            ("permissions", json!(["invoices:read"])),
+            ("object", json!("base:app7")),
+            ("cost", json!(0)),
+            ("proof", json!({})),
+        ] {
+            let body = json!({ "credential": "x", "state_only": true, member: value });
+            app.root().post("/v1/verify", body).await.wrong("/state_only", "not_allowed");
+        }
+    }
+
     async fn malformed_and_unknown_say_nothing_else(app: &TestApp) {
         let key = app.reader().await;
         let mut typo = key.token.clone();

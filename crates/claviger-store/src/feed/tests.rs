@@ -291,6 +291,33 @@ fn whoever_begins_above_a_missing_number_that_was_forgotten_goes_on() {
 }
 
 #[test]
+fn a_message_says_whether_more_changed_than_it_tells() {
+    let now = start();
+    let told = |node: &Node, cursor: &FeedCursor| match node.feed.since(cursor) {
+        Since::Changed(told) => (told.changes.len(), told.more, told.next),
+        other @ (Since::Unknown(_) | Since::Behind) => panic!("{other:?}"),
+    };
+    let mut node = Node::starting_at(&[1], now).with_limits(2, 500);
+    let begun = node.feed.begun();
+    assert!(!begun.more);
+    node.reads(&[2, 3, 4], now);
+    let (count, more, next) = told(&node, &begun.next);
+    assert_eq!((count, more), (2, true), "a page");
+    let (count, more, _) = told(&node, &next);
+    assert_eq!((count, more), (1, false), "and the rest");
+
+    // More ranges are missing than a cursor has: what lies above them waits until some of them appear, or are given up.
+    let mut node = Node::starting_at(&[1], now).with_limits(100, 2);
+    let begun = node.feed.begun();
+    node.reads(&[3, 5, 7, 9], now);
+    let (count, more, next) = told(&node, &begun.next);
+    assert_eq!((count, more), (2, true));
+    node.reads(&[2, 4, 6, 8], now);
+    let (count, more, _) = told(&node, &next);
+    assert_eq!((count, more), (6, false));
+}
+
+#[test]
 fn what_a_page_leaves_in_many_ranges_is_told_by_the_next() {
     let now = start();
     let mut node = Node::starting_at(&[1], now).with_limits(3, 2);

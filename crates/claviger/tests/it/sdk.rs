@@ -16,22 +16,22 @@ use crate::server::{Instance, Server};
 #[path = "../../../claviger-sdk/examples/axum.rs"]
 mod example;
 
-const ISSUER: &str = "https://keys.acme.test";
-const AUDIENCE: &str = "https://api.acme.test";
-const PROMISE: Duration = Duration::from_secs(2);
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const ISSUER: &str = "https://keys.acme.test";
+pub(crate) const AUDIENCE: &str = "https://api.acme.test";
+pub(crate) const PROMISE: Duration = Duration::from_secs(2);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// The instance, its administrator, and the service.
-struct World {
-    http: Client,
-    server: Server,
-    root: String,
+pub(crate) struct World {
+    pub(crate) http: Client,
+    pub(crate) server: Server,
+    pub(crate) root: String,
     service: SocketAddr,
-    account: String,
+    pub(crate) account: String,
 }
 
 impl World {
-    async fn new(instance: &Instance) -> Self {
+    pub(crate) async fn new(instance: &Instance) -> Self {
         let server = instance.serve(&[]);
         let root = instance.ok(&["bootstrap"]).trim().to_owned();
         let mut settings = Settings::new(ISSUER, &server.internal, AUDIENCE);
@@ -47,26 +47,26 @@ impl World {
         world
     }
 
-    async fn send(&self, method: Method, path: &str, body: Json) -> (StatusCode, Json) {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Json) -> (StatusCode, Json) {
         let request = self.http.request(method, format!("{}{path}", self.server.public));
         let answer = request.bearer_auth(&self.root).json(&body).send().await.unwrap();
         (answer.status(), answer.json().await.unwrap_or_default())
     }
 
-    async fn made(&self, path: &str, body: Json) -> Json {
+    pub(crate) async fn made(&self, path: &str, body: Json) -> Json {
         let (status, body) = self.send(Method::POST, path, body).await;
         assert!(status.is_success(), "{path}: {status} {body}");
         body
     }
 
-    async fn key(&self, more: Json) -> Json {
+    pub(crate) async fn key(&self, more: Json) -> Json {
         let mut body = json!({ "service_account_id": self.account, "name": "ci", "permissions": ["invoices:read"] });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.made("/v1/api-keys", body).await
     }
 
     /// An access token, and the credential that it was made from.
-    async fn token(&self, scope: &str) -> (String, String) {
+    pub(crate) async fn token(&self, scope: &str) -> (String, String) {
         let secret = self.made(&format!("/v1/service-accounts/{}/secrets", self.account), json!({ "name": "s" })).await;
         let form = [("grant_type", "client_credentials"), ("resource", AUDIENCE), ("scope", scope)];
         let request = self.http.post(format!("{}/oauth/token", self.server.public)).form(&form);
@@ -131,12 +131,12 @@ async fn serve(settings: Settings) -> SocketAddr {
     address
 }
 
-fn text(value: &Json) -> String {
+pub(crate) fn text(value: &Json) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to count from")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
@@ -219,6 +219,65 @@ fn a_key_that_is_limited_is_asked_about_every_time() {
             assert_eq!(world.asked(&key).await.0, StatusCode::OK);
         }
         assert_eq!(world.asked(&key).await, (StatusCode::TOO_MANY_REQUESTS, "rate_limited".to_owned()));
+    });
+}
+
+#[test]
+fn of_many_uses_at_once_over_a_limit_each_is_told_so() {
+    run(async |world| {
+        let limits = json!([{ "name": "default", "limit": 3, "window_seconds": 3600 }]);
+        let key = text(&world.key(json!({ "rate_limits": limits })).await["token"]);
+        let other = text(&world.key(json!({})).await["token"]);
+        world.becomes(&other, StatusCode::OK, SOON).await;
+        let mut asking = tokio::task::JoinSet::new();
+        for _ in 0..200 {
+            let (http, service, key) = (world.http.clone(), world.service, key.clone());
+            asking.spawn(async move { ask(&http, service, &key).await.0 });
+        }
+        let answers = asking.join_all().await;
+        let count = |status| answers.iter().filter(|answer| **answer == status).count();
+        assert_eq!((count(StatusCode::OK), count(StatusCode::TOO_MANY_REQUESTS)), (3, 197), "{answers:?}");
+    });
+}
+
+#[test]
+fn a_refused_request_spends_nothing_and_whatever_object_lets_a_key_for_objects_through() {
+    run(async |world| {
+        let mut settings = Settings::new(ISSUER, &world.server.internal, AUDIENCE);
+        settings.public_address = Some(world.server.public.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let service = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let claviger = Claviger::start(settings).unwrap();
+            let route = |path: &str, permission: &str| {
+                let guard = claviger.require(permission).unwrap();
+                axum::Router::new().route(path, axum::routing::get(async || "")).layer(guard)
+            };
+            let whatever = claviger.require("invoices:read").unwrap().whatever_object();
+            let app = route("/read", "invoices:read").merge(route("/write", "invoices:write"));
+            let app = app.merge(axum::Router::new().route("/any", axum::routing::get(async || "")).layer(whatever));
+            axum::serve(listener, app).await.unwrap();
+        });
+        let get = async |path: &str, key: &str| {
+            let answer = world.http.get(format!("http://{service}{path}")).bearer_auth(key).send().await.unwrap();
+            answer.status()
+        };
+        let free = text(&world.key(json!({})).await["token"]);
+        let began = now();
+        while get("/read", &free).await != StatusCode::OK {
+            assert!(began.elapsed() < SOON);
+        }
+        let limits = json!([{ "name": "default", "limit": 2, "window_seconds": 3600 }]);
+        let key = text(&world.key(json!({ "rate_limits": limits })).await["token"]);
+        for _ in 0..3 {
+            assert_eq!(get("/write", &key).await, StatusCode::FORBIDDEN);
+        }
+        for expected in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
+            assert_eq!(get("/read", &key).await, expected);
+        }
+        let for_objects = text(&world.key(json!({ "objects": ["base:app7"] })).await["token"]);
+        assert_eq!(get("/read", &for_objects).await, StatusCode::FORBIDDEN);
+        assert_eq!(get("/any", &for_objects).await, StatusCode::OK);
     });
 }
 

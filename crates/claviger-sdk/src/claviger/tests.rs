@@ -1,0 +1,83 @@
+//! What one guard proved, for those behind it.
+
+use super::*;
+use crate::{Answer, Settings};
+
+#[tokio::test]
+async fn outside_of_a_runtime_it_does_not_start() {
+    let start = || Claviger::start(Settings::new("https://keys.acme.test", "http://127.0.0.1:7421", "urn:api"));
+    assert!(start().is_ok());
+    let outside = std::thread::spawn(move || matches!(start(), Err(StartError::NoRuntime)));
+    assert!(outside.join().unwrap());
+}
+
+fn found() -> Arc<Found> {
+    let id = |prefix: &str| format!("{prefix}_01h2xcejqtf2nbrexx3vqjhp41");
+    let answer = json!({
+        "valid": true, "code": "valid", "permissions": ["a:read"], "objects": ["base:app7"], "metadata": {}, "limits": [],
+        "credential": { "id": id("key"), "kind": "api_key", "name": "x", "generation": "current", "environment": "live", "expires_at": null },
+        "principal": { "id": id("sa"), "type": "service_account", "name": "x", "external_id": null },
+        "organization": { "id": id("org"), "slug": "x", "external_id": null }, "cache": null,
+    });
+    Arc::new(Answer::read(answer.to_string().as_bytes()).unwrap().found.unwrap())
+}
+
+#[tokio::test]
+async fn what_was_proved_counts_for_a_request_that_shows_the_same_and_for_a_moment() {
+    let settings = Settings::new("https://keys.acme.test", "http://127.0.0.1:7421", "urn:api");
+    let (claviger, other) = (Claviger::start(settings.clone()).unwrap(), Claviger::start(settings).unwrap());
+    let asked = Use {
+        permissions: &[],
+        objects: &[],
+        whatever_object: false,
+        client_ip: None,
+        method: &Method::GET,
+        path: "/",
+        dpop: Some("proof"),
+        certificate: None,
+        proved: None,
+    };
+    let hash = TokenHash::of("x");
+    let proved = claviger.shared.proved(Shows::of(hash, &asked), &asked, Proof::default(), found(), true);
+    let counts = |proved: &Proved, shared: &Arc<Shared>, hash, asked: Use<'_>| {
+        let asked = Use { proved: Some(proved), ..asked };
+        shared.proved_before(&Shows::of(hash, &asked), &asked).is_some()
+    };
+    let shared = &claviger.shared;
+    assert!(counts(&proved, shared, hash, asked));
+    assert!(!counts(&proved, shared, TokenHash::of("y"), asked), "another credential");
+    assert!(!counts(&proved, shared, hash, Use { method: &Method::DELETE, ..asked }), "another method");
+    assert!(!counts(&proved, shared, hash, Use { dpop: Some("other"), ..asked }), "another proof");
+    assert!(!counts(&proved, shared, hash, Use { dpop: None, ..asked }), "no proof");
+    assert!(!counts(&proved, &other.shared, hash, asked), "another instance");
+    let old = Proved { at: proved.at.checked_sub(PROVED_FOR).unwrap(), ..proved };
+    assert!(!counts(&old, shared, hash, asked), "long ago");
+}
+
+#[tokio::test]
+async fn an_answer_about_less_is_held_against_what_is_asked() {
+    let claviger =
+        Claviger::start(Settings::new("https://keys.acme.test", "http://127.0.0.1:7421", "urn:api")).unwrap();
+    let check = |permission: &str, object: Option<&str>, whatever_object: bool, expected: &str| {
+        let (permissions, objects) = ([permission.parse().unwrap()], object.map(|object| object.parse().unwrap()));
+        let asked = Use {
+            permissions: &permissions,
+            objects: objects.as_slice(),
+            whatever_object,
+            client_ip: None,
+            method: &Method::GET,
+            path: "/",
+            dpop: None,
+            certificate: None,
+            proved: None,
+        };
+        let shows = Shows::of(TokenHash::of("x"), &asked);
+        let proved = claviger.shared.proved(shows, &asked, Proof::default(), found(), true);
+        assert_eq!(of_an_answer(&asked, proved).verdict.code(), expected, "{permission} {object:?}");
+    };
+    check("a:read", Some("base:app7"), false, "valid");
+    check("a:write", Some("base:app7"), false, "permission_missing");
+    check("a:read", Some("base:app8"), false, "object_not_allowed");
+    check("a:read", None, false, "object_required");
+    check("a:read", None, true, "valid");
+}

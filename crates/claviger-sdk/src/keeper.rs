@@ -1,0 +1,356 @@
+//! What the instance said of credentials as such, kept as long as the change feed names nothing of it. Who decides about uses asks here for
+//! the facts.
+//!
+//! What is kept is what `state_only` of the verify call answers, so that nobody's question makes what another is told. The room must not
+//! know what is asked of a credential, nor what becomes of the facts.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use claviger_token::{Brand, Found, Opaque as Presentable, Refusal, Secret, TokenHash, Verdict};
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex as SyncMutex;
+use serde_json::{Value, json};
+use tokio::{
+    sync::{Mutex, Notify, Semaphore},
+    task::AbortHandle,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    answer::Answer,
+    cache::{Entry, Known, Opaque},
+    claviger::StartError,
+    clock::{Clock, Heard, monotonic},
+    feed::Names,
+    remote::{Internal, RemoteError},
+    settings::{KeeperSettings, is_address},
+};
+
+/// How many questions are asked at once; who comes after them waits, and not for long.
+const MOST_QUESTIONS: usize = 64;
+
+/// For how long names may be withheld before nothing that is kept counts: some come in the next message.
+const WITHHELD_FOR: Duration = Duration::from_secs(1);
+
+/// The pause after what is kept could not be renewed.
+const RENEW_AGAIN: Duration = Duration::from_secs(1);
+
+/// The instance did not answer, and what is known does not suffice: no verdict. Answer with 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the credential cannot be verified right now; try again")]
+pub struct Unreachable;
+
+/// What is known of a credential as such.
+#[derive(Clone, Debug)]
+pub enum Facts {
+    /// It is valid, and whether it is for some use these say: ask [`judge`](crate::judge).
+    Valid(Arc<Found>),
+    /// It is valid for no use. With what the instance answered, unless it knows nothing of it.
+    Refused(Refusal, Option<Arc<[u8]>>),
+    /// The instance must be asked about each use: something counts them, or a proof is needed, or the change feed is not heard.
+    Asked,
+}
+
+/// Facts about credentials, kept until the last clone is gone.
+#[derive(Clone)]
+pub struct Keeper {
+    kept: Arc<Kept>,
+    _following: Arc<Following>,
+}
+
+impl Keeper {
+    /// Begins to follow an instance, on the runtime of the caller. Also while it is not there.
+    pub fn start(settings: KeeperSettings) -> Result<Self, StartError> {
+        if !is_address(&settings.address) {
+            return Err(StartError::Settings(crate::WrongSettings::address("address", &settings.address)));
+        }
+        let kept = Arc::new(Kept::new(settings)?);
+        let following = Following(vec![tokio::spawn(Arc::clone(&kept).follow_changes()).abort_handle()]);
+        Ok(Self { kept, _following: Arc::new(following) })
+    }
+
+    /// What is known of it now, for which the instance may be asked.
+    pub async fn facts(&self, credential: &str) -> Result<Facts, Unreachable> {
+        if !has_form_of_a_credential(credential) {
+            return Ok(Facts::Refused(Refusal::Malformed, None));
+        }
+        let asking = self.kept.facts(TokenHash::of(credential), credential);
+        timeout(self.kept.settings.patience, asking).await.map_err(|_| Unreachable)?
+    }
+
+    /// What time it is where the instance is.
+    pub fn now(&self) -> Timestamp {
+        self.kept.clock.now()
+    }
+
+    /// How old what is known may be at most; nothing before the change feed was heard.
+    pub fn staleness(&self) -> Option<Duration> {
+        self.kept.changes_heard.age().map(|age| age + *self.kept.told_age.lock())
+    }
+
+    /// Whether what is kept counts right now.
+    pub fn is_heard(&self) -> bool {
+        self.kept.is_heard()
+    }
+
+    /// Why the change feed was not heard when that was tried last, if it was not.
+    pub fn problem(&self) -> Option<String> {
+        self.kept.problem.lock().clone()
+    }
+
+    /// Of how many credentials something is kept.
+    pub fn entries(&self) -> usize {
+        self.kept.opaque.len()
+    }
+}
+
+/// Whether a text has the form of a credential, of whatever instance.
+pub fn has_form_of_a_credential(text: &str) -> bool {
+    is_token(text) || is_well_formed(text)
+}
+
+/// Three parts, the first of which is a JSON object.
+pub(crate) fn is_token(credential: &str) -> bool {
+    credential.starts_with("eyJ") && credential.contains('.')
+}
+
+/// Whether a text could be a credential of some instance: strangers cannot make us ask about everything.
+pub(crate) fn is_well_formed(text: &str) -> bool {
+    let brand = text.split_once('_').and_then(|(brand, _)| brand.parse::<Brand>().ok());
+    brand.is_some_and(|brand| Presentable::parse(text, &[brand]).is_ok())
+}
+
+/// What runs beside the requests, and ends with the last clone of whoever began it.
+pub(crate) struct Following(pub(crate) Vec<AbortHandle>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
+pub(crate) struct Kept {
+    pub(crate) settings: KeeperSettings,
+    pub(crate) remote: Internal,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) opaque: Opaque,
+    pub(crate) changes_heard: Heard,
+    /// How old was what the last message told.
+    pub(crate) told_age: SyncMutex<Duration>,
+    pub(crate) problem: SyncMutex<Option<String>>,
+    /// Told when the instance has other keys.
+    pub(crate) other_keys: Arc<Notify>,
+    questions: Semaphore,
+    /// Of those who ask about the same credential, by its hash.
+    turns: SyncMutex<HashMap<TokenHash, Arc<Mutex<Others>>>>,
+}
+
+/// What those do who wait for the answer to another: if that is of no use to them, they all ask, and not one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Others {
+    Wait,
+    Ask,
+}
+
+impl Kept {
+    pub(crate) fn new(settings: KeeperSettings) -> Result<Self, StartError> {
+        tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let remote = Internal::new(&settings).map_err(|error| StartError::Http(error.to_string()))?;
+        Ok(Self {
+            opaque: Opaque::new(settings.entries),
+            settings,
+            remote,
+            clock: Arc::default(),
+            changes_heard: Heard::never(),
+            told_age: SyncMutex::default(),
+            problem: SyncMutex::default(),
+            other_keys: Arc::default(),
+            questions: Semaphore::new(MOST_QUESTIONS),
+            turns: SyncMutex::default(),
+        })
+    }
+
+    pub(crate) fn is_heard(&self) -> bool {
+        let withheld_since = self.opaque.names.read().withheld_since();
+        self.changes_heard.within(self.settings.without_feed)
+            && withheld_since.is_none_or(|since| since.elapsed() <= WITHHELD_FOR)
+    }
+
+    pub(crate) async fn facts(self: &Arc<Self>, hash: TokenHash, credential: &str) -> Result<Facts, Unreachable> {
+        if !self.is_heard() {
+            return Ok(Facts::Asked);
+        }
+        let now = monotonic();
+        if let Some(known) = self.opaque.known(&hash, now) {
+            if let Known::Valid(entry) = &known
+                && entry.is_to_be_renewed(now)
+            {
+                self.renew(hash, credential, Arc::clone(entry));
+            }
+            return Ok(known.into());
+        }
+        // Of many who present the same at once, one asks.
+        let turn = self.turn_of(&hash);
+        let mut others = turn.0.lock().await;
+        if let Some(known) = self.opaque.known(&hash, monotonic()) {
+            return Ok(known.into());
+        }
+        if *others == Others::Ask {
+            drop(others);
+            drop(turn);
+            return self.ask_state(hash, credential).await.map(|(facts, _)| facts);
+        }
+        let asked = self.ask_state(hash, credential).await;
+        if !matches!(asked, Ok((_, IsKept(true)))) {
+            *others = Others::Ask;
+        }
+        asked.map(|(facts, _)| facts)
+    }
+
+    fn turn_of(&self, hash: &TokenHash) -> Turn<'_> {
+        let lock = self.turns.lock().entry(*hash).or_insert_with(|| Arc::new(Mutex::new(Others::Wait))).clone();
+        Turn(lock, *hash, self)
+    }
+
+    /// Asks anew before what is kept is too old, so that what is used all the time is there when the instance goes away.
+    fn renew(self: &Arc<Self>, hash: TokenHash, credential: &str, entry: Arc<Entry>) {
+        let (kept, credential) = (Arc::clone(self), Secret::new(credential.to_owned()));
+        tokio::spawn(async move {
+            let asking = kept.ask_state(hash, credential.expose());
+            if !matches!(timeout(kept.settings.patience, asking).await, Ok(Ok((_, IsKept(true))))) {
+                sleep(RENEW_AGAIN).await;
+                entry.may_be_renewed_again();
+            }
+        });
+    }
+
+    async fn ask_state(&self, hash: TokenHash, credential: &str) -> Result<(Facts, IsKept), Unreachable> {
+        let _place = self.questions.acquire().await.map_err(|_| Unreachable)?;
+        let ((beginning, told), asked_at) = (self.opaque.names.read().place(), monotonic());
+        let question = json!({ "credential": credential, "state_only": true });
+        let answered = self.remote.verify(&question, &self.clock).await.map_err(unreachable)?;
+        let position = Names::position_of(told, answered.position);
+        let Answer { verdict, found, max_age_seconds, .. } = answered.answer;
+        Ok(match (verdict, found, max_age_seconds) {
+            (Verdict::Refused(refusal), ..) => {
+                let body = (refusal != Refusal::Unknown).then(|| answered.body.into());
+                (self.opaque.keep_refusal(hash, refusal, body, asked_at).into(), IsKept(true))
+            }
+            (Verdict::Valid, Some(found), Some(seconds)) => {
+                let max_age = Duration::from_secs(seconds);
+                let found = Arc::new(ending_with(found, max_age, self.clock.now()));
+                let place = position.map(|position| (beginning, position));
+                let is_kept = place.is_some_and(|place| self.opaque.keep(hash, &found, place, max_age, asked_at));
+                (Facts::Valid(found), IsKept(is_kept))
+            }
+            (Verdict::Valid, ..) => (self.opaque.keep_asked(hash, asked_at).into(), IsKept(true)),
+        })
+    }
+
+    /// The verdict of the instance on one use. What it refuses is remembered for a moment, so that whoever uses too much makes us ask
+    /// less.
+    pub(crate) async fn ask_use(&self, mut question: Value, method: &str, path: &str) -> Result<Answer, Unreachable> {
+        let key = TokenHash::of(&question.to_string());
+        if let Some(refused) = self.opaque.refused_use(&key, monotonic()) {
+            return Ok(refused);
+        }
+        (question["method"], question["path"]) = (json!(method), json!(path));
+        let _place = self.questions.acquire().await.map_err(|_| Unreachable)?;
+        let asked_at = monotonic();
+        let answered = self.remote.verify(&question, &self.clock).await.map_err(unreachable)?;
+        self.opaque.keep_refused_use(key, &answered.answer, asked_at);
+        Ok(answered.answer)
+    }
+}
+
+/// Whether others can use it.
+struct IsKept(bool);
+
+fn unreachable(error: RemoteError) -> Unreachable {
+    tracing::warn!(%error, "a credential could not be verified");
+    Unreachable
+}
+
+/// With the end of the secret that was presented, if its credential was rolled: an answer does not say it, but counts no longer.
+fn ending_with(mut found: Found, max_age: Duration, now: Timestamp) -> Found {
+    if let Some(secret) = found.secret.as_mut().filter(|secret| secret.ends_at.is_some()) {
+        let ends_at = SignedDuration::try_from(max_age).ok().and_then(|age| now.checked_add(age).ok());
+        secret.ends_at = Some(ends_at.unwrap_or(Timestamp::MAX));
+    }
+    found
+}
+
+/// Whose turn it is to ask about a credential; forgotten with the last who waits for it.
+struct Turn<'a>(Arc<Mutex<Others>>, TokenHash, &'a Kept);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut turns = self.2.turns.lock();
+        // This one, and the map's.
+        if Arc::strong_count(&self.0) <= 2 {
+            turns.remove(&self.1);
+        }
+    }
+}
+
+impl From<Known> for Facts {
+    fn from(known: Known) -> Self {
+        match known {
+            Known::Valid(entry) => Self::Valid(Arc::clone(&entry.found)),
+            Known::Refused(refusal, body) => Self::Refused(refusal, body),
+            Known::Asked => Self::Asked,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_credential_is_not_asked_about() {
+        for (text, expected) in [
+            ("clv_key_000000000000000000000000000000001H8smx", true),
+            ("acme_cs_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz4FSCUX", true),
+            ("clv_key_000000000000000000000000000000001H8smy", false),
+            ("clv_key_nobodys", false),
+            ("x", false),
+            ("", false),
+        ] {
+            assert_eq!(is_well_formed(text), expected, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_those_who_wait_for_an_answer_that_cannot_be_kept_none_waits_for_another() {
+        let id = |prefix: &str| format!("{prefix}_01h2xcejqtf2nbrexx3vqjhp41");
+        // Without a position, so that nobody knows up to which change it is true.
+        let answer = json!({
+            "valid": true, "code": "valid", "permissions": ["a:read"], "objects": null, "metadata": {}, "limits": [],
+            "credential": { "id": id("key"), "kind": "api_key", "name": "x", "generation": "current", "environment": "live", "expires_at": null },
+            "principal": { "id": id("sa"), "type": "service_account", "name": "x", "external_id": null },
+            "organization": { "id": id("org"), "slug": "x", "external_id": null },
+            "cache": { "max_age_seconds": 60, "audiences": [], "networks": null, "epoch": 1 },
+        });
+        let answering = async move || {
+            sleep(Duration::from_millis(300)).await;
+            axum::Json(answer.clone())
+        };
+        let routes = axum::Router::new().route("/v1/verify", axum::routing::post(answering));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut settings = KeeperSettings::new(&format!("http://{}", listener.local_addr().unwrap()));
+        settings.without_feed = Duration::from_secs(30);
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let kept = Arc::new(Kept::new(settings).unwrap());
+        kept.changes_heard.now();
+        let (began, mut asking) = (monotonic(), tokio::task::JoinSet::new());
+        for _ in 0..20 {
+            let kept = Arc::clone(&kept);
+            asking.spawn(async move { kept.facts(TokenHash::of("x"), "x").await });
+        }
+        let answers = asking.join_all().await;
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(Facts::Valid(_)))), "{answers:?}");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(kept.turns.lock().is_empty() && kept.opaque.len() == 0);
+    }
+}

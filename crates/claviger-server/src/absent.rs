@@ -48,6 +48,16 @@ pub(crate) async fn no_such_path_inside(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
 }
 
+/// The same at a sidecar.
+pub(crate) async fn no_such_path_at_sidecar(method: Method, uri: Uri) -> Problem {
+    let path = bounded(uri.path(), LONGEST);
+    let detail = format!(
+        "there is no {method} {path} at a sidecar: it has POST /v1/verify, /v1/forward-auth, GET /metrics, GET /health/live and \
+         GET /health/ready; all else is at Claviger"
+    );
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+}
+
 /// `/v1/{nouns}/{id}`, and perhaps `/{nouns}/{id}` of it once more.
 fn told(method: &Method, uri: &Uri) -> Option<String> {
     let mut segments = uri.path().strip_prefix("/v1/")?.split('/').filter(|segment| !segment.is_empty());

@@ -402,26 +402,26 @@ pub(crate) async fn show(_: Inside, State(app): State<App>) -> Response {
 }
 
 /// Makes metrics and registers each under its name.
-struct Made(Registry);
+pub(crate) struct Made(pub(crate) Registry);
 
 impl Made {
     fn counter(&self, name: &str, help: &str) -> IntCounter {
         self.register(IntCounter::new(name, help))
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    pub(crate) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         self.register(IntCounterVec::new(Opts::new(name, help), labels))
     }
 
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+    pub(crate) fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.register(IntGauge::new(name, help))
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    pub(crate) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
-    fn number(&self, name: &str, help: &str) -> Gauge {
+    pub(crate) fn number(&self, name: &str, help: &str) -> Gauge {
         self.register(Gauge::new(name, help))
     }
 

@@ -90,7 +90,7 @@ pub(crate) fn credential_at_gateway<'a>(
 
 /// The queries of the request that a gateway holds, as the gateway tells its address: byte by byte, for a gateway may not
 /// encode what a client did not.
-fn queries(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn queries(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let addresses = ADDRESS.into_iter().flat_map(|name| headers.get_all(name));
     addresses.filter_map(|address| {
         let address = address.as_bytes();

@@ -168,7 +168,7 @@ pub(crate) async fn once_settled<E: From<StoreError>>(request: Request, next: Ne
     Ok(settled(next.run(request)).await?)
 }
 
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler panicked; this is a defect");
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,

@@ -201,29 +201,51 @@ pub async fn serve(
     Ok(())
 }
 
+/// Serves what needs no app on one socket until `stop`; then finishes the requests that run.
+pub(crate) async fn serve_alone(
+    listener: TcpListener,
+    routes: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let stopping = CancellationToken::new();
+    let site = Site { app: None, listener: Listener::Internal, routes };
+    let late = async {
+        stop.await;
+        tracing::info!("stopping: finishing the requests that run");
+        stopping.cancel();
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        () = listen(listener, site, None, MOST_CONNECTIONS, stopping.clone()) => {}
+        () = late => {}
+    }
+}
+
 /// What a listener serves, and in whose name it is measured.
 #[derive(Clone)]
 struct Site {
-    app: App,
+    /// Who measures.
+    app: Option<App>,
     listener: Listener,
     routes: Router,
 }
 
 impl Site {
     fn public(app: &App) -> Self {
-        Self { app: app.clone(), listener: Listener::Public, routes: router::public(app.clone()) }
+        Self { app: Some(app.clone()), listener: Listener::Public, routes: router::public(app.clone()) }
     }
 
     fn internal(app: &App) -> Self {
-        Self { app: app.clone(), listener: Listener::Internal, routes: router::internal(app.clone()) }
+        Self { app: Some(app.clone()), listener: Listener::Internal, routes: router::internal(app.clone()) }
     }
 
     /// Measured here, outside of every layer, so that all of them are in it.
     async fn answer(self, request: Request<Body>) -> Result<Response, Infallible> {
+        let Some(app) = self.app else { return self.routes.oneshot(request).await };
         let (route, began) = (Route::of(self.listener, request.uri().path()), monotonic());
         // HTTP/2 is told by hyper, when the last requests run.
-        let is_last = self.app.is_stopping() && request.version() < Version::HTTP_2;
-        let mut answer = if self.app.config.traces {
+        let is_last = app.is_stopping() && request.version() < Version::HTTP_2;
+        let mut answer = if app.config.traces {
             let span = traces::span(&request, self.listener, route);
             let answer = self.routes.oneshot(request).instrument(span.clone()).await?;
             traces::answered(&span, answer.status());
@@ -231,7 +253,7 @@ impl Site {
         } else {
             self.routes.oneshot(request).await?
         };
-        self.app.metrics.answered(self.listener, route, answer.status(), began.elapsed());
+        app.metrics.answered(self.listener, route, answer.status(), began.elapsed());
         if is_last {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -388,7 +410,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (app, _directory) = app().await;
-        let site = Site { app, listener: Listener::Public, routes: Router::new().fallback(async || "served") };
+        let routes = Router::new().fallback(async || "served");
+        let site = Site { app: Some(app), listener: Listener::Public, routes };
         let stop = CancellationToken::new();
         let listening = tokio::spawn(listen(listener, site, None, 1, stop.clone()));
         let ask = async || {

@@ -51,6 +51,7 @@ mod rotate;
 mod serve;
 mod service_account;
 mod settings;
+mod sidecar;
 mod signing_key;
 mod time;
 mod token;
@@ -78,6 +79,7 @@ struct Cli {
 enum Command {
     /// Run the service
     Serve(serve::Serve),
+    Sidecar(sidecar::Sidecar),
     /// Make the first administrator and its key
     Bootstrap(bootstrap::Bootstrap),
     /// Bring the database up to this version (serve and bootstrap do so by themselves)
@@ -116,6 +118,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(command) => on_runtime(serve::run(command)),
+        Command::Sidecar(command) => on_runtime(sidecar::run(command)),
         Command::Bootstrap(command) => on_runtime(bootstrap::run(command)),
         Command::Migrate(command) => on_runtime(migrate::run(command)),
         Command::Doctor(command) => doctor::run(command),

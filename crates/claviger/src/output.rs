@@ -218,9 +218,14 @@ impl Drop for Progress {
 
 /// Starts the log, on stderr, and the traces beside it. `usual` is what is told if no setting says otherwise.
 pub(crate) fn start_log(settings: &Settings, usual: &str, traces: Option<&Traces>) {
-    let filter = EnvFilter::new(settings.log.as_deref().unwrap_or(usual));
+    start_log_as(settings.log_format, settings.log.as_deref().unwrap_or(usual), traces);
+}
+
+/// The same for whoever has no settings.
+pub(crate) fn start_log_as(format: LogFormat, filter: &str, traces: Option<&Traces>) {
+    let filter = EnvFilter::new(filter);
     let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let log = match settings.log_format {
+    let log = match format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).boxed(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).boxed(),
     };

@@ -122,7 +122,7 @@ pub(crate) enum MasterKeyAt {
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum LogFormat {
     Text,
     Json,
@@ -449,7 +449,7 @@ fn master_key(given: &Given) -> Result<MasterKeyAt, Failure> {
     }
 }
 
-fn default_internal_hosts(ip: IpAddr) -> Vec<String> {
+pub(crate) fn default_internal_hosts(ip: IpAddr) -> Vec<String> {
     let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
     if !ip.is_unspecified() && !hosts.contains(&ip.to_string()) {
         hosts.push(ip.to_string());

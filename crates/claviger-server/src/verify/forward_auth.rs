@@ -1,19 +1,17 @@
 //! `/v1/forward-auth`: the verdict as a status and headers, for gateways that ask before they pass a request on.
-//!
-//! Answers have no body: nginx drops the connection of a subrequest that has one.
 
 use std::borrow::Cow;
 
 use axum::{
-    extract::{Query, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    extract::{Query, Request, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderName, StatusCode},
     response::{IntoResponse, Response},
 };
-use claviger_token::{Found, Object, Permission, ProofUrl, Refusal, Required, Verdict};
-use serde::Deserialize;
+use claviger_token::{Found, ProofUrl, Refusal, Required, Verdict};
 
 use super::{
     credentials::Entry,
+    gateway::{Asked, facts, insufficient, told},
     judge::Use,
     occasion::{Occasion, Surface},
 };
@@ -28,39 +26,6 @@ use crate::{
     proof::{Asker, Carried, ProofFor, ProofTold, Proving, bare_challenge},
 };
 
-/// What the gateway's configuration asks for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
-    /// One permission, or several separated by spaces; all must be held.
-    permission: Option<String>,
-    /// One object.
-    object: Option<String>,
-    /// The identifier of the API behind the gateway.
-    audience: Option<String>,
-    /// How many uses it is against limits and quotas; one if absent, and nothing for 0.
-    cost: Option<String>,
-    /// `1`: the gateway writes `Client-Cert`, always and itself: the certificate that its client showed, if any.
-    client_certificate: Option<String>,
-    /// `1`: only 200, 401 and 403, for nginx turns any other status of a subrequest into 500.
-    nginx: Option<String>,
-}
-
-/// What a configuration may ask for.
-const PARAMETERS: &str =
-    "the parameters are permission, object, audience, cost, client_certificate and nginx, each at most once";
-
-/// What is wrong with a configuration, in words: for whoever wrote it, since answers have no body.
-const DETAIL: HeaderName = HeaderName::from_static("x-claviger-detail");
-const CODE: HeaderName = HeaderName::from_static("x-claviger-code");
-const PRINCIPAL: HeaderName = HeaderName::from_static("x-claviger-principal");
-const PRINCIPAL_TYPE: HeaderName = HeaderName::from_static("x-claviger-principal-type");
-const ORGANIZATION: HeaderName = HeaderName::from_static("x-claviger-organization");
-const CREDENTIAL: HeaderName = HeaderName::from_static("x-claviger-credential");
-const ENVIRONMENT: HeaderName = HeaderName::from_static("x-claviger-environment");
-const PERMISSIONS: HeaderName = HeaderName::from_static("x-claviger-permissions");
-const OBJECTS: HeaderName = HeaderName::from_static("x-claviger-objects");
-
 /// The method of the request that the gateway holds.
 const METHOD: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];
@@ -69,70 +34,31 @@ const METHOD: [HeaderName; 2] =
 pub(crate) async fn forward_auth(
     _: Inside,
     State(app): State<App>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    asked: Result<Query<Asked>, QueryRejection>,
     request: Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    // Whatever else is wrong, nginx is not given a status that it cannot use.
-    let says_nginx = |query: &str| query.split('&').any(|parameter| parameter == "nginx=1");
-    let misconfigured = |detail| misconfigured(parts.uri.query().is_some_and(says_nginx), detail);
-    let asked = match asked {
-        Ok(Query(asked)) => asked,
-        Err(_) => return misconfigured(PARAMETERS),
+    let asked = match Asked::read(asked, &parts.uri) {
+        Ok(asked) => asked,
+        Err(response) => return response,
     };
-    let only_nginx = match asked.nginx.as_deref() {
-        None => false,
-        Some("1") => true,
-        Some(_) => return misconfigured("nginx is 1 or is left out"),
-    };
-    if !matches!(asked.client_certificate.as_deref(), None | Some("1")) {
-        return misconfigured("client_certificate is 1 or is left out");
-    }
-    let Ok(cost) = asked.cost.as_deref().map_or(Ok(1), str::parse::<u32>) else {
-        return misconfigured("cost is a whole number from 0 to 4294967295, such as 1");
-    };
-    let response = match check(&app, &asked, cost, &parts.headers).await {
+    let response = match check(&app, &asked, &parts.headers).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
-    if only_nginx { for_nginx(response) } else { emptied(response) }
+    asked.told(response)
 }
 
-async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Result<Response, RequestError> {
-    let unreadable = |code, detail: String| RequestError::unreadable(StatusCode::BAD_REQUEST, code, detail);
-    if asked.permission.as_deref().is_some_and(|names| names.trim().is_empty()) {
-        // A variable of the gateway that is empty must not mean that anything goes.
-        return Err(unreadable("empty_permission", "permission is there but names none".to_owned()));
-    }
-    let permissions: Vec<Permission> = asked
-        .permission
-        .as_deref()
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|error| unreadable("invalid_permission", format!("{error}")))?;
-    let objects: Vec<Object> = asked
-        .object
-        .as_deref()
-        .map(str::parse)
-        .transpose()
-        .map_err(|error| unreadable("invalid_object", format!("{error}")))?
-        .into_iter()
-        .collect();
-    let required = Required {
-        audience: asked.audience.as_deref(),
-        permissions: &permissions,
-        objects: &objects,
-        whatever_object: false,
-    };
+async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response, RequestError> {
+    let wanted = asked.wanted()?;
+    let required = wanted.required(asked);
     let presented = if may_be_elsewhere(headers) {
         let also = app.catalog().await?.also_accept(&required);
         credential_at_gateway(headers, &also, |text| app.kind_of(text))
     } else {
         credential(headers).map(|found| found.map(Cow::Borrowed))
     };
-    let presented = presented.map_err(|Ambiguous| unreadable("several_credentials", Ambiguous::MESSAGE.to_owned()))?;
+    let presented = presented.map_err(several)?;
     let Some(presented) = presented else {
         return Ok(unauthenticated(app, "missing", "", &required).await);
     };
@@ -141,18 +67,14 @@ async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Resu
     let id = log::chosen(headers);
     let occasion = occasion(headers, id.as_ref());
     let carried = proof(headers);
-    // Else a client may have written the header: many gateways pass on all that it sent.
-    let certificate = match asked.client_certificate {
-        Some(_) => client_certificate::told(headers)?,
-        None => None,
-    };
+    let certificate = if asked.tells_certificate() { client_certificate::told(headers)? } else { None };
     // Of what nobody has, no proof is looked at. Boxed, or the future of every request would be as large as a read of the catalog.
     let proving = match (carried, looked_up.found()) {
         (Carried::Nothing, _) | (_, None) => Proving::NOTHING,
         (_, Some(found)) => Box::pin(proved(app, headers, &occasion, &required, found, &presented)).await?,
     };
     let proving = proving.with(certificate.as_ref());
-    let used = Use { occasion, required, client_ip, proving: &proving, visible: None, cost };
+    let used = Use { occasion, required, client_ip, proving: &proving, visible: None, cost: asked.cost() };
     let judged = app.judge(&looked_up, &used).await?;
     let known = looked_up.entry.as_deref().and_then(|entry| Some((entry, entry.found()?)));
     let mut response = match (judged.verdict, known) {
@@ -165,6 +87,10 @@ async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Resu
     };
     judged.spending.tell(response.headers_mut());
     Ok(response)
+}
+
+pub(crate) fn several(_: Ambiguous) -> RequestError {
+    RequestError::unreadable(StatusCode::BAD_REQUEST, "several_credentials", Ambiguous::MESSAGE)
 }
 
 /// What the request that the gateway holds proves. Its address is one of the API that is asked for, or else of those that the
@@ -206,7 +132,7 @@ fn occasion<'a>(headers: &'a HeaderMap, id: Option<&'a RequestId>) -> Occasion<'
     }
 }
 
-/// What the gateway passes on about a valid credential, which stays the same, so that most are not told anew.
+/// What the gateway passes on about a valid credential stays the same, so that most are not told anew.
 fn allowed(app: &App, entry: &Entry, found: &Found) -> Response {
     let (kept, write) = (&app.credentials.headers, || Some(facts(found)));
     let mut response = StatusCode::OK.into_response();
@@ -216,38 +142,13 @@ fn allowed(app: &App, entry: &Entry, found: &Found) -> Response {
     response
 }
 
-fn facts(found: &Found) -> HeaderMap {
-    let mut headers = told_headers("valid");
-    let mut tell = |name: HeaderName, value: String| {
-        // Names of objects may be UTF-8; control characters, which alone fail here, are in none of these.
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    };
-    tell(PRINCIPAL, found.principal.id.to_string());
-    tell(ORGANIZATION, found.organization.id.to_string());
-    tell(CREDENTIAL, found.credential.id.to_string());
-    tell(PERMISSIONS, found.rights.permissions.to_text());
-    if let Some(objects) = &found.credential.objects {
-        tell(OBJECTS, objects.to_text().replace('\n', " "));
-    }
-    headers.insert(PRINCIPAL_TYPE, HeaderValue::from_static(found.principal.id.kind().as_str()));
-    headers.insert(ENVIRONMENT, HeaderValue::from_static(found.credential.environment.as_str()));
-    headers
-}
-
 async fn refused(app: &App, refusal: Refusal, required: &Required<'_>) -> Response {
     // Only the verify call tells a typo from an unknown token.
     let refusal = if refusal == Refusal::Malformed { Refusal::Unknown } else { refusal };
     match refusal.http_status() {
         401 => unauthenticated(app, refusal.code(), ", error=\"invalid_token\"", required).await,
         429 => told(StatusCode::TOO_MANY_REQUESTS, refusal.code(), None),
-        _ => {
-            let names: Vec<&str> = required.permissions.iter().map(Permission::as_str).collect();
-            let scope = if names.is_empty() { String::new() } else { format!(", scope=\"{}\"", names.join(" ")) };
-            let challenge = format!("Bearer realm=\"claviger\", error=\"insufficient_scope\"{scope}");
-            told(StatusCode::FORBIDDEN, refusal.code(), Some(challenge))
-        }
+        _ => insufficient(refusal, required.permissions),
     }
 }
 
@@ -264,50 +165,4 @@ async fn unauthenticated(app: &App, code: &'static str, error: &str, required: &
     let basic = if basic { ", Basic realm=\"claviger\", charset=\"UTF-8\"" } else { "" };
     let dpop = bare_challenge();
     told(StatusCode::UNAUTHORIZED, code, Some(format!("Bearer realm=\"claviger\"{error}{basic}, {dpop}")))
-}
-
-fn told(status: StatusCode, code: &'static str, challenge: Option<String>) -> Response {
-    let mut response = status.into_response();
-    let headers = response.headers_mut();
-    *headers = told_headers(code);
-    if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
-        headers.insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    response
-}
-
-/// The gateway's own configuration is wrong, whoever asks through it.
-fn misconfigured(by_nginx: bool, detail: &'static str) -> Response {
-    let status = if by_nginx { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
-    let mut response = told(status, "invalid_query", None);
-    response.headers_mut().insert(DETAIL, HeaderValue::from_static(detail));
-    response
-}
-
-/// What every answer has.
-fn told_headers(code: &'static str) -> HeaderMap {
-    // For all that may follow, so that the map does not grow step by step.
-    let mut headers = HeaderMap::with_capacity(16);
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CODE, HeaderValue::from_static(code));
-    headers
-}
-
-/// The status of a problem document, without the document.
-fn emptied(response: Response) -> Response {
-    if response.headers().contains_key(CODE) {
-        return response;
-    }
-    let code = if response.status() == StatusCode::SERVICE_UNAVAILABLE { "unavailable" } else { "bad_request" };
-    told(response.status(), code, None)
-}
-
-/// 401 where the client can mend it by another credential, 403 for the rest, outages included: nginx must not let it pass.
-fn for_nginx(response: Response) -> Response {
-    let mut response = emptied(response);
-    if !matches!(response.status(), StatusCode::OK | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        *response.status_mut() = StatusCode::FORBIDDEN;
-    }
-    response
 }

@@ -350,6 +350,23 @@ fn devices_with_certificates_work_as_the_guide_says() {
 }
 
 #[test]
+fn the_guide_to_the_sidecar_works_as_written() {
+    let instance = Instance::new();
+    let script = blocks(include_str!("../../../../docs/verifying/sidecar.md"), "sh").join("\n");
+    let expected = [
+        r#""status":"ok""#,
+        r#""code":"valid""#,
+        r#""code":"permission_missing""#,
+        "200 OK",
+        "x-claviger-code: valid",
+        r#""code":"revoked""#,
+        r#""staleness_seconds":"#,
+        r#"claviger_sidecar_answers_total{source="memory",surface="verify"}"#,
+    ];
+    check(&instance, &instance.serve(&[]), &script.replace("7423", &free_port().to_string()), &expected);
+}
+
+#[test]
 fn the_guide_to_the_command_line_works_as_written() {
     let instance = Instance::new();
     check(

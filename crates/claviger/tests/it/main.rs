@@ -24,6 +24,7 @@ mod postgres;
 mod reference;
 mod sdk;
 mod settings;
+mod sidecar;
 mod stop;
 mod traces;
 mod user;

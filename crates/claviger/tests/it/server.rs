@@ -26,7 +26,7 @@ pub(crate) struct Instance {
     started: AtomicU32,
 }
 
-/// A running `claviger serve`. It is killed when the test is over.
+/// A running `claviger serve`, or `claviger sidecar`. It is killed when the test is over.
 pub(crate) struct Server {
     child: Child,
     /// Where the public listener really is.
@@ -99,24 +99,33 @@ impl Instance {
 
     /// Starts a server on free ports and waits until it listens.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
+        let mut server = self.start(&["serve"], arguments);
+        let line = server.listens();
+        server.public = format!("http://{}", line["public"].as_str().unwrap());
+        server.internal = format!("http://{}", line["internal"].as_str().unwrap());
+        server
+    }
+
+    /// The same of a sidecar of whatever is there.
+    pub(crate) fn sidecar(&self, upstream: &str, arguments: &[&str]) -> Server {
+        let mut sidecar = self.start(&["sidecar", "--upstream", upstream], arguments);
+        sidecar.internal = format!("http://{}", sidecar.listens()["address"].as_str().unwrap());
+        sidecar
+    }
+
+    fn start(&self, command: &[&str], arguments: &[&str]) -> Server {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let output = self.path().join("logs").join(number.to_string());
         let child = self
-            .claviger(&["serve", "--log-format=json"])
+            .claviger(command)
+            .arg("--log-format=json")
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(File::create(output.with_extension("stdout")).unwrap())
             .stderr(File::create(output.with_extension("stderr")).unwrap())
             .spawn()
             .unwrap();
-        let mut server = Server { child, public: String::new(), internal: String::new(), output };
-        let line = wait_for("the server listens", || {
-            assert_eq!(server.child.try_wait().unwrap(), None, "{}", server.log());
-            server.logged("listening")
-        });
-        server.public = format!("http://{}", line["public"].as_str().unwrap());
-        server.internal = format!("http://{}", line["internal"].as_str().unwrap());
-        server
+        Server { child, public: String::new(), internal: String::new(), output }
     }
 
     /// Fails if any of these stands in a log or in a file of the data directory.
@@ -146,6 +155,14 @@ impl Instance {
 }
 
 impl Server {
+    /// Waits until it listens, and what it says then.
+    fn listens(&mut self) -> Json {
+        wait_for("the server listens", || {
+            assert_eq!(self.child.try_wait().unwrap(), None, "{}", self.log());
+            self.logged("listening")
+        })
+    }
+
     pub(crate) fn stdout(&self) -> String {
         fs::read_to_string(self.output.with_extension("stdout")).unwrap()
     }

@@ -1,0 +1,71 @@
+//! `POST /v1/verify` of the sidecar: from what is kept, or by Claviger.
+
+use axum::{extract::Request, response::Response};
+use claviger_sdk::{Asked, Facts, judge_facts};
+use claviger_token::{Found, OneOrMany, Presented, Proof, Verdict, VerifyAnswer, VerifyRequest, state};
+
+use super::{
+    Inner, State,
+    metrics::{Source, Surface},
+};
+use crate::{
+    body::{self, JSON},
+    inside::Inside,
+    problem::RequestError,
+    verify::{json, must_make_sense, respond},
+};
+
+/// The same question and the same answer as on the internal listener, but for `X-Claviger-Position`: nobody can follow this one.
+pub(crate) async fn verify(
+    _: Inside,
+    axum::extract::State(State(inner)): axum::extract::State<State>,
+    request: Request,
+) -> Result<Response, RequestError> {
+    let bytes = body::read(request, JSON).await?;
+    let asked: VerifyRequest = body::parse(&bytes)?;
+    must_make_sense(&asked)?;
+    let answered = match kept(&inner, &asked).await {
+        Ok(Some(answer)) => {
+            inner.metrics.answered(Surface::Verify, Source::Memory);
+            return Ok(answer);
+        }
+        Ok(None) => inner.upstream.verify(bytes).await,
+        Err(error) => Err(error),
+    };
+    inner.metrics.answered(Surface::Verify, if answered.is_ok() { Source::Claviger } else { Source::Nobody });
+    answered
+}
+
+/// What can be answered from what is known of the credential as such.
+async fn kept(inner: &Inner, asked: &VerifyRequest) -> Result<Option<Response>, RequestError> {
+    if asked.proof.is_some() {
+        // Somebody must see that each comes once.
+        return Ok(None);
+    }
+    Ok(match inner.facts(asked.credential.0.expose()).await? {
+        Facts::Valid(found) => Some(answer(inner, asked, &found)),
+        Facts::Refused(_, Some(body)) => Some(respond(body.to_vec())),
+        Facts::Refused(refusal, None) => {
+            Some(json(&VerifyAnswer::new(Verdict::Refused(refusal), None, inner.keeper.now())))
+        }
+        Facts::Asked => None,
+    })
+}
+
+fn answer(inner: &Inner, asked: &VerifyRequest, found: &Found) -> Response {
+    let now = inner.keeper.now();
+    let verdict = if asked.state_only {
+        state(&Presented::WellFormed, Some(found), now)
+    } else {
+        let asked = Asked {
+            audience: asked.audience.as_deref(),
+            permissions: &asked.permissions,
+            objects: asked.object.as_ref().map_or(&[], OneOrMany::as_slice),
+            whatever_object: false,
+            client_ip: asked.client_ip,
+            proof: Proof::NONE,
+        };
+        judge_facts(found, &asked, now)
+    };
+    json(&VerifyAnswer::new(verdict, Some(found), now))
+}

@@ -130,6 +130,7 @@ impl Claviger {
             tokio::spawn(Arc::clone(&tokens).follow_keys()).abort_handle(),
             tokio::spawn(Arc::clone(&tokens).follow_ended()).abort_handle(),
             tokio::spawn(Arc::clone(&kept).follow_changes()).abort_handle(),
+            tokio::spawn(Arc::clone(&kept).report_every_while()).abort_handle(),
         ];
         let shared = Arc::new(Shared { settings, kept, tokens, replays: Replays::default() });
         Ok(Self { shared, _following: Arc::new(Following(following)) })
@@ -138,6 +139,11 @@ impl Claviger {
     /// Whether it is followed right now: keys are there, and both feeds are heard.
     pub fn is_followed(&self) -> bool {
         self.shared.tokens.is_followed() && self.shared.kept.changes_heard.within(SILENCE)
+    }
+
+    /// Tells the instance now which uses were judged here, as happens by itself every few seconds: to be called before the process ends.
+    pub async fn report_uses(&self) {
+        self.shared.kept.report().await;
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -212,7 +218,8 @@ impl Shared {
         asked: &Use<'_>,
     ) -> Checked {
         let shows = Shows::of(hash, asked);
-        let (proof, fresh) = match self.proved_before(&shows, asked) {
+        let proved = self.proved_before(&shows, asked);
+        let (proof, fresh) = match proved {
             Some(proved) => (proved.proof, None),
             None => self.proof(credential, shows.certificate, asked),
         };
@@ -226,7 +233,13 @@ impl Shared {
         if let Some(fresh) = fresh.filter(|_| verdict.is_valid())
             && !self.replays.is_first(&fresh, self.clock().now())
         {
-            return Checked::refused(Refusal::ProofInvalid);
+            let repeated = Verdict::Refused(Refusal::ProofInvalid);
+            self.kept.usage.count(&found, repeated, asked.permissions, asked.client_ip, now);
+            return Checked::of(repeated);
+        }
+        // What a guard before this one let through was counted there.
+        if proved.is_none() {
+            self.kept.usage.count(&found, verdict, asked.permissions, asked.client_ip, now);
         }
         checked(verdict, self.proved(shows, asked, proof, found, false))
     }

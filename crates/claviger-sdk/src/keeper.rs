@@ -4,9 +4,9 @@
 //! What is kept is what `state_only` of the verify call answers, so that nobody's question makes what another is told. The room must not
 //! know what is asked of a credential, nor what becomes of the facts.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
-use claviger_token::{Brand, Found, Opaque as Presentable, Refusal, Secret, TokenHash, Verdict};
+use claviger_token::{Brand, Found, Opaque as Presentable, Permission, Refusal, Secret, TokenHash, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex as SyncMutex;
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use crate::{
     feed::Names,
     remote::{Internal, RemoteError},
     settings::{KeeperSettings, is_address},
+    usage::Usage,
 };
 
 /// How many questions are asked at once; who comes after them waits, and not for long.
@@ -65,7 +66,10 @@ impl Keeper {
             return Err(StartError::Settings(crate::WrongSettings::address("address", &settings.address)));
         }
         let kept = Arc::new(Kept::new(settings)?);
-        let following = Following(vec![tokio::spawn(Arc::clone(&kept).follow_changes()).abort_handle()]);
+        let following = Following(vec![
+            tokio::spawn(Arc::clone(&kept).follow_changes()).abort_handle(),
+            tokio::spawn(Arc::clone(&kept).report_every_while()).abort_handle(),
+        ]);
         Ok(Self { kept, _following: Arc::new(following) })
     }
 
@@ -76,6 +80,16 @@ impl Keeper {
         }
         let asking = self.kept.facts(TokenHash::of(credential), credential);
         timeout(self.kept.settings.patience, asking).await.map_err(|_| Unreachable)?
+    }
+
+    /// Counts a use on which whoever asked for the facts decided. The instance is told within ten seconds.
+    pub fn count(&self, found: &Found, verdict: Verdict, permissions: &[Permission], client_ip: Option<IpAddr>) {
+        self.kept.usage.count(found, verdict, permissions, client_ip, self.now());
+    }
+
+    /// Tells the instance now what was counted: to be called before the process ends.
+    pub async fn report_uses(&self) {
+        self.kept.report().await;
     }
 
     /// What time it is where the instance is.
@@ -140,6 +154,7 @@ pub(crate) struct Kept {
     pub(crate) problem: SyncMutex<Option<String>>,
     /// Told when the instance has other keys.
     pub(crate) other_keys: Arc<Notify>,
+    pub(crate) usage: Usage,
     questions: Semaphore,
     /// Of those who ask about the same credential, by its hash.
     turns: SyncMutex<HashMap<TokenHash, Arc<Mutex<Others>>>>,
@@ -165,6 +180,7 @@ impl Kept {
             told_age: SyncMutex::default(),
             problem: SyncMutex::default(),
             other_keys: Arc::default(),
+            usage: Usage::default(),
             questions: Semaphore::new(MOST_QUESTIONS),
             turns: SyncMutex::default(),
         })

@@ -34,6 +34,7 @@ mod remote;
 mod replays;
 mod settings;
 mod tokens;
+mod usage;
 
 pub use answer::{Answer, NoAnswer};
 pub use claviger::{Claviger, StartError};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger_token::ChangesMessage;
+use claviger_token::{ChangesMessage, UsageReport};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
@@ -126,6 +126,12 @@ impl Internal {
         let body = body(response).await?;
         let answer = Answer::read(&body).map_err(|_| RemoteError::Content)?;
         Ok(Answered { answer, body, position })
+    }
+
+    /// Tells what was counted.
+    pub(crate) async fn report(&self, report: &UsageReport) -> Result<(), RemoteError> {
+        let request = self.client.post(format!("{}/v1/usage-reports", self.address)).json(report);
+        self.sent(request.timeout(self.patience)).await.map(drop)
     }
 
     async fn sent(&self, request: RequestBuilder) -> Result<Response, RemoteError> {

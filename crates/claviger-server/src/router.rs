@@ -33,6 +33,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(verify::verify_as_caller))
         .routes(routes!(verify::explain))
+        .routes(routes!(verify::report_usage))
         // A credential about itself
         .routes(routes!(token::show, token::revoke))
         .routes(routes!(token::roll))
@@ -148,6 +149,7 @@ pub fn internal(app: App) -> Router {
         .route("/v1/mqtt/mosquitto/superuser", post(mqtt::superuser))
         .route("/v1/mqtt/mosquitto/acl", post(mqtt::acl))
         .route("/v1/changes", get(feed::changes))
+        .route("/v1/usage-reports", post(verify::report_usage_inside))
         .route("/metrics", get(metrics::show))
         // Probes call by whatever address they have.
         .route("/health/live", get(health::live))

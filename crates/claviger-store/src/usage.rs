@@ -1,6 +1,6 @@
 //! What verifying left behind, written in batches: counts, last uses, and uses of retired secrets. And reports of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use claviger_core::{By, Credential};
 use claviger_token::{CredentialId, OrganizationId, Permission};
@@ -191,6 +191,26 @@ impl Store {
             drop_first(&mut batch.last_uses);
         }
         Ok(())
+    }
+
+    /// The number of the newest secret of each of these that has one.
+    pub async fn newest_secrets(
+        &self,
+        credentials: impl Iterator<Item = CredentialId>,
+    ) -> Result<HashMap<CredentialId, u32>, StoreError> {
+        let ids: BTreeSet<CredentialId> = credentials.collect();
+        let mut newest = HashMap::new();
+        if ids.is_empty() {
+            return Ok(newest);
+        }
+        let query = sql("SELECT credential, MAX(number) AS number FROM secret WHERE credential IN ")
+            .and_list(ids.iter().map(text))
+            .and(" GROUP BY credential");
+        for row in &self.read().all(query).await? {
+            let number = u32::try_from(row.int("number")?).unwrap_or(u32::MAX);
+            newest.insert(row.parse("credential")?, number);
+        }
+        Ok(newest)
     }
 
     /// Tells the audit trail that a retired secret was used, at most once per credential and hour, over all nodes.

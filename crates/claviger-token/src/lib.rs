@@ -22,6 +22,7 @@ mod permission;
 mod secret;
 mod status_list;
 mod text;
+mod usage_report;
 mod wire;
 
 pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
@@ -52,6 +53,7 @@ pub use object::{Object, ObjectError, ObjectPattern, ObjectSet};
 pub use permission::{Permission, PermissionError, PermissionMask, PermissionSet};
 pub use secret::{Brand, BrandError, Malformed, Opaque, Secret, SecretKind, TokenHash};
 pub use status_list::{StatusList, StatusListError, TokenStatus};
+pub use usage_report::{ReportedPermission, ReportedUse, UsageCounted, UsageReport};
 pub use wire::{
     CacheView, CredentialView, LimitView, NetworksView, OneOrMany, OrganizationView, PermissionsView, Presentation,
     PrincipalView, ProofRequest, ProofView, VerifyAnswer, VerifyRequest,

@@ -74,13 +74,20 @@ async fn kept(inner: &Inner, asked: &Asked, headers: &HeaderMap) -> Result<Optio
         client_ip: None,
         proof: Proof::NONE,
     };
-    Ok(match judge_facts(&found, &of_facts, inner.keeper.now()) {
+    let verdict = judge_facts(&found, &of_facts, inner.keeper.now());
+    // What is passed on is counted there.
+    let count = || inner.keeper.count(&found, verdict, required.permissions, None);
+    Ok(match verdict {
         Verdict::Valid => {
+            count();
             let mut response = StatusCode::OK.into_response();
             *response.headers_mut() = facts(&found);
             Some(response)
         }
-        Verdict::Refused(refusal) if refusal.http_status() == 403 => Some(insufficient(refusal, required.permissions)),
+        Verdict::Refused(refusal) if refusal.http_status() == 403 => {
+            count();
+            Some(insufficient(refusal, required.permissions))
+        }
         Verdict::Refused(_) => None,
     })
 }

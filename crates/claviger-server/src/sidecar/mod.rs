@@ -19,7 +19,7 @@ use axum::{
 };
 use claviger_sdk::{Facts, Keeper, KeeperSettings, StartError, Unreachable};
 use claviger_token::Secret;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{metrics::Metrics, upstream::Upstream};
@@ -30,6 +30,9 @@ use crate::{
     router::{method_not_allowed, panicked},
     serve::serve_alone,
 };
+
+/// How long the last report of uses may take.
+const REPORT_TIME: Duration = Duration::from_secs(5);
 
 /// What whoever runs it chooses.
 pub struct SidecarSettings {
@@ -134,8 +137,11 @@ impl Sidecar {
             .fallback(absent::no_such_path_at_sidecar)
             .method_not_allowed_fallback(method_not_allowed)
             .layer(CatchPanicLayer::custom(panicked))
-            .with_state(self.state);
+            .with_state(self.state.clone());
         serve_alone(self.listener, routes, stop).await;
+        if timeout(REPORT_TIME, self.state.0.keeper.report_uses()).await.is_err() {
+            tracing::warn!("what was counted last could not be reported");
+        }
     }
 }
 

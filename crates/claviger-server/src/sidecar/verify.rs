@@ -65,7 +65,9 @@ fn answer(inner: &Inner, asked: &VerifyRequest, found: &Found) -> Response {
             client_ip: asked.client_ip,
             proof: Proof::NONE,
         };
-        judge_facts(found, &asked, now)
+        let verdict = judge_facts(found, &asked, now);
+        inner.keeper.count(found, verdict, asked.permissions, asked.client_ip);
+        verdict
     };
     json(&VerifyAnswer::new(verdict, Some(found), now))
 }

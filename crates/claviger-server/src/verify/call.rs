@@ -135,7 +135,7 @@ async fn answer(
     let proving = &proved(app, looked_up, request.proof.as_ref(), request.method.as_deref(), credential)?;
     let used = Use { occasion, required, client_ip, proving, visible, cost };
     let judged =
-        if request.state_only { app.judge_state(looked_up, &used) } else { app.judge(looked_up, &used).await? };
+        if request.state_only { app.judge_facts(looked_up, &used) } else { app.judge(looked_up, &used).await? };
     if let (Verdict::Valid, Some(entry), None) = (judged.verdict, &looked_up.entry, visible)
         && let Some(found) = entry.found()
         && !entry.is_metered()

@@ -130,6 +130,19 @@ impl App {
         Judged { verdict, spending: Spending::none(), proof_problem: None, now }
     }
 
+    /// The same for whoever will decide about uses: that it is valid is not one of them, and is counted for nobody.
+    pub(crate) fn judge_facts<'a>(&self, looked_up: &'a LookedUp, used: &Use<'_>) -> Judged<'a> {
+        let now = self.now();
+        let verdict = claviger_token::state(&looked_up.presented, looked_up.found(), now);
+        match verdict {
+            Verdict::Valid => {
+                self.metrics.judged(used.occasion.surface, looked_up.found().map(CountedAs::of), verdict);
+            }
+            Verdict::Refused(_) => self.told(looked_up, used, verdict, now),
+        }
+        Judged { verdict, spending: Spending::none(), proof_problem: None, now }
+    }
+
     /// The verdict when what was proved has counted, or what it is if that counted before.
     async fn once(
         &self,

@@ -14,6 +14,7 @@ mod judge;
 mod kept;
 mod occasion;
 mod parents;
+mod reports;
 mod usage;
 
 pub(crate) use access_token::LONGEST_JWT;
@@ -25,4 +26,5 @@ pub(crate) use forward_auth::{forward_auth, several};
 pub(crate) use gateway::{Asked, CODE, facts, insufficient};
 pub(crate) use judge::{Judged, Use};
 pub(crate) use occasion::{CountedAs, Occasion, Surface};
+pub(crate) use reports::{__path_report_usage, report_usage, report_usage_inside};
 pub(crate) use usage::Usage;

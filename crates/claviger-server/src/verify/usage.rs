@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use claviger_store::{LastUse, RetiredUse, StoreError, UsageBatch};
-use claviger_token::{Generation, Permission, Verdict};
+use claviger_token::{CredentialId, Generation, Permission, Verdict};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -145,9 +145,51 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
     }
 }
 
+/// Uses that were judged elsewhere.
+pub(super) struct Reported {
+    pub(super) credential: CredentialId,
+    pub(super) generation: Option<Generation>,
+    pub(super) code: &'static str,
+    pub(super) count: u64,
+    pub(super) permissions: Vec<(Permission, u64)>,
+    pub(super) at: Timestamp,
+    pub(super) from: Option<IpAddr>,
+}
+
+impl App {
+    /// Whether more can be counted before what was counted is written.
+    pub(super) async fn usage_has_room(&self) -> bool {
+        self.usage.pending.lock().await.rows() < MOST_PENDING
+    }
+
+    /// Counts what was judged elsewhere; written with the next flush.
+    pub(super) async fn count_reported(&self, uses: Vec<Reported>) -> Result<(), StoreError> {
+        let of_secrets = uses.iter().filter(|used| used.generation.is_some()).map(|used| used.credential);
+        let newest = self.store.newest_secrets(of_secrets).await?;
+        let mut pending = self.usage.pending.lock().await;
+        for used in uses {
+            let (id, ms) = (used.credential, used.at.as_millisecond());
+            *pending.hours.entry((id, ms - ms.rem_euclid(HOUR_MS), used.code)).or_default() += used.count;
+            for (permission, count) in used.permissions {
+                *pending.permission_days.entry((id, ms - ms.rem_euclid(DAY_MS), permission)).or_default() += count;
+            }
+            if let (Some(newest), Some(generation)) = (newest.get(&id), used.generation) {
+                let is_before = generation == Generation::Retiring;
+                let number = if is_before { newest.saturating_sub(1).max(1) } else { *newest };
+                let last = LastUse { at: used.at, from: used.from.map(|ip| ip.to_canonical().to_string()) };
+                let known = pending.last_uses.entry((id, number)).or_insert_with(|| last.clone());
+                if known.at < last.at {
+                    *known = last;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use claviger_token::{ApiKeyId, CredentialId, OrganizationId, TypedId as _};
+    use claviger_token::{ApiKeyId, OrganizationId, TypedId as _};
 
     use super::*;
     use crate::app::tests::app;

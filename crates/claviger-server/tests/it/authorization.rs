@@ -12,6 +12,7 @@ use crate::app::{TestApp, text};
 const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/v1/verify", "YYPP"),
     ("POST", "/v1/explain", "YYPP"),
+    ("POST", "/v1/usage-reports", "YYPP"),
     ("GET", "/v1/token", "YYYY"),
     ("POST", "/v1/token/roll", "YYYY"),
     ("DELETE", "/v1/token", "YYYY"),
@@ -164,7 +165,8 @@ pub(crate) fn nobodys(path: &str) -> String {
         "api-keys" => "key",
         "personal-access-tokens" => "pat",
         "organizations" => "org",
-        "token" | "verify" | "explain" | "usage" | "credentials" | "audit-events" | "portal-sessions" => {
+        "token" | "verify" | "explain" | "usage" | "usage-reports" | "credentials" | "audit-events"
+        | "portal-sessions" => {
             return path.to_owned();
         }
         "service-accounts" => "sa",
@@ -195,6 +197,7 @@ pub(crate) fn body(method: &Method, path: &str) -> Option<Value> {
     match (method.as_str(), path) {
         ("GET" | "DELETE", _) => None,
         ("POST", "/v1/verify" | "/v1/explain") => Some(json!({ "credential": "x" })),
+        ("POST", "/v1/usage-reports") => Some(json!({ "id": "x", "uses": [] })),
         ("POST", "/v1/api-keys") => Some(json!({ "service_account_id": account, "name": "x", "permissions": [] })),
         ("POST", "/v1/personal-access-tokens") => {
             Some(json!({ "organization_id": organization, "name": "x", "permissions": [] }))

@@ -81,6 +81,7 @@ mod tls;
 mod token;
 mod token_endpoint;
 mod usage;
+mod usage_reports;
 mod users;
 mod verify;
 mod workloads;

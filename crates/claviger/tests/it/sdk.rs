@@ -364,6 +364,42 @@ fn of_many_who_present_the_same_key_at_once_one_asks() {
     });
 }
 
+impl World {
+    /// Uses of a credential, by what they are told apart by; once there are as many as expected.
+    pub(crate) async fn becomes_used(&self, id: &str, group: &str, expected: &[(&str, i64)], bound: Duration) {
+        let (began, path) = (now(), format!("/v1/usage?by=day&group={group}&credential_id={id}"));
+        loop {
+            let answer = self.http.get(format!("{}{path}", self.server.public)).bearer_auth(&self.root);
+            let usage: Json = answer.send().await.unwrap().json().await.unwrap();
+            let items = usage["items"].as_array().unwrap().iter();
+            let told: Vec<_> = items.map(|item| (text(&item[group]), item["uses"].as_i64().unwrap())).collect();
+            if told.iter().map(|(what, uses)| (what.as_str(), *uses)).eq(expected.iter().copied()) {
+                return;
+            }
+            assert!(began.elapsed() < bound, "{told:?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+#[test]
+fn what_a_service_judges_is_counted_once() {
+    run(async |world| {
+        let key = world.key(json!({})).await;
+        let narrow = world.key(json!({ "permissions": ["invoices:write"] })).await;
+        world.becomes(&text(&key["token"]), StatusCode::OK, SOON).await;
+        let (one, other) = (text(&key["id"]), text(&narrow["id"]));
+        // Those before the feed was heard were asked about, and counted there.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for _ in 0..5 {
+            assert_eq!(world.asked(&text(&narrow["token"])).await.0, StatusCode::FORBIDDEN);
+        }
+        world.becomes_used(&other, "code", &[("permission_missing", 5)], Duration::from_secs(20)).await;
+        let used = world.send(Method::GET, &format!("/v1/api-keys/{one}"), json!({})).await.1;
+        assert!(used["last_used_at"].is_string(), "{used}");
+    });
+}
+
 #[test]
 fn while_the_server_is_away_tokens_count_and_keys_do_not_for_long() {
     run(async |mut world| {

@@ -234,6 +234,25 @@ fn a_sidecar_refuses_what_was_revoked_within_two_seconds() {
 }
 
 #[test]
+fn a_sidecar_that_is_stopped_has_told_of_every_use() {
+    run(async |instance, world| {
+        let mut sidecar = instance.sidecar(&world.server.internal, &[FREE]);
+        let (key, other) = (world.key(json!({})).await, text(&world.key(json!({})).await["token"]));
+        world.becomes_code(&sidecar, &other, "valid", SOON).await;
+        sleep(Duration::from_secs(1)).await;
+        for _ in 0..3 {
+            let asked = json!({ "credential": key["token"], "permissions": ["invoices:read"] });
+            assert_eq!(world.verified(&sidecar, &asked).await.1["code"], "valid");
+        }
+        let told = world.http.get(format!("{}/v1/forward-auth", sidecar.internal)).bearer_auth(text(&key["token"]));
+        assert_eq!(told.send().await.unwrap().status(), StatusCode::OK);
+        sidecar.stop();
+        world.becomes_used(&text(&key["id"]), "code", &[("valid", 4)], SOON).await;
+        world.becomes_used(&text(&key["id"]), "permission", &[("invoices:read", 3)], SOON).await;
+    });
+}
+
+#[test]
 fn a_sidecar_goes_on_while_the_server_is_restarted() {
     run(async |instance, mut world| {
         let sidecar = instance.sidecar(&world.server.internal, &[FREE]);

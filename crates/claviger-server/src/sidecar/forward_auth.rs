@@ -32,7 +32,7 @@ pub(crate) async fn forward_auth(
     let (parts, _) = request.into_parts();
     let asked = match Asked::read(asked, &parts.uri) {
         Ok(asked) => asked,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let (source, answered) = match kept(&inner, &asked, &parts.headers).await {
         Ok(Some(response)) => (Source::Memory, Ok(response)),

@@ -40,7 +40,7 @@ pub(crate) async fn forward_auth(
     let (parts, _) = request.into_parts();
     let asked = match Asked::read(asked, &parts.uri) {
         Ok(asked) => asked,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let response = match check(&app, &asked, &parts.headers).await {
         Ok(response) => response,

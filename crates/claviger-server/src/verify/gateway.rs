@@ -52,10 +52,10 @@ const OBJECTS: HeaderName = HeaderName::from_static("x-claviger-objects");
 
 impl Asked {
     /// What is asked, if the gateway's own configuration is right, whoever asks through it.
-    pub(crate) fn read(query: Result<Query<Self>, QueryRejection>, uri: &Uri) -> Result<Self, Response> {
+    pub(crate) fn read(query: Result<Query<Self>, QueryRejection>, uri: &Uri) -> Result<Self, Box<Response>> {
         // Whatever else is wrong, nginx is not given a status that it cannot use.
         let says_nginx = |query: &str| query.split('&').any(|parameter| parameter == "nginx=1");
-        let misconfigured = |detail| misconfigured(uri.query().is_some_and(says_nginx), detail);
+        let misconfigured = |detail| Box::new(misconfigured(uri.query().is_some_and(says_nginx), detail));
         let Ok(Query(asked)) = query else { return Err(misconfigured(PARAMETERS)) };
         if !matches!(asked.nginx.as_deref(), None | Some("1")) {
             return Err(misconfigured("nginx is 1 or is left out"));

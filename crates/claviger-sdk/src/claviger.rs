@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use crate::{
     clock::{Clock, monotonic},
     deny::Ended,
+    identity::Identity,
     judge::{Asked, judge, judge_facts},
     keeper::{Facts, Following, Kept, Unreachable, is_token, is_well_formed},
     remote::{Public, SILENCE},
@@ -34,6 +35,55 @@ const PROVED_FOR: Duration = Duration::from_secs(30);
 pub struct Claviger {
     shared: Arc<Shared>,
     _following: Arc<Following>,
+}
+
+/// What a request asks for and shows, for a service that has no use for a tower layer. Made by [`Wanted::default`], which is a `GET` that
+/// asks for nothing but a credential for this API.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// All of these must be held.
+    pub permissions: &'a [Permission],
+    /// All of these must be allowed; without any, a credential that is for some objects only is refused.
+    pub objects: &'a [Object],
+    /// Unless this is set: [`Identity::is_for`] is asked then.
+    pub whatever_object: bool,
+    /// Where it comes from; without, a credential that is for some networks only is refused.
+    pub client_ip: Option<IpAddr>,
+    /// The method.
+    pub method: &'a Method,
+    /// The path by which clients reach it, as a proof of possession names it.
+    pub path: &'a str,
+    /// The header `DPoP`, if there is one. A credential that came as `Bearer` has none, whatever stands beside it.
+    pub dpop: Option<&'a str>,
+    /// What its client showed and proved to hold.
+    pub certificate: Option<&'a Certificate>,
+}
+
+impl Default for Wanted<'_> {
+    fn default() -> Self {
+        static GET: Method = Method::GET;
+        Self {
+            permissions: &[],
+            objects: &[],
+            whatever_object: false,
+            client_ip: None,
+            method: &GET,
+            path: "/",
+            dpop: None,
+            certificate: None,
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Who it comes from, if that is valid. Of credentials of the test environment too: ask [`Identity::is_test`].
+    pub identity: Option<Identity>,
+    /// When to try again, if a limit refused.
+    pub retry_after_seconds: Option<u64>,
 }
 
 /// What is asked of one request.
@@ -141,6 +191,15 @@ impl Claviger {
         self.shared.tokens.is_followed() && self.shared.kept.changes_heard.within(SILENCE)
     }
 
+    /// The verdict on one use of what was presented, without the layer. Without a verdict answer with 503.
+    pub async fn verify(&self, credential: &str, wanted: &Wanted<'_>) -> Result<Verified, Unreachable> {
+        let Wanted { permissions, objects, whatever_object, client_ip, method, path, dpop, certificate } = *wanted;
+        let proved = None;
+        let asked = Use { permissions, objects, whatever_object, client_ip, method, path, dpop, certificate, proved };
+        let Checked { verdict, found, retry_after_seconds, .. } = self.check(credential, &asked).await?;
+        Ok(Verified { verdict, identity: found.map(Identity), retry_after_seconds })
+    }
+
     /// Tells the instance now which uses were judged here, as happens by itself every few seconds: to be called before the process ends.
     pub async fn report_uses(&self) {
         self.shared.kept.report().await;
@@ -153,9 +212,6 @@ impl Claviger {
     /// The verdict on one use of what was presented.
     pub(crate) async fn check(&self, credential: &str, asked: &Use<'_>) -> Result<Checked, Unreachable> {
         let (shared, is_token) = (&self.shared, is_token(credential));
-        if !is_token && !is_well_formed(credential) {
-            return Ok(Checked::refused(Refusal::Malformed));
-        }
         let checking = async {
             if is_token {
                 shared.check_token(credential, asked).await
@@ -194,7 +250,8 @@ impl Shared {
     async fn check_opaque(self: &Arc<Self>, credential: &str, asked: &Use<'_>) -> Result<Checked, Unreachable> {
         // Without the address that a proof is for nobody can say that it holds, the instance included.
         if asked.dpop.is_some() && self.settings.origin.is_none() {
-            return Ok(Checked::refused(Refusal::ProofInvalid));
+            let refusal = if is_well_formed(credential) { Refusal::ProofInvalid } else { Refusal::Malformed };
+            return Ok(Checked::refused(refusal));
         }
         let hash = TokenHash::of(credential);
         let shows = Shows::of(hash, asked);

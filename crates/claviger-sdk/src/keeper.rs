@@ -75,9 +75,6 @@ impl Keeper {
 
     /// What is known of it now, for which the instance may be asked.
     pub async fn facts(&self, credential: &str) -> Result<Facts, Unreachable> {
-        if !has_form_of_a_credential(credential) {
-            return Ok(Facts::Refused(Refusal::Malformed, None));
-        }
         let asking = self.kept.facts(TokenHash::of(credential), credential);
         timeout(self.kept.settings.patience, asking).await.map_err(|_| Unreachable)?
     }
@@ -193,17 +190,20 @@ impl Kept {
     }
 
     pub(crate) async fn facts(self: &Arc<Self>, hash: TokenHash, credential: &str) -> Result<Facts, Unreachable> {
-        if !self.is_heard() {
-            return Ok(Facts::Asked);
-        }
-        let now = monotonic();
-        if let Some(known) = self.opaque.known(&hash, now) {
+        let (now, is_heard) = (monotonic(), self.is_heard());
+        if let Some(known) = self.opaque.known(&hash, now).filter(|_| is_heard) {
             if let Known::Valid(entry) = &known
                 && entry.is_to_be_renewed(now)
             {
                 self.renew(hash, credential, Arc::clone(entry));
             }
             return Ok(known.into());
+        }
+        if !has_form_of_a_credential(credential) {
+            return Ok(Facts::Refused(Refusal::Malformed, None));
+        }
+        if !is_heard {
+            return Ok(Facts::Asked);
         }
         // Of many who present the same at once, one asks.
         let turn = self.turn_of(&hash);
@@ -362,7 +362,8 @@ mod tests {
         let (began, mut asking) = (monotonic(), tokio::task::JoinSet::new());
         for _ in 0..20 {
             let kept = Arc::clone(&kept);
-            asking.spawn(async move { kept.facts(TokenHash::of("x"), "x").await });
+            let key = "clv_key_000000000000000000000000000000001H8smx";
+            asking.spawn(async move { kept.facts(TokenHash::of(key), key).await });
         }
         let answers = asking.join_all().await;
         assert!(answers.iter().all(|answer| matches!(answer, Ok(Facts::Valid(_)))), "{answers:?}");

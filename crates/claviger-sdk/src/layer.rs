@@ -10,14 +10,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use claviger_token::{
-    Certificate, CredentialKind, Environment, Found, Object, Permission, PermissionError, PermissionSet, Refusal,
-    Verdict,
-};
+use claviger_token::{Certificate, Environment, Object, Permission, PermissionError, Refusal, Verdict};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use tower::{Layer, Service};
 
-use crate::claviger::{Checked, Claviger, Proved, Use};
+use crate::{
+    claviger::{Checked, Claviger, Proved, Use},
+    identity::Identity,
+};
 
 /// The longest credential that is looked at.
 const LONGEST: usize = 8 * 1024;
@@ -25,57 +25,6 @@ const LONGEST: usize = 8 * 1024;
 type ObjectsOf = Arc<dyn Fn(&Parts) -> Vec<Object> + Send + Sync>;
 type PathOf = Arc<dyn Fn(&Parts) -> String + Send + Sync>;
 type AddressOf = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
-
-/// Who a request comes from: an extension of every request that is let through.
-#[derive(Clone, Debug)]
-pub struct Identity(Arc<Found>);
-
-impl Identity {
-    /// The id of the credential; of an access token, of that which it was made from.
-    pub fn credential(&self) -> String {
-        self.0.credential.id.to_string()
-    }
-
-    /// Which kind was presented.
-    pub fn kind(&self) -> CredentialKind {
-        self.0.credential.kind
-    }
-
-    /// The id of whom it stands for.
-    pub fn principal(&self) -> String {
-        self.0.principal.id.to_string()
-    }
-
-    /// The id of the organization that it acts in.
-    pub fn organization(&self) -> String {
-        self.0.organization.id.to_string()
-    }
-
-    /// Whether it acts on test data.
-    pub fn is_test(&self) -> bool {
-        self.0.credential.environment == Environment::Test
-    }
-
-    /// What it may do.
-    pub fn permissions(&self) -> &PermissionSet {
-        &self.0.rights.permissions
-    }
-
-    /// Whether it may do this.
-    pub fn may(&self, permission: &str) -> bool {
-        self.0.rights.permissions.contains(permission)
-    }
-
-    /// Whether it is for this object: to be asked where [`Guard::whatever_object`] was said.
-    pub fn is_for(&self, object: &Object) -> bool {
-        self.0.credential.objects.as_ref().is_none_or(|objects| objects.covers(object))
-    }
-
-    /// The owner's JSON object; of a JWT it is empty.
-    pub fn metadata(&self) -> &str {
-        self.0.credential.metadata.get()
-    }
-}
 
 /// A layer that lets through who has some permissions.
 #[derive(Clone)]

@@ -19,6 +19,7 @@ mod process;
 mod report;
 mod revocation;
 mod run;
+mod sdk;
 mod service;
 mod signature;
 mod site;

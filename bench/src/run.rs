@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use crate::{
     Result, create, forward_auth, jwt, nginx, oauth, process,
     report::{self, Row},
-    revocation,
+    revocation, sdk,
     site::Site,
     start,
     tokens::Tokens,
@@ -48,6 +48,8 @@ enum Group {
     ForwardAuth,
     /// Verify of JWTs, seen before and for the first time
     Jwt,
+    /// Verify inside of a service, by the SDK
+    Sdk,
     /// Getting tokens and introspecting them
     Oauth,
     /// Forward-auth behind nginx
@@ -122,6 +124,7 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
             Group::ColdPostgres => verify::cold_postgres(&mut bench),
             Group::ForwardAuth => forward_auth::warm(&mut bench),
             Group::Jwt => jwt::verify(&mut bench),
+            Group::Sdk => sdk::alone(&mut bench),
             Group::Oauth => oauth::tokens(&mut bench).and_then(|()| oauth::introspection(&mut bench)),
             Group::Nginx => nginx::beside(&mut bench),
             Group::Create => create::keys(&mut bench),

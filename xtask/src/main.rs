@@ -26,7 +26,7 @@ cargo xtask test --only FILTER    only the tests whose name contains FILTER, and
 cargo xtask postgres              a PostgreSQL for `cargo test`, until Ctrl-C
 cargo xtask bench                 every figure beside a bare server's, into docs/performance.md; wants a quiet machine
 cargo xtask bench --only GROUP    only the rows of one group, on the screen: verify, cold, cold-postgres, forward-auth,
-                                  jwt, oauth, nginx, create, revocation, memory, flood, start or growth
+                                  jwt, sdk, oauth, nginx, create, revocation, memory, flood, start or growth
 cargo xtask bench --quick         small numbers, to try the benchmark itself; goes with --only
 cargo xtask instructions          how many instructions a verification takes; fails if clearly more than is agreed
 cargo xtask instructions --accept agree to what it takes now";

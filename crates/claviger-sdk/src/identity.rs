@@ -44,7 +44,7 @@ impl Identity {
         self.0.rights.permissions.contains(permission)
     }
 
-    /// Whether it is for this object: to be asked where [`Guard::whatever_object`] was said.
+    /// Whether it is for this object: to be asked where [`Guard::whatever_object`](crate::Guard::whatever_object) was said.
     pub fn is_for(&self, object: &Object) -> bool {
         self.0.credential.objects.as_ref().is_none_or(|objects| objects.covers(object))
     }

@@ -44,7 +44,7 @@ pub struct Unreachable;
 /// What is known of a credential as such.
 #[derive(Clone, Debug)]
 pub enum Facts {
-    /// It is valid, and whether it is for some use these say: ask [`judge`](crate::judge).
+    /// It is valid, and whether it is for some use these say: ask [`judge_facts`](crate::judge_facts).
     Valid(Arc<Found>),
     /// It is valid for no use. With what the instance answered, unless it knows nothing of it.
     Refused(Refusal, Option<Arc<[u8]>>),

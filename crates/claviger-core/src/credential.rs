@@ -2,6 +2,7 @@
 //! everything. How each kind is issued stands in its own room; what a credential is worth at a moment is [`claviger_token::decide`]'s to say.
 
 mod change;
+mod overlap;
 
 use claviger_token::{
     Confirmation, CredentialFacts, CredentialId, CredentialKind, Environment, Limits, NetworkSet, ObjectSet,

@@ -7,7 +7,7 @@ use claviger_token::{
 };
 use jiff::Timestamp;
 
-use crate::{builtin::permission::GRANTS_WRITE, invalid::Rejection};
+use crate::{builtin::permission::GRANTS_WRITE, invalid::Rejection, person::Person};
 
 /// The organizations that a caller sees. A mandatory argument of every read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub enum Grantor<'a> {
     Itself,
     /// A principal through a credential, and bounded by both.
     Credential(&'a Found),
+    /// Somebody who is signed in, and bounded by what they hold.
+    Person(&'a Person),
 }
 
 /// What a credential would be able to do after a change; the grantor must be able to do as much.
@@ -98,27 +100,31 @@ impl<'a> Widening<'a> {
 impl Grantor<'_> {
     /// Whether the grantor may give anything there: `claviger:grants:write` in that scope.
     fn may_give_anything(&self, organization: Option<OrganizationId>) -> bool {
-        match self {
-            Self::Operator | Self::Itself => true,
-            Self::Credential(found) => match (Reach::of(found, GRANTS_WRITE), organization) {
-                (Some(Reach::Instance), _) => true,
-                (Some(reach), Some(organization)) => reach.covers(organization),
-                (Some(_) | None, None) | (None, Some(_)) => false,
-            },
+        let reach = match self {
+            Self::Operator | Self::Itself => return true,
+            Self::Credential(found) => Reach::of(found, GRANTS_WRITE),
+            Self::Person(person) => person.reach(GRANTS_WRITE),
+        };
+        match (reach, organization) {
+            (Some(Reach::Instance), _) => true,
+            (Some(reach), Some(organization)) => reach.covers(organization),
+            (Some(_) | None, None) | (None, Some(_)) => false,
         }
     }
 
     /// Giving `permissions` to a principal, in one organization or (`None`) with instance scope.
     pub fn may_give(&self, permissions: &PermissionSet, organization: Option<OrganizationId>) -> Result<(), Rejection> {
-        let Self::Credential(found) = self else { return Ok(()) };
         if self.may_give_anything(organization) {
             return Ok(());
         }
-        let held = match organization {
-            None => &found.rights.instance_permissions,
-            Some(organization) if organization == found.organization.id => &found.rights.permissions,
-            Some(_) => &found.rights.instance_permissions,
+        let (home, here, everywhere) = match self {
+            Self::Operator | Self::Itself => return Ok(()),
+            Self::Credential(found) => {
+                (found.organization.id, &found.rights.permissions, &found.rights.instance_permissions)
+            }
+            Self::Person(person) => (person.organization, &person.held, &person.everywhere),
         };
+        let held = if organization == Some(home) { here } else { everywhere };
         match permissions.iter().find(|permission| !held.contains(permission.as_str())) {
             None => Ok(()),
             Some(missing) => Err(Rejection::Forbidden {
@@ -134,8 +140,8 @@ impl Grantor<'_> {
         permissions: &PermissionSet,
         organization: Option<OrganizationId>,
     ) -> Result<(), Rejection> {
-        let Self::Credential(found) = self else { return Ok(()) };
         self.may_give(permissions, organization)?;
+        let Self::Credential(found) = self else { return Ok(()) };
         if permissions.is_empty() || self.may_give_anything(organization) {
             return Ok(());
         }
@@ -174,13 +180,13 @@ impl Grantor<'_> {
         held: &PermissionSet,
         everywhere: &PermissionSet,
     ) -> Result<(), Rejection> {
-        let Self::Credential(found) = self else { return Ok(()) };
         // Somebody who governs one organization must not get hold of a user who reaches all of them.
         self.may_give(everywhere, None)?;
         if held.is_empty() || self.may_give_anything(organization) {
             return Ok(());
         }
         self.may_give(held, organization)?;
+        let Self::Credential(found) = self else { return Ok(()) };
         let wanted = Widening::without_limits(found, everywhere);
         let scope = if organization.is_some() { "there" } else { "with instance scope" };
         match beyond_limits(&found.credential, &wanted) {
@@ -248,33 +254,39 @@ impl Grantor<'_> {
     pub fn latest_end(&self, organization: OrganizationId) -> Option<Timestamp> {
         match self {
             Self::Credential(found) if !self.may_give_anything(Some(organization)) => found.credential.expires_at,
-            Self::Operator | Self::Itself | Self::Credential(_) => None,
+            Self::Operator | Self::Itself | Self::Credential(_) | Self::Person(_) => None,
         }
     }
 
     /// Making a credential, or handing out a new secret for one: it must not be able to do more than the
     /// credential that asks, unless that one may give anything there.
     pub fn may_issue(&self, wanted: &Widening<'_>) -> Result<(), Rejection> {
-        let Self::Credential(found) = self else { return Ok(()) };
         // Somebody who administers one organization must not get hold of a principal that reaches all of them.
         self.may_give(&wanted.held_everywhere.masked_by(wanted.permissions), None)?;
         if self.may_give_anything(Some(wanted.organization)) {
             return Ok(());
         }
         self.may_give(wanted.permissions.named(), Some(wanted.organization))?;
-        let own = &found.credential;
-        let beyond = if wanted.permissions.follows_principal() && !may_follow(found, wanted) {
-            Some("follows another principal, or follows it further than yours does")
-        } else {
-            beyond_limits(own, wanted)
+        let follows = wanted.permissions.follows_principal();
+        let beyond = match self {
+            Self::Operator | Self::Itself => None,
+            Self::Credential(found) if follows && !may_follow(found, wanted) => Some(
+                "reach beyond the one you use: it follows another principal, or follows it further than yours does"
+                    .to_owned(),
+            ),
+            Self::Credential(found) => {
+                beyond_limits(&found.credential, wanted).map(|how| format!("reach beyond the one you use: it {how}"))
+            }
+            Self::Person(person) => {
+                let other = follows && wanted.principal != person.user.into();
+                other.then(|| "follow another principal, whatever that comes to hold".to_owned())
+            }
         };
         match beyond {
             None => Ok(()),
             Some(how) => Err(Rejection::Forbidden {
                 permission: GRANTS_WRITE.to_owned(),
-                message: format!(
-                    "the credential would reach beyond the one you use: it {how}; {GRANTS_WRITE} would allow it"
-                ),
+                message: format!("the credential would {how}; {GRANTS_WRITE} would allow it"),
             }),
         }
     }
@@ -312,7 +324,7 @@ fn beyond_limits(own: &CredentialFacts, wanted: &Widening<'_>) -> Option<&'stati
 
 #[cfg(test)]
 mod tests {
-    use claviger_token::{ServiceAccountId, TypedId as _};
+    use claviger_token::{ServiceAccountId, TypedId as _, UserId};
     use serde_json::json;
 
     use super::*;
@@ -581,5 +593,60 @@ mod tests {
         let rolled = key.roll(0, &world.asked_by(Grantor::Credential(&found)), "x".to_owned(), at(1), &mut rng());
         let Err(Rejection::Forbidden { message, .. }) = rolled else { panic!("rolled") };
         assert!(message.contains("outlives it") && message.contains(GRANTS_WRITE), "{message}");
+    }
+
+    /// What somebody who is signed in may mint: for a service account, unless `principal` is themselves.
+    #[test]
+    fn a_person_mints_what_they_hold_and_follows_nobody_else() {
+        let world = World::new();
+        let (user, limits) = (UserId::generate(at(0), &mut rng()), Limits::default());
+        let account: PrincipalId = world.service_account.id.into();
+        let check =
+            |(held, everywhere): (&str, &str), principal: PrincipalId, of_principal: &str, list: &str, expected| {
+                let (held, everywhere) = (set(held), set(everywhere));
+                let held = held.union(&everywhere);
+                let person = Person { user, organization: world.organization.id, held, everywhere };
+                let widening = Widening {
+                    principal,
+                    organization: world.organization.id,
+                    permissions: &mask(list),
+                    held_everywhere: &set(of_principal),
+                    objects: None,
+                    networks: None,
+                    expires_at: None,
+                    environment: Environment::Live,
+                    confirmation: None,
+                    limits: &limits,
+                };
+                assert_eq!(said(&Grantor::Person(&person).may_issue(&widening)), expected, "{list}");
+            };
+        check(("a", ""), account, "", "a", "ok");
+        check(("a", ""), account, "", "a b", "forbidden b");
+        check(("a", ""), account, "", "*", BEYOND);
+        check(("a", ""), user.into(), "", "*", "ok");
+        check((GRANTS_WRITE, ""), account, "", "b *", "ok");
+        // Whoever governs one organization gets no hold of an account that reaches all of them.
+        check(("a", ""), account, "a", "a", "forbidden a");
+        check((GRANTS_WRITE, ""), account, "a", "*", "forbidden a");
+        check(("", GRANTS_WRITE), account, "a", "*", "ok");
+        check(("", "a"), account, "a", "a", "ok");
+    }
+
+    #[test]
+    fn a_person_gives_for_good_what_they_hold() {
+        let world = World::new();
+        let here = world.organization.id;
+        let user = UserId::generate(at(0), &mut rng());
+        let check = |held: &str, organization, expected: &str| {
+            let person = Person { user, organization: here, held: set(held), everywhere: PermissionSet::default() };
+            let grantor = Grantor::Person(&person);
+            assert_eq!(said(&grantor.may_give_for_good(&set("a"), organization)), expected, "{held}");
+            assert_eq!(grantor.latest_end(here), None);
+        };
+        check("a", Some(here), "ok");
+        check("b", Some(here), "forbidden a");
+        check("a", None, "forbidden a");
+        check("a", Some(elsewhere()), "forbidden a");
+        check(GRANTS_WRITE, Some(here), "ok");
     }
 }

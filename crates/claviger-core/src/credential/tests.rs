@@ -528,3 +528,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_overlap_ends_before_its_time_and_takes_nothing_else_along() {
+    let key = roll(World::new().key(json!({})), 60, 100).unwrap().credential;
+    assert!(!key.is_rolling(at(160)) && key.is_rolling(at(159)));
+    let (ended, event) = key.clone().end_overlap(at(110)).unwrap();
+    let ends: Vec<_> = ended.secrets.iter().map(|secret| (secret.number, secret.ends_at)).collect();
+    assert_eq!(ends, [(2, None), (1, Some(at(110)))]);
+    assert_eq!((ended.epoch, event.action), (key.epoch + 1, Action::ApiKeyOverlapEnded));
+    assert_eq!(event.details["generations"], json!([1]));
+    assert_eq!(said(&ended.end_overlap(at(110))), "conflict no_overlap");
+    assert_eq!(said(&key.clone().end_overlap(at(160))), "conflict no_overlap");
+    let revoked = key.revoke(RevokeReason::Compromised, at(105)).unwrap().0;
+    assert_eq!(said(&revoked.end_overlap(at(110))), "conflict revoked");
+}

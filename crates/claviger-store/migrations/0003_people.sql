@@ -155,6 +155,8 @@ INSERT INTO credential (id, kind, organization, principal, name, environment, pe
         deleted_at, retired_use_told_at FROM api_key;
 DROP TABLE api_key;
 CREATE INDEX credential_organization ON credential (organization, id);
+CREATE INDEX credential_name ON credential (organization, kind, LOWER(name), id);
+CREATE INDEX credential_end ON credential (organization, kind, (COALESCE(expires_at, 9223372036854775807)), id);
 CREATE INDEX credential_principal ON credential (principal, id);
 CREATE INDEX credential_pending ON credential (organization, id) WHERE pending_since IS NOT NULL;
 CREATE INDEX credential_skeleton ON credential (organization, skeleton, name, principal) WHERE revoked_at IS NULL;
@@ -162,6 +164,7 @@ CREATE INDEX credential_without_skeleton ON credential (id) WHERE skeleton IS NU
 
 -- Who saw a secret when it was made; null for those before this schema, which whoever made the credential saw.
 ALTER TABLE secret ADD COLUMN created_by TEXT;
+CREATE INDEX secret_end ON secret (ends_at) WHERE ends_at IS NOT NULL;
 
 -- What an event tells of a person stands outside of what is hashed, so that it can be erased.
 ALTER TABLE audit_event ADD COLUMN personal TEXT;

@@ -56,6 +56,8 @@ pub struct CredentialFilter {
     pub unused_since: Option<Timestamp>,
     /// Neither revoked nor expired at this moment.
     pub live_at: Option<Timestamp>,
+    /// With a secret that was rolled away and still works at this moment.
+    pub rolling_at: Option<Timestamp>,
     /// Touched by a stricter policy.
     pub touched: Option<Touches>,
     /// Only of principals that reach no more than one organization.
@@ -136,6 +138,25 @@ impl View<'_> {
         rows.iter().map(|row| Ok((row.parse("id")?, row.text("name")?))).collect()
     }
 
+    /// The same of those that belong to one organization: its service accounts and its members. Others have no name there.
+    pub async fn names_in(
+        &mut self,
+        organization: OrganizationId,
+        principals: &[PrincipalId],
+    ) -> Result<HashMap<PrincipalId, String>, StoreError> {
+        if principals.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let query = sql("SELECT id, name FROM service_account WHERE id IN ").and_list(principals.iter().map(text));
+        let query = query.and_bind(" AND organization = ?", text(organization)).and(
+            " UNION ALL SELECT p.id, COALESCE(p.name, p.email) AS name FROM person p
+              JOIN membership m ON m.person = p.id WHERE p.id IN ",
+        );
+        let query = query.and_list(principals.iter().map(text)).and_bind(" AND m.organization = ?", text(organization));
+        let rows = self.executor.all(query).await?;
+        rows.iter().map(|row| Ok((row.parse("id")?, row.text("name")?))).collect()
+    }
+
     pub(crate) async fn with_secrets(&mut self, rows: &[Row]) -> Result<Vec<Credential>, StoreError> {
         if rows.is_empty() {
             return Ok(Vec::new());
@@ -211,6 +232,7 @@ pub(crate) fn filtered(query: Query, filter: &CredentialFilter) -> Query {
         })
         .and_if(UNUSED, filter.unused_since)
         .and_if(" AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)", filter.live_at)
+        .and_if(" AND k.id IN (SELECT s.credential FROM secret s WHERE s.ends_at > ?)", filter.rolling_at)
         .and(if filter.waits { " AND k.pending_since IS NOT NULL" } else { "" })
         .and(if filter.local_only { LOCAL } else { "" });
     with_status(touched(query, filter.touched), filter.status)
@@ -332,6 +354,13 @@ impl Tx<'_> {
             self.execute(end.bind(before.number).bind(before.ends_at)).await?;
         }
         self.insert_current_secret(rolled, digest).await
+    }
+
+    /// Keeps one whose overlap ended before its time.
+    pub async fn save_ended_overlap(&mut self, ended: &Credential, now: Timestamp) -> Result<(), StoreError> {
+        self.save_credential(ended).await?;
+        let end = sql("UPDATE secret SET ends_at = $2 WHERE credential = $1 AND ends_at > $2");
+        self.execute(end.bind(text(ended.id)).bind(now)).await.map(drop)
     }
 
     /// Ends every credential of an owner, such as one who left, everywhere or in one organization, and tells it in the trail of each, up

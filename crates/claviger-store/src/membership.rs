@@ -5,6 +5,7 @@ use claviger_token::{CredentialId, OrganizationId, UserId};
 use jiff::Timestamp;
 
 use crate::{
+    Store,
     credential::Owner,
     error::StoreError,
     sql::{Row, sql, text},
@@ -20,6 +21,31 @@ pub struct Member {
     pub membership: Membership,
     /// Who.
     pub user: User,
+}
+
+/// An organization as somebody who belongs to it knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belonging {
+    /// Which.
+    pub organization: OrganizationId,
+    /// Its handle in addresses.
+    pub slug: String,
+    /// What people call it.
+    pub name: String,
+}
+
+impl Store {
+    /// The organizations to which a user belongs, by name; `limit` at most.
+    pub async fn belongings_of(&self, user: UserId, limit: u32) -> Result<Vec<Belonging>, StoreError> {
+        let query = sql("SELECT o.id, o.slug, o.name FROM membership m JOIN organization o ON o.id = m.organization
+                         WHERE m.person = $1 AND o.deleted_at IS NULL ORDER BY LOWER(o.name), o.id LIMIT $2");
+        let rows = self.read().all(query.bind(text(user)).bind(i64::from(limit))).await?;
+        let read = |row: &Row| {
+            let (organization, slug, name) = (row.parse("id")?, row.text("slug")?, row.text("name")?);
+            Ok(Belonging { organization, slug, name })
+        };
+        rows.iter().map(read).collect()
+    }
 }
 
 impl View<'_> {

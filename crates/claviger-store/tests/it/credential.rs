@@ -1,7 +1,7 @@
 //! API keys and their secrets in storage.
 
 use claviger_core::{Credential, CredentialStatus, Reach, Revocation, RevokeReason, SecretRecord};
-use claviger_store::{CredentialFilter, LastUse, StatusAt, StoreError, UsageBatch};
+use claviger_store::{CredentialFilter, LastUse, Order, Page, StatusAt, StoreError, UsageBatch};
 use claviger_token::PermissionMask;
 
 use crate::{
@@ -232,5 +232,73 @@ on_both_databases! {
         assert_eq!(db.view().credential(id).await.unwrap(), None);
         let filter = CredentialFilter { organization: Some(organization), ..CredentialFilter::default() };
         assert_eq!(db.view().credentials(&filter, &all()).await.unwrap(), []);
+    }
+
+    async fn a_list_stands_in_the_order_that_is_asked_for_and_misses_none(db: &TestDb) {
+        let world = World::stored(db).await;
+        let made = [("beta", Some(30)), ("Alpha", None), ("alpha", Some(10)), ("gamma", Some(10)), ("beta", None)];
+        let keys: Vec<Credential> = made.into_iter().map(|(called, end)| Credential {
+            expires_at: end.map(at), ..key(&world.ci, called)
+        }).collect();
+        db.write(async |tx| {
+            for one in &keys {
+                tx.insert_credential(one, &digest()).await?;
+            }
+            tx.save_credential(&world.key.clone().delete(at(1)).0).await
+        }).await;
+        let filter = CredentialFilter { organization: Some(world.acme.id), ..CredentialFilter::default() };
+        let listed = async |order| {
+            let page = async |page| db.view().credentials_in(order, &filter, &page).await;
+            walk(|one: &Credential| one.id, page).await
+        };
+        let sorted = |key: fn(&Credential) -> (String, i64)| {
+            let mut sorted = keys.clone();
+            sorted.sort_by_key(|one| (key(one), one.id.to_string()));
+            sorted.into_iter().map(|one| one.id).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(Order::Name).await, sorted(|one| (one.name.as_str().to_lowercase(), 0)));
+        let end = |one: &Credential| (String::new(), one.expires_at.map_or(i64::MAX, jiff::Timestamp::as_millisecond));
+        assert_eq!(listed(Order::EndsNext).await, sorted(end));
+        let mut by_age = sorted(|_| (String::new(), 0));
+        assert_eq!(listed(Order::Oldest).await, by_age);
+        by_age.reverse();
+        assert_eq!(listed(Order::Newest).await, by_age);
+    }
+
+    async fn a_place_in_a_list_is_known_after_it_is_deleted_and_not_beyond_ones_reach(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (first, last) = (key(&world.ci, "a"), key(&world.ci, "z"));
+        db.write(async |tx| {
+            tx.insert_credential(&first, &digest()).await?;
+            tx.insert_credential(&last, &digest()).await?;
+            tx.save_credential(&first.clone().delete(at(1)).0).await?;
+            tx.save_credential(&world.key.clone().delete(at(1)).0).await
+        }).await;
+        let after = async |id, organization| {
+            let mut view = db.store.within(Reach::Organization(organization));
+            let page = Page { after: Some(id), limit: 9 };
+            let found = view.credentials_in(Order::Name, &CredentialFilter::default(), &page).await.unwrap();
+            found.iter().map(|one| one.id).collect::<Vec<_>>()
+        };
+        assert_eq!(after(first.id, world.acme.id).await, [last.id]);
+        assert_eq!(after(last.id, world.acme.id).await, []);
+        // Elsewhere that is no place, and so the list begins.
+        assert_eq!(after(last.id, world.globex.id).await, [world.strange_key.id]);
+    }
+
+    async fn an_overlap_ends_in_storage_and_is_found_until_then(db: &TestDb) {
+        let world = World::stored(db).await;
+        let ended = |end| SecretRecord { ends_at: Some(end), ..secret(1) };
+        let rolled = Credential { secrets: vec![secret(2), ended(at(500))], ..world.key };
+        db.write(async |tx| tx.save_rolled_credential(&rolled, &digest()).await).await;
+        let rolling = async |moment| {
+            let filter = CredentialFilter { rolling_at: Some(at(moment)), ..CredentialFilter::default() };
+            db.view().count_credentials(&filter).await.unwrap()
+        };
+        assert_eq!((rolling(499).await, rolling(500).await), (1, 0));
+        let over = Credential { secrets: vec![secret(2), ended(at(300))], ..rolled };
+        db.write(async |tx| tx.save_ended_overlap(&over, at(300)).await).await;
+        assert_eq!(db.view().credential(over.id).await.unwrap(), Some(over));
+        assert_eq!(rolling(300).await, 0);
     }
 }

@@ -44,9 +44,12 @@ export function claviger(args, directory) {
   return spawn(BINARY, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** What axe finds wrong with a page as `context` sees it. It is a script, and so it looks from a context of its own. */
-export async function findings(context, url) {
-  const seeing = await context.browser().newContext({ bypassCSP: true, locale: 'en-GB' });
+/**
+ * What axe finds wrong with a page as `context` sees it, perhaps in another colour scheme or size. It is a script, and so it looks
+ * from a context of its own.
+ */
+export async function findings(context, url, options = {}) {
+  const seeing = await context.browser().newContext({ bypassCSP: true, locale: 'en-GB', ...options });
   try {
     await seeing.addCookies(await context.cookies());
     const page = await seeing.newPage();
@@ -77,15 +80,15 @@ function told(server) {
 }
 
 /**
- * Runs `test` with a browser that runs no scripts, and fails if a page asks for anything that it may not have, unless that
- * is `expected`.
+ * Runs `test` with a browser that runs no scripts, unless `options` say so, and fails if a page asks for anything that it may not
+ * have, unless that is `expected`.
  */
-export async function withBrowser(test, expected = () => false) {
+export async function withBrowser(test, expected = () => false, options = {}) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
   try {
     const complaints = [];
     const complain = (complaint) => expected(complaint) || complaints.push(complaint);
-    const context = await browser.newContext({ javaScriptEnabled: false, locale: 'en-GB' });
+    const context = await browser.newContext({ javaScriptEnabled: false, locale: 'en-GB', ...options });
     context.setDefaultTimeout(15_000);
     context.on('console', (message) => {
       if (message.type() === 'error' && !/status of (4\d\d|502)/.test(message.text())) complain(message.text());

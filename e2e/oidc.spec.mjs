@@ -57,7 +57,8 @@ async function forget(context) {
   await context.clearCookies();
 }
 
-const hello = (page) => page.getByRole('heading', { name: 'Hello' }).waitFor();
+/** In, be it in an organization or in none yet. */
+const hello = (page) => page.getByRole('heading', { name: /Acme|Hello/ }).waitFor();
 
 /** The roles of the only member of the example's organization. */
 async function roles({ url, key }) {

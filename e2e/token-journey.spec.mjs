@@ -36,7 +36,7 @@ async function journey({ url, key, internal }) {
       await page.getByLabel('E-mail address').fill(person.email);
       await page.getByLabel('Password').fill(PASSWORD);
       await page.getByRole('button', { name: 'Sign in' }).click();
-      await page.getByRole('heading', { name: 'Hello' }).waitFor();
+      await page.getByRole('heading', { name: 'Acme' }).waitFor();
       const session = api(send(context.request), url, {});
       const { csrf_token: csrf } = await session('GET', '/v1/session');
       const her = api(send(context.request), url, { 'x-csrf-token': csrf });

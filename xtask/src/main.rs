@@ -23,6 +23,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const HELP: &str = "\
 cargo xtask test                  every gate and every test, as CI runs them
 cargo xtask test --only FILTER    only the tests whose name contains FILTER, and no gates
+cargo xtask screenshots           pictures of the console's pages, into target/screenshots and docs/images
 cargo xtask postgres              a PostgreSQL for `cargo test`, until Ctrl-C
 cargo xtask bench                 every figure beside a bare server's, into docs/performance.md; wants a quiet machine
 cargo xtask bench --only GROUP    only the rows of one group, on the screen: verify, cold, cold-postgres, forward-auth,
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let done = prepare().and_then(|()| match arguments[..] {
         ["test"] => test::run(None),
         ["test", "--only", filter] => test::run(Some(filter)),
+        ["screenshots"] => node::screenshots(),
         ["postgres"] => postgres::serve(),
         ["bench", ref arguments @ ..] => bench::run(arguments),
         ["instructions", ref arguments @ ..] => bench::instructions(arguments),

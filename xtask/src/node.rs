@@ -2,8 +2,9 @@
 //! verifier in `clients/node`.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
+use crate::tools::cargo;
 use crate::{Result, process};
 
 /// A directory with a `package.json`.
@@ -46,6 +47,19 @@ impl Project {
         node.args(["--test", "--test-reporter=tap"]).args(files).current_dir(directory);
         Ok(node)
     }
+}
+
+/// Pictures of the console's main pages, into `target/screenshots`; the README's are copied to where they stand.
+pub(crate) fn screenshots() -> Result<ExitCode> {
+    const PICTURES: &str = "target/screenshots";
+    process::run(cargo().args(["build", "--package", "claviger"]))?;
+    BROWSER.install()?;
+    let mut node = Command::new("node");
+    process::run(node.args(["screenshots.mjs", "../target/screenshots"]).current_dir(BROWSER.directory))?;
+    for theme in ["light", "dark"] {
+        fs::copy(format!("{PICTURES}/api-key-wide-{theme}.png"), format!("docs/images/console-{theme}.png"))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The name of a test that passed or failed: `ok 1 - name` at the beginning of a line.

@@ -81,13 +81,6 @@ impl Store {
         all_of(&mut self.read(), user).await
     }
 
-    /// The names of the organizations that a user belongs to.
-    pub async fn organization_names_of(&self, user: UserId) -> Result<Vec<String>, StoreError> {
-        let query = sql("SELECT o.name FROM membership m JOIN organization o ON o.id = m.organization
-                         WHERE m.person = $1 AND o.deleted_at IS NULL ORDER BY o.name");
-        self.read().all(query.bind(text(user))).await?.iter().map(|row| row.text("name")).collect()
-    }
-
     /// Writes down when a session was last used. No change of anything, and so without an audit event.
     pub async fn note_session(&self, id: SessionId, seen_at: Timestamp) -> Result<(), StoreError> {
         let mut transaction = WriteTransaction::begin(&self.database.pools).await?;

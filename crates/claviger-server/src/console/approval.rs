@@ -103,7 +103,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Trouble> {
     let request = Approver::of(&app, &session).await?.find(&app, id).await?;
     let (token, alike) = (request.token, request.look_alikes);
-    let frame = Frame::of(&session, &visit, &app);
+    let frame = Frame::inside(&session, &visit, &app, None).await?;
     let principals: Vec<PrincipalId> = alike.seen.iter().map(|one| one.principal_id).chain(decider(&token)).collect();
     let names = app.store.within(Reach::Instance).principal_names(&principals).await?;
     let called = |one: LookAlikeView| {

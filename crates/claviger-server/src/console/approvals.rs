@@ -62,5 +62,6 @@ pub(crate) async fn show(
         since: since(token),
     });
     let waiting = waiting.collect();
-    Ok(page(&ApprovalsPage { frame: Frame::of(&session, &visit, &app), waiting, more }, []))
+    let frame = Frame::inside(&session, &visit, &app, None).await?;
+    Ok(page(&ApprovalsPage { frame, waiting, more }, []))
 }

@@ -117,21 +117,21 @@ pub(crate) async fn show(
     Query(typed): Query<Typed>,
 ) -> Result<Response, Trouble> {
     if typed.user_code.is_empty() {
-        return Ok(ask_for_code(&app, &session, &visit, false));
+        return ask_for_code(&app, &session, &visit, false).await;
     }
     match Found::by(&app, &session, &visit, &typed.user_code).await? {
         Some(found) => found.page(&typed.organization, None).await,
-        None => Ok(ask_for_code(&app, &session, &visit, true)),
+        None => ask_for_code(&app, &session, &visit, true).await,
     }
 }
 
 /// `POST /device` with `user_code`.
 pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
     let SessionForm { session, fields, visit } = form;
-    Ok(match Found::by(&app, &session, &visit, fields.value("user_code")).await? {
-        Some(found) => go(&path(&found.code, None), []),
-        None => ask_for_code(&app, &session, &visit, true),
-    })
+    match Found::by(&app, &session, &visit, fields.value("user_code")).await? {
+        Some(found) => Ok(go(&path(&found.code, None), [])),
+        None => ask_for_code(&app, &session, &visit, true).await,
+    }
 }
 
 /// `POST /device/approve` with `user_code`, `organization` and what was `seen`, by somebody who proved lately who they are: what comes of it
@@ -139,7 +139,7 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
 pub(crate) async fn approve(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
     let SessionForm { session, fields, visit } = form;
     let Some(found) = Found::by(&app, &session, &visit, fields.value("user_code")).await? else {
-        return Ok(ask_for_code(&app, &session, &visit, true));
+        return ask_for_code(&app, &session, &visit, true).await;
     };
     let offers = found.offers().await?;
     let chosen = fields.value("organization");
@@ -180,7 +180,7 @@ pub(crate) async fn approve(State(app): State<App>, form: SessionForm) -> Result
 pub(crate) async fn deny(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
     let SessionForm { session, fields, visit } = form;
     let Some(found) = Found::by(&app, &session, &visit, fields.value("user_code")).await? else {
-        return Ok(ask_for_code(&app, &session, &visit, true));
+        return ask_for_code(&app, &session, &visit, true).await;
     };
     let now = app.now();
     let (denied, event) = found.one.clone().deny(None);
@@ -195,9 +195,10 @@ pub(crate) async fn deny(State(app): State<App>, form: SessionForm) -> Result<Re
     Ok(go(&path(&found.code, None), []))
 }
 
-fn ask_for_code(app: &App, session: &Session, visit: &Visit, wrong: bool) -> Response {
+async fn ask_for_code(app: &App, session: &Session, visit: &Visit, wrong: bool) -> Result<Response, Trouble> {
     let status = if wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    page_with(status, &DeviceCodePage { frame: Frame::of(session, visit, app), wrong }, [])
+    let frame = Frame::inside(session, visit, app, None).await?;
+    Ok(page_with(status, &DeviceCodePage { frame, wrong }, []))
 }
 
 fn path(code: &UserCode, organization: Option<OrganizationId>) -> String {
@@ -246,7 +247,7 @@ impl<'a> Found<'a> {
 
     /// The page of it, in the organization that was `chosen`. `refused` is why the rules there did not allow it just now.
     async fn page(&self, chosen: &str, refused: Option<String>) -> Result<Response, Trouble> {
-        let frame = Frame::of(self.session, self.visit, self.app);
+        let frame = Frame::inside(self.session, self.visit, self.app, None).await?;
         let asked = self.asked(&frame).await?;
         let is_mine = self.one.approver().is_none_or(|approver| approver == self.session.user());
         let stage = match self.one.state {

@@ -46,7 +46,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Trouble> {
     must_be_fresh(&app, &session)?;
     let seed = TotpSeed::generate(&mut app.rng());
-    Ok(form(&app, &visit, &session, &seed, false))
+    form(&app, &visit, &session, &seed, false).await
 }
 
 /// `POST /account/security/authenticator` with `sealed` and `code`.
@@ -58,7 +58,7 @@ pub(crate) async fn enable(State(app): State<App>, form: SessionForm) -> Result<
         TotpSeed::unseal_for(&Sealed(sealed), &session.found().session, &app.totp_seeds).map_err(|_| Trouble::Form)?;
     let now = app.now();
     let Some(step) = seed.accepts(fields.value("code"), None, now) else {
-        return Ok(self::form(&app, &visit, &session, &seed, true));
+        return self::form(&app, &visit, &session, &seed, true).await;
     };
     let mut tx = app.store.begin(session.by()).await?;
     let user = tx.authenticators(session.user()).await?.ok_or(Trouble::Form)?;
@@ -72,7 +72,7 @@ pub(crate) async fn enable(State(app): State<App>, form: SessionForm) -> Result<
     tx.also(user.recovery_codes_made(codes.len()));
     let cookie = renewed(&app, &mut tx, &visit, &session, SessionEnd::SecondFactorChanged).await?;
     tx.commit(event, now, &mut app.rng()).await?;
-    let frame = Frame::of(&session, &visit, &app);
+    let frame = Frame::inside(&session, &visit, &app, None).await?;
     Ok(page(&RecoveryCodesPage { frame, codes: &codes }, [cookie]))
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn disable(State(app): State<App>, form: SessionForm) -> Result
     tx.replace_recovery_codes(user.user, &[]).await?;
     let cookie = renewed(&app, &mut tx, &visit, &session, SessionEnd::SecondFactorChanged).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(go("/account/security?changed", [cookie]))
+    Ok(go("/account/security?done=changed", [cookie]))
 }
 
 /// `POST /account/security/recovery-codes`.
@@ -101,7 +101,7 @@ pub(crate) async fn make_recovery_codes(State(app): State<App>, form: SessionFor
     let user = tx.authenticators(session.user()).await?.filter(|user| user.totp.is_some()).ok_or(Trouble::Form)?;
     let codes = replace_recovery_codes(&app, &mut tx, user.user).await?;
     tx.commit(user.recovery_codes_made(codes.len()), app.now(), &mut app.rng()).await?;
-    let frame = Frame::of(&session, &visit, &app);
+    let frame = Frame::inside(&session, &visit, &app, None).await?;
     Ok(page(&RecoveryCodesPage { frame, codes: &codes }, []))
 }
 
@@ -113,20 +113,20 @@ async fn replace_recovery_codes(app: &App, tx: &mut Tx<'_>, user: UserId) -> Res
     Ok(codes)
 }
 
-fn form(app: &App, visit: &Visit, session: &Session, seed: &TotpSeed, failed: bool) -> Response {
+async fn form(app: &App, visit: &Visit, session: &Session, seed: &TotpSeed, failed: bool) -> Result<Response, Trouble> {
     let issuer = url::Url::parse(&app.config.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let issuer = format!("Claviger {}", issuer.unwrap_or_default());
     let url = seed.url(&session.found().email, issuer.trim()).unwrap_or_default();
     let sealed = seed.seal_for(&session.found().session, &app.totp_seeds, &mut app.rng());
     let page = EnrolmentPage {
-        frame: Frame::of(session, visit, app),
+        frame: Frame::inside(session, visit, app, None).await?,
         picture: picture(&url),
         seed: grouped(&seed.base32()),
         sealed: URL_SAFE_NO_PAD.encode(&sealed.0),
         failed,
     };
     let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    page_with(status, &page, [])
+    Ok(page_with(status, &page, []))
 }
 
 /// A QR code as an `svg` element, which needs neither a style of its own nor a script. Nothing if it does not fit into one.

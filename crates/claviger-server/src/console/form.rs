@@ -29,6 +29,31 @@ impl Fields {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     }
 
+    /// All values of a field that may be there more than once.
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
+        self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// What the address of a page says in its query.
+    pub(crate) fn of_query(path: &str) -> Self {
+        Self::read(path.split_once('?').map_or("", |(_, query)| query).as_bytes())
+    }
+
+    /// The page that takes up a form where somebody must sign in before it counts, if the form names one: what they typed goes
+    /// along in the address, so that no form with a secret in it names one.
+    pub(crate) fn resumed(&self) -> Option<String> {
+        let page = origin::local(self.value("resume"))?;
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        let typed = self
+            .0
+            .iter()
+            .filter(|(name, value)| !["csrf", "resume", "once"].contains(&name.as_str()) && !value.is_empty());
+        query.extend_pairs(typed.map(|(name, value)| (name, value.as_str())));
+        let whole = format!("{page}?{}", query.finish());
+        // What is too long to be an address begins anew.
+        Some(origin::local(&whole).unwrap_or(page))
+    }
+
     /// Where to go afterwards.
     pub(crate) fn next(&self) -> String {
         origin::local(self.value("next")).unwrap_or_else(|| "/".to_owned())
@@ -68,7 +93,8 @@ impl FromRequest<App> for SessionForm {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
         let (visit, session, fields) = sent(request, app).await?;
-        let session = session.ok_or_else(|| Trouble::NotSignedIn { next: "/".to_owned() })?;
+        let session =
+            session.ok_or_else(|| Trouble::NotSignedIn { next: fields.resumed().unwrap_or_else(|| "/".to_owned()) })?;
         if !is_token(fields.value("csrf"), session.csrf()) {
             return Err(Trouble::Form);
         }
@@ -130,5 +156,18 @@ mod tests {
         assert_eq!((fields.value("d"), fields.value("e"), fields.next().as_str()), ("", "", "/"));
         assert_eq!(Fields::read(b"next=/account?x=1").next(), "/account?x=1");
         Fields::read(b"%ff%&&&=&%zz=\xff");
+        assert_eq!(Fields::read(b"a=1&b=2&a=3&a=").values("a"), ["1", "3", ""]);
+        assert_eq!(Fields::of_query("/x?a=%20y&b").value("a"), " y");
+        assert_eq!(Fields::of_query("/x").value("a"), "");
+    }
+
+    #[test]
+    fn a_form_is_taken_up_where_it_says_and_nowhere_else() {
+        let resumed = |form: &str| Fields::read(form.as_bytes()).resumed();
+        let form = "csrf=c0ffee&once=1&resume=/new&name=a+b&permission=x:y&permission=z&empty=";
+        assert_eq!(resumed(form).unwrap(), "/new?name=a+b&permission=x%3Ay&permission=z");
+        assert_eq!(resumed("name=a"), None);
+        assert_eq!(resumed("resume=//evil.test&name=a"), None);
+        assert_eq!(resumed(&format!("resume=/new&name={}", "a".repeat(5000))).unwrap(), "/new");
     }
 }

@@ -210,9 +210,15 @@ mod tests {
         let english = keys(SOURCES[0]);
         let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let (mut asked, mut sources) = (BTreeSet::new(), String::new());
-        for directory in ["templates", "src/console"] {
-            for file in std::fs::read_dir(manifest.join(directory)).unwrap() {
-                let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let mut rest = vec![manifest.join("templates"), manifest.join("src/console")];
+        while let Some(directory) = rest.pop() {
+            for file in std::fs::read_dir(directory).unwrap() {
+                let path = file.unwrap().path();
+                if path.is_dir() {
+                    rest.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(path).unwrap();
                 let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
                 for call in ["text(\"", "text_with(\"", "text_counting(\"", "Words(\""] {
                     asked.extend(text.split(call).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));

@@ -1,21 +1,28 @@
-//! What people see in a browser: pages without scripts, in their language.
+//! What people see in a browser: pages in their language, which need no script though they have a little one.
 //!
 //! A page is a template (`templates/`) with its words in `locales/`; every form in it carries a token (`form.rs`). All
 //! answers go through `framed`, which says what browsers must not do with them, and makes a page of what went wrong.
 
 mod admission;
 mod again;
+mod api_keys;
 mod approval;
 mod approvals;
+mod credential;
 mod departure;
 mod device;
 mod device_request;
 mod enrolment;
 mod form;
 mod half_way;
+mod icon;
+mod inside;
 mod invitation;
 mod language;
 mod link;
+mod moment;
+mod organizations;
+mod overview;
 mod page;
 mod password_reset;
 mod portal;
@@ -23,9 +30,11 @@ mod provider;
 mod query;
 mod second_factor;
 mod security;
+mod shell;
 mod sign_in;
 mod sign_out;
 mod start;
+mod tokens;
 mod trouble;
 mod visit;
 
@@ -54,6 +63,31 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/invitation", get(invitation::show).post(invitation::submit))
         .route("/invitation/accept", post(invitation::accept))
         .route("/sign-out", post(sign_out::submit))
+        // An organization
+        .route("/organizations", get(organizations::show))
+        .route("/organizations/{organization}", get(overview::show))
+        .route("/organizations/{organization}/api-keys", get(api_keys::list::show))
+        .route("/organizations/{organization}/api-keys/new", get(api_keys::new::show).post(api_keys::new::submit))
+        .route("/organizations/{organization}/api-keys/{id}", get(api_keys::show))
+        .route("/organizations/{organization}/api-keys/{id}/edit", get(api_keys::edit).post(api_keys::save))
+        .route("/organizations/{organization}/api-keys/{id}/roll", get(api_keys::ask_to_roll).post(api_keys::roll))
+        .route("/organizations/{organization}/api-keys/{id}/end-overlap", post(api_keys::end_overlap))
+        .route("/organizations/{organization}/api-keys/{id}/disable", post(api_keys::disable))
+        .route("/organizations/{organization}/api-keys/{id}/enable", post(api_keys::enable))
+        .route(
+            "/organizations/{organization}/api-keys/{id}/revoke",
+            get(api_keys::ask_to_revoke).post(api_keys::revoke),
+        )
+        // One's own tokens
+        .route("/account/tokens", get(tokens::list))
+        .route("/account/tokens/new", get(tokens::new::show).post(tokens::new::submit))
+        .route("/account/tokens/{id}", get(tokens::show))
+        .route("/account/tokens/{id}/edit", get(tokens::edit).post(tokens::save))
+        .route("/account/tokens/{id}/roll", get(tokens::ask_to_roll).post(tokens::roll))
+        .route("/account/tokens/{id}/end-overlap", post(tokens::end_overlap))
+        .route("/account/tokens/{id}/disable", post(tokens::disable))
+        .route("/account/tokens/{id}/enable", post(tokens::enable))
+        .route("/account/tokens/{id}/revoke", get(tokens::ask_to_revoke).post(tokens::revoke))
         // One's own account
         .route("/account/security", get(security::show))
         .route("/account/security/password", post(security::change_password))
@@ -77,8 +111,9 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/portal/leave", post(portal::leave))
         .layer(from_fn(once_settled::<Trouble>))
         .layer(from_fn_with_state(app.clone(), page::framed))
-        // Outside of the frame: it is no page, and may be kept.
+        // Outside of the frame: they are no pages, and may be kept.
         .route("/assets/console.css", get(page::stylesheet))
+        .route("/assets/console.js", get(page::script))
 }
 
 #[cfg(test)]

@@ -1,5 +1,11 @@
 //! How a page is made and what browsers are told about it. The templates themselves stand beside their handlers.
 
+use std::{
+    fmt::Display,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::LazyLock,
+};
+
 use askama::Template;
 use axum::{
     extract::{Request, State},
@@ -8,25 +14,53 @@ use axum::{
     response::{AppendHeaders, Html, IntoResponse, Response},
 };
 use claviger_core::PortalOrigins;
+use claviger_store::StoreError;
 use jiff::Timestamp;
 
 use super::{
     form::visit_token,
     language::Language,
     portal::{Framing, OverPage},
+    shell::{Here, Shell},
     trouble::Words,
     visit::Visit,
 };
 use crate::{app::App, origin, session::Session};
 
-/// Nothing runs, nothing is loaded from elsewhere, no form leaves, and nothing frames us but the pages whose portal it is.
-fn policy(origins: Option<&PortalOrigins>) -> String {
-    let ancestors = origins.filter(|origins| !origins.is_empty()).map_or("'none'".to_owned(), ToString::to_string);
+/// Nothing runs but our own file, nothing is loaded from elsewhere, no form leaves, and nothing frames us but the pages whose
+/// portal it is, on which nothing runs at all.
+fn policy(portal: Option<&PortalOrigins>) -> String {
+    let ancestors = portal.filter(|origins| !origins.is_empty()).map_or("'none'".to_owned(), ToString::to_string);
+    let scripts = if portal.is_some() { "" } else { " script-src 'self';" };
     format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors {ancestors}; base-uri \
-         'none'"
+        "default-src 'none'; style-src 'self';{scripts} img-src 'self' data:; form-action 'self'; frame-ancestors \
+         {ancestors}; base-uri 'none'"
     )
 }
+
+const STYLESHEET: &str = include_str!("../../assets/console.css");
+const SCRIPT: &str = include_str!("../../assets/console.js");
+
+static STYLESHEET_VERSION: LazyLock<String> = LazyLock::new(|| version(STYLESHEET));
+static SCRIPT_VERSION: LazyLock<String> = LazyLock::new(|| version(SCRIPT));
+
+/// What a file's address carries, so that another file has another one.
+fn version(content: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// What `?done=` says of what was done, and the key of its text.
+const NOTICES: [(&str, &str); 7] = [
+    ("changed", "done-changed"),
+    ("saved", "done-saved"),
+    ("once", "done-once"),
+    ("disabled", "done-disabled"),
+    ("enabled", "done-enabled"),
+    ("overlap", "done-overlap"),
+    ("revoked", "done-revoked"),
+];
 
 /// What surrounds every page.
 pub(crate) struct Frame {
@@ -37,6 +71,8 @@ pub(crate) struct Frame {
     pub(crate) user: Option<String>,
     /// What every form of the page carries.
     pub(crate) csrf: String,
+    /// The navigation beside it, if it has any.
+    shell: Option<Shell>,
 }
 
 impl Frame {
@@ -52,13 +88,36 @@ impl Frame {
         (Self { csrf: visit_token(&visitor, app), ..Self::bare(visit.language, &visit.path, app) }, cookie)
     }
 
+    /// Of a page inside, with the navigation of the organization where somebody is, if they are in one.
+    pub(crate) async fn inside(
+        session: &Session,
+        visit: &Visit,
+        app: &App,
+        here: Option<&Here>,
+    ) -> Result<Self, StoreError> {
+        let shell = Shell::of(session, visit, app, here).await?;
+        Ok(Self { shell: Some(shell), ..Self::of(session, visit, app) })
+    }
+
     fn bare(language: Language, path: &str, app: &App) -> Self {
         let base = origin::here("", &app.config);
-        Self { language, base, path: path.to_owned(), user: None, csrf: String::new() }
+        Self { language, base, path: path.to_owned(), user: None, csrf: String::new(), shell: None }
+    }
+
+    /// The navigation.
+    pub(crate) fn shell(&self) -> Option<&Shell> {
+        self.shell.as_ref()
+    }
+
+    /// What was done before somebody was sent here.
+    pub(crate) fn notice(&self) -> Option<&'static str> {
+        let (_, query) = self.path.split_once('?')?;
+        let (_, done) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done")?;
+        NOTICES.into_iter().find_map(|(word, words)| (word == done).then_some(words))
     }
 
     /// A path of ours, as browsers must ask for it.
-    pub(crate) fn here(&self, path: &str) -> String {
+    pub(crate) fn here(&self, path: impl Display) -> String {
         format!("{}{path}", self.base)
     }
 
@@ -72,7 +131,7 @@ impl Frame {
         let link = |language: Language| {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
             query.append_pair("to", language.tag()).append_pair("next", &self.path);
-            (self.here(&format!("/language?{}", query.finish())), language.tag(), language.name())
+            (self.here(format_args!("/language?{}", query.finish())), language.tag(), language.name())
         };
         Language::ALL.into_iter().filter(|language| *language != self.language).map(link).collect()
     }
@@ -81,17 +140,27 @@ impl Frame {
         self.language.text(key)
     }
 
-    pub(crate) fn text_with(&self, key: &str, name: &'static str, value: &str) -> String {
-        self.language.text_with(key, name, value)
+    pub(crate) fn text_with(&self, key: &str, name: &'static str, value: impl AsRef<str>) -> String {
+        self.language.text_with(key, name, value.as_ref())
     }
 
     pub(crate) fn text_counting(&self, key: &str, count: usize) -> String {
         self.language.text_counting(key, count)
     }
 
-    /// The stylesheet of this version.
+    /// The stylesheet, by an address that no other one ever had.
     pub(crate) fn stylesheet(&self) -> String {
-        self.here(concat!("/assets/console.css?v=", env!("CARGO_PKG_VERSION")))
+        self.here(format_args!("/assets/console.css?v={}", *STYLESHEET_VERSION))
+    }
+
+    /// The script, likewise.
+    pub(crate) fn script(&self) -> String {
+        self.here(format_args!("/assets/console.js?v={}", *SCRIPT_VERSION))
+    }
+
+    /// The language itself.
+    pub(crate) fn language(&self) -> Language {
+        self.language
     }
 
     #[cfg(test)]
@@ -102,7 +171,13 @@ impl Frame {
             path: "/here?x=1&y=2".to_owned(),
             user: user.map(str::to_owned),
             csrf: "c0ffee".to_owned(),
+            shell: None,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sample_inside(language: Language, user: &str) -> Self {
+        Self { shell: Some(Shell::sample(user)), ..Self::sample(language, Some(user)) }
     }
 }
 
@@ -198,10 +273,19 @@ pub(crate) async fn framed(State(app): State<App>, request: Request, next: Next)
 
 /// `GET /assets/console.css`.
 pub(crate) async fn stylesheet() -> impl IntoResponse {
+    asset("text/css; charset=utf-8", STYLESHEET)
+}
+
+/// `GET /assets/console.js`.
+pub(crate) async fn script() -> impl IntoResponse {
+    asset("text/javascript; charset=utf-8", SCRIPT)
+}
+
+fn asset(media_type: &'static str, content: &'static str) -> impl IntoResponse {
     let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=86400"),
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
-    (headers, include_str!("../../assets/console.css"))
+    (headers, content)
 }

@@ -23,7 +23,6 @@ pub(super) struct SecurityPage {
     pub(super) has_password: bool,
     /// The key of what is wrong with the form, if anything is.
     pub(super) wrong: Option<&'static str>,
-    pub(super) changed: bool,
     /// Since when an app is asked for.
     pub(super) totp_since: Option<String>,
     pub(super) recovery_codes: usize,
@@ -46,8 +45,7 @@ pub(crate) async fn show(
     visit: Visit,
     SignedIn(session): SignedIn,
 ) -> Result<Response, Trouble> {
-    let changed = visit.path.ends_with("?changed");
-    with(&app, &visit, &session, None, changed).await
+    with(&app, &visit, &session, None).await
 }
 
 /// `POST /account/security/password` with `password` (the old one), `new` and `again`.
@@ -62,13 +60,13 @@ pub(crate) async fn change_password(State(app): State<App>, form: SessionForm) -
         let attempt = app.attempt_in(&session, &visit);
         app.throttle.attempt(&attempt, app.now()).map_err(|wait| app.throttled(Guarded::Confirmation, wait))?;
         if !app.password_matches(presented(&fields), user.password.clone()).await? {
-            return with(&app, &visit, &session, Some("password-wrong"), false).await;
+            return with(&app, &visit, &session, Some("password-wrong")).await;
         }
         app.throttle.succeeded(&attempt);
     }
     let chosen = match chosen(fields.value("new"), fields.value("again"), &about(&user)) {
         Ok(chosen) => chosen,
-        Err(wrong) => return with(&app, &visit, &session, Some(wrong), false).await,
+        Err(wrong) => return with(&app, &visit, &session, Some(wrong)).await,
     };
     let hash = app.password_hash(chosen).await?;
     let now = app.now();
@@ -79,7 +77,7 @@ pub(crate) async fn change_password(State(app): State<App>, form: SessionForm) -
     tx.save_authenticators(&changed).await?;
     let cookie = renewed(&app, &mut tx, &visit, &session, SessionEnd::PasswordChanged).await?;
     tx.commit(event, now, &mut app.rng()).await?;
-    Ok(go("/account/security?changed", [cookie]))
+    Ok(go("/account/security?done=changed", [cookie]))
 }
 
 /// `POST /account/security/sessions` with `session`: an id, or `others`.
@@ -155,13 +153,7 @@ pub(super) fn must_be_fresh(app: &App, session: &Session) -> Result<(), Trouble>
     Err(Trouble::NotFresh { next: "/account/security".to_owned() })
 }
 
-async fn with(
-    app: &App,
-    visit: &Visit,
-    session: &Session,
-    wrong: Option<&'static str>,
-    changed: bool,
-) -> Result<Response, Trouble> {
+async fn with(app: &App, visit: &Visit, session: &Session, wrong: Option<&'static str>) -> Result<Response, Trouble> {
     let (user, now) = (app.user_of(session).await?, app.now());
     let mut sessions = app.store.sessions_of(session.user()).await?;
     sessions.retain(|one| one.counts(app.config.sessions, now));
@@ -175,10 +167,9 @@ async fn with(
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = SecurityPage {
-        frame: Frame::of(session, visit, app),
+        frame: Frame::inside(session, visit, app, None).await?,
         has_password: user.password.is_some(),
         wrong,
-        changed,
         totp_since: user.totp.as_ref().map(|totp| shown(totp.enabled_at)),
         recovery_codes: app.store.recovery_codes_left(session.user()).await?,
         sessions: sessions.iter().map(listed).collect(),

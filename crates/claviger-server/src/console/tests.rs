@@ -2,16 +2,37 @@
 
 use askama::Template;
 use claviger_token::Secret;
+use jiff::Timestamp;
 
 use super::{
     again::{AgainPage, Asked},
+    api_keys::{
+        list::{ApiKeysPage, Wanted},
+        new::{NewPage, Offered, WhosePage},
+    },
     approval::{self, ApprovalPage, CalledAlike, Stage},
     approvals::{ApprovalsPage, Waiting},
-    device_request::{self, DeviceCodePage, DeviceRequestPage, Offered},
+    credential::{
+        chart::Chart,
+        detail::{Can, CredentialPage},
+        edit::EditPage,
+        form::{CredentialForm, Typed, Wrong},
+        history::Entry,
+        list::Listed,
+        made::MadePage,
+        picker::{Choice, Group, Picker},
+        revoke::RevokePage,
+        roll::RollPage,
+        shown::{Badge, Generation, Shown},
+    },
+    device_request::{self, DeviceCodePage, DeviceRequestPage},
     enrolment::{EnrolmentPage, RecoveryCodesPage},
     invitation::{InvitationPage, Shape},
     language::Language,
     link::LinkPage,
+    moment::Moment,
+    organizations::OrganizationsPage,
+    overview::OverviewPage,
     page::{Frame, TroublePage},
     password_reset::PasswordResetPage,
     portal::{OverPage, PortalPage},
@@ -20,6 +41,10 @@ use super::{
     security::{ListedSession, SecurityPage},
     sign_in::{OtherWay, SignInPage},
     start::StartPage,
+    tokens::{
+        TokensPage,
+        new::{NewTokenPage, WherePage},
+    },
 };
 
 /// What people have put into name fields to run something in the browser of whoever reads them.
@@ -39,7 +64,8 @@ const CORPUS: [&str; 10] = [
 /// Each page in each of its shapes, with `text` wherever something comes from elsewhere.
 fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     let nobody = || Frame::sample(language, None);
-    let somebody = || Frame::sample(language, Some(text));
+    let somebody = || Frame::sample_inside(language, text);
+    let outside = || Frame::sample(language, Some(text));
     let own = || text.to_owned();
     let mut pages = Vec::new();
     let mut add = |name, page: Result<String, askama::Error>| pages.push((name, page.unwrap()));
@@ -51,7 +77,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         add("device code", DeviceCodePage { frame: somebody(), wrong: failed }.render());
         add("second factor", SecondFactorPage { frame: nobody(), next: own(), failed }.render());
         for asked in [Asked::Password, Asked::Code, Asked::Both, Asked::Provider, Asked::Nothing] {
-            let page = AgainPage { frame: somebody(), next: own(), asked, provider: own(), failed };
+            let page = AgainPage { frame: outside(), next: own(), asked, provider: own(), failed };
             add("again", page.render());
         }
         let (picture, seed, sealed) = ("<svg></svg>".to_owned(), own(), own());
@@ -67,14 +93,14 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
             email: own(),
             has_password: many > 0,
             wrong,
-            changed: many > 1,
             totp_since: (many > 0).then(own),
             recovery_codes: many,
             sessions: (0..many).map(|index| session(index == 0)).collect(),
         };
         add("security", page.render());
         let organizations = vec![own(); many];
-        add("start", StartPage { frame: somebody(), name: own(), organizations, waiting: many }.render());
+        add("start", StartPage { frame: somebody(), name: own(), organizations }.render());
+        credential_pages(many, language, text, &mut add);
         let path = || "/approvals/pat_x".to_owned();
         let one = || Waiting { path: path(), name: own(), owner: own(), organization: own(), since: own() };
         let waiting = (0..many).map(|_| one()).collect();
@@ -103,7 +129,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
             Stage::Denied,
             Stage::Nothing,
             Stage::Choose(vec![elsewhere(); many]),
-            Stage::Waits(Box::new(Offered {
+            Stage::Waits(Box::new(device_request::Offered {
                 organization: own(),
                 organization_id: own(),
                 others: vec![elsewhere(); many],
@@ -140,14 +166,170 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     }
     for back in [None, Some("https://app.acme.test/back?a=1&b=2".to_owned())] {
         let (name, organization) = (own(), own());
-        add("portal", PortalPage { frame: somebody(), name, organization, back: back.clone() }.render());
-        add("portal that is over", OverPage { frame: somebody(), key: "portal-left", back }.render());
+        add("portal", PortalPage { frame: outside(), name, organization, back: back.clone() }.render());
+        add("portal that is over", OverPage { frame: outside(), key: "portal-left", back }.render());
     }
     let address = "https://idp.test/auth?a=1&b=2".to_owned();
     add("departure", DeparturePage { frame: nobody(), name: own(), address }.render());
     add("link", LinkPage { frame: nobody(), email: own() }.render());
     add("trouble", TroublePage { frame: nobody(), key: "trouble-form" }.render());
     pages
+}
+
+/// The pages of keys and tokens, with so many of each thing.
+fn credential_pages(
+    many: usize,
+    language: Language,
+    text: &str,
+    add: &mut impl FnMut(&'static str, Result<String, askama::Error>),
+) {
+    use claviger_core::CredentialStatus;
+    let frame = || Frame::sample_inside(language, text);
+    let own = || text.to_owned();
+    let some = || (many > 0).then(own);
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let moment = || Moment::new(language, now, now);
+    let path = || "/organizations/acme/api-keys".to_owned();
+    let badge = || Badge { class: "good", ..Badge::of(CredentialStatus::Active, &frame()) };
+    let row = || Listed {
+        path: path(),
+        name: own(),
+        begins: own(),
+        owner: own(),
+        badge: badge(),
+        rolling: many > 1,
+        used: (many > 1).then(moment),
+        ends: (many > 1).then(moment),
+        made: moment(),
+    };
+    let rows = || (0..many).map(|_| row()).collect::<Vec<_>>();
+    for filtered in [false, true] {
+        let page = ApiKeysPage {
+            frame: frame(),
+            path: path(),
+            rows: rows(),
+            next: (many > 1).then(path),
+            first: filtered.then(path),
+            wanted: if filtered { Wanted::sample(text) } else { Wanted::default() },
+            account: some(),
+            makes: !filtered,
+        };
+        add("api keys", page.render());
+        let page = TokensPage {
+            frame: frame(),
+            rows: rows(),
+            next: (many > 1).then(|| "/account/tokens?after=pat_1".to_owned()),
+            continued: filtered,
+            makes: filtered,
+        };
+        add("tokens", page.render());
+    }
+    let form = || {
+        let choice = || Choice { entry: own(), what: own(), chosen: many > 1 };
+        let group = || Group { name: own(), identifier: own(), choices: vec![choice()] };
+        let typed = Typed { name: own(), objects: own(), networks: own(), rate: own(), ..Typed::default() };
+        let fields = ["name", "permissions", "life", "until", "objects", "networks", "rate", "quota", "account_name"];
+        let wrong =
+            Wrong { fields: fields.into_iter().take(many * 9).map(|field| (field, own())).collect(), page: some() };
+        CredentialForm {
+            lives: CredentialForm::lives(None, some(), now, &frame()),
+            typed,
+            wrong,
+            picker: Picker { wildcards: vec![choice()], groups: (0..many * 9).map(|_| group()).collect() },
+            asks_environment: many > 0,
+            keeps_limits: many > 1,
+        }
+    };
+    let offered = || Offered { id: own(), name: own() };
+    let whose = WhosePage {
+        frame: frame(),
+        list: path(),
+        q: own(),
+        accounts: (0..many).map(|_| offered()).collect(),
+        more: many > 1,
+        makes_accounts: many > 0,
+    };
+    add("whose key", whose.render());
+    let (list, once, resume, account_name) = (path(), own(), own(), own());
+    let account = (many > 0).then(offered);
+    add("new key", NewPage { frame: frame(), list, once, resume, account, account_name, form: form() }.render());
+    add("where", WherePage { frame: frame(), organizations: vec![(own(), own()); many] }.render());
+    let token = NewTokenPage {
+        frame: frame(),
+        once: own(),
+        resume: own(),
+        slug: own(),
+        organization: own(),
+        has_others: many > 0,
+        waits: many > 1,
+        form: form(),
+    };
+    add("new token", token.render());
+    let (name, seen, resume) = (own(), own(), own());
+    add("edit", EditPage { frame: frame(), name, path: path(), seen, resume, form: form() }.render());
+    let (secret, rolling) = (Secret::new("clv_key_x".to_owned()), many > 1);
+    let (title, try_at, next) = ("made-key", own(), path());
+    let made = MadePage { frame: frame(), title, name: own(), secret: &secret, waits: rolling, try_at, next };
+    add("made", made.render());
+    add("roll", RollPage { frame: frame(), name: own(), path: path(), once: own(), rolling }.render());
+    let (title, used) = ("revoke-key", (many > 0).then(moment));
+    add("revoke", RevokePage { frame: frame(), title, name: own(), id: own(), used, path: path() }.render());
+    let one = Shown {
+        id: own(),
+        name: own(),
+        badge: badge(),
+        is_test: many > 0,
+        owner: (many > 0).then(|| (own(), own())),
+        organization: own(),
+        permissions: vec![(own(), own()); many],
+        at_present: (many > 0).then(|| vec![(own(), own()); many]),
+        objects: (many > 0).then(|| vec![own(); many]),
+        networks: (many > 0).then(|| vec![own(); many]),
+        limits: vec![own(); many],
+        is_bound: many > 0,
+        starts: (many > 0).then(moment),
+        ends: (many > 0).then(moment),
+        made: moment(),
+        maker: own(),
+        used: (many > 0).then(moment),
+        used_from: some(),
+        revoked: (many > 1).then(|| (moment(), own())),
+        stopped: (many > 0).then(|| (moment(), own())),
+    };
+    let generation = || Generation {
+        begins: own(),
+        badge: badge(),
+        made: moment(),
+        ends: (many > 1).then(moment),
+        used: (many > 1).then(moment),
+        used_from: (many > 1).then(own),
+    };
+    let entry = || Entry { what: own(), who: own(), from: (many > 1).then(own), when: Some(moment()) };
+    let page = CredentialPage {
+        frame: frame(),
+        list_title: "nav-api-keys",
+        list: path(),
+        path: path(),
+        one,
+        generations: (0..many).map(|_| generation()).collect(),
+        rolling: many > 0,
+        can: Can { change: true, roll: true, stop: many > 0, start: many == 0, revoke: true },
+        chart: (many > 0).then(|| Chart::sample(many > 1)),
+        history: (many > 0).then(|| (0..many).map(|_| entry()).collect()),
+    };
+    add("credential", page.render());
+    let overview = OverviewPage {
+        frame: frame(),
+        organization: own(),
+        attention: vec![("/approvals".to_owned(), own()); many],
+        keys: many.checked_sub(1),
+        keys_path: path(),
+        makes: many > 0,
+    };
+    add("overview", overview.render());
+    let (q, organizations) = (own(), vec![("/organizations/acme".to_owned(), own(), own()); many]);
+    let (next, searches) = ((many > 1).then(|| "/organizations?after=org_1".to_owned()), many > 0);
+    add("organizations", OrganizationsPage { frame: frame(), q, organizations, next, searches }.render());
 }
 
 /// What a token asks for, with so many of each.
@@ -178,17 +360,20 @@ fn every_page_renders_in_every_language() {
             let context = format!("{name} in {}:\n{html}", language.tag());
             assert!(html.contains(&format!("<html lang=\"{}\">", language.tag())), "{context}");
             assert_eq!(html.matches("<h1").count(), 1, "{context}");
-            assert_eq!(
-                html.matches("<form").count(),
-                html.matches("name=\"csrf\" value=\"c0ffee\"").count(),
-                "{context}"
-            );
-            assert!(html.matches("<form method=\"post\"").count() == html.matches("<form").count(), "{context}");
+            // What changes something carries the token, and what only asks does not put it into an address.
+            let (posts, asks) =
+                (html.matches("<form method=\"post\"").count(), html.matches("<form method=\"get\"").count());
+            assert_eq!(posts, html.matches("name=\"csrf\" value=\"c0ffee\"").count(), "{context}");
+            assert_eq!(posts + asks, html.matches("<form").count(), "{context}");
+            for form in html.split("<form method=\"get\"").skip(1) {
+                assert!(!form.split("</form>").next().unwrap().contains("csrf"), "{context}");
+            }
             // The instance lives below a path, and so does everything that a page points to.
             for attribute in ["href=\"", "action=\""] {
                 for address in html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
                     assert!(
                         address.starts_with("/keys/")
+                            || address.starts_with('#')
                             || [
                                 "data:,",
                                 "https://idp.test/auth?a=1&#38;b=2",
@@ -199,9 +384,17 @@ fn every_page_renders_in_every_language() {
                     );
                 }
             }
-            for forbidden in ["<script", "<style", " style=", " onclick", " onload"] {
+            let ours = format!("<script src=\"{}\" defer></script>", Frame::sample(language, None).script());
+            assert_eq!(html.matches("<script").count(), html.matches(&ours).count(), "{context}");
+            assert_eq!(html.contains(&ours), !name.starts_with("portal"), "{context}");
+            for forbidden in ["<style", " style=", " onclick", " onload"] {
                 assert!(!html.contains(forbidden), "{forbidden} in {context}");
             }
+            let ids: Vec<&str> = html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            let mut distinct = ids.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            assert_eq!(distinct.len(), ids.len(), "an id twice: {context}");
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) enum Trouble {
     InPortal(Framing, Box<Trouble>),
     /// No such page, or not for whoever asks.
     Absent,
+    /// It is not theirs to do.
+    Withheld,
     /// It went wrong with an outside provider.
     Provider(ProviderTrouble),
     /// Too many tries.
@@ -121,6 +123,7 @@ impl IntoResponse for Trouble {
             Self::Link => told(StatusCode::GONE, Words("trouble-link")),
             Self::Portal(framing) => framing.around(told(StatusCode::GONE, Words("trouble-portal"))),
             Self::InPortal(framing, what) => framing.around(what.into_response()),
+            Self::Withheld => told(StatusCode::FORBIDDEN, Words("trouble-withheld")),
             Self::Absent => told(StatusCode::NOT_FOUND, Words("trouble-absent")),
             Self::Provider(what) => {
                 let (status, words) = match what {

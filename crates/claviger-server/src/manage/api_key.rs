@@ -1,7 +1,9 @@
 //! `/v1/api-keys`.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Credential, CredentialChanges, CredentialStatus, Kind, NewApiKey, Reach, Rejection};
+use claviger_core::{
+    Credential, CredentialChanges, CredentialStatus, Event, Issued, Kind, NewApiKey, Reach, Rejection,
+};
 use claviger_store::{CredentialFilter, StatusAt, StoreError, Tx};
 use claviger_token::{ApiKeyId, OrganizationId, PrincipalId, Secret, ServiceAccountId};
 use jiff::Timestamp;
@@ -126,15 +128,8 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewApiKey>,
 ) -> Result<Created<IssuedApiKey>, RequestError> {
     let authority = Authority::of(&caller);
-    let mut tx = app.store.begin(authority.by).await?;
-    let world = World::of_account(&mut tx, authority.reach, body.service_account_id).await?.ok_or_else(|| {
-        let message = "there is no such service account, or not for you";
-        Rejection::field("/service_account_id", "unknown_service_account", message)
-    })?;
-    let now = app.now();
-    let context = world.context(&app, &authority);
-    let issued = body.issue(&context, authority.by.actor.id(), now, &mut app.rng())?;
-    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    let (mut tx, now) = (app.store.begin(authority.by).await?, app.now());
+    let issued = issue(&app, &mut tx, &authority, body, now).await?;
     let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &issued.credential, now).await?;
     let location = format!("/v1/api-keys/{}", issued.credential.id);
     let concealed = IssuedApiKey::concealed(&issued.credential, now).among(look_alikes.clone());
@@ -142,6 +137,23 @@ pub(crate) async fn create(
     tx.commit_answering(issued.event, kept.as_ref(), now, &mut app.rng()).await?;
     let body = IssuedApiKey::reveal(issued.credential, issued.secret, now).among(look_alikes);
     Ok(Created { location, body })
+}
+
+/// A key by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn issue<'a>(
+    app: &'a App,
+    tx: &mut Tx<'a>,
+    authority: &Authority<'a>,
+    body: NewApiKey,
+    now: Timestamp,
+) -> Result<Issued, RequestError> {
+    let world = World::of_account(tx, authority.reach, body.service_account_id).await?.ok_or_else(|| {
+        let message = "there is no such service account, or not for you";
+        Rejection::field("/service_account_id", "unknown_service_account", message)
+    })?;
+    let issued = body.issue(&world.context(app, authority), authority.by.actor.id(), now, &mut app.rng())?;
+    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    Ok(issued)
 }
 
 /// Show an API key
@@ -177,17 +189,28 @@ pub(crate) async fn update(
     Json(changes): Json<CredentialChanges>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
     let authority = Authority::of(&caller);
-    let (mut tx, key, world) = authority.to_change_in_world(&app, id).await?;
-    let before = key.clone();
-    let (key, event) = key.update(changes, &world.context(&app, &authority), caller.by().actor.id(), app.now())?;
-    if key.widens(&before) && is_of_registration(&mut tx, &key).await? {
-        world.may_be_managed_by(authority.grantor)?;
-    }
-    tx.save_credential(&key).await?;
+    let (mut tx, key, event) = updated(&app, &authority, id, changes).await?;
     let now = app.now();
     let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &key, now).await?;
     tx.commit(event, now, &mut app.rng()).await?;
     Ok(Answer(ApiKeyView::new(key, now).among(look_alikes)))
+}
+
+/// A key as it is changed, in a transaction that is not committed yet.
+pub(crate) async fn updated<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: ApiKeyId,
+    changes: CredentialChanges,
+) -> Result<(Tx<'a>, Credential, Event), RequestError> {
+    let (mut tx, key, world) = authority.to_change_in_world(app, id).await?;
+    let before = key.clone();
+    let (key, event) = key.update(changes, &world.context(app, authority), authority.by.actor.id(), app.now())?;
+    if key.widens(&before) && is_of_registration(&mut tx, &key).await? {
+        world.may_be_managed_by(authority.grantor)?;
+    }
+    tx.save_credential(&key).await?;
+    Ok((tx, key, event))
 }
 
 /// Delete an API key
@@ -221,18 +244,29 @@ pub(crate) async fn roll(
     Id(id): Id<ApiKeyId>,
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedApiKey>, RequestError> {
-    let authority = Authority::of(&caller);
-    let (mut tx, key, world) = authority.to_change_in_world(&app, id).await?;
-    if is_of_registration(&mut tx, &key).await? {
-        world.may_be_managed_by(authority.grantor)?;
-    }
-    let now = app.now();
-    let rolled =
-        key.roll(body.overlap_seconds, &world.context(&app, &authority), caller.by().actor.id(), now, &mut app.rng())?;
-    tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
+    let (authority, now) = (Authority::of(&caller), app.now());
+    let (tx, rolled) = rolled(&app, &authority, id, body.overlap_seconds, now).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &IssuedApiKey::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Answer(IssuedApiKey::reveal(rolled.credential, rolled.secret, now)))
+}
+
+/// A key with a new secret, in a transaction that is not committed yet.
+pub(crate) async fn rolled<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: ApiKeyId,
+    overlap_seconds: u32,
+    now: Timestamp,
+) -> Result<(Tx<'a>, Issued), RequestError> {
+    let (mut tx, key, world) = authority.to_change_in_world(app, id).await?;
+    if is_of_registration(&mut tx, &key).await? {
+        world.may_be_managed_by(authority.grantor)?;
+    }
+    let (context, by) = (world.context(app, authority), authority.by.actor.id());
+    let rolled = key.roll(overlap_seconds, &context, by, now, &mut app.rng())?;
+    tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
+    Ok((tx, rolled))
 }
 
 /// Whether a client manages its registration by this key, which then stands for all of the client though it lists nothing.
@@ -256,10 +290,7 @@ pub(crate) async fn revoke(
     Id(id): Id<ApiKeyId>,
     Post { body, repeatable }: Post<Revoke>,
 ) -> Result<Answer<ApiKeyView>, RequestError> {
-    let authority = Authority::of(&caller);
-    let (mut tx, key) = authority.to_change(&app, id).await?;
-    let (key, event) = key.revoke(body.reason, app.now())?;
-    tx.save_credential(&key).await?;
+    let (tx, key, event) = Authority::of(&caller).revoked(&app, id, body.reason).await?;
     let body = ApiKeyView::new(key, app.now());
     let kept = repeatable.remembered(StatusCode::OK, None, &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;

@@ -114,6 +114,11 @@ impl<'a> Approver<'a> {
         Ok(Self { session, decides, sees_all })
     }
 
+    /// Whether there is anywhere where they decide.
+    pub(crate) fn decides_anywhere(&self) -> bool {
+        !self.decides.is_empty()
+    }
+
     /// How many tokens wait for them.
     pub(crate) async fn count(&self, app: &App) -> Result<usize, StoreError> {
         let mut count = 0;

@@ -3,8 +3,8 @@
 
 use axum::http::StatusCode;
 use claviger_core::{
-    By, Credential, CredentialStatus, Grantor, IssuingContext, Organization, Reach, Rejection, RevokeReason,
-    SecretRecord, permission,
+    By, Credential, CredentialStatus, Event, Grantor, IssuingContext, Organization, Person, Reach, Rejection,
+    RevokeReason, SecretRecord, permission,
 };
 use claviger_store::{LookAlike, StoreError, Tx, View};
 use claviger_token::{
@@ -162,7 +162,7 @@ pub(crate) struct Revoke {
 }
 
 /// What somebody may do about credentials: by a credential with a permission, or as a user who is signed in.
-pub(super) struct Authority<'a> {
+pub(crate) struct Authority<'a> {
     pub by: &'a By,
     /// The organizations whose credentials it may touch.
     pub reach: Reach,
@@ -186,10 +186,7 @@ impl<'a> Authority<'a> {
     pub(super) fn over_tokens<P: Permitted>(caller: &'a TokenCaller<P>, governs: &str) -> Self {
         match caller {
             TokenCaller::Credential(caller) => Self::of_tokens(caller, governs),
-            TokenCaller::Session(session) => {
-                let own = Some(session.user());
-                Self { own, ..Self::of_session(session, session.reach(), None, P::PERMISSION) }
-            }
+            TokenCaller::Session(session) => Self::over_own(session, P::PERMISSION),
         }
     }
 
@@ -214,8 +211,21 @@ impl<'a> Authority<'a> {
         }
     }
 
+    /// Of somebody who is signed in and governs what is in an organization, as far as they hold `permission` there.
+    pub(crate) fn of_person(session: &'a Session, person: &'a Person, permission: &'static str) -> Option<Self> {
+        let reach = person.reach(permission)?;
+        let sees_all = person.reach(permission::CREDENTIALS_READ);
+        let grantor = Grantor::Person(person);
+        Some(Self { grantor, governs: Some(reach), ..Self::of_session(session, reach, sees_all, permission) })
+    }
+
+    /// Of somebody who is signed in, over their own tokens wherever they belong, and over nobody else's.
+    pub(crate) fn over_own(session: &'a Session, permission: &'static str) -> Self {
+        Self { own: Some(session.user()), ..Self::of_session(session, session.reach(), None, permission) }
+    }
+
     /// Before a secret is handed out: who is signed in has proved lately who they are.
-    pub(super) fn must_be_fresh(&self, now: Timestamp) -> Result<(), RequestError> {
+    pub(crate) fn must_be_fresh(&self, now: Timestamp) -> Result<(), RequestError> {
         self.session.map_or(Ok(()), |session| session.must_be_fresh(now))
     }
 
@@ -275,7 +285,7 @@ impl<'a> Authority<'a> {
     }
 
     /// A credential that it may see.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         &self,
         view: &mut View<'_>,
         id: impl Into<CredentialId>,
@@ -308,6 +318,33 @@ impl<'a> Authority<'a> {
         let credential = self.locked(&mut tx, id).await?;
         let world = World::of(&mut tx, self.reach, &credential).await?.ok_or(RequestError::NotFound)?;
         Ok((tx, credential, world))
+    }
+
+    /// Revokes a credential that it may change. It is not committed yet.
+    pub(crate) async fn revoked(
+        &self,
+        app: &'a App,
+        id: impl Into<CredentialId>,
+        reason: RevokeReason,
+    ) -> Result<(Tx<'a>, Credential, Event), RequestError> {
+        let (mut tx, credential) = self.to_change(app, id).await?;
+        let (credential, event) = credential.revoke(reason, app.now())?;
+        tx.save_credential(&credential).await?;
+        Ok((tx, credential, event))
+    }
+
+    /// Ends the secrets of a credential that were rolled away and still work.
+    pub(crate) async fn end_overlap(
+        &self,
+        app: &'a App,
+        id: impl Into<CredentialId>,
+    ) -> Result<Credential, RequestError> {
+        let (mut tx, credential) = self.to_change(app, id).await?;
+        let now = app.now();
+        let (credential, event) = credential.end_overlap(now)?;
+        tx.save_ended_overlap(&credential, now).await?;
+        tx.commit(event, now, &mut app.rng()).await?;
+        Ok(credential)
     }
 
     /// Ends a credential that it may change, and takes it out of the lists.

@@ -32,7 +32,7 @@ pub(crate) mod token;
 pub(crate) mod usage;
 pub(crate) mod user;
 
-pub(crate) use credential::{World, in_the_clear};
+pub(crate) use credential::{Authority, World, in_the_clear};
 pub(crate) use personal_access_token::{approval_url, issue_own};
 
 use claviger_core::{Reach, Rejection};

@@ -2,8 +2,8 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{
-    Approval, Credential, CredentialChanges, CredentialStatus, DeviceApproval, Issued, Kind, NewPersonalAccessToken,
-    Policy, Reach, Rejection, permission,
+    Approval, Credential, CredentialChanges, CredentialStatus, DeviceApproval, Event, Issued, Kind,
+    NewPersonalAccessToken, Policy, Reach, Rejection, permission,
 };
 use claviger_store::{CredentialFilter, StatusAt, Tx};
 use claviger_token::{OrganizationId, PersonalAccessTokenId, PrincipalId, Secret, UserId};
@@ -158,14 +158,8 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewPersonalAccessToken>,
 ) -> Result<Created<IssuedPersonalAccessToken>, RequestError> {
     let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
-    authority.must_be_fresh(app.now())?;
-    let mut tx = app.store.begin(authority.by).await?;
-    let world = owner(&mut tx, &authority, &body).await?;
     let now = app.now();
-    let context = world.context(&app, &authority);
-    let issued = body.issue(&context, authority.by.actor.id(), now, &mut app.rng())?;
-    let issued = issued.seen_by(&authority.sees_secrets());
-    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    let (mut tx, issued) = issued(&app, &authority, body, now).await?;
     let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &issued.credential, now).await?;
     let location = format!("/v1/personal-access-tokens/{}", issued.credential.id);
     let concealed = IssuedPersonalAccessToken::concealed(&app, &issued.credential, now).among(look_alikes.clone());
@@ -173,6 +167,22 @@ pub(crate) async fn create(
     tx.commit_answering(issued.event, kept.as_ref(), now, &mut app.rng()).await?;
     let body = IssuedPersonalAccessToken::reveal(&app, issued.credential, issued.secret, now).among(look_alikes);
     Ok(Created { location, body })
+}
+
+/// A token by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn issued<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    body: NewPersonalAccessToken,
+    now: Timestamp,
+) -> Result<(Tx<'a>, Issued), RequestError> {
+    authority.must_be_fresh(now)?;
+    let mut tx = app.store.begin(authority.by).await?;
+    let world = owner(&mut tx, authority, &body).await?;
+    let issued = body.issue(&world.context(app, authority), authority.by.actor.id(), now, &mut app.rng())?;
+    let issued = issued.seen_by(&authority.sees_secrets());
+    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    Ok((tx, issued))
 }
 
 /// Show a personal access token
@@ -210,16 +220,27 @@ pub(crate) async fn update(
     Json(changes): Json<CredentialChanges>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
     let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
-    if !changes.only_tells() {
-        authority.must_be_fresh(app.now())?;
-    }
-    let (mut tx, one, world) = authority.to_change_in_world(&app, id).await?;
-    let (one, event) = one.update(changes, &world.context(&app, &authority), authority.by.actor.id(), app.now())?;
-    tx.save_credential(&one).await?;
+    let (mut tx, one, event) = updated(&app, &authority, id, changes).await?;
     let now = app.now();
     let look_alikes = authority.look_alikes(&mut tx.within(authority.reach), &one, now).await?;
     tx.commit(event, now, &mut app.rng()).await?;
     Ok(Answer(PersonalAccessTokenView::new(&app, one, now).among(look_alikes)))
+}
+
+/// A token as it is changed, in a transaction that is not committed yet.
+pub(crate) async fn updated<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: PersonalAccessTokenId,
+    changes: CredentialChanges,
+) -> Result<(Tx<'a>, Credential, Event), RequestError> {
+    if !changes.only_tells() {
+        authority.must_be_fresh(app.now())?;
+    }
+    let (mut tx, one, world) = authority.to_change_in_world(app, id).await?;
+    let (one, event) = one.update(changes, &world.context(app, authority), authority.by.actor.id(), app.now())?;
+    tx.save_credential(&one).await?;
+    Ok((tx, one, event))
 }
 
 /// Delete a personal access token
@@ -259,21 +280,28 @@ pub(crate) async fn roll(
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedPersonalAccessToken>, RequestError> {
     let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
-    authority.must_be_fresh(app.now())?;
-    let (mut tx, one, world) = authority.to_change_in_world(&app, id).await?;
     let now = app.now();
-    let rolled = one.roll(
-        body.overlap_seconds,
-        &world.context(&app, &authority),
-        authority.sees_secrets(),
-        now,
-        &mut app.rng(),
-    )?;
-    tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
+    let (tx, rolled) = rolled(&app, &authority, id, body.overlap_seconds, now).await?;
     let concealed = IssuedPersonalAccessToken::concealed(&app, &rolled.credential, now);
     let kept = repeatable.remembered(StatusCode::OK, None, &concealed);
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Answer(IssuedPersonalAccessToken::reveal(&app, rolled.credential, rolled.secret, now)))
+}
+
+/// A token with a new secret, in a transaction that is not committed yet.
+pub(crate) async fn rolled<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: PersonalAccessTokenId,
+    overlap_seconds: u32,
+    now: Timestamp,
+) -> Result<(Tx<'a>, Issued), RequestError> {
+    authority.must_be_fresh(now)?;
+    let (mut tx, one, world) = authority.to_change_in_world(app, id).await?;
+    let (context, by) = (world.context(app, authority), authority.sees_secrets());
+    let rolled = one.roll(overlap_seconds, &context, by, now, &mut app.rng())?;
+    tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
+    Ok((tx, rolled))
 }
 
 /// Revoke a personal access token
@@ -291,9 +319,7 @@ pub(crate) async fn revoke(
     Post { body, repeatable }: Post<Revoke>,
 ) -> Result<Answer<PersonalAccessTokenView>, RequestError> {
     let authority = Authority::over_tokens(&caller, permission::CREDENTIALS_WRITE);
-    let (mut tx, one) = authority.to_change(&app, id).await?;
-    let (one, event) = one.revoke(body.reason, app.now())?;
-    tx.save_credential(&one).await?;
+    let (tx, one, event) = authority.revoked(&app, id, body.reason).await?;
     let body = PersonalAccessTokenView::new(&app, one, app.now());
     let kept = repeatable.remembered(StatusCode::OK, None, &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;

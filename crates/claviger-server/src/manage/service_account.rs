@@ -2,9 +2,10 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{
-    Assignment, NewServiceAccount, Reach, Rejection, Scope, ServiceAccount, ServiceAccountChanges, names_in,
+    Assignment, Event, Grantor, NewServiceAccount, Reach, Rejection, Scope, ServiceAccount, ServiceAccountChanges,
+    names_in,
 };
-use claviger_store::Narrowed;
+use claviger_store::{Narrowed, Tx};
 use claviger_token::{ClientAuthMethod, GrantTypes, OrganizationId, Quota, RateLimit, ServiceAccountId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -138,19 +139,31 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewServiceAccount>,
 ) -> Result<Created<ServiceAccountView>, RequestError> {
     let mut tx = app.store.begin(caller.by()).await?;
-    if tx.within(caller.reach()).organization(body.organization_id).await?.is_none() {
-        let message = "there is no such organization, or not for you";
-        return Err(Rejection::field("/organization_id", "unknown_organization", message).into());
-    }
-    let (account, event) = ServiceAccount::create(&body, app.now(), &mut app.rng())?;
-    tx.insert_service_account(&account).await?;
-    let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
-    let assignments = set_rights(&app, &mut tx, holder(&account), Vec::new(), wanted, caller.grantor()).await?;
+    let (account, assignments, event) = created(&app, &mut tx, caller.reach(), caller.grantor(), &body).await?;
     let location = format!("/v1/service-accounts/{}", account.id);
     let body = ServiceAccountView::from(account).with_rights(&assignments);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
     Ok(Created { location, body })
+}
+
+/// A new one by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn created(
+    app: &App,
+    tx: &mut Tx<'_>,
+    reach: Reach,
+    grantor: Grantor<'_>,
+    body: &NewServiceAccount,
+) -> Result<(ServiceAccount, Vec<Assignment>, Event), RequestError> {
+    if tx.within(reach).organization(body.organization_id).await?.is_none() {
+        let message = "there is no such organization, or not for you";
+        return Err(Rejection::field("/organization_id", "unknown_organization", message).into());
+    }
+    let (account, event) = ServiceAccount::create(body, app.now(), &mut app.rng())?;
+    tx.insert_service_account(&account).await?;
+    let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
+    let assignments = set_rights(app, tx, holder(&account), Vec::new(), wanted, grantor).await?;
+    Ok((account, assignments, event))
 }
 
 /// Show a service account

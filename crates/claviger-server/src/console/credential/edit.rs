@@ -1,0 +1,117 @@
+//! Changing a credential: what it is called, what it may do, from where, how often and until when.
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+use claviger_core::{Credential, Event, Kind, Organization, Reach};
+use claviger_token::{CredentialId, PermissionSet};
+
+use super::{
+    Place,
+    form::{CredentialForm, Typed, Wrong, keeps_limits},
+    picker::Picker,
+    withheld,
+};
+use crate::{
+    console::{
+        form::Fields,
+        page::{Frame, go, page_with, shown},
+        trouble::Trouble,
+    },
+    problem::RequestError,
+};
+
+#[derive(Template)]
+#[template(path = "credential_edit.html")]
+pub(crate) struct EditPage {
+    pub(crate) frame: Frame,
+    pub(crate) name: String,
+    pub(crate) path: String,
+    /// What is changed, if nobody changes it meanwhile.
+    pub(crate) seen: String,
+    pub(crate) resume: String,
+    pub(crate) form: CredentialForm,
+}
+
+/// The form, as the credential stands, or as it was typed before somebody had to sign in.
+pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response, Trouble> {
+    place.writer()?;
+    let one = place.find(id).await?;
+    let fields = Fields::of_query(&place.visit.path);
+    place.must_be_fresh(place.visit.path.clone())?;
+    let typed = if fields.value("life").is_empty() { Typed::of_credential(&one) } else { Typed::of(&fields) };
+    with(place, &one, typed, Wrong::default()).await
+}
+
+/// Changes it, unless somebody else did after the form was shown.
+pub(crate) async fn submit(place: &Place<'_>, id: CredentialId, fields: &Fields) -> Result<Response, Trouble> {
+    let authority = place.writer()?;
+    let one = place.find(id).await?;
+    let (app, path, typed) = (place.app, place.path(id), Typed::of(fields));
+    let edit = format!("{path}/edit");
+    place.must_be_fresh(fields.resumed().unwrap_or(edit))?;
+    let (frame, now) = (place.frame().await?, app.now());
+    let mut wrong = Wrong::default();
+    if app.seen(&one) != fields.value("seen") {
+        wrong.page = Some(frame.text("edit-changed-meanwhile"));
+        return with(place, &one, typed, wrong).await;
+    }
+    let changes = typed.changes(&one, now, &frame, &mut wrong);
+    if !wrong.is_empty() {
+        return with(place, &one, typed, wrong).await;
+    }
+    match place.updated(&authority, id, changes).await {
+        // Locked now: nobody came between.
+        Ok((_, _, event)) if before(&event) != one.as_asked() => {
+            wrong.page = Some(frame.text("edit-changed-meanwhile"));
+            let one = place.find(id).await?;
+            with(place, &one, typed, wrong).await
+        }
+        Ok((tx, _, event)) => {
+            tx.commit(event, now, &mut app.rng()).await?;
+            Ok(go(&format!("{path}?done=saved"), []))
+        }
+        Err(RequestError::Rejected(rejection)) => {
+            let wrong = Wrong::by(&rejection, &typed, &frame);
+            with(place, &one, typed, wrong).await
+        }
+        Err(error) => Err(withheld(error)),
+    }
+}
+
+/// What a change found, as [`Credential::as_asked`] tells it.
+fn before(event: &Event) -> String {
+    event.details["before"].to_string()
+}
+
+async fn with(place: &Place<'_>, one: &Credential, typed: Typed, wrong: Wrong) -> Result<Response, Trouble> {
+    let (app, now, frame) = (place.app, place.app.now(), place.frame().await?);
+    let mut view = app.store.within(Reach::Organization(one.organization));
+    let organization: Organization = view.organization(one.organization).await?.ok_or(Trouble::Absent)?;
+    let held: PermissionSet =
+        view.held(one.principal, one.organization).await?.masked_by(&organization.effective_ceiling());
+    let picker = Picker::of(&view.catalog().await?, &held, &typed.permissions, &frame);
+    let picker = if organization.policy.wildcard_allowed { picker } else { picker.without_wildcards() };
+    let latest = organization.policy.latest_end(Kind::of(one.id), now);
+    let keep = match one.expires_at {
+        Some(end) => frame.text_with("form-keep-end", "when", shown(end)),
+        None => frame.text("form-keep-endless"),
+    };
+    let status = if wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let path = place.path(one.id);
+    let template = EditPage {
+        name: one.name.to_string(),
+        seen: app.seen(one),
+        resume: format!("{path}/edit"),
+        form: CredentialForm {
+            lives: CredentialForm::lives(latest, Some(keep), now, &frame),
+            typed,
+            wrong,
+            picker,
+            asks_environment: false,
+            keeps_limits: keeps_limits(one),
+        },
+        path,
+        frame,
+    };
+    Ok(page_with(status, &template, []))
+}

@@ -1,0 +1,42 @@
+//! The one page that shows a secret. Nobody gets it again: a form that is sent twice leads elsewhere, and no browser keeps it.
+
+use askama::Template;
+use axum::response::Response;
+use claviger_core::{CredentialStatus, Issued, Kind};
+use claviger_token::Secret;
+
+use super::{Place, words};
+use crate::console::{
+    page::{Frame, page},
+    trouble::Trouble,
+};
+
+#[derive(Template)]
+#[template(path = "made.html")]
+pub(crate) struct MadePage<'a> {
+    pub(crate) frame: Frame,
+    pub(crate) title: &'static str,
+    pub(crate) name: String,
+    pub(crate) secret: &'a Secret,
+    /// Whether somebody must approve it before it works.
+    pub(crate) waits: bool,
+    /// Where a service asks what it is worth.
+    pub(crate) try_at: String,
+    pub(crate) next: String,
+}
+
+/// Shows what was made or rolled.
+pub(crate) async fn show(place: &Place<'_>, issued: &Issued) -> Result<Response, Trouble> {
+    let one = &issued.credential;
+    let title = words(Kind::of(one.id), "made-key", "made-token");
+    let shown = MadePage {
+        frame: place.frame().await?,
+        title,
+        name: one.name.to_string(),
+        secret: &issued.secret,
+        waits: one.status(place.app.now()) == CredentialStatus::PendingApproval,
+        try_at: format!("{}/v1/token", place.app.config.public_url),
+        next: place.path(one.id),
+    };
+    Ok(page(&shown, []))
+}

@@ -1,0 +1,163 @@
+//! What the pages of an organization's API keys and those of one's own tokens share, which is nearly everything: a credential is
+//! shown, changed, rolled and ended alike. The rules are those of the management API, by the same functions.
+
+pub(crate) mod action;
+pub(crate) mod chart;
+pub(crate) mod detail;
+pub(crate) mod edit;
+pub(crate) mod form;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod made;
+pub(crate) mod once;
+pub(crate) mod picker;
+pub(crate) mod revoke;
+pub(crate) mod roll;
+pub(crate) mod shown;
+
+use claviger_core::{Credential, CredentialChanges, Event, Issued, Kind, Person, Rejection, permission};
+use claviger_store::{StoreError, Tx};
+use claviger_token::{CredentialId, OrganizationId};
+use jiff::Timestamp;
+
+use super::{page::Frame, shell::Here, trouble::Trouble, visit::Visit};
+use crate::{
+    app::App,
+    manage::{Authority, api_key, personal_access_token},
+    problem::RequestError,
+    session::Session,
+};
+
+/// Where credentials are managed: the API keys of an organization, or somebody's own tokens.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) app: &'a App,
+    pub(super) session: &'a Session,
+    pub(super) visit: &'a Visit,
+    /// The organization; `None`: one's own tokens, wherever they act.
+    pub(super) here: Option<&'a Here>,
+}
+
+impl<'a> Place<'a> {
+    /// A page's frame.
+    pub(super) async fn frame(&self) -> Result<Frame, StoreError> {
+        Frame::inside(self.session, self.visit, self.app, self.here).await
+    }
+
+    /// The path of the list.
+    pub(super) fn list(&self) -> String {
+        self.here.map_or_else(|| "/account/tokens".to_owned(), |here| here.path("/api-keys"))
+    }
+
+    /// The path of one credential.
+    pub(super) fn path(&self, id: CredentialId) -> String {
+        format!("{}/{id}", self.list())
+    }
+
+    /// Somebody's, to look at what is here.
+    pub(super) fn reader(&self) -> Result<Authority<'a>, Trouble> {
+        self.authority(permission::API_KEYS_READ, permission::PERSONAL_ACCESS_TOKENS_READ)
+    }
+
+    /// And to change it.
+    pub(super) fn writer(&self) -> Result<Authority<'a>, Trouble> {
+        self.authority(permission::API_KEYS_WRITE, permission::PERSONAL_ACCESS_TOKENS_WRITE)
+    }
+
+    fn authority(&self, keys: &'static str, tokens: &'static str) -> Result<Authority<'a>, Trouble> {
+        match self.here {
+            Some(here) => Authority::of_person(self.session, &here.person, keys).ok_or(Trouble::Absent),
+            None => Ok(Authority::over_own(self.session, tokens)),
+        }
+    }
+
+    /// Whether somebody may change what is here, or only look.
+    pub(super) fn changes(&self) -> bool {
+        self.here.is_none_or(|here| here.person.may(permission::API_KEYS_WRITE))
+    }
+
+    /// A credential that belongs here.
+    pub(super) async fn find(&self, id: CredentialId) -> Result<Credential, Trouble> {
+        let authority = self.reader()?;
+        let found = authority.find(&mut self.app.store.within(authority.reach), id).await?;
+        if self.owns(&found) { Ok(found) } else { Err(Trouble::Absent) }
+    }
+
+    fn owns(&self, one: &Credential) -> bool {
+        match self.here {
+            Some(here) => Kind::of(one.id) == Kind::ApiKey && one.organization == here.organization.id,
+            None => Kind::of(one.id) == Kind::PersonalAccessToken && one.principal == self.session.user().into(),
+        }
+    }
+
+    /// What somebody may do where a credential acts.
+    pub(super) async fn person(&self, organization: OrganizationId) -> Result<Person, StoreError> {
+        if let Some(here) = self.here {
+            return Ok(here.person.clone());
+        }
+        let standings = self.app.store.standings_of(self.session.user()).await?;
+        Ok(Person::of(self.session.user(), &standings, organization))
+    }
+
+    /// For what outlasts the session: its user proves who they are, and comes back to `next`.
+    pub(super) fn must_be_fresh(&self, next: String) -> Result<(), Trouble> {
+        if self.session.is_fresh(self.app.now()) { Ok(()) } else { Err(Trouble::NotFresh { next }) }
+    }
+
+    /// A credential as it is changed, in a transaction that is not committed yet.
+    pub(super) async fn updated(
+        &self,
+        authority: &Authority<'a>,
+        id: CredentialId,
+        changes: CredentialChanges,
+    ) -> Result<(Tx<'a>, Credential, Event), RequestError> {
+        match id {
+            CredentialId::ApiKey(id) => api_key::updated(self.app, authority, id, changes).await,
+            CredentialId::PersonalAccessToken(id) => {
+                personal_access_token::updated(self.app, authority, id, changes).await
+            }
+            CredentialId::ClientSecret(_)
+            | CredentialId::PublicKey(_)
+            | CredentialId::Certificate(_)
+            | CredentialId::Federation(_) => Err(RequestError::NotFound),
+        }
+    }
+
+    /// The same with a new secret.
+    pub(super) async fn rolled(
+        &self,
+        authority: &Authority<'a>,
+        id: CredentialId,
+        overlap_seconds: u32,
+        now: Timestamp,
+    ) -> Result<(Tx<'a>, Issued), RequestError> {
+        match id {
+            CredentialId::ApiKey(id) => api_key::rolled(self.app, authority, id, overlap_seconds, now).await,
+            CredentialId::PersonalAccessToken(id) => {
+                personal_access_token::rolled(self.app, authority, id, overlap_seconds, now).await
+            }
+            CredentialId::ClientSecret(_)
+            | CredentialId::PublicKey(_)
+            | CredentialId::Certificate(_)
+            | CredentialId::Federation(_) => Err(RequestError::NotFound),
+        }
+    }
+}
+
+/// What somebody sees where a rule said no and there is no form to tell it in.
+pub(super) fn withheld(error: RequestError) -> Trouble {
+    let is_withheld = matches!(
+        error,
+        RequestError::Forbidden { .. }
+            | RequestError::Rejected(Rejection::Forbidden { .. } | Rejection::Withheld { .. })
+    );
+    if is_withheld { Trouble::Withheld } else { error.into() }
+}
+
+/// Texts that speak of keys in one place and of tokens in the other.
+pub(super) fn words(kind: Kind, of_keys: &'static str, of_tokens: &'static str) -> &'static str {
+    match kind {
+        Kind::PersonalAccessToken => of_tokens,
+        Kind::ApiKey | Kind::ClientSecret | Kind::PublicKey | Kind::Certificate | Kind::Federation => of_keys,
+    }
+}

@@ -1,0 +1,72 @@
+//! The end of a credential, after a page that asks once more.
+
+use askama::Template;
+use axum::response::Response;
+use claviger_core::{Kind, Rejection, RevokeReason};
+use claviger_token::CredentialId;
+
+use super::{Place, shown::reason_words, withheld, words};
+use crate::{
+    console::{
+        form::Fields,
+        moment::Moment,
+        page::{Frame, go, page},
+        trouble::Trouble,
+    },
+    problem::RequestError,
+};
+
+/// What somebody may give as the reason; the others are told by Claviger itself.
+const REASONS: [RevokeReason; 4] =
+    [RevokeReason::Unspecified, RevokeReason::Superseded, RevokeReason::Compromised, RevokeReason::Unused];
+
+#[derive(Template)]
+#[template(path = "revoke.html")]
+pub(crate) struct RevokePage {
+    pub(crate) frame: Frame,
+    pub(crate) title: &'static str,
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) used: Option<Moment>,
+    pub(crate) path: String,
+}
+
+impl RevokePage {
+    pub(crate) fn reasons(&self) -> Vec<(&'static str, String)> {
+        REASONS.iter().map(|reason| (reason.as_str(), self.frame.text(reason_words(*reason)))).collect()
+    }
+}
+
+/// Asks once more.
+pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response, Trouble> {
+    place.writer()?;
+    let one = place.find(id).await?;
+    let frame = place.frame().await?;
+    let used = one.last_used().map(|last| Moment::new(frame.language(), last.at, place.app.now()));
+    let shown = RevokePage {
+        frame,
+        title: words(Kind::of(id), "revoke-key", "revoke-token"),
+        name: one.name.to_string(),
+        id: one.id.to_string(),
+        used,
+        path: place.path(id),
+    };
+    Ok(page(&shown, []))
+}
+
+/// Ends it.
+pub(crate) async fn submit(place: &Place<'_>, id: CredentialId, fields: &Fields) -> Result<Response, Trouble> {
+    let authority = place.writer()?;
+    place.find(id).await?;
+    let path = place.path(id);
+    let reason = REASONS.into_iter().find(|reason| reason.as_str() == fields.value("reason")).unwrap_or_default();
+    match authority.revoked(place.app, id, reason).await {
+        Ok((tx, _, event)) => {
+            tx.commit(event, place.app.now(), &mut place.app.rng()).await?;
+            Ok(go(&format!("{path}?done=revoked"), []))
+        }
+        // Somebody else was faster; the page says why it ended.
+        Err(RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&path, [])),
+        Err(error) => Err(withheld(error)),
+    }
+}

@@ -1,0 +1,46 @@
+//! The few drawings of the pages.
+
+use std::fmt;
+
+use askama::filters::HtmlSafe;
+
+/// A drawing, which says nothing that stands not in the text beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Icon {
+    Overview,
+    Key,
+    Token,
+    Approval,
+    Security,
+    Device,
+    Organization,
+}
+
+impl Icon {
+    fn lines(self) -> &'static str {
+        match self {
+            Self::Overview => r#"<path d="M3 9.5 10 3l7 6.5V17h-4.5v-4.5h-5V17H3z"/>"#,
+            Self::Key => r#"<circle cx="6.5" cy="13.5" r="3.5"/><path d="m9 11 7-7m-2.5 2.5L16 9m-4.5-.5L13 10"/>"#,
+            Self::Token => r#"<circle cx="10" cy="6.5" r="3"/><path d="M4 17c.6-3.3 3-5 6-5s5.4 1.7 6 5"/>"#,
+            Self::Approval => r#"<circle cx="10" cy="10" r="7"/><path d="m7 10.2 2.2 2.2L13.2 8"/>"#,
+            Self::Security => r#"<path d="M10 2.5 16 5v4.5c0 3.8-2.5 6.5-6 8-3.5-1.5-6-4.2-6-8V5z"/>"#,
+            Self::Device => r#"<rect x="2.5" y="4" width="15" height="9.5" rx="1.5"/><path d="M7 17h6m-3-3.5V17"/>"#,
+            Self::Organization => {
+                r#"<path d="M4 17V4.5A1.5 1.5 0 0 1 5.5 3h5A1.5 1.5 0 0 1 12 4.5V17m0-9h3.5A1.5 1.5 0 0 1 17 9.5V17M2.5 17h15M7 7h2m-2 3.5h2"/>"#
+            }
+        }
+    }
+}
+
+impl fmt::Display for Icon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.lines();
+        write!(
+            f,
+            r#"<svg class="icon" viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{lines}</svg>"#
+        )
+    }
+}
+
+/// It writes nothing but what stands here.
+impl HtmlSafe for Icon {}

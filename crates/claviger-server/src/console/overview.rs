@@ -1,0 +1,76 @@
+//! `/organizations/{organization}`: what is there, and what wants to be looked at.
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+use claviger_core::{CredentialStatus, Kind, Reach, permission};
+use claviger_store::{CredentialFilter, StatusAt};
+
+use super::{
+    api_keys::list::{IDLE, SOON, endless, idle, rolling, soon},
+    inside::Inside,
+    page::{Frame, page},
+    trouble::Trouble,
+};
+use crate::{app::App, manage::approval::Approver};
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub(super) struct OverviewPage {
+    pub(super) frame: Frame,
+    pub(super) organization: String,
+    /// Address and words of each thing to look at.
+    pub(super) attention: Vec<(String, String)>,
+    /// How many API keys work; `None`: that is not theirs to know.
+    pub(super) keys: Option<usize>,
+    pub(super) keys_path: String,
+    /// Whether they may make one.
+    pub(super) makes: bool,
+}
+
+impl OverviewPage {
+    pub(super) fn active(&self) -> usize {
+        self.keys.unwrap_or_default()
+    }
+}
+
+/// `GET /organizations/{organization}`.
+pub(super) async fn show(State(app): State<App>, inside: Inside) -> Result<Response, Trouble> {
+    let (here, now) = (&inside.here, app.now());
+    let frame = Frame::inside(&inside.session, &inside.visit, &app, Some(here)).await?;
+    let keys_path = here.path("/api-keys");
+    let (mut attention, mut keys) = (Vec::new(), None);
+    let waiting = Approver::of(&app, &inside.session).await?.count(&app).await?;
+    if waiting > 0 {
+        attention.push(("/approvals".to_owned(), frame.text_counting("approvals-waiting", waiting)));
+    }
+    if here.person.may(permission::API_KEYS_READ) {
+        let organization = here.organization.id;
+        let mut view = app.store.within(Reach::Organization(organization));
+        let all = || CredentialFilter {
+            kind: Some(Kind::ApiKey),
+            organization: Some(organization),
+            ..CredentialFilter::default()
+        };
+        let looked_at = [
+            ("rolling", rolling(all(), now), "attention-rolling"),
+            ("soon", soon(all(), now), "attention-soon"),
+            ("idle", idle(all(), now), "attention-idle"),
+            ("endless", endless(all(), now), "attention-endless"),
+        ];
+        for (state, filter, words) in looked_at {
+            let count = usize::try_from(view.count_credentials(&filter).await?).unwrap_or_default();
+            if count > 0 {
+                attention.push((format!("{keys_path}?state={state}"), frame.text_counting(words, count)));
+            }
+        }
+        let status = Some(StatusAt { status: CredentialStatus::Active, at: now });
+        let active = view.count_credentials(&CredentialFilter { status, ..all() }).await?;
+        keys = usize::try_from(active).ok();
+    }
+    let makes = here.person.may(permission::API_KEYS_WRITE) && here.person.may(permission::SERVICE_ACCOUNTS_READ);
+    let organization = here.organization.name.to_string();
+    Ok(page(&OverviewPage { frame, organization, attention, keys, keys_path, makes }, []))
+}
+
+/// The words speak of these numbers.
+const _: () = assert!(SOON == 14 && IDLE == 90);

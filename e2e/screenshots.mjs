@@ -1,0 +1,95 @@
+// Pictures of the main pages, in both themes and on a telephone: to be looked at, and the one that the README shows.
+//
+// node screenshots.mjs DIRECTORY
+
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import { withBrowser, withInstance } from './instance.mjs';
+
+const SIZES = { wide: { width: 1280, height: 860 }, narrow: { width: 360, height: 740 } };
+const DAY = 24 * 60 * 60 * 1000;
+
+/** Service accounts and keys as a company has them after a while. */
+async function fill({ url, internal, key }) {
+  const call = async (method, to, body) => {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const response = await fetch(`${url}${to}`, { method, headers, body: body && JSON.stringify(body) });
+    if (!response.ok) throw new Error(`${method} ${to}: ${response.status} ${await response.text()}`);
+    return response.json();
+  };
+  const organization = (await call('GET', '/v1/organizations')).items.find((known) => known.slug === 'acme').id;
+  const permissions = ['invoices:read', 'invoices:write'];
+  const account = (name) => call('POST', '/v1/service-accounts', { organization_id: organization, name, permissions });
+  const ends = (days) => new Date(Date.now() + days * DAY).toISOString();
+  const make = async (of, name, more = {}) =>
+    call('POST', '/v1/api-keys', { service_account_id: of.id, name, permissions: ['invoices:read'], ...more });
+  const [billing, warehouse, partner] = [await account('Billing sync'), await account('Data warehouse'), await account('Partner portal')];
+  const production = await make(billing, 'Production, Frankfurt', { permissions, expires_at: ends(300), allowed_networks: ['203.0.113.0/24'] });
+  await make(billing, 'Staging', { environment: 'test', expires_at: ends(80) });
+  await make(warehouse, 'Nightly export', { expires_at: ends(9), rate_limits: [{ name: 'default', limit: 100, window_seconds: 60 }] });
+  const legacy = await make(warehouse, 'Legacy import');
+  await make(partner, 'Partner A', { objects: ['customer:4711', 'customer:4712'], expires_at: ends(180) });
+  const old = await make(partner, 'Partner B');
+  await call('POST', `/v1/api-keys/${old.id}/revoke`, { reason: 'compromised' });
+  await call('PATCH', `/v1/api-keys/${legacy.id}`, { disabled: true });
+  const verify = (client_ip) => fetch(`${internal}/v1/verify`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ credential: production.token, permissions: ['invoices:read'], client_ip }),
+  });
+  for (let use = 0; use < 240; use += 1) await verify(use % 24 === 0 ? '198.51.100.7' : '203.0.113.17');
+  await call('POST', `/v1/api-keys/${production.id}/roll`, { overlap_seconds: 86_400 });
+  // Uses are written within a second or two.
+  await new Promise((resolve) => { setTimeout(resolve, 2500); });
+  return production.id;
+}
+
+const directory = process.argv[2] ?? 'screenshots';
+await mkdir(directory, { recursive: true });
+await withInstance(async (instance) => {
+  const { link, url } = instance;
+  const id = await fill(instance);
+  const at = '/organizations/acme';
+  const pages = {
+    'overview': at,
+    'api-keys': `${at}/api-keys`,
+    'api-key': `${at}/api-keys/${id}`,
+    'api-key-new': `${at}/api-keys/new?account=new`,
+    'api-key-roll': `${at}/api-keys/${id}/roll`,
+    'api-key-revoke': `${at}/api-keys/${id}/revoke`,
+    'api-key-edit': `${at}/api-keys/${id}/edit`,
+    'api-keys-none': `${at}/api-keys?q=nothing`,
+    'whose': `${at}/api-keys/new`,
+    'tokens': '/account/tokens',
+    'security': '/account/security',
+    'approvals': '/approvals',
+    'device': '/device',
+    'trouble': `${at}/no-such-page`,
+  };
+  await withBrowser(async (page) => {
+    await page.goto(`${url}/sign-in`);
+    await page.screenshot({ path: path.join(directory, 'sign-in-wide-light.png') });
+    await page.goto(link);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      for (const [size, viewport] of Object.entries(SIZES)) {
+        await page.setViewportSize(viewport);
+        for (const [name, to] of Object.entries(pages)) {
+          await page.goto(`${url}${to}`);
+          const file = path.join(directory, `${name}-${size}-${colorScheme}.png`);
+          await page.screenshot({ path: file, fullPage: true });
+        }
+      }
+    }
+    await page.setViewportSize(SIZES.wide);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.goto(`${url}${pages['api-key-new']}`);
+    await page.getByLabel('Name of the new service account').fill('Billing sync');
+    await page.getByLabel('Name', { exact: true }).fill('Production');
+    await page.getByRole('checkbox', { name: 'invoices:read' }).check();
+    await page.getByRole('button', { name: 'New API key' }).click();
+    await page.screenshot({ path: path.join(directory, 'made-wide-light.png'), fullPage: true });
+  }, undefined, { javaScriptEnabled: true });
+});

@@ -48,6 +48,7 @@ mod public_key;
 mod reference;
 mod role;
 mod rotate;
+mod route_rule;
 mod serve;
 mod service_account;
 mod settings;

@@ -9,13 +9,14 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use claviger_token::{Found, Object, Permission, ProofUrl, Refusal, Required, Verdict};
+use claviger_token::{Found, Permission, ProofUrl, Refusal, Required, Verdict};
 use serde::Deserialize;
 
 use super::{
     credentials::Entry,
     judge::Use,
     occasion::{Occasion, Surface},
+    question::Question,
 };
 use crate::{
     app::App,
@@ -38,6 +39,8 @@ pub(crate) struct Asked {
     object: Option<String>,
     /// The identifier of the API behind the gateway.
     audience: Option<String>,
+    /// The identifier of the API whose route rules say what is asked, instead of the three above.
+    api: Option<String>,
     /// How many uses it is against limits and quotas; one if absent, and nothing for 0.
     cost: Option<String>,
     /// `1`: the gateway writes `Client-Cert`, always and itself: the certificate that its client showed, if any.
@@ -48,7 +51,7 @@ pub(crate) struct Asked {
 
 /// What a configuration may ask for.
 const PARAMETERS: &str =
-    "the parameters are permission, object, audience, cost, client_certificate and nginx, each at most once";
+    "the parameters are permission, object, audience, api, cost, client_certificate and nginx, each at most once";
 
 /// What is wrong with a configuration, in words: for whoever wrote it, since answers have no body.
 const DETAIL: HeaderName = HeaderName::from_static("x-claviger-detail");
@@ -88,58 +91,50 @@ pub(crate) async fn forward_auth(
     if !matches!(asked.client_certificate.as_deref(), None | Some("1")) {
         return misconfigured("client_certificate is 1 or is left out");
     }
+    let is_named = asked.permission.is_some() || asked.object.is_some() || asked.audience.is_some();
+    if asked.api.is_some() && is_named {
+        return misconfigured("the route rules of api say which permission, object and audience are asked for");
+    }
     let Ok(cost) = asked.cost.as_deref().map_or(Ok(1), str::parse::<u32>) else {
         return misconfigured("cost is a whole number from 0 to 4294967295, such as 1");
     };
     let response = match check(&app, &asked, cost, &parts.headers).await {
         Ok(response) => response,
+        Err(RequestError::Unreadable { status, code, detail }) => unreadable(status, code, &detail),
         Err(error) => error.into_response(),
     };
     if only_nginx { for_nginx(response) } else { emptied(response) }
 }
 
 async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Result<Response, RequestError> {
-    let unreadable = |code, detail: String| RequestError::unreadable(StatusCode::BAD_REQUEST, code, detail);
-    if asked.permission.as_deref().is_some_and(|names| names.trim().is_empty()) {
-        // A variable of the gateway that is empty must not mean that anything goes.
-        return Err(unreadable("empty_permission", "permission is there but names none".to_owned()));
-    }
-    let permissions: Vec<Permission> = asked
-        .permission
-        .as_deref()
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|error| unreadable("invalid_permission", format!("{error}")))?;
-    let objects: Vec<Object> = asked
-        .object
-        .as_deref()
-        .map(str::parse)
-        .transpose()
-        .map_err(|error| unreadable("invalid_object", format!("{error}")))?
-        .into_iter()
-        .collect();
-    let required = Required {
-        audience: asked.audience.as_deref(),
-        permissions: &permissions,
-        objects: &objects,
-        whatever_object: false,
+    let id = log::chosen(headers);
+    let occasion = occasion(headers, id.as_ref());
+    let catalog = match asked.api {
+        Some(_) => Some(app.catalog().await?),
+        None => None,
     };
+    let question = match (&asked.api, &catalog) {
+        (Some(api), Some(catalog)) => {
+            let (method, target) = told_request(headers, &occasion)?;
+            Question::ruled(catalog, api, method, target)?
+        }
+        (_, _) => Question::named(asked.permission.as_deref(), asked.object.as_deref(), asked.audience.as_deref())?,
+    };
+    let required = question.required();
     let presented = if may_be_elsewhere(headers) {
         let also = app.catalog().await?.also_accept(&required);
         credential_at_gateway(headers, &also, |text| app.kind_of(text))
     } else {
         credential(headers).map(|found| found.map(Cow::Borrowed))
     };
-    let presented = presented.map_err(|Ambiguous| unreadable("several_credentials", Ambiguous::MESSAGE.to_owned()))?;
+    let presented = presented.map_err(|Ambiguous| {
+        RequestError::unreadable(StatusCode::BAD_REQUEST, "several_credentials", Ambiguous::MESSAGE)
+    })?;
     let Some(presented) = presented else {
         return Ok(unauthenticated(app, "missing", "", &required).await);
     };
     let looked_up = app.look_up(&presented).await?;
     let client_ip = address_at_gateway(headers, app.config.trusted_proxies.as_ref());
-    let id = log::chosen(headers);
-    let occasion = occasion(headers, id.as_ref());
     let carried = proof(headers);
     // Else a client may have written the header: many gateways pass on all that it sent.
     let certificate = match asked.client_certificate {
@@ -153,13 +148,20 @@ async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Resu
     };
     let proving = proving.with(certificate.as_ref());
     let used = Use { occasion, required, client_ip, proving: &proving, visible: None, cost };
-    let judged = app.judge(&looked_up, &used).await?;
+    let judged = match question.is_unruled {
+        false => app.judge(&looked_up, &used).await?,
+        true => app.judge_unruled(&looked_up, &used),
+    };
     let known = looked_up.entry.as_deref().and_then(|entry| Some((entry, entry.found()?)));
     let mut response = match (judged.verdict, known) {
         (Verdict::Valid, Some((entry, found))) => allowed(app, entry, found),
         (Verdict::Valid, None) => refused(app, Refusal::Unknown, &required).await,
         (Verdict::Refused(refusal @ (Refusal::ProofRequired | Refusal::ProofInvalid)), _) => {
             not_proved(refusal, &app.told_of_proof(refusal, judged.proof_problem, looked_up.found()))
+        }
+        (Verdict::Refused(Refusal::PermissionMissing), _) if question.is_unruled => {
+            let challenge = "Bearer realm=\"claviger\", error=\"insufficient_scope\"";
+            told(StatusCode::FORBIDDEN, "no_route_rule", Some(challenge.to_owned()))
         }
         (Verdict::Refused(refusal), _) => refused(app, refusal, &required).await,
     };
@@ -177,12 +179,7 @@ async fn proved(
     found: &Found,
     presented: &str,
 ) -> Result<Proving, RequestError> {
-    // What a client slips in beside what the gateway says decides nothing.
-    let is_one_request = [METHOD, ADDRESS].iter().all(|names| {
-        let mut said = names.iter().flat_map(|name| headers.get_all(name));
-        said.next().is_some_and(|first| said.all(|other| other == first))
-    });
-    let path = occasion.path.filter(|path| path.starts_with('/') && is_one_request);
+    let path = occasion.path.filter(|path| path.starts_with('/') && is_one_request(headers));
     let origins = app.catalog().await?.origins(required, &found.audiences);
     let urls: Vec<ProofUrl> = match path {
         Some(path) => origins.iter().filter_map(|origin| ProofUrl::parse(&format!("{origin}{path}"))).collect(),
@@ -190,6 +187,26 @@ async fn proved(
     };
     let request = ProofFor { method: occasion.method.unwrap_or_default(), urls: &urls, credential: Some(presented) };
     Ok(app.prove(proof(headers), Asker::Resource, request))
+}
+
+/// Whether a gateway tells of one request: what a client slips in beside what the gateway says decides nothing.
+fn is_one_request(headers: &HeaderMap) -> bool {
+    [METHOD, ADDRESS].iter().all(|names| {
+        let mut said = names.iter().flat_map(|name| headers.get_all(name));
+        said.next().is_some_and(|first| said.all(|other| other == first))
+    })
+}
+
+/// Method and target of the request that the gateway holds, which route rules need.
+fn told_request<'a>(headers: &HeaderMap, occasion: &Occasion<'a>) -> Result<(&'a str, &'a str), RequestError> {
+    const WANTED: &str =
+        "for api= the gateway tells X-Forwarded-Method and X-Forwarded-Uri, or X-Original-Method and X-Original-URI";
+    const SEVERAL: &str = "the headers that tell of the request tell of several";
+    let misread = |code, detail| RequestError::unreadable(StatusCode::BAD_REQUEST, code, detail);
+    let (Some(method), Some(target)) = (occasion.method, occasion.path) else {
+        return Err(misread("invalid_query", WANTED));
+    };
+    if is_one_request(headers) { Ok((method, target)) } else { Err(misread("several_requests", SEVERAL)) }
 }
 
 /// The request that the gateway holds, by the headers of Traefik and Caddy or of nginx.
@@ -281,6 +298,15 @@ fn misconfigured(by_nginx: bool, detail: &'static str) -> Response {
     let status = if by_nginx { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
     let mut response = told(status, "invalid_query", None);
     response.headers_mut().insert(DETAIL, HeaderValue::from_static(detail));
+    response
+}
+
+/// The question cannot be read, by fault of whoever configured it or of the client whose words it holds.
+fn unreadable(status: StatusCode, code: &'static str, detail: &str) -> Response {
+    let mut response = told(status, if code == "invalid_query" { code } else { "bad_request" }, None);
+    if let Ok(detail) = HeaderValue::from_str(&log::redacted(detail)) {
+        response.headers_mut().insert(DETAIL, detail);
+    }
     response
 }
 

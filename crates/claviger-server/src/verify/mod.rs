@@ -13,6 +13,7 @@ mod judge;
 mod kept;
 mod occasion;
 mod parents;
+mod question;
 mod usage;
 
 pub(crate) use access_token::LONGEST_JWT;

@@ -70,6 +70,7 @@ mod registration;
 mod revocation;
 mod revocations;
 mod rights;
+mod route_rules;
 mod second_factor;
 mod sessions;
 mod sign_in;

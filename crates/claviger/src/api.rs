@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::{
+    api_import::{self, Import},
     body::Body,
     client::Remote,
     consent::Consent,
@@ -40,6 +41,7 @@ enum Command {
     },
     /// Change one
     Update(Update),
+    Import(Import),
     /// Delete one; its permissions stop working everywhere
     Delete {
         /// api_…
@@ -153,7 +155,7 @@ impl From<Declared> for Json {
 
 /// What the tables need of an API.
 #[derive(Debug, Deserialize)]
-struct Protected {
+pub(crate) struct Protected {
     id: String,
     identifier: String,
     name: String,
@@ -189,6 +191,7 @@ pub(crate) fn run(Api { remote, command }: Api) -> Result<ExitCode, Failure> {
             let id = std::mem::take(&mut update.id);
             noun::update::<Protected>(&service, &id, &update.body()?)?;
         }
+        Command::Import(import) => api_import::run(&service, import)?,
         Command::Delete { id, consent } => {
             noun::delete::<Protected>(&service, &id, &consent, "Its permissions are refused from now on.")?;
         }

@@ -5,6 +5,7 @@
 
 mod access_token;
 mod api;
+mod api_import;
 mod api_key;
 mod assignment;
 mod audit;
@@ -39,6 +40,7 @@ mod member;
 mod migrate;
 mod noun;
 mod open;
+mod openapi;
 mod organization;
 mod output;
 mod policy;

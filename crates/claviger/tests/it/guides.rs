@@ -87,6 +87,7 @@ fn the_guide_to_route_rules_works_as_written() {
     let guide = include_str!("../../../../docs/gateways/route-rules.md");
     let instance = Instance::new();
     let server = instance.serve(&["--dev"]);
+    std::fs::write(instance.path().join("apps.yaml"), blocks(guide, "yaml")[0]).unwrap();
     let admin = server.keys().0;
     let create = ["api", "create", "--identifier=https://api.acme.test/apps", "--name=Apps", "--permission=apps:read"];
     let create = [create.as_slice(), &["--permission=apps:write", "--output=json"]].concat();
@@ -96,7 +97,12 @@ fn the_guide_to_route_rules_works_as_written() {
         made["id"].as_str().unwrap(),
         blocks(guide, "sh").join("\n")
     );
-    check(&instance, &server, &script, &["GET /files/{owner}/{*path} apps:read file:{owner}/{path}"]);
+    let expected = [
+        "GET /files/{owner}/{*path} apps:read file:{owner}/{path}",
+        "apps.read app:{appId}",
+        "https://apps.acme.test/v1",
+    ];
+    check(&instance, &server, &script, &expected);
     // The same rules as the JSON says.
     let rules: serde_json::Value = serde_json::from_str(blocks(guide, "json")[0]).unwrap();
     let shown = server.user(&instance, &admin, &["api", "show", made["id"].as_str().unwrap(), "--output=json"]).json();

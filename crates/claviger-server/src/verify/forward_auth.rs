@@ -41,6 +41,8 @@ pub(crate) struct Asked {
     audience: Option<String>,
     /// The identifier of the API whose route rules say what is asked, instead of the three above.
     api: Option<String>,
+    /// `1`: an assertion for the API that is asked for comes along.
+    assertion: Option<String>,
     /// How many uses it is against limits and quotas; one if absent, and nothing for 0.
     cost: Option<String>,
     /// `1`: the gateway writes `Client-Cert`, always and itself: the certificate that its client showed, if any.
@@ -50,8 +52,7 @@ pub(crate) struct Asked {
 }
 
 /// What a configuration may ask for.
-const PARAMETERS: &str =
-    "the parameters are permission, object, audience, api, cost, client_certificate and nginx, each at most once";
+const PARAMETERS: &str = "the parameters are permission, object, audience, api, assertion, cost, client_certificate and nginx, each at most once";
 
 /// What is wrong with a configuration, in words: for whoever wrote it, since answers have no body.
 const DETAIL: HeaderName = HeaderName::from_static("x-claviger-detail");
@@ -62,6 +63,7 @@ const ORGANIZATION: HeaderName = HeaderName::from_static("x-claviger-organizatio
 const CREDENTIAL: HeaderName = HeaderName::from_static("x-claviger-credential");
 const ENVIRONMENT: HeaderName = HeaderName::from_static("x-claviger-environment");
 const PERMISSIONS: HeaderName = HeaderName::from_static("x-claviger-permissions");
+const ASSERTION: HeaderName = HeaderName::from_static("x-claviger-assertion");
 const OBJECTS: HeaderName = HeaderName::from_static("x-claviger-objects");
 
 /// The method of the request that the gateway holds.
@@ -90,6 +92,12 @@ pub(crate) async fn forward_auth(
     };
     if !matches!(asked.client_certificate.as_deref(), None | Some("1")) {
         return misconfigured("client_certificate is 1 or is left out");
+    }
+    match asked.assertion.as_deref() {
+        None => {}
+        Some("1") if asked.api.is_some() || asked.audience.is_some() => {}
+        Some("1") => return misconfigured("an assertion is for one API, which api or audience names"),
+        Some(_) => return misconfigured("assertion is 1 or is left out"),
     }
     let is_named = asked.permission.is_some() || asked.object.is_some() || asked.audience.is_some();
     if asked.api.is_some() && is_named {
@@ -154,7 +162,10 @@ async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Resu
     };
     let known = looked_up.entry.as_deref().and_then(|entry| Some((entry, entry.found()?)));
     let mut response = match (judged.verdict, known) {
-        (Verdict::Valid, Some((entry, found))) => allowed(app, entry, found),
+        (Verdict::Valid, Some((entry, found))) => match (&asked.assertion, required.audience) {
+            (Some(_), Some(audience)) => asserted(app, entry, found, audience, &required).await?,
+            (_, _) => allowed(app, entry, found),
+        },
         (Verdict::Valid, None) => refused(app, Refusal::Unknown, &required).await,
         (Verdict::Refused(refusal @ (Refusal::ProofRequired | Refusal::ProofInvalid)), _) => {
             not_proved(refusal, &app.told_of_proof(refusal, judged.proof_problem, looked_up.found()))
@@ -233,6 +244,23 @@ fn allowed(app: &App, entry: &Entry, found: &Found) -> Response {
     response
 }
 
+/// The same, and signed.
+async fn asserted(
+    app: &App,
+    entry: &Entry,
+    found: &Found,
+    audience: &str,
+    required: &Required<'_>,
+) -> Result<Response, RequestError> {
+    // Boxed, or the future of every request would hold this one.
+    let Some(assertion) = Box::pin(app.assertion(entry, found, audience)).await? else {
+        return Ok(refused(app, Refusal::AudienceMismatch, required).await);
+    };
+    let mut response = allowed(app, entry, found);
+    response.headers_mut().insert(ASSERTION, assertion);
+    Ok(response)
+}
+
 fn facts(found: &Found) -> HeaderMap {
     let mut headers = told_headers("valid");
     let mut tell = |name: HeaderName, value: String| {
@@ -303,7 +331,11 @@ fn misconfigured(by_nginx: bool, detail: &'static str) -> Response {
 
 /// The question cannot be read, by fault of whoever configured it or of the client whose words it holds.
 fn unreadable(status: StatusCode, code: &'static str, detail: &str) -> Response {
-    let mut response = told(status, if code == "invalid_query" { code } else { "bad_request" }, None);
+    let code = match code {
+        "invalid_query" | "unavailable" | "assertion_too_long" => code,
+        _ => "bad_request",
+    };
+    let mut response = told(status, code, None);
     if let Ok(detail) = HeaderValue::from_str(&log::redacted(detail)) {
         response.headers_mut().insert(DETAIL, detail);
     }

@@ -1,6 +1,7 @@
 //! Verifying: from a presented text to a verdict, without a write and mostly without a database.
 
 mod access_token;
+mod assertion;
 mod call;
 mod catalog;
 mod common;

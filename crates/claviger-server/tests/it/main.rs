@@ -26,6 +26,7 @@ mod access_log;
 mod access_tokens;
 mod api_keys;
 mod approvals;
+mod assertions;
 mod audit;
 mod authorization;
 mod bad_input;

@@ -142,6 +142,7 @@ pub fn internal(app: App) -> Router {
         // Each of these wants to be asked by somebody `Inside`.
         .route("/v1/verify", post(verify::verify_internal))
         .route("/v1/forward-auth", any(verify::forward_auth))
+        .route("/envoy.service.auth.v3.Authorization/Check", post(verify::ext_authz))
         .route("/v1/changes", get(feed::changes))
         .route("/metrics", get(metrics::show))
         // Probes call by whatever address they have.

@@ -51,7 +51,9 @@ impl Route {
         match (listener, path) {
             (_, "/v1/verify") => Self::Verify,
             (_, "/health/live" | "/health/ready") => Self::Health,
-            (Listener::Internal, "/v1/forward-auth") => Self::ForwardAuth,
+            (Listener::Internal, "/v1/forward-auth" | "/envoy.service.auth.v3.Authorization/Check") => {
+                Self::ForwardAuth
+            }
             (Listener::Internal, "/v1/changes") => Self::Changes,
             (Listener::Internal, "/metrics") => Self::Metrics,
             (Listener::Public, "/openapi.json") => Self::Documentation,

@@ -80,38 +80,53 @@ pub(crate) async fn forward_auth(
     let (parts, _) = request.into_parts();
     // Whatever else is wrong, nginx is not given a status that it cannot use.
     let says_nginx = |query: &str| query.split('&').any(|parameter| parameter == "nginx=1");
-    let misconfigured = |detail| misconfigured(parts.uri.query().is_some_and(says_nginx), detail);
-    let asked = match asked {
-        Ok(Query(asked)) => asked,
-        Err(_) => return misconfigured(PARAMETERS),
+    let says_nginx = parts.uri.query().is_some_and(says_nginx);
+    let (response, only_nginx) = match asked {
+        Ok(Query(asked)) => (answer(&app, &asked, &parts.headers).await, asked.nginx.as_deref() == Some("1")),
+        Err(_) => (misread(), false),
     };
-    let only_nginx = match asked.nginx.as_deref() {
-        None => false,
-        Some("1") => true,
-        Some(_) => return misconfigured("nginx is 1 or is left out"),
+    if only_nginx || says_nginx { for_nginx(response) } else { response }
+}
+
+/// The answer to whoever asks about the request that these headers tell of.
+pub(super) async fn answer(app: &App, asked: &Asked, headers: &HeaderMap) -> Response {
+    let cost = match asked.sound() {
+        Ok(cost) => cost,
+        Err(detail) => return misconfigured(detail),
     };
-    if !matches!(asked.client_certificate.as_deref(), None | Some("1")) {
-        return misconfigured("client_certificate is 1 or is left out");
-    }
-    match asked.assertion.as_deref() {
-        None => {}
-        Some("1") if asked.api.is_some() || asked.audience.is_some() => {}
-        Some("1") => return misconfigured("an assertion is for one API, which api or audience names"),
-        Some(_) => return misconfigured("assertion is 1 or is left out"),
-    }
-    let is_named = asked.permission.is_some() || asked.object.is_some() || asked.audience.is_some();
-    if asked.api.is_some() && is_named {
-        return misconfigured("the route rules of api say which permission, object and audience are asked for");
-    }
-    let Ok(cost) = asked.cost.as_deref().map_or(Ok(1), str::parse::<u32>) else {
-        return misconfigured("cost is a whole number from 0 to 4294967295, such as 1");
-    };
-    let response = match check(&app, &asked, cost, &parts.headers).await {
+    match check(app, asked, cost, headers).await {
         Ok(response) => response,
         Err(RequestError::Unreadable { status, code, detail }) => unreadable(status, code, &detail),
-        Err(error) => error.into_response(),
-    };
-    if only_nginx { for_nginx(response) } else { emptied(response) }
+        Err(error) => emptied(error.into_response()),
+    }
+}
+
+/// The answer to what names something else than there is to ask.
+pub(super) fn misread() -> Response {
+    misconfigured(PARAMETERS)
+}
+
+impl Asked {
+    /// What it costs, if all of it makes sense together; else what does not.
+    fn sound(&self) -> Result<u32, &'static str> {
+        if !matches!(self.nginx.as_deref(), None | Some("1")) {
+            return Err("nginx is 1 or is left out");
+        }
+        if !matches!(self.client_certificate.as_deref(), None | Some("1")) {
+            return Err("client_certificate is 1 or is left out");
+        }
+        match self.assertion.as_deref() {
+            None => {}
+            Some("1") if self.api.is_some() || self.audience.is_some() => {}
+            Some("1") => return Err("an assertion is for one API, which api or audience names"),
+            Some(_) => return Err("assertion is 1 or is left out"),
+        }
+        if self.api.is_some() && (self.permission.is_some() || self.object.is_some() || self.audience.is_some()) {
+            return Err("the route rules of api say which permission, object and audience are asked for");
+        }
+        let cost = self.cost.as_deref().map_or(Ok(1), str::parse);
+        cost.map_err(|_| "cost is a whole number from 0 to 4294967295, such as 1")
+    }
 }
 
 async fn check(app: &App, asked: &Asked, cost: u32, headers: &HeaderMap) -> Result<Response, RequestError> {
@@ -322,9 +337,8 @@ fn told(status: StatusCode, code: &'static str, challenge: Option<String>) -> Re
 }
 
 /// The gateway's own configuration is wrong, whoever asks through it.
-fn misconfigured(by_nginx: bool, detail: &'static str) -> Response {
-    let status = if by_nginx { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
-    let mut response = told(status, "invalid_query", None);
+fn misconfigured(detail: &'static str) -> Response {
+    let mut response = told(StatusCode::BAD_REQUEST, "invalid_query", None);
     response.headers_mut().insert(DETAIL, HeaderValue::from_static(detail));
     response
 }
@@ -362,8 +376,7 @@ fn emptied(response: Response) -> Response {
 }
 
 /// 401 where the client can mend it by another credential, 403 for the rest, outages included: nginx must not let it pass.
-fn for_nginx(response: Response) -> Response {
-    let mut response = emptied(response);
+fn for_nginx(mut response: Response) -> Response {
     if !matches!(response.status(), StatusCode::OK | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         *response.status_mut() = StatusCode::FORBIDDEN;
     }

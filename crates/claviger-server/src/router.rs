@@ -143,6 +143,7 @@ pub fn internal(app: App) -> Router {
         // Each of these wants to be asked by somebody `Inside`.
         .route("/v1/verify", post(verify::verify_internal))
         .route("/v1/forward-auth", any(verify::forward_auth))
+        .route("/envoy.service.auth.v3.Authorization/Check", post(verify::ext_authz))
         .route("/v1/mqtt/emqx/authentication", post(mqtt::authenticate))
         .route("/v1/mqtt/emqx/authorization", post(mqtt::authorize))
         .route("/v1/mqtt/mosquitto/user", post(mqtt::user))

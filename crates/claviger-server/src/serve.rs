@@ -299,7 +299,7 @@ async fn listen(listener: TcpListener, site: Site, tls: Option<(Tls, Asks)>, mos
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { break };
         welcome(stream, peer, place);
     }
-    if !site.app.config.drain_time.is_zero() {
+    if site.app.as_ref().is_some_and(|app| !app.config.drain_time.is_zero()) {
         sleep(LAST_WORD).await;
     }
     open.shutdown().await;

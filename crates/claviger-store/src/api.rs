@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use claviger_core::{AccessTokens, AlsoAccepts, Api, DeclaredPermission, Name, Reach, TokenFormat};
+use claviger_core::{AccessTokens, AlsoAccepts, Api, DeclaredPermission, Name, Reach, Routes, TokenFormat};
 use claviger_token::{ApiId, PermissionSet, ServiceAccountId};
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 
 const COLUMNS: &str =
     "SELECT id, identifier, name, resource_servers, builtin, created_at, accept_basic, query_parameter, access_token_ttl,
-                              signing_algorithm, access_token_format, origins
+                              signing_algorithm, access_token_format, origins, route_rules
                        FROM api";
 
 impl View<'_> {
@@ -90,10 +90,10 @@ impl Tx<'_> {
     pub async fn insert_api(&mut self, new: &Api) -> Result<(), StoreError> {
         let insert = sql(
             "INSERT INTO api (id, identifier, name, resource_servers, accept_basic, query_parameter, access_token_ttl,
-                                  signing_algorithm, access_token_format, origins, builtin, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                                  signing_algorithm, access_token_format, origins, route_rules, builtin, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         );
-        self.execute(bound(insert, new).bind(new.builtin).bind(new.created_at)).await?;
+        self.execute(bound(insert, new)?.bind(new.builtin).bind(new.created_at)).await?;
         self.insert_permissions(new).await
     }
 
@@ -101,9 +101,9 @@ impl Tx<'_> {
     pub async fn save_api(&mut self, new: &Api) -> Result<(), StoreError> {
         let update = sql("UPDATE api SET identifier = $2, name = $3, resource_servers = $4, accept_basic = $5,
                           query_parameter = $6, access_token_ttl = $7, signing_algorithm = $8, access_token_format = $9,
-                          origins = $10
+                          origins = $10, route_rules = $11
                           WHERE id = $1");
-        self.execute(bound(update, new)).await?;
+        self.execute(bound(update, new)?).await?;
         let kept = new.permissions.iter().map(|permission| permission.name.clone()).collect();
         self.withdraw_permissions(new.id, &kept).await?;
         self.insert_permissions(new).await
@@ -159,10 +159,11 @@ impl Tx<'_> {
     }
 }
 
-/// `$1` to `$10` of the statements that write one.
-fn bound(query: Query, new: &Api) -> Query {
+/// `$1` to `$11` of the statements that write one.
+fn bound(query: Query, new: &Api) -> Result<Query, StoreError> {
     let servers: Vec<String> = new.resource_servers.iter().map(ToString::to_string).collect();
-    query
+    let rules = serde_json::to_string(new.routes.rules()).map_err(StoreError::damaged)?;
+    let query = query
         .bind(text(new.id))
         .bind(new.identifier.as_str())
         .bind(text(&new.name))
@@ -173,10 +174,13 @@ fn bound(query: Query, new: &Api) -> Query {
         .bind(text(new.access_tokens.algorithm))
         .bind(new.access_tokens.format.as_str())
         .bind(new.origins.join(" "))
+        .bind(rules);
+    Ok(query)
 }
 
 fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreError> {
     let servers = row.text("resource_servers")?;
+    let rules = serde_json::from_str(&row.text("route_rules")?).map_err(StoreError::damaged)?;
     Ok(Api {
         id: row.parse("id")?,
         identifier: row.text("identifier")?,
@@ -192,6 +196,7 @@ fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreErr
             basic: row.flag("accept_basic")?,
             query_parameter: row.text_or_null("query_parameter")?,
         },
+        routes: Routes::restore(rules).ok_or_else(|| StoreError::damaged("column route_rules"))?,
         access_tokens: AccessTokens {
             ttl_seconds: row.count("access_token_ttl")?,
             algorithm: row.parse("signing_algorithm")?,

@@ -237,14 +237,14 @@ mod one_or_many {
 }
 
 /// RFC 8693, section 4.2: one text, separated by spaces.
-mod scope {
+pub(crate) mod scope {
     use super::{Deserialize, Deserializer, PermissionSet, Serializer, de};
 
-    pub(super) fn serialize<S: Serializer>(permissions: &PermissionSet, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(permissions: &PermissionSet, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&permissions.to_text())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PermissionSet, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PermissionSet, D::Error> {
         PermissionSet::from_text(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }

@@ -5,6 +5,7 @@
 //! stored or how a request arrived.
 
 mod access_token;
+mod assertion;
 mod authorization_details;
 mod certificate;
 mod change;
@@ -26,6 +27,7 @@ mod usage_report;
 mod wire;
 
 pub use access_token::{AccessTokenClaims, ActorClaim, StatusClaim, StatusReference};
+pub use assertion::AssertionClaims;
 pub use authorization_details::{AuthorizationDetail, AuthorizationDetails, DetailType, DetailsError};
 pub use certificate::{Certificate, CertificateError};
 pub use change::{Change, ChangesMessage, Concerns};

@@ -3,17 +3,20 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::{Args, Subcommand};
+use claviger_core::RouteRule;
 use claviger_token::SigningAlgorithm;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::{
+    api_import::{self, Import},
     body::Body,
     client::Remote,
     consent::Consent,
     duration,
     failure::Failure,
     noun::{self, Noun, Paging, joined, or, yes},
+    route_rule,
 };
 
 /// Declare, list, show, change and delete APIs: what there is to protect
@@ -38,6 +41,7 @@ enum Command {
     },
     /// Change one
     Update(Update),
+    Import(Import),
     /// Delete one; its permissions stop working everywhere
     Delete {
         /// api_…
@@ -76,6 +80,12 @@ struct Common {
     /// Name of a query parameter that may carry the credential
     #[arg(long, value_name = "NAME")]
     query_parameter: Option<String>,
+    /// What requests take, such as "GET,PUT /apps/{id} apps:read app:{id}"; may be given several times
+    ///
+    /// METHODS PATH PERMISSIONS [OBJECT]. With - instead of permissions none is asked for; with * instead of the object the API itself
+    /// keeps to the objects of the credential. All together replace what was there.
+    #[arg(long = "route", value_name = "RULE", value_parser = route_rule::parse)]
+    routes: Vec<RouteRule>,
     /// How long access tokens for it count, such as 10m: from 60s to 1h
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     access_token_ttl: Option<Duration>,
@@ -120,6 +130,9 @@ struct Update {
     /// No query parameter carries the credential
     #[arg(long, conflicts_with = "query_parameter")]
     no_query_parameter: bool,
+    /// No route rules, so that gateways that ask by them refuse everything
+    #[arg(long, conflicts_with = "routes")]
+    no_routes: bool,
 }
 
 /// A permission with what it allows.
@@ -142,7 +155,7 @@ impl From<Declared> for Json {
 
 /// What the tables need of an API.
 #[derive(Debug, Deserialize)]
-struct Protected {
+pub(crate) struct Protected {
     id: String,
     identifier: String,
     name: String,
@@ -153,6 +166,8 @@ struct Protected {
     #[serde(default)]
     accept_basic: bool,
     query_parameter: Option<String>,
+    #[serde(default)]
+    route_rules: Vec<RouteRule>,
     access_token_ttl_seconds: Option<u64>,
     signing_algorithm: Option<String>,
     access_token_format: Option<String>,
@@ -176,6 +191,7 @@ pub(crate) fn run(Api { remote, command }: Api) -> Result<ExitCode, Failure> {
             let id = std::mem::take(&mut update.id);
             noun::update::<Protected>(&service, &id, &update.body()?)?;
         }
+        Command::Import(import) => api_import::run(&service, import)?,
         Command::Delete { id, consent } => {
             noun::delete::<Protected>(&service, &id, &consent, "Its permissions are refused from now on.")?;
         }
@@ -189,6 +205,7 @@ impl Common {
             .with_list("origins", self.origins)
             .with("accept_basic", self.accept_basic)
             .with("query_parameter", self.query_parameter)
+            .with_list("route_rules", self.routes.iter().map(|rule| json!(rule)).collect::<Vec<Json>>())
             .with("access_token_ttl_seconds", self.access_token_ttl.map(|ttl| ttl.as_secs()))
             .with("signing_algorithm", self.signing_algorithm.map(SigningAlgorithm::as_str))
             .with("access_token_format", self.access_token_format)
@@ -213,7 +230,8 @@ impl Update {
             .without_any("permissions", self.no_permissions)
             .without_any("resource_servers", self.no_resource_servers)
             .without_any("origins", self.no_origins)
-            .without("query_parameter", self.no_query_parameter);
+            .without("query_parameter", self.no_query_parameter)
+            .without_any("route_rules", self.no_routes);
         self.common.write(body).changes()
     }
 }
@@ -248,6 +266,7 @@ impl Noun for Protected {
             let said = description.map(|text| format!(": {text}")).unwrap_or_default();
             rows.push(("permission", format!("{name}{said}")));
         }
+        rows.extend(self.route_rules.iter().map(|rule| ("route", route_rule::shown(rule))));
         rows
     }
 }
@@ -291,8 +310,23 @@ mod tests {
             json!({ "origins": ["https://a.test", "https://b.test"] }),
         );
         check(
-            &["--accept-basic", "false", "--no-query-parameter", "--no-resource-servers", "--no-origins"],
-            json!({ "accept_basic": false, "origins": [], "query_parameter": null, "resource_servers": [] }),
+            &["--route=GET,PUT /apps/{id} a:read app:{id}", "--route", "GET /apps a:read *"],
+            json!({ "route_rules": [
+                { "methods": ["GET", "PUT"], "path": "/apps/{id}", "permissions": ["a:read"], "object": "app:{id}",
+                  "filters_objects": false },
+                { "methods": ["GET"], "path": "/apps", "permissions": ["a:read"], "filters_objects": true },
+            ] }),
+        );
+        check(
+            &[
+                "--no-routes",
+                "--accept-basic",
+                "false",
+                "--no-query-parameter",
+                "--no-resource-servers",
+                "--no-origins",
+            ],
+            json!({ "accept_basic": false, "origins": [], "query_parameter": null, "resource_servers": [], "route_rules": [] }),
         );
     }
 }

@@ -96,6 +96,7 @@ async fn make(app: &App) -> Result<Example, ExampleError> {
         origins: Vec::new(),
         accept_basic: false,
         query_parameter: None,
+        route_rules: Vec::new(),
         access_token_ttl_seconds: None,
         signing_algorithm: None,
         access_token_format: None,

@@ -5,6 +5,7 @@
 
 mod access_token;
 mod api;
+mod api_import;
 mod api_key;
 mod assignment;
 mod audit;
@@ -39,6 +40,7 @@ mod member;
 mod migrate;
 mod noun;
 mod open;
+mod openapi;
 mod organization;
 mod output;
 mod policy;
@@ -48,6 +50,7 @@ mod public_key;
 mod reference;
 mod role;
 mod rotate;
+mod route_rule;
 mod serve;
 mod service_account;
 mod settings;

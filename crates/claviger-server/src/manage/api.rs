@@ -1,7 +1,7 @@
 //! `/v1/apis`: the protected resource servers and their permissions. They belong to the instance.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Api, ApiChanges, DeclaredPermission, NewApi, Reach, Rejection, TokenFormat};
+use claviger_core::{Api, ApiChanges, DeclaredPermission, NewApi, Reach, Rejection, RouteRule, TokenFormat};
 use claviger_store::{StoreError, Tx};
 use claviger_token::{ApiId, ServiceAccountId, SigningAlgorithm, same_audience};
 use jiff::Timestamp;
@@ -34,6 +34,9 @@ pub(crate) struct ApiView {
     accept_basic: bool,
     /// The query parameter from which a gateway may take a credential; null for none.
     query_parameter: Option<String>,
+    /// What requests to it take, for gateways that ask by `api=`; shown with instance scope only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route_rules: Option<Vec<RouteRule>>,
     /// How long access tokens for it count.
     access_token_ttl_seconds: u32,
     /// What signs them.
@@ -56,6 +59,7 @@ impl ApiView {
             origins: api.origins,
             accept_basic: api.also_accepts.basic,
             query_parameter: api.also_accepts.query_parameter,
+            route_rules: (reach == Reach::Instance).then(|| api.routes.rules().to_vec()),
             access_token_ttl_seconds: api.access_tokens.ttl_seconds,
             signing_algorithm: api.access_tokens.algorithm,
             access_token_format: api.access_tokens.format,

@@ -53,7 +53,9 @@ impl Route {
         match (listener, path) {
             (_, "/v1/verify") => Self::Verify,
             (_, "/health/live" | "/health/ready") => Self::Health,
-            (Listener::Internal, "/v1/forward-auth") => Self::ForwardAuth,
+            (Listener::Internal, "/v1/forward-auth" | "/envoy.service.auth.v3.Authorization/Check") => {
+                Self::ForwardAuth
+            }
             (Listener::Internal, path) if path.starts_with("/v1/mqtt/") => Self::Mqtt,
             (Listener::Internal, "/v1/changes") => Self::Changes,
             (Listener::Internal, "/metrics") => Self::Metrics,

@@ -43,7 +43,7 @@ pub struct Signer<'a> {
 
 impl<'a> Signer<'a> {
     /// What it is called.
-    pub(super) fn kid(self) -> &'a str {
+    pub(crate) fn kid(self) -> &'a str {
         self.kid
     }
 

@@ -51,8 +51,8 @@ async fn passed_on(inner: &Inner, parts: &Parts) -> Result<Response, RequestErro
 
 /// What can be answered from what is known of the credential as such.
 async fn kept(inner: &Inner, asked: &Asked, headers: &HeaderMap) -> Result<Option<Response>, RequestError> {
-    let wanted = asked.wanted()?;
-    if proof(headers) != Carried::Nothing || may_be_elsewhere(headers) {
+    let question = asked.named()?;
+    if !asked.is_of_facts() || proof(headers) != Carried::Nothing || may_be_elsewhere(headers) {
         return Ok(None);
     }
     let Some(presented) = credential(headers).map_err(several)? else { return Ok(None) };
@@ -65,7 +65,7 @@ async fn kept(inner: &Inner, asked: &Asked, headers: &HeaderMap) -> Result<Optio
         // Which proxies are trusted to say where a request comes from is Claviger's setting.
         return Ok(None);
     }
-    let required = wanted.required(asked);
+    let required = question.required();
     let of_facts = AskedOf {
         audience: required.audience,
         permissions: required.permissions,

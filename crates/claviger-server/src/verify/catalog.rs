@@ -44,6 +44,11 @@ impl Catalog {
         permissions.iter().filter_map(|permission| self.declared.get(permission.as_str())).cloned().collect()
     }
 
+    /// The API of this identifier.
+    pub(super) fn api(&self, identifier: &str) -> Option<&Api> {
+        self.apis.iter().find(|api| same_audience(&api.identifier, identifier))
+    }
+
     /// All of them.
     pub(crate) fn apis(&self) -> &[Api] {
         &self.apis

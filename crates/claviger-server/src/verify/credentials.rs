@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
 use super::{
+    assertion::Asserted,
     call::Written,
     catalog::{Catalog, KeptCatalog},
     common::CommonFacts,
@@ -55,6 +56,7 @@ pub(crate) struct Credentials {
     pub(super) common: CommonFacts,
     pub(super) answers: Kept<Written>,
     pub(super) headers: Kept<HeaderMap>,
+    pub(super) assertions: Kept<Asserted>,
 }
 
 /// What was found for one token, or that nothing was.
@@ -78,6 +80,8 @@ pub(crate) struct Entry {
     pub(super) answer: Own<Written>,
     /// The same of forward-auth.
     pub(super) headers: Own<HeaderMap>,
+    /// What an API is told of it, signed.
+    pub(super) assertion: Own<Asserted>,
 }
 
 /// A found secret, with what usage needs to know of it.
@@ -153,6 +157,7 @@ impl Entry {
             meters: None,
             answer: Own::default(),
             headers: Own::default(),
+            assertion: Own::default(),
         }
     }
 
@@ -261,6 +266,7 @@ impl Credentials {
             common: CommonFacts::default(),
             answers: Kept::default(),
             headers: Kept::default(),
+            assertions: Kept::default(),
         }
     }
 

@@ -11,9 +11,10 @@ use claviger_token::{Found, ProofUrl, Refusal, Required, Verdict};
 
 use super::{
     credentials::Entry,
-    gateway::{Asked, facts, insufficient, told},
+    gateway::{ASSERTION, Asked, emptied, facts, insufficient, told, unreadable},
     judge::Use,
     occasion::{Occasion, Surface},
+    question::Question,
 };
 use crate::{
     app::App,
@@ -42,16 +43,33 @@ pub(crate) async fn forward_auth(
         Ok(asked) => asked,
         Err(response) => return *response,
     };
-    let response = match check(&app, &asked, &parts.headers).await {
+    asked.told(answer(&app, &asked, &parts.headers).await)
+}
+
+/// The answer to whoever asks about the request that these headers tell of.
+pub(super) async fn answer(app: &App, asked: &Asked, headers: &HeaderMap) -> Response {
+    match check(app, asked, headers).await {
         Ok(response) => response,
-        Err(error) => error.into_response(),
-    };
-    asked.told(response)
+        Err(RequestError::Unreadable { status, code, detail }) => unreadable(status, code, &detail),
+        Err(error) => emptied(error.into_response()),
+    }
 }
 
 async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response, RequestError> {
-    let wanted = asked.wanted()?;
-    let required = wanted.required(asked);
+    let id = log::chosen(headers);
+    let occasion = occasion(headers, id.as_ref());
+    let catalog = match asked.api() {
+        Some(_) => Some(app.catalog().await?),
+        None => None,
+    };
+    let question = match (asked.api(), &catalog) {
+        (Some(api), Some(catalog)) => {
+            let (method, target) = told_request(headers, &occasion)?;
+            Question::ruled(catalog, api, method, target)?
+        }
+        (_, _) => asked.named()?,
+    };
+    let required = question.required();
     let presented = if may_be_elsewhere(headers) {
         let also = app.catalog().await?.also_accept(&required);
         credential_at_gateway(headers, &also, |text| app.kind_of(text))
@@ -64,8 +82,6 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     };
     let looked_up = app.look_up(&presented).await?;
     let client_ip = address_at_gateway(headers, app.config.trusted_proxies.as_ref());
-    let id = log::chosen(headers);
-    let occasion = occasion(headers, id.as_ref());
     let carried = proof(headers);
     let certificate = if asked.tells_certificate() { client_certificate::told(headers)? } else { None };
     // Of what nobody has, no proof is looked at. Boxed, or the future of every request would be as large as a read of the catalog.
@@ -75,13 +91,23 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     };
     let proving = proving.with(certificate.as_ref());
     let used = Use { occasion, required, client_ip, proving: &proving, visible: None, cost: asked.cost() };
-    let judged = app.judge(&looked_up, &used).await?;
+    let judged = match question.is_unruled {
+        false => app.judge(&looked_up, &used).await?,
+        true => app.judge_unruled(&looked_up, &used),
+    };
     let known = looked_up.entry.as_deref().and_then(|entry| Some((entry, entry.found()?)));
     let mut response = match (judged.verdict, known) {
-        (Verdict::Valid, Some((entry, found))) => allowed(app, entry, found),
+        (Verdict::Valid, Some((entry, found))) => match required.audience.filter(|_| asked.wants_assertion()) {
+            Some(audience) => asserted(app, entry, found, audience, &required).await?,
+            None => allowed(app, entry, found),
+        },
         (Verdict::Valid, None) => refused(app, Refusal::Unknown, &required).await,
         (Verdict::Refused(refusal @ (Refusal::ProofRequired | Refusal::ProofInvalid)), _) => {
             not_proved(refusal, &app.told_of_proof(refusal, judged.proof_problem, looked_up.found()))
+        }
+        (Verdict::Refused(Refusal::PermissionMissing), _) if question.is_unruled => {
+            let challenge = "Bearer realm=\"claviger\", error=\"insufficient_scope\"";
+            told(StatusCode::FORBIDDEN, "no_route_rule", Some(challenge.to_owned()))
         }
         (Verdict::Refused(refusal), _) => refused(app, refusal, &required).await,
     };
@@ -103,12 +129,7 @@ async fn proved(
     found: &Found,
     presented: &str,
 ) -> Result<Proving, RequestError> {
-    // What a client slips in beside what the gateway says decides nothing.
-    let is_one_request = [METHOD, ADDRESS].iter().all(|names| {
-        let mut said = names.iter().flat_map(|name| headers.get_all(name));
-        said.next().is_some_and(|first| said.all(|other| other == first))
-    });
-    let path = occasion.path.filter(|path| path.starts_with('/') && is_one_request);
+    let path = occasion.path.filter(|path| path.starts_with('/') && is_one_request(headers));
     let origins = app.catalog().await?.origins(required, &found.audiences);
     let urls: Vec<ProofUrl> = match path {
         Some(path) => origins.iter().filter_map(|origin| ProofUrl::parse(&format!("{origin}{path}"))).collect(),
@@ -116,6 +137,26 @@ async fn proved(
     };
     let request = ProofFor { method: occasion.method.unwrap_or_default(), urls: &urls, credential: Some(presented) };
     Ok(app.prove(proof(headers), Asker::Resource, request))
+}
+
+/// Whether a gateway tells of one request: what a client slips in beside what the gateway says decides nothing.
+fn is_one_request(headers: &HeaderMap) -> bool {
+    [METHOD, ADDRESS].iter().all(|names| {
+        let mut said = names.iter().flat_map(|name| headers.get_all(name));
+        said.next().is_some_and(|first| said.all(|other| other == first))
+    })
+}
+
+/// Method and target of the request that the gateway holds, which route rules need.
+fn told_request<'a>(headers: &HeaderMap, occasion: &Occasion<'a>) -> Result<(&'a str, &'a str), RequestError> {
+    const WANTED: &str =
+        "for api= the gateway tells X-Forwarded-Method and X-Forwarded-Uri, or X-Original-Method and X-Original-URI";
+    const SEVERAL: &str = "the headers that tell of the request tell of several";
+    let misread = |code, detail| RequestError::unreadable(StatusCode::BAD_REQUEST, code, detail);
+    let (Some(method), Some(target)) = (occasion.method, occasion.path) else {
+        return Err(misread("invalid_query", WANTED));
+    };
+    if is_one_request(headers) { Ok((method, target)) } else { Err(misread("several_requests", SEVERAL)) }
 }
 
 /// The request that the gateway holds, by the headers of Traefik and Caddy or of nginx.
@@ -140,6 +181,23 @@ fn allowed(app: &App, entry: &Entry, found: &Found) -> Response {
         *response.headers_mut() = HeaderMap::clone(&headers);
     }
     response
+}
+
+/// The same, and signed.
+async fn asserted(
+    app: &App,
+    entry: &Entry,
+    found: &Found,
+    audience: &str,
+    required: &Required<'_>,
+) -> Result<Response, RequestError> {
+    // Boxed, or the future of every request would hold this one.
+    let Some(assertion) = Box::pin(app.assertion(entry, found, audience)).await? else {
+        return Ok(refused(app, Refusal::AudienceMismatch, required).await);
+    };
+    let mut response = allowed(app, entry, found);
+    response.headers_mut().insert(ASSERTION, assertion);
+    Ok(response)
 }
 
 async fn refused(app: &App, refusal: Refusal, required: &Required<'_>) -> Response {

@@ -6,10 +6,11 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use claviger_token::{Found, Object, Permission, Refusal, Required};
+use claviger_token::{Found, Permission, Refusal};
 use serde::Deserialize;
 
-use crate::problem::RequestError;
+use super::question::Question;
+use crate::{log, problem::RequestError};
 
 /// What the gateway's configuration asks for.
 #[derive(Debug, Deserialize)]
@@ -21,6 +22,10 @@ pub(crate) struct Asked {
     object: Option<String>,
     /// The identifier of the API behind the gateway.
     audience: Option<String>,
+    /// The identifier of the API whose route rules say what is asked, instead of the three above.
+    api: Option<String>,
+    /// `1`: an assertion for the API that is asked for comes along.
+    assertion: Option<String>,
     /// How many uses it is against limits and quotas; one if absent, and nothing for 0.
     cost: Option<String>,
     /// `1`: the gateway writes `Client-Cert`, always and itself: the certificate that its client showed, if any.
@@ -29,15 +34,8 @@ pub(crate) struct Asked {
     nginx: Option<String>,
 }
 
-/// The same, read.
-pub(crate) struct Wanted {
-    permissions: Vec<Permission>,
-    objects: Vec<Object>,
-}
-
 /// What a configuration may ask for.
-const PARAMETERS: &str =
-    "the parameters are permission, object, audience, cost, client_certificate and nginx, each at most once";
+const PARAMETERS: &str = "the parameters are permission, object, audience, api, assertion, cost, client_certificate and nginx, each at most once";
 
 /// What is wrong with a configuration, in words: for whoever wrote it, since answers have no body.
 const DETAIL: HeaderName = HeaderName::from_static("x-claviger-detail");
@@ -49,39 +47,64 @@ const CREDENTIAL: HeaderName = HeaderName::from_static("x-claviger-credential");
 const ENVIRONMENT: HeaderName = HeaderName::from_static("x-claviger-environment");
 const PERMISSIONS: HeaderName = HeaderName::from_static("x-claviger-permissions");
 const OBJECTS: HeaderName = HeaderName::from_static("x-claviger-objects");
+pub(super) const ASSERTION: HeaderName = HeaderName::from_static("x-claviger-assertion");
 
 impl Asked {
     /// What is asked, if the gateway's own configuration is right, whoever asks through it.
     pub(crate) fn read(query: Result<Query<Self>, QueryRejection>, uri: &Uri) -> Result<Self, Box<Response>> {
         // Whatever else is wrong, nginx is not given a status that it cannot use.
         let says_nginx = |query: &str| query.split('&').any(|parameter| parameter == "nginx=1");
-        let misconfigured = |detail| Box::new(misconfigured(uri.query().is_some_and(says_nginx), detail));
-        let Ok(Query(asked)) = query else { return Err(misconfigured(PARAMETERS)) };
-        if !matches!(asked.nginx.as_deref(), None | Some("1")) {
-            return Err(misconfigured("nginx is 1 or is left out"));
-        }
-        if !matches!(asked.client_certificate.as_deref(), None | Some("1")) {
-            return Err(misconfigured("client_certificate is 1 or is left out"));
-        }
-        if asked.cost.as_deref().is_some_and(|cost| cost.parse::<u32>().is_err()) {
-            return Err(misconfigured("cost is a whole number from 0 to 4294967295, such as 1"));
-        }
-        Ok(asked)
+        let by_nginx = uri.query().is_some_and(says_nginx);
+        let asked = query.map_err(|_| PARAMETERS).and_then(|Query(asked)| asked.sound());
+        asked.map_err(|detail| Box::new(misconfigured(by_nginx, detail)))
     }
 
-    pub(crate) fn wanted(&self) -> Result<Wanted, RequestError> {
-        let unreadable = |code, detail: String| RequestError::unreadable(StatusCode::BAD_REQUEST, code, detail);
-        if self.permission.as_deref().is_some_and(|names| names.trim().is_empty()) {
-            // A variable of the gateway that is empty must not mean that anything goes.
-            return Err(unreadable("empty_permission", "permission is there but names none".to_owned()));
+    /// The same of a gateway that has no query; nothing if it names what there is not to ask.
+    pub(super) fn told_otherwise(asked: Option<Self>) -> Result<Self, Box<Response>> {
+        let asked = asked.ok_or(PARAMETERS).and_then(Self::sound);
+        asked.map_err(|detail| Box::new(misconfigured(false, detail)))
+    }
+
+    /// Itself, if all of it makes sense together; else what does not.
+    fn sound(self) -> Result<Self, &'static str> {
+        if !matches!(self.nginx.as_deref(), None | Some("1")) {
+            return Err("nginx is 1 or is left out");
         }
-        let permissions = self.permission.as_deref().unwrap_or_default().split_whitespace();
-        let permissions = permissions.map(str::parse::<Permission>).collect::<Result<_, _>>();
-        let object = self.object.as_deref().map(str::parse::<Object>).transpose();
-        Ok(Wanted {
-            permissions: permissions.map_err(|error| unreadable("invalid_permission", format!("{error}")))?,
-            objects: object.map_err(|error| unreadable("invalid_object", format!("{error}")))?.into_iter().collect(),
-        })
+        if !matches!(self.client_certificate.as_deref(), None | Some("1")) {
+            return Err("client_certificate is 1 or is left out");
+        }
+        match self.assertion.as_deref() {
+            None => {}
+            Some("1") if self.api.is_some() || self.audience.is_some() => {}
+            Some("1") => return Err("an assertion is for one API, which api or audience names"),
+            Some(_) => return Err("assertion is 1 or is left out"),
+        }
+        if self.api.is_some() && (self.permission.is_some() || self.object.is_some() || self.audience.is_some()) {
+            return Err("the route rules of api say which permission, object and audience are asked for");
+        }
+        if self.cost.as_deref().is_some_and(|cost| cost.parse::<u32>().is_err()) {
+            return Err("cost is a whole number from 0 to 4294967295, such as 1");
+        }
+        Ok(self)
+    }
+
+    /// The API whose route rules say what is asked.
+    pub(super) fn api(&self) -> Option<&str> {
+        self.api.as_deref()
+    }
+
+    pub(super) fn wants_assertion(&self) -> bool {
+        self.assertion.is_some()
+    }
+
+    /// Whether the facts about a credential answer it: neither rules of an API nor a signature are asked for.
+    pub(crate) fn is_of_facts(&self) -> bool {
+        self.api.is_none() && self.assertion.is_none()
+    }
+
+    /// What it names of what a credential must allow.
+    pub(crate) fn named(&self) -> Result<Question<'_>, RequestError> {
+        Question::named(self.permission.as_deref(), self.object.as_deref(), self.audience.as_deref())
     }
 
     /// How many uses it is.
@@ -99,17 +122,6 @@ impl Asked {
     /// An answer in the form that this gateway can use.
     pub(crate) fn told(&self, response: Response) -> Response {
         if self.nginx.is_some() { for_nginx(response) } else { emptied(response) }
-    }
-}
-
-impl Wanted {
-    pub(crate) fn required<'a>(&'a self, asked: &'a Asked) -> Required<'a> {
-        Required {
-            audience: asked.audience.as_deref(),
-            permissions: &self.permissions,
-            objects: &self.objects,
-            whatever_object: false,
-        }
     }
 }
 
@@ -160,6 +172,19 @@ fn misconfigured(by_nginx: bool, detail: &'static str) -> Response {
     response
 }
 
+/// The question cannot be read, by fault of whoever configured it or of the client whose words it holds.
+pub(super) fn unreadable(status: StatusCode, code: &'static str, detail: &str) -> Response {
+    let code = match code {
+        "invalid_query" | "unavailable" | "assertion_too_long" => code,
+        _ => "bad_request",
+    };
+    let mut response = told(status, code, None);
+    if let Ok(detail) = HeaderValue::from_str(&log::redacted(detail)) {
+        response.headers_mut().insert(DETAIL, detail);
+    }
+    response
+}
+
 /// What every answer has.
 fn told_headers(code: &'static str) -> HeaderMap {
     // For all that may follow, so that the map does not grow step by step.
@@ -171,7 +196,7 @@ fn told_headers(code: &'static str) -> HeaderMap {
 }
 
 /// The status of a problem document, without the document.
-fn emptied(response: Response) -> Response {
+pub(super) fn emptied(response: Response) -> Response {
     if response.headers().contains_key(CODE) {
         return response;
     }

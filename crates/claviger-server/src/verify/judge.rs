@@ -90,6 +90,18 @@ impl App {
         Ok(Judged { verdict, spending, proof_problem: proving.problem, now })
     }
 
+    /// The verdict on a use that no rule of the API is for: what else refuses the credential, or that a permission is missing, for
+    /// nobody holds one for it. It is counted, and spends nothing.
+    pub(crate) fn judge_unruled<'a>(&self, looked_up: &'a LookedUp, used: &Use<'_>) -> Judged<'a> {
+        let now = self.now();
+        let verdict = match used.verdict(looked_up, used.proving.proof, Allowance::Open, now) {
+            Verdict::Valid => Verdict::Refused(Refusal::PermissionMissing),
+            refused @ Verdict::Refused(_) => refused,
+        };
+        self.told(looked_up, used, verdict, now);
+        Judged { verdict, spending: Spending::none(), proof_problem: used.proving.problem, now }
+    }
+
     /// What the verdict on one use would be: nothing is spent, and nobody counts it.
     pub(crate) async fn would_judge(&self, looked_up: &LookedUp, used: &Use<'_>) -> Verdict {
         let now = self.now();

@@ -1,12 +1,14 @@
 //! Verifying: from a presented text to a verdict, without a write and mostly without a database.
 
 mod access_token;
+mod assertion;
 mod call;
 mod catalog;
 mod common;
 mod credentials;
 mod deny_list;
 mod explain;
+mod ext_authz;
 mod fills;
 mod forward_auth;
 mod gateway;
@@ -14,6 +16,7 @@ mod judge;
 mod kept;
 mod occasion;
 mod parents;
+mod question;
 mod reports;
 mod usage;
 
@@ -22,6 +25,7 @@ pub(crate) use call::{__path_verify_as_caller, json, must_make_sense, respond, v
 pub(crate) use catalog::Catalog;
 pub(crate) use credentials::{Credentials, Entry, LookedUp};
 pub(crate) use explain::{__path_explain, explain};
+pub(crate) use ext_authz::ext_authz;
 pub(crate) use forward_auth::{forward_auth, several};
 pub(crate) use gateway::{Asked, CODE, facts, insufficient};
 pub(crate) use judge::{Judged, Use};

@@ -69,6 +69,9 @@ fn with_a_token_set_only_its_holders_ask() {
             let refused = ask("x-claviger-internal", wrong).await;
             refused.problem(StatusCode::UNAUTHORIZED, "internal_token_needed");
         }
+        let check =
+            app.request(Method::POST, app.internal, "/envoy.service.auth.v3.Authorization/Check").send().await.unwrap();
+        Reply::read(&app, check).await.problem(StatusCode::UNAUTHORIZED, "internal_token_needed");
         let health = app.request(Method::GET, app.internal, "/health/ready").send().await.unwrap();
         assert_eq!(health.status(), StatusCode::OK);
     });

@@ -1,6 +1,6 @@
 //! APIs and the permissions that they declare, in storage.
 
-use claviger_core::{AccessTokens, AlsoAccepts, Api, Reach, Scope, TokenFormat};
+use claviger_core::{AccessTokens, AlsoAccepts, Api, Reach, RouteRule, Routes, Scope, TokenFormat};
 use claviger_store::StoreError;
 use claviger_token::SigningAlgorithm;
 
@@ -17,6 +17,7 @@ on_both_databases! {
             resource_servers: vec![world.ci.id, world.stranger.id],
             origins: vec!["https://a.test".to_owned(), "https://b.test:8443".to_owned()],
             also_accepts: AlsoAccepts { basic: true, query_parameter: Some("api_key".to_owned()) },
+            routes: routes("/z/{id}", "z:read"),
             access_tokens: AccessTokens {
                 ttl_seconds: 3600,
                 algorithm: SigningAlgorithm::Rs256,
@@ -50,6 +51,7 @@ on_both_databases! {
             name: name("Renamed"),
             origins: vec!["https://c.test".to_owned()],
             also_accepts: AlsoAccepts { basic: true, query_parameter: Some("key".to_owned()) },
+            routes: routes("/{*rest}", "c:read"),
             permissions: vec![permission("c:read", None), permission("a:read", Some("x"))],
             ..one.clone()
         };
@@ -138,4 +140,15 @@ on_both_databases! {
         }
         assert_eq!(walk(|one: &Api| one.id, async |page| db.view().apis(None, &page).await).await, ids);
     }
+}
+
+fn routes(path: &str, permission: &str) -> Routes {
+    let rule = RouteRule {
+        methods: vec!["GET".to_owned(), "POST".to_owned()],
+        path: path.to_owned(),
+        permissions: vec![permission.parse().unwrap()],
+        object: Some("thing:main".to_owned()),
+        filters_objects: false,
+    };
+    Routes::restore(vec![rule]).unwrap()
 }

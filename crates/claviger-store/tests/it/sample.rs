@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use claviger_core::{
     AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClaimCode, ClientCertificate, ClientKey, Credential,
     DeclaredPermission, Device, Digest, Email, Event, Federation, Fleet, Granted, Metadata, Name, Organization, Policy,
-    PortalOrigins, Role, Scope, SecretRecord, ServiceAccount, Slug, Touched, User,
+    PortalOrigins, Role, Routes, Scope, SecretRecord, ServiceAccount, Slug, Touched, User,
 };
 use claviger_token::{
     ApiId, ApiKeyId, CertificateId, ClaimCodeId, ClientSecretId, Confirmation, Environment, FederationId, FleetId,
@@ -171,6 +171,7 @@ pub(crate) fn api(identifier: &str, permissions: &[&str]) -> Api {
         resource_servers: Vec::new(),
         origins: Vec::new(),
         also_accepts: AlsoAccepts::default(),
+        routes: Routes::default(),
         access_tokens: AccessTokens::default(),
         builtin: false,
         created_at: now,

@@ -83,6 +83,37 @@ fn the_guide_to_api_keys_works_as_written() {
 }
 
 #[test]
+fn the_guide_to_route_rules_works_as_written() {
+    let guide = include_str!("../../../../docs/gateways/route-rules.md");
+    let instance = Instance::new();
+    let server = instance.serve(&["--dev"]);
+    std::fs::write(instance.path().join("apps.yaml"), blocks(guide, "yaml")[0]).unwrap();
+    let admin = server.keys().0;
+    let create = ["api", "create", "--identifier=https://api.acme.test/apps", "--name=Apps", "--permission=apps:read"];
+    let create = [create.as_slice(), &["--permission=apps:write", "--output=json"]].concat();
+    let made = server.user(&instance, &admin, &create).json();
+    let script = format!(
+        "export CLAVIGER_TOKEN={admin} API_ID={}\n{}",
+        made["id"].as_str().unwrap(),
+        blocks(guide, "sh").join("\n")
+    );
+    let expected = [
+        "GET /files/{owner}/{*path} apps:read file:{owner}/{path}",
+        "apps.read app:{appId}",
+        "https://apps.acme.test/v1",
+    ];
+    check(&instance, &server, &script, &expected);
+    // The same rules as the JSON says.
+    let rules: serde_json::Value = serde_json::from_str(blocks(guide, "json")[0]).unwrap();
+    let shown = server.user(&instance, &admin, &["api", "show", made["id"].as_str().unwrap(), "--output=json"]).json();
+    assert_eq!(shown["route_rules"][0], rules["route_rules"][0]);
+    assert_eq!(
+        (&shown["route_rules"][2]["object"], &shown["route_rules"][2]["path"]),
+        (&json!("app:{id}"), &json!("/apps/{id}"))
+    );
+}
+
+#[test]
 fn the_guide_to_services_works_as_written() {
     let instance = Instance::new();
     check(

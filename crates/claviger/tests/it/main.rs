@@ -6,6 +6,7 @@
 mod server;
 
 mod access_log;
+mod api_import;
 mod audit;
 mod bootstrap;
 mod clients;

@@ -34,6 +34,7 @@ keeps! {
     nothing_passes_while_claviger_cannot_read_its_database,
     the_permission_can_depend_on_the_method,
     the_object_can_depend_on_the_path,
+    the_rules_of_the_api_decide,
     a_key_with_hundreds_of_permissions_passes,
     a_key_whose_limit_is_used_up_is_told_when_to_come_again,
     what_is_left_of_a_limit_is_told_with_the_answers_of_the_api,

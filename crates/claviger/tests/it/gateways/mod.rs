@@ -5,6 +5,7 @@
 //! `promises`; what is particular to one gateway, in the file that has its name.
 
 mod caddy;
+mod envoy;
 mod haproxy;
 mod mqtt;
 mod nginx;
@@ -130,6 +131,9 @@ impl Gateway {
             let (port, count) = counting(asked);
             (asked, opened) = (format!("127.0.0.1:{port}"), count);
         }
+        let port_asked = asked.rsplit_once(':').unwrap().1.to_owned();
+        let public_url = claviger.public.clone();
+        let port_called = public_url.rsplit_once(':').unwrap().1;
         let (public, own_api) = (free_port(), free_port());
         let (recording, received) = recording_api();
         let api = if instead.api_of_the_guide { own_api } else { recording };
@@ -146,7 +150,12 @@ impl Gateway {
                 .replace(guide.upstream, &upstream)
                 .replace("127.0.0.1:8080", &format!("127.0.0.1:{public}"))
                 .replace("127.0.0.1:8081", &format!("127.0.0.1:{own_api}"))
-                .replace("127.0.0.1:7421", &asked);
+                .replace("127.0.0.1:7421", &asked)
+                .replace("port_value: 8080 ", &format!("port_value: {public} "))
+                .replace("port_value: 8081 ", &format!("port_value: {own_api} "))
+                .replace("port_value: 7420 ", &format!("port_value: {port_called} "))
+                .replace("port_value: 7421 ", &format!("port_value: {port_asked} "))
+                .replace("https://claviger.acme.test", &public_url);
             fs::write(directory.path().join(name), text + "\n").unwrap();
         }
         assert!(changed, "the guide proposes nothing that fits");
@@ -221,6 +230,17 @@ impl Gateway {
         let path = format!("/v1/api-keys/{}/roll", key.id);
         let rolled = self.manage(&path, &json!({ "overlap_seconds": overlap_seconds }));
         Key { id: key.id.clone(), token: rolled["token"].as_str().unwrap().to_owned() }
+    }
+
+    /// An access token of the service account.
+    fn access_token(&self, scope: &str) -> String {
+        let path = format!("/v1/service-accounts/{}/secrets", self.service_account);
+        let secret = self.manage(&path, &json!({ "name": "test" }))["client_secret"].as_str().unwrap().to_owned();
+        let request = self.client.post(format!("{}/oauth/token", self.claviger.public));
+        let request = request.basic_auth(&self.service_account, Some(secret));
+        let answer = request.form(&[("grant_type", "client_credentials"), ("scope", scope)]).send().unwrap();
+        let answer: Value = answer.json().unwrap();
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
     /// What the management API tells of a key's current secret.
@@ -343,10 +363,13 @@ impl Key {
     }
 }
 
-/// A shell whose home is the directory too, and which also finds what is installed for administrators.
+/// A shell whose home is the directory too, and which also finds what is installed for administrators, and Envoy, which `cargo xtask
+/// test` puts into the directory of what is built.
 fn shell(script: &str, directory: &Path) -> Command {
     let searched = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths(env::split_paths(&searched).chain(["/usr/sbin".into()])).unwrap();
+    let built = Path::new(env!("CARGO_BIN_EXE_claviger")).ancestors().nth(2).unwrap();
+    let beside = ["/usr/sbin".into(), built.join("envoy/envoy/_bin")];
+    let path = env::join_paths(env::split_paths(&searched).chain(beside)).unwrap();
     let mut command = Command::new("sh");
     command.args(["-eu", "-c", script]).current_dir(directory).env("HOME", directory).env("PATH", path);
     command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME").stdin(Stdio::null());

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Gateway, Guide, Instead, Key, Refusal, Run, promises::keeps};
+use super::{
+    Gateway, Guide, Instead, Key, Refusal, Run,
+    promises::{by_rules, keeps},
+};
 use crate::guides::blocks;
 
 static NGINX: Guide = Guide {
@@ -45,6 +48,7 @@ keeps! {
     nothing_passes_while_claviger_cannot_read_its_database,
     the_permission_can_depend_on_the_method,
     the_object_can_depend_on_the_path,
+    the_rules_of_the_api_decide,
     a_key_with_hundreds_of_permissions_passes,
     a_key_whose_limit_is_used_up_is_told_when_to_come_again,
     what_is_left_of_a_limit_is_told_with_the_answers_of_the_api,
@@ -58,6 +62,13 @@ fn whatever_claviger_reads_of_a_request_the_question_says_itself() {
     for read in ["X-Forwarded-For", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Original-Method", "X-Original-URI"] {
         assert!(question.contains(&format!("proxy_set_header {read} ")), "{read}");
     }
+}
+
+#[test]
+fn the_guide_to_route_rules_asks_as_it_is_tested() {
+    let guide = include_str!("../../../../../docs/gateways/route-rules.md");
+    let proposed = blocks(guide, "conf")[0];
+    assert!(by_rules(NGINX.text.to_owned()).contains(proposed), "{proposed}");
 }
 
 #[test]

@@ -355,6 +355,71 @@ pub(super) fn the_object_can_depend_on_the_path(guide: &'static Guide) {
     }
 }
 
+pub(super) fn the_rules_of_the_api_decide(guide: &'static Guide) {
+    let gateway = Gateway::with(guide, Instead { configuration: Some(by_rules), ..Instead::default() });
+    let rules = json!([
+        { "methods": ["GET"], "path": "/bases", "permissions": ["invoices:read"], "filters_objects": true },
+        { "methods": ["GET"], "path": "/bases/{id}", "permissions": ["invoices:read"], "object": "base:{id}" },
+        { "methods": ["DELETE", "POST"], "path": "/bases/{id}", "permissions": ["invoices:write"], "object": "base:{id}" },
+    ]);
+    gateway.manage_by(Method::PATCH, &format!("/v1/apis/{}", gateway.api), &json!({ "route_rules": rules }));
+    let reader = gateway.key_with("invoices:read", json!({ "objects": ["base:app7"] }));
+    let writer = gateway.key("invoices:write");
+    let send = |method: Method, path: &str, key: &Key| gateway.request(method, path).bearer_auth(&key.token);
+    let status = |method, path: &str, key| send(method, path, key).send().unwrap().status().as_u16();
+
+    assert_eq!(status(Method::GET, "/bases?page=2", &reader), 200);
+    assert_eq!(gateway.arrived().header("x-claviger-objects"), Some("base:app7"));
+    for (method, path, statuses) in [
+        (Method::GET, "/bases/app7", [200, 403]),
+        (Method::HEAD, "/bases/app7", [200, 403]),
+        (Method::GET, "/bases/app8", [403, 403]),
+        (Method::DELETE, "/bases/app8", [403, 200]),
+        (Method::POST, "/bases/app8", [403, 200]),
+        (Method::PUT, "/bases/app8", [403, 403]),
+        (Method::POST, "/bases", [403, 403]),
+    ] {
+        assert_eq!([&reader, &writer].map(|key| status(method.clone(), path, key)), statuses, "{method} {path}");
+    }
+    let challenge = Some(r#"Bearer realm="claviger", error="insufficient_scope""#);
+    gateway.check(send(Method::POST, "/bases", &writer), 403, challenge, "no_route_rule");
+    gateway.check(gateway.request(Method::POST, "/bases"), 401, MISSING, "missing");
+
+    for path in [
+        "/",
+        "/Bases",
+        "/bases/",
+        "/bases/app7/",
+        "/bases/app7/../app8",
+        "/bases/%2e%2e/bases",
+        "/bases//app7",
+        "/bases/app7;x",
+        "/bases/app7%2fx",
+        "/bases/%61pp7",
+        "/bases/*",
+    ] {
+        gateway.forget_arrived();
+        let refused = by_hand(&gateway, path, &format!("X-API-Key: {}\r\n", reader.token));
+        assert!((400..=404).contains(&refused), "{path}: {refused}");
+        assert!(!gateway.forget_arrived(), "{path} reached the API");
+    }
+    // What a client says of its request counts for nothing.
+    for name in ["X-Original-URI", "X-Forwarded-Uri", "X-Original-Url", "X_Forwarded_Uri"] {
+        let forged = format!("{name}: /bases/app7\r\nX-API-Key: {}\r\n", reader.token);
+        assert_ne!(by_hand(&gateway, "/bases/app8", &forged), 200, "{name}");
+    }
+    for name in ["X-Original-Method", "X-Forwarded-Method", "X-HTTP-Method-Override"] {
+        let forged = send(Method::DELETE, "/bases/app7", &reader).header(name, "GET");
+        assert_ne!(forged.send().unwrap().status().as_u16(), 200, "{name}");
+    }
+    assert!(!gateway.forget_arrived());
+}
+
+/// As the guide to route rules says.
+pub(super) fn by_rules(configuration: String) -> String {
+    configuration.replace("permission=invoices:read", "api=https://api.acme.test")
+}
+
 pub(super) fn a_key_with_hundreds_of_permissions_passes(guide: &'static Guide) {
     let gateway = Gateway::start(guide);
     let names: Vec<String> = (0..400).map(|number| format!("ledger:entry-{number:03}")).collect();

@@ -36,6 +36,7 @@ keeps! {
     nothing_passes_while_claviger_is_away,
     nothing_passes_while_claviger_cannot_read_its_database,
     the_permission_can_depend_on_the_method,
+    the_rules_of_the_api_decide,
     a_key_with_hundreds_of_permissions_passes,
     a_key_whose_limit_is_used_up_is_told_when_to_come_again,
     a_credential_stands_elsewhere_only_where_the_api_takes_it,

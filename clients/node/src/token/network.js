@@ -17,12 +17,17 @@ export function isAddress(text) {
 }
 
 /**
- * An address; one of IPv4 that is written as IPv6 is one of IPv4.
+ * An address; one of IPv4 that is written as IPv6 (`::ffff:10.1.2.3`) is one of IPv4.
  *
  * @param {unknown} text
  */
-function addressOf(text) {
-  return isAddress(text) ? ipaddr.process(text) : undefined;
+export function addressOf(text) {
+  return isAddress(text) ? ipaddr.process(withoutDots(text)) : undefined;
+}
+
+/** `::10.1.2.3` is an address of IPv6 and of no IPv4, for which readers take it while it has dots. @param {string} text */
+function withoutDots(text) {
+  return isIP(text) === 6 ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text;
 }
 
 /**
@@ -39,7 +44,7 @@ function networkOf(text) {
   // Of IPv4 that is written as IPv6 the first 96 bits are the same for all.
   const isMapped = bits === 128 && address.kind() === 'ipv4';
   if (!isMapped) return [address, prefix];
-  return prefix >= 96 ? [address, prefix - 96] : [ipaddr.parse(written), prefix];
+  return prefix >= 96 ? [address, prefix - 96] : [ipaddr.parse(withoutDots(written)), prefix];
 }
 
 /**

@@ -26,6 +26,33 @@ test('while the server is away tokens count and keys do not for long; when it is
     await becomes(url, token, 401, PROMISE);
   }));
 
+test('a logger that fails ends nothing', () =>
+  World.with(async (world) => {
+    let told = 0;
+    const logs = [
+      () => {
+        told += 1;
+        throw new Error('the disk is full');
+      },
+      async () => {
+        told += 1;
+        throw new Error('the disk is full');
+      },
+    ];
+    const urls = [];
+    for (const log of logs) urls.push(await service(world, { log }));
+    const [key, { token }] = [await world.key(), await world.token()];
+    for (const url of urls) for (const credential of [key.token, token]) await becomes(url, credential, 200, SOON);
+    await world.instance.stop();
+    for (const url of urls) await becomes(url, key.token, 503, SOON, [401, 403]);
+    await sleep(1000);
+    assert.ok(told >= 2, String(told));
+    await world.instance.start();
+    for (const url of urls) await becomes(url, key.token, 200, SOON, [401, 403]);
+    await world.made(`/v1/api-keys/${key.id}/revoke`, {});
+    for (const url of urls) await becomes(url, key.token, 401, PROMISE);
+  }));
+
 test('while the server is there and says nothing, nobody waits for long', () =>
   World.with(async (world) => {
     const url = await service(world, { patienceSeconds: 1 });

@@ -39,6 +39,14 @@ test('settings that cannot be followed are refused with what would be right', ()
     [{ issuer: 'https://keys.acme.test"' }, 'issuer'],
     [{ issuer: 'https://keys.acme\n.test' }, 'issuer'],
     [{ internalToken: 'a\nb' }, 'internalToken'],
+    [{ internalToken: null }, 'internalToken'],
+    [{ internalToken: '' }, 'internalToken'],
+    [{ internalToken: 7 }, 'internalToken'],
+    [{ origin: null }, 'origin'],
+    [{ log: null }, 'log'],
+    [{ log: false }, 'log'],
+    [{ log: 'console' }, 'log'],
+    [{ log: undefined }, undefined],
     [{ publicAddress: 'keys' }, 'publicAddress'],
     [{ publicAddress: 'http://10.0.0.1' }, 'publicAddress'],
     [{ publicAddress: 'http://[::1]:7420' }, undefined],
@@ -54,6 +62,8 @@ test('settings that cannot be followed are refused with what would be right', ()
     if (wrong === undefined) check();
     else assert.throws(check, new RegExp(`^Error: ${wrong} is `), JSON.stringify(more));
   }
+  for (const hush of [{ internaltoken: 'hush' }, { internalToken: 'hush\n' }])
+    assert.throws(() => complete({ ...sound, ...hush }), ({ message }) => !message.includes('hush'), 'a secret is not told');
 });
 
 test('what is no permission is not asked for', () => {

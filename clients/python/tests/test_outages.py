@@ -34,6 +34,29 @@ def test_while_the_server_is_away_tokens_count_and_keys_do_not_for_long(world: W
     world.becomes(url, token, 401, PROMISE)
 
 
+class Failing(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError("the disk is full")
+
+
+def test_a_logger_that_fails_ends_nothing(world: World) -> None:
+    url = service(world.start())
+    key = world.key()
+    logger, failing = logging.getLogger("claviger_verify"), Failing()
+    logger.addHandler(failing)
+    try:
+        world.becomes(url, key["token"], 200, SOON)
+        world.instance.stop()
+        world.becomes(url, key["token"], 503, 12, never=(401, 403))
+        time.sleep(1)
+        world.instance.start()
+        world.becomes(url, key["token"], 200, SOON, never=(401, 403))
+        world.made(f"/v1/api-keys/{key['id']}/revoke")
+        world.becomes(url, key["token"], 401, PROMISE)
+    finally:
+        logger.removeHandler(failing)
+
+
 def test_while_the_server_is_there_and_says_nothing_nobody_waits_for_long(world: World) -> None:
     url = service(world.start(), {"patience_seconds": 1})
     key, (token, _) = world.key()["token"], world.token()

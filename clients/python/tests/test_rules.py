@@ -55,6 +55,8 @@ def message(reset: bool, position: int, *changes: tuple[int, str]) -> Message:
         ({"issuer": 'https://keys.acme.test"'}, "issuer"),
         ({"issuer": "https://keys.acme\n.test"}, "issuer"),
         ({"internal_token": "a\nb"}, "internal_token"),
+        ({"internal_token": ""}, "internal_token"),
+        ({"internal_token": 7}, "internal_token"),
         ({"public_address": "keys"}, "public_address"),
         ({"public_address": "http://10.0.0.1"}, "public_address"),
         ({"public_address": "http://[::1]:7420"}, None),

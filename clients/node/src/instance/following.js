@@ -60,9 +60,24 @@ export class Following {
     this.#settings = settings;
     this.#clock = clock;
     this.#names = names;
-    void this.#followKeys();
-    void this.#followEnded();
-    void this.#followChanges();
+    void this.#always(() => this.#followKeys());
+    void this.#always(() => this.#followEnded());
+    void this.#always(() => this.#followChanges());
+  }
+
+  /**
+   * Whatever it fails with that it did not expect: it begins anew. An instance that is followed no more would be away for good.
+   *
+   * @param {() => Promise<void>} follow
+   */
+  async #always(follow) {
+    while (!this.#closed) {
+      try {
+        await follow();
+      } catch {
+        await this.#sleep(LONGEST_PAUSE);
+      }
+    }
   }
 
   close() {
@@ -218,10 +233,20 @@ export class Following {
     if (this.#closed || this.#silent.has(what) === (error !== undefined)) return;
     if (error === undefined) {
       this.#silent.delete(what);
-      this.#settings.log(`${what}: heard again`);
+      void this.#log(`${what}: heard again`);
     } else {
       this.#silent.add(what);
-      this.#settings.log(`${what}: ${reasonOf(error)}`);
+      void this.#log(`${what}: ${reasonOf(error)}`);
+    }
+  }
+
+  /** @param {string} message */
+  async #log(message) {
+    try {
+      // It may return a promise.
+      await this.#settings.log(message);
+    } catch {
+      // A logger that fails changes nothing of what is known.
     }
   }
 }

@@ -63,17 +63,18 @@ export class WrongSettings extends Error {
  * @returns {Complete}
  */
 export function complete(given) {
-  for (const [name, value] of Object.entries(given)) {
+  for (const name of Object.keys(given)) {
     // A misspelt limit would otherwise be none.
-    if (!NEEDED.includes(name) && !Object.hasOwn(DEFAULTS, name))
-      throw new WrongSettings(name, value, 'there is no such setting');
+    const isKnown = NEEDED.includes(name) || Object.hasOwn(DEFAULTS, name);
+    // Its value is not told: it may be a secret.
+    if (!isKnown) throw new WrongSettings(name, '…', 'there is no such setting');
   }
   const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const settings = /** @type {Complete} */ ({ ...DEFAULTS, ...chosen });
   const { issuer, internalAddress, publicAddress, origin, audience, internalToken } = settings;
   if (typeof audience !== 'string' || audience === '')
     throw new WrongSettings('audience', audience, 'the identifier of your API is wanted');
-  if (internalToken !== undefined && !/^[!-~]+$/.test(internalToken)) {
+  if (internalToken !== undefined && !(typeof internalToken === 'string' && /^[!-~]+$/.test(internalToken))) {
     throw new WrongSettings('internalToken', '…', 'a text of letters, digits and signs is wanted');
   }
   for (const [setting, address] of Object.entries({ issuer, internalAddress, publicAddress, origin })) {
@@ -90,6 +91,7 @@ export function complete(given) {
     const isSound = typeof value === 'number' && value >= least && value <= LONGEST;
     if (!isSound) throw new WrongSettings(setting, value, `a number from ${least} to ${LONGEST} is wanted`);
   }
+  if (typeof settings.log !== 'function') throw new WrongSettings('log', settings.log, 'a function of a message is wanted');
   return settings;
 }
 

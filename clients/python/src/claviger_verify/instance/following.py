@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 
@@ -168,9 +168,11 @@ class Following:
         """Tells once that something cannot be heard, and once that it is heard again."""
         if (what in self._silent) == (error is not None):
             return
-        if error is None:
-            self._silent.discard(what)
-            _log.warning("%s: heard again", what)
-        else:
-            self._silent.add(what)
-            _log.warning("%s: %s: %s", what, type(error).__name__, error)
+        # A logger that fails changes nothing of what is known.
+        with suppress(Exception):
+            if error is None:
+                self._silent.discard(what)
+                _log.warning("%s: heard again", what)
+            else:
+                self._silent.add(what)
+                _log.warning("%s: %s: %s", what, type(error).__name__, error)

@@ -54,7 +54,8 @@ class Settings:
         """Refuses what cannot be followed, with what would be right."""
         if not isinstance(self.audience, str) or not self.audience:
             raise WrongSettings("audience", self.audience, "the identifier of your API is wanted")
-        if self.internal_token is not None and re.fullmatch("[!-~]+", self.internal_token) is None:
+        token = self.internal_token
+        if token is not None and not (isinstance(token, str) and re.fullmatch("[!-~]+", token)):
             raise WrongSettings("internal_token", "…", "a text of letters, digits and signs is wanted")
         for name in ("issuer", "internal_address", "public_address", "origin"):
             address = getattr(self, name)

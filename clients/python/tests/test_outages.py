@@ -41,11 +41,12 @@ class Failing(logging.Handler):
 
 def test_a_logger_that_fails_ends_nothing(world: World) -> None:
     url = service(world.start())
-    key = world.key()
+    key, (token, secret) = world.key(), world.token()
     logger, failing = logging.getLogger("claviger_verify"), Failing()
     logger.addHandler(failing)
     try:
-        world.becomes(url, key["token"], 200, SOON)
+        for credential in (key["token"], token):
+            world.becomes(url, credential, 200, SOON)
         world.instance.stop()
         world.becomes(url, key["token"], 503, 12, never=(401, 403))
         time.sleep(1)
@@ -53,6 +54,8 @@ def test_a_logger_that_fails_ends_nothing(world: World) -> None:
         world.becomes(url, key["token"], 200, SOON, never=(401, 403))
         world.made(f"/v1/api-keys/{key['id']}/revoke")
         world.becomes(url, key["token"], 401, PROMISE)
+        world.revoke_secret(secret)
+        world.becomes(url, token, 401, PROMISE)
     finally:
         logger.removeHandler(failing)
 

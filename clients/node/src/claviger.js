@@ -6,7 +6,7 @@ import { isAboutState } from './refusal.js';
 import { guarded, middleware } from './requests.js';
 import { Bounded, Opaque } from './instance/cache.js';
 import { Clock, monotonic } from './instance/clock.js';
-import { Following, KEYS_PAUSE, READ_KEYS_EVERY } from './instance/following.js';
+import { Following, KEYS_PAUSE } from './instance/following.js';
 import { Remote, SILENCE } from './instance/remote.js';
 import { Replays } from './instance/replays.js';
 import { complete } from './instance/settings.js';
@@ -14,28 +14,17 @@ import { Places, Turns } from './instance/turns.js';
 import { checkProof } from './token/dpop.js';
 import { positionOf } from './token/feed.js';
 import { judge, judgeRights, readToken, refusalOf } from './token/judge.js';
+import { isObjectName } from './token/object.js';
 import { isWellFormed } from './token/opaque.js';
 import { sha256 } from './token/text.js';
 import { Unreachable } from './unreachable.js';
+import { useOf } from './use.js';
 
 /** @typedef {import('./token/found.js').Found} Found */
 /** @typedef {import('./token/found.js').Shown} Shown */
 /** @typedef {import('./refusal.js').Refusal} Refusal */
-
-/**
- * What is asked of one request.
- *
- * @typedef {object} Use
- * @property {readonly string[]} permissions
- * @property {readonly string[]} objects
- * @property {boolean} whateverObject
- * @property {string | null} clientIp
- * @property {string} method
- * @property {string} path
- * @property {string | null} dpop
- * @property {Uint8Array | null} certificate
- * @property {Proved | undefined} proved what a guard before this one proved of the same request
- */
+/** @typedef {import('./use.js').Asked} Asked */
+/** @typedef {import('./use.js').Use} Use */
 
 /**
  * What was proved of a request: those who ask again judge from it, so that a proof is used, and a limit is spent, once.
@@ -53,11 +42,6 @@ import { Unreachable } from './unreachable.js';
 const KEYS_COUNT_FOR = 3_600_000;
 /** How many questions are asked at once; who comes after them waits, and not for long. */
 const MOST_QUESTIONS = 64;
-/** @type {Use} */
-const NOTHING_ASKED = {
-  ...{ permissions: [], objects: [], whateverObject: false, clientIp: null, method: '', path: '' },
-  ...{ dpop: null, certificate: null, proved: undefined },
-};
 /** For opaque credentials, of which the instance says what ended. */
 const NOTHING_ENDED = { hasEnded: () => false };
 
@@ -133,14 +117,23 @@ export class Claviger {
   }
 
   /**
-   * What is said of one use of what was presented. Fails with `Unreachable` if nothing can be said.
+   * What is said of one use of what was presented: the same as of a request. Fails with `Unreachable` if nothing can be said, and
+   * with a `TypeError` if what is asked is not understood.
    *
    * @param {string} credential
-   * @param {Partial<Use>} [asked] what is left out is not asked, and was not shown
+   * @param {Asked} [asked] what is left out is not asked, and was not shown
    * @returns {Promise<Checked>}
    */
   async check(credential, asked = {}) {
-    const use = { ...NOTHING_ASKED, ...asked };
+    const use = useOf(asked);
+    if (!use.objects.every(isObjectName)) return { refusal: 'invalid_object' };
+    const checked = await this.#verdict(credential, use);
+    const isOfTest = 'proved' in checked && checked.proved.found.credential.environment === 'test';
+    return isOfTest && !use.testToo ? { refusal: 'test_not_allowed' } : checked;
+  }
+
+  /** @param {string} credential @param {Use} use @returns {Promise<Checked>} */
+  async #verdict(credential, use) {
     if (this.#isClosed) throw new Unreachable();
     // Three parts, the first of which is a JSON object.
     if (credential.startsWith('eyJ') && credential.includes('.')) return this.#checkToken(credential, use);
@@ -181,8 +174,6 @@ export class Claviger {
     let found = known?.keys === this.#following.keys ? known.found : undefined;
     if (!found) {
       const { read, keys } = await this.#patiently(() => this.#prove(token));
-      // While keys cannot be read, one that is not known may be new.
-      if (read === 'unknown_key' && !keysHeard.within(READ_KEYS_EVERY * 2)) throw new Unreachable();
       if (typeof read === 'string') return { refusal: refusalOf(read) };
       this.#tokens.set(hash, { found: read, keys });
       found = read;
@@ -201,7 +192,8 @@ export class Claviger {
     try {
       await this.#following.readKeys(KEYS_PAUSE);
     } catch {
-      return first;
+      // It may be of a key that cannot be read.
+      throw new Unreachable();
     }
     return attempt();
   }
@@ -213,7 +205,8 @@ export class Claviger {
     if (certificateOf(use.certificate) === 'invalid') return { refusal: 'proof_invalid' };
     const hash = sha256(credential);
     const before = this.#provedBefore(hash, use);
-    if (before?.isAsked) return answered(before, use);
+    // An answer that says nothing of objects is about that use alone.
+    if (before?.isAsked && before.found.credential.objects !== undefined) return answered(before, use);
     const isHeard = this.#following.changesHeard.within(this.#settings.keysWithoutFeedSeconds * 1000);
     const lookUp = () => (isHeard ? this.#opaque.known(hash, monotonic()) : 'asked');
     const known =

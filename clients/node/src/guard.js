@@ -4,7 +4,6 @@
 import { STATUS_CODES } from 'node:http';
 
 import { REFUSALS } from './refusal.js';
-import { isObjectName } from './token/object.js';
 import { isPermission } from './token/permission.js';
 
 /** @typedef {import('./refusal.js').Refusal} Refusal */
@@ -33,14 +32,15 @@ import { isPermission } from './token/permission.js';
  * @property {boolean} [testToo] lets credentials of the test environment through as well: the handler asks `isTest`
  */
 
-const OPTIONS = ['objects', 'whateverObject', 'clientIp', 'path', 'certificate', 'testToo'];
+const FUNCTIONS = ['objects', 'clientIp', 'path', 'certificate'];
+const SWITCHES = ['whateverObject', 'testToo'];
 /** The longest credential that is looked at. */
 const LONGEST = 8 * 1024;
 
 /** A request that is refused without asking about its credential. */
 export class NotAdmitted extends Error {
   /**
-   * @param {'unauthenticated' | 'ambiguous_credentials' | 'invalid_object' | 'test_not_allowed' | 'unavailable' | Refusal} code
+   * @param {'unauthenticated' | 'ambiguous_credentials' | 'unavailable' | Refusal} code
    */
   constructor(code, /** @type {number | undefined} */ retryAfter = undefined) {
     super(code);
@@ -53,11 +53,6 @@ export class NotAdmitted extends Error {
 const OTHERS = {
   unauthenticated: [401, 'This needs a credential: Authorization: Bearer …'],
   ambiguous_credentials: [400, 'Present one credential, in one header.'],
-  invalid_object: [
-    400,
-    'What the request is about cannot be named: an object has no `*`, no `..`, no empty part and no encoded slash.',
-  ],
-  test_not_allowed: [401, 'Credentials of the test environment do not count here; use one of the live environment.'],
   unavailable: [503, 'The credential cannot be verified right now; try again.'],
 };
 
@@ -68,25 +63,21 @@ const OTHERS = {
  */
 export function permissionsOf(wanted) {
   const permissions = typeof wanted === 'string' ? [wanted] : [...wanted];
-  const wrong = permissions.find((permission) => !isPermission(permission));
-  if (wrong !== undefined) throw new TypeError(`${JSON.stringify(wrong)} is no permission: one is written like invoices:read`);
+  for (const permission of permissions) {
+    if (!isPermission(permission))
+      throw new TypeError(`${JSON.stringify(permission)} is no permission: one is written like invoices:read`);
+  }
   return permissions;
 }
 
 /** @param {object} options */
 export function checkOptions(options) {
-  const wrong = Object.keys(options).find((name) => !OPTIONS.includes(name));
-  if (wrong !== undefined) throw new TypeError(`there is no option ${JSON.stringify(wrong)}; there are ${OPTIONS.join(', ')}`);
-}
-
-/**
- * The objects that a request is about.
- *
- * @param {readonly string[]} objects
- */
-export function objectsOf(objects) {
-  if (!objects.every(isObjectName)) throw new NotAdmitted('invalid_object');
-  return objects;
+  const known = [...FUNCTIONS, ...SWITCHES];
+  for (const [name, value] of Object.entries(options)) {
+    if (!known.includes(name)) throw new TypeError(`there is no option ${JSON.stringify(name)}; there are ${known.join(', ')}`);
+    const wanted = SWITCHES.includes(name) ? 'boolean' : 'function';
+    if (value !== undefined && typeof value !== wanted) throw new TypeError(`the option ${name} is no ${wanted}`);
+  }
 }
 
 /**

@@ -1,15 +1,16 @@
-// Why a credential does not count: the codes of the verify call, how HTTP tells them, and what people read.
+// Why a credential does not count: the codes of the verify call and two of our own, how HTTP tells them, and what people read.
 
 /** @typedef {keyof typeof REFUSALS} Refusal */
-/** @typedef {'valid' | Refusal} Code */
+/** @typedef {keyof typeof TOLD} Told */
+/** @typedef {'valid' | Told} Code */
 
 /**
- * By the code: the status, which is 401 where another credential or a proof would help (RFC 6750 `invalid_token`), 403 where this
+ * Those of the verify call. By the code: the status, which is 401 where another credential or a proof would help (RFC 6750 `invalid_token`), 403 where this
  * one may not (`insufficient_scope`), 429 where it must wait; and a message for people, with the next step.
  *
  * @satisfies {Record<string, readonly [401 | 403 | 429, string]>}
  */
-export const REFUSALS = /** @type {const} */ ({
+const TOLD = /** @type {const} */ ({
   malformed: [401, 'This is not a credential of this instance; check that it was copied completely.'],
   unknown: [401, 'No such credential; check that it belongs to this instance, or issue a new one.'],
   revoked: [401, 'The credential was revoked or replaced; use its successor or issue a new one.'],
@@ -28,14 +29,25 @@ export const REFUSALS = /** @type {const} */ ({
   rate_limited: [429, 'Too many requests; slow down and try again shortly.'],
 });
 
+export const REFUSALS = /** @type {const} */ ({
+  ...TOLD,
+  invalid_object: [
+    400,
+    'What the request is about cannot be named: an object has no `*`, no `..`, no empty part and no encoded slash.',
+  ],
+  test_not_allowed: [401, 'Credentials of the test environment do not count here; use one of the live environment.'],
+});
+
 const ABOUT_STATE = new Set(['malformed', 'unknown', 'revoked', 'disabled', 'pending_approval', 'expired', 'not_yet_valid']);
 
 /**
+ * Whether the verify call says it.
+ *
  * @param {unknown} code
- * @returns {code is Refusal}
+ * @returns {code is Told}
  */
 export function isRefusal(code) {
-  return typeof code === 'string' && Object.hasOwn(REFUSALS, code);
+  return typeof code === 'string' && Object.hasOwn(TOLD, code);
 }
 
 /**

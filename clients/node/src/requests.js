@@ -1,8 +1,7 @@
 // Requests of Express and of `fetch`: what is read of them, who may pass, and how the others are answered.
 
-import { NotAdmitted, answerOf, checkOptions, objectsOf, permissionsOf, presented } from './guard.js';
+import { NotAdmitted, answerOf, checkOptions, permissionsOf, presented } from './guard.js';
 import { Identity } from './identity.js';
-import { isAddress } from './token/network.js';
 import { Unreachable } from './unreachable.js';
 
 /** @typedef {import('./claviger.js').Claviger} Claviger */
@@ -10,6 +9,13 @@ import { Unreachable } from './unreachable.js';
 /** @typedef {import('node:http').IncomingMessage} Incoming */
 /** @typedef {import('node:http').ServerResponse} Outgoing */
 /** @typedef {{ headers: import('./guard.js').Headers, method: string, path: string }} Read */
+
+/** How a request is answered at which something of the service's own failed. */
+const FAILED = {
+  status: 500,
+  headers: { 'cache-control': 'no-store', 'content-type': 'application/problem+json' },
+  body: { status: 500, code: 'internal_error', title: 'Internal Server Error', detail: 'Something failed here; try again later.' },
+};
 
 /** What was proved of the requests that were let through, for as long as they are there. @type {WeakMap<object, Proved>} */
 const PROVED = new WeakMap();
@@ -33,7 +39,9 @@ export function identityOf(request) {
  */
 export function middleware(claviger, wanted, options) {
   const admit = admission(claviger, wanted, options);
-  return async (/** @type {R} */ request, /** @type {Outgoing} */ response, /** @type {(error?: unknown) => void} */ next) => {
+  return async (/** @type {R} */ request, /** @type {Outgoing} */ response, /** @type {(error?: unknown) => unknown} */ next) => {
+    /** @type {unknown[]} */
+    let failed = [];
     try {
       const refused = await admit(request, {
         headers: (name) => request.rawHeaders.filter((_, at, raw) => at % 2 === 1 && raw[at - 1]?.toLowerCase() === name),
@@ -45,13 +53,38 @@ export function middleware(claviger, wanted, options) {
         response.end(JSON.stringify(refused.body));
         return;
       }
+      withoutClaims(request);
     } catch (error) {
-      next(error);
-      return;
+      // A framework that has `originalUrl` takes an error for one. A handler of `node:http` would not look at it, and answer.
+      if (!('originalUrl' in request)) {
+        fail(response, error);
+        return;
+      }
+      failed = [error];
     }
-    withoutClaims(request);
-    next();
+    try {
+      await next(...failed);
+    } catch (error) {
+      fail(response, error);
+    }
   };
+}
+
+/**
+ * Something of the service's own failed, which is told to its operator, and ends neither the process nor another request.
+ *
+ * @param {Outgoing} response
+ * @param {unknown} error
+ */
+function fail(response, error) {
+  process.emitWarning(error instanceof Error ? error : String(error));
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const { status, headers, body } = FAILED;
+  response.writeHead(status, headers);
+  response.end(JSON.stringify(body));
 }
 
 /**
@@ -120,18 +153,16 @@ function admission(claviger, wanted, options) {
   return async (request, { headers, method, path }) => {
     try {
       const { credential, dpop } = presented(headers);
-      const address = options.clientIp?.(request);
       const checked = await claviger.check(credential, {
         ...{ permissions, method, dpop },
-        objects: objectsOf(options.objects?.(request) ?? []),
-        whateverObject: options.whateverObject ?? false,
-        clientIp: isAddress(address) ? address : null,
+        ...{ whateverObject: options.whateverObject ?? false, testToo: options.testToo ?? false },
+        objects: options.objects?.(request) ?? [],
+        clientIp: options.clientIp?.(request) ?? null,
         path: options.path?.(request) ?? path,
         certificate: options.certificate?.(request) ?? null,
         proved: PROVED.get(request),
       });
       if ('refusal' in checked) throw new NotAdmitted(checked.refusal, checked.retryAfter);
-      if (checked.proved.found.credential.environment === 'test' && !options.testToo) throw new NotAdmitted('test_not_allowed');
       PROVED.set(request, checked.proved);
       return undefined;
     } catch (error) {

@@ -218,11 +218,12 @@ export async function becomes(url, credential, status, bound, never = []) {
  *   cuts the connection in its middle
  * @param {boolean} harm.forgets where the service was when it connects again
  * @param {(path: string) => Promise<void> | void} harm.hold answers until this is done
+ * @param {(answer: string, path: string) => string} harm.change what is sent in place of another answer
  * @param {string} harm.target
  */
 export async function spoiled(
   world,
-  { spoil = (event) => event, forgets = false, hold = () => {}, target = world.instance.internal },
+  { spoil = (event) => event, forgets = false, hold = () => {}, change, target = world.instance.internal },
 ) {
   const server = createServer((incoming, outgoing) => {
     const headers = { ...incoming.headers };
@@ -231,6 +232,13 @@ export async function spoiled(
     const options = { method: incoming.method, headers };
     const upstream = ask(target + incoming.url, options, async (answer) => {
       await hold(incoming.url);
+      if (change && !incoming.url.startsWith('/v1/changes')) {
+        let body = '';
+        for await (const data of answer) body += data;
+        delete answer.headers['content-length'];
+        outgoing.writeHead(answer.statusCode, answer.headers).end(change(body, incoming.url));
+        return;
+      }
       outgoing.writeHead(answer.statusCode, answer.headers);
       if (!incoming.url.startsWith('/v1/changes')) {
         answer.pipe(outgoing);

@@ -196,6 +196,95 @@ test('a key that is bound is asked about with what was shown, every time', () =>
     assert.equal((await proving.check(bound.token)).refusal, 'proof_required');
   }));
 
+test('whoever asks without a request is told the same', () =>
+  World.with(async (world) => {
+    const claviger = new Claviger(world.settings());
+    world.ends.push(() => claviger.close());
+    const check = async (credential, asked) => {
+      const checked = await claviger.check(credential, asked);
+      return checked.refusal ?? 'valid';
+    };
+    await becomes(await service(world), (await world.key()).token, 200, SOON);
+    const [{ token }, jwt] = [await world.key({ objects: ['repo:acme/*'] }), (await world.token()).token];
+    const began = performance.now();
+    while (!claviger.isFollowed) {
+      assert.ok(performance.now() - began < SOON);
+      await sleep(20);
+    }
+    assert.equal(await check(token, { permissions: 'invoices:read', objects: ['repo:acme/site'] }), 'valid');
+    for (const credential of [token, jwt]) {
+      for (const object of ['repo:acme/../evil/site', 'repo:acme/*', 'repo:acme/..%2fevil', 'repo:', 'site', '', 7]) {
+        assert.equal(await check(credential, { objects: [object] }), 'invalid_object', String(object));
+      }
+      for (const wrong of [
+        { permission: ['invoices:write'] },
+        { permissions: undefined },
+        { permissions: null },
+        { permissions: ['invoices:*'] },
+        { permissions: [undefined] },
+        { objects: 'repo:acme/site' },
+        { testToo: 'no' },
+        { whateverObject: 1 },
+      ]) {
+        await assert.rejects(() => check(credential, wrong), TypeError, JSON.stringify(wrong));
+      }
+    }
+    const trial = await world.key({ environment: 'test' });
+    assert.equal(await check(trial.token), 'test_not_allowed');
+    assert.equal(await check(trial.token, { testToo: true }), 'valid');
+    const [near, far] = [await world.key({ allowed_networks: ['10.0.0.0/8'] }), await world.key({ allowed_networks: ['::/0'] })];
+    for (let use = 0; use < 2; use += 1) {
+      assert.equal(await check(near.token, { clientIp: '::ffff:a01:101' }), 'valid');
+      assert.equal(await check(far.token, { clientIp: '::1' }), 'valid');
+      assert.equal(await check(far.token, { clientIp: '::ffff:10.1.1.1' }), 'network_not_allowed');
+      for (const { token } of [near, far]) assert.equal(await check(token, { clientIp: 'fe80::1%1' }), 'network_not_allowed');
+    }
+  }));
+
+test('what fails in a service lets nobody through, and ends nothing', () =>
+  World.with(async (world) => {
+    const claviger = new Claviger(world.settings());
+    world.ends.push(() => claviger.close());
+    const failing = () => {
+      throw new Error('the service is wrong');
+    };
+    const warnings = [];
+    const warned = (warning) => warnings.push(warning.message);
+    process.on('warning', warned);
+    world.ends.push(() => process.off('warning', warned));
+    const { token } = await world.key();
+    const plain = claviger.require('invoices:read');
+    await becomes(await world.serve((request, response) => plain(request, response, () => response.end('x'))), token, 200, SOON);
+    for (const options of [{ objects: failing }, { path: failing }, { clientIp: failing }, { certificate: failing }]) {
+      const guard = claviger.require('invoices:read', options);
+      let reached = 0;
+      const bare = await world.serve((request, response) => guard(request, response, () => response.end(String((reached += 1)))));
+      for (const credential of [token, 'clv_key_000000000000000000000000000000001H8smx']) {
+        assert.deepEqual(await asked(bare, credential), [500, '']);
+      }
+      assert.equal(reached, 0, 'a stranger reaches nobody');
+      const app = express();
+      app.get('/', guard, (_, response) => response.send(String((reached += 1))));
+      app.use((error, _, response, next) => (error ? response.status(500).send(error.message) : next()));
+      const response = await fetch(await world.serve(app), { headers: { authorization: `Bearer ${token}` } });
+      assert.deepEqual([response.status, await response.text(), reached], [500, 'the service is wrong', 0]);
+    }
+    for (const handler of [failing, async () => failing()]) {
+      assert.deepEqual(await asked(await world.serve((request, response) => plain(request, response, handler)), token), [500, '']);
+    }
+    const halfway = (response) => async () => {
+      response.writeHead(200);
+      response.write('half');
+      await sleep(50);
+      failing();
+    };
+    const url = await world.serve((request, response) => plain(request, response, halfway(response)));
+    await assert.rejects(() => asked(url, token), 'never as if it were whole');
+    assert.ok(warnings.length >= 11 && warnings.every((warning) => warning === 'the service is wrong'), warnings.join('\n'));
+    assert.throws(() => claviger.require('invoices:read', { objects: ['repo:x'] }), TypeError);
+    assert.throws(() => claviger.require('invoices:read', { testToo: 'no' }), TypeError);
+  }));
+
 test('of many who present the same key at once one asks', () =>
   World.with(async (world) => {
     const url = await service(world);

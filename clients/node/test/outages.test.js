@@ -4,6 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import express from 'express';
+
+import { Claviger, identityOf } from '@claviger/verify';
+
 import { PROMISE, SOON, World, asked, becomes, service, spoiled } from './instance.js';
 
 test('while the server is away tokens count and keys do not for long; when it is back all is as before', () =>
@@ -154,6 +158,45 @@ test('an answer that a revocation overtook on its way is not kept', () =>
     release();
     assert.deepEqual(await first, [200, ''], 'it was true when it was read');
     assert.deepEqual(await asked(url, token), [401, 'revoked']);
+  }));
+
+test('behind a guard that was not told of objects, another asks anew', () =>
+  World.with(async (world) => {
+    const change = (answer) => answer.replace(/"objects":(?:null|\[[^\]]*\]),/, '');
+    const claviger = new Claviger(world.settings({ internalAddress: await spoiled(world, { change }) }));
+    world.ends.push(() => claviger.close());
+    const app = express();
+    const outer = claviger.require('invoices:read', { objects: () => ['repo:acme/site'] });
+    const inner = claviger.require('invoices:read', { objects: () => ['repo:acme/other'] });
+    const isFor = (request, response) => response.json(identityOf(request).isFor('repo:acme/site'));
+    app.get('/outer', outer, isFor).get('/both', outer, inner, isFor);
+    const url = await world.serve(app);
+    const [{ token: all }, { token: one }] = [await world.key(), await world.key({ objects: ['repo:acme/site'] })];
+    for (const token of [all, one]) await becomes(`${url}/outer`, token, 200, SOON);
+    const response = await fetch(`${url}/outer`, { headers: { authorization: `Bearer ${all}` } });
+    assert.equal(await response.json(), false, 'nobody knows');
+    assert.deepEqual(await asked(`${url}/both`, all), [200, '']);
+    assert.deepEqual(await asked(`${url}/both`, one), [403, 'object_not_allowed']);
+  }));
+
+test('while keys cannot be read, a token of one that is not known is not wrong', () =>
+  World.with(async (world) => {
+    let isBroken = false;
+    const change = (answer, path) => (isBroken && path === '/.well-known/jwks.json' ? '{"keys":7}' : answer);
+    const publicAddress = await spoiled(world, { change, target: world.instance.public });
+    const url = await service(world, { publicAddress });
+    const { token } = await world.token();
+    await becomes(url, token, 200, SOON);
+    const [header, payload, signature] = token.split('.');
+    const members = { ...JSON.parse(Buffer.from(header, 'base64url')), kid: 'skey_new' };
+    const other = `${Buffer.from(JSON.stringify(members)).toString('base64url')}.${payload}.${signature}`;
+    assert.deepEqual(await asked(url, other), [401, 'unknown']);
+    isBroken = true;
+    await sleep(5000);
+    for (let use = 0; use < 3; use += 1) assert.deepEqual(await asked(url, other), [503, 'unavailable']);
+    assert.deepEqual(await asked(url, token), [200, '']);
+    isBroken = false;
+    await becomes(url, other, 401, SOON);
   }));
 
 test('whoever presents unknown keys cannot make us ask for keys', () =>

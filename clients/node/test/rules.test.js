@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 
 import { permissionsOf, presented } from '../src/guard.js';
+import { Identity } from '../src/identity.js';
 import { Bounded, Opaque } from '../src/instance/cache.js';
 import { Clock, Heard } from '../src/instance/clock.js';
 import { Replays } from '../src/instance/replays.js';
@@ -265,8 +266,26 @@ test('an answer that a change overtook is not kept, and none is kept for longer 
   opaque.keepRefusal('hash', 'unknown', 0);
   assert.ok(isKnown(999) && !isKnown(1000));
   keep(2, 13);
+  opaque.keepRefusal('hash', 'revoked', 0);
+  assert.equal(opaque.known('hash', 0), 'revoked');
+  assert.ok(!isKnown(1000), 'a refusal is the end of what was known');
+  keep(2, 13);
   for (let stranger = 0; stranger < 9999; stranger += 1) opaque.keepRefusal(`stranger ${stranger}`, 'unknown', 0);
   assert.ok(isKnown(0), 'strangers push out nobody but each other');
+});
+
+test('whose objects nobody tells is not for all of them', () => {
+  const body = {
+    ...{ code: 'valid', permissions: [], metadata: {} },
+    credential: { id: KEY, kind: 'api_key', name: 'x', environment: 'live', expires_at: null },
+    principal: { id: 'sa_01h2xcejqtf2nbrexx3vqjhp41', name: 'x' },
+    organization: { id: 'org_01h2xcejqtf2nbrexx3vqjhp41', slug: 'x' },
+  };
+  const isFor = (more) => new Identity(readAnswer({ ...body, ...more }).found).isFor('repo:acme/site');
+  assert.deepEqual(
+    [isFor({}), isFor({ objects: null }), isFor({ objects: ['repo:acme/*'] }), isFor({ objects: ['repo:acme'] })],
+    [false, true, true, false],
+  );
 });
 
 test('no more is kept than was chosen', () => {

@@ -106,6 +106,8 @@ export class Opaque {
 
   /** @param {string} hash @param {import('../refusal.js').Refusal} refusal @param {number} now */
   keepRefusal(hash, refusal, now) {
+    // What was known before is over, also once the refusal is forgotten.
+    this.#entries.delete(hash);
     this.#refusals.set(hash, { refusal, endsAt: now + REFUSED_FOR });
   }
 

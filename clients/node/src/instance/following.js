@@ -13,7 +13,7 @@ import { RemoteError } from './remote.js';
  */
 const READ_KEYS_AGAIN = [300, 1000];
 /** How often keys are read again though nothing says that there are others. */
-export const READ_KEYS_EVERY = 60_000;
+const READ_KEYS_EVERY = 60_000;
 /** How long whoever presents an unknown key waits for the next reading of keys at most: nobody can make us ask more often. */
 export const KEYS_PAUSE = 5000;
 /** Pauses between attempts: longer while they fail. */
@@ -42,6 +42,7 @@ export class Following {
   /** Of whoever reads keys, and when that was done last. @type {Promise<void>} */
   #readingKeys = Promise.resolve();
   #keysReadAt = Number.NEGATIVE_INFINITY;
+  #areKeysRead = false;
   #areOtherKeysNamed = false;
   #wakeKeys = () => {};
   /** @type {Set<() => void>} */
@@ -86,19 +87,24 @@ export class Following {
   }
 
   /**
-   * Reads the keys, unless that was done within `pause`.
+   * Reads the keys, unless that was done within `pause`: if it failed then, it fails now.
    *
    * @param {number} pause in milliseconds
    */
   async readKeys(pause) {
     const reading = this.#readingKeys.then(async () => {
-      if (monotonic() - this.#keysReadAt < pause) return;
+      if (monotonic() - this.#keysReadAt < pause) {
+        if (!this.#areKeysRead) throw new RemoteError('the keys could not be read');
+        return;
+      }
+      this.#areKeysRead = false;
       try {
         const keys = await readKeys(await this.#remote.keys());
         if (!keys) throw new RemoteError('the answer is no set of keys');
         // What was proved by others is proved anew.
         if (!areSameKeys(this.keys, keys)) this.keys = keys;
         this.keysHeard.now();
+        this.#areKeysRead = true;
       } finally {
         // Also after an error: whoever asks again at once gets the same.
         this.#keysReadAt = monotonic();

@@ -35,7 +35,7 @@ export function readAnswer(body) {
   if (code !== 'valid') return isRefusal(code) ? { code, found: undefined, maxAge: undefined, retryAfter } : undefined;
   // No word of objects means that nobody knows.
   const cache = objects === undefined ? undefined : readCache(body['cache']);
-  const found = readFound(body, objects ?? null, cache);
+  const found = readFound(body, objects, cache);
   return found && { code, found, maxAge: cache?.maxAge, retryAfter };
 }
 
@@ -54,7 +54,7 @@ function readCache(cache) {
 
 /**
  * @param {Record<string, unknown>} body
- * @param {string[] | null} objects
+ * @param {string[] | null | undefined} objects
  * @param {ReturnType<typeof readCache>} cache
  * @returns {Found | undefined}
  */

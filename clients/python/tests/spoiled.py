@@ -20,11 +20,12 @@ def spoiled(
     *,
     forgets: bool = False,
     hold: Callable[[str], object] = lambda _: None,
+    change: Callable[[bytes, str], bytes] = lambda answer, _: answer,
 ) -> Iterator[str]:
     """Stands between a service and the instance, and does to answers what a network may do, or a bad proxy.
 
     `spoil` says what is sent in place of an event of the change feed; with `forgets`, nothing of where the service was reaches the
-    instance; answers are held until `hold` is done.
+    instance; answers are held until `hold` is done; `change` says what is sent in place of another answer.
     """
     upstream = httpx.URL(target)
 
@@ -54,7 +55,7 @@ def spoiled(
                 if self.path.startswith("/v1/changes"):
                     self._spoil(answer)
                 else:
-                    self.wfile.write(answer.read())
+                    self.wfile.write(change(answer.read(), self.path))
             except OSError:
                 self.close_connection = True
             finally:

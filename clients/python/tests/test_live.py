@@ -5,6 +5,7 @@ import base64
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -219,6 +220,41 @@ def test_a_key_that_is_bound_is_asked_about_with_what_was_shown_every_time(world
 
     # It counts once; and without an address no proof does.
     assert asyncio.run(checks()) == ["valid", "valid", "proof_invalid", "proof_required", "proof_invalid"]
+
+
+def test_whoever_asks_without_a_request_is_told_the_same(world: World) -> None:
+    world.becomes(service(world.start()), world.key()["token"], 200, SOON)
+    key, (token, _) = world.key(objects=["repo:acme/*"])["token"], world.token()
+    trial = world.key(environment="test")["token"]
+    near, far = (world.key(allowed_networks=[network])["token"] for network in ("10.0.0.0/8", "::/0"))
+
+    async def checks() -> None:
+        async with Claviger(world.settings()) as claviger:
+
+            async def check(credential: str, **asked: Any) -> str:
+                return (await claviger.check(credential, Use(**asked))).code
+
+            while not claviger.is_followed:
+                await asyncio.sleep(0.02)
+            assert await check(key, permissions="invoices:read", objects=["repo:acme/site"]) == "valid"
+            for credential in (key, token):
+                for name in ("repo:acme/../evil/site", "repo:acme/*", "repo:acme/..%2fevil", "repo:", "site", "", 7):
+                    assert await check(credential, objects=[name]) == "invalid_object", name
+                wrong: list[dict[str, Any]] = [{"permissions": ["invoices:*"]}, {"objects": "repo:acme/site"}, {"test_too": "no"}]
+                for asked in wrong:
+                    with pytest.raises(ValueError, match="is no permission|are a list|True or False"):
+                        await check(credential, **asked)
+            assert await check(trial) == "test_not_allowed"
+            assert await check(trial, test_too=True) == "valid"
+            for _ in range(2):
+                assert await check(near, client_ip="10.1.1.1") == "valid"
+                assert await check(near, client_ip=ip_address("::ffff:a01:101")) == "valid"
+                assert await check(far, client_ip="::1") == "valid"
+                assert await check(far, client_ip=ip_address("::ffff:10.1.1.1")) == "network_not_allowed"
+                for credential in (near, far):
+                    assert await check(credential, client_ip="elsewhere") == "network_not_allowed"
+
+    asyncio.run(asyncio.wait_for(checks(), 30))
 
 
 def test_of_many_who_present_the_same_key_at_once_one_asks(world: World) -> None:

@@ -3,15 +3,21 @@
 import base64
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
 
 import jwt
 import pytest
+from fastapi import FastAPI
 from instance import PROMISE, SOON, World, service
 from spoiled import Cut, spoiled
+
+from claviger_verify import Claviger, Identity
+from claviger_verify.fastapi import REFUSALS, following, require
 
 
 def test_while_the_server_is_away_tokens_count_and_keys_do_not_for_long(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -159,6 +165,64 @@ def test_an_answer_that_a_revocation_overtook_on_its_way_is_not_kept(world: Worl
         released.set()
         assert first.result() == (200, ""), "it was true when it was read"
     assert world.asked(url, key["token"]) == (401, "revoked")
+
+
+def test_behind_a_guard_that_was_not_told_of_objects_another_asks_anew(world: World) -> None:
+    def change(answer: bytes, _: str) -> bytes:
+        return re.sub(rb'"objects":(?:null|\[[^\]]*\]),', b"", answer)
+
+    world.start()
+    internal = world.ends.enter_context(spoiled(world.instance.internal, change=change))
+    claviger = Claviger(world.settings(internal_address=internal))
+    outer = require(claviger, "invoices:read", objects=lambda _: ["repo:acme/site"])
+    inner = require(claviger, "invoices:read", objects=lambda _: ["repo:acme/other"])
+    app = FastAPI(lifespan=following(claviger), exception_handlers=REFUSALS)
+
+    @app.get("/outer")
+    async def one(caller: Annotated[Identity, outer]) -> bool:
+        return caller.is_for("repo:acme/site")
+
+    @app.get("/both", dependencies=[outer, inner])
+    async def both() -> None:
+        pass
+
+    url = world.serve(app)
+    all_of_them, single = world.key()["token"], world.key(objects=["repo:acme/site"])["token"]
+    for token in (all_of_them, single):
+        world.becomes(f"{url}/outer", token, 200, SOON)
+    response = world.http.get(f"{url}/outer", headers={"authorization": f"Bearer {all_of_them}"})
+    assert response.json() is False, "nobody knows"
+    assert world.asked(f"{url}/both", all_of_them) == (200, "")
+    assert world.asked(f"{url}/both", single) == (403, "object_not_allowed")
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_while_keys_cannot_be_read_a_token_of_one_that_is_not_known_is_not_wrong(world: World, is_silent: bool) -> None:
+    is_broken = threading.Event()
+
+    def hold(path: str) -> None:
+        if path == "/.well-known/jwks.json" and is_silent and is_broken.is_set():
+            time.sleep(1.5)
+
+    def change(answer: bytes, path: str) -> bytes:
+        return b'{"keys":7}' if path == "/.well-known/jwks.json" and is_broken.is_set() else answer
+
+    world.start()
+    public = world.ends.enter_context(spoiled(world.instance.public, hold=hold, change=change))
+    url = service(world, {"public_address": public, "patience_seconds": 1})
+    token, _ = world.token()
+    world.becomes(url, token, 200, SOON)
+    header, payload, signature = token.split(".")
+    members = {**json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))), "kid": "skey_new"}
+    other = f"{base64.urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip('=')}.{payload}.{signature}"
+    assert world.asked(url, other) == (401, "unknown")
+    is_broken.set()
+    time.sleep(5)
+    for _ in range(3):
+        assert world.asked(url, other) == (503, "unavailable")
+    assert world.asked(url, token) == (200, "")
+    is_broken.clear()
+    world.becomes(url, other, 401, SOON)
 
 
 def test_whoever_presents_unknown_keys_cannot_make_us_ask_for_keys(world: World) -> None:

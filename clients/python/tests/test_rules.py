@@ -13,9 +13,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from claviger_verify import Settings, WrongSettings
+from claviger_verify import Identity, Settings, WrongSettings
 from claviger_verify.guard import NotAdmitted, permissions_of, presented
-from claviger_verify.instance.cache import Bounded, Entry, Opaque
+from claviger_verify.instance.cache import Bounded, Entry, Opaque, Refused
 from claviger_verify.instance.clock import Clock, Heard
 from claviger_verify.instance.replays import Replays
 from claviger_verify.instance.turns import Turns
@@ -230,10 +230,10 @@ def test_no_more_is_believed_of_a_position_than_was_told() -> None:
         assert position_of(5, header) == expected
 
 
-def found() -> Found:
+def found(objects: dict[str, Any] | None = None) -> Found:
     answer = read_answer(
         {
-            **{"code": "valid", "permissions": [], "objects": None, "metadata": {}},
+            **{"code": "valid", "permissions": [], "metadata": {}, **({"objects": None} if objects is None else objects)},
             "credential": {"id": KEY, "kind": "api_key", "name": "x", "environment": "live", "expires_at": None},
             "principal": {"id": ACCOUNT, "name": "x", "external_id": None},
             "organization": {"id": "org_01h2xcejqtf2nbrexx3vqjhp41", "slug": "x", "external_id": None},
@@ -271,9 +271,21 @@ def test_an_answer_that_a_change_overtook_is_not_kept_and_none_is_kept_for_longe
     opaque.keep_refusal("key", "unknown", 0)
     assert is_known(0.9) and not is_known(1)
     keep(2, 13)
+    opaque.keep_refusal("key", "revoked", 0)
+    assert opaque.known("key", 0) == Refused("revoked")
+    assert not is_known(1), "a refusal is the end of what was known"
+    keep(2, 13)
     for stranger in range(9999):
         opaque.keep_refusal(f"stranger {stranger}", "unknown", 0)
     assert is_known(0), "strangers push out nobody but each other"
+
+
+@pytest.mark.parametrize(
+    ("objects", "is_for"),
+    [({}, False), ({"objects": None}, True), ({"objects": ["repo:acme/*"]}, True), ({"objects": ["repo:acme"]}, False)],
+)
+def test_whose_objects_nobody_tells_is_not_for_all_of_them(objects: dict[str, Any], is_for: bool) -> None:
+    assert Identity(found(objects)).is_for("repo:acme/site") == is_for
 
 
 def test_no_more_is_kept_than_was_chosen() -> None:

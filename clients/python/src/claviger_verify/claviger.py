@@ -11,9 +11,10 @@ from typing import Self
 
 from cryptography import x509
 
+from .guard import permissions_of
 from .instance.cache import Bounded, Entry, Opaque, Refused
 from .instance.clock import Clock, monotonic
-from .instance.following import KEYS_PAUSE, OUTAGES, READ_KEYS_EVERY, Following
+from .instance.following import KEYS_PAUSE, OUTAGES, Following
 from .instance.remote import SILENCE, Remote
 from .instance.replays import Replays
 from .instance.settings import Settings
@@ -24,6 +25,8 @@ from .token.feed import Place, position_of
 from .token.found import INVALID, Found, Shown
 from .token.judge import Asked, NotProved, judge, judge_rights, read_token, refusal_of
 from .token.key import Keys
+from .token.network import read_address
+from .token.object import is_object_name
 from .token.opaque import is_well_formed
 from .token.text import digest
 
@@ -50,17 +53,38 @@ class Proved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """What is asked of one request. `certificate` is DER, and `proved` what a guard before this one proved of the same request."""
+    """What is asked of one request; what is left out is not asked, and was not shown.
 
-    permissions: Sequence[str] = ()
+    Without `objects`, a credential that is for some objects only is refused, unless `whatever_object` is asked; without `client_ip`,
+    or if that is no address, one that is for some networks only. `certificate` is DER. With `test_too`, credentials of the test
+    environment count as well. `proved` is what a guard before this one proved of the same request.
+    """
+
+    permissions: str | Sequence[str] = ()
     objects: Sequence[str] = ()
     whatever_object: bool = False
-    client_ip: IPv4Address | IPv6Address | None = None
+    client_ip: str | IPv4Address | IPv6Address | None = None
     method: str = ""
     path: str = ""
     dpop: str | None = None
     certificate: bytes | None = None
+    test_too: bool = False
     proved: Proved | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The same, as it is judged."""
+
+    permissions: tuple[str, ...]
+    objects: tuple[str, ...]
+    whatever_object: bool
+    client_ip: IPv4Address | IPv6Address | None
+    method: str
+    path: str
+    dpop: str | None
+    certificate: bytes | None
+    proved: Proved | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +141,18 @@ class Claviger:
         return ended and following.changes_heard.within(SILENCE)
 
     async def check(self, credential: str, use: Use) -> Checked:
-        """The verdict on one use of what was presented. Raises `Unreachable` if there is none."""
+        """The verdict on one use of what was presented: the same as on a request.
+
+        Raises `Unreachable` if there is none, and `ValueError` if what is asked is not understood.
+        """
+        asked = _asked(use)
+        if not all(map(is_object_name, asked.objects)):
+            return Checked("invalid_object")
+        checked = await self._verdict(credential, asked)
+        is_of_test = checked.proved is not None and checked.proved.found.environment == "test"
+        return Checked("test_not_allowed") if is_of_test and not use.test_too else checked
+
+    async def _verdict(self, credential: str, use: _Asked) -> Checked:
         # Three parts, the first of which is a JSON object.
         is_token = credential.startswith("eyJ") and "." in credential and credential.isascii()
         if not is_token and not is_well_formed(credential):
@@ -134,7 +169,7 @@ class Claviger:
         except OUTAGES:
             raise Unreachable from None
 
-    async def _check_token(self, following: Following, token: str, use: Use) -> Checked:
+    async def _check_token(self, following: Following, token: str, use: _Asked) -> Checked:
         is_heard = following.ended_heard.within(self.settings.tokens_without_feed_seconds)
         if not is_heard or not following.keys_heard.within(_KEYS_COUNT_FOR):
             raise Unreachable
@@ -142,9 +177,6 @@ class Claviger:
         known = self._tokens.get(key)
         if known is None or known[1] is not following.keys:
             read, keys = await self._prove(following, token)
-            # While keys cannot be read, one that is not known may be new.
-            if read == "unknown_key" and not following.keys_heard.within(READ_KEYS_EVERY * 2):
-                raise Unreachable
             if isinstance(read, str):
                 return Checked(refusal_of(read))
             known = (read, keys)
@@ -156,15 +188,13 @@ class Claviger:
         issuer, keys = self.settings.issuer, following.keys
         read = read_token(token, keys, issuer, self._clock.now())
         if read == "unknown_key":
-            try:
-                await following.read_keys(KEYS_PAUSE)
-            except OUTAGES:
-                return read, keys
+            # If that fails, it may be of a key that cannot be read.
+            await following.read_keys(KEYS_PAUSE)
             keys = following.keys
             read = read_token(token, keys, issuer, self._clock.now())
         return read, keys
 
-    async def _check_opaque(self, following: Following, credential: str, use: Use) -> Checked:
+    async def _check_opaque(self, following: Following, credential: str, use: _Asked) -> Checked:
         # Without the address that a proof is for nobody can say that it holds, the instance included.
         if use.dpop is not None and self._url_of(use) is None:
             return Checked("proof_invalid")
@@ -172,7 +202,8 @@ class Claviger:
             return Checked("proof_invalid")
         key = digest(credential)
         before = self._proved_before(key, use)
-        if before is not None and before.is_asked:
+        # An answer that says nothing of objects is about that use alone.
+        if before is not None and before.is_asked and before.found.are_objects_known:
             return _answered(before, use)
         if not following.changes_heard.within(self.settings.keys_without_feed_seconds):
             return await self._ask(key, credential, use, is_whole=True)
@@ -191,7 +222,7 @@ class Claviger:
             case "asked":
                 return await self._ask(key, credential, use, is_whole=True)
 
-    def _decided(self, found: Found, has_ended: Callable[[Found], bool], key: str, credential: str, use: Use) -> Checked:
+    def _decided(self, found: Found, has_ended: Callable[[Found], bool], key: str, credential: str, use: _Asked) -> Checked:
         now = self._clock.now()
         before, fresh = self._proved_before(key, use), None
         if before is not None:
@@ -218,21 +249,21 @@ class Claviger:
             return Checked("proof_invalid")
         return Checked("valid", Proved(self, key, found, dpop, certificate, is_asked=False))
 
-    def _proved_before(self, key: str, use: Use) -> Proved | None:
+    def _proved_before(self, key: str, use: _Asked) -> Proved | None:
         """What a guard of the same instance proved of the same request, if that was about the same credential."""
         proved = use.proved
         return proved if proved is not None and proved.claviger is self and proved.key == key else None
 
-    def _proof(self, credential: str, use: Use, now: datetime) -> Proof | None:
+    def _proof(self, credential: str, use: _Asked, now: datetime) -> Proof | None:
         """The proof of possession that came along, if it holds."""
         url = self._url_of(use)
         return check_proof(use.dpop, use.method, url, credential, now) if use.dpop is not None and url is not None else None
 
-    def _url_of(self, use: Use) -> str | None:
+    def _url_of(self, use: _Asked) -> str | None:
         """The address of a request as its client knows it."""
         return f"{self.settings.origin}{use.path}" if self.settings.origin is not None and use.path.startswith("/") else None
 
-    async def _ask(self, key: str, credential: str, use: Use, *, is_whole: bool) -> Checked:
+    async def _ask(self, key: str, credential: str, use: _Asked, *, is_whole: bool) -> Checked:
         """Asks with the permissions, or without, so that the answer is kept also if the credential lacks one."""
         async with self._questions:
             if self._remote is None:
@@ -252,7 +283,7 @@ class Claviger:
             self._opaque.keep(key, entry, answer.max_age, asked_at)
         return _answered(Proved(self, key, answer.found, None, None, is_asked=True), use)
 
-    def _question(self, credential: str, use: Use, is_whole: bool) -> dict[str, object]:
+    def _question(self, credential: str, use: _Asked, is_whole: bool) -> dict[str, object]:
         question: dict[str, object] = {"credential": credential, "audience": self.settings.audience}
         question |= {"method": use.method, "path": use.path}
         if is_whole:
@@ -267,12 +298,24 @@ class Claviger:
         return question
 
 
+def _asked(use: Use) -> _Asked:
+    """What a service asks, in one form. Whether its objects can be named is still to be asked: they are the client's to say."""
+    if isinstance(use.objects, str):
+        raise ValueError("objects are a list")
+    if not isinstance(use.whatever_object, bool) or not isinstance(use.test_too, bool):
+        raise ValueError("whatever_object and test_too are True or False")
+    client_ip = None if use.client_ip is None else read_address(str(use.client_ip))
+    permissions, objects = permissions_of(use.permissions), tuple(use.objects)
+    shown = (use.method, use.path, use.dpop, use.certificate, use.proved)
+    return _Asked(permissions, objects, use.whatever_object, client_ip, *shown)
+
+
 def _nothing_ended(_: Found) -> bool:
     """Of opaque credentials the instance says what ended."""
     return False
 
 
-def _answered(proved: Proved, use: Use) -> Checked:
+def _answered(proved: Proved, use: _Asked) -> Checked:
     """The answer may be about less than is asked here: permissions are held against it."""
     code = judge_rights(proved.found, use.permissions, use.objects, use.whatever_object)
     return Checked(code, proved if code == "valid" else None)

@@ -16,10 +16,9 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
 from .claviger import Claviger, Proved, Use
-from .guard import NotAdmitted, Refusal, objects_of, permissions_of, presented, refusal_of
+from .guard import NotAdmitted, Refusal, permissions_of, presented, refusal_of
 from .identity import Identity
 from .refusal import Unreachable
-from .token.network import read_address
 
 # Where it is noted what was proved of a request, for those who ask again.
 _PROVED = "claviger_verify.proved"
@@ -86,17 +85,18 @@ def require(
             shown = presented(request.headers.getlist)
             use = Use(
                 permissions=wanted,
-                objects=objects_of(objects(request) if objects else ()),
+                objects=objects(request) if objects else (),
                 whatever_object=whatever_object,
-                client_ip=read_address(client_ip(request)) if client_ip else None,
+                client_ip=client_ip(request) if client_ip else None,
                 method=request.method,
                 path=path(request) if path else _path_of(request),
                 dpop=shown.dpop,
                 certificate=certificate(request) if certificate else None,
+                test_too=test_too,
                 proved=request.scope.get(_PROVED),
             )
             checked = await claviger.check(shown.credential, use)
-            return _let_through(request, checked.proved, NotAdmitted(checked.code, checked.retry_after), test_too)
+            return _let_through(request, checked.proved, NotAdmitted(checked.code, checked.retry_after))
         except Unreachable:
             refused = NotAdmitted("unavailable")
         except NotAdmitted as error:
@@ -106,11 +106,9 @@ def require(
     return Depends(admitted)
 
 
-def _let_through(request: Request, proved: Proved | None, refused: NotAdmitted, test_too: bool) -> Identity:
+def _let_through(request: Request, proved: Proved | None, refused: NotAdmitted) -> Identity:
     if proved is None:
         raise refused
-    if proved.found.environment == "test" and not test_too:
-        raise NotAdmitted("test_not_allowed")
     request.scope[_PROVED] = proved
     # What a gateway says of the caller in headers only a gateway may say. The list is shared with `request.headers`.
     headers = request.scope["headers"]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from .refusal import REFUSALS
-from .token.object import is_object_name
 from .token.permission import is_permission
 
 # The longest credential that is looked at.
@@ -21,11 +20,6 @@ _LINE = re.compile(r"[\t -~]*")
 _OTHERS: dict[str, tuple[int, str]] = {
     "unauthenticated": (401, "This needs a credential: Authorization: Bearer …"),
     "ambiguous_credentials": (400, "Present one credential, in one header."),
-    "invalid_object": (
-        400,
-        "What the request is about cannot be named: an object has no `*`, no `..`, no empty part and no encoded slash.",
-    ),
-    "test_not_allowed": (401, "Credentials of the test environment do not count here; use one of the live environment."),
     "unavailable": (503, "The credential cannot be verified right now; try again."),
 }
 
@@ -63,18 +57,12 @@ class Refusal:
 
 
 def permissions_of(permissions: Sequence[str]) -> tuple[str, ...]:
-    """The permissions that somebody must have."""
+    """The permissions that somebody must have: one, or a list of which all are wanted."""
+    permissions = (permissions,) if isinstance(permissions, str) else tuple(permissions)
     for permission in permissions:
         if not is_permission(permission):
             raise ValueError(f"{permission!r} is no permission: one is written like invoices:read")
-    return tuple(permissions)
-
-
-def objects_of(objects: Sequence[str]) -> tuple[str, ...]:
-    """The objects that a request is about."""
-    if not all(map(is_object_name, objects)):
-        raise NotAdmitted("invalid_object")
-    return tuple(objects)
+    return permissions
 
 
 def presented(headers: Callable[[str], list[str]]) -> Presented:

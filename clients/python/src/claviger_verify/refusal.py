@@ -1,8 +1,8 @@
-"""Why a credential does not count: the codes of the verify call, how HTTP tells them, and what people read."""
+"""Why a credential does not count: the codes of the verify call and two of our own, how HTTP tells them, and what people read."""
 
-# By the code: the status, which is 401 where another credential or a proof would help (RFC 6750 `invalid_token`), 403 where this
+# Those of the verify call. By the code: the status, which is 401 where another credential or a proof would help (RFC 6750 `invalid_token`), 403 where this
 # one may not (`insufficient_scope`), 429 where it must wait; and a message for people, with the next step.
-REFUSALS: dict[str, tuple[int, str]] = {
+TOLD: dict[str, tuple[int, str]] = {
     "malformed": (401, "This is not a credential of this instance; check that it was copied completely."),
     "unknown": (401, "No such credential; check that it belongs to this instance, or issue a new one."),
     "revoked": (401, "The credential was revoked or replaced; use its successor or issue a new one."),
@@ -19,6 +19,14 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "object_not_allowed": (403, "The credential is not allowed for this object; use one that covers it."),
     "quota_exceeded": (429, "The quota is used up; wait for the next period or ask for more."),
     "rate_limited": (429, "Too many requests; slow down and try again shortly."),
+}
+
+REFUSALS: dict[str, tuple[int, str]] = TOLD | {
+    "invalid_object": (
+        400,
+        "What the request is about cannot be named: an object has no `*`, no `..`, no empty part and no encoded slash.",
+    ),
+    "test_not_allowed": (401, "Credentials of the test environment do not count here; use one of the live environment."),
 }
 
 # What is about the credential as such, and not about one use of it.

@@ -97,7 +97,8 @@ class Opaque:
         self._entries.set(key, ("asked", now + _LONGEST))
 
     def keep_refusal(self, key: str, code: str, now: float) -> None:
-        """Keeps a refusal, for a moment."""
+        """Keeps a refusal, for a moment. What was known before is over for longer than that."""
+        self._entries.remove(key)
         self._refusals.set(key, (Refused(code), now + _REFUSED_FOR))
 
     def _holds(self, entry: Entry) -> bool:

@@ -23,7 +23,7 @@ from .settings import Settings
 # for a moment.
 _READ_KEYS_AGAIN = (0.3, 1.0)
 # How often keys are read again though nothing says that there are others.
-READ_KEYS_EVERY = 60.0
+_READ_KEYS_EVERY = 60.0
 # How long whoever presents an unknown key waits for the next reading of keys at most: nobody can make us ask more often.
 KEYS_PAUSE = 5.0
 # Pauses between attempts: longer while they fail.
@@ -53,6 +53,8 @@ class Following:
         # Held by whoever reads keys, with when that was done last.
         self._reading_keys = asyncio.Lock()
         self._keys_read_at = float("-inf")
+        self._are_keys_read = False
+        self._readings: set[asyncio.Task[None]] = set()
         self._other_keys = asyncio.Event()
         # Of the feeds that cannot be heard.
         self._silent: set[str] = set()
@@ -64,15 +66,28 @@ class Following:
         try:
             yield
         finally:
+            tasks += self._readings
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def read_keys(self, pause: float) -> None:
-        """Reads the keys, unless that was done within `pause`."""
+        """Reads the keys, unless that was done within `pause`: if it failed then, it fails now.
+
+        Whoever waits no longer ends the reading for nobody else.
+        """
+        reading = asyncio.create_task(self._read_keys(pause))
+        self._readings.add(reading)
+        reading.add_done_callback(self._readings.discard)
+        await asyncio.shield(reading)
+
+    async def _read_keys(self, pause: float) -> None:
         async with self._reading_keys:
             if monotonic() - self._keys_read_at < pause:
+                if not self._are_keys_read:
+                    raise RemoteError("the keys could not be read")
                 return
+            self._are_keys_read = False
             try:
                 keys = read_keys(await self._remote.keys())
             finally:
@@ -84,6 +99,7 @@ class Following:
                 # What was proved by others is proved anew.
                 self.keys = keys
             self.keys_heard.now()
+            self._are_keys_read = True
 
     async def _follow_keys(self) -> None:
         pause = _SHORTEST_PAUSE
@@ -99,7 +115,7 @@ class Following:
             self._tell("the keys of the instance")
             pause = _SHORTEST_PAUSE
             try:
-                async with asyncio.timeout(again.pop(0) if again else READ_KEYS_EVERY):
+                async with asyncio.timeout(again.pop(0) if again else _READ_KEYS_EVERY):
                     await self._other_keys.wait()
             except TimeoutError:
                 continue

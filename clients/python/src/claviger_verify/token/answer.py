@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..refusal import REFUSALS
+from ..refusal import TOLD
 from .found import Confirmation, Found, Party
 from .id import is_credential_id, is_organization_id, is_principal_id
 from .json_object import has_only, is_count
@@ -49,7 +49,7 @@ def read_answer(body: object) -> Answer | None:
     if body.get("objects") is not None and not is_object_set(body["objects"]):
         return None
     if code != "valid":
-        return Answer(code, retry_after=retry_after) if isinstance(code, str) and code in REFUSALS else None
+        return Answer(code, retry_after=retry_after) if isinstance(code, str) and code in TOLD else None
     # No word of objects means that nobody knows.
     cache = _read_cache(body.get("cache")) if "objects" in body else None
     found = _read_found(body, cache)
@@ -98,6 +98,7 @@ def _read_found(body: dict[str, Any], cache: _Cache | None) -> Found | None:
         permissions=frozenset(permissions),
         audiences=cache.audiences if cache else (),
         objects=None if objects is None else tuple(objects),
+        are_objects_known="objects" in body,
         networks=cache.networks if cache else None,
         expires_at=expires_at,
         confirmation=Confirmation(),

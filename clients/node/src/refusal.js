@@ -5,8 +5,9 @@
 /** @typedef {'valid' | Told} Code */
 
 /**
- * Those of the verify call. By the code: the status, which is 401 where another credential or a proof would help (RFC 6750 `invalid_token`), 403 where this
- * one may not (`insufficient_scope`), 429 where it must wait; and a message for people, with the next step.
+ * Those of the verify call. By the code: the status, which is 401 where another credential or a proof would help (RFC 6750
+ * `invalid_token`), 403 where this one may not (`insufficient_scope`), 429 where it must wait; and a message for people, with the
+ * next step.
  *
  * @satisfies {Record<string, readonly [401 | 403 | 429, string]>}
  */

@@ -8,6 +8,7 @@ import { Unreachable } from './unreachable.js';
 /** @typedef {import('./claviger.js').Proved} Proved */
 /** @typedef {import('node:http').IncomingMessage} Incoming */
 /** @typedef {import('node:http').ServerResponse} Outgoing */
+/** @typedef {(error?: unknown) => unknown} Next */
 /** @typedef {{ headers: import('./guard.js').Headers, method: string, path: string }} Read */
 
 /** How a request is answered at which something of the service's own failed. */
@@ -39,7 +40,7 @@ export function identityOf(request) {
  */
 export function middleware(claviger, wanted, options) {
   const admit = admission(claviger, wanted, options);
-  return async (/** @type {R} */ request, /** @type {Outgoing} */ response, /** @type {(error?: unknown) => unknown} */ next) => {
+  return async (/** @type {R} */ request, /** @type {Outgoing} */ response, /** @type {Next} */ next) => {
     /** @type {unknown[]} */
     let failed = [];
     try {

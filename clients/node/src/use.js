@@ -1,5 +1,5 @@
-// What is asked of one use of a credential, as a service says it. What a service means and misspells must not be passed over: nobody
-// would notice what is not asked.
+// What is asked of one use of a credential, as a service says it. What a service misspells must not be passed over: nobody would
+// notice what is not asked.
 
 import { permissionsOf } from './guard.js';
 import { addressOf } from './token/network.js';
@@ -12,8 +12,8 @@ import { addressOf } from './token/network.js';
  * @property {readonly string[]} [objects] what it is about, of which all must be allowed. Without, a credential that is for some
  *   objects only is refused
  * @property {boolean} [whateverObject] lets one through that is for some objects only: ask `isFor`
- * @property {string | null} [clientIp] where it comes from. Without, or if it is no address, a credential that is for some networks
- *   only is refused
+ * @property {string | null} [clientIp] where it comes from. Without, or if it is no address, a credential that is for some
+ *   networks only is refused
  * @property {string} [method] of the request, as a proof of possession names it
  * @property {string} [path] likewise
  * @property {string | null} [dpop] a proof of possession

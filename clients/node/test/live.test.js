@@ -258,7 +258,8 @@ test('what fails in a service lets nobody through, and ends nothing', () =>
     for (const options of [{ objects: failing }, { path: failing }, { clientIp: failing }, { certificate: failing }]) {
       const guard = claviger.require('invoices:read', options);
       let reached = 0;
-      const bare = await world.serve((request, response) => guard(request, response, () => response.end(String((reached += 1)))));
+      const reach = (response) => () => response.end(String((reached += 1)));
+      const bare = await world.serve((request, response) => guard(request, response, reach(response)));
       for (const credential of [token, 'clv_key_000000000000000000000000000000001H8smx']) {
         assert.deepEqual(await asked(bare, credential), [500, '']);
       }

@@ -35,3 +35,5 @@ new Claviger({ ...settings, audeince: 'urn:api' });
 claviger.require('a:read', { object: () => [] });
 // @ts-expect-error A handler that answers nothing.
 claviger.guard('a:read', () => 7);
+// @ts-expect-error A misspelt question.
+void claviger.check('x', { permission: ['a:read'] });

@@ -20,8 +20,8 @@
  * @property {string} credential.kind `api_key`, `personal_access_token` or `access_token`
  * @property {string} credential.name
  * @property {'live' | 'test'} credential.environment
- * @property {string[] | null | undefined} credential.objects the only ones that it is for; `null` is no limit, and `undefined` that
- *   nobody knows, of an answer that is about one use alone
+ * @property {string[] | null | undefined} credential.objects the only ones that it is for; `null` is no limit, and `undefined`
+ *   that nobody knows, of an answer that is about one use alone
  * @property {import('./network.js').Network[] | null} credential.networks the only ones that it is for; `null` is no limit
  * @property {number | null} credential.expiresAt the first instant at which it no longer counts, in milliseconds since 1970
  * @property {Confirmation | null} credential.confirmation

@@ -55,9 +55,9 @@ class Proved:
 class Use:
     """What is asked of one request; what is left out is not asked, and was not shown.
 
-    Without `objects`, a credential that is for some objects only is refused, unless `whatever_object` is asked; without `client_ip`,
-    or if that is no address, one that is for some networks only. `certificate` is DER. With `test_too`, credentials of the test
-    environment count as well. `proved` is what a guard before this one proved of the same request.
+    Without `objects`, a credential that is for some objects only is refused, unless `whatever_object` is asked; without
+    `client_ip`, or if that is no address, one that is for some networks only. `certificate` is DER. With `test_too`, credentials
+    of the test environment count as well. `proved` is what a guard before this one proved of the same request.
     """
 
     permissions: str | Sequence[str] = ()

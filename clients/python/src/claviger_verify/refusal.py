@@ -1,7 +1,8 @@
 """Why a credential does not count: the codes of the verify call and two of our own, how HTTP tells them, and what people read."""
 
-# Those of the verify call. By the code: the status, which is 401 where another credential or a proof would help (RFC 6750 `invalid_token`), 403 where this
-# one may not (`insufficient_scope`), 429 where it must wait; and a message for people, with the next step.
+# Those of the verify call. By the code: the status, which is 401 where another credential or a proof would help (RFC 6750
+# `invalid_token`), 403 where this one may not (`insufficient_scope`), 429 where it must wait; and a message for people, with the
+# next step.
 TOLD: dict[str, tuple[int, str]] = {
     "malformed": (401, "This is not a credential of this instance; check that it was copied completely."),
     "unknown": (401, "No such credential; check that it belongs to this instance, or issue a new one."),

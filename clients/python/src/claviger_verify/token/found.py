@@ -44,8 +44,8 @@ class Found:
     """A credential, and whom it stands for.
 
     Of an access token, `credential` is the id of that which it was made from, and `token` its own, if it is a JWT. `objects` and
-    `networks` are the only ones that it is for; `None` is no limit, or of objects that nobody knows, if the answer was about one use
-    alone and `are_objects_known` is false. At `expires_at` it no longer counts. `permissions` is what it
+    `networks` are the only ones that it is for; `None` is no limit, or of objects that nobody knows, if the answer was about one
+    use alone and `are_objects_known` is false. At `expires_at` it no longer counts. `permissions` is what it
     may do now.
     """
 

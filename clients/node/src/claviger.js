@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 
 import { isAboutState } from './refusal.js';
 import { guarded, middleware } from './requests.js';
-import { Bounded, Opaque } from './instance/cache.js';
+import { Bounded, NOT_KEPT_FOR, Opaque } from './instance/cache.js';
 import { Clock, monotonic } from './instance/clock.js';
 import { Following, KEYS_PAUSE } from './instance/following.js';
 import { Remote, SILENCE } from './instance/remote.js';
@@ -209,15 +209,18 @@ export class Claviger {
     if (before?.isAsked && before.found.credential.objects !== undefined) return answered(before, use);
     const isHeard = this.#following.changesHeard.within(this.#settings.keysWithoutFeedSeconds * 1000);
     const lookUp = () => (isHeard ? this.#opaque.known(hash, monotonic()) : 'asked');
-    const known =
-      lookUp() ??
+    const known = lookUp();
+    const conclude = (/** @type {import('./instance/cache.js').Entry | import('./refusal.js').Refusal} */ known) =>
+      typeof known === 'string' ? { refusal: known } : this.#decided(known.found, NOTHING_ENDED, hash, credential, use);
+    if (known !== undefined && known !== 'asked') return conclude(known);
+    return this.#patiently(async (isOver) => {
       // Of many who present the same at once, one asks.
-      (await this.#patiently((isOver) =>
-        this.#turns.take(hash, async () => lookUp() ?? { checked: await this.#ask(hash, credential, use, false, isOver) }),
-      ));
-    if (known === 'asked') return this.#patiently((isOver) => this.#ask(hash, credential, use, true, isOver));
-    if (typeof known === 'string') return { refusal: known };
-    return 'checked' in known ? known.checked : this.#decided(known.found, NOTHING_ENDED, hash, credential, use);
+      const after =
+        known ??
+        (await this.#turns.take(hash, async () => lookUp() ?? { checked: await this.#ask(hash, credential, use, false, isOver) }));
+      if (after === 'asked') return this.#ask(hash, credential, use, true, isOver);
+      return typeof after === 'object' && 'checked' in after ? after.checked : conclude(after);
+    });
   }
 
   /**
@@ -281,9 +284,13 @@ export class Claviger {
       const { answer, position: header } = await this.#verify(this.#question(credential, use, isWhole));
       const { code, found, maxAge, retryAfter } = answer;
       const position = positionOf(told, header);
-      if (found && maxAge === undefined) this.#opaque.keepAsked(hash, askedAt);
-      if (found && maxAge !== undefined && position !== undefined)
-        this.#opaque.keep(hash, { found, beginning, position }, maxAge, askedAt);
+      if (found && maxAge === undefined) {
+        this.#opaque.keepAsked(hash, askedAt);
+      } else if (found && maxAge !== undefined) {
+        const isKept = position !== undefined && this.#opaque.keep(hash, { found, beginning, position }, maxAge, askedAt);
+        // Else those who wait would ask one after the other.
+        if (!isKept) this.#opaque.keepAsked(hash, monotonic(), NOT_KEPT_FOR);
+      }
       if (code !== 'valid') {
         if (isAboutState(code)) this.#opaque.keepRefusal(hash, code, askedAt);
         return { refusal: code, retryAfter };

@@ -199,6 +199,20 @@ test('while keys cannot be read, a token of one that is not known is not wrong',
     await becomes(url, other, 401, SOON);
   }));
 
+test('those who present the same key wait for one answer, also if none may be kept', () =>
+  World.with(async (world) => {
+    const change = (answer) => answer.replace(/"max_age_seconds":\d+/, '"max_age_seconds":0');
+    const hold = (path) => (path === '/v1/verify' ? sleep(300) : undefined);
+    const url = await service(world, { internalAddress: await spoiled(world, { change, hold }) });
+    const { token } = await world.key();
+    await becomes(url, token, 200, SOON);
+    for (let round = 0; round < 2; round += 1) {
+      await sleep(1500 * round);
+      const answers = await Promise.all(Array.from({ length: 30 }, () => asked(url, token)));
+      assert.ok(answers.every(([status]) => status === 200), JSON.stringify(answers));
+    }
+  }));
+
 test('whoever presents unknown keys cannot make us ask for keys', () =>
   World.with(async (world) => {
     let read = 0;

@@ -225,6 +225,25 @@ def test_while_keys_cannot_be_read_a_token_of_one_that_is_not_known_is_not_wrong
     world.becomes(url, other, 401, SOON)
 
 
+def test_those_who_present_the_same_key_wait_for_one_answer_also_if_none_may_be_kept(world: World) -> None:
+    def hold(path: str) -> None:
+        if path == "/v1/verify":
+            time.sleep(0.3)
+
+    def change(answer: bytes, _: str) -> bytes:
+        return re.sub(rb'"max_age_seconds":\d+', b'"max_age_seconds":0', answer)
+
+    internal = world.ends.enter_context(spoiled(world.start().instance.internal, hold=hold, change=change))
+    url = service(world, {"internal_address": internal})
+    token = world.key()["token"]
+    world.becomes(url, token, 200, SOON)
+    with ThreadPoolExecutor(30) as pool:
+        for pause in (0, 1.5):
+            time.sleep(pause)
+            answers = list(pool.map(lambda _: world.asked(url, token), range(30)))
+            assert set(answers) == {(200, "")}
+
+
 def test_whoever_presents_unknown_keys_cannot_make_us_ask_for_keys(world: World) -> None:
     read: list[str] = []
     world.start()

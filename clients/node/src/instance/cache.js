@@ -15,6 +15,8 @@ import { Names } from '../token/feed.js';
 const LONGEST = 60_000;
 /** For how long a refusal is remembered: it may be mended meanwhile. */
 const REFUSED_FOR = 1000;
+/** For how long everybody asks about what could not be kept, side by side. */
+export const NOT_KEPT_FOR = 1000;
 /** How many refusals are kept, apart from the rest: strangers push out nobody but each other. */
 const MOST_REFUSALS = 1000;
 
@@ -86,7 +88,7 @@ export class Opaque {
   }
 
   /**
-   * Keeps what was answered, unless a change overtook it.
+   * Keeps what was answered, unless a change overtook it, or it is for this use alone: says whether it did.
    *
    * @param {string} hash
    * @param {Entry} entry
@@ -94,14 +96,19 @@ export class Opaque {
    * @param {number} askedAt
    */
   keep(hash, entry, maxAge, askedAt) {
-    if (this.names.knowSince(entry.beginning, entry.position) && this.#holds(entry)) {
-      this.#entries.set(hash, { known: entry, endsAt: askedAt + Math.min(maxAge * 1000, LONGEST) });
-    }
+    if (maxAge === 0 || !this.names.knowSince(entry.beginning, entry.position) || !this.#holds(entry)) return false;
+    this.#entries.set(hash, { known: entry, endsAt: askedAt + Math.min(maxAge * 1000, LONGEST) });
+    return true;
   }
 
-  /** Keeps that it must be asked about with every use, for a while. @param {string} hash @param {number} now */
-  keepAsked(hash, now) {
-    this.#entries.set(hash, { known: 'asked', endsAt: now + LONGEST });
+  /**
+   * Keeps that it must be asked about with every use, for a while.
+   *
+   * @param {string} hash
+   * @param {number} now
+   */
+  keepAsked(hash, now, time = LONGEST) {
+    this.#entries.set(hash, { known: 'asked', endsAt: now + time });
   }
 
   /** @param {string} hash @param {import('../refusal.js').Refusal} refusal @param {number} now */

@@ -12,7 +12,7 @@ from typing import Self
 from cryptography import x509
 
 from .guard import permissions_of
-from .instance.cache import Bounded, Entry, Opaque, Refused
+from .instance.cache import NOT_KEPT_FOR, Bounded, Entry, Opaque, Refused
 from .instance.clock import Clock, monotonic
 from .instance.following import KEYS_PAUSE, OUTAGES, Following
 from .instance.remote import SILENCE, Remote
@@ -278,9 +278,11 @@ class Claviger:
             return Checked(answer.code, retry_after=answer.retry_after)
         if answer.max_age is None:
             self._opaque.keep_asked(key, asked_at)
-        elif position is not None:
-            entry = Entry(answer.found, Place(place.beginning, position))
-            self._opaque.keep(key, entry, answer.max_age, asked_at)
+        else:
+            entry = None if position is None else Entry(answer.found, Place(place.beginning, position))
+            if entry is None or not self._opaque.keep(key, entry, answer.max_age, asked_at):
+                # Else those who wait would ask one after the other.
+                self._opaque.keep_asked(key, monotonic(), NOT_KEPT_FOR)
         return _answered(Proved(self, key, answer.found, None, None, is_asked=True), use)
 
     def _question(self, credential: str, use: _Asked, is_whole: bool) -> dict[str, object]:

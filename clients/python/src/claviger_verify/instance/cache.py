@@ -14,6 +14,8 @@ from ..token.found import Found
 _LONGEST = 60.0
 # For how long a refusal is remembered: it may be mended meanwhile.
 _REFUSED_FOR = 1.0
+# For how long everybody asks about what could not be kept, side by side.
+NOT_KEPT_FOR = 1.0
 # How many refusals are kept, apart from the rest: strangers push out nobody but each other.
 _MOST_REFUSALS = 1000
 
@@ -87,14 +89,16 @@ class Opaque:
         self._entries.remove(key)
         return None
 
-    def keep(self, key: str, entry: Entry, max_age: float, asked_at: float) -> None:
-        """Keeps what was answered, unless a change overtook it."""
-        if self.names.know_since(entry.place) and self._holds(entry):
-            self._entries.set(key, (entry, asked_at + min(max_age, _LONGEST)))
+    def keep(self, key: str, entry: Entry, max_age: float, asked_at: float) -> bool:
+        """Keeps what was answered, unless a change overtook it, or it is for this use alone: says whether it did."""
+        if max_age == 0 or not self.names.know_since(entry.place) or not self._holds(entry):
+            return False
+        self._entries.set(key, (entry, asked_at + min(max_age, _LONGEST)))
+        return True
 
-    def keep_asked(self, key: str, now: float) -> None:
+    def keep_asked(self, key: str, now: float, time: float = _LONGEST) -> None:
         """Keeps that it must be asked about with every use, for a while."""
-        self._entries.set(key, ("asked", now + _LONGEST))
+        self._entries.set(key, ("asked", now + time))
 
     def keep_refusal(self, key: str, code: str, now: float) -> None:
         """Keeps a refusal, for a moment. What was known before is over for longer than that."""

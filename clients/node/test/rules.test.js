@@ -291,10 +291,30 @@ test('whose objects nobody tells is not for all of them', () => {
 test('no more is kept than was chosen', () => {
   const bounded = new Bounded(2);
   for (const key of ['a', 'b', 'a', 'c']) if (!bounded.get(key)) bounded.set(key, key);
-  assert.deepEqual(
-    ['a', 'b', 'c'].map((key) => bounded.get(key)),
-    ['a', undefined, 'c'],
-  );
+  const kept = () => ['a', 'b', 'c', 'd'].map((key) => bounded.get(key) ?? null);
+  assert.deepEqual(kept(), ['a', null, 'c', null]);
+  bounded.set('c', 'x');
+  bounded.delete('a');
+  bounded.delete('nobody');
+  bounded.set('d', 'd');
+  assert.deepEqual(kept(), [null, null, 'x', 'd']);
+  bounded.set('b', 'b');
+  assert.deepEqual(kept(), [null, 'b', null, 'd']);
+});
+
+test('what is at its limit takes no longer than what is not', () => {
+  const perUse = (work) => {
+    const began = performance.now();
+    for (let use = 0; use < 20_000; use += 1) work(use);
+    return performance.now() - began;
+  };
+  const bounded = new Bounded(100_000);
+  for (let number = 0; number < 100_000; number += 1) bounded.set(`before ${number}`, number);
+  assert.ok(perUse((use) => bounded.set(`key ${use}`, use)) < 500);
+  const replays = new Replays();
+  const proof = (number) => ({ thumbprint: 't', jti: String(number), endsAt: number + 60_000 });
+  for (let number = 0; number < 160_000; number += 1) replays.isFirst(proof(number), number);
+  assert.ok(perUse((use) => assert.ok(replays.isFirst(proof(160_000 + use), 160_000 + use))) < 500);
 });
 
 test('what ended is remembered for longer than any token, whatever documents say later', () => {

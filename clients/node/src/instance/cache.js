@@ -21,40 +21,66 @@ export const NOT_KEPT_FOR = 1000;
 const MOST_REFUSALS = 1000;
 
 /**
- * So many entries at most: whoever was not wanted for longest goes first.
+ * @template T
+ * @typedef {{ key: string, entry: T, before: Place<T>, after: Place<T> }} Place
+ */
+
+/**
+ * So many entries at most: whoever was not wanted for longest goes first. They are a ring in that order, for a `Map` finds its first
+ * entry by passing over all that were deleted before it.
  *
  * @template T
  */
 export class Bounded {
-  /** @type {Map<string, T>} */
-  #entries = new Map();
+  /** @type {Map<string, Place<T>>} */
+  #places = new Map();
+  /** Stands between the last and the first. @type {Place<T>} */
+  #ends = /** @type {any} */ ({});
   #most;
 
   /** @param {number} most */
   constructor(most) {
     this.#most = most;
+    this.#ends.before = this.#ends.after = this.#ends;
   }
 
   /** @param {string} key */
   get(key) {
-    const entry = this.#entries.get(key);
-    if (entry !== undefined) {
-      this.#entries.delete(key);
-      this.#entries.set(key, entry);
-    }
-    return entry;
+    const place = this.#places.get(key);
+    if (!place) return undefined;
+    this.#leave(place);
+    this.#append(place);
+    return place.entry;
   }
 
   /** @param {string} key @param {T} entry */
   set(key, entry) {
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    if (this.#entries.size > this.#most) this.delete(this.#entries.keys().next().value ?? key);
+    this.delete(key);
+    const place = { key, entry, before: this.#ends, after: this.#ends };
+    this.#places.set(key, place);
+    this.#append(place);
+    if (this.#places.size > this.#most) this.delete(this.#ends.after.key);
   }
 
   /** @param {string} key */
   delete(key) {
-    this.#entries.delete(key);
+    const place = this.#places.get(key);
+    if (!place) return;
+    this.#places.delete(key);
+    this.#leave(place);
+  }
+
+  /** @param {Place<T>} place */
+  #leave({ before, after }) {
+    before.after = after;
+    after.before = before;
+  }
+
+  /** @param {Place<T>} place */
+  #append(place) {
+    place.before = this.#ends.before;
+    place.after = this.#ends;
+    place.before.after = this.#ends.before = place;
   }
 }
 

@@ -5,8 +5,15 @@
 const MOST = 200_000;
 
 export class Replays {
-  /** When they end, in the order in which they came, which is about that of their ends. @type {Map<string, number>} */
-  #proofs = new Map();
+  /** @type {Set<string>} */
+  #proofs = new Set();
+  /**
+   * With when they end, in the order in which they came, which is about that of their ends, from `#first` on.
+   *
+   * @type {[string, number][]}
+   */
+  #order = [];
+  #first = 0;
 
   /**
    * Whether this proof came for the first time.
@@ -15,13 +22,18 @@ export class Replays {
    * @param {number} now
    */
   isFirst({ thumbprint, jti, endsAt }, now) {
-    for (const [proof, end] of this.#proofs) {
-      if (end > now) break;
-      this.#proofs.delete(proof);
+    for (let oldest = this.#order[this.#first]; oldest && oldest[1] <= now; oldest = this.#order[this.#first]) {
+      this.#proofs.delete(oldest[0]);
+      this.#first += 1;
+    }
+    if (this.#first > 1000 && this.#first * 2 > this.#order.length) {
+      this.#order = this.#order.slice(this.#first);
+      this.#first = 0;
     }
     const key = `${thumbprint} ${jti}`;
     if (this.#proofs.size >= MOST || this.#proofs.has(key)) return false;
-    this.#proofs.set(key, endsAt);
+    this.#proofs.add(key);
+    this.#order.push([key, endsAt]);
     return true;
   }
 }

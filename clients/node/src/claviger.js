@@ -278,26 +278,44 @@ export class Claviger {
    */
   async #ask(hash, credential, use, isWhole, isOver) {
     return this.#questions.take(async () => {
-      // Nobody waits for it any more.
-      if (isOver()) throw new Unreachable();
-      const [{ beginning, position: told }, askedAt] = [this.#opaque.names.place(), monotonic()];
-      const { answer, position: header } = await this.#verify(this.#question(credential, use, isWhole));
-      const { code, found, maxAge, retryAfter } = answer;
-      const position = positionOf(told, header);
-      if (found && maxAge === undefined) {
-        this.#opaque.keepAsked(hash, askedAt);
-      } else if (found && maxAge !== undefined) {
-        const isKept = position !== undefined && this.#opaque.keep(hash, { found, beginning, position }, maxAge, askedAt);
-        // Else those who wait would ask one after the other.
-        if (!isKept) this.#opaque.keepAsked(hash, monotonic(), NOT_KEPT_FOR);
-      }
-      if (code !== 'valid') {
-        if (isAboutState(code)) this.#opaque.keepRefusal(hash, code, askedAt);
-        return { refusal: code, retryAfter };
-      }
-      if (!found) throw new Unreachable();
-      return answered({ claviger: this, hash, found, key: null, certificate: null, isAsked: true }, use);
+      const first = await this.#askOnce(hash, credential, use, isWhole, isOver);
+      // Once: what is asked after the change was heard is no older than it, but for nodes that are behind for a moment.
+      const told = first.isOvertaken ? await this.#askOnce(hash, credential, use, isWhole, isOver) : first;
+      return told.checked;
     });
+  }
+
+  /**
+   * @param {string} hash
+   * @param {string} credential
+   * @param {Use} use
+   * @param {boolean} isWhole
+   * @param {() => boolean} isOver
+   * @returns {Promise<{ checked: Checked, isOvertaken: boolean }>} and whether a change was heard of while the answer was on its way
+   */
+  async #askOnce(hash, credential, use, isWhole, isOver) {
+    // Nobody waits for it any more.
+    if (isOver()) throw new Unreachable();
+    const [{ beginning, position: told }, askedAt] = [this.#opaque.names.place(), monotonic()];
+    const { answer, position: header } = await this.#verify(this.#question(credential, use, isWhole));
+    const { code, found, maxAge, retryAfter } = answer;
+    if (code !== 'valid') {
+      if (isAboutState(code)) this.#opaque.keepRefusal(hash, code, askedAt);
+      return { checked: { refusal: code, retryAfter }, isOvertaken: false };
+    }
+    if (!found) throw new Unreachable();
+    const checked = answered({ claviger: this, hash, found, key: null, certificate: null, isAsked: true }, use);
+    if (maxAge === undefined) {
+      this.#opaque.keepAsked(hash, askedAt);
+      // It may have been counted, so that it is not asked for again.
+      return { checked, isOvertaken: false };
+    }
+    const position = positionOf(told, header);
+    const entry = position === undefined ? undefined : { found, beginning, position };
+    const isKept = entry !== undefined && this.#opaque.keep(hash, entry, maxAge, askedAt);
+    // Else those who wait would ask one after the other.
+    if (!isKept) this.#opaque.keepAsked(hash, monotonic(), NOT_KEPT_FOR);
+    return { checked, isOvertaken: entry !== undefined && !this.#opaque.holds(entry) };
   }
 
   /** @param {Record<string, unknown>} question */

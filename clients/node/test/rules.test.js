@@ -56,6 +56,8 @@ test('settings that cannot be followed are refused with what would be right', ()
     [{ tokensWithoutFeedSeconds: 19 }, 'tokensWithoutFeedSeconds'],
     [{ tokensWithoutFeedSeconds: Number.NaN }, 'tokensWithoutFeedSeconds'],
     [{ patienceSeconds: '2' }, 'patienceSeconds'],
+    [{ patienceSeconds: 10 }, undefined],
+    [{ patienceSeconds: 10.1 }, 'patienceSeconds'],
     [{ cacheEntries: 0 }, 'cacheEntries'],
     [{ audeince: 'urn:x' }, 'audeince'],
   ]) {

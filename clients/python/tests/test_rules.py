@@ -65,6 +65,8 @@ def message(reset: bool, position: int, *changes: tuple[int, str]) -> Message:
         ({"tokens_without_feed_seconds": 19}, "tokens_without_feed_seconds"),
         ({"tokens_without_feed_seconds": float("nan")}, "tokens_without_feed_seconds"),
         ({"cache_entries": 0}, "cache_entries"),
+        ({"patience_seconds": 10}, None),
+        ({"patience_seconds": 10.1}, "patience_seconds"),
     ],
 )
 def test_settings_that_cannot_be_followed_are_refused(more: dict[str, Any], wrong: str | None) -> None:

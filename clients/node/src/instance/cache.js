@@ -108,7 +108,7 @@ export class Opaque {
     if (refused && now < refused.endsAt) return refused.refusal;
     const kept = this.#entries.get(hash);
     if (!kept) return undefined;
-    if (now < kept.endsAt && (kept.known === 'asked' || this.#holds(kept.known))) return kept.known;
+    if (now < kept.endsAt && (kept.known === 'asked' || this.holds(kept.known))) return kept.known;
     this.#entries.delete(hash);
     return undefined;
   }
@@ -122,7 +122,7 @@ export class Opaque {
    * @param {number} askedAt
    */
   keep(hash, entry, maxAge, askedAt) {
-    if (maxAge === 0 || !this.names.knowSince(entry.beginning, entry.position) || !this.#holds(entry)) return false;
+    if (maxAge === 0 || !this.names.knowSince(entry.beginning, entry.position) || !this.holds(entry)) return false;
     this.#entries.set(hash, { known: entry, endsAt: askedAt + Math.min(maxAge * 1000, LONGEST) });
     return true;
   }
@@ -144,8 +144,8 @@ export class Opaque {
     this.#refusals.set(hash, { refusal, endsAt: now + REFUSED_FOR });
   }
 
-  /** @param {Entry} entry */
-  #holds({ found: { credential, principal, organization }, beginning, position }) {
+  /** Whether nothing of it was named since it was read. @param {Entry} entry */
+  holds({ found: { credential, principal, organization }, beginning, position }) {
     return this.names.hold(beginning, position, [credential.id, principal.id, organization.id]);
   }
 }

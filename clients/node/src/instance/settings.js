@@ -20,7 +20,8 @@ import { isIP } from 'node:net';
  * @property {number} [tokensWithoutFeedSeconds] for how long JWTs count after the feed of what ended fell silent: by their
  *   signature and what was known last. After that requests with them are answered with 503. Default: 300 seconds; at least 20
  * @property {number} [cacheEntries] how many credentials are kept. Default: 100 000
- * @property {number} [patienceSeconds] how long an answer of the instance may take. Default: 2 seconds
+ * @property {number} [patienceSeconds] how long an answer of the instance may take, and a request waits for it. Default: 2 seconds; 10
+ *   at most
  * @property {(message: string) => void} [log] is told when the instance cannot be heard, and when it is heard again. Default:
  *   `console.warn`
  */
@@ -36,14 +37,13 @@ const DEFAULTS = {
   log: (/** @type {string} */ message) => console.warn(`claviger: ${message}`),
 };
 const NEEDED = ['issuer', 'internalAddress', 'audience'];
-/** @type {[Numbered, number][]} */
-const LEAST = [
-  ['keysWithoutFeedSeconds', 1],
-  ['tokensWithoutFeedSeconds', 20],
-  ['cacheEntries', 1],
-  ['patienceSeconds', 0.1],
+/** @type {[Numbered, number, number][]} */
+const LIMITS = [
+  ['keysWithoutFeedSeconds', 1, 1e6],
+  ['tokensWithoutFeedSeconds', 20, 1e6],
+  ['cacheEntries', 1, 1e6],
+  ['patienceSeconds', 0.1, 10],
 ];
-const LONGEST = 1e6;
 
 /** @typedef {'keysWithoutFeedSeconds' | 'tokensWithoutFeedSeconds' | 'cacheEntries' | 'patienceSeconds'} Numbered */
 /** @typedef {typeof DEFAULTS & { issuer: string, internalAddress: string, audience: string }} Complete */
@@ -86,10 +86,10 @@ export function complete(given) {
   for (const [setting, address] of Object.entries({ issuer, publicAddress })) {
     if (address !== undefined && !isSafe(address)) throw new WrongSettings(setting, address, 'https is wanted, or this machine');
   }
-  for (const [setting, least] of LEAST) {
+  for (const [setting, least, most] of LIMITS) {
     const value = settings[setting];
-    const isSound = typeof value === 'number' && value >= least && value <= LONGEST;
-    if (!isSound) throw new WrongSettings(setting, value, `a number from ${least} to ${LONGEST} is wanted`);
+    const isSound = typeof value === 'number' && value >= least && value <= most;
+    if (!isSound) throw new WrongSettings(setting, value, `a number from ${least} to ${most} is wanted`);
   }
   if (typeof settings.log !== 'function') throw new WrongSettings('log', settings.log, 'a function of a message is wanted');
   return settings;

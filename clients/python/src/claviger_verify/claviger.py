@@ -266,24 +266,34 @@ class Claviger:
     async def _ask(self, key: str, credential: str, use: _Asked, *, is_whole: bool) -> Checked:
         """Asks with the permissions, or without, so that the answer is kept also if the credential lacks one."""
         async with self._questions:
-            if self._remote is None:
-                raise Unreachable
-            place, asked_at = self._opaque.names.place(), monotonic()
-            told = await self._remote.verify(self._question(credential, use, is_whole))
+            checked, is_overtaken = await self._ask_once(key, credential, use, is_whole)
+            if is_overtaken:
+                # Once: what is asked after the change was heard is no older than it, but for nodes that are behind for a moment.
+                checked, _ = await self._ask_once(key, credential, use, is_whole)
+            return checked
+
+    async def _ask_once(self, key: str, credential: str, use: _Asked, is_whole: bool) -> tuple[Checked, bool]:
+        """The answer, and whether a change was heard of while it was on its way."""
+        if self._remote is None:
+            raise Unreachable
+        place, asked_at = self._opaque.names.place(), monotonic()
+        told = await self._remote.verify(self._question(credential, use, is_whole))
         self._clock.was_told(told.date)
         answer, position = told.answer, position_of(place.position, told.position)
         if answer.found is None:
             if answer.code in ABOUT_STATE:
                 self._opaque.keep_refusal(key, answer.code, asked_at)
-            return Checked(answer.code, retry_after=answer.retry_after)
+            return Checked(answer.code, retry_after=answer.retry_after), False
+        checked = _answered(Proved(self, key, answer.found, None, None, is_asked=True), use)
         if answer.max_age is None:
             self._opaque.keep_asked(key, asked_at)
-        else:
-            entry = None if position is None else Entry(answer.found, Place(place.beginning, position))
-            if entry is None or not self._opaque.keep(key, entry, answer.max_age, asked_at):
-                # Else those who wait would ask one after the other.
-                self._opaque.keep_asked(key, monotonic(), NOT_KEPT_FOR)
-        return _answered(Proved(self, key, answer.found, None, None, is_asked=True), use)
+            # It may have been counted, so that it is not asked for again.
+            return checked, False
+        entry = None if position is None else Entry(answer.found, Place(place.beginning, position))
+        if entry is None or not self._opaque.keep(key, entry, answer.max_age, asked_at):
+            # Else those who wait would ask one after the other.
+            self._opaque.keep_asked(key, monotonic(), NOT_KEPT_FOR)
+        return checked, entry is not None and not self._opaque.holds(entry)
 
     def _question(self, credential: str, use: _Asked, is_whole: bool) -> dict[str, object]:
         question: dict[str, object] = {"credential": credential, "audience": self.settings.audience}

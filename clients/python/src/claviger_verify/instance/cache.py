@@ -84,14 +84,14 @@ class Opaque:
         if kept is None:
             return None
         known, ends_at = kept
-        if now < ends_at and (not isinstance(known, Entry) or self._holds(known)):
+        if now < ends_at and (not isinstance(known, Entry) or self.holds(known)):
             return known
         self._entries.remove(key)
         return None
 
     def keep(self, key: str, entry: Entry, max_age: float, asked_at: float) -> bool:
         """Keeps what was answered, unless a change overtook it, or it is for this use alone: says whether it did."""
-        if max_age == 0 or not self.names.know_since(entry.place) or not self._holds(entry):
+        if max_age == 0 or not self.names.know_since(entry.place) or not self.holds(entry):
             return False
         self._entries.set(key, (entry, asked_at + min(max_age, _LONGEST)))
         return True
@@ -105,6 +105,7 @@ class Opaque:
         self._entries.remove(key)
         self._refusals.set(key, (Refused(code), now + _REFUSED_FOR))
 
-    def _holds(self, entry: Entry) -> bool:
+    def holds(self, entry: Entry) -> bool:
+        """Whether nothing of it was named since it was read."""
         found = entry.found
         return self.names.hold(entry.place, (found.credential, found.principal.id, found.organization.id))

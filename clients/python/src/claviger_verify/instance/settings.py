@@ -48,7 +48,7 @@ class Settings:
     cache_entries: int = 100_000
     """How many credentials are kept."""
     patience_seconds: float = 2
-    """How long an answer of the instance may take."""
+    """How long an answer of the instance may take, and a request waits for it. At most 10 seconds."""
 
     def __post_init__(self) -> None:
         """Refuses what cannot be followed, with what would be right."""
@@ -66,10 +66,10 @@ class Settings:
             address = getattr(self, name)
             if address is not None and not _is_safe(address):
                 raise WrongSettings(name, address, "https is wanted, or this machine")
-        for name, least in (("keys_without_feed", 1), ("tokens_without_feed", 20), ("patience", 0.1)):
+        for name, least, most in (("keys_without_feed", 1, 1e6), ("tokens_without_feed", 20, 1e6), ("patience", 0.1, 10)):
             seconds = getattr(self, f"{name}_seconds")
-            if not least <= seconds <= 1e6:
-                raise WrongSettings(f"{name}_seconds", seconds, f"{least} to 1000000 seconds are wanted")
+            if not least <= seconds <= most:
+                raise WrongSettings(f"{name}_seconds", seconds, f"{least} to {most:.0f} seconds are wanted")
         if not 1 <= self.cache_entries <= 100_000_000:
             raise WrongSettings("cache_entries", self.cache_entries, "1 to 100000000 are wanted")
 

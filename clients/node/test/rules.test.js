@@ -94,6 +94,8 @@ test('what says something twice is refused at any depth', () => {
   check('{"a":1}{"a":1}', false);
   check('\xef\xbb\xbf{}', false);
   check('{"a":"\xff"}', false);
+  for (const half of ['{"a":"\\ud800"}', '{"a":["\\uDC00\\ud83d"]}', '{"\\ud800":1}']) check(half, false);
+  check('{"a":"\\ud83d\\ude00","\\u00e9":"\\\\ud800"}', true);
   for (const text of ['', '[1]', 'null', '"x"', `{"a":${'['.repeat(1000)}`]) check(text, false);
   const nested = (depth) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
   check(nested(126), true);
@@ -101,6 +103,16 @@ test('what says something twice is refused at any depth', () => {
   const many = (count) => `{${Array.from({ length: count }, (_, number) => `"m${number}":0`).join(',')}}`;
   check(many(100), true);
   check(many(101), false);
+});
+
+test('whole numbers are those that are written as such', () => {
+  const check = (text, sound) => assert.equal(readObject(Buffer.from(text), true) !== undefined, sound, text);
+  check('{"a":1800000600,"b":[true,false,null,-7],"c":"1.0E2","1e2":0}', true);
+  for (const number of ['1.0', '1e2', '1E2', '1.5', '-1e-2', '10e+1']) {
+    check(`{"a":${number}}`, false);
+    check(`{"a":[{"b":${number}}]}`, false);
+    assert.ok(readObject(Buffer.from(`{"a":${number}}`)));
+  }
 });
 
 test('there is one way to write bytes', () => {

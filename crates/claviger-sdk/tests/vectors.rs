@@ -458,10 +458,16 @@ fn write_the_vectors_of_access_tokens() {
     }
     let raw = |text: String| maker.sign("at+jwt", &serde_json::value::RawValue::from_string(text).unwrap());
     let sound = claims(&none).to_string();
+    let (exp, aud) = ((NOW + 600).to_string(), json!(AUDIENCE).to_string());
+    assert!([exp.as_str(), aud.as_str(), r#""epoch":3"#].iter().all(|part| sound.contains(part)));
     for (name, text) in [
         ("claims that say a thing twice", sound.replacen('{', r#"{"scope":"admin:all","#, 1)),
         ("claims that say a thing twice, written in two ways", sound.replacen('{', r#"{"\u0073cope":"admin:all","#, 1)),
         ("claims that are a list", format!("[{sound}]")),
+        ("exp that is written as a fraction", sound.replacen(&exp, &format!("{exp}.0"), 1)),
+        ("exp that is written with an exponent", sound.replacen(&exp, &format!("{}E1", NOW / 10 + 60), 1)),
+        ("an epoch that is written as a fraction", sound.replacen(r#""epoch":3"#, r#""epoch":3.0"#, 1)),
+        ("an audience with half a character", sound.replacen(&aud, &format!(r#"[{aud},"\ud800"]"#), 1)),
         (
             "claims that are nested too deeply",
             sound.replacen('{', &format!("{{\"x\":{}{},", "[".repeat(200), "]".repeat(200)), 1),

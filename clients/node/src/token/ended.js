@@ -33,7 +33,7 @@ export async function readEnded(text, keys, issuer, now) {
   if (!jws) return 'malformed';
   const key = jws.kid === undefined ? undefined : keys.get(jws.kid);
   if (!key) return 'unknown_key';
-  const claims = await proved(jws, key);
+  const claims = await proved(jws, key, true);
   if (!claims || claims['iss'] !== issuer || !isTime(claims['iat']) || !isTime(claims['exp'])) return 'forged';
   const second = Math.floor(now / 1000);
   if (claims['exp'] <= second || claims['iat'] > second + CLOCKS_DIFFER) return 'forged';

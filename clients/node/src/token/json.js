@@ -4,19 +4,24 @@
 const MOST_MEMBERS = 100;
 const DEEPEST = 127;
 
+/** The texts in a JSON text. */
+const TEXTS = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
+
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Reads a JSON object in whose whole text no object has two members with one name, at any depth.
+ * Reads a JSON object in whose whole text no object has two members with one name, at any depth, and no text half a character.
  *
  * @param {Uint8Array} bytes
+ * @param {boolean} [wholeNumbers] refuses numbers with a fraction or an exponent, which other readers take for no whole ones also
+ *   where they are some
  * @returns {Record<string, unknown> | undefined}
  */
-export function readObject(bytes) {
+export function readObject(bytes, wholeNumbers = false) {
   try {
     const text = UTF8.decode(bytes);
     const value = JSON.parse(text);
-    return isObject(value) && saysEachThingOnce(text) ? value : undefined;
+    return isObject(value) && saysEachThingOnce(text) && isWritten(text, wholeNumbers) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -46,6 +51,18 @@ export function hasOnly(object, known) {
  */
 export function isTexts(value) {
   return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+}
+
+/**
+ * Whether its texts are whole and, if that is wanted, its numbers.
+ *
+ * @param {string} text that is JSON
+ * @param {boolean} wholeNumbers
+ */
+function isWritten(text, wholeNumbers) {
+  // Half a pair of surrogates can only be written by its number.
+  const isWhole = !text.includes('\\u') || (text.match(TEXTS) ?? []).every((each) => JSON.parse(each).isWellFormed());
+  return isWhole && !(wholeNumbers && /[.E]|\de/.test(text.replace(TEXTS, '')));
 }
 
 /** @param {string} text that is JSON */

@@ -56,14 +56,15 @@ export function readJws(text, typ, longest) {
  *
  * @param {Jws} jws
  * @param {import('./key.js').VerifyingKey} key
+ * @param {boolean} [wholeNumbers] as of `readObject`
  * @returns {Promise<Record<string, unknown> | undefined>}
  */
-export async function proved(jws, key) {
+export async function proved(jws, key, wholeNumbers) {
   if (key.algorithm !== jws.algorithm) return undefined;
   try {
     await compactVerify(jws.text, key.key, { algorithms: [jws.alg] });
   } catch {
     return undefined;
   }
-  return readObject(jws.payload);
+  return readObject(jws.payload, wholeNumbers);
 }

@@ -70,8 +70,9 @@ impl CertificateRequest {
         if text.len() > 2 * LONGEST {
             return Err(CertificateRequestError::TooLong);
         }
-        let body = text.trim().strip_prefix("-----BEGIN CERTIFICATE REQUEST-----");
-        let body = body.and_then(|rest| rest.strip_suffix("-----END CERTIFICATE REQUEST-----"));
+        // Some programs still call it so, as the same section has it.
+        let body =
+            between(text.trim(), "CERTIFICATE REQUEST").or_else(|| between(text.trim(), "NEW CERTIFICATE REQUEST"));
         let body: String = body.ok_or(CertificateRequestError::NotPem)?.split_ascii_whitespace().collect();
         let der = STANDARD.decode(body).map_err(|_| CertificateRequestError::NotPem)?;
         if der.len() > LONGEST {
@@ -135,6 +136,12 @@ fn parsed(der: &[u8]) -> Result<X509CertificationRequest<'_>, CertificateRequest
     }
 }
 
+/// What stands between the lines that say what it is.
+fn between<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+    let body = text.strip_prefix(&*format!("-----BEGIN {label}-----"))?;
+    body.strip_suffix(&*format!("-----END {label}-----"))
+}
+
 #[cfg(test)]
 mod tests {
     use rcgen::{
@@ -182,6 +189,8 @@ mod tests {
         check(&pem(&[sound.as_slice(), &[0]].concat()), CertificateRequestError::Malformed);
         let text = pem(&sound);
         read(&format!("\n {}", text.replace('\n', "\r\n"))).unwrap();
+        read(&text.replace("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")).unwrap();
+        check(&text.replacen("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", 1), CertificateRequestError::NotPem);
         check(&format!("{text}{text}"), CertificateRequestError::NotPem);
         check(&text.replace("CERTIFICATE REQUEST", "CERTIFICATE"), CertificateRequestError::NotPem);
         check("", CertificateRequestError::NotPem);

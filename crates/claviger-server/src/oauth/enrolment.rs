@@ -147,9 +147,9 @@ pub(crate) async fn create(
     }
     // Before anything else is looked at: a proof would cost us a signature, and a refusal of it would tell that there is such a code.
     let (code, claim) = found.ok_or_else(|| app.unclaimed(&request))?;
-    let proved = match body.csr {
-        Some(_) => None,
-        None => Some(app.proved_by_device(&request, ENROL, shown).await?),
+    let proved = match (&body.jwk, &body.csr) {
+        (Some(_), None) => Some(app.proved_by_device(&request, ENROL, shown).await?),
+        (..) => None,
     };
     let read = body.read(proved.as_deref());
     let (name, key) = read.map_err(|wrong| if claim.counts { wrong.into() } else { app.unclaimed(&request) })?;
@@ -337,6 +337,15 @@ async fn registered_before(
     if device.claim_code != code.id || device.thumbprint != thumbprint {
         return Ok(None);
     }
+    registered_last(view, device, now).await
+}
+
+/// What a device registered last, if that works.
+async fn registered_last(
+    view: &mut View<'_>,
+    device: &Device,
+    now: Timestamp,
+) -> Result<Option<Registered>, StoreError> {
     let account = view.service_account(device.account).await?;
     if account.is_none_or(|account| account.disabled_at.is_some()) {
         return Ok(None);

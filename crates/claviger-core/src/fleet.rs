@@ -198,6 +198,15 @@ impl Fleet {
         Err(Rejection::conflict("too_many", message))
     }
 
+    /// Refuses to delete an organization that has fleets: very many devices do not end in one step. `fleets` is how many it has.
+    pub fn must_be_gone(fleets: i64) -> Result<(), Rejection> {
+        if fleets == 0 {
+            return Ok(());
+        }
+        let message = format!("the organization has {fleets} fleets, whose devices end with them; delete these first");
+        Err(Rejection::conflict("has_fleets", message))
+    }
+
     /// Refuses one claim code more than it may have. `open` is how many are open.
     pub fn must_have_few_codes(&self, open: i64) -> Result<(), Rejection> {
         if open < MOST_CODES {

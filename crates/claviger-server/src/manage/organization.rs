@@ -1,7 +1,7 @@
 //! `/v1/organizations`. Their policy has a room of its own.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{NewOrganization, Organization, OrganizationChanges, PortalOrigins};
+use claviger_core::{Fleet, NewOrganization, Organization, OrganizationChanges, PortalOrigins};
 use claviger_store::Narrowed;
 use claviger_token::{OrganizationId, PermissionMask, Quota, RateLimit};
 use jiff::Timestamp;
@@ -163,7 +163,7 @@ pub(crate) async fn update(
 
 /// Delete an organization
 ///
-/// Every credential in it ends, for good.
+/// Every credential in it ends, for good. One that has fleets is not deleted (`has_fleets`): delete those first.
 #[utoipa::path(
     delete, path = "/v1/organizations/{id}", tag = "Organizations", operation_id = "deleteOrganization",
     params(("id" = OrganizationId, Path)),
@@ -177,6 +177,7 @@ pub(crate) async fn delete(
     caller.must_reach_instance()?;
     let mut tx = app.store.begin_alone(caller.by()).await?;
     let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
+    Fleet::must_be_gone(tx.within(caller.reach()).count_fleets(id).await?)?;
     let (organization, event) = organization.delete(app.now());
     tx.save_organization(&organization).await?;
     let ended = tx.end_all_in_organization(id, app.now()).await?;

@@ -254,6 +254,7 @@ on_both_databases! {
         }
         app.enrol_with(body(json!({ "csr": "-----BEGIN" })), &[&sound()]).await.wrong("/csr", "one_of");
         app.enrol_with(body(json!({ "jwk": null })), &[&sound()]).await.wrong("/jwk", "required");
+        app.enrol_with(body(json!({ "jwk": null })), &[]).await.wrong("/jwk", "required");
         app.enrol_with(body(json!({ "key": {} })), &[&sound()]).await.wrong("/key", "unknown_member");
         app.enrol_with(body(json!({ "claim_code": 7 })), &[&sound()]).await.wrong("/claim_code", "invalid_type");
         assert_eq!(fleet.codes().await[0]["uses_left"], 1);
@@ -261,6 +262,26 @@ on_both_databases! {
         app.enrol_with(body(json!({})), &[&proof]).await.expect(StatusCode::CREATED);
         // A proof counts once, whatever came of it.
         app.enrol_with(body(json!({})), &[&proof]).await.problem(StatusCode::UNAUTHORIZED, "invalid_dpop_proof");
+    }
+
+    async fn an_organization_ends_only_once_its_fleets_have(app: &TestApp) {
+        let fleet = Fleet::made(app).await;
+        let device = fleet.device("SN-1").await;
+        let (token, code, organization) =
+            (device.token(app).await, fleet.code(json!({})).await, format!("/v1/organizations/{}", fleet.organization));
+        app.root().delete(&organization).await.problem(StatusCode::CONFLICT, "has_fleets");
+        // Nothing has ended by that.
+        assert_eq!(app.code(&token).await, "valid");
+        app.enrol(&code, "SN-2", &Holder::new()).await.expect(StatusCode::CREATED);
+        let other = app.root().post("/v1/organizations", json!({ "name": "Other", "slug": "other" })).await;
+        let other = text(&other.expect(StatusCode::CREATED)["id"]);
+        app.root().delete(&format!("/v1/organizations/{other}")).await.expect(StatusCode::NO_CONTENT);
+        app.root().delete(&fleet.path).await.expect(StatusCode::NO_CONTENT);
+        app.root().delete(&organization).await.expect(StatusCode::NO_CONTENT);
+        assert_eq!(app.code(&token).await, "revoked");
+        // A fleet would come into nothing.
+        let late = json!({ "organization_id": fleet.organization, "name": "late" });
+        app.root().post("/v1/fleets", late).await.wrong("/organization_id", "unknown_organization");
     }
 
     async fn codes_that_do_not_count_look_alike_and_whoever_guesses_waits(app: &TestApp) {

@@ -13,9 +13,11 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData, SanType, SerialNumber,
     SignatureAlgorithm, date_time_ymd,
 };
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::Event,
     certificate_request::RequestedKey,
     seal::{DataKey, Sealed, UnsealError},
 };
@@ -67,6 +69,12 @@ impl FleetAuthority {
         let certificate = read(&params.self_signed(&*key)?)?;
         let sealed = data_key.seal(&row(fleet), key.serialized_der(), rng);
         Ok(Self { fleet, certificate, sealed, created_at: now })
+    }
+
+    /// The event by which it was made, which tells whom to trust from now on.
+    pub fn told_in(&self, mut event: Event) -> Event {
+        event.details["authority"] = json!({ "x5t#S256": self.certificate.thumbprint().to_string() });
+        event
     }
 
     /// A certificate for a device, until `ends_at`: for clients, of this key, with the id of its service account as its name. Nothing in it

@@ -199,7 +199,9 @@ pub(crate) async fn create(
         }
     }
     tx.insert_fleet(&fleet, &gives).await?;
-    tx.save_fleet_authority(&app.new_fleet_authority(fleet.id)?).await?;
+    let authority = app.new_fleet_authority(fleet.id)?;
+    tx.save_fleet_authority(&authority).await?;
+    let event = authority.told_in(event);
     let location = format!("/v1/fleets/{}", fleet.id);
     let body = FleetView::in_full(&mut tx.within(Reach::Organization(home)), fleet).await?;
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
@@ -311,8 +313,9 @@ pub(crate) async fn revoke(
     let (ended, codes) = tx.end_fleet(id, body.reason, now).await?;
     let devices = tx.end_devices(id, now).await?;
     // Who trusts the one before, without asking here, would go on to let in what has ended.
-    tx.save_fleet_authority(&app.new_fleet_authority(id)?).await?;
-    let event = fleet.revoked(body.reason, devices, codes).ending(&ended);
+    let authority = app.new_fleet_authority(id)?;
+    tx.save_fleet_authority(&authority).await?;
+    let event = authority.told_in(fleet.revoked(body.reason, devices, codes)).ending(&ended);
     let view = FleetView::in_full(&mut tx.within(Reach::Organization(fleet.organization)), fleet).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &view);
     tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;

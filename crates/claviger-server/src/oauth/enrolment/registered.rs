@@ -33,7 +33,12 @@ impl Registered {
         if certificates.is_empty() {
             return Ok(all);
         }
-        let authority = view.fleet_authority(device.fleet).await?.ok_or_else(no_authority)?.certificate;
+        let authority = match view.fleet_authority(device.fleet).await? {
+            Some(authority) => authority.certificate,
+            // Its fleet was deleted since, and all that it had.
+            None if view.fleet(device.fleet).await?.is_none() => return Ok(Vec::new()),
+            None => return Err(no_authority()),
+        };
         for (credential, certificate) in certificates {
             let issued = match certificate {
                 ClientCertificate::This(own) => Some(Issued { own, authority: authority.clone() }),

@@ -164,6 +164,70 @@ on_both_databases! {
         node.finish().await;
     }
 
+    async fn a_device_whose_answer_was_lost_for_long_gets_its_certificate_by_its_key(app: &TestApp) {
+        let fleet = Fleet::made(app).await;
+        let mut node = app.behind_a_proxy_of_devices().await;
+        let (device, next) = (device(&fleet, &node, "SN-1").await, new_key());
+        let old = certificate(&device.body);
+        let renewed = node.renew_showing(&old, &device.id, &request(&next)).await.expect(StatusCode::CREATED);
+        let later = |hours| {
+            for one in [app, &node] {
+                one.clock.advance(SignedDuration::from_hours(hours));
+            }
+        };
+        later(2);
+        let asked = async |client: &str, csr: &str| {
+            node.anonymous().post(RENEW, json!({ "client_id": client, "csr": csr })).await
+        };
+        let refused = async |client: &str, csr: &str| {
+            asked(client, csr).await.wrong("/client_id", "invalid_client_certificate");
+        };
+        // By what it has still, which has ended, as without.
+        assert_eq!(node.renew_showing(&old, &device.id, &request(&next)).await.expect(StatusCode::CREATED), renewed);
+        assert_eq!(asked(&device.id, &request(&next)).await.expect(StatusCode::CREATED), renewed);
+        assert_eq!(app.audit_trail(&device.id).await.iter().filter(|one| *one == "device.renewed").count(), 1);
+        // Nobody else is told, nor by another key, nor by a request that another signed.
+        refused(&device.id, &request(&device.key)).await;
+        refused(&device.id, &request(&new_key())).await;
+        refused(&device.id, "x").await;
+        let other = self::device(&fleet, &node, "SN-2").await;
+        refused(&other.id, &request(&next)).await;
+        let told = asked(&device.id, &request(&new_key())).await.problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
+        assert!(told["errors"][0]["message"].as_str().unwrap().contains("https://mtls.claviger.test/v1/enrolments/renew"), "{told}");
+        // Nor is what does not count.
+        let account = format!("/v1/service-accounts/{}", device.id);
+        for (path, stop, go) in [
+            (&fleet.path, json!({ "closed": true }), json!({ "closed": false })),
+            (&account, json!({ "disabled": true }), json!({ "disabled": false })),
+            (&format!("/v1/organizations/{}", fleet.organization), json!({ "disabled": true }), json!({ "disabled": false })),
+        ] {
+            app.root().patch(path, stop).await.expect(StatusCode::OK);
+            refused(&device.id, &request(&next)).await;
+            app.root().patch(path, go).await.expect(StatusCode::OK);
+        }
+        assert_eq!(asked(&device.id, &request(&next)).await.expect(StatusCode::CREATED), renewed);
+        let path = format!("{account}/certificates/{}", text(&renewed["certificate_id"]));
+        app.root().post(&format!("{path}/revoke"), json!({})).await.expect(StatusCode::OK);
+        refused(&device.id, &request(&next)).await;
+        node.finish().await;
+    }
+
+    async fn events_tell_which_authority_is_to_be_trusted(app: &TestApp) {
+        let fleet = Fleet::made(app).await;
+        let thumbprint = async || {
+            let pem = text(&authority(&fleet, app).await);
+            json!(Certificate::from_pem(&pem).unwrap().thumbprint().to_string())
+        };
+        let mut expected = vec![thumbprint().await];
+        app.root().post(&format!("{}/revoke", fleet.path), json!({})).await.expect(StatusCode::OK);
+        expected.insert(0, thumbprint().await);
+        let id = fleet.path.rsplit('/').next().unwrap();
+        let events = app.root().get(&format!("/v1/audit-events?target={id}")).await.expect(StatusCode::OK);
+        let told = events["items"].as_array().unwrap().iter();
+        let told: Vec<_> = told.map(|event| event["details"]["authority"]["x5t#S256"].clone()).collect();
+        assert_eq!(told, expected);
+    }
+
     async fn what_a_request_asks_for_counts_for_nothing_and_a_bad_one_takes_no_use(app: &TestApp) {
         let fleet = Fleet::made(app).await;
         let (code, key) = (fleet.code(json!({})).await, new_key());

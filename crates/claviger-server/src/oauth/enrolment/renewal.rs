@@ -2,17 +2,20 @@
 //!
 //! The room must not know how a device came by the first.
 
+use std::ops::ControlFlow;
+
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{
     Credential, Device, NewRenewal, ProvedKey, Reach, Rejection, Renewal, RevokeReason, ServiceAccount,
 };
 use claviger_store::{Tx, View};
-use claviger_token::{Certificate, CredentialId, PrincipalId, Refusal};
+use claviger_token::{Certificate, CredentialId, PrincipalId, Refusal, ServiceAccountId};
 use jiff::Timestamp;
 
 use super::{
     EnrolmentView, FromDevice, conflict, must_be_alone,
     registered::{New, Registered},
+    registered_last,
 };
 use crate::{
     app::App,
@@ -29,7 +32,8 @@ const RENEW: &str = "/v1/enrolments/renew";
 /// A device that signs proves itself by an assertion that the key signs which it has (RFC 7523), with this address as `aud` and the thumbprint of
 /// the next key as `cnf.jkt`, and the next key by a DPoP proof for this request, whose `ath` is the SHA-256 of the assertion. A device that has a
 /// certificate shows that on the connection and sends a request for the next, with another key or the same. What it has works for another hour, or
-/// until its own end; so long nothing is renewed again. Repeated with the same new key, the answer is the same.
+/// until its own end; so long nothing is renewed again. Repeated with the same new key, the answer is the same: for a certificate as long as that lasts
+/// and with no other one shown, for the request proves its key, and a certificate is no secret.
 #[utoipa::path(
     post, path = "/v1/enrolments/renew", tag = "Fleets", operation_id = "renewDevice", request_body = NewRenewal,
     params(("DPoP" = Option<String>, Header, description = "The proof, signed by the next key in `jwk`")),
@@ -48,7 +52,10 @@ pub(crate) async fn renew(
     FromDevice { mut request, shown, body }: FromDevice<NewRenewal>,
 ) -> Result<Created<EnrolmentView>, RequestError> {
     let now = app.now();
-    let (client, key) = app.proved_to_renew(&mut request, shown, &body.way()?).await?;
+    let (client, key) = match app.proved_to_renew(&mut request, shown, &body.way()?).await? {
+        ControlFlow::Continue(proved) => proved,
+        ControlFlow::Break((device, known)) => return Ok(EnrolmentView::created(&app, device, &known)),
+    };
     let here = Reach::Organization(client.found().organization.id);
     let thumbprint = key.thumbprint();
     let asked = Asked { by: client.found().credential.id, thumbprint: &thumbprint, now };
@@ -90,13 +97,13 @@ pub(crate) async fn renew(
 }
 
 impl App {
-    /// The client that renews, by what it has, and its next key.
+    /// The client that renews, by what it has, and its next key; or what a device was issued before by the same request.
     async fn proved_to_renew(
         &self,
         request: &mut OAuthRequest,
         shown: Result<Option<Certificate>, Unreadable>,
         way: &Renewal<'_>,
-    ) -> Result<(Client, ProvedKey), RequestError> {
+    ) -> Result<ControlFlow<(Device, Registered), (Client, ProvedKey)>, RequestError> {
         match way {
             Renewal::Signed { assertion, .. } => {
                 let here = format!("{}{RENEW}", self.config.public_url);
@@ -108,15 +115,56 @@ impl App {
                     let message = "cnf.jkt of the assertion must be the thumbprint of the key in jwk: the key before vouches for the next";
                     return Err(Rejection::field("/client_assertion", "key_not_vouched_for", message).into());
                 }
-                Ok((client, key))
+                Ok(ControlFlow::Continue((client, key)))
             }
-            Renewal::Shown { client, .. } => {
+            Renewal::Shown { client: id, .. } => {
                 request.certificate = shown?;
-                let told = |refused| not_renewed(refused, "/client_id", "invalid_client_certificate");
-                let client = self.client_showing(request, *client).await.map_err(told)?;
-                // Who shows a certificate has signed the whole connection by its key: that vouches for what is asked for there.
-                Ok((client, way.read(None)?))
+                match self.client_showing(request, *id).await {
+                    // Who shows a certificate has signed the whole connection by its key: that vouches for what is asked for there.
+                    Ok(client) => Ok(ControlFlow::Continue((client, way.read(None)?))),
+                    Err(refused) => {
+                        // Whoever has to wait is not looked up.
+                        let may_ask = matches!(refused, NotDone::Refused(_));
+                        let known = if may_ask { self.issued_before(*id, way).await? } else { None };
+                        known.map(ControlFlow::Break).ok_or_else(|| self.not_shown(request, refused))
+                    }
+                }
             }
+        }
+    }
+
+    /// The device and its newest certificate, if the request is for that and proves its key: the device had no answer, and what it could show has
+    /// ended meanwhile. Nothing changes by it, and it tells what whoever meets the device sees.
+    async fn issued_before(
+        &self,
+        id: ServiceAccountId,
+        way: &Renewal<'_>,
+    ) -> Result<Option<(Device, Registered)>, RequestError> {
+        // Strangers ask for this, and shall not take all connections from those who need one.
+        let _turn = self.assertion_reads.acquire().await;
+        let mut view = self.store.within(Reach::Instance);
+        let Some(device) = view.device(id).await? else { return Ok(None) };
+        if way.read(None).map_or(true, |key| key.thumbprint() != device.thumbprint) {
+            return Ok(None);
+        }
+        let organization = view.organization(device.organization).await?;
+        let fleet = view.fleet(device.fleet).await?;
+        if organization.is_none_or(|one| one.disabled_at.is_some()) || fleet.is_none_or(|one| one.closed_at.is_some()) {
+            return Ok(None);
+        }
+        let known = registered_last(&mut view, &device, self.now()).await?;
+        Ok(known.filter(|known| known.issued.is_some()).map(|known| (device, known)))
+    }
+
+    fn not_shown(&self, request: &OAuthRequest, refused: NotDone) -> RequestError {
+        const CODE: &str = "invalid_client_certificate";
+        match (&refused, &request.certificate, &self.config.mtls_url) {
+            (NotDone::Refused(_), None, Some(asking)) => {
+                let message =
+                    format!("no certificate came with the request; renew at {asking}{RENEW}, which asks for one");
+                Rejection::field("/client_id", CODE, message).into()
+            }
+            (..) => not_renewed(refused, "/client_id", CODE),
         }
     }
 }

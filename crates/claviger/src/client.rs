@@ -144,9 +144,10 @@ impl Service {
     }
 
     /// The same, as whoever shows a certificate and holds its key, both as PEM, when it connects.
-    pub(crate) fn showing(self, identity: &[u8]) -> Result<Self, Failure> {
-        let identity = Identity::from_pem(identity)?;
-        Ok(Self { client: client().identity(identity).build()?, ..self })
+    pub(crate) fn showing(&self, identity: &[u8]) -> Result<Self, Failure> {
+        let client = client().identity(Identity::from_pem(identity)?).build()?;
+        let (base, token) = (self.base.clone(), self.token.clone());
+        Ok(Self { base, token, kept: self.kept, client, output: self.output })
     }
 
     /// Its address.

@@ -170,6 +170,37 @@ fn place_by_renaming(whole: &Path, file: &Path) -> io::Result<()> {
     Ok(renameat_with(CWD, whole, CWD, file, RenameFlags::NOREPLACE)?)
 }
 
+/// Whether two names are of one file, or would be.
+pub(crate) fn are_one_file(one: &Path, other: &Path) -> bool {
+    let identity = |file| fs::metadata(file).ok().map(|about| (about.dev(), about.ino()));
+    let place = |file: &Path| Some((fs::canonicalize(directory_of(file)).ok()?, file.file_name()?.to_owned()));
+    one == other
+        || identity(one).is_some_and(|known| identity(other) == Some(known))
+        || place(one).is_some_and(|known| place(other) == Some(known))
+}
+
+/// Refuses to put a certificate where something else is.
+pub(crate) fn must_take_certificate(file: &Path) -> Result<(), Failure> {
+    let shown = file.display();
+    let unreadable = |error: io::Error| Failure::because(format!("{shown} could not be read"), &error);
+    let about = match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read.map_err(unreadable)?,
+    };
+    let is_free = about.is_file()
+        && (about.len() == 0 || {
+            let held = Zeroizing::new(fs::read(file).map_err(unreadable)?);
+            let text = str::from_utf8(&held).unwrap_or_default();
+            !text.contains("PRIVATE KEY-----") && Certificate::first_from_pem(text).is_ok()
+        });
+    if is_free {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{shown} holds something else than certificates and is not replaced; choose another file for the certificate"
+    )))
+}
+
 /// The certificate in a file, if there is one.
 pub(crate) fn certificate_in(file: &Path) -> Result<Option<Certificate>, Failure> {
     let shown = file.display();
@@ -182,8 +213,9 @@ pub(crate) fn certificate_in(file: &Path) -> Result<Option<Certificate>, Failure
     read.map(Some).map_err(|error| Failure::because(format!("{shown} holds no certificate"), &error))
 }
 
-/// Keeps a certificate, and those above it, in the place of the one before.
+/// Keeps a certificate, and those above it, in the place of the one before, and of nothing else.
 pub(crate) fn keep_certificate(file: &Path, pem: &str) -> Result<(), Failure> {
+    must_take_certificate(file)?;
     let mut whole = file.as_os_str().to_owned();
     whole.push(format!(".{}", id()));
     let whole = PathBuf::from(whole);
@@ -201,8 +233,12 @@ pub(crate) fn replace(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn sync_directory(file: &Path) -> io::Result<()> {
+    fs::File::open(directory_of(file)).and_then(|directory| directory.sync_all())
+}
+
+fn directory_of(file: &Path) -> &Path {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    fs::File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
+    directory.unwrap_or(Path::new("."))
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever signs tells the time of this machine")]
@@ -260,6 +296,43 @@ mod tests {
         // What neither can do is told as the first said it.
         let nowhere = directory.path().join("absent/device.pem");
         assert_eq!(place(&whole, &nowhere).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_certificate_takes_no_place_but_that_of_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let (file, key) = (at("device.crt"), at("device.pem"));
+        let (own, _) = DeviceKey::read_or_make(&key).unwrap();
+        let certificate = |key: &DeviceKey| {
+            let key = rcgen::KeyPair::from_pem(&key.pem).unwrap();
+            rcgen::CertificateParams::default().self_signed(&key).unwrap().pem()
+        };
+        let pem = certificate(&own);
+        keep_certificate(&file, &pem).unwrap();
+        assert!(own.is_of(&certificate_in(&file).unwrap().unwrap()));
+        keep_certificate(&file, &format!("{pem}{pem}")).unwrap();
+        keep_certificate(&file, &pem).unwrap();
+        fs::write(&file, "").unwrap();
+        keep_certificate(&file, &pem).unwrap();
+        let secret = fs::read_to_string(&key).unwrap();
+        for held in [&secret, &format!("{pem}{secret}"), "x", "\n"] {
+            fs::write(&file, held).unwrap();
+            assert!(keep_certificate(&file, &pem).is_err());
+            assert_eq!(fs::read_to_string(&file).unwrap(), *held);
+        }
+        fs::write(&file, [0xff]).unwrap();
+        assert!(keep_certificate(&file, &pem).is_err() && keep_certificate(directory.path(), &pem).is_err());
+        // Names of one file.
+        std::os::unix::fs::symlink(&key, at("link.pem")).unwrap();
+        std::os::unix::fs::symlink(directory.path(), at("there")).unwrap();
+        for other in
+            [key.clone(), at("./device.pem"), at("link.pem"), at("there/device.pem"), at("there/../device.pem")]
+        {
+            assert_eq!(are_one_file(&key, &other), !other.ends_with("../device.pem"), "{other:?}");
+        }
+        assert!(are_one_file(&at("absent"), &at("there/absent")));
+        assert!(!are_one_file(&at("absent"), &at("other")) && !are_one_file(&key, &file));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use claviger_token::Secret;
+use claviger_token::{Certificate, Secret};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -102,6 +102,9 @@ pub(crate) fn run(Enrol { command, claim_code, name, key, certificate, remote }:
     let (Some(code), Some(name), Some(file)) = (claim_code, name, key) else {
         return Err(Failure::usage("this needs --claim-code (or CLAVIGER_CLAIM_CODE), --name and --key"));
     };
+    if let Some(certificate) = &certificate {
+        must_be_apart(certificate, &file)?;
+    }
     let service = remote.service()?.without_token();
     let (key, made) = DeviceKey::read_or_make(&file)?;
     if made {
@@ -113,7 +116,7 @@ pub(crate) fn run(Enrol { command, claim_code, name, key, certificate, remote }:
         let body = json!({ "claim_code": code.expose(), "name": name, "csr": key.certificate_request()? });
         let answer = service.post(&["enrolments"], &body)?;
         let told = shown(&service, &answer)?;
-        told.keep_certificate(&certificate)?;
+        told.keep_certificate(&certificate, &key)?;
         let (id, base) = (output::printable(&told.service_account_id), told.base());
         output::note(&format!(
             "Enrolled, with the certificate in {1}. A token: POST grant_type=client_credentials and client_id={id} to {2}/oauth/token, showing it.\n\
@@ -139,11 +142,21 @@ pub(crate) fn run(Enrol { command, claim_code, name, key, certificate, remote }:
     Ok(ExitCode::SUCCESS)
 }
 
+/// Refuses a file for the certificate that is one of the key's, or that holds something else.
+fn must_be_apart(certificate: &Path, key: &Path) -> Result<(), Failure> {
+    if [key.to_owned(), DeviceKey::next(key)].iter().any(|one| device_key::are_one_file(certificate, one)) {
+        let line =
+            "--certificate names the file of the private key, or of the next; the certificate needs a file of its own";
+        return Err(Failure::usage(line));
+    }
+    device_key::must_take_certificate(certificate)
+}
+
 impl Renew {
     fn run(self) -> Result<ExitCode, Failure> {
         let service = self.remote.service()?.without_token();
         if let Some(certificate) = &self.certificate {
-            return self.renewed_certificate(service, certificate);
+            return self.renewed_certificate(&service, certificate);
         }
         let (answer, registered) = self.renewed(&service, &self.key, MOST_WAITING)?;
         self.take(&registered)?;
@@ -166,26 +179,32 @@ impl Renew {
     }
 
     /// Gets the next certificate, of a next key, by the one that is there.
-    fn renewed_certificate(&self, service: Service, file: &Path) -> Result<ExitCode, Failure> {
+    fn renewed_certificate(&self, service: &Service, file: &Path) -> Result<ExitCode, Failure> {
         let none =
             || Failure::new(format!("{} is not there; it holds the certificate that the device has", file.display()));
         let (key, waiting) = (DeviceKey::read_own(&self.key)?, DeviceKey::next(&self.key));
+        must_be_apart(file, &self.key)?;
         let own = device_key::certificate_in(file)?.ok_or_else(none)?;
-        let (next, _) = DeviceKey::read_or_make(&waiting)?;
+        let (next, made) = DeviceKey::read_or_make(&waiting)?;
         if !key.is_of(&own) && next.is_of(&own) {
             // The certificate had its place already when power was lost.
             self.take(&waiting)?;
             output::note(&format!("Renewed already. The next key is in {}.", self.key.display()));
             return Ok(ExitCode::SUCCESS);
         }
-        let service = service.showing(&key.shown_with(&own))?;
         let body = json!({ "client_id": self.client_id, "csr": next.certificate_request()? });
-        let answer = service.post(&["enrolments", "renew"], &body)?;
+        let ask = |service: &Service| service.post(&["enrolments", "renew"], &body);
+        let showing = service.showing(&key.shown_with(&own))?;
+        let answer = match ask(&showing) {
+            // The answer was lost so long ago that what is shown has ended: the key that waits is proved by its request.
+            Err(failure) if !made => ask(service).map_err(|_| failure)?,
+            asked => asked?,
+        };
         let told: Enrolled = noun::understood(&answer)?;
         // First the certificate: which key it is of says what is left to be done.
-        told.keep_certificate(file)?;
+        told.keep_certificate(file, &next)?;
         self.take(&waiting)?;
-        shown(&service, &answer)?;
+        shown(service, &answer)?;
         output::note(&format!(
             "Renewed. The next key is in {}, its certificate in {}.",
             self.key.display(),
@@ -222,11 +241,16 @@ impl Enrolled {
         self.token_endpoint.strip_suffix("/oauth/token").unwrap_or(&self.token_endpoint)
     }
 
-    /// Keeps the certificate and those above it, as they are shown.
-    fn keep_certificate(&self, file: &Path) -> Result<(), Failure> {
+    /// Keeps the certificate of this key and those above it, as they are shown.
+    fn keep_certificate(&self, file: &Path, key: &DeviceKey) -> Result<(), Failure> {
         let (Some(own), Some(above)) = (&self.certificate_pem, &self.chain_pem) else {
             return Err(Failure::new("the service answered without a certificate; it may be older than this command"));
         };
+        if !Certificate::from_pem(own).is_ok_and(|answered| key.is_of(&answered)) {
+            return Err(Failure::new(
+                "the service answered with what is no certificate of this key; nothing was written",
+            ));
+        }
         device_key::keep_certificate(file, &format!("{own}{above}"))
     }
 }

@@ -130,6 +130,43 @@ fn a_renewal_that_was_cut_short_goes_on_with_the_key_that_waits() {
 }
 
 #[test]
+fn a_certificate_takes_nobodys_place_and_is_got_by_the_key_that_waits() {
+    let fleet = Fleet::new();
+    let at = |name: &str| fleet.instance.path().join(name);
+    let enrol = |name: &str, key: &str, certificate: &str| {
+        let (name, key) = (format!("--name={name}"), format!("--key={key}"));
+        fleet.device(&fleet.code(), &["enrol", &name, &key, &format!("--certificate={certificate}"), "--output=json"])
+    };
+    for certificate in ["device.pem", "./device.pem", "device.pem.next"] {
+        let refused = enrol("SN-1", "device.pem", certificate);
+        assert!(refused.code == Some(2) && refused.stderr.contains("a file of its own"), "{refused:?}");
+    }
+    fs::write(at("notes"), "mine").unwrap();
+    let refused = enrol("SN-1", "device.pem", "notes");
+    assert!(refused.code == Some(1) && refused.stderr.contains("is not replaced"), "{refused:?}");
+    assert!(fs::read(at("notes")).unwrap() == b"mine" && !at("device.pem").exists());
+    assert_eq!(enrol("SN-1", "device.pem", "device.crt").code, Some(0));
+    // As if the answer to a renewal had been lost for so long that what is there has ended, and the key waits that was registered.
+    let enrolled = enrol("SN-2", "waited.pem", "waited.crt").json();
+    let (registered, id) = (fs::read(at("waited.pem")).unwrap(), enrolled["service_account_id"].as_str().unwrap());
+    let renew = ["enrol", "renew", "--client-id", id, "--key=device.pem", "--certificate=device.crt", "--output=json"];
+    let refused = fleet.device("", &renew);
+    assert!(refused.code == Some(1) && refused.stderr.contains("invalid_request"), "{refused:?}");
+    fs::rename(at("waited.pem"), at("device.pem.next")).unwrap();
+    let renewed = fleet.device("", &renew);
+    assert_eq!(
+        (renewed.code, &renewed.json()["certificate_pem"]),
+        (Some(0), &enrolled["certificate_pem"]),
+        "{renewed:?}"
+    );
+    assert!(!at("device.pem.next").exists() && fs::read(at("device.pem")).unwrap() == registered);
+    assert_eq!(fs::read(at("device.crt")).unwrap(), fs::read(at("waited.crt")).unwrap());
+    let renew = ["enrol", "renew", "--client-id", id, "--key=device.pem", "--certificate=device.pem"];
+    let refused = fleet.device("", &renew);
+    assert_eq!((refused.code, fs::read(at("device.pem")).unwrap()), (Some(2), registered), "{refused:?}");
+}
+
+#[test]
 fn what_is_no_claim_code_or_no_key_is_told_in_words() {
     let fleet = Fleet::new();
     let enrol = |code: &str, more: &[&str]| fleet.device(code, &[["enrol", "--name=SN-1"].as_slice(), more].concat());

@@ -27,6 +27,7 @@ pub(crate) struct Lent {
     /// Always there until it is dropped.
     connection: Option<PoolConnection<Postgres>>,
     in_transaction: bool,
+    broken: bool,
 }
 
 impl Lent {
@@ -47,14 +48,13 @@ impl Lent {
 
     /// It is of no use any more, and nobody waits for an answer on it.
     pub(crate) fn is_broken(&mut self) {
-        self.connection.iter_mut().for_each(PoolConnection::close_on_drop);
-        self.in_transaction = false;
+        self.broken = true;
     }
 }
 
 impl From<PoolConnection<Postgres>> for Lent {
     fn from(connection: PoolConnection<Postgres>) -> Self {
-        Self { connection: Some(connection), in_transaction: false }
+        Self { connection: Some(connection), in_transaction: false, broken: false }
     }
 }
 
@@ -77,12 +77,16 @@ impl DerefMut for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
+        if self.broken {
+            close(connection);
+            return;
+        }
         let in_transaction = self.in_transaction;
         tokio::spawn(async move {
             if in_transaction {
                 let rollback = sqlx::raw_sql("ROLLBACK").execute(&mut *connection);
                 if bounded_by(TRANSACTION_CAP, rollback).await.is_err() {
-                    connection.close_on_drop();
+                    close(connection);
                     return;
                 }
             }
@@ -90,6 +94,11 @@ impl Drop for Lent {
             drop(timeout(TRANSACTION_CAP, connection.return_to_pool()).await);
         });
     }
+}
+
+/// Without a farewell, which nobody may be there to hear: its place in the pool is free at once.
+fn close(connection: PoolConnection<Postgres>) {
+    drop(connection.detach());
 }
 
 /// When the database last owed an answer for so long that nobody waited on. Connections that were idle then may be as dead, and
@@ -110,5 +119,28 @@ impl Silence {
     /// Whether a connection was in use since; one that was not is replaced by a new one.
     pub(crate) fn is_over_for(&self, metadata: &PoolConnectionMetadata) -> bool {
         self.0.lock().is_none_or(|fell| metadata.idle_for < fell.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, time::Duration};
+
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_broken_leaves_its_place_in_the_pool_at_once() {
+        let url =
+            env::var("CLAVIGER_TEST_POSTGRES").expect("`cargo xtask postgres` tells what CLAVIGER_TEST_POSTGRES is");
+        let pool = PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+        let mut lent = Lent::from(pool.acquire().await.unwrap());
+        let owed = sqlx::raw_sql("SELECT pg_sleep(20)").execute(&mut *lent);
+        timeout(Duration::from_millis(200), owed).await.unwrap_err();
+        lent.is_broken();
+        drop(lent);
+        assert_eq!(pool.size(), 0);
+        assert!(timeout(Duration::from_secs(10), pool.acquire()).await.unwrap().is_ok());
     }
 }

@@ -44,6 +44,8 @@ pub struct FoundCredential {
     pub roles: Vec<RoleId>,
     /// Where it acts.
     pub organization: OrganizationFacts,
+    /// The number of its newest secret, if it has secrets and was not found by one.
+    pub newest_secret: Option<u32>,
 }
 
 /// Where principals of a kind stand: their columns, and how they join the credential `k`.
@@ -101,9 +103,13 @@ impl Store {
             | CredentialId::Federation(_) => &SERVICE_ACCOUNTS,
             CredentialId::PersonalAccessToken(_) => &USERS,
         };
-        let query = select("", principals, " FROM credential k").and_bind(" WHERE k.id = ?", text(id));
+        let newest = "(SELECT MAX(s.number) FROM secret s WHERE s.credential = k.id) AS newest_secret, ";
+        let query = select(newest, principals, " FROM credential k").and_bind(" WHERE k.id = ?", text(id));
         let rows = self.read().all(query).await?;
-        if rows.is_empty() { Ok(None) } else { behind(&rows).map(Some) }
+        let Some(row) = rows.first() else { return Ok(None) };
+        let newest_secret = row.int_or_null("newest_secret")?.map(u32::try_from).transpose();
+        let newest_secret = newest_secret.map_err(StoreError::damaged)?;
+        Ok(Some(FoundCredential { newest_secret, ..behind(&rows)? }))
     }
 }
 
@@ -131,7 +137,7 @@ fn select(first: &str, principals: &Principals, from: &str) -> Query {
 /// A secret from its rows.
 fn found(rows: &[Row]) -> Result<FoundSecret, StoreError> {
     let row = rows.first().ok_or_else(|| StoreError::damaged("a secret without a row"))?;
-    let FoundCredential { credential, principal, roles, organization } = behind(rows)?;
+    let FoundCredential { credential, principal, roles, organization, newest_secret: _ } = behind(rows)?;
     Ok(FoundSecret {
         secret: SecretFacts { number: row.count("number")?, ends_at: row.time_or_null("secret_ends_at")? },
         hint: row.text("hint")?,
@@ -184,5 +190,6 @@ fn behind(rows: &[Row]) -> Result<FoundCredential, StoreError> {
             allowed_networks: policy.allowed_networks,
             limits: row.limits("organization_limits")?,
         },
+        newest_secret: None,
     })
 }

@@ -88,6 +88,8 @@ pub(crate) struct Entry {
 pub(super) struct KnownSecret {
     found: Found,
     pub(super) hint: Box<str>,
+    /// Of its credential's secrets the one that its uses are told of, if there is one.
+    pub(super) number: Option<u32>,
 }
 
 /// What a presented text turned out to be.
@@ -168,7 +170,7 @@ impl Entry {
 
     /// Of a token that was made from this credential, if the credential held at `mark`.
     pub(super) fn of_token(found: Found, parent: &Parent, signed: bool, mark: Mark) -> Self {
-        let known = KnownSecret { found, hint: Box::default() };
+        let known = KnownSecret::new(found, Box::default());
         let (roles, meters) = (Arc::clone(&parent.roles), parent.meters.clone());
         Self { roles, meters, signed, ..Self::new(Some(known), mark, parent.read_at) }
     }
@@ -184,7 +186,7 @@ impl Entry {
         let audiences = Arc::default();
         let found = Found { secret, token: None, credential, principal, organization, rights, audiences };
         let (roles, meters) = (Arc::clone(&parent.roles), parent.meters.clone());
-        let known = KnownSecret { found, hint: Box::default() };
+        let known = KnownSecret::new(found, Box::default());
         Self { roles, meters, ..Self::new(Some(known), parent.mark(), parent.read_at) }
     }
 
@@ -196,7 +198,8 @@ impl Entry {
         let audiences = audiences(catalog, &principal, &credential);
         let found = Found { secret: None, token: None, credential, principal, organization, rights, audiences };
         let (roles, meters) = (Arc::clone(&parent.roles), parent.meters.clone());
-        let known = KnownSecret { found, hint: Box::default() };
+        // As for uses that are reported: the newest, which whoever was let in long ago may not have had.
+        let known = KnownSecret { number: parent.newest_secret, ..KnownSecret::new(found, Box::default()) };
         Self { roles, meters, ..Self::new(Some(known), parent.mark(), parent.read_at) }
     }
 
@@ -205,7 +208,7 @@ impl Entry {
         let mut found = self.found()?.clone();
         found.credential.revoked = true;
         found.token.as_mut()?.revoked = true;
-        let known = KnownSecret { found, hint: Box::default() };
+        let known = KnownSecret::new(found, Box::default());
         let (roles, meters, signed) = (Arc::clone(&self.roles), self.meters.clone(), self.signed);
         Some(Self { roles, meters, signed, ..Self::new(Some(known), self.mark, self.read_at) })
     }
@@ -250,6 +253,11 @@ impl Entry {
 }
 
 impl KnownSecret {
+    fn new(found: Found, hint: Box<str>) -> Self {
+        let number = found.secret.as_ref().map(|secret| secret.number);
+        Self { found, hint, number }
+    }
+
     pub(super) fn found(&self) -> &Found {
         &self.found
     }
@@ -427,7 +435,7 @@ fn known_secret(secret: FoundSecret, catalog: &Catalog, common: &CommonFacts) ->
     let rights = Rights::effective(&organization, &principal, &credential.permissions);
     let audiences = common.audiences(audiences(catalog, &principal, &credential));
     let found = Found { secret: Some(secret), token: None, credential, principal, organization, rights, audiences };
-    KnownSecret { found, hint: hint.into() }
+    KnownSecret::new(found, hint.into())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -36,6 +36,11 @@ pub(super) struct Parent {
     pub(super) meters: Option<Arc<Meters>>,
     /// When the oldest part of it was read: that may be the catalog.
     pub(super) read_at: Instant,
+    /// The number of its newest secret, if it has one.
+    pub(super) newest_secret: Option<u32>,
+    /// What is known of whoever was let in before. One, so that many questions share its tally; it ends with this, and so with the catalog
+    /// that it was made from.
+    let_in: OnceLock<Arc<Entry>>,
     mark: Mark,
     filled_at: Instant,
     refreshing: AtomicBool,
@@ -94,11 +99,17 @@ impl App {
     /// What is known of a credential whose secret somebody else has seen: a broker that let its bearer in. Which secret that was, nobody
     /// knows any more.
     pub(crate) async fn look_up_let_in(&self, id: CredentialId) -> Result<LookedUp, StoreError> {
-        let entry = match self.parent(id).await? {
-            Some(parent) => Some(Arc::new(Entry::let_in(&parent, &*self.catalog().await?))),
-            None => None,
+        let Some(parent) = self.parent(id).await? else {
+            return Ok(LookedUp { presented: Presented::WellFormed, entry: None });
         };
-        Ok(LookedUp { presented: Presented::WellFormed, entry })
+        let entry = match parent.let_in.get() {
+            Some(entry) => Arc::clone(entry),
+            None => {
+                let catalog = self.catalog().await?;
+                Arc::clone(parent.let_in.get_or_init(|| Arc::new(Entry::let_in(&parent, &catalog))))
+            }
+        };
+        Ok(LookedUp { presented: Presented::WellFormed, entry: Some(entry) })
     }
 
     /// The credential as it is now: from memory, or in one round trip to the database.
@@ -148,7 +159,7 @@ impl App {
         let Some(found) = self.store.find_credential(id).await? else { return Ok(None) };
         let catalog = self.catalog().await?;
         let roles = found.roles.clone().into();
-        let FoundCredential { credential, principal, organization, .. } = found;
+        let FoundCredential { credential, principal, organization, newest_secret, .. } = found;
         let (credential, principal, organization) =
             shared_facts(credential, principal, organization, &catalog, &self.credentials.common);
         let meters = self.meters(&credential, &principal, &organization).await?;
@@ -160,6 +171,8 @@ impl App {
             meters: meters.map(Arc::new),
             // Its mark needs no such care: a catalog that holds here was not named before `mark` either.
             read_at: filled_at.min(catalog.read_at),
+            newest_secret,
+            let_in: OnceLock::new(),
             mark,
             filled_at,
             refreshing: AtomicBool::new(false),
@@ -171,5 +184,26 @@ impl App {
             self.metrics.fills_discarded.inc();
         }
         Ok(Some(parent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::tests::app;
+
+    #[tokio::test]
+    async fn many_questions_about_who_was_let_in_share_one_entry() {
+        let (app, _directory) = app().await;
+        let made = app.bootstrap(true).await.unwrap();
+        let entry = async || app.look_up_let_in(made.api_key_id).await.unwrap().entry.unwrap();
+        // The log repeats once what this node named already, and that voids what was remembered.
+        let (mut first, mut is_shared) = (entry().await, false);
+        for _ in 0..3 {
+            let next = entry().await;
+            is_shared |= Arc::ptr_eq(&first, &next);
+            first = next;
+        }
+        assert!(is_shared);
     }
 }

@@ -137,7 +137,7 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
         *batch.permission_days.entry((id, ms - ms.rem_euclid(DAY_MS), permission)).or_default() += uses;
     }
     // A token is counted for its credential, and is none of its secrets.
-    let Some(number) = found.secret.as_ref().map(|secret| secret.number) else { return };
+    let Some(number) = known.number else { return };
     batch.last_uses.insert((id, number), LastUse { at, from: from.map(|ip| ip.to_string()) });
     if tally.retired {
         let organization = found.organization.id;

@@ -43,7 +43,7 @@ impl Meters {
             let (start, next) = meter.period(now);
             if u64::from(cost) > meter.quota.limit {
                 refusal.quota(None);
-            } else if count.used(start).saturating_add(cost.into()) > meter.quota.limit {
+            } else if cost > 0 && count.used(start).saturating_add(cost.into()) > meter.quota.limit {
                 refusal.quota(Some(seconds_to_wait(next, now)));
             }
         }
@@ -218,6 +218,14 @@ mod tests {
         check(&meters, 1, 5, Allowance::Open, &[0, 0, 48], None);
         check(&meters, 1, 5, Allowance::QuotaExceeded, &[0, 0, 48], Some(5));
         check(&meters, 1, 10, Allowance::Open, &[0, 1, 49], None); // midnight
+    }
+
+    #[test]
+    fn what_costs_nothing_is_not_refused_by_a_quota_that_is_more_than_used_up() {
+        let meters = meters(&[(1, 5)], &[2]);
+        meters.spend_unasked(0, &[7], "2026-11-24T23:59:50Z".parse().unwrap(), Duration::ZERO);
+        check(&meters, 1, 0, Allowance::QuotaExceeded, &[1, 0], Some(10));
+        check(&meters, 0, 0, Allowance::Open, &[1, 0], None);
     }
 
     #[test]

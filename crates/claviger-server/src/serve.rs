@@ -308,8 +308,11 @@ async fn listen(listener: TcpListener, site: Site, tls: Option<(Tls, Asks)>, mos
 /// Those whom the system took in for a listener that lets nobody else in. Asked for directly, for tokio knows of them only a moment later.
 fn waiting(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     let Ok(listener) = listener.into_std() else { return Vec::new() };
-    let streams = std::iter::from_fn(|| listener.accept().ok()).take(MOST_CONNECTIONS);
-    let streams = streams.filter_map(|(stream, peer)| {
+    // Who gave up while waiting is an error among the others, and does not end them.
+    let accepted = std::iter::repeat_with(|| listener.accept()).take(MOST_CONNECTIONS);
+    let accepted = accepted.take_while(|next| !matches!(next, Err(error) if error.kind() == io::ErrorKind::WouldBlock));
+    let streams = accepted.filter_map(|next| {
+        let (stream, peer) = next.ok()?;
         stream.set_nonblocking(true).ok()?;
         Some((TcpStream::from_std(stream).ok()?, peer))
     });

@@ -55,7 +55,7 @@ fn sigint_stops_too() {
 
 #[test]
 fn a_node_that_drains_says_that_it_is_not_ready_and_answers_until_nobody_asks() {
-    let instance = Instance::new().with("CLAVIGER_DRAIN_TIME", "3s");
+    let instance = Instance::new().with("CLAVIGER_DRAIN_TIME", "15s");
     let mut server = instance.serve(&["--dev"]);
     let (_, example) = server.keys();
     let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();

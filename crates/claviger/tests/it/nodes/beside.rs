@@ -29,7 +29,9 @@ pub(super) struct Redis {
 
 impl Redis {
     pub(super) fn start(port: u16) -> Self {
-        let mut command = Command::new("redis-server");
+        // It also ends when the test is killed and cannot clean up.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "redis-server"]);
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let redis = Self { process: command.spawn().unwrap(), port };

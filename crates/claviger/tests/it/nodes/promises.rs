@@ -87,7 +87,8 @@ fn every_node_is_restarted_under_load_and_no_request_is_lost() {
     cluster.instance.assert_nowhere(&[&cluster.administrator, &known.token, &dead.token]);
 }
 
-/// Each is refused where it was told at once, and elsewhere within a second; a machine that is busy with other things may be late once.
+/// Each is refused where it was told at once, and elsewhere within a second. One of six may be later: a machine that runs three nodes, nginx, their
+/// load and other tests beside does not run each of them in each second.
 fn revocations_arrive_in_time(cluster: &Cluster) {
     let mut took = Vec::new();
     for round in 0..6 {
@@ -107,7 +108,15 @@ fn revocations_arrive_in_time(cluster: &Cluster) {
 
 /// Lets every node remember these, after it has read in the log that they were made: that voids what it remembered before.
 fn remember(cluster: &Cluster, keys: &[&Key]) {
-    sleep(Duration::from_secs(1));
+    // What another node was told it reads in the log, after all that stood there before.
+    for told in [0, 1] {
+        let marker = cluster.key(&json!({}));
+        for node in 0..3 {
+            assert_eq!(cluster.code(node, &marker), "valid");
+        }
+        cluster.revoke(told, &marker);
+        cluster.until("the log is read", || (0..3).all(|node| cluster.code(node, &marker) == "revoked"));
+    }
     for (node, key) in (0..3).flat_map(|node| keys.iter().map(move |key| (node, key))) {
         assert_eq!(cluster.code(node, key), "valid");
     }
@@ -219,7 +228,7 @@ fn redis_goes_and_comes(cluster: &mut Cluster) {
     cluster.redis = None;
     let each = limited(cluster, 5);
     assert_eq!(passing(cluster, &nodes, &each, 30), 15);
-    assert!(is_up(cluster, 0.0));
+    cluster.until("the metric tells", || is_up(cluster, 0.0));
     for node in &cluster.nodes {
         assert!(node.logged("Redis does not answer: each node enforces limits by itself").is_some());
     }
@@ -238,8 +247,12 @@ fn limits_are_exact(cluster: &Cluster) {
     let alone = || (0..3).map(|node| cluster.metric(node, "claviger_limit_fallbacks_total")).sum::<f64>();
     let (before, key) = (alone(), limited(cluster, 20));
     let passed = passing(cluster, &[&cluster.inside], &key, 30);
-    // A Redis that is late for once, on a busy machine, is one that a node does not wait for.
-    assert!(passed == 20 || alone() > before, "{passed}");
+    // A Redis that is late for once, on a busy machine, is one that a node does not wait for: it counts that use by itself.
+    let (passed, counted_alone) = (f64::from(u32::try_from(passed).unwrap()), alone() - before);
+    assert!(
+        (20.0..=20.0 + counted_alone).contains(&passed),
+        "{passed} passed, {counted_alone} uses were counted alone"
+    );
 }
 
 fn postgres_restarts(cluster: &Cluster, postgres: &mut Postgres) {

@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     log,
-    verify::{CountedAs, Use},
+    verify::{CountedAs, Surface, Use},
 };
 
 /// Bytes that may wait for the disk; some 50 000 usual lines.
@@ -157,7 +157,12 @@ impl AccessLog {
             organization: found.organization.id,
         });
         let occasion = &used.occasion;
-        let path = |path: &str| log::bounded(path.split(['?', '#']).next().unwrap_or_default(), LONGEST_PATH);
+        let path = |path: &str| {
+            // A topic has no query: `?` and `#` are a part of it.
+            let is_topic = occasion.surface == Surface::Mqtt;
+            let kept = if is_topic { path } else { path.split(['?', '#']).next().unwrap_or_default() };
+            log::bounded(kept, LONGEST_PATH)
+        };
         let line = Line {
             time: now,
             surface: occasion.surface.as_str(),

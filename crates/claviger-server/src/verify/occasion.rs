@@ -32,7 +32,7 @@ pub(crate) struct Occasion<'a> {
     pub(crate) surface: Surface,
     /// Its method.
     pub(crate) method: Option<&'a str>,
-    /// Its path, perhaps with a query string, which is nobody's to keep.
+    /// Its path, perhaps with a query string, which is nobody's to keep; of a broker's client the topic.
     pub(crate) path: Option<&'a str>,
     /// Its id.
     pub(crate) request_id: Option<&'a str>,

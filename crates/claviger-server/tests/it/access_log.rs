@@ -72,6 +72,13 @@ fn a_line_tells_who_used_what_for_what() {
         assert_eq!((&line["credential"], &line["kind"]), (&json!(key.id), &json!("access_token")));
         assert_eq!((&line["jti"], line.get("generation")), (&json!(claims.jti), None));
 
+        let acl = "/v1/mqtt/emqx/authorization?subscribe=invoices:read";
+        let asked = json!({ "username": key.id, "topic": "devices/42?/#", "action": "subscribe" });
+        app.request(Method::POST, app.internal, acl).json(&asked).send().await.unwrap();
+        let line = told(path, "mqtt", 1).await;
+        assert_eq!((&line["method"], &line["path"]), (&json!("SUBSCRIBE"), &json!("devices/42?/#")));
+        assert_eq!((&line["credential"], line.get("generation")), (&json!(key.id), None));
+
         app.code("junk").await;
         let line = told(path, "verify", 3).await;
         assert_eq!((&line["code"], line.get("credential")), (&json!("malformed"), None));

@@ -19,7 +19,7 @@ use crate::{
     presented::{credential, proof, queries},
     problem::RequestError,
     proof::Carried,
-    verify::{Asked, facts, insufficient, several},
+    verify::{Asked, facts, failed, insufficient, several},
 };
 
 /// Any method, as on the internal listener.
@@ -39,7 +39,7 @@ pub(crate) async fn forward_auth(
         Ok(None) => (Source::Claviger, passed_on(&inner, &parts).await),
         Err(error) => (Source::Memory, Err(error)),
     };
-    let response = answered.unwrap_or_else(IntoResponse::into_response);
+    let response = answered.unwrap_or_else(failed);
     let is_nobodys = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     inner.metrics.answered(Surface::ForwardAuth, if is_nobodys { Source::Nobody } else { source });
     asked.told(response)

@@ -11,7 +11,7 @@ use claviger_token::{Found, ProofUrl, Refusal, Required, Verdict};
 
 use super::{
     credentials::Entry,
-    gateway::{ASSERTION, Asked, emptied, facts, insufficient, told, unreadable},
+    gateway::{ASSERTION, Asked, facts, failed, insufficient, told},
     judge::Use,
     occasion::{Occasion, Surface},
     question::Question,
@@ -48,11 +48,7 @@ pub(crate) async fn forward_auth(
 
 /// The answer to whoever asks about the request that these headers tell of.
 pub(super) async fn answer(app: &App, asked: &Asked, headers: &HeaderMap) -> Response {
-    match check(app, asked, headers).await {
-        Ok(response) => response,
-        Err(RequestError::Unreadable { status, code, detail }) => unreadable(status, code, &detail),
-        Err(error) => emptied(error.into_response()),
-    }
+    check(app, asked, headers).await.unwrap_or_else(failed)
 }
 
 async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response, RequestError> {

@@ -172,6 +172,14 @@ fn misconfigured(by_nginx: bool, detail: &'static str) -> Response {
     response
 }
 
+/// What is told instead of an answer that could not be made.
+pub(crate) fn failed(error: RequestError) -> Response {
+    match error {
+        RequestError::Unreadable { status, code, detail } => unreadable(status, code, &detail),
+        error => emptied(error.into_response()),
+    }
+}
+
 /// The question cannot be read, by fault of whoever configured it or of the client whose words it holds.
 pub(super) fn unreadable(status: StatusCode, code: &'static str, detail: &str) -> Response {
     let code = match code {
@@ -196,7 +204,7 @@ fn told_headers(code: &'static str) -> HeaderMap {
 }
 
 /// The status of a problem document, without the document.
-pub(super) fn emptied(response: Response) -> Response {
+fn emptied(response: Response) -> Response {
     if response.headers().contains_key(CODE) {
         return response;
     }

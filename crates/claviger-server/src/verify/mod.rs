@@ -27,7 +27,7 @@ pub(crate) use credentials::{Credentials, Entry, LookedUp};
 pub(crate) use explain::{__path_explain, explain};
 pub(crate) use ext_authz::ext_authz;
 pub(crate) use forward_auth::{forward_auth, several};
-pub(crate) use gateway::{Asked, CODE, facts, insufficient};
+pub(crate) use gateway::{Asked, CODE, facts, failed, insufficient};
 pub(crate) use judge::{Judged, Use};
 pub(crate) use occasion::{CountedAs, Occasion, Surface};
 pub(crate) use reports::{__path_report_usage, report_usage, report_usage_inside};

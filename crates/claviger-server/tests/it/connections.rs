@@ -149,7 +149,7 @@ on_both_databases! {
         let headers = [("Cookie", cookie.as_str()), ("X-CSRF-Token", &csrf), ("Origin", PUBLIC_URL)];
         let token = json!({ "organization_id": acme, "name": "late", "permissions": ["invoices:read"] });
         let begun = Unfinished::begin(app, "POST /v1/personal-access-tokens", &headers, &token).await;
-        browser.fill_in("/", "/sign-out", &[]).await;
+        browser.fill_in("/account/security", "/sign-out", &[]).await;
         assert_eq!(begun.end().await, 401);
         let tokens = app.root().get(&format!("/v1/personal-access-tokens?user_id={zoe}")).await.expect(StatusCode::OK);
         assert_eq!(tokens["items"], json!([]));

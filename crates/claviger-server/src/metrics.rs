@@ -25,6 +25,7 @@ pub(crate) use self::route::{Listener, Route};
 use crate::{
     app::{App, monotonic},
     inside::Inside,
+    mqtt::Refused,
     verify::{CountedAs, Surface},
 };
 
@@ -58,6 +59,7 @@ pub(crate) struct Metrics {
     usage_flushed_at: Mutex<Instant>,
     failures: [IntCounter; Work::ALL.len()],
     throttled: [IntCounter; Guarded::ALL.len()],
+    refused_at_broker: [IntCounter; Refused::ALL.len()],
     /// Whether Redis answers: 1 or 0, and no number without `redis_url`.
     pub(crate) redis_up: Gauge,
     /// Uses that this node's own counters judged, because Redis did not.
@@ -206,6 +208,7 @@ impl Metrics {
             usage_flushed_at: Mutex::new(monotonic()),
             failures: failures(&made),
             throttled: throttled(&made),
+            refused_at_broker: refused_at_broker(&made),
             redis_up,
             limit_fallbacks: made.counter(
                 "claviger_limit_fallbacks_total",
@@ -236,6 +239,11 @@ impl Metrics {
     /// Counts a request that was refused because others like it failed before.
     pub(crate) fn throttled(&self, at: Guarded) {
         self.throttled[at as usize].inc();
+    }
+
+    /// Counts what a broker's client was refused for without a verdict.
+    pub(crate) fn refused_at_broker(&self, why: Refused) {
+        self.refused_at_broker[why as usize].inc();
     }
 
     /// Counts work beside the requests that storage did not let happen.
@@ -383,6 +391,15 @@ fn throttled(made: &Made) -> [IntCounter; Guarded::ALL.len()] {
         &["surface"],
     );
     Guarded::ALL.map(|at| all.with_label_values(&[at.as_str()]))
+}
+
+fn refused_at_broker(made: &Made) -> [IntCounter; Refused::ALL.len()] {
+    let all = made.counters(
+        "claviger_mqtt_refusals_total",
+        "Questions of MQTT brokers that were answered with no before anything was asked of a credential, by why.",
+        &["reason"],
+    );
+    Refused::ALL.map(|why| all.with_label_values(&[why.as_str()]))
 }
 
 fn integer(count: usize) -> i64 {

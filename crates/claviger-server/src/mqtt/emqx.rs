@@ -2,6 +2,8 @@
 //!
 //! Anything but 200 it takes for "ask somebody else", and nobody else may mean "allow". So whatever happens is told with 200.
 
+use std::any::Any;
+
 use axum::{
     Json,
     extract::{Request, State},
@@ -11,7 +13,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Acting, Client, Connecting, Deed, Told, act, connect, parameters, read};
-use crate::{app::App, inside::Inside, problem::RequestError};
+use crate::{
+    app::App,
+    inside::Inside,
+    problem::{Problem, RequestError},
+};
 
 /// A client that connects, as the guide configures EMQX to tell of it.
 #[derive(Deserialize)]
@@ -52,17 +58,38 @@ struct Answer {
 }
 
 /// `POST /v1/mqtt/emqx/authentication`
-pub(crate) async fn authenticate(_: Inside, State(app): State<App>, request: Request) -> Response {
-    answer(authentication(&app, request).await)
+pub(crate) async fn authenticate(
+    inside: Result<Inside, Problem>,
+    State(app): State<App>,
+    request: Request,
+) -> Response {
+    match inside {
+        Ok(_) => answer(authentication(&app, request).await),
+        Err(problem) => outside(problem),
+    }
 }
 
 /// `POST /v1/mqtt/emqx/authorization`
-pub(crate) async fn authorize(_: Inside, State(app): State<App>, request: Request) -> Response {
-    answer(authorization(&app, request).await)
+pub(crate) async fn authorize(inside: Result<Inside, Problem>, State(app): State<App>, request: Request) -> Response {
+    match inside {
+        Ok(_) => answer(authorization(&app, request).await),
+        Err(problem) => outside(problem),
+    }
+}
+
+/// Whoever asks without being somebody inside, or the broker whose configuration calls us by a wrong name.
+fn outside(problem: Problem) -> Response {
+    answer(Ok(Told::no(problem.code, problem.detail)))
+}
+
+/// Instead of a handler's answer that never came.
+pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("a handler panicked; this is a defect");
+    answer(Ok(Told::no("internal_error", "a defect of Claviger; see its log")))
 }
 
 async fn authentication(app: &App, request: Request) -> Result<Told, RequestError> {
-    let asked: Connecting = parameters(&request, "permission and audience")?;
+    let asked: Connecting = parameters(&request, "permission, audience, environment and session")?;
     let headers = request.headers().clone();
     let body: Authentication = read(request).await?;
     let address = body.peerhost.as_deref().and_then(|address| address.parse().ok());
@@ -71,7 +98,7 @@ async fn authentication(app: &App, request: Request) -> Result<Told, RequestErro
 }
 
 async fn authorization(app: &App, request: Request) -> Result<Told, RequestError> {
-    let asked: Acting = parameters(&request, "publish, subscribe, object, topics and audience")?;
+    let asked: Acting = parameters(&request, "publish, subscribe, object, topics, audience and environment")?;
     let headers = request.headers().clone();
     let body: Authorization = read(request).await?;
     let address = body.peerhost.as_deref().and_then(|address| address.parse().ok());
@@ -89,4 +116,19 @@ fn answer(told: Result<Told, RequestError>) -> Response {
     let mut response = Json(Answer { result, is_superuser: false, expire_at }).into_response();
     told.write(response.headers_mut());
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_defect_is_no_reason_to_ask_somebody_else() {
+        let response = panicked(Box::new(()));
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+        assert_eq!(body, r#"{"result":"deny","is_superuser":false}"#);
+    }
 }

@@ -6,6 +6,7 @@
 
 mod emqx;
 mod mosquitto;
+mod refused;
 
 use std::net::IpAddr;
 
@@ -15,8 +16,10 @@ use axum::{
 };
 use claviger_core::{About, ObjectTemplate, Topic, TopicError};
 use claviger_store::StoreError;
-use claviger_token::{CredentialId, Found, Object, ObjectPattern, Permission, Refusal, Required, SecretKind, Verdict};
-use jiff::Timestamp;
+use claviger_token::{
+    CredentialId, Environment, Found, Object, ObjectPattern, Permission, Refusal, Required, SecretKind, Verdict,
+};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -29,11 +32,15 @@ use crate::{
     verify::{LookedUp, Occasion, Surface, Use},
 };
 
-pub(crate) use emqx::{authenticate, authorize};
+pub(crate) use emqx::{authenticate, authorize, panicked};
 pub(crate) use mosquitto::{acl, superuser, user};
+pub(crate) use refused::Refused;
 
 const CODE: HeaderName = HeaderName::from_static("x-claviger-code");
 const DETAIL: HeaderName = HeaderName::from_static("x-claviger-detail");
+
+/// How long a session may be told to last, in seconds: a broker that is asked anew all the time helps nobody.
+const SESSIONS: std::ops::RangeInclusive<i64> = 60..=86_400;
 
 /// What the broker's configuration asks of whoever connects.
 #[derive(Debug, Default, Deserialize)]
@@ -43,6 +50,10 @@ struct Connecting {
     permission: Option<String>,
     /// The identifier of the API that the topics are.
     audience: Option<String>,
+    /// Which data the topics carry. If absent, it is real.
+    environment: Option<Environment>,
+    /// After how long who is let in has to prove itself again, as in `15m`.
+    session: Option<String>,
 }
 
 /// What it asks of whoever publishes or subscribes.
@@ -59,6 +70,8 @@ struct Acting {
     topics: Option<String>,
     /// The identifier of the API that the topics are.
     audience: Option<String>,
+    /// Which data the topics carry. If absent, it is real.
+    environment: Option<Environment>,
 }
 
 /// Who connects.
@@ -92,6 +105,12 @@ struct Told {
 impl Told {
     fn no(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), is_allowed: false, ends_at: None }
+    }
+
+    /// Before anybody looks at what the credential may do.
+    fn refused(app: &App, why: Refused, message: impl Into<String>) -> Self {
+        app.metrics.refused_at_broker(why);
+        Self::no(why.as_str(), message)
     }
 
     fn verdict(verdict: Verdict, found: Option<&Found>) -> Self {
@@ -143,17 +162,19 @@ async fn connect(
     headers: &HeaderMap,
 ) -> Result<Told, RequestError> {
     let permissions = named(asked.permission.as_deref())?;
+    let session = asked.session()?;
     let looked_up = match app.kind_of(client.user_name) {
         Some(SecretKind::AccessToken) => {
             let is_another = client.password != client.user_name && app.kind_of(client.password).is_some();
             if is_another {
-                return Ok(Told::no("several_credentials", "user name and password are two different credentials"));
+                let message = "user name and password are two different credentials";
+                return Ok(Told::refused(app, Refused::SeveralCredentials, message));
             }
             app.look_up(client.user_name).await?
         }
         Some(_) => {
             let message = "a key in the user name stands in the broker's log: present it as the password";
-            return Ok(Told::no("credential_in_user_name", message));
+            return Ok(Told::refused(app, Refused::CredentialInUserName, message));
         }
         None => {
             let looked_up = app.look_up(client.password).await?;
@@ -161,18 +182,25 @@ async fn connect(
                 && (found.token.is_some() || found.credential.id.to_string() != client.user_name)
             {
                 let message = "the user name is the id of the credential in the password, or an access token";
-                return Ok(Told::no("user_name_mismatch", message));
+                return Ok(Told::refused(app, Refused::UserNameMismatch, message));
             }
             looked_up
         }
     };
+    if let Some(told) = of_another_environment(app, asked.environment, &looked_up) {
+        return Ok(told);
+    }
     let required = Required {
         audience: asked.audience.as_deref(),
         permissions: &permissions,
         objects: &[],
         whatever_object: true,
     };
-    judged(app, &looked_up, required, client.address, ("CONNECT", None), 1, headers).await
+    let mut told = judged(app, &looked_up, required, client.address, ("CONNECT", None), 1, headers).await?;
+    if let Some(session) = session.filter(|_| told.is_allowed) {
+        told.ends_at = told.ends_at.into_iter().chain(app.now().checked_add(session).ok()).min();
+    }
+    Ok(told)
 }
 
 /// Who is connected does something with a topic.
@@ -190,11 +218,14 @@ async fn act(
     };
     let about = match asked.about(deed, topic)? {
         Ok(about) => about,
-        Err(error) => return Ok(Told::no("topic_not_allowed", error)),
+        Err(error) => return Ok(Told::refused(app, Refused::TopicNotAllowed, error)),
     };
     let Some(looked_up) = of_user(app, user_name).await? else {
         return Ok(Told::no(Refusal::Unknown.code(), "the user name is no id of a credential, and no access token"));
     };
+    if let Some(told) = of_another_environment(app, asked.environment, &looked_up) {
+        return Ok(told);
+    }
     let (objects, everything): (&[Object], Option<&ObjectPattern>) = match &about {
         None => (&[], None),
         Some(About::One(object)) => (std::slice::from_ref(object), None),
@@ -221,6 +252,14 @@ async fn of_user(app: &App, name: &str) -> Result<Option<LookedUp>, StoreError> 
         Some(SecretKind::AccessToken) => app.look_up(name).await.map(Some),
         _ => Ok(None),
     }
+}
+
+/// What is for tests does nothing to real data, nor the other way round.
+fn of_another_environment(app: &App, wanted: Option<Environment>, looked_up: &LookedUp) -> Option<Told> {
+    let (wanted, has) = (wanted.unwrap_or(Environment::Live), looked_up.found()?.credential.environment);
+    let (has, wanted) = (has != wanted).then_some((has.as_str(), wanted.as_str()))?;
+    let message = format!("the credential is for {has} data, and the broker's configuration says environment={wanted}");
+    Some(Told::refused(app, Refused::EnvironmentMismatch, message))
 }
 
 async fn judged(
@@ -268,6 +307,18 @@ impl Deed {
             Self::Publish | Self::PublishAndReceive | Self::Receive => Topic::name(text),
             Self::Subscribe | Self::Unsubscribe => Topic::filter(text),
         }
+    }
+}
+
+impl Connecting {
+    fn session(&self) -> Result<Option<SignedDuration>, RequestError> {
+        let Some(text) = &self.session else { return Ok(None) };
+        let session = text.parse().ok().filter(|session: &SignedDuration| SESSIONS.contains(&session.as_secs()));
+        let wrong = || {
+            let detail = "session is a time from 1m to 24h, as in 15m";
+            RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_session", detail)
+        };
+        session.ok_or_else(wrong).map(Some)
     }
 }
 
@@ -327,7 +378,7 @@ fn named(names: Option<&str>) -> Result<Vec<Permission>, RequestError> {
 fn parameters<T: for<'de> Deserialize<'de>>(request: &Request, known: &str) -> Result<T, RequestError> {
     let read = axum::extract::Query::<T>::try_from_uri(request.uri());
     read.map(|query| query.0).map_err(|_| {
-        let detail = format!("the parameters are {known}, each at most once");
+        let detail = format!("the parameters are {known}, each at most once; environment is live or test");
         RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail)
     })
 }

@@ -57,7 +57,12 @@ pub(crate) async fn acl(_: Inside, State(app): State<App>, request: Request) -> 
 }
 
 async fn connecting(app: &App, request: Request) -> Result<Told, RequestError> {
-    let asked: Connecting = parameters(&request, "permission and audience")?;
+    let known = "permission, audience and environment";
+    let asked: Connecting = parameters(&request, known)?;
+    if asked.session.is_some() {
+        let detail = format!("the plug-in has no word for session; the parameters are {known}");
+        return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail));
+    }
     let headers = request.headers().clone();
     let body: User = read(request).await?;
     let client = Client { user_name: &body.username, password: &body.password, address: None };
@@ -65,7 +70,7 @@ async fn connecting(app: &App, request: Request) -> Result<Told, RequestError> {
 }
 
 async fn acting(app: &App, request: Request) -> Result<Told, RequestError> {
-    let asked: Acting = parameters(&request, "publish, subscribe, object, topics and audience")?;
+    let asked: Acting = parameters(&request, "publish, subscribe, object, topics, audience and environment")?;
     let headers = request.headers().clone();
     let body: Access = read(request).await?;
     let deed = deed(&body.acc).ok_or_else(|| {

@@ -152,6 +152,10 @@ on_both_databases! {
             ),
             ("kind", &["api_key", "personal_access_token", "access_token", "client_secret", "public_key", "certificate", "federation", "none"]),
             ("code", &CODES),
+            (
+                "reason",
+                &["user_name_mismatch", "credential_in_user_name", "several_credentials", "environment_mismatch", "topic_not_allowed"],
+            ),
             ("listener", &["public", "internal"]),
             ("route", &["verify", "forward_auth", "mqtt", "changes", "management", "oauth", "console", "documentation", "health", "metrics", "other"]),
             ("status", &["2xx", "3xx", "4xx", "5xx"]),

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
     access_tokens,
     app::{Key, TestApp, text, within},
+    metrics::scrape,
 };
 
 /// What the guide puts into the broker's configuration.
@@ -177,6 +179,79 @@ on_both_databases! {
         assert_eq!(mosquitto(app, &token, 4, "devices/42/#").await, "revoked");
     }
 
+    async fn a_session_ends_in_time_whatever_is_not_asked_meanwhile(app: &TestApp) {
+        let ends_at = app.app.now() + SignedDuration::from_mins(10);
+        let key = device(app, &["invoices:read"], json!({})).await;
+        let account = text(&key.body["service_account_id"]);
+        let short = app.key(&account, &["invoices:read"], json!({ "expires_at": ends_at.to_string() })).await;
+        let end = async |key: &Key, session: &str| {
+            let sent = json!({ "username": key.id, "password": key.token });
+            let told = ask(app, &format!("emqx/authentication?session={session}"), sent).await;
+            assert_eq!(told.code, "valid", "{session}");
+            told.body["expire_at"].as_i64().unwrap()
+        };
+        for (session, minutes) in [("15m", 15), ("1m", 1), ("24h", 24 * 60)] {
+            let in_time = app.app.now().as_second() + minutes * 60;
+            assert!((in_time..in_time + 60).contains(&end(&key, session).await), "{session}");
+        }
+        assert_eq!(end(&short, "15m").await, ends_at.as_second(), "a session lasts no longer than its credential");
+        let sent = json!({ "username": key.id, "password": key.token });
+        assert_eq!(ask(app, "emqx/authentication", sent.clone()).await.body.get("expire_at"), None);
+        for session in ["", "59s", "25h", "-15m", "15", "x", "9999999999999999999h"] {
+            let told = ask(app, &format!("emqx/authentication?session={session}"), sent.clone()).await;
+            assert_eq!((told.code.as_str(), &told.body["result"]), ("invalid_session", &json!("deny")), "{session}");
+        }
+        assert_eq!(ask(app, "mosquitto/user?session=15m", sent).await.code, "invalid_query");
+    }
+
+    async fn what_is_for_tests_does_nothing_to_real_topics(app: &TestApp) {
+        let live = device(app, &["invoices:read", "invoices:write"], json!({})).await;
+        let account = text(&live.body["service_account_id"]);
+        let test = app.key(&account, &["invoices:read", "invoices:write"], json!({ "environment": "test" })).await;
+        let both = async |key: &Key, environment: &str| {
+            let connect = json!({ "username": key.id, "password": key.token });
+            let act = json!({ "username": key.id, "topic": "devices/42/up", "action": "publish" });
+            let connected = ask(app, &format!("emqx/authentication?{environment}"), connect).await.code;
+            let acted = ask(app, &format!("emqx/authorization{ACL}&{environment}"), act).await.code;
+            assert_eq!(connected, acted);
+            acted
+        };
+        for (key, environment, code) in [
+            (&live, "", "valid"),
+            (&live, "environment=live", "valid"),
+            (&live, "environment=test", "environment_mismatch"),
+            (&test, "", "environment_mismatch"),
+            (&test, "environment=live", "environment_mismatch"),
+            (&test, "environment=test", "valid"),
+            (&test, "environment=any", "invalid_query"),
+        ] {
+            assert_eq!(both(key, environment).await, code, "{environment}");
+        }
+    }
+
+    async fn what_no_verdict_tells_of_is_counted(app: &TestApp) {
+        let key = device(app, &["invoices:read"], json!({})).await;
+        let before = scrape(app).await;
+        for (user, password) in [("pump", key.token.as_str()), (key.token.as_str(), "")] {
+            ask(app, "mosquitto/user", json!({ "username": user, "password": password })).await;
+        }
+        emqx(app, &key.id, "publish", "other/42").await;
+        let after = scrape(app).await;
+        for reason in ["user_name_mismatch", "credential_in_user_name", "topic_not_allowed"] {
+            let name = format!("claviger_mqtt_refusals_total{{reason=\"{reason}\"}}");
+            assert_eq!(after.value(&name) - before.value(&name), 1.0, "{name}");
+        }
+    }
+
+    async fn who_is_connected_is_in_use(app: &TestApp) {
+        let key = device(app, &["invoices:read", "invoices:write"], json!({})).await;
+        assert_eq!(emqx(app, &key.id, "publish", "devices/42/up").await, "valid");
+        within(Duration::from_secs(10), "it was used", async || {
+            let shown = app.root().get(&format!("/v1/api-keys/{}", key.id)).await.expect(StatusCode::OK);
+            shown["last_used_at"].is_string() && shown["generations"][0]["last_used_at"].is_string()
+        }).await;
+    }
+
     async fn networks_limits_and_usage_hold_for_brokers_too(app: &TestApp) {
         let limits = json!([{ "name": "default", "limit": 3, "window_seconds": 36_000 }]);
         let more = json!({ "rate_limits": limits, "allowed_networks": ["192.0.2.0/24"] });
@@ -248,7 +323,14 @@ on_both_databases! {
         assert_eq!(told(send("/v1/mqtt/mosquitto/user").header("content-type", "text/plain")).await.code, "unsupported_media_type");
         for path in ["emqx/authentication", "emqx/authorization", "mosquitto/user", "mosquitto/superuser", "mosquitto/acl"] {
             let request = app.request(Method::POST, app.internal, &format!("/v1/mqtt/{path}")).header("host", "evil.test");
-            assert_eq!(request.json(&connect).send().await.unwrap().status(), StatusCode::MISDIRECTED_REQUEST);
+            let request = request.json(&connect);
+            if path.starts_with("emqx/") {
+                // It would ask somebody else.
+                let told = told(request).await;
+                assert_eq!((told.status, told.code.as_str(), &told.body["result"]), (StatusCode::OK, "host_not_allowed", &json!("deny")));
+            } else {
+                assert_eq!(request.send().await.unwrap().status(), StatusCode::MISDIRECTED_REQUEST);
+            }
             let public = app.request(Method::POST, app.public, &format!("/v1/mqtt/{path}")).json(&connect);
             assert_eq!(public.send().await.unwrap().status(), StatusCode::NOT_FOUND);
         }

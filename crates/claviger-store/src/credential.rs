@@ -34,6 +34,8 @@ pub struct CredentialFilter {
     pub kind: Option<Kind>,
     /// Of one organization.
     pub organization: Option<OrganizationId>,
+    /// Of one of these organizations.
+    pub among: Option<Vec<OrganizationId>>,
     /// Of one principal.
     pub principal: Option<PrincipalId>,
     /// Made by one principal, or `operator`.
@@ -121,6 +123,14 @@ impl View<'_> {
         let query = filtered(query, filter).and_if(" AND k.organization = ?", filter.organization.map(text));
         let query = self.bound(query, "k.organization");
         // None, if a name with a NUL is asked for.
+        self.executor.optional(query).await?.map_or(Ok(0), |row| row.int("number"))
+    }
+
+    /// How many there are; from `most` on it stops to count.
+    pub async fn count_credentials_up_to(&mut self, filter: &CredentialFilter, most: u32) -> Result<i64, StoreError> {
+        let query = sql("SELECT COUNT(*) AS number FROM (SELECT k.id FROM credential k WHERE k.deleted_at IS NULL");
+        let query = filtered(query, filter).and_if(" AND k.organization = ?", filter.organization.map(text));
+        let query = self.bound(query, "k.organization").and_bind(" LIMIT ?", i64::from(most)).and(") counted");
         self.executor.optional(query).await?.map_or(Ok(0), |row| row.int("number"))
     }
 
@@ -224,17 +234,22 @@ pub(crate) fn filtered(query: Query, filter: &CredentialFilter) -> Query {
         .and_if(" AND LOWER(k.name) LIKE LOWER(?) ESCAPE '\\'", filter.q.as_deref().map(contains))
         .and_if(" AND k.created_at >= ?", filter.created_from)
         .and_if(" AND k.created_at < ?", filter.created_before)
-        .and_if(" AND k.expires_at < ?", filter.expires_before)
+        // By the expression that is indexed, in which what never ends comes last.
+        .and_if(" AND COALESCE(k.expires_at, 9223372036854775807) < ?", filter.expires_before)
         .and(match filter.never_expires {
             None => "",
-            Some(true) => " AND k.expires_at IS NULL",
+            Some(true) => " AND COALESCE(k.expires_at, 9223372036854775807) = 9223372036854775807",
             Some(false) => " AND k.expires_at IS NOT NULL",
         })
         .and_if(UNUSED, filter.unused_since)
-        .and_if(" AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)", filter.live_at)
+        .and_if(" AND k.revoked_at IS NULL AND COALESCE(k.expires_at, 9223372036854775807) > ?", filter.live_at)
         .and_if(" AND k.id IN (SELECT s.credential FROM secret s WHERE s.ends_at > ?)", filter.rolling_at)
         .and(if filter.waits { " AND k.pending_since IS NOT NULL" } else { "" })
         .and(if filter.local_only { LOCAL } else { "" });
+    let query = match &filter.among {
+        Some(organizations) => query.and(" AND k.organization IN ").and_list(organizations.iter().map(text)),
+        None => query,
+    };
     with_status(touched(query, filter.touched), filter.status)
 }
 

@@ -11,7 +11,10 @@ use super::{
     page::{Frame, page},
     trouble::Trouble,
 };
-use crate::{app::App, manage::approval::Approver};
+use crate::app::App;
+
+/// How far keys are counted: beyond it, how many there are takes long to know and changes nothing.
+const MOST: u32 = 1000;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -31,6 +34,11 @@ impl OverviewPage {
     pub(super) fn active(&self) -> usize {
         self.keys.unwrap_or_default()
     }
+
+    /// How many work, in words.
+    pub(super) fn lead(&self) -> String {
+        told(&self.frame, "overview-keys", self.active())
+    }
 }
 
 /// `GET /organizations/{organization}`.
@@ -39,7 +47,7 @@ pub(super) async fn show(State(app): State<App>, inside: Inside) -> Result<Respo
     let frame = Frame::inside(&inside.session, &inside.visit, &app, Some(here)).await?;
     let keys_path = here.path("/api-keys");
     let (mut attention, mut keys) = (Vec::new(), None);
-    let waiting = Approver::of(&app, &inside.session).await?.count(&app).await?;
+    let waiting = frame.shell().map(|shell| shell.waiting).unwrap_or_default();
     if waiting > 0 {
         attention.push(("/approvals".to_owned(), frame.text_counting("approvals-waiting", waiting)));
     }
@@ -58,18 +66,29 @@ pub(super) async fn show(State(app): State<App>, inside: Inside) -> Result<Respo
             ("endless", endless(all(), now), "attention-endless"),
         ];
         for (state, filter, words) in looked_at {
-            let count = usize::try_from(view.count_credentials(&filter).await?).unwrap_or_default();
+            let count = counted(view.count_credentials_up_to(&filter, MOST + 1).await?);
             if count > 0 {
-                attention.push((format!("{keys_path}?state={state}"), frame.text_counting(words, count)));
+                attention.push((format!("{keys_path}?state={state}"), told(&frame, words, count)));
             }
         }
         let status = Some(StatusAt { status: CredentialStatus::Active, at: now });
-        let active = view.count_credentials(&CredentialFilter { status, ..all() }).await?;
-        keys = usize::try_from(active).ok();
+        let active = view.count_credentials_up_to(&CredentialFilter { status, ..all() }, MOST + 1).await?;
+        keys = Some(counted(active));
     }
     let makes = here.person.may(permission::API_KEYS_WRITE) && here.person.may(permission::SERVICE_ACCOUNTS_READ);
     let organization = here.organization.name.to_string();
     Ok(page(&OverviewPage { frame, organization, attention, keys, keys_path, makes }, []))
+}
+
+fn counted(count: i64) -> usize {
+    usize::try_from(count).unwrap_or_default()
+}
+
+/// So many, or so many and more.
+fn told(frame: &Frame, words: &str, count: usize) -> String {
+    let most = MOST as usize;
+    let text = frame.text_counting(words, count.min(most));
+    if count > most { text.replace(&most.to_string(), &format!("{most}+")) } else { text }
 }
 
 /// The words speak of these numbers.

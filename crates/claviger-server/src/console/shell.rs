@@ -56,6 +56,8 @@ pub(crate) struct Shell {
     /// Where else they may go.
     pub(crate) others: Vec<Place>,
     pub(crate) groups: Vec<Group>,
+    /// How many approvals wait for them.
+    pub(crate) waiting: usize,
 }
 
 /// An organization in the switcher.
@@ -135,8 +137,8 @@ impl Shell {
             groups.push(Group { words: "organizations", links: links.collect() });
         }
         let mut own = vec![link("/account/tokens".to_owned(), Label::Words("nav-tokens"), Icon::Token, 0)];
+        let waiting = approver.count(app).await?;
         if approver.decides_anywhere() {
-            let waiting = approver.count(app).await?;
             own.push(link("/approvals".to_owned(), Label::Words("nav-approvals"), Icon::Approval, waiting));
         }
         own.push(link("/account/security".to_owned(), Label::Words("security-title"), Icon::Security, 0));
@@ -152,7 +154,7 @@ impl Shell {
             others.push(Place { name, path: "/organizations".to_owned() });
         }
         let place = here.map(|here| Place { name: here.organization.name.to_string(), path: here.path("") });
-        Ok(Self { place, others, groups })
+        Ok(Self { place, others, groups, waiting })
     }
 
     #[cfg(test)]
@@ -167,6 +169,6 @@ impl Shell {
         };
         let links = vec![link(Label::Words("nav-tokens"), 0), link(Label::Name(text.to_owned()), 2)];
         let groups = vec![Group { words: "nav-account", links }];
-        Self { place: Some(place()), others: vec![place()], groups }
+        Self { place: Some(place()), others: vec![place()], groups, waiting: 2 }
     }
 }

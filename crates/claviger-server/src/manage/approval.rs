@@ -121,10 +121,17 @@ impl<'a> Approver<'a> {
 
     /// How many tokens wait for them.
     pub(crate) async fn count(&self, app: &App) -> Result<usize, StoreError> {
-        let mut count = 0;
-        for reach in &self.decides {
-            count += app.store.within(*reach).count_credentials(&waiting(app)).await?;
+        let organization = |reach: &Reach| match reach {
+            Reach::Organization(id) => Some(*id),
+            Reach::Instance => None,
+        };
+        if self.decides.is_empty() {
+            return Ok(0);
         }
+        // Whoever decides everywhere is not asked where.
+        let among = self.decides.iter().map(organization).collect::<Option<Vec<_>>>();
+        let filter = CredentialFilter { among, ..waiting(app) };
+        let count = app.store.within(Reach::Instance).count_credentials(&filter).await?;
         Ok(usize::try_from(count).unwrap_or_default())
     }
 

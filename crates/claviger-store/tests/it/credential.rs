@@ -293,7 +293,10 @@ on_both_databases! {
         db.write(async |tx| tx.save_rolled_credential(&rolled, &digest()).await).await;
         let rolling = async |moment| {
             let filter = CredentialFilter { rolling_at: Some(at(moment)), ..CredentialFilter::default() };
-            db.view().count_credentials(&filter).await.unwrap()
+            let count = db.view().count_credentials(&filter).await.unwrap();
+            let up_to_two = db.view().count_credentials_up_to(&filter, 2).await.unwrap();
+            assert_eq!((count, 0), (up_to_two, db.view().count_credentials_up_to(&filter, 0).await.unwrap()));
+            count
         };
         assert_eq!((rolling(499).await, rolling(500).await), (1, 0));
         let over = Credential { secrets: vec![secret(2), ended(at(300))], ..rolled };

@@ -21,12 +21,12 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Up to how many seconds a unit is spoken of, how long one is, and its texts before and after now.
+/// Below how many seconds, as it rounds, a unit is spoken of, how long one is, and its texts before and after now.
 const UNITS: [(i64, i64, &str, &str); 5] = [
     (HOUR, MINUTE, "time-minutes-ago", "time-minutes-ahead"),
     (DAY, HOUR, "time-hours-ago", "time-hours-ahead"),
-    (60 * DAY, DAY, "time-days-ago", "time-days-ahead"),
-    (730 * DAY, 30 * DAY, "time-months-ago", "time-months-ahead"),
+    (120 * DAY, DAY, "time-days-ago", "time-days-ahead"),
+    (720 * DAY, 30 * DAY, "time-months-ago", "time-months-ahead"),
     (i64::MAX, 365 * DAY, "time-years-ago", "time-years-ahead"),
 ];
 
@@ -43,9 +43,10 @@ fn relative(language: Language, time: Timestamp, now: Timestamp) -> String {
     if distance < MINUTE {
         return language.text("time-now");
     }
-    let unit = UNITS.iter().find(|(below, ..)| distance < *below).unwrap_or(&UNITS[UNITS.len() - 1]);
-    let (_, length, ago, ahead) = *unit;
-    let count = usize::try_from(distance / length).unwrap_or(usize::MAX);
+    let rounded = |length: i64| distance.saturating_add(length / 2) / length;
+    let fits = |(below, length, ..): &&(i64, i64, _, _)| rounded(*length).saturating_mul(*length) < *below;
+    let (_, length, ago, ahead) = *UNITS.iter().find(fits).unwrap_or(&UNITS[UNITS.len() - 1]);
+    let count = usize::try_from(rounded(length)).unwrap_or(usize::MAX);
     language.text_counting(if seconds < 0 { ago } else { ahead }, count)
 }
 
@@ -64,12 +65,18 @@ mod tests {
         check(-59, "just now");
         check(59, "just now");
         check(-60, "1 minute ago");
-        check(-HOUR + 1, "59 minutes ago");
+        check(-89, "1 minute ago");
+        check(-90, "2 minutes ago");
+        check(-HOUR + 31, "59 minutes ago");
+        check(-HOUR + 30, "1 hour ago");
         check(HOUR, "in 1 hour");
         check(-DAY, "1 day ago");
-        check(59 * DAY, "in 59 days");
-        check(-60 * DAY, "2 months ago");
-        check(729 * DAY, "in 24 months");
+        check(2 * DAY - 60, "in 2 days");
+        check(90 * DAY - 1, "in 90 days");
+        check(119 * DAY, "in 119 days");
+        check(-120 * DAY, "4 months ago");
+        check(365 * DAY, "in 12 months");
+        check(704 * DAY, "in 23 months");
         check(-730 * DAY, "2 years ago");
         let far = Timestamp::MAX;
         assert!(relative(Language::Japanese, far, Timestamp::MIN).contains('年'));

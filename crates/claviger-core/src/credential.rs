@@ -374,6 +374,11 @@ impl Credential {
         Ok(Issued { credential: new, secret, event })
     }
 
+    /// Whether who asks may hand it out: a new secret of it, or that it works again.
+    pub fn may_be_handed_out(&self, context: &IssuingContext<'_>) -> bool {
+        context.grantor.may_issue(&self.reach(context)).is_ok()
+    }
+
     /// The latest use of any of its secrets, or of itself if it has none.
     pub fn last_used(&self) -> Option<LastUsed> {
         let last =

@@ -242,6 +242,7 @@ done-revoked = Révoqué. Il est refusé ici immédiatement, et sur tout autre n
 
 ## What needs attention
 overview-keys = { $count ->
+    [0] Aucune clé d’API ne fonctionne.
     [one] Une clé d’API fonctionne.
    *[other] { $count } clés d’API fonctionnent.
 }
@@ -315,6 +316,7 @@ where-other = en choisir une autre
 
 ## The form of a key or token
 form-wrong = Impossible d’enregistrer pour l’instant :
+form-cut = Votre saisie était trop longue pour être gardée pendant la connexion. Seuls les noms sont encore là : remplissez le reste à nouveau.
 form-name = Nom
 form-name-hint = À quoi elle sert et où elle est gardée : « serveur de production » en dit plus que « clé 2 ».
 form-environment = Environnement
@@ -347,7 +349,7 @@ form-objects-hint = Un par ligne, comme base:app7 ou repo:acme/*. Vide : tous le
 form-objects-required = L’organisation demande que des objets soient nommés ici.
 form-networks = Seulement depuis ces réseaux
 form-networks-hint = Un par ligne, comme 203.0.113.0/24. Vide : de partout.
-form-rate = Au plus si souvent
+form-rate = Limite de fréquence
 form-quota = Au plus si souvent par période calendaire
 form-limits-kept = Elle a plusieurs limites, modifiables par l’API ou la ligne de commande. Elles restent inchangées.
 per-second = par seconde
@@ -359,11 +361,13 @@ quota-per-day = { $count } par jour calendaire
 quota-per-month = { $count } par mois calendaire
 form-life-wrong = Choisissez une fin dans la liste.
 form-date-wrong = Indiquez le dernier jour sous forme de date.
+form-date-unused = Un dernier jour ne compte qu’avec « à une date ». Choisissez cela, ou laissez le jour vide.
 form-end-required = L’organisation demande une fin.
 form-end-past = Le dernier jour est dans le passé.
 form-end-late = Cette fin est plus tardive que l’organisation ne le permet.
 form-number-wrong = Une limite est un nombre entier à partir de 1, ou rien.
 form-too-many = C’est trop de permissions pour une liste.
+form-permissions-choose = Choisissez au moins une permission.
 form-permission-wrong = { $name } ne peut être donnée : son propriétaire ne l’a pas, ou les règles de l’organisation l’interdisent.
 form-object-wrong = { $name } n’est pas un objet : écrivez le type, deux-points et l’identifiant, comme base:app7. 100 au plus.
 form-network-wrong = { $name } n’est pas un réseau : écrivez-le comme 203.0.113.0/24. 100 au plus.
@@ -402,7 +406,7 @@ usage-none = Aucun usage pendant ces jours.
 usage-valid = { $count } acceptés
 usage-throttled = { $count } en trop
 usage-refused = { $count } refusés
-facts-title = Ce que c’est
+facts-title = Détails
 limits = Fréquence
 limits-none = Pas de limite propre
 bound = Preuve
@@ -422,15 +426,18 @@ event-retired-secret-used = Quelqu’un a utilisé un secret terminé
 revoked-final = Révoqué définitivement.
 disabled-for-now = Désactivé pour l’instant.
 disable = Désactiver
+disable-for-good = Pour réactiver, il faut détenir tout ce que cela permet. Ce n’est pas votre cas : vous pouvez désactiver, mais pas réactiver ensuite.
 enable = Réactiver
 edit = Modifier
 edit-title = Modifier
 edit-what = Ce qu’on lui retire l’est aussitôt, partout. Le secret reste le même.
-edit-changed-meanwhile = Quelqu’un d’autre l’a modifié entre-temps. Ci-dessous, ce que vous avez saisi ; regardez l’état actuel avant d’enregistrer.
+edit-changed-meanwhile = Quelqu’un d’autre l’a modifié entre-temps. Là où votre saisie diffère, l’état actuel est indiqué à côté. Enregistrer met le vôtre à sa place.
+edit-now = Valeur actuelle : { $value }
 roll = Renouveler
 roll-title = Un nouveau secret
 roll-what = L’identifiant, les permissions et l’historique restent. L’ancien secret fonctionne aussi longtemps que vous le choisissez, pour mettre le nouveau en place sans interruption.
 roll-ends-older = Un secret plus ancien fonctionne encore. Il prend fin maintenant.
+roll-meanwhile = Quelqu’un d’autre a créé un nouveau secret entre-temps, le { $when }. Rien d’autre n’a été créé. Renouveler encore met fin à tous les secrets sauf celui-là et le vôtre ; des programmes en utilisent peut-être encore un.
 roll-overlap = L’ancien secret fonctionne encore
 roll-do = Créer le nouveau secret
 overlap-none = pas du tout : il prend fin maintenant

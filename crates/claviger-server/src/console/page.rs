@@ -73,6 +73,8 @@ pub(crate) struct Frame {
     pub(crate) csrf: String,
     /// The navigation beside it, if it has any.
     shell: Option<Shell>,
+    /// Whether what the address says was done is not so.
+    silent: bool,
 }
 
 impl Frame {
@@ -101,7 +103,7 @@ impl Frame {
 
     fn bare(language: Language, path: &str, app: &App) -> Self {
         let base = origin::here("", &app.config);
-        Self { language, base, path: path.to_owned(), user: None, csrf: String::new(), shell: None }
+        Self { language, base, path: path.to_owned(), user: None, csrf: String::new(), shell: None, silent: false }
     }
 
     /// The navigation.
@@ -111,9 +113,18 @@ impl Frame {
 
     /// What was done before somebody was sent here.
     pub(crate) fn notice(&self) -> Option<&'static str> {
+        self.done().filter(|_| !self.silent).map(|(_, words)| words)
+    }
+
+    /// Tells what was done only if it is so.
+    pub(crate) fn tell_only(&mut self, is_so: impl Fn(&str) -> bool) {
+        self.silent = self.done().is_some_and(|(done, _)| !is_so(done));
+    }
+
+    fn done(&self) -> Option<(&'static str, &'static str)> {
         let (_, query) = self.path.split_once('?')?;
         let (_, done) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done")?;
-        NOTICES.into_iter().find_map(|(word, words)| (word == done).then_some(words))
+        NOTICES.into_iter().find(|(word, _)| *word == done)
     }
 
     /// A path of ours, as browsers must ask for it.
@@ -172,6 +183,7 @@ impl Frame {
             user: user.map(str::to_owned),
             csrf: "c0ffee".to_owned(),
             shell: None,
+            silent: false,
         }
     }
 

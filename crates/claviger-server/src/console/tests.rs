@@ -313,7 +313,7 @@ fn credential_pages(
         one,
         generations: (0..many).map(|_| generation()).collect(),
         rolling: many > 0,
-        can: Can { change: true, roll: true, stop: many > 0, start: many == 0, revoke: true },
+        can: Can { change: true, roll: true, stop: many > 0, start: many == 0, restart: many > 1, revoke: true },
         chart: (many > 0).then(|| Chart::sample(many > 1)),
         history: (many > 0).then(|| (0..many).map(|_| entry()).collect()),
     };

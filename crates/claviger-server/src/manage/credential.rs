@@ -356,6 +356,21 @@ impl<'a> Authority<'a> {
         Ok(StatusCode::NO_CONTENT)
     }
 
+    /// Whether it may change a credential that it sees, and whether it may hand it out as well. The page that shows it asks; what
+    /// is done asks again, with the rows locked.
+    pub(crate) async fn may(&self, app: &App, one: &Credential) -> Result<(bool, bool), RequestError> {
+        let mut view = app.store.within(self.reach);
+        if self.falls_short(&mut view, one).await? {
+            return Ok((false, false));
+        }
+        let Some(organization) = view.organization(one.organization).await? else { return Ok((false, false)) };
+        let held = view.held(one.principal, one.organization).await?;
+        let held_everywhere = view.held_everywhere(one.principal).await?;
+        let declared = view.declared_permissions().await?;
+        let world = World { organization, principal: one.principal, held, held_everywhere, declared };
+        Ok((true, one.may_be_handed_out(&world.context(app, self))))
+    }
+
     async fn locked(&self, tx: &mut Tx<'_>, id: CredentialId) -> Result<Credential, RequestError> {
         let credential = self.find(&mut tx.to_change(self.reach), id).await?;
         if self.falls_short(&mut tx.within(self.reach), &credential).await? {

@@ -41,18 +41,22 @@ pub(crate) struct Can {
     pub(crate) roll: bool,
     pub(crate) stop: bool,
     pub(crate) start: bool,
+    /// Whether they could start it again, once they stopped it.
+    pub(crate) restart: bool,
     pub(crate) revoke: bool,
 }
 
 impl Can {
-    fn of(status: CredentialStatus, changes: bool) -> Self {
+    /// `gives`: whether they may hand it out, `starts`: whether they may start it again.
+    fn of(status: CredentialStatus, changes: bool, gives: bool, starts: bool) -> Self {
         let lives = changes && status != CredentialStatus::Revoked;
         let stopped = status == CredentialStatus::Disabled;
         Self {
             change: lives,
-            roll: lives && status != CredentialStatus::Expired,
+            roll: lives && gives && status != CredentialStatus::Expired,
             stop: lives && !stopped && status != CredentialStatus::Expired,
-            start: lives && stopped,
+            start: lives && stopped && gives && starts,
+            restart: gives,
             revoke: lives,
         }
     }
@@ -61,14 +65,29 @@ impl Can {
 /// Shows it.
 pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response, Trouble> {
     let one: Credential = place.find(id).await?;
-    let (frame, now) = (place.frame().await?, place.app.now());
+    let (mut frame, now) = (place.frame().await?, place.app.now());
+    let (changes, gives) = if place.changes() { place.writer()?.may(place.app, &one).await? } else { (false, false) };
+    // Whoever governs starts what anybody stopped; others what they stopped themselves.
+    let by = place.session.user().to_string();
+    let starts = place.here.is_some() || one.disabled_by.as_deref().is_none_or(|stopped| stopped == by);
+    let rolling = one.is_rolling(now) && one.revocation.is_none();
+    // An address says what somebody likes; the page says what is so.
+    let (revoked, disabled) = (one.revocation.is_some(), one.disabled_at.is_some());
+    frame.tell_only(|done| match done {
+        "revoked" => revoked,
+        "disabled" => disabled,
+        "enabled" => !disabled && !revoked,
+        "overlap" => !rolling,
+        "saved" | "once" => true,
+        _ => false,
+    });
     let shown = CredentialPage {
         list_title: words(Kind::of(id), "nav-api-keys", "nav-tokens"),
         list: place.list(),
         path: place.path(id),
         generations: generations(&one, &place.app.config.brand, now, &frame),
-        rolling: one.is_rolling(now) && one.revocation.is_none(),
-        can: Can::of(one.status(now), place.changes()),
+        rolling,
+        can: Can::of(one.status(now), changes, gives, starts),
         chart: Chart::read(place, &one).await?,
         history: history::read(place, &one, &frame).await?,
         one: Shown::read(place, &one, &frame).await?,
@@ -83,16 +102,19 @@ mod tests {
 
     #[test]
     fn what_is_revoked_stays_as_it_is_and_a_reader_only_looks() {
-        let all = Can { change: true, roll: true, stop: true, start: false, revoke: true };
-        let check = |status, expected| {
-            assert_eq!(Can::of(status, true), expected, "{status:?}");
-            assert_eq!(Can::of(status, false), Can::default());
+        let all = Can { change: true, roll: true, stop: true, start: false, restart: true, revoke: true };
+        let check = |status, expected: Can| {
+            assert_eq!(Can::of(status, true, true, true), expected, "{status:?}");
+            let taken = Can { roll: false, start: false, restart: false, ..expected };
+            assert_eq!(Can::of(status, true, false, true), taken, "{status:?}");
+            assert_eq!(Can::of(status, true, true, false), Can { start: false, ..expected }, "{status:?}");
+            assert_eq!(Can::of(status, false, false, true), Can::default());
         };
         check(CredentialStatus::Active, all);
         check(CredentialStatus::NotYetValid, all);
         check(CredentialStatus::PendingApproval, all);
         check(CredentialStatus::Disabled, Can { stop: false, start: true, ..all });
         check(CredentialStatus::Expired, Can { stop: false, roll: false, ..all });
-        check(CredentialStatus::Revoked, Can::default());
+        check(CredentialStatus::Revoked, Can { restart: true, ..Can::default() });
     }
 }

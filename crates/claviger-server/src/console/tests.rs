@@ -197,6 +197,7 @@ fn credential_pages(
         begins: own(),
         owner: own(),
         badge: badge(),
+        is_test: many > 1,
         rolling: many > 1,
         used: (many > 1).then(moment),
         ends: (many > 1).then(moment),

@@ -189,6 +189,9 @@ pub(crate) async fn show(
         after => Some(after.parse::<CredentialId>().map_err(|_| Trouble::Absent)?),
     };
     let filter = CredentialFilter { organization: Some(inside.here.organization.id), ..wanted.filter(now) };
+    if !wanted.account.is_empty() && filter.principal.is_none() {
+        return Err(Trouble::Absent);
+    }
     let mut view = app.store.within(authority.reach);
     let page_of = Page { after, limit: MOST + 1 };
     let mut found = view.credentials_in(wanted.order(), &filter, &page_of).await?;

@@ -2,6 +2,7 @@
 
 use claviger_core::Credential;
 use claviger_store::StoreError;
+use claviger_token::Environment;
 use jiff::Timestamp;
 
 use super::{
@@ -21,6 +22,7 @@ pub(crate) struct Listed {
     /// Whose, or where.
     pub(crate) owner: String,
     pub(crate) badge: Badge,
+    pub(crate) is_test: bool,
     /// Whether a secret that was rolled away still works.
     pub(crate) rolling: bool,
     pub(crate) used: Option<Moment>,
@@ -44,6 +46,7 @@ pub(crate) async fn rows(
         begins: one.secrets.first().map(|secret| begins(one, secret, &place.app.config.brand)).unwrap_or_default(),
         owner: owner(one).unwrap_or_else(|| names.of_principal(one.principal)),
         badge: Badge::of(one.status(now), frame),
+        is_test: one.environment == Environment::Test,
         rolling: one.is_rolling(now) && one.revocation.is_none(),
         used: one.last_used().map(|last| moment(last.at)),
         ends: one.expires_at.map(moment),

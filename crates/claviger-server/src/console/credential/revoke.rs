@@ -41,6 +41,9 @@ impl RevokePage {
 pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response, Trouble> {
     place.writer()?;
     let one = place.find(id).await?;
+    if one.revocation.is_some() {
+        return Ok(go(&place.path(id), []));
+    }
     let frame = place.frame().await?;
     let used = one.last_used().map(|last| Moment::new(frame.language(), last.at, place.app.now()));
     let shown = RevokePage {

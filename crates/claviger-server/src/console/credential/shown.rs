@@ -134,8 +134,9 @@ impl Shown {
         ];
         let wildcards = wildcards.into_iter().filter(|(_, asked, _)| *asked);
         let wildcards = wildcards.map(|(entry, _, words)| (entry.to_owned(), frame.text(words)));
+        let sees_owner = place.here.is_none_or(|here| here.person.may(SERVICE_ACCOUNTS_READ));
         let at_present: Option<PermissionSet> =
-            list.follows_principal().then(|| held.masked_by(&ceiling).masked_by(list));
+            (list.follows_principal() && sees_owner).then(|| held.masked_by(&ceiling).masked_by(list));
         let moment = |time| Moment::new(frame.language(), time, now);
         let last = one.last_used();
         Ok(Self {

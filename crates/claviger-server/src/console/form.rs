@@ -2,6 +2,7 @@
 //! sees one that does not.
 
 use axum::extract::{FromRequest, Request};
+use claviger_core::Peppers;
 use zeroize::Zeroizing;
 
 use super::{
@@ -12,8 +13,17 @@ use super::{
 use crate::{
     app::App,
     body, origin,
-    session::{Session, is_token},
+    session::{Session, hex, is_token},
 };
+
+/// The field of an address that says that what was typed came from a form of ours.
+const MARK: &str = "mark";
+
+/// The field that says that not all of it had room.
+pub(crate) const CUT: &str = "cut";
+
+/// What stays where not all of it has room.
+const SHORT: [&str; 5] = ["account", "account_name", "organization", "name", CUT];
 
 /// What a form says. What is absent is empty, and of what is there twice the first counts.
 pub(crate) struct Fields(Vec<(String, Zeroizing<String>)>);
@@ -40,24 +50,56 @@ impl Fields {
     }
 
     /// The page that takes up a form where somebody must sign in before it counts, if the form names one: what they typed goes
-    /// along in the address, so that no form with a secret in it names one.
-    pub(crate) fn resumed(&self) -> Option<String> {
+    /// along in the address, so that no form with a secret in it names one. It is marked as `who` sent it: a link that somebody
+    /// else made fills in nothing.
+    pub(crate) fn resumed(&self, peppers: &Peppers, who: Option<&str>) -> Option<String> {
         let page = origin::local(self.value("resume"))?;
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let typed = self
-            .0
-            .iter()
-            .filter(|(name, value)| !["csrf", "resume", "once"].contains(&name.as_str()) && !value.is_empty());
-        query.extend_pairs(typed.map(|(name, value)| (name, value.as_str())));
-        let whole = format!("{page}?{}", query.finish());
-        // What is too long to be an address begins anew.
-        Some(origin::local(&whole).unwrap_or(page))
+        let Some(who) = who else { return Some(page) };
+        let kept = |name: &str| ![MARK, CUT, "csrf", "resume", "once"].contains(&name);
+        let typed: Vec<(&str, &str)> = self.pairs().filter(|(name, value)| kept(name) && !value.is_empty()).collect();
+        let short = typed.iter().copied().chain([(CUT, "1")]).filter(|(name, _)| SHORT.contains(name)).collect();
+        let address = |typed: Vec<(&str, &str)>| {
+            let mark = hex(&peppers.keyed_hash("resumed", &marked(who, &page, &typed)));
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(typed).append_pair(MARK, &mark);
+            origin::local(&format!("{page}?{}", query.finish()))
+        };
+        Some(address(typed).or_else(|| address(short)).unwrap_or_else(|| page.clone()))
+    }
+
+    /// What somebody typed before they had to sign in, from the address that [`Self::resumed`] made for one of these.
+    pub(crate) fn taken_up(path: &str, peppers: &Peppers, who: &[String]) -> Option<Self> {
+        let (page, _) = path.split_once('?')?;
+        let fields = Self::of_query(path);
+        let typed: Vec<(&str, &str)> = fields.pairs().filter(|(name, _)| *name != MARK).collect();
+        let is_ours = who.iter().any(|who| {
+            let parts = marked(who, page, &typed);
+            peppers.keyed_hashes("resumed", &parts).any(|mark| is_token(fields.value(MARK), &hex(&mark)))
+        });
+        is_ours.then_some(fields)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Where to go afterwards.
     pub(crate) fn next(&self) -> String {
         origin::local(self.value("next")).unwrap_or_else(|| "/".to_owned())
     }
+}
+
+/// What a mark is about.
+fn marked<'a>(who: &'a str, page: &'a str, typed: &[(&'a str, &'a str)]) -> Vec<&'a [u8]> {
+    let typed = typed.iter().flat_map(|(name, value)| [*name, *value]);
+    [who, page].into_iter().chain(typed).map(str::as_bytes).collect()
+}
+
+/// Who may take up what was typed: a user, and whoever is at this browser, who may have been signed out meanwhile.
+pub(crate) fn who_resumes(session: Option<&Session>, visit: &Visit) -> Vec<String> {
+    let user = session.map(|session| format!("user {}", session.user()));
+    let visitor = visit.known_visitor().map(|visitor| format!("visit {visitor}"));
+    user.into_iter().chain(visitor).collect()
 }
 
 /// A form of a browser in which perhaps nobody is signed in.
@@ -93,8 +135,11 @@ impl FromRequest<App> for SessionForm {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
         let (visit, session, fields) = sent(request, app).await?;
-        let session =
-            session.ok_or_else(|| Trouble::NotSignedIn { next: fields.resumed().unwrap_or_else(|| "/".to_owned()) })?;
+        let session = session.ok_or_else(|| {
+            let who = who_resumes(None, &visit);
+            let next = fields.resumed(&app.peppers, who.first().map(String::as_str));
+            Trouble::NotSignedIn { next: next.unwrap_or_else(|| "/".to_owned()) }
+        })?;
         if !is_token(fields.value("csrf"), session.csrf()) {
             return Err(Trouble::Form);
         }
@@ -147,6 +192,8 @@ async fn fields(request: Request, app: &App) -> Result<Fields, Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use claviger_core::Pepper;
+
     use super::*;
 
     #[test]
@@ -163,11 +210,30 @@ mod tests {
 
     #[test]
     fn a_form_is_taken_up_where_it_says_and_nowhere_else() {
-        let resumed = |form: &str| Fields::read(form.as_bytes()).resumed();
-        let form = "csrf=c0ffee&once=1&resume=/new&name=a+b&permission=x:y&permission=z&empty=";
-        assert_eq!(resumed(form).unwrap(), "/new?name=a+b&permission=x%3Ay&permission=z");
+        let peppers = Peppers::new(Pepper::new(1, &Zeroizing::new([7; 32])), vec![]);
+        let resumed = |form: &str| Fields::read(form.as_bytes()).resumed(&peppers, Some("zoe"));
+        let form = "csrf=c0ffee&once=1&resume=/new&name=a+b&permission=x:y&permission=z&empty=&cut=1&mark=x";
+        let address = resumed(form).unwrap();
+        assert!(address.starts_with("/new?name=a+b&permission=x%3Ay&permission=z&mark="), "{address}");
         assert_eq!(resumed("name=a"), None);
         assert_eq!(resumed("resume=//evil.test&name=a"), None);
+        let long = resumed(&format!("resume=/new&name=n&account=a&objects={}", "o".repeat(5000))).unwrap();
+        assert!(long.starts_with("/new?name=n&account=a&cut=1&mark="), "{long}");
         assert_eq!(resumed(&format!("resume=/new&name={}", "a".repeat(5000))).unwrap(), "/new");
+        assert_eq!(Fields::read(form.as_bytes()).resumed(&peppers, None).unwrap(), "/new");
+        // Only as it was typed, at its page, and for who typed it.
+        let taken_up = |path: &str, who: &str| Fields::taken_up(path, &peppers, &[who.to_owned()]);
+        assert_eq!(taken_up(&address, "zoe").unwrap().values("permission"), ["x:y", "z"]);
+        for (path, who) in [
+            (address.clone(), "eve"),
+            (address.replace("/new?", "/edit?"), "zoe"),
+            (address.replace("a+b", "a+c"), "zoe"),
+            (address.replace("&permission=z", ""), "zoe"),
+            (format!("{address}&life=never"), "zoe"),
+            (address.split("&mark").next().unwrap().to_owned(), "zoe"),
+            ("/new".to_owned(), "zoe"),
+        ] {
+            assert!(taken_up(&path, who).is_none(), "{path} {who}");
+        }
     }
 }

@@ -272,7 +272,11 @@ fn credential_pages(
     let (title, try_at, next) = ("made-key", own(), path());
     let made = MadePage { frame: frame(), title, name: own(), secret: &secret, waits: rolling, try_at, next };
     add("made", made.render());
-    add("roll", RollPage { frame: frame(), name: own(), path: path(), once: own(), rolling }.render());
+    add(
+        "roll",
+        RollPage { frame: frame(), name: own(), path: path(), once: own(), seen: 1, meanwhile: some(), rolling }
+            .render(),
+    );
     let (title, used) = ("revoke-key", (many > 0).then(moment));
     add("revoke", RevokePage { frame: frame(), title, name: own(), id: own(), used, path: path() }.render());
     let one = Shown {

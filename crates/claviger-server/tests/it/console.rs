@@ -164,6 +164,8 @@ on_both_databases! {
             let refused = acme.make(&maker, &shown, "x", &[("permission", permission)]).await;
             refused.shows(StatusCode::UNPROCESSABLE_ENTITY, "You may not give this");
         }
+        let nothing = acme.make(&maker, &shown, "x", &[]).await;
+        nothing.shows(StatusCode::UNPROCESSABLE_ENTITY, "Choose at least one permission");
         let undeclared = acme.make(&maker, &shown, "x", &[("permission", "<b>:x")]).await;
         undeclared.shows(StatusCode::UNPROCESSABLE_ENTITY, "&#60;b&#62;:x cannot be given");
         // Nor do they make a service account, for which they lack the right.
@@ -181,11 +183,29 @@ on_both_databases! {
         let theirs = app.key(&root, &[], json!({ "name": "theirs" })).await;
         let path = format!("{KEYS}/{}", theirs.id);
         let once = admin.get(&format!("{path}/roll")).await.field("once");
-        let rolled = act(&admin, &path, "roll", &[("once", &once), ("overlap", "0")]).await;
+        let rolled = act(&admin, &path, "roll", &[("once", &once), ("seen", "1"), ("overlap", "0")]).await;
         rolled.shows(StatusCode::FORBIDDEN, "This is not yours to do");
         act(&admin, &path, "disable", &[]).await.shows(StatusCode::FORBIDDEN, "This is not yours to do");
         act(&admin, &path, "revoke", &[]).await.shows(StatusCode::FORBIDDEN, "This is not yours to do");
         assert_eq!(app.code(&theirs.token).await, "valid");
+        let looked_at = admin.get(&path).await;
+        for action in ["roll", "revoke", "disable", "edit"] {
+            assert!(!looked_at.html.contains(&format!("{path}/{action}")), "{action}");
+        }
+        // Who manages keys and holds less than one does not hand it out; they learn so before they stop it.
+        let wider = app.key(&acme.account, &[READ, WRITE], json!({ "name": "wider" })).await;
+        let path = format!("{KEYS}/{}", wider.id);
+        let looked_at = maker.get(&path).await;
+        looked_at.shows(StatusCode::OK, "so you can disable it and not enable it again");
+        assert!(looked_at.html.contains(&format!("{path}/disable")) && !looked_at.html.contains(&format!("{path}/roll")));
+        act(&maker, &path, "disable", &[]).await.leads_to(&format!("{path}?done=disabled"));
+        assert!(!maker.get(&path).await.html.contains(&format!("{path}/enable")));
+        // What it has stays on the form, though they could not give it.
+        maker.get(&format!("{path}/edit")).await.shows(StatusCode::OK, "value=\"invoices:write\" checked");
+        let narrow = app.key(&acme.account, &[READ], json!({ "name": "narrow" })).await;
+        let form = maker.get(&format!("{KEYS}/{}/edit", narrow.id)).await;
+        form.shows(StatusCode::OK, "value=\"invoices:read\" checked");
+        assert!(!form.html.contains("value=\"invoices:write\"") && !form.html.contains("value=\"*\""));
     }
 
     async fn each_page_is_for_who_may_do_the_same_over_the_api(app: &TestApp) {
@@ -240,7 +260,7 @@ on_both_databases! {
         let key = app.key(&acme.account, &[READ], json!({})).await;
         let (admin, path) = (acme.admin().await, format!("{KEYS}/{}", key.id));
         let once = admin.get(&format!("{path}/roll")).await.field("once");
-        let rolled = act(&admin, &path, "roll", &[("once", &once), ("overlap", "3600")]).await;
+        let rolled = act(&admin, &path, "roll", &[("once", &once), ("seen", "1"), ("overlap", "3600")]).await;
         let second = secret(app, &rolled);
         assert_eq!((app.code(&key.token).await, app.code(&second).await), ("valid".to_owned(), "valid".to_owned()));
         act(&admin, &path, "roll", &[("once", &once), ("overlap", "3600")]).await.leads_to(&format!("{path}?done=once"));
@@ -249,6 +269,8 @@ on_both_databases! {
         act(&admin, &path, "end-overlap", &[]).await.leads_to(&format!("{path}?done=overlap"));
         assert_eq!((app.code(&key.token).await, app.code(&second).await), ("revoked".to_owned(), "valid".to_owned()));
         act(&admin, &path, "end-overlap", &[]).await.leads_to(&path);
+        // An address alone says nothing was done.
+        assert!(!admin.get(&format!("{path}?done=revoked")).await.html.contains("It is refused here at once"));
         act(&admin, &path, "disable", &[]).await.leads_to(&format!("{path}?done=disabled"));
         assert_eq!(app.code(&second).await, "disabled");
         act(&admin, &path, "enable", &[]).await.leads_to(&format!("{path}?done=enabled"));
@@ -281,6 +303,104 @@ on_both_databases! {
         save(&late.field("seen"), "second").await.leads_to(&format!("{path}?done=saved"));
         let changed = app.root().get(&format!("/v1/api-keys/{}", key.id)).await.expect(StatusCode::OK);
         assert_eq!((&changed["name"], &changed["permissions"]), (&json!("second"), &json!([READ])));
+        // What the other narrowed stands beside the form before it could be undone.
+        let shown = admin.get(&format!("{path}/edit")).await;
+        let narrower = json!({ "allowed_networks": ["192.0.2.0/24"] });
+        app.root().patch(&format!("/v1/api-keys/{}", key.id), narrower).await.expect(StatusCode::OK);
+        let late = save(&shown.field("seen"), "third").await;
+        late.shows(StatusCode::UNPROCESSABLE_ENTITY, "It is now: 192.0.2.0/24");
+        late.shows(StatusCode::UNPROCESSABLE_ENTITY, "It is now: second");
+        late.shows(StatusCode::UNPROCESSABLE_ENTITY, "<details class=\"section\" open>");
+    }
+
+    async fn of_two_who_roll_a_key_the_later_is_asked_again(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let key = app.key(&acme.account, &[READ], json!({})).await;
+        let (admin, path) = (acme.admin().await, format!("{KEYS}/{}", key.id));
+        let (one, other) = (admin.get(&format!("{path}/roll")).await, admin.get(&format!("{path}/roll")).await);
+        let roll = async |shown: &Page| {
+            let (once, seen) = (shown.field("once"), shown.field("seen"));
+            act(&admin, &path, "roll", &[("once", &once), ("seen", &seen), ("overlap", "86400")]).await
+        };
+        let second = secret(app, &roll(&one).await);
+        let late = roll(&other).await;
+        late.shows(StatusCode::UNPROCESSABLE_ENTITY, "Somebody else made a new secret meanwhile");
+        late.shows(StatusCode::UNPROCESSABLE_ENTITY, "An older secret still works. It ends now.");
+        assert_eq!((app.code(&key.token).await, app.code(&second).await), ("valid".to_owned(), "valid".to_owned()));
+        // Whoever means it does it.
+        let third = secret(app, &roll(&late).await);
+        assert_eq!((app.code(&second).await, app.code(&third).await), ("valid".to_owned(), "valid".to_owned()));
+    }
+
+    async fn what_a_form_did_not_show_it_does_not_take_away(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let empty = app.account_in(&acme.id, &[]).await;
+        let key = app.key(&empty, &["*"], json!({ "name": "all" })).await;
+        let (admin, path) = (acme.admin().await, format!("{KEYS}/{}", key.id));
+        // Though its account holds nothing, the form shows what the key has.
+        let save = async |more: &[(&str, &str)]| {
+            let shown = admin.get(&format!("{path}/edit")).await;
+            shown.shows(StatusCode::OK, "value=\"*\" checked");
+            let seen = shown.field("seen");
+            let fields = [("seen", seen.as_str()), ("name", "renamed"), ("life", "keep")];
+            let fields: Vec<_> = fields.iter().chain(more).copied().collect();
+            act(&admin, &path, "edit", &fields).await.leads_to(&format!("{path}?done=saved"));
+            app.root().get(&format!("/v1/api-keys/{}", key.id)).await.expect(StatusCode::OK)["permissions"].clone()
+        };
+        assert_eq!(save(&[]).await, json!(["*"]));
+        assert_eq!(save(&[("picker", "shown"), ("permission", "*")]).await, json!(["*"]));
+        assert_eq!(save(&[("picker", "shown")]).await, json!([]));
+    }
+
+    async fn an_address_that_somebody_else_made_fills_in_nothing(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let limits = json!({ "allowed_networks": ["192.0.2.0/24"], "name": "limited" });
+        let key = app.key(&acme.account, &[READ], limits).await;
+        let (admin, path) = (acme.admin().await, format!("{KEYS}/{}", key.id));
+        let made_up = "life=keep&name=net&permission=invoices:write&seen=x&mark=00";
+        let shown = admin.get(&format!("{path}/edit?{made_up}")).await;
+        for part in ["value=\"limited\"", ">192.0.2.0/24</textarea>", "value=\"invoices:read\" checked"] {
+            shown.shows(StatusCode::OK, part);
+        }
+        assert!(!shown.html.contains("value=\"net\""));
+        let shown = admin.get(&format!("{}&{made_up}", acme.new_path())).await;
+        assert!(!shown.html.contains("value=\"net\"") && !shown.html.contains("invoices:write\" checked"));
+    }
+
+    async fn a_form_that_was_taken_up_again_still_tells_what_changed(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let key = app.key(&acme.account, &[READ], json!({})).await;
+        let (admin, path) = (acme.admin().await, format!("{KEYS}/{}", key.id));
+        let (page, edit) = (admin.get(&format!("{path}/edit")).await, format!("{path}/edit"));
+        let seen = page.field("seen");
+        app.clock.advance(SignedDuration::from_mins(11));
+        let fields = [("seen", seen.as_str()), ("name", "mine"), ("permission", READ), ("life", "keep"), ("resume", edit.as_str())];
+        let late = act(&admin, &path, "edit", &fields).await;
+        let narrower = json!({ "allowed_networks": ["192.0.2.0/24"] });
+        app.root().patch(&format!("/v1/api-keys/{}", key.id), narrower).await.expect(StatusCode::OK);
+        let next = late.location().split_once("?next=").unwrap().1;
+        let next: String = url::form_urlencoded::parse(format!("next={next}").as_bytes()).next().unwrap().1.into_owned();
+        let fields = [("password", PASSWORD), ("next", &next)];
+        admin.fill_in("/sign-in/again", "/sign-in/again", &fields).await.leads_to(&next);
+        let again = admin.get(&next).await;
+        again.shows(StatusCode::OK, "value=\"mine\"");
+        assert_eq!(again.field("seen"), seen);
+        let fields = [("seen", seen.as_str()), ("name", "mine"), ("permission", READ), ("life", "keep")];
+        let told = act(&admin, &path, "edit", &fields).await;
+        told.shows(StatusCode::UNPROCESSABLE_ENTITY, "It is now: 192.0.2.0/24");
+        // Of what is too long for an address, the name stays, and no permission goes.
+        app.clock.advance(SignedDuration::from_mins(11));
+        let objects = "base:app7 ".repeat(300);
+        let fields = [("seen", seen.as_str()), ("name", "long"), ("life", "keep"), ("objects", &objects), ("resume", &edit)];
+        let late = act(&admin, &path, "edit", &fields).await;
+        let next = late.location().split_once("?next=").unwrap().1;
+        let next: String = url::form_urlencoded::parse(format!("next={next}").as_bytes()).next().unwrap().1.into_owned();
+        let fields = [("password", PASSWORD), ("next", &next)];
+        admin.fill_in("/sign-in/again", "/sign-in/again", &fields).await.leads_to(&next);
+        let again = admin.get(&next).await;
+        for part in ["too long to keep", "value=\"long\"", "value=\"invoices:read\" checked", ">192.0.2.0/24</textarea>"] {
+            again.shows(StatusCode::UNPROCESSABLE_ENTITY, part);
+        }
     }
 
     async fn what_was_typed_is_there_again_after_signing_in(app: &TestApp) {
@@ -368,6 +488,7 @@ on_both_databases! {
             page.shows(StatusCode::OK, part);
         }
         let member = acme.somebody("member@acme.test", &["member"], &[]).await;
-        assert!(!member.get("/organizations/acme").await.html.contains("API key"));
+        let theirs = member.get("/organizations/acme").await;
+        assert!(!theirs.html.contains("API key") && !theirs.html.contains("No key ends soon"));
     }
 }

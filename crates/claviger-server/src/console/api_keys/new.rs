@@ -20,7 +20,7 @@ use crate::{
             once::Once,
             picker::Picker,
         },
-        form::Fields,
+        form::{CUT, Fields},
         inside::{Inside, InsideForm},
         page::{Frame, page, page_with},
         shell::Here,
@@ -85,12 +85,17 @@ pub(crate) async fn show(State(app): State<App>, inside: Inside) -> Result<Respo
         }
     }
     place.must_be_fresh(inside.visit.path.clone())?;
-    let whose = whose(&app, here, &fields).await?;
-    let mut typed = Typed::of(&fields);
+    let (resumed, mut wrong) = (place.taken_up(), Wrong::default());
+    if resumed.as_ref().is_some_and(|fields| !fields.value(CUT).is_empty()) {
+        wrong.page = Some(place.frame().await?.text("form-cut"));
+    }
+    let name = resumed.as_ref().map(|fields| fields.value("account_name")).unwrap_or_default();
+    let whose = whose(&app, here, fields.value("account"), name).await?;
+    let mut typed = resumed.as_ref().map(Typed::of).unwrap_or_default();
     if typed.life.is_empty() {
         "90".clone_into(&mut typed.life);
     }
-    with(&place, here, whose, typed, Wrong::default()).await
+    with(&place, here, whose, typed, wrong).await
 }
 
 /// `POST …/api-keys/new`.
@@ -102,9 +107,10 @@ pub(crate) async fn submit(State(app): State<App>, form: InsideForm) -> Result<R
     if let Some(response) = once.done(&app).await? {
         return Ok(response);
     }
-    place.must_be_fresh(fields.resumed().unwrap_or_else(|| format!("{list}/new")))?;
-    let (whose, typed, now) = (whose(&app, here, fields).await?, Typed::of(fields), app.now());
-    let (tx, issued) = match make(&place, here, &whose, &typed, now).await? {
+    place.must_be_fresh(place.resumed(fields).unwrap_or_else(|| format!("{list}/new")))?;
+    let whose = whose(&app, here, fields.value("account"), fields.value("account_name")).await?;
+    let (typed, now, frame) = (Typed::of(fields), app.now(), place.frame().await?);
+    let (tx, issued) = match make(&place, here, &whose, &typed, &frame, now).await? {
         Ok(made) => made,
         Err(wrong) => return with(&place, here, whose, typed, wrong).await,
     };
@@ -112,7 +118,7 @@ pub(crate) async fn submit(State(app): State<App>, form: InsideForm) -> Result<R
     if let Some(response) = once.commit(&app, tx, issued.event.clone(), path, now).await? {
         return Ok(response);
     }
-    made::show(&place, &issued).await
+    made::show(&place, frame, &issued)
 }
 
 /// The key, and its service account if that is new, in a transaction that is not committed yet; or what is wrong with the form.
@@ -121,12 +127,14 @@ async fn make<'a>(
     here: &'a Here,
     whose: &Whose,
     typed: &Typed,
+    frame: &Frame,
     now: Timestamp,
 ) -> Result<Result<(Tx<'a>, Issued), Wrong>, Trouble> {
-    let (app, frame, mut wrong) = (place.app, place.frame().await?, Wrong::default());
+    let (app, mut wrong) = (place.app, Wrong::default());
     let authority = place.writer()?;
-    let expires_at = typed.end(now, &frame, &mut wrong);
-    let (rate_limits, quota) = (typed.rates(&frame, &mut wrong), typed.quota(&frame, &mut wrong));
+    let expires_at = typed.end(now, frame, &mut wrong);
+    let (rate_limits, quota) = (typed.rates(frame, &mut wrong), typed.quota(frame, &mut wrong));
+    typed.must_permit(frame, &mut wrong);
     if !wrong.is_empty() {
         return Ok(Err(wrong));
     }
@@ -142,7 +150,7 @@ async fn make<'a>(
                     tx.also(event);
                     account.id
                 }
-                Err(RequestError::Rejected(rejection)) => return Ok(Err(of_account(&rejection, typed, &frame))),
+                Err(RequestError::Rejected(rejection)) => return Ok(Err(of_account(&rejection, typed, frame))),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -158,7 +166,7 @@ async fn make<'a>(
     };
     match api_key::issue(app, &mut tx, &authority, body, now).await {
         Ok(issued) => Ok(Ok((tx, issued))),
-        Err(RequestError::Rejected(rejection)) => Ok(Err(Wrong::by(&rejection, typed, &frame))),
+        Err(RequestError::Rejected(rejection)) => Ok(Err(Wrong::by(&rejection, typed, frame))),
         Err(error) => Err(error.into()),
     }
 }
@@ -175,16 +183,16 @@ fn of_account(rejection: &Rejection, typed: &Typed, frame: &Frame) -> Wrong {
 /// Who makes keys here sees the service accounts that they can be for.
 fn may_make<'a>(place: &Place<'a>) -> Result<&'a Here, Trouble> {
     let here = place.here.ok_or(Trouble::Absent)?;
+    here.must(permission::API_KEYS_READ)?;
     here.must(permission::API_KEYS_WRITE)?;
     here.must(permission::SERVICE_ACCOUNTS_READ)?;
     Ok(here)
 }
 
-async fn whose(app: &App, here: &Here, fields: &Fields) -> Result<Whose, Trouble> {
-    let account = fields.value("account");
+async fn whose(app: &App, here: &Here, account: &str, name: &str) -> Result<Whose, Trouble> {
     if account.is_empty() || account == "new" {
         here.must(permission::SERVICE_ACCOUNTS_WRITE)?;
-        return Ok(Whose::New(fields.value("account_name").to_owned()));
+        return Ok(Whose::New(name.to_owned()));
     }
     let id: ServiceAccountId = account.parse().map_err(|_| Trouble::Absent)?;
     let found = app.store.within(Reach::Organization(here.organization.id)).service_account(id).await?;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
-use claviger_core::{Credential, Event, Kind, Organization, Reach};
+use claviger_core::{Credential, Event, Kind, Organization, Reach, permission};
 use claviger_token::{CredentialId, PermissionSet};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     console::{
-        form::Fields,
+        form::{CUT, Fields},
         page::{Frame, go, page_with, shown},
         trouble::Trouble,
     },
@@ -36,10 +36,21 @@ pub(crate) struct EditPage {
 pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response, Trouble> {
     place.writer()?;
     let one = place.find(id).await?;
-    let fields = Fields::of_query(&place.visit.path);
+    if one.revocation.is_some() {
+        return Ok(go(&place.path(id), []));
+    }
     place.must_be_fresh(place.visit.path.clone())?;
-    let typed = if fields.value("life").is_empty() { Typed::of_credential(&one) } else { Typed::of(&fields) };
-    with(place, &one, typed, Wrong::default()).await
+    let (stands, mut wrong) = (Typed::of_credential(&one), Wrong::default());
+    let Some(fields) = place.taken_up() else {
+        return with(place, &one, place.app.seen(&one), stands, wrong).await;
+    };
+    if fields.value(CUT).is_empty() {
+        // What they saw when they typed it: what somebody else changed since is theirs to look at.
+        return with(place, &one, fields.value("seen").to_owned(), Typed::of(&fields), wrong).await;
+    }
+    wrong.page = Some(place.frame().await?.text("form-cut"));
+    let typed = Typed { name: fields.value("name").to_owned(), ..stands };
+    with(place, &one, place.app.seen(&one), typed, wrong).await
 }
 
 /// Changes it, unless somebody else did after the form was shown.
@@ -48,23 +59,25 @@ pub(crate) async fn submit(place: &Place<'_>, id: CredentialId, fields: &Fields)
     let one = place.find(id).await?;
     let (app, path, typed) = (place.app, place.path(id), Typed::of(fields));
     let edit = format!("{path}/edit");
-    place.must_be_fresh(fields.resumed().unwrap_or(edit))?;
+    place.must_be_fresh(place.resumed(fields).unwrap_or(edit))?;
     let (frame, now) = (place.frame().await?, app.now());
     let mut wrong = Wrong::default();
     if app.seen(&one) != fields.value("seen") {
-        wrong.page = Some(frame.text("edit-changed-meanwhile"));
-        return with(place, &one, typed, wrong).await;
+        let wrong = typed.beside(&one, &frame);
+        return with(place, &one, app.seen(&one), typed, wrong).await;
     }
+    let seen = app.seen(&one);
     let changes = typed.changes(&one, now, &frame, &mut wrong);
     if !wrong.is_empty() {
-        return with(place, &one, typed, wrong).await;
+        return with(place, &one, seen, typed, wrong).await;
     }
     match place.updated(&authority, id, changes).await {
         // Locked now: nobody came between.
-        Ok((_, _, event)) if before(&event) != one.as_asked() => {
-            wrong.page = Some(frame.text("edit-changed-meanwhile"));
+        Ok((tx, _, event)) if before(&event) != one.as_asked() => {
+            drop(tx);
             let one = place.find(id).await?;
-            with(place, &one, typed, wrong).await
+            let wrong = typed.beside(&one, &frame);
+            with(place, &one, app.seen(&one), typed, wrong).await
         }
         Ok((tx, _, event)) => {
             tx.commit(event, now, &mut app.rng()).await?;
@@ -72,7 +85,7 @@ pub(crate) async fn submit(place: &Place<'_>, id: CredentialId, fields: &Fields)
         }
         Err(RequestError::Rejected(rejection)) => {
             let wrong = Wrong::by(&rejection, &typed, &frame);
-            with(place, &one, typed, wrong).await
+            with(place, &one, seen, typed, wrong).await
         }
         Err(error) => Err(withheld(error)),
     }
@@ -83,14 +96,30 @@ fn before(event: &Event) -> String {
     event.details["before"].to_string()
 }
 
-async fn with(place: &Place<'_>, one: &Credential, typed: Typed, wrong: Wrong) -> Result<Response, Trouble> {
+async fn with(
+    place: &Place<'_>,
+    one: &Credential,
+    seen: String,
+    typed: Typed,
+    wrong: Wrong,
+) -> Result<Response, Trouble> {
     let (app, now, frame) = (place.app, place.app.now(), place.frame().await?);
     let mut view = app.store.within(Reach::Organization(one.organization));
     let organization: Organization = view.organization(one.organization).await?.ok_or(Trouble::Absent)?;
     let held: PermissionSet =
         view.held(one.principal, one.organization).await?.masked_by(&organization.effective_ceiling());
-    let picker = Picker::of(&view.catalog().await?, &held, &typed.permissions, &frame);
-    let picker = if organization.policy.wildcard_allowed { picker } else { picker.without_wildcards() };
+    // Of what its owner holds, what this person can give, and what is chosen already.
+    let gives =
+        |entry: &str| place.here.is_none_or(|here| here.person.may(permission::GRANTS_WRITE) || here.person.may(entry));
+    let offered: PermissionSet = held
+        .iter()
+        .filter(|known| gives(known.as_str()) || typed.permissions.iter().any(|entry| entry == known.as_str()))
+        .cloned()
+        .collect();
+    let picker = Picker::of(&view.catalog().await?, &offered, &typed.permissions, &frame);
+    let follows =
+        organization.policy.wildcard_allowed && place.here.is_none_or(|here| here.person.may(permission::GRANTS_WRITE));
+    let picker = if follows { picker } else { picker.without_wildcards() };
     let latest = organization.policy.latest_end(Kind::of(one.id), now);
     let keep = match one.expires_at {
         Some(end) => frame.text_with("form-keep-end", "when", shown(end)),
@@ -100,7 +129,7 @@ async fn with(place: &Place<'_>, one: &Credential, typed: Typed, wrong: Wrong) -
     let path = place.path(one.id);
     let template = EditPage {
         name: one.name.to_string(),
-        seen: app.seen(one),
+        seen,
         resume: format!("{path}/edit"),
         form: CredentialForm {
             lives: CredentialForm::lives(latest, Some(keep), now, &frame),

@@ -5,7 +5,10 @@ use claviger_token::{Environment, QuotaPeriod};
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::picker::Picker;
-use crate::console::{form::Fields, page::Frame};
+use crate::console::{
+    form::Fields,
+    page::{Frame, shown},
+};
 
 /// The lives that a form offers, in days.
 const LIVES: [u32; 5] = [7, 30, 90, 180, 365];
@@ -33,6 +36,8 @@ pub(crate) struct Typed {
     pub(crate) window: String,
     pub(crate) quota: String,
     pub(crate) period: String,
+    /// Whether permissions could be chosen at all: what is not shown is not changed.
+    pub(crate) picks: bool,
 }
 
 /// What is wrong with it: by the name of the field, and with all of it.
@@ -75,6 +80,7 @@ impl Typed {
             window: value("window"),
             quota: value("quota"),
             period: value("period"),
+            picks: !fields.value("picker").is_empty(),
         }
     }
 
@@ -95,6 +101,7 @@ impl Typed {
             window: rate.map(|rate| rate.window_seconds.to_string()).unwrap_or_default(),
             quota: quota.map(|quota| quota.limit.to_string()).unwrap_or_default(),
             period: quota.map(|quota| period_word(quota.period).to_owned()).unwrap_or_default(),
+            picks: true,
         }
     }
 
@@ -110,8 +117,50 @@ impl Typed {
         if self.environment == Environment::Test.as_str() { Environment::Test } else { Environment::Live }
     }
 
+    /// What stands now beside what was typed otherwise, where somebody else changed it meanwhile.
+    pub(crate) fn beside(&self, one: &Credential, frame: &Frame) -> Wrong {
+        let now = Self::of_credential(one);
+        let mut wrong = Wrong { page: Some(frame.text("edit-changed-meanwhile")), ..Wrong::default() };
+        let listed = |text: &str| entries(text).unwrap_or_default().join(", ");
+        let of_rate =
+            |one: &Self| (!one.rate.trim().is_empty()).then(|| format!("{} / {} s", one.rate.trim(), one.window));
+        let of_quota =
+            |one: &Self| (!one.quota.trim().is_empty()).then(|| format!("{} / {}", one.quota.trim(), one.period));
+        let mut fields = vec![
+            ("name", self.name == now.name, now.name.clone()),
+            (
+                "permissions",
+                !self.picks || sorted(&self.permissions) == sorted(&now.permissions),
+                now.permissions.join(", "),
+            ),
+            ("objects", entries(&self.objects) == entries(&now.objects), listed(&now.objects)),
+            ("networks", entries(&self.networks) == entries(&now.networks), listed(&now.networks)),
+            ("life", self.life == "keep", one.expires_at.map(shown).unwrap_or_default()),
+        ];
+        if !keeps_limits(one) {
+            fields.push(("rate", of_rate(self) == of_rate(&now), of_rate(&now).unwrap_or_default()));
+            fields.push(("quota", of_quota(self) == of_quota(&now), of_quota(&now).unwrap_or_default()));
+        }
+        for (field, _, stands) in fields.into_iter().filter(|(_, same, _)| !same) {
+            let stands = if stands.is_empty() { "—".to_owned() } else { stands };
+            wrong.fields.push((field, frame.text_with("edit-now", "value", stands)));
+        }
+        wrong
+    }
+
+    /// That something was chosen that it may do.
+    pub(crate) fn must_permit(&self, frame: &Frame, wrong: &mut Wrong) {
+        if self.permissions.is_empty() {
+            wrong.fields.push(("permissions", frame.text("form-permissions-choose")));
+        }
+    }
+
     /// When it ends; `None`: never.
     pub(crate) fn end(&self, now: Timestamp, frame: &Frame, wrong: &mut Wrong) -> Option<Timestamp> {
+        if self.life != "date" && !self.until.trim().is_empty() {
+            wrong.fields.push(("until", frame.text("form-date-unused")));
+            return None;
+        }
         match self.life.as_str() {
             "never" => None,
             "date" => {
@@ -159,14 +208,13 @@ impl Typed {
     ) -> CredentialChanges {
         let as_it_stands = Self::of_credential(one);
         let differs = |new: &str, old: &str| entries(new) != entries(old);
-        let mut sorted = [self.permissions.clone(), as_it_stands.permissions.clone()];
-        sorted.iter_mut().for_each(|entries| entries.sort_unstable());
+        let chosen_otherwise = self.picks && sorted(&self.permissions) != sorted(&as_it_stands.permissions);
         let mut changes = CredentialChanges {
             name: (self.name != as_it_stands.name).then(|| self.name.clone()),
-            permissions: (sorted[0] != sorted[1]).then(|| self.permissions.clone()),
+            permissions: chosen_otherwise.then(|| self.permissions.clone()),
             objects: differs(&self.objects, &as_it_stands.objects).then(|| self.objects()),
             allowed_networks: differs(&self.networks, &as_it_stands.networks).then(|| self.networks()),
-            expires_at: (self.life != "keep").then(|| self.end(now, frame, wrong)),
+            expires_at: (self.life != "keep" || !self.until.trim().is_empty()).then(|| self.end(now, frame, wrong)),
             ..CredentialChanges::default()
         };
         if !keeps_limits(one) {
@@ -296,6 +344,12 @@ impl CredentialForm {
     }
 }
 
+fn sorted(entries: &[String]) -> Vec<&str> {
+    let mut entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+    entries.sort_unstable();
+    entries
+}
+
 /// The lines or words of a text, as a list; none: no limit.
 fn entries(text: &str) -> Option<Vec<String>> {
     let entries: Vec<String> = text.split_whitespace().map(|entry| entry.trim_matches(',').to_owned()).collect();
@@ -356,6 +410,9 @@ mod tests {
         check("date", "2026-02-30", Err("until"));
         check("date", "9999-12-31", Err("until"));
         check("date", "", Err("until"));
+        // A day that would not count is asked about.
+        check("30", "2026-12-31", Err("until"));
+        check("never", "2026-12-31", Err("until"));
     }
 
     #[test]

@@ -25,12 +25,12 @@ pub(crate) struct MadePage<'a> {
     pub(crate) next: String,
 }
 
-/// Shows what was made or rolled.
-pub(crate) async fn show(place: &Place<'_>, issued: &Issued) -> Result<Response, Trouble> {
+/// Shows what was made or rolled. It is committed by now, so nothing may fail: whatever is read for the page was read before.
+pub(crate) fn show(place: &Place<'_>, frame: Frame, issued: &Issued) -> Result<Response, Trouble> {
     let one = &issued.credential;
     let title = words(Kind::of(one.id), "made-key", "made-token");
     let shown = MadePage {
-        frame: place.frame().await?,
+        frame,
         title,
         name: one.name.to_string(),
         secret: &issued.secret,

@@ -20,7 +20,13 @@ use claviger_store::{StoreError, Tx};
 use claviger_token::{CredentialId, OrganizationId};
 use jiff::Timestamp;
 
-use super::{page::Frame, shell::Here, trouble::Trouble, visit::Visit};
+use super::{
+    form::{Fields, who_resumes},
+    page::Frame,
+    shell::Here,
+    trouble::Trouble,
+    visit::Visit,
+};
 use crate::{
     app::App,
     manage::{Authority, api_key, personal_access_token},
@@ -102,6 +108,17 @@ impl<'a> Place<'a> {
     /// For what outlasts the session: its user proves who they are, and comes back to `next`.
     pub(super) fn must_be_fresh(&self, next: String) -> Result<(), Trouble> {
         if self.session.is_fresh(self.app.now()) { Ok(()) } else { Err(Trouble::NotFresh { next }) }
+    }
+
+    /// The page that takes up a form once its user has proved who they are, if the form names one.
+    pub(super) fn resumed(&self, fields: &Fields) -> Option<String> {
+        let who = who_resumes(Some(self.session), self.visit);
+        fields.resumed(&self.app.peppers, who.first().map(String::as_str))
+    }
+
+    /// What they typed before, if this page takes it up.
+    pub(super) fn taken_up(&self) -> Option<Fields> {
+        Fields::taken_up(&self.visit.path, &self.app.peppers, &who_resumes(Some(self.session), self.visit))
     }
 
     /// A credential as it is changed, in a transaction that is not committed yet.

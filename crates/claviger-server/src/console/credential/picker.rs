@@ -76,9 +76,9 @@ impl Picker {
         self
     }
 
-    /// Whether there is nothing to choose.
+    /// Whether there is nothing to choose, nor to take away.
     pub(crate) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.groups.is_empty() && !self.wildcards.iter().any(|choice| choice.chosen)
     }
 
     /// Whether there are so many that one looks for them.

@@ -16,7 +16,7 @@ use crate::{
             once::Once,
             picker::Picker,
         },
-        form::{Fields, SessionForm},
+        form::{CUT, Fields, SessionForm},
         page::{Frame, page, page_with},
         trouble::Trouble,
         visit::{SignedIn, Visit},
@@ -76,11 +76,15 @@ pub(crate) async fn show(
     }
     place.must_be_fresh(visit.path.clone())?;
     let there = there(&place, slug).await?;
-    let mut typed = Typed::of(&fields);
+    let (resumed, mut wrong) = (place.taken_up(), Wrong::default());
+    if resumed.as_ref().is_some_and(|fields| !fields.value(CUT).is_empty()) {
+        wrong.page = Some(place.frame().await?.text("form-cut"));
+    }
+    let mut typed = resumed.as_ref().map(Typed::of).unwrap_or_default();
     if typed.life.is_empty() {
         typed.life = usual_life(&there.organization.policy);
     }
-    with(&place, there, typed, Wrong::default()).await
+    with(&place, there, typed, wrong).await
 }
 
 /// `POST /account/tokens/new`.
@@ -91,7 +95,7 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
     if let Some(response) = once.done(&app).await? {
         return Ok(response);
     }
-    place.must_be_fresh(fields.resumed().unwrap_or_else(|| format!("{LIST}/new")))?;
+    place.must_be_fresh(place.resumed(fields).unwrap_or_else(|| format!("{LIST}/new")))?;
     let there = there(&place, fields.value("organization")).await?;
     let (typed, frame, now, mut wrong) = (Typed::of(fields), place.frame().await?, app.now(), Wrong::default());
     let permissions = typed.permissions.iter().map(String::as_str);
@@ -103,6 +107,7 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
         quota: typed.quota(&frame, &mut wrong),
         ..NewPersonalAccessToken::named(session.user(), there.organization.id, &typed.name, permissions)
     };
+    typed.must_permit(&frame, &mut wrong);
     if !wrong.is_empty() {
         return with(&place, there, typed, wrong).await;
     }
@@ -119,7 +124,7 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
     if let Some(response) = once.commit(&app, tx, issued.event.clone(), path, now).await? {
         return Ok(response);
     }
-    made::show(&place, &issued).await
+    made::show(&place, frame, &issued)
 }
 
 /// What is wrong; members may have to name objects, which an empty field says too little about.

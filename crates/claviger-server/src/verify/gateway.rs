@@ -174,10 +174,10 @@ fn misconfigured(by_nginx: bool, detail: &'static str) -> Response {
 
 /// What is told instead of an answer that could not be made.
 pub(crate) fn failed(error: RequestError) -> Response {
-    match error {
-        RequestError::Unreadable { status, code, detail } => unreadable(status, code, &detail),
-        error => emptied(error.into_response()),
+    if let RequestError::Unreadable { status, code, detail } = &error {
+        return unreadable(*status, code, detail);
     }
+    emptied(error.into_response())
 }
 
 /// The question cannot be read, by fault of whoever configured it or of the client whose words it holds.

@@ -18,7 +18,7 @@ use matchit::Router;
 use serde::{Deserialize, Serialize};
 
 pub use self::address::{Address, AddressError};
-use self::pattern::{MOST_SEGMENTS, ObjectTemplate, PathPattern, Shape};
+use self::pattern::{Generality, MOST_SEGMENTS, ObjectTemplate, PathPattern, Shape};
 use crate::invalid::FieldErrors;
 
 /// Each is compared with no request but those of its path.
@@ -61,13 +61,18 @@ pub struct Routes(Arc<Table>);
 struct Table {
     rules: Vec<RouteRule>,
     read: Vec<Read>,
-    whole: Router<ByMethod>,
+    whole: Router<Place>,
     /// Of paths that end in all that follows, what stands before that.
-    before: Router<ByMethod>,
+    before: Router<Place>,
 }
 
-/// The place of the rule of each method.
-type ByMethod = BTreeMap<String, usize>;
+/// Where the rules of one path stand.
+#[derive(Debug)]
+struct Place {
+    says: Generality,
+    /// The number of the rule of each method.
+    by_method: BTreeMap<String, usize>,
+}
 
 /// A rule as requests are compared with it.
 #[derive(Debug)]
@@ -97,7 +102,7 @@ impl Routes {
     /// Reads rules of an API that declares these permissions. What is wrong with them is noted below `/route_rules`.
     pub fn read(rules: Vec<RouteRule>, declared: &PermissionSet, errors: &mut FieldErrors) -> Option<Self> {
         errors.at_most(MOST_RULES, "/route_rules", rules.len())?;
-        let mut shapes: BTreeMap<Shape, ByMethod> = BTreeMap::new();
+        let mut shapes: BTreeMap<Shape, Place> = BTreeMap::new();
         let mut read = Vec::with_capacity(rules.len());
         for (index, rule) in rules.iter().enumerate() {
             let at = format!("/route_rules/{index}");
@@ -113,9 +118,10 @@ impl Routes {
                 let message = "a rule either names the object, or says that the API itself keeps to objects";
                 errors.add(format!("{at}/filters_objects"), "object_named", message);
             }
-            let places = shapes.entry(path.shape()).or_default();
+            let new = || Place { says: path.generality(), by_method: BTreeMap::new() };
+            let place = shapes.entry(path.shape()).or_insert_with(new);
             for (number, method) in rule.methods.iter().enumerate() {
-                match places.entry(method.clone()) {
+                match place.by_method.entry(method.clone()) {
                     Entry::Vacant(free) => _ = free.insert(index),
                     Entry::Occupied(taken) => {
                         let first = &rules[*taken.get()].path;
@@ -133,10 +139,10 @@ impl Routes {
             return None;
         }
         let (mut whole, mut before) = (Router::new(), Router::new());
-        for (shape, by_method) in shapes {
+        for (shape, place) in shapes {
             let inserted = match shape {
-                Shape::Whole(text) => whole.insert(text, by_method),
-                Shape::Before(text) => before.insert(text, by_method),
+                Shape::Whole(text) => whole.insert(text, place),
+                Shape::Before(text) => before.insert(text, place),
             };
             if let Err(error) = inserted {
                 errors.add("/route_rules", "invalid_path", error.to_string());
@@ -169,9 +175,9 @@ impl Routes {
             true => Cow::Owned(path.to_ascii_lowercase()),
             false => Cow::Borrowed(path),
         };
-        let Some(found) = table.by_method(&folded) else { return Ok(None) };
-        let place = found.get(method).or_else(|| found.get("GET").filter(|_| method == "HEAD"));
-        let Some((rule, read)) = place.and_then(|place| Some((table.rules.get(*place)?, table.read.get(*place)?)))
+        let Some(Place { by_method, .. }) = table.place(&folded) else { return Ok(None) };
+        let number = by_method.get(method).or_else(|| by_method.get("GET").filter(|_| method == "HEAD"));
+        let Some((rule, read)) = number.and_then(|number| Some((table.rules.get(*number)?, table.read.get(*number)?)))
         else {
             return Ok(None);
         };
@@ -182,9 +188,19 @@ impl Routes {
 }
 
 impl Table {
-    /// The methods of the path that a request's is, of several the one that says most of it. Those with all that follows at their end come
-    /// after the others, and of them, what has more before that goes first.
-    fn by_method(&self, folded: &str) -> Option<&ByMethod> {
+    /// The place of a request's path. An API that passes over a slash at the end must not find a path that says more than ours.
+    fn place(&self, folded: &str) -> Option<&Place> {
+        let place = self.closest(folded)?;
+        let other = match folded.strip_suffix('/') {
+            Some(bare) => self.closest(bare),
+            None => self.closest(&format!("{folded}/")),
+        };
+        other.is_none_or(|other| place.says <= other.says).then_some(place)
+    }
+
+    /// Of several paths that fit, the one that says most. Those with all that follows at their end come after the others, and of them,
+    /// what has more before that goes first.
+    fn closest(&self, folded: &str) -> Option<&Place> {
         if let Ok(found) = self.whole.at(folded) {
             return Some(found.value);
         }

@@ -19,7 +19,7 @@ pub enum AddressError {
     /// No two hexadecimal digits after `%`.
     #[error("the path of the request has a percent sign without two hexadecimal digits")]
     Encoding,
-    /// A character that needs no encoding, or one that must not be encoded: a slash, a backslash, `%`, `;`, a control.
+    /// A character that needs no encoding, or one that must not be encoded: a slash, a backslash, `%`, `;`, `?`, `#`, a control.
     #[error("the path of the request has an encoded character that two readers could take for two")]
     Encoded,
     /// No text when it is decoded.
@@ -90,7 +90,7 @@ fn decoded(path: &str) -> Result<String, AddressError> {
         }
         let value = digit(bytes.next())? * 16 + digit(bytes.next())?;
         let byte = u8::try_from(value).map_err(|_| AddressError::Encoding)?;
-        if is_unreserved(byte) || byte.is_ascii_control() || b"/\\%;".contains(&byte) {
+        if is_unreserved(byte) || byte.is_ascii_control() || b"/\\%;?#".contains(&byte) {
             return Err(AddressError::Encoded);
         }
         read.push(byte);

@@ -58,6 +58,15 @@ pub(super) enum Shape {
     Before(String),
 }
 
+/// How little a path says: of two that fit a request, the smaller one says more of it. A slash at the end counts for nothing.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Generality {
+    /// Nothing of a whole path, and the more, the less stands before all that follows.
+    open: usize,
+    /// Of each segment, whether it is a parameter.
+    parameters: Vec<bool>,
+}
+
 /// The path of a rule. `/` at its end is an empty last segment.
 #[derive(Debug)]
 pub(super) struct PathPattern(Box<[Segment]>);
@@ -93,6 +102,19 @@ impl PathPattern {
         let has_rest = parts.contains(&None);
         let text: String = parts.into_iter().flatten().collect();
         if has_rest { Shape::Before(text + "/") } else { Shape::Whole(text) }
+    }
+
+    pub(super) fn generality(&self) -> Generality {
+        let mut generality = Generality { open: 0, parameters: Vec::with_capacity(self.0.len()) };
+        for (index, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Text(text) if text.is_empty() => {}
+                Segment::Text(_) => generality.parameters.push(false),
+                Segment::Parameter(_) => generality.parameters.push(true),
+                Segment::Rest(_) => generality.open = MOST_SEGMENTS - index,
+            }
+        }
+        generality
     }
 
     /// What stands in each segment of a path; `None` if the path is another.

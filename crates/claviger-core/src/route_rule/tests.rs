@@ -187,6 +187,45 @@ fn case_is_told_apart_and_never_makes_a_parameter_of_a_text() {
 }
 
 #[test]
+fn a_slash_at_the_end_never_leads_to_a_path_that_says_less() {
+    let routes = read(json!([
+        rule(&["GET"], "/{*rest}", "apps:read"),
+        rule(&["GET"], "/admin", "admin:all"),
+        rule(&["GET"], "/admin/users", "admin:all"),
+        rule(&["GET"], "/apps/{id}", "apps:read"),
+        rule(&["GET"], "/apps/new/", "apps:write"),
+        rule(&["GET"], "/both/{id}", "apps:read"),
+        rule(&["GET"], "/both/{id}/", "apps:write"),
+        rule(&["GET"], "/closed/", "admin:all"),
+        rule(&["GET"], "/{a}/text", "apps:write"),
+        rule(&["GET"], "/{a}/{b}/", "apps:read"),
+    ]))
+    .unwrap();
+    let check = |target: &str, expected: &str| assert_eq!(found(&routes, "GET", target), expected, "{target}");
+    check("/admin", "admin:all");
+    check("/admin/users", "admin:all");
+    for target in
+        ["/admin/", "/Admin/", "/ADMIN", "/admin/users/", "/admin/Users/", "/admin/?a=b", "/closed", "/Closed"]
+    {
+        check(target, "none");
+    }
+    check("/closed/", "admin:all");
+    check("/apps/7", "apps:read");
+    check("/apps/7/", "none");
+    check("/apps/new/", "apps:write");
+    check("/apps/new", "none");
+    check("/both/7", "apps:read");
+    check("/both/7/", "apps:write");
+    check("/x/text", "apps:write");
+    check("/x/text/", "none");
+    check("/x/other/", "apps:read");
+    check("/x/other", "none");
+    // Both are all that follows.
+    check("/a/b/c", "apps:read");
+    check("/a/b/c/", "apps:read");
+}
+
+#[test]
 fn what_two_readers_could_take_for_two_paths_is_refused() {
     let routes = apps();
     let check = |target: &str, expected: &str| assert_eq!(found(&routes, "GET", target), expected, "{target}");
@@ -212,6 +251,9 @@ fn what_two_readers_could_take_for_two_paths_is_refused() {
         "/apps/a%0ab",
         "/apps/a%7fb",
         "/apps/a%3bb",
+        "/apps/a%3fb",
+        "/apps/a%3Fb",
+        "/apps/a%23b",
         "/apps/%c2%85",
     ] {
         check(target, "Encoded");
@@ -261,8 +303,9 @@ fn closeness(path: &str, target: &str) -> Option<(usize, Vec<u8>)> {
     for (index, segment) in path.iter().enumerate() {
         let value = target.get(index)?;
         match () {
-            () if segment.starts_with("{*") => return Some((100 - index, how)),
-            () if segment.starts_with('{') => how.push(1),
+            () if segment.starts_with("{*") => return (target[index..] != [""]).then_some((100 - index, how)),
+            () if segment.starts_with('{') && !value.is_empty() => how.push(1),
+            () if segment.is_empty() && segment == value => {}
             () if segment == value => how.push(0),
             () => return None,
         }
@@ -271,11 +314,12 @@ fn closeness(path: &str, target: &str) -> Option<(usize, Vec<u8>)> {
 }
 
 proptest! {
-    /// The order of the rules does not matter: of those that fit, the one that says most from left to right.
+    /// The order of the rules does not matter: of those that fit, the one that says most from left to right, unless one says more of the
+    /// path that has a slash more or less at its end.
     #[test]
     fn the_rule_that_says_most_from_left_to_right_counts(
-        paths in proptest::collection::vec("(/(a|b|ab|\\{p\\})){1,2}(/(a|b|\\{q\\}|\\{\\*r\\}))?", 1..12),
-        target in "(/(a|b|ab|c)){1,4}",
+        paths in proptest::collection::vec("((/(a|b|ab|\\{p\\})){1,2}(/(a|b|\\{q\\}|\\{\\*r\\}))?|(/(a|b|\\{p\\})){1,2}/|/\\{\\*r\\})", 1..16),
+        target in "(/(a|b|ab|c)){1,4}/?",
     ) {
         let mut paths: Vec<String> = paths.into_iter().filter(|path| path.matches("{p}").count() < 2).collect();
         let shape = |path: &String| path.replace("{q}", "{p}");
@@ -283,7 +327,10 @@ proptest! {
         paths.dedup_by_key(|path| shape(path));
         let rules = paths.iter().map(|path| with(rule(&["GET"], path, "apps:read"), "object", json!(format!("t:{}", number(&paths, path)))));
         let routes = read(rules.collect()).unwrap();
-        let expected = paths.iter().filter_map(|path| Some((closeness(path, &target)?, path))).min();
+        let closest = |target: &str| paths.iter().filter_map(|path| Some((closeness(path, target)?, path))).min();
+        let other = target.strip_suffix('/').map_or_else(|| format!("{target}/"), str::to_owned);
+        let says_more = |(how, _): &((usize, Vec<u8>), &String)| closest(&other).is_none_or(|(other, _)| *how <= other);
+        let expected = closest(&target).filter(says_more);
         let address = Address::read(&target).unwrap();
         let found = routes.find("GET", &address).unwrap().map(|ruled| ruled.object.unwrap());
         let expected = expected.map(|(_, path)| format!("t:{}", number(&paths, path)).parse::<Object>().unwrap());

@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 use claviger_core::{DeclaredPermission, RouteRule};
-use claviger_token::{Permission, same_audience};
+use claviger_token::{Permission, PermissionSet, same_audience};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -22,7 +22,8 @@ use crate::{
     failure::Failure,
     noun,
     openapi::{self, Described, LARGEST, ObjectOfPaths},
-    output, route_rule,
+    output,
+    route_rule::{self, shape},
 };
 
 /// Make or update one from an OpenAPI document: its permissions from scopes, its route rules from paths
@@ -54,6 +55,9 @@ pub(crate) struct Import {
     #[command(flatten)]
     consent: Consent,
 }
+
+/// The largest body that the service reads, in bytes.
+const LARGEST_BODY: usize = 64 << 10;
 
 /// What the service has.
 #[derive(Debug, Deserialize)]
@@ -98,8 +102,14 @@ pub(crate) fn run(service: &Service, import: Import) -> Result<(), Failure> {
     let known = known(service, &identifier)?;
     let plan = match &known {
         Some(known) => known.plan(described.permissions, described.rules, import.name.as_deref(), import.prune)?,
-        None => plan_new(&identifier, import.name.as_deref(), &described),
+        None => plan_new(&identifier, import.name.as_deref(), &described)?,
     };
+    if described.is_partly_unread && plan.changes.iter().any(Change::ends_permission) {
+        return Err(Failure::new(
+            "some of the document was not understood and may name what --prune would take away; mend what the warnings tell, or \
+             import without --prune",
+        ));
+    }
     if import.dry_run {
         return tell(service, known.as_ref(), &identifier, &plan, &described.remarks);
     }
@@ -194,7 +204,7 @@ fn counted(changes: &[Change]) -> String {
     if told.is_empty() { "its name".to_owned() } else { told.join(", ") }
 }
 
-fn plan_new(identifier: &str, name: Option<&str>, described: &Described) -> Plan {
+fn plan_new(identifier: &str, name: Option<&str>, described: &Described) -> Result<Plan, Failure> {
     let name = name.or(described.title.as_deref()).unwrap_or(identifier);
     let mut changes = vec![change("add", "api", identifier, name)];
     changes.extend(described.permissions.iter().map(|permission| {
@@ -204,7 +214,31 @@ fn plan_new(identifier: &str, name: Option<&str>, described: &Described) -> Plan
     changes.extend(told);
     let body =
         json!({ "identifier": identifier, "name": name, "permissions": described.permissions, "route_rules": rules });
-    Plan { changes, body }
+    taken(&rules, &described.permissions, &body)?;
+    Ok(Plan { changes, body })
+}
+
+/// Refuses what the service would, so that a dry run tells it as well.
+fn taken(rules: &[RouteRule], declared: &[DeclaredPermission], body: &Json) -> Result<(), Failure> {
+    let declared: PermissionSet = declared.iter().map(|permission| permission.name.clone()).collect();
+    if let Some(problem) = route_rule::refused(rules.to_vec(), &declared) {
+        return Err(Failure::new(format!("the service does not take such rules: {problem}")));
+    }
+    let length = body.to_string().len();
+    if length > LARGEST_BODY {
+        let most = LARGEST_BODY >> 10;
+        return Err(Failure::new(format!(
+            "permissions and rules have {length} bytes, and the service takes {most} KiB; shorten descriptions, or make several APIs"
+        )));
+    }
+    Ok(())
+}
+
+impl Change {
+    /// Whether a permission stops working everywhere.
+    fn ends_permission(&self) -> bool {
+        self.change == "remove" && self.what == "permission"
+    }
 }
 
 fn change(change: &'static str, what: &'static str, name: &str, detail: &str) -> Change {
@@ -231,10 +265,12 @@ impl Known {
         let body = Body::new()
             .with("name", renamed)
             .with("permissions", (!of_permissions.is_empty()).then(|| json!(declared)))
-            .with("route_rules", (!of_rules.is_empty()).then(|| json!(rules)));
+            .with("route_rules", (!of_rules.is_empty()).then(|| json!(rules)))
+            .json();
+        taken(&rules, &declared, &body)?;
         changes.extend(of_permissions);
         changes.extend(of_rules);
-        Ok(Plan { changes, body: body.json() })
+        Ok(Plan { changes, body })
     }
 }
 
@@ -285,16 +321,6 @@ fn by_request(rules: Vec<RouteRule>) -> ByRequest {
         }
     }
     single
-}
-
-/// A path without the names of its parameters.
-fn shape(path: &str) -> String {
-    let parts = path.split('/').map(|part| match part {
-        _ if part.starts_with("{*") => "{*}".to_owned(),
-        _ if part.starts_with('{') => "{}".to_owned(),
-        text => text.to_ascii_lowercase(),
-    });
-    parts.collect::<Vec<_>>().join("/")
 }
 
 fn merge_rules(before: Vec<RouteRule>, wanted: Vec<RouteRule>, prune: bool) -> (Vec<RouteRule>, Vec<Change>) {
@@ -382,6 +408,34 @@ mod tests {
         let (merged, changes) = merge_permissions(known, wanted, true);
         assert_eq!(merged.len(), 2);
         assert_eq!(told(&changes), ["remove a:old not there", "add a:write Write"]);
+    }
+
+    #[test]
+    fn a_dry_run_tells_what_the_service_does_not_take() {
+        let known = |rules| Known {
+            id: "api_1".to_owned(),
+            identifier: "https://a.test".to_owned(),
+            name: "A".to_owned(),
+            permissions: permissions(&[("a:read", None)]),
+            route_rules: Some(rules),
+        };
+        let said = |known: &Known, wanted: Vec<DeclaredPermission>, rules: Vec<RouteRule>| match known
+            .plan(wanted, rules, None, false)
+        {
+            Ok(plan) => format!("{} changes", plan.changes.len()),
+            Err(failure) => failure.to_string(),
+        };
+        let many = |count: usize| -> Vec<RouteRule> {
+            (0..count).map(|number| route_rule::parse(&format!("GET /{number} a:read")).unwrap()).collect()
+        };
+        assert_eq!(said(&known(many(499)), Vec::new(), rules(&["GET /x a:read"])), "1 changes");
+        let refused = said(&known(many(500)), Vec::new(), rules(&["GET /x a:read"]));
+        assert!(refused.contains("does not take such rules"), "{refused}");
+        let long = "x".repeat(500);
+        let names: Vec<String> = (0..150).map(|number| format!("a:p{number}")).collect();
+        let wordy: Vec<_> = names.iter().map(|name| (name.as_str(), Some(long.as_str()))).collect();
+        let refused = said(&known(Vec::new()), permissions(&wordy), Vec::new());
+        assert!(refused.contains("takes 64 KiB"), "{refused}");
     }
 
     #[test]

@@ -1,15 +1,21 @@
 //! What an OpenAPI document (3.0 to 3.2) says of an API's permissions and routes. What it says that has no place in a rule is
 //! remarked upon, never dropped in silence. The room must not know what the service has already.
 
+mod keys;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use claviger_core::{DeclaredPermission, FieldErrors, Rejection, RouteRule, Routes};
-use claviger_token::{Permission, PermissionSet};
+use claviger_core::{DeclaredPermission, RouteRule};
+use claviger_token::Permission;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use url::Url;
 
-use crate::failure::Failure;
+use self::keys::DistinctKeys;
+use crate::{
+    failure::Failure,
+    route_rule::{refused, shape},
+};
 
 /// Of the document, in bytes.
 pub(crate) const LARGEST: u64 = 4 << 20;
@@ -38,6 +44,8 @@ pub(crate) struct Described {
     pub(crate) rules: Vec<RouteRule>,
     /// What has no place in these, and what became of it.
     pub(crate) remarks: Vec<String>,
+    /// Whether some of that was not understood, so that the document may say more than this.
+    pub(crate) is_partly_unread: bool,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +111,11 @@ fn names(text: &str) -> Vec<&str> {
 /// Reads a document, in YAML or JSON. `prefix` stands before each path instead of what the first server says.
 pub(crate) fn read(text: &str, objects: &[ObjectOfPaths], prefix: Option<&str>) -> Result<Described, Failure> {
     let document: Document = match text.trim_start().starts_with('{') {
-        true => serde_json::from_str(text).map_err(|error| unreadable(&error))?,
+        true => {
+            serde_json::from_str::<DistinctKeys>(text).map_err(|error| unreadable(&error))?;
+            serde_json::from_str(text).map_err(|error| unreadable(&error))?
+        }
+        // Refuses a key that is there twice by itself.
         false => serde_saphyr::from_str(text).map_err(|error| unreadable(&error))?,
     };
     match document.openapi.as_deref() {
@@ -113,7 +125,8 @@ pub(crate) fn read(text: &str, objects: &[ObjectOfPaths], prefix: Option<&str>) 
         }
         None => return Err(Failure::new("the document does not say `openapi: 3.…`; is it an OpenAPI document?")),
     }
-    let server = document.servers.unwrap_or_default().into_iter().next().map(Server::address);
+    let mut servers = document.servers.unwrap_or_default().into_iter().map(Server::address);
+    let server = servers.next();
     let (identifier, base) = server.as_deref().map_or((None, String::new()), placed);
     let schemes = document.components.and_then(|components| components.security_schemes).unwrap_or_default();
     let mut reading = Reading {
@@ -124,7 +137,11 @@ pub(crate) fn read(text: &str, objects: &[ObjectOfPaths], prefix: Option<&str>) 
         permissions: BTreeMap::new(),
         rules: Vec::new(),
         remarks: Vec::new(),
+        is_partly_unread: false,
     };
+    for other in servers {
+        reading.remark("servers", format!("{other} is passed over; identifier and prefix are of the first server"));
+    }
     reading.declare_scopes();
     for (path, item) in document.paths.unwrap_or_default() {
         // Members of that name are extensions (section 4.9).
@@ -132,10 +149,11 @@ pub(crate) fn read(text: &str, objects: &[ObjectOfPaths], prefix: Option<&str>) 
             reading.read_path(&path, &item);
         }
     }
-    let Reading { permissions, rules, remarks, .. } = reading;
+    reading.drop_twins();
+    let Reading { permissions, rules, remarks, is_partly_unread, .. } = reading;
     let permissions = permissions.into_iter().map(|(name, description)| DeclaredPermission { name, description });
     let title = document.info.and_then(|info| info.title);
-    Ok(Described { title, identifier, permissions: permissions.collect(), rules, remarks })
+    Ok(Described { title, identifier, permissions: permissions.collect(), rules, remarks, is_partly_unread })
 }
 
 fn unreadable(error: &dyn std::error::Error) -> Failure {
@@ -170,6 +188,7 @@ struct Reading<'a> {
     permissions: BTreeMap<Permission, Option<String>>,
     rules: Vec<RouteRule>,
     remarks: Vec<String>,
+    is_partly_unread: bool,
 }
 
 impl Reading<'_> {
@@ -177,12 +196,36 @@ impl Reading<'_> {
         self.remarks.push(format!("{at}: {text}"));
     }
 
+    /// A remark upon what may say more than is understood.
+    fn leave_unread(&mut self, at: &str, text: impl std::fmt::Display) {
+        self.is_partly_unread = true;
+        self.remark(at, text);
+    }
+
+    /// Of rules for the same requests nobody but the author knows which is meant.
+    fn drop_twins(&mut self) {
+        let mut same: BTreeMap<(String, Vec<String>), Vec<RouteRule>> = BTreeMap::new();
+        for rule in std::mem::take(&mut self.rules) {
+            same.entry((shape(&rule.path), rule.methods.clone())).or_default().push(rule);
+        }
+        for ((_, methods), rules) in same {
+            match <[RouteRule; 1]>::try_from(rules) {
+                Ok([rule]) => self.rules.push(rule),
+                Err(twins) => {
+                    let paths = twins.iter().map(|rule| rule.path.as_str()).collect::<Vec<_>>().join(" and ");
+                    let text = "they differ by case or names of parameters only; no rule is made of any of them";
+                    self.leave_unread(&format!("{} {paths}", methods.join(",")), text);
+                }
+            }
+        }
+    }
+
     fn declare_scopes(&mut self) {
         let schemes = std::mem::take(&mut self.schemes);
         for (name, scheme) in &schemes {
             let at = format!("security scheme {name}");
             if scheme.kind.is_none() {
-                self.remark(
+                self.leave_unread(
                     &at,
                     "it has no type here (a $ref is not followed); its scopes count where operations name them",
                 );
@@ -200,7 +243,7 @@ impl Reading<'_> {
         let permission: Permission = match scope.parse() {
             Ok(permission) => permission,
             Err(error) => {
-                self.remark(at, format!("the scope {scope:?} cannot be a permission: {error}"));
+                self.leave_unread(at, format!("the scope {scope:?} cannot be a permission: {error}"));
                 return None;
             }
         };
@@ -217,17 +260,24 @@ impl Reading<'_> {
 
     fn read_path(&mut self, path: &str, item: &Json) {
         let Some(members) = item.as_object() else {
-            return self.remark(path, "it is no path item; no rule is made");
+            return self.leave_unread(path, "it is no path item; no rule is made");
         };
+        if !path.starts_with('/') {
+            return self.leave_unread(path, "a path begins with `/`; no rule is made");
+        }
         for (name, operation) in members {
             match name.as_str() {
                 "parameters" | "summary" | "description" => {}
                 "servers" => {
                     self.remark(path, "servers of its own are passed over; the prefix is that of the document");
                 }
-                "$ref" => self.remark(path, "a $ref is not followed; what stands there has no rule"),
+                "$ref" => self.leave_unread(path, "a $ref is not followed; what stands there has no rule"),
                 "additionalOperations" => {
-                    for (method, operation) in operation.as_object().into_iter().flatten() {
+                    let Some(operations) = operation.as_object() else {
+                        self.leave_unread(path, "`additionalOperations` are not understood; no rule is made of them");
+                        continue;
+                    };
+                    for (method, operation) in operations {
                         self.read_operation(path, method, item, operation);
                     }
                 }
@@ -235,13 +285,16 @@ impl Reading<'_> {
                     self.read_operation(path, &method.to_ascii_uppercase(), item, operation);
                 }
                 extension if extension.starts_with("x-") => {}
-                other => self.remark(path, format!("`{other}` is not understood; no rule is made of it")),
+                other => self.leave_unread(path, format!("`{other}` is not understood; no rule is made of it")),
             }
         }
     }
 
     fn read_operation(&mut self, path: &str, method: &str, item: &Json, operation: &Json) {
         let at = format!("{method} {path}");
+        if !operation.is_object() {
+            return self.leave_unread(&at, "it is no operation; no rule is made");
+        }
         if operation.get("servers").is_some() {
             self.remark(&at, "servers of its own are passed over; the prefix is that of the document");
         }
@@ -250,26 +303,29 @@ impl Reading<'_> {
             Some(own) => serde_json::from_value::<Vec<Requirement>>(own.clone()),
         };
         let Ok(alternatives) = alternatives else {
-            return self.remark(&at, "`security` is not understood; no rule is made");
+            return self.leave_unread(&at, "`security` is not understood; no rule is made");
         };
         let Some(permissions) = self.asked(&at, &alternatives) else { return };
         let said = |name: &str| operation.get(name).or_else(|| item.get(name));
         let object = match said(OBJECT) {
             Some(Json::String(object)) => Some(object.clone()),
             Some(Json::Null | Json::Bool(false)) => None,
-            Some(_) => return self.remark(&at, format!("{OBJECT} is a text such as \"app:{{id}}\"; no rule is made")),
+            Some(_) => {
+                return self.leave_unread(&at, format!("{OBJECT} is a text such as \"app:{{id}}\"; no rule is made"));
+            }
             None => self.object_of(path),
         };
         let filters_objects = match said(FILTERS) {
             Some(Json::Bool(filters)) => *filters,
             None => false,
-            Some(_) => return self.remark(&at, format!("{FILTERS} is true or false; no rule is made")),
+            Some(_) => return self.leave_unread(&at, format!("{FILTERS} is true or false; no rule is made")),
         };
         let path = format!("{}{path}", self.prefix);
         let rule = RouteRule { methods: vec![method.to_owned()], path, permissions, object, filters_objects };
-        match wrong(&rule) {
+        let declared = rule.permissions.iter().cloned().collect();
+        match refused(vec![rule.clone()], &declared) {
             None => self.rules.push(rule),
-            Some(problem) => self.remark(&at, format!("{problem}; no rule is made")),
+            Some(problem) => self.leave_unread(&at, format!("{problem}; no rule is made")),
         }
     }
 
@@ -320,7 +376,7 @@ impl Reading<'_> {
                 }
                 Some(_) => all.extend(scopes.iter().cloned()),
                 None => {
-                    self.remark(
+                    self.leave_unread(
                         at,
                         format!("there is no security scheme {scheme}; its scopes are asked for all the same"),
                     );
@@ -338,20 +394,6 @@ impl Reading<'_> {
     }
 }
 
-/// Why this can be no rule, if it cannot.
-fn wrong(rule: &RouteRule) -> Option<String> {
-    let declared: PermissionSet = rule.permissions.iter().cloned().collect();
-    let mut errors = FieldErrors::default();
-    Routes::read(vec![rule.clone()], &declared, &mut errors);
-    match errors.finish() {
-        Err(Rejection::Invalid(errors)) => {
-            Some(errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; "))
-        }
-        Err(other) => Some(other.to_string()),
-        Ok(()) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,6 +404,7 @@ info: { title: Apps, version: "1" }
 servers:
   - url: https://{host}/v1/
     variables: { host: { default: api.acme.test } }
+  - url: https://b.test
 security:
   - oauth: [apps:read]
 paths:
@@ -381,8 +424,13 @@ paths:
   /health: { get: { security: [] }, head: { security: [{}, { oauth: [apps:read] }] } }
   /me: { get: { security: [{ key: [] }] } }
   /apps/{appId}:run: { post: {} }
-  /odd: { $ref: "./odd.yaml", servers: [], fetch: {}, get: { security: [{ oauth: ["apps read"] }] } }
-  /bad: { get: { security: 7 }, put: { x-claviger-object: [1] }, post: { x-claviger-object: "app:{nope}" } }
+  /odd: { $ref: "./odd.yaml", servers: [], fetch: {}, additionalOperations: 7, get: { security: [{ oauth: ["apps read"] }] } }
+  /bad: { get: { security: 7 }, put: { x-claviger-object: [1] }, post: { x-claviger-object: "app:{nope}" }, head: null, patch: 7 }
+  none: { get: {} }
+  /twins/{a}: { get: {} }
+  /twins/{b}: { get: { security: [{ oauth: [apps:write] }] }, post: {} }
+  /Cased: { get: {} }
+  /cased: { get: { security: [{ oauth: [apps:write] }] } }
 components:
   securitySchemes:
     key: { type: apiKey, in: header, name: X-API-Key }
@@ -423,8 +471,10 @@ components:
             "GET /v1/apps/{appId}/tables/{tableId} [apps:read] table:{tableId}",
             "PATCH /v1/apps/{appId}/tables/{tableId} [apps:read] -",
             "GET /v1/me [] -",
+            "POST /v1/twins/{b} [apps:read] -",
         ];
         assert_eq!(told(&described), expected);
+        assert!(described.is_partly_unread);
         let remarks = described.remarks.join("\n");
         for expected in [
             "PUT /apps/{appId}: of several sets",
@@ -440,6 +490,13 @@ components:
             "GET /bad: `security` is not understood",
             "PUT /bad: x-claviger-object is a text",
             "POST /bad: the object names a parameter that the path does not have",
+            "HEAD /bad: it is no operation",
+            "PATCH /bad: it is no operation",
+            "none: a path begins with `/`",
+            "GET /v1/twins/{a} and /v1/twins/{b}: they differ by case or names of parameters only",
+            "GET /v1/Cased and /v1/cased: they differ by case",
+            "/odd: `additionalOperations` are not understood",
+            "servers: https://b.test is passed over",
         ] {
             assert!(remarks.contains(expected), "{expected}: {remarks}");
         }
@@ -474,6 +531,9 @@ components:
         check("{\"openapi\":", "cannot be read");
         check("openapi: [", "cannot be read");
         check("openapi: 3.1.0\nopenapi: 3.1.0", "cannot be read");
+        check("openapi: 3.1.0\npaths: { /a: { get: {}, get: {} } }", "cannot be read");
+        check(r#"{"openapi":"3.1.0","paths":{"/a":{"get":{},"get":{}}}}"#, "cannot be read");
+        check(r#"{"openapi":"3.1.0","paths":{"/a":{},"/\u0061":{}}}"#, "cannot be read");
         check(&format!("openapi: 3.1.0\na: {}", "[".repeat(100_000)), "cannot be read");
         let bomb: String = (1..30).map(|n| format!("a{n}: &a{n} [*a{0}, *a{0}, *a{0}, *a{0}]\n", n - 1)).collect();
         check(&format!("openapi: 3.1.0\na0: &a0 [x]\n{bomb}paths: {{ x-a: *a29 }}"), "cannot be read");

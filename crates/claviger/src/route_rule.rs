@@ -1,7 +1,10 @@
 //! Route rules on the command line: one line of text each, `METHODS PATH PERMISSIONS [OBJECT]`.
 
-use claviger_core::RouteRule;
-use claviger_token::Permission;
+use claviger_core::{FieldErrors, Rejection, RouteRule, Routes};
+use claviger_token::{Permission, PermissionSet};
+
+/// Of what is wrong with rules.
+const MOST_TOLD: usize = 5;
 
 /// `GET,PUT /apps/{id} apps:read,apps:write app:{id}`. `-` stands for no permission, and `*` in the place of the object for an API
 /// that itself keeps to the objects of a credential.
@@ -37,6 +40,29 @@ pub(crate) fn shown(rule: &RouteRule) -> String {
 fn asked(rule: &RouteRule) -> String {
     let names = rule.permissions.iter().map(Permission::as_str).collect::<Vec<_>>().join(",");
     if names.is_empty() { "-".to_owned() } else { names }
+}
+
+/// What the service would say against these rules of an API that declares these permissions, if it would.
+pub(crate) fn refused(rules: Vec<RouteRule>, declared: &PermissionSet) -> Option<String> {
+    let mut errors = FieldErrors::default();
+    Routes::read(rules, declared, &mut errors);
+    match errors.finish() {
+        Err(Rejection::Invalid(errors)) => {
+            Some(errors.into_iter().map(|error| error.message).take(MOST_TOLD).collect::<Vec<_>>().join("; "))
+        }
+        Err(other) => Some(other.to_string()),
+        Ok(()) => None,
+    }
+}
+
+/// A path without the names of its parameters, in lower case: what the service takes for one.
+pub(crate) fn shape(path: &str) -> String {
+    let parts = path.split('/').map(|part| match part {
+        _ if part.starts_with("{*") => "{*}".to_owned(),
+        _ if part.starts_with('{') => "{}".to_owned(),
+        text => text.to_ascii_lowercase(),
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]

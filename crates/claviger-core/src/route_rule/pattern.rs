@@ -1,6 +1,7 @@
 //! How the path of a rule is written, and the object that it names.
 //!
-//! A parameter is a whole segment in both, so that no two paths of one rule that differ are about one object.
+//! A parameter is a whole segment in both, so that no two paths of one rule are about one object unless they differ only where the object
+//! names nothing.
 
 use claviger_token::{Object, ObjectError};
 

@@ -103,6 +103,21 @@ fn what_went_from_the_document_goes_only_when_that_is_meant() {
 }
 
 #[test]
+fn no_permission_goes_while_something_was_not_understood() {
+    let import = Import::new();
+    assert_eq!(import.run(DOCUMENT, &[]).code, Some(0));
+    let elsewhere = DOCUMENT
+        .replace("get: {}, post: { security: [{ oauth: [apps.write] }] }", "$ref: ./apps.yaml")
+        .replace(", apps.write: Change apps", "");
+    for arguments in [&["--prune", "--yes"][..], &["--prune", "--dry-run"]] {
+        let refused = import.run(&elsewhere, arguments);
+        assert!(refused.code == Some(1) && refused.stderr.contains("was not understood"), "{refused:?}");
+    }
+    assert_eq!(import.changes(DOCUMENT, &["--prune"]), Vec::<String>::new());
+    assert_eq!(import.run(&elsewhere, &[]).code, Some(0));
+}
+
+#[test]
 fn what_cannot_be_read_is_refused_in_one_line() {
     let import = Import::new();
     assert!(import.run("paths: {}", &[]).refused().contains("openapi: 3."));

@@ -44,10 +44,10 @@ impl View<'_> {
         self.with_permissions(&rows).await
     }
 
-    /// All of them: what the verifying side keeps in memory.
+    /// All of them: what the verifying side keeps in memory. One whose rules cannot be read has none, and takes nothing from the others.
     pub async fn catalog(&mut self) -> Result<Vec<Api>, StoreError> {
         let rows = self.executor.all(sql(COLUMNS).and(" ORDER BY id")).await?;
-        self.with_permissions(&rows).await
+        self.read_all(&rows, readable_routes).await
     }
 
     /// How every API is called.
@@ -69,6 +69,14 @@ impl View<'_> {
     }
 
     async fn with_permissions(&mut self, rows: &[Row]) -> Result<Vec<Api>, StoreError> {
+        self.read_all(rows, routes).await
+    }
+
+    async fn read_all(
+        &mut self,
+        rows: &[Row],
+        routes: fn(&Row) -> Result<Routes, StoreError>,
+    ) -> Result<Vec<Api>, StoreError> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
@@ -81,7 +89,8 @@ impl View<'_> {
                 DeclaredPermission { name: row.parse("name")?, description: row.text_or_null("description")? };
             declared.entry(row.text("api")?).or_default().push(permission);
         }
-        rows.iter().zip(ids).map(|(row, id)| read(row, declared.remove(&id).unwrap_or_default())).collect()
+        let api = |(row, id)| read(row, declared.remove(&id).unwrap_or_default(), routes(row)?);
+        rows.iter().zip(ids).map(api).collect()
     }
 }
 
@@ -178,9 +187,22 @@ fn bound(query: Query, new: &Api) -> Result<Query, StoreError> {
     Ok(query)
 }
 
-fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreError> {
-    let servers = row.text("resource_servers")?;
+fn routes(row: &Row) -> Result<Routes, StoreError> {
     let rules = serde_json::from_str(&row.text("route_rules")?).map_err(StoreError::damaged)?;
+    Routes::restore(rules).ok_or_else(|| StoreError::damaged("column route_rules"))
+}
+
+/// The same, and none that cannot be read: what no rule allows is refused.
+fn readable_routes(row: &Row) -> Result<Routes, StoreError> {
+    let api = row.text("id")?;
+    Ok(routes(row).unwrap_or_else(|error| {
+        tracing::error!(%error, api, "the route rules of an API cannot be read; no request has a rule there");
+        Routes::default()
+    }))
+}
+
+fn read(row: &Row, permissions: Vec<DeclaredPermission>, routes: Routes) -> Result<Api, StoreError> {
+    let servers = row.text("resource_servers")?;
     Ok(Api {
         id: row.parse("id")?,
         identifier: row.text("identifier")?,
@@ -196,7 +218,7 @@ fn read(row: &Row, permissions: Vec<DeclaredPermission>) -> Result<Api, StoreErr
             basic: row.flag("accept_basic")?,
             query_parameter: row.text_or_null("query_parameter")?,
         },
-        routes: Routes::restore(rules).ok_or_else(|| StoreError::damaged("column route_rules"))?,
+        routes,
         access_tokens: AccessTokens {
             ttl_seconds: row.count("access_token_ttl")?,
             algorithm: row.parse("signing_algorithm")?,

@@ -68,6 +68,21 @@ on_both_databases! {
         assert_eq!(view.permissions_of_others(None).await.unwrap(), set("a:read b:read c:read"));
     }
 
+    async fn rules_that_cannot_be_read_are_no_rules_and_take_nothing_from_other_apis(db: &TestDb) {
+        let damaged = Api { routes: routes("/x", "a:read"), ..api("urn:damaged", &["a:read"]) };
+        let sound = Api { routes: routes("/y", "b:read"), ..api("urn:sound", &["b:read"]) };
+        for written in [&damaged, &sound] {
+            db.write(async |tx| tx.insert_api(written).await).await;
+        }
+        for rules in ["nonsense", "[{\"methods\":[\"GET\"],\"path\":\"x\",\"permissions\":[]}]"] {
+            db.tamper(&format!("UPDATE api SET route_rules = '{rules}' WHERE identifier = 'urn:damaged'")).await;
+            let without = Api { routes: Routes::default(), ..damaged.clone() };
+            assert_eq!(db.view().catalog().await.unwrap(), [without, sound.clone()]);
+            // Whoever changes it must not write that there are none.
+            assert!(matches!(db.view().api(damaged.id).await, Err(StoreError::Damaged(_))));
+        }
+    }
+
     async fn identifier_permission_and_being_builtin_are_unique(db: &TestDb) {
         let builtin = |api| Api { builtin: true, ..api };
         let first = builtin(api("urn:one", &["a:read"]));

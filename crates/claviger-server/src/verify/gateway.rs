@@ -49,6 +49,10 @@ const PERMISSIONS: HeaderName = HeaderName::from_static("x-claviger-permissions"
 const OBJECTS: HeaderName = HeaderName::from_static("x-claviger-objects");
 pub(super) const ASSERTION: HeaderName = HeaderName::from_static("x-claviger-assertion");
 
+/// All that is said of a caller, of some callers a part.
+pub(super) const SAID: [HeaderName; 8] =
+    [PRINCIPAL, PRINCIPAL_TYPE, ORGANIZATION, CREDENTIAL, ENVIRONMENT, PERMISSIONS, OBJECTS, ASSERTION];
+
 impl Asked {
     /// What is asked, if the gateway's own configuration is right, whoever asks through it.
     pub(crate) fn read(query: Result<Query<Self>, QueryRejection>, uri: &Uri) -> Result<Self, Box<Response>> {
@@ -59,9 +63,9 @@ impl Asked {
         asked.map_err(|detail| Box::new(misconfigured(by_nginx, detail)))
     }
 
-    /// The same of a gateway that has no query; nothing if it names what there is not to ask.
-    pub(super) fn told_otherwise(asked: Option<Self>) -> Result<Self, Box<Response>> {
-        let asked = asked.ok_or(PARAMETERS).and_then(Self::sound);
+    /// The same of a gateway that has no query, or what is wrong with what it names.
+    pub(super) fn told_otherwise(asked: Result<Self, &'static str>) -> Result<Self, Box<Response>> {
+        let asked = asked.and_then(Self::sound);
         asked.map_err(|detail| Box::new(misconfigured(false, detail)))
     }
 

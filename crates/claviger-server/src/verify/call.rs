@@ -197,7 +197,7 @@ pub(super) struct Written {
 /// not written anew.
 fn written(app: &App, entry: &Entry, found: &Found, now: Timestamp) -> Response {
     let holds = |written: &Written| written.until.is_none_or(|until| now < until);
-    let write = || {
+    let write = |_: Option<&Written>| {
         let body = text(&VerifyAnswer::new(Verdict::Valid, Some(found), now));
         body.map(|body| Written { body: body.into_boxed_slice().into(), until: VerifyAnswer::same_until(found) })
     };

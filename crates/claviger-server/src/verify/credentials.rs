@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
 use super::{
-    assertion::Asserted,
+    assertion::Signed,
     call::Written,
     catalog::{Catalog, KeptCatalog},
     common::CommonFacts,
@@ -56,7 +56,7 @@ pub(crate) struct Credentials {
     pub(super) common: CommonFacts,
     pub(super) answers: Kept<Written>,
     pub(super) headers: Kept<HeaderMap>,
-    pub(super) assertions: Kept<Asserted>,
+    pub(super) assertions: Kept<Signed>,
 }
 
 /// What was found for one token, or that nothing was.
@@ -81,7 +81,7 @@ pub(crate) struct Entry {
     /// The same of forward-auth.
     pub(super) headers: Own<HeaderMap>,
     /// What an API is told of it, signed.
-    pub(super) assertion: Own<Asserted>,
+    pub(super) assertion: Own<Signed>,
 }
 
 /// A found secret, with what usage needs to know of it.

@@ -171,7 +171,7 @@ fn occasion<'a>(headers: &'a HeaderMap, id: Option<&'a RequestId>) -> Occasion<'
 
 /// What the gateway passes on about a valid credential stays the same, so that most are not told anew.
 fn allowed(app: &App, entry: &Entry, found: &Found) -> Response {
-    let (kept, write) = (&app.credentials.headers, || Some(facts(found)));
+    let (kept, write) = (&app.credentials.headers, |_: Option<&HeaderMap>| Some(facts(found)));
     let mut response = StatusCode::OK.into_response();
     if let Some(headers) = entry.headers.answer(kept, |_| true, write) {
         *response.headers_mut() = HeaderMap::clone(&headers);

@@ -207,7 +207,7 @@ export class Claviger {
     const before = this.#provedBefore(hash, use);
     // An answer that says nothing of objects is about that use alone.
     if (before?.isAsked && before.found.credential.objects !== undefined) return answered(before, use);
-    const isHeard = this.#following.changesHeard.within(this.#settings.keysWithoutFeedSeconds * 1000);
+    const isHeard = this.#following.areChangesHeard(this.#settings.keysWithoutFeedSeconds * 1000);
     const lookUp = () => (isHeard ? this.#opaque.known(hash, monotonic()) : 'asked');
     const known = lookUp();
     const conclude = (/** @type {import('./instance/cache.js').Entry | import('./refusal.js').Refusal} */ known) =>

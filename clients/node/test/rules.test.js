@@ -199,7 +199,7 @@ test('an event may come in any pieces, and what is none ends the connection', ()
     const events = new Events();
     const read = [];
     for (let at = 0; at < bytes.length; at += length) read.push(...events.take(bytes.subarray(at, at + length)));
-    assert.deepEqual(read, [{ reset: true, next: '1.é.', position: 3, changes: [{ sequence: 4, concerns: KEY, keys: false }] }]);
+    assert.deepEqual(read, [{ reset: true, next: '1.é.', position: 3, more: false, changes: [{ sequence: 4, concerns: KEY, keys: false }] }]);
   }
   for (const wrong of [
     'data: {"reset":\n\n',

@@ -58,10 +58,11 @@ for (const { name, answer, now: second, use, cacheable, expected } of (await rea
   });
 }
 
-for (const { name, received, kept } of (await read('change-feed')).cases) {
+for (const { name, received, tells_all = true, kept } of (await read('change-feed')).cases) {
   test(`the change feed: ${name}`, () => {
     const [events, names] = [new Events(), new Names()];
     for (const piece of received) for (const message of events.take(Buffer.from(piece))) names.take(message, 1000);
+    assert.equal(names.withheldSince === undefined, tells_all);
     for (const { beginning, position, credential, principal, organization, may_be_kept, counts } of kept) {
       assert.equal(names.knowSince(beginning, position), may_be_kept);
       assert.equal(names.hold(beginning, position, [credential, principal, organization]), counts);

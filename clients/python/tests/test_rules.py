@@ -39,7 +39,7 @@ ED25519 = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 
 
 def message(reset: bool, position: int, *changes: tuple[int, str]) -> Message:
-    return Message(reset, "", position, [Change(sequence, name, False) for sequence, name in changes])
+    return Message(reset, "", position, False, [Change(sequence, name, False) for sequence, name in changes])
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_an_event_may_come_in_any_pieces_and_what_is_none_ends_the_connection() 
     for length in (1, 2, 3, 7, 64, len(received)):
         events = Events()
         read = [each for at in range(0, len(received), length) for each in events.take(received[at : at + length])]
-        assert read == [Message(True, "1.é.", 3, [Change(4, KEY, False)])]
+        assert read == [Message(True, "1.é.", 3, False, [Change(4, KEY, False)])]
     wrong = (b'{"reset":', b"[]", b"\xff", b"[" * 100_000, b'{"reset":1,"next":"","position":1,"changes":[]}')
     for pieces in (*(b"data: " + text + b"\n\n" for text in wrong), b"x" * ((16 << 20) + 1)):
         with pytest.raises(NoMessage):

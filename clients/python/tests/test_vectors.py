@@ -83,6 +83,7 @@ def test_every_change_voids_what_the_vectors_say(case: dict[str, Any]) -> None:
     for piece in case["received"]:
         for message in events.take(piece.encode()):
             names.take(message, 1.0)
+    assert (names.withheld_since is None) == case.get("tells_all", True)
     for kept in case["kept"]:
         place = Place(kept["beginning"], kept["position"])
         assert names.know_since(place) == kept["may_be_kept"]

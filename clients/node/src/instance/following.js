@@ -26,6 +26,9 @@ const LONGEST_PAUSE = 1000;
 const AFTER_NEWS = 100;
 const AFTER_NOTHING = 500;
 
+/** For how long names may be withheld before nothing that is kept counts: some come in the next message. */
+const WITHHELD_FOR = 1000;
+
 export class Following {
   /** @type {import('../token/key.js').Keys} */
   keys = new Map();
@@ -79,6 +82,16 @@ export class Following {
         await this.#sleep(LONGEST_PAUSE);
       }
     }
+  }
+
+  /**
+   * Whether changes were heard within so many milliseconds, all of them: names may be withheld for a moment.
+   *
+   * @param {number} age
+   */
+  areChangesHeard(age) {
+    const since = this.#names.withheldSince;
+    return this.changesHeard.within(age) && (since === undefined || monotonic() - since <= WITHHELD_FOR);
   }
 
   close() {
@@ -194,6 +207,8 @@ export class Following {
               if (message.reset || message.changes.some(({ keys }) => keys)) this.#nameOtherKeys();
               last = message.next;
               pause = SHORTEST_PAUSE;
+              // Whatever was not told may concern what is kept.
+              if (message.more) continue;
               this.changesHeard.now();
               this.#tell('the change feed');
             }

@@ -8,7 +8,11 @@ import { isObject } from './json.js';
  *
  * @typedef {{ sequence: number, concerns: string | null, keys: boolean }} Change
  */
-/** @typedef {{ reset: boolean, next: string, position: number, changes: Change[] }} Message */
+/**
+ * With `more`, names are withheld that come in another.
+ *
+ * @typedef {{ reset: boolean, next: string, position: number, more: boolean, changes: Change[] }} Message
+ */
 
 /** The longest event that is taken. */
 const LONGEST = 16 << 20;
@@ -75,10 +79,11 @@ function readMessage(text) {
     throw new NoMessage();
   }
   if (!isObject(message)) throw new NoMessage();
-  const { reset, next, position, changes } = message;
+  // An instance of before does not say it.
+  const { reset, next, position, more = false, changes } = message;
   const isMessage = typeof reset === 'boolean' && typeof next === 'string' && isNumber(position) && Array.isArray(changes);
-  if (!isMessage) throw new NoMessage();
-  return { reset, next, position, changes: changes.map(readChange) };
+  if (!isMessage || typeof more !== 'boolean') throw new NoMessage();
+  return { reset, next, position, more, changes: changes.map(readChange) };
 }
 
 /** @param {unknown} value @returns {value is number} */
@@ -106,6 +111,8 @@ export class Names {
   /** What was read at a lower position may have been voided by what nobody remembers. */
   #floor = 0;
   #everything = 0;
+  /** Since when messages withhold names, if the last one did. @type {number | undefined} */
+  #withheldSince;
   /** @type {Map<string, number>} */
   #sequences = new Map();
   /** In the order in which they came, from `#first` on. @type {[string, number, number][]} */
@@ -126,8 +133,10 @@ export class Names {
       this.#sequences.clear();
       this.#order = [];
       this.#first = 0;
+      this.#withheldSince = undefined;
     }
     this.#position = message.position;
+    this.#withheldSince = message.more ? (this.#withheldSince ?? now) : undefined;
     for (const { sequence, concerns } of message.changes) {
       // An answer about a token does not say by which key that was signed, so that keys concern everybody.
       if (concerns === null) {
@@ -161,6 +170,11 @@ export class Names {
   /** To be noted before something is asked that will be kept: which beginning this is, and up to where all was told. */
   place() {
     return { beginning: this.#beginning, position: this.#position };
+  }
+
+  /** Since when there are names that were not told, if there are: what is kept may be void already. */
+  get withheldSince() {
+    return this.#withheldSince;
   }
 
   /**

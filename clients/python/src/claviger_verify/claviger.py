@@ -205,7 +205,7 @@ class Claviger:
         # An answer that says nothing of objects is about that use alone.
         if before is not None and before.is_asked and before.found.are_objects_known:
             return _answered(before, use)
-        if not following.changes_heard.within(self.settings.keys_without_feed_seconds):
+        if not following.are_changes_heard(self.settings.keys_without_feed_seconds):
             return await self._ask(key, credential, use, is_whole=True)
         known = self._opaque.known(key, monotonic())
         if known is None:

@@ -34,6 +34,9 @@ _LONGEST_PAUSE = 1.0
 _AFTER_NEWS = 0.1
 _AFTER_NOTHING = 0.5
 
+# For how many seconds names may be withheld before nothing that is kept counts: some come in the next message.
+_WITHHELD_FOR = 1.0
+
 # What may go wrong on the way to the instance and back, for those who ask.
 OUTAGES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, RemoteError, NoMessage)
 
@@ -58,6 +61,11 @@ class Following:
         self._other_keys = asyncio.Event()
         # Of the feeds that cannot be heard.
         self._silent: set[str] = set()
+
+    def are_changes_heard(self, age: float) -> bool:
+        """Whether changes were heard within so many seconds, all of them: names may be withheld for a moment."""
+        since = self._names.withheld_since
+        return self.changes_heard.within(age) and (since is None or monotonic() - since <= _WITHHELD_FOR)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -170,6 +178,9 @@ class Following:
                             if message.reset or any(change.is_of_keys for change in message.changes):
                                 self._other_keys.set()
                             last, pause = message.next, _SHORTEST_PAUSE
+                            if message.more:
+                                # Whatever was not told may concern what is kept.
+                                continue
                             self.changes_heard.now()
                             self._tell("the change feed")
             except Exception as error:

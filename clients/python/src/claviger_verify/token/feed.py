@@ -34,11 +34,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of the feed."""
+    """A message of the feed. With `more`, names are withheld that come in another."""
 
     reset: bool
     next: str
     position: int
+    more: bool
     changes: list[Change]
 
 
@@ -79,10 +80,13 @@ def _read_event(event: bytes) -> Message | None:
     if not isinstance(message, dict):
         raise NoMessage
     reset, following, position = message.get("reset"), message.get("next"), message.get("position")
-    changes = message.get("changes")
+    # An instance of before does not say whether there is more.
+    changes, more = message.get("changes"), message.get("more", False)
     if not isinstance(reset, bool) or not isinstance(following, str) or not _is_number(position) or not isinstance(changes, list):
         raise NoMessage
-    return Message(reset, following, int(message["position"]), [_read_change(change) for change in changes])
+    if not isinstance(more, bool):
+        raise NoMessage
+    return Message(reset, following, int(message["position"]), more, [_read_change(change) for change in changes])
 
 
 def _is_number(value: object) -> bool:
@@ -117,6 +121,8 @@ class Names:
         # What was read at a lower position may have been voided by what nobody remembers.
         self._floor = 0
         self._everything = 0
+        # Since when messages withhold names, if the last one did.
+        self._withheld_since: float | None = None
         self._sequences: dict[str, int] = {}
         # In the order in which they came.
         self._order: deque[tuple[str, int, float]] = deque()
@@ -125,10 +131,14 @@ class Names:
         """Takes a message. Messages may come twice, and numbers in any order. `now` is of a clock that never jumps."""
         if message.reset:
             self._beginning += 1
-            self._floor, self._everything = message.position, 0
+            self._floor, self._everything, self._withheld_since = message.position, 0, None
             self._sequences.clear()
             self._order.clear()
         self._position = message.position
+        if not message.more:
+            self._withheld_since = None
+        elif self._withheld_since is None:
+            self._withheld_since = now
         for change in message.changes:
             if change.concerns is None:
                 # An answer about a token does not say by which key that was signed, so that keys concern everybody.
@@ -155,6 +165,11 @@ class Names:
     def place(self) -> Place:
         """Where it is."""
         return Place(self._beginning, self._position)
+
+    @property
+    def withheld_since(self) -> float | None:
+        """Since when there are names that were not told, if there are: what is kept may be void already."""
+        return self._withheld_since
 
     def know_since(self, place: Place) -> bool:
         """Whether what was asked after this beginning, and answered at this position, may be kept at all."""

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use claviger_token::{ChangesMessage, Concerns};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::{
     clock::monotonic,
     feed::Events,
     keeper::Kept,
-    remote::{LONGEST_PAUSE, RemoteError, SHORTEST_PAUSE, SILENCE, told_at},
+    remote::{LONGEST_PAUSE, RemoteError, SHORTEST_PAUSE, SILENCE, pause_for, told_at},
 };
 
 impl Kept {
@@ -24,7 +24,7 @@ impl Kept {
             if self.problem.lock().replace(error.clone()).as_ref() != Some(&error) {
                 tracing::warn!(error, "the change feed is not heard; it is connected to again");
             }
-            sleep(pause).await;
+            pause_for(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -72,7 +72,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::KeeperSettings;
+    use crate::{KeeperSettings, keeper::WITHHELD_FOR};
 
     #[tokio::test]
     async fn a_message_that_withholds_names_is_not_heard() {
@@ -92,11 +92,14 @@ mod tests {
         assert!(!kept.is_heard());
         kept.hear(&message(false));
         assert!(kept.is_heard());
-        for _ in 0..2 {
-            kept.hear(&message(true));
-            assert!(kept.is_heard(), "the next may have them");
-            tokio::time::sleep(Duration::from_millis(600)).await;
-        }
+        let began = monotonic();
+        kept.hear(&message(true));
+        assert!(kept.is_heard() || began.elapsed() > WITHHELD_FOR, "the next may have them");
+        let withheld = monotonic();
+        tokio::time::sleep(WITHHELD_FOR / 2).await;
+        // Another of them begins no new second.
+        kept.hear(&message(true));
+        tokio::time::sleep_until((withheld + WITHHELD_FOR * 11 / 10).into()).await;
         assert!(!kept.is_heard(), "however long what is kept counts without the feed");
         kept.hear(&message(false));
         assert!(kept.is_heard());

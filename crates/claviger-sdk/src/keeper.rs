@@ -22,7 +22,7 @@ use crate::{
     claviger::StartError,
     clock::{Clock, Heard, monotonic},
     feed::Names,
-    remote::{Internal, RemoteError},
+    remote::{Answered, Internal, Reason, RemoteError, SILENCE},
     settings::{KeeperSettings, is_address},
     usage::Usage,
 };
@@ -30,8 +30,11 @@ use crate::{
 /// How many questions are asked at once; who comes after them waits, and not for long.
 const MOST_QUESTIONS: usize = 64;
 
+/// How many of them renew what is kept; of what finds no place the next use tries again.
+const MOST_RENEWALS: usize = 16;
+
 /// For how long names may be withheld before nothing that is kept counts: some come in the next message.
-const WITHHELD_FOR: Duration = Duration::from_secs(1);
+pub(crate) const WITHHELD_FOR: Duration = Duration::from_secs(1);
 
 /// The pause after what is kept could not be renewed.
 const RENEW_AGAIN: Duration = Duration::from_secs(1);
@@ -153,6 +156,8 @@ pub(crate) struct Kept {
     pub(crate) other_keys: Arc<Notify>,
     pub(crate) usage: Usage,
     questions: Semaphore,
+    renewals: Arc<Semaphore>,
+    unanswered: Reason,
     /// Of those who ask about the same credential, by its hash.
     turns: SyncMutex<HashMap<TokenHash, Arc<Mutex<Others>>>>,
 }
@@ -179,6 +184,8 @@ impl Kept {
             other_keys: Arc::default(),
             usage: Usage::default(),
             questions: Semaphore::new(MOST_QUESTIONS),
+            renewals: Arc::new(Semaphore::new(MOST_RENEWALS)),
+            unanswered: Reason::default(),
             turns: SyncMutex::default(),
         })
     }
@@ -192,7 +199,9 @@ impl Kept {
     pub(crate) async fn facts(self: &Arc<Self>, hash: TokenHash, credential: &str) -> Result<Facts, Unreachable> {
         let (now, is_heard) = (monotonic(), self.is_heard());
         if let Some(known) = self.opaque.known(&hash, now).filter(|_| is_heard) {
+            // Of an instance that is not there nobody asks for more.
             if let Known::Valid(entry) = &known
+                && self.changes_heard.within(SILENCE)
                 && entry.is_to_be_renewed(now)
             {
                 self.renew(hash, credential, Arc::clone(entry));
@@ -230,10 +239,13 @@ impl Kept {
 
     /// Asks anew before what is kept is too old, so that what is used all the time is there when the instance goes away.
     fn renew(self: &Arc<Self>, hash: TokenHash, credential: &str, entry: Arc<Entry>) {
+        let Ok(place) = Arc::clone(&self.renewals).try_acquire_owned() else { return entry.may_be_renewed_again() };
         let (kept, credential) = (Arc::clone(self), Secret::new(credential.to_owned()));
         tokio::spawn(async move {
             let asking = kept.ask_state(hash, credential.expose());
-            if !matches!(timeout(kept.settings.patience, asking).await, Ok(Ok((_, IsKept(true))))) {
+            let asked = timeout(kept.settings.patience, asking).await;
+            drop(place);
+            if !matches!(asked, Ok(Ok((_, IsKept(true))))) {
                 sleep(RENEW_AGAIN).await;
                 entry.may_be_renewed_again();
             }
@@ -244,22 +256,34 @@ impl Kept {
         let _place = self.questions.acquire().await.map_err(|_| Unreachable)?;
         let ((beginning, told), asked_at) = (self.opaque.names.read().place(), monotonic());
         let question = json!({ "credential": credential, "state_only": true });
-        let answered = self.remote.verify(&question, &self.clock).await.map_err(unreachable)?;
+        let answered = self.answered(self.remote.verify(&question, &self.clock).await)?;
         let position = Names::position_of(told, answered.position);
         let Answer { verdict, found, max_age_seconds, .. } = answered.answer;
-        Ok(match (verdict, found, max_age_seconds) {
+        let (facts, is_kept) = match (verdict, found, max_age_seconds) {
             (Verdict::Refused(refusal), ..) => {
                 let body = (refusal != Refusal::Unknown).then(|| answered.body.into());
-                (self.opaque.keep_refusal(hash, refusal, body, asked_at).into(), IsKept(true))
+                (self.opaque.keep_refusal(hash, refusal, body, asked_at).into(), true)
             }
             (Verdict::Valid, Some(found), Some(seconds)) => {
                 let max_age = Duration::from_secs(seconds);
                 let found = Arc::new(ending_with(found, max_age, self.clock.now()));
                 let place = position.map(|position| (beginning, position));
                 let is_kept = place.is_some_and(|place| self.opaque.keep(hash, &found, place, max_age, asked_at));
-                (Facts::Valid(found), IsKept(is_kept))
+                (Facts::Valid(found), is_kept)
             }
-            (Verdict::Valid, ..) => (self.opaque.keep_asked(hash, asked_at).into(), IsKept(true)),
+            (Verdict::Valid, ..) => (self.opaque.keep_asked(hash, asked_at).into(), true),
+        };
+        // The answer may have been under way for longer than it counts.
+        Ok((facts, IsKept(is_kept && self.opaque.known(&hash, monotonic()).is_some())))
+    }
+
+    fn answered(&self, answered: Result<Answered, RemoteError>) -> Result<Answered, Unreachable> {
+        let is_new = self.unanswered.is_new(&answered);
+        answered.map_err(|error| {
+            if is_new {
+                tracing::warn!(%error, "credentials cannot be verified");
+            }
+            Unreachable
         })
     }
 
@@ -273,7 +297,7 @@ impl Kept {
         (question["method"], question["path"]) = (json!(method), json!(path));
         let _place = self.questions.acquire().await.map_err(|_| Unreachable)?;
         let asked_at = monotonic();
-        let answered = self.remote.verify(&question, &self.clock).await.map_err(unreachable)?;
+        let answered = self.answered(self.remote.verify(&question, &self.clock).await)?;
         self.opaque.keep_refused_use(key, &answered.answer, asked_at);
         Ok(answered.answer)
     }
@@ -281,11 +305,6 @@ impl Kept {
 
 /// Whether others can use it.
 struct IsKept(bool);
-
-fn unreachable(error: RemoteError) -> Unreachable {
-    tracing::warn!(%error, "a credential could not be verified");
-    Unreachable
-}
 
 /// With the end of the secret that was presented, if its credential was rolled: an answer does not say it, but counts no longer.
 fn ending_with(mut found: Found, max_age: Duration, now: Timestamp) -> Found {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use claviger_token::{ChangesMessage, UsageReport};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
@@ -26,6 +27,32 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 /// Pauses between attempts: longer while they fail.
 pub(crate) const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Between 0 and 1: those that were started together need not ask together.
+pub(crate) fn chance() -> f64 {
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+    f64::from(u32::try_from(random >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+/// A pause, or less of it by chance.
+pub(crate) async fn pause_for(pause: Duration) {
+    tokio::time::sleep(pause.mul_f64(0.5 + chance() / 2.0)).await;
+}
+
+/// Why something does not work: told once, and not with every attempt.
+#[derive(Debug, Default)]
+pub(crate) struct Reason(Mutex<Option<String>>);
+
+impl Reason {
+    /// Notes how it went, and says whether it did not for another reason than before.
+    pub(crate) fn is_new<T>(&self, went: &Result<T, RemoteError>) -> bool {
+        let reason = went.as_ref().err().map(ToString::to_string);
+        let mut known = self.0.lock();
+        let is_new = reason.is_some() && *known != reason;
+        *known = reason;
+        is_new
+    }
+}
 
 /// The instance did not answer, or not with what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +211,20 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_told_once_until_it_works_or_another_comes() {
+        let reason = Reason::default();
+        let went = [
+            Err(RemoteError::Silent),
+            Err(RemoteError::Silent),
+            Err(RemoteError::Token),
+            Ok(()),
+            Err(RemoteError::Token),
+        ];
+        let told: Vec<bool> = went.iter().map(|went| reason.is_new(went)).collect();
+        assert_eq!(told, [true, false, true, false, true]);
+    }
 
     #[test]
     fn the_time_is_read_as_http_writes_it() {

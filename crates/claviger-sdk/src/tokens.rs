@@ -20,7 +20,7 @@ use crate::{
     judge::{NotProved, read_token},
     keeper::Unreachable,
     keys::Keys,
-    remote::{LONGEST_PAUSE, Public, RemoteError, SHORTEST_PAUSE},
+    remote::{LONGEST_PAUSE, Public, Reason, RemoteError, SHORTEST_PAUSE, chance, pause_for},
 };
 
 /// After other keys were named they are read at once, and again after these, the last first: the node that is asked may not know of them
@@ -149,9 +149,16 @@ impl Tokens {
     }
 
     pub(crate) async fn follow_keys(self: Arc<Self>) {
-        let (mut pause, mut again) = (SHORTEST_PAUSE, Vec::new());
+        let (mut pause, mut again, reason) = (SHORTEST_PAUSE, Vec::new(), Reason::default());
         loop {
-            match self.read_keys(Duration::ZERO).await {
+            let read = self.read_keys(Duration::ZERO).await;
+            if reason.is_new(&read) {
+                tracing::warn!(
+                    error = read.as_ref().err().map(tracing::field::display),
+                    "the keys of the instance could not be read"
+                );
+            }
+            match read {
                 Ok(()) => {
                     pause = SHORTEST_PAUSE;
                     let next = again.pop().unwrap_or(READ_KEYS_EVERY);
@@ -160,9 +167,8 @@ impl Tokens {
                         () = self.other_keys.notified() => again = READ_KEYS_AGAIN.to_vec(),
                     }
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "the keys of the instance could not be read");
-                    sleep(pause).await;
+                Err(_) => {
+                    pause_for(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -170,17 +176,23 @@ impl Tokens {
     }
 
     pub(crate) async fn follow_ended(self: Arc<Self>) {
-        let (mut tag, mut pause) = (None::<String>, SHORTEST_PAUSE);
+        let (mut tag, mut pause, reason) = (None::<String>, SHORTEST_PAUSE, Reason::default());
         loop {
             let began = monotonic();
-            match self.hear_of_ended(&mut tag).await {
+            let heard = self.hear_of_ended(&mut tag).await;
+            if reason.is_new(&heard) {
+                tracing::warn!(
+                    error = heard.as_ref().err().map(tracing::field::display),
+                    "the feed of what ended could not be read"
+                );
+            }
+            match heard {
                 Ok(is_news) => {
                     pause = SHORTEST_PAUSE;
                     sleep(pause_after(is_news, began.elapsed(), chance())).await;
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "the feed of what ended could not be read");
-                    sleep(pause).await;
+                Err(_) => {
+                    pause_for(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -216,12 +228,6 @@ impl Tokens {
 /// How long to wait before it is asked again what ended.
 fn pause_after(news: bool, took: Duration, chance: f64) -> Duration {
     if news { AFTER_NEWS } else { AFTER_NOTHING.mul_f64(1.0 + chance.clamp(0.0, 1.0)).saturating_sub(took) }
-}
-
-/// Between 0 and 1: services that started together need not ask together.
-fn chance() -> f64 {
-    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-    f64::from(u32::try_from(random >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

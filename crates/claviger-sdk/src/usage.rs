@@ -11,17 +11,27 @@ use std::{
 use claviger_token::{
     CredentialId, Found, Generation, Permission, ReportedPermission, ReportedUse, UsageReport, Verdict,
 };
+use http::StatusCode;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
-use crate::{keeper::Kept, remote::RemoteError};
+use crate::{
+    keeper::Kept,
+    remote::{RemoteError, chance},
+};
 
-/// How often what was counted is told, so that a crash loses no more.
+/// How often what was counted is told at least, so that a crash loses no more.
 const EVERY: Duration = Duration::from_secs(8);
 
 /// How many uses one report has.
 const MOST_USES: usize = 100;
+
+/// How many bytes one report has: the instance reads 64 KiB.
+const MOST_BYTES: usize = 48 << 10;
+
+/// The most that one item of a report counts.
+const MOST_COUNT: u64 = 1_000_000;
 
 /// How many different uses are counted between two reports; what comes beyond is not.
 const MOST_COUNTED: usize = 50_000;
@@ -76,8 +86,12 @@ impl Usage {
         }
         let count = counts.entry(what).or_insert_with(|| Count { uses: 0, permissions: Vec::new(), last: now, from });
         count.uses += 1;
-        (count.last, count.from) = (now, from.or(count.from));
-        for permission in permissions {
+        (count.last, count.from) = (now.max(count.last), from.or(count.from));
+        for (index, permission) in permissions.iter().enumerate() {
+            // Whoever asks for one twice asks for it once.
+            if permissions.iter().take(index).any(|before| before == permission) {
+                continue;
+            }
             if let Some((_, uses)) = count.permissions.iter_mut().find(|(counted, _)| counted == permission) {
                 *uses += 1;
             } else if count.permissions.len() < MOST_PERMISSIONS {
@@ -89,23 +103,58 @@ impl Usage {
     /// What was counted since the last time, as reports.
     fn taken(&self) -> Vec<UsageReport> {
         let counts = std::mem::take(&mut *self.counts.lock());
-        let uses: Vec<ReportedUse> = counts.into_iter().map(|(what, count)| what.told(count)).collect();
-        uses.chunks(MOST_USES).map(|uses| UsageReport { id: id(), uses: uses.to_vec() }).collect()
+        reports(counts.into_iter().flat_map(|(what, count)| what.told(count)))
     }
 }
 
-impl What {
-    fn told(self, count: Count) -> ReportedUse {
-        let permissions = count.permissions.into_iter();
-        ReportedUse {
-            credential_id: self.credential,
-            generation: self.generation,
-            code: self.code.to_owned(),
-            count: count.uses,
-            permissions: permissions.map(|(name, count)| ReportedPermission { name, count }).collect(),
-            last_used_at: count.last,
-            last_used_from: count.from,
+/// In as few reports as the instance takes.
+fn reports(uses: impl Iterator<Item = ReportedUse>) -> Vec<UsageReport> {
+    let (mut reports, mut bytes) = (Vec::<UsageReport>::new(), 0);
+    for used in uses {
+        let length = serde_json::to_vec(&used).map_or(MOST_BYTES, |json| json.len() + 1);
+        bytes += length;
+        match reports.last_mut() {
+            Some(report) if report.uses.len() < MOST_USES && bytes <= MOST_BYTES => report.uses.push(used),
+            _ => {
+                reports.push(UsageReport { id: id(), uses: vec![used] });
+                bytes = length;
+            }
         }
+    }
+    reports
+}
+
+/// Both halves of what was refused as a whole, under other names; none of what cannot be halved.
+fn halves(mut report: UsageReport) -> Vec<UsageReport> {
+    let second = report.uses.split_off(report.uses.len() / 2);
+    let halves = [report.uses, second].map(|uses| UsageReport { id: id(), uses });
+    if halves.iter().any(|half| half.uses.is_empty()) { Vec::new() } else { halves.into() }
+}
+
+impl What {
+    /// As one item, or as many as it takes.
+    fn told(self, mut count: Count) -> Vec<ReportedUse> {
+        let mut told = Vec::new();
+        while count.uses > 0 {
+            let taken = |uses: &mut u64| {
+                let part = (*uses).min(MOST_COUNT);
+                *uses -= part;
+                part
+            };
+            let permissions = count.permissions.iter_mut();
+            let permissions =
+                permissions.map(|(name, uses)| ReportedPermission { name: name.clone(), count: taken(uses) });
+            told.push(ReportedUse {
+                credential_id: self.credential,
+                generation: self.generation,
+                code: self.code.to_owned(),
+                permissions: permissions.filter(|permission| permission.count > 0).collect(),
+                count: taken(&mut count.uses),
+                last_used_at: count.last,
+                last_used_from: count.from,
+            });
+        }
+        told
     }
 }
 
@@ -118,7 +167,8 @@ fn id() -> String {
 impl Kept {
     pub(crate) async fn report_every_while(self: Arc<Self>) {
         loop {
-            sleep(EVERY).await;
+            // Those that were started together do not all come at once.
+            sleep(EVERY.mul_f64(1.0 - chance() / 4.0)).await;
             self.report().await;
         }
     }
@@ -133,22 +183,35 @@ impl Kept {
         }
         while let Some(report) = waiting.front() {
             match self.remote.report(report).await {
-                Ok(()) => {}
+                Ok(()) => {
+                    waiting.pop_front();
+                }
+                // One use that is not taken takes no other with it.
                 Err(RemoteError::Status(status)) if status.is_client_error() => {
-                    tracing::warn!(%status, "a report of uses was refused, and is lost");
+                    let refused = waiting.pop_front().filter(|_| is_of_content(status));
+                    let halves = refused.map(halves).unwrap_or_default();
+                    if halves.is_empty() {
+                        tracing::warn!(%status, "a report of uses was refused, and is lost");
+                    }
+                    halves.into_iter().rev().for_each(|half| waiting.push_front(half));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "uses could not be reported; they will be");
                     return;
                 }
             }
-            waiting.pop_front();
         }
     }
 }
 
+/// Whether a report of less may be taken.
+fn is_of_content(status: StatusCode) -> bool {
+    matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY)
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::{Json, Router, routing::post};
     use serde_json::json;
 
     use super::*;
@@ -183,5 +246,58 @@ mod tests {
         assert_eq!((counts, uses[0].last_used_from), (vec![2, 1], Some([192, 0, 2, 1].into())));
         assert!(usage.taken().is_empty());
         assert_ne!(id(), id());
+    }
+
+    fn used(uses: u64, permissions: usize) -> Vec<ReportedUse> {
+        let name = |number: usize| (format!("{}:p{number}", "a".repeat(50)).parse().unwrap(), uses);
+        let permissions = (0..permissions).map(name).collect();
+        let (credential, last) = (found().credential.id, Timestamp::from_second(1_800_000_000).unwrap());
+        let what = What { credential, generation: None, code: "valid", hour: 0 };
+        what.told(Count { uses, permissions, last, from: None })
+    }
+
+    #[test]
+    fn a_permission_that_is_asked_for_twice_is_counted_once() {
+        let (usage, found) = (Usage::default(), found());
+        let permissions: Vec<Permission> = ["a:read", "a:read", "a:write"].map(|name| name.parse().unwrap()).into();
+        usage.count(&found, Verdict::Valid, &permissions, None, Timestamp::UNIX_EPOCH);
+        let used = usage.taken().remove(0).uses.remove(0);
+        assert!(used.count == 1 && used.permissions.iter().all(|told| told.count == 1), "{used:?}");
+    }
+
+    #[test]
+    fn a_report_is_no_longer_than_what_is_read_and_an_item_counts_no_more_than_is_taken() {
+        let reports = reports((0..250).flat_map(|_| used(1, 50)).chain(used(2_500_000, 1)));
+        assert!(reports.iter().all(|report| serde_json::to_vec(report).unwrap().len() < 64 << 10));
+        assert_eq!(reports.iter().map(|report| report.uses.len()).sum::<usize>(), 253);
+        assert!(reports.len() > 250 * 50 * 60 / MOST_BYTES && reports.len() < 40, "{}", reports.len());
+        let counts: Vec<(u64, u64)> =
+            used(2_500_000, 1).iter().map(|used| (used.count, used.permissions[0].count)).collect();
+        assert_eq!(counts, [(MOST_COUNT, MOST_COUNT), (MOST_COUNT, MOST_COUNT), (500_000, 500_000)]);
+    }
+
+    #[tokio::test]
+    async fn one_use_that_is_refused_takes_no_other_with_it() {
+        static TAKEN: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+        let take = async |Json(report): Json<UsageReport>| {
+            let counts: Vec<u64> = report.uses.iter().map(|used| used.count).collect();
+            if counts.contains(&7) {
+                return StatusCode::UNPROCESSABLE_ENTITY;
+            }
+            if counts.len() > 4 {
+                return StatusCode::PAYLOAD_TOO_LARGE;
+            }
+            TAKEN.lock().extend(counts);
+            StatusCode::OK
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let routes = Router::new().route("/v1/usage-reports", post(take));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let kept = Kept::new(crate::KeeperSettings::new(&address)).unwrap();
+        kept.usage.waiting.lock().await.extend(reports((1..=11).flat_map(|count| used(count, 1))));
+        kept.report().await;
+        assert_eq!(*TAKEN.lock(), [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]);
+        assert!(kept.usage.waiting.lock().await.is_empty());
     }
 }

@@ -27,6 +27,9 @@ use crate::{
     tokens::Tokens,
 };
 
+/// The longest credential that is looked at.
+pub(crate) const LONGEST: usize = 8 * 1024;
+
 /// For how long what one guard proved counts for those behind it.
 const PROVED_FOR: Duration = Duration::from_secs(30);
 
@@ -57,6 +60,8 @@ pub struct Wanted<'a> {
     pub dpop: Option<&'a str>,
     /// What its client showed and proved to hold.
     pub certificate: Option<&'a Certificate>,
+    /// Whether credentials of the test environment count as well: [`Identity::is_test`] is asked then.
+    pub test_too: bool,
 }
 
 impl Default for Wanted<'_> {
@@ -71,6 +76,7 @@ impl Default for Wanted<'_> {
             path: "/",
             dpop: None,
             certificate: None,
+            test_too: false,
         }
     }
 }
@@ -78,12 +84,29 @@ impl Default for Wanted<'_> {
 /// What came of it.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// The verdict.
+    /// The verdict. A credential of the test environment that is not wanted is refused as one for another audience.
     pub verdict: Verdict,
-    /// Who it comes from, if that is valid. Of credentials of the test environment too: ask [`Identity::is_test`].
+    /// Who it comes from, if that is valid.
     pub identity: Option<Identity>,
     /// When to try again, if a limit refused.
     pub retry_after_seconds: Option<u64>,
+}
+
+impl Verified {
+    fn of(checked: Checked, test_too: bool) -> Self {
+        let Checked { verdict, found, retry_after_seconds, .. } = checked;
+        let identity = found.map(Identity);
+        if !test_too && identity.as_ref().is_some_and(Identity::is_test) {
+            let verdict = Verdict::Refused(Refusal::AudienceMismatch);
+            return Self { verdict, identity: None, retry_after_seconds: None };
+        }
+        Self { verdict, identity, retry_after_seconds }
+    }
+}
+
+/// Whether a text is worth a look: credentials are of visible ASCII, and not endless.
+pub(crate) fn may_be_a_credential(text: &str) -> bool {
+    (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What is asked of one request.
@@ -193,11 +216,14 @@ impl Claviger {
 
     /// The verdict on one use of what was presented, without the layer. Without a verdict answer with 503.
     pub async fn verify(&self, credential: &str, wanted: &Wanted<'_>) -> Result<Verified, Unreachable> {
-        let Wanted { permissions, objects, whatever_object, client_ip, method, path, dpop, certificate } = *wanted;
+        let Wanted { permissions, objects, whatever_object, client_ip, method, path, dpop, certificate, test_too } =
+            *wanted;
+        if !may_be_a_credential(credential) {
+            return Ok(Verified::of(Checked::refused(Refusal::Malformed), test_too));
+        }
         let proved = None;
         let asked = Use { permissions, objects, whatever_object, client_ip, method, path, dpop, certificate, proved };
-        let Checked { verdict, found, retry_after_seconds, .. } = self.check(credential, &asked).await?;
-        Ok(Verified { verdict, identity: found.map(Identity), retry_after_seconds })
+        Ok(Verified::of(self.check(credential, &asked).await?, test_too))
     }
 
     /// Tells the instance now which uses were judged here, as happens by itself every few seconds: to be called before the process ends.

@@ -15,12 +15,9 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, reques
 use tower::{Layer, Service};
 
 use crate::{
-    claviger::{Checked, Claviger, Proved, Use},
+    claviger::{Checked, Claviger, Proved, Use, may_be_a_credential},
     identity::Identity,
 };
-
-/// The longest credential that is looked at.
-const LONGEST: usize = 8 * 1024;
 
 type ObjectsOf = Arc<dyn Fn(&Parts) -> Vec<Object> + Send + Sync>;
 type PathOf = Arc<dyn Fn(&Parts) -> String + Send + Sync>;
@@ -169,8 +166,7 @@ fn presented(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Refused> {
         (None, Some(key)) => (key, Scheme::Key),
         (None, None) => return Ok(None),
     };
-    let sound = (1..=LONGEST).contains(&credential.len()) && credential.bytes().all(|byte| byte.is_ascii_graphic());
-    if !sound {
+    if !may_be_a_credential(credential) {
         return Err(Refused::Verdict(Refusal::Malformed, None));
     }
     match (scheme, dpop) {
@@ -287,6 +283,7 @@ fn answer<R: Default>(issuer: &str, permissions: &[Permission], refused: &Refuse
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claviger::LONGEST;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -104,7 +104,9 @@ impl Settings {
 
 impl WrongSettings {
     pub(crate) fn address(setting: &'static str, given: &str) -> Self {
-        let wanted = "an address like https://keys.acme.test is wanted, without a slash at the end";
+        let wanted = "an address like https://keys.acme.test is wanted, without a user and without a slash at the end";
+        // What may be a password is shown nowhere.
+        let given = if given.contains('@') { "one with a user" } else { given };
         Self { setting, given: given.to_owned(), wanted }
     }
 }
@@ -133,7 +135,9 @@ impl KeeperSettings {
 }
 
 pub(crate) fn is_address(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) && !text.ends_with('/')
+    // Who is let in is said by a token, which is shown nowhere: an address is.
+    let is_bare = |url: &Url| url.username().is_empty() && url.password().is_none();
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && is_bare(&url)) && !text.ends_with('/')
 }
 
 /// Whether nobody in between can answer instead.
@@ -163,6 +167,13 @@ mod tests {
         check(|_| {}, None);
         check(|settings| settings.issuer.push('/'), Some("issuer"));
         check(|settings| settings.internal_address = "127.0.0.1:7421".to_owned(), Some("internal_address"));
+        for address in ["http://user@127.0.0.1:7421", "http://:word@127.0.0.1:7421"] {
+            let mut settings = Settings::new("https://keys.acme.test", address, "urn:api");
+            let wrong = settings.check().unwrap_err();
+            assert!(wrong.setting == "internal_address" && !wrong.to_string().contains("word"), "{wrong}");
+            settings.internal_address = "http://127.0.0.1:7421/@".to_owned();
+            settings.check().unwrap();
+        }
         check(|settings| settings.public_address = Some("keys".to_owned()), Some("public_address"));
         check(|settings| settings.origin = Some("ftp://api.acme.test".to_owned()), Some("origin"));
         check(|settings| settings.keys_without_feed = Duration::from_millis(999), Some("keys_without_feed"));

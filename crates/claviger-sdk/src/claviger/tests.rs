@@ -12,10 +12,14 @@ async fn outside_of_a_runtime_it_does_not_start() {
 }
 
 fn found() -> Arc<Found> {
+    found_in("live")
+}
+
+fn found_in(environment: &str) -> Arc<Found> {
     let id = |prefix: &str| format!("{prefix}_01h2xcejqtf2nbrexx3vqjhp41");
     let answer = json!({
         "valid": true, "code": "valid", "permissions": ["a:read"], "objects": ["base:app7"], "metadata": {}, "limits": [],
-        "credential": { "id": id("key"), "kind": "api_key", "name": "x", "generation": "current", "environment": "live", "expires_at": null },
+        "credential": { "id": id("key"), "kind": "api_key", "name": "x", "generation": "current", "environment": environment, "expires_at": null },
         "principal": { "id": id("sa"), "type": "service_account", "name": "x", "external_id": null },
         "organization": { "id": id("org"), "slug": "x", "external_id": null }, "cache": null,
     });
@@ -80,4 +84,30 @@ async fn an_answer_about_less_is_held_against_what_is_asked() {
     check("a:read", Some("base:app8"), false, "object_not_allowed");
     check("a:read", None, false, "object_required");
     check("a:read", None, true, "valid");
+}
+
+#[test]
+fn a_credential_of_the_test_environment_counts_where_it_is_wanted() {
+    let check = |environment: &str, test_too: bool, expected: &str| {
+        let found = Some(found_in(environment));
+        let checked = Checked { found, ..Checked::of(Verdict::Valid) };
+        let verified = Verified::of(checked, test_too);
+        assert_eq!(verified.verdict.code(), expected, "{environment} {test_too}");
+        assert_eq!(verified.identity.is_some(), expected == "valid");
+    };
+    check("live", false, "valid");
+    check("live", true, "valid");
+    check("test", true, "valid");
+    check("test", false, "audience_mismatch");
+    assert!(!Wanted::default().test_too);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_credential_is_refused_without_asking() {
+    let claviger =
+        Claviger::start(Settings::new("https://keys.acme.test", "http://127.0.0.1:7421", "urn:api")).unwrap();
+    for text in ["", "eyJ.\n", &format!("eyJ.{}", "a".repeat(LONGEST))] {
+        let verified = claviger.verify(text, &Wanted::default()).await.unwrap();
+        assert_eq!(verified.verdict, Verdict::Refused(Refusal::Malformed));
+    }
 }

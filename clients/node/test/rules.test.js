@@ -23,8 +23,9 @@ import { decoded } from '../src/token/text.js';
 const KEY = 'key_01h2xcejqtf2nbrexx3vqjhp41';
 const MINUTE = 60_000;
 
-function message(reset, position, changes = []) {
-  return { reset, next: '', position, changes: changes.map(([sequence, concerns]) => ({ sequence, concerns, keys: false })) };
+function message(reset, position, changes = [], more = false) {
+  const named = changes.map(([sequence, concerns]) => ({ sequence, concerns, keys: false }));
+  return { reset, next: '', position, more, changes: named };
 }
 
 test('settings that cannot be followed are refused with what would be right', () => {
@@ -211,6 +212,17 @@ test('an event may come in any pieces, and what is none ends the connection', ()
   }
   assert.throws(() => new Events().take(Buffer.from([0x64, 0xff, 0x0a])), NoMessage);
   assert.throws(() => new Events().take(Buffer.alloc((16 << 20) + 1, 'x')), NoMessage);
+});
+
+test('names are withheld from the first message that says so until one that does not', () => {
+  const names = new Names();
+  const take = (/** @type {boolean} */ more, /** @type {number} */ now) => names.take(message(false, 2, [], more), now);
+  assert.equal(names.withheldSince, undefined);
+  take(true, 100);
+  take(true, 900);
+  assert.equal(names.withheldSince, 100);
+  take(false, 1000);
+  assert.equal(names.withheldSince, undefined);
 });
 
 test('a name is forgotten after everything that it voids', () => {

@@ -206,6 +206,13 @@ def test_an_event_may_come_in_any_pieces_and_what_is_none_ends_the_connection() 
             Events().take(pieces)
 
 
+def test_names_are_withheld_from_the_first_message_that_says_so_until_one_that_does_not() -> None:
+    names = Names()
+    for more, now, since in ((False, 0.0, None), (True, 1.0, 1.0), (True, 9.0, 1.0), (False, 10.0, None)):
+        names.take(Message(False, "", 2, more, []), now)
+        assert names.withheld_since == since
+
+
 def test_a_name_is_forgotten_after_everything_that_it_voids() -> None:
     names = Names()
     names.take(message(True, 1, (2, KEY)), 0)

@@ -37,7 +37,8 @@ const DAYS: Table = (
 const LAST_USES: Table = (
     "secret_use (credential, number, used_at, used_from)",
     "value ->> 0, CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), value ->> 3",
-    "ON CONFLICT (credential, number) DO UPDATE SET used_at = excluded.used_at, used_from = excluded.used_from
+    "ON CONFLICT (credential, number) DO UPDATE SET used_at = excluded.used_at,
+         used_from = COALESCE(excluded.used_from, secret_use.used_from)
      WHERE secret_use.used_at < excluded.used_at",
 );
 
@@ -59,7 +60,7 @@ pub struct UsageBatch {
 pub struct LastUse {
     /// When.
     pub at: Timestamp,
-    /// The client's address, where the gateway told it.
+    /// The client's address, where the gateway told it, then or before.
     pub from: Option<String>,
 }
 
@@ -159,6 +160,14 @@ impl View<'_> {
 }
 
 impl UsageBatch {
+    /// Notes a use of a secret, unless a later one is known. Of a use that does not say where it came from, the place before stays.
+    pub fn note_last_use(&mut self, secret: (CredentialId, u32), last: LastUse) {
+        let known = self.last_uses.entry(secret).or_insert_with(|| last.clone());
+        if known.at < last.at {
+            *known = LastUse { at: last.at, from: last.from.or_else(|| known.from.take()) };
+        }
+    }
+
     /// How many rows there are to write.
     pub fn rows(&self) -> usize {
         self.hours.len() + self.permission_days.len() + self.last_uses.len() + self.retired.len()

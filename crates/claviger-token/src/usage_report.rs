@@ -34,7 +34,7 @@ pub struct ReportedUse {
     #[cfg_attr(feature = "openapi", schema(example = "valid"))]
     pub code: String,
     /// How many there were.
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1_000_000_000))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1_000_000))]
     pub count: u64,
     /// How many of them asked for which permission.
     #[serde(default)]
@@ -53,7 +53,7 @@ pub struct ReportedUse {
 pub struct ReportedPermission {
     /// Which.
     pub name: Permission,
-    /// In how many of the uses.
+    /// In how many of the uses: of more, all of them count.
     pub count: u64,
 }
 
@@ -65,6 +65,6 @@ pub struct UsageCounted {
     pub counted: usize,
     /// Whether it came before.
     pub repeated: bool,
-    /// Credentials that nobody has, or that are out of the caller's reach: what was told of them is not counted.
+    /// Credentials that nobody has: what was told of them is not counted.
     pub ignored: Vec<CredentialId>,
 }

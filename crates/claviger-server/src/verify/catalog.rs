@@ -71,13 +71,6 @@ impl Catalog {
         Some(permissions.collect())
     }
 
-    /// All permissions of the APIs that this principal serves.
-    pub(crate) fn served_permissions(&self, principal: PrincipalId) -> PermissionSet {
-        let PrincipalId::ServiceAccount(server) = principal else { return PermissionSet::default() };
-        let served = self.apis.iter().filter(|api| api.resource_servers.contains(&server));
-        served.flat_map(permission_names).collect()
-    }
-
     /// Whether this principal serves the API of this identifier.
     pub(crate) fn serves(&self, principal: PrincipalId, identifier: &str) -> bool {
         let PrincipalId::ServiceAccount(server) = principal else { return false };

@@ -1,6 +1,6 @@
 //! Counting without writing: each entry keeps its own tally, and a job writes them all twice a second.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use claviger_store::{LastUse, RetiredUse, StoreError, UsageBatch};
 use claviger_token::{CredentialId, Generation, Permission, Verdict};
@@ -138,7 +138,7 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
     }
     // A token is counted for its credential, and is none of its secrets.
     let Some(number) = known.number else { return };
-    batch.last_uses.insert((id, number), LastUse { at, from: from.map(|ip| ip.to_string()) });
+    batch.note_last_use((id, number), LastUse { at, from: from.map(|ip| ip.to_string()) });
     if tally.retired {
         let organization = found.organization.id;
         batch.retired.insert(id, RetiredUse { credential: id, organization, number, hint: known.hint.to_string() });
@@ -162,10 +162,14 @@ impl App {
         self.usage.pending.lock().await.rows() < MOST_PENDING
     }
 
-    /// Counts what was judged elsewhere; written with the next flush.
-    pub(super) async fn count_reported(&self, uses: Vec<Reported>) -> Result<(), StoreError> {
+    /// The numbers of the newest secrets of those whose secrets were used.
+    pub(super) async fn newest_secrets_of(&self, uses: &[Reported]) -> Result<HashMap<CredentialId, u32>, StoreError> {
         let of_secrets = uses.iter().filter(|used| used.generation.is_some()).map(|used| used.credential);
-        let newest = self.store.newest_secrets(of_secrets).await?;
+        self.store.newest_secrets(of_secrets).await
+    }
+
+    /// Counts what was judged elsewhere; written with the next flush.
+    pub(super) async fn count_reported(&self, uses: Vec<Reported>, newest: &HashMap<CredentialId, u32>) {
         let mut pending = self.usage.pending.lock().await;
         for used in uses {
             let (id, ms) = (used.credential, used.at.as_millisecond());
@@ -177,13 +181,9 @@ impl App {
                 let is_before = generation == Generation::Retiring;
                 let number = if is_before { newest.saturating_sub(1).max(1) } else { *newest };
                 let last = LastUse { at: used.at, from: used.from.map(|ip| ip.to_canonical().to_string()) };
-                let known = pending.last_uses.entry((id, number)).or_insert_with(|| last.clone());
-                if known.at < last.at {
-                    *known = last;
-                }
+                pending.note_last_use((id, number), last);
             }
         }
-        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::app::{TestApp, text};
 const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/v1/verify", "YYPP"),
     ("POST", "/v1/explain", "YYPP"),
-    ("POST", "/v1/usage-reports", "YYPP"),
+    ("POST", "/v1/usage-reports", "YIPP"),
     ("GET", "/v1/token", "YYYY"),
     ("POST", "/v1/token/roll", "YYYY"),
     ("DELETE", "/v1/token", "YYYY"),

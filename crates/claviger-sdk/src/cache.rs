@@ -42,6 +42,7 @@ pub(crate) struct Entry {
     pub(crate) found: Arc<Found>,
     beginning: u64,
     position: i64,
+    ends_at: Instant,
     /// Halfway to its end.
     renewed_at: Instant,
     is_renewed: AtomicBool,
@@ -97,12 +98,13 @@ impl Opaque {
     ) -> bool {
         let max_age = max_age.min(LONGEST);
         let (renewed_at, is_renewed) = (asked_at + max_age / 2, AtomicBool::new(false));
-        let entry = Entry { found: Arc::clone(found), beginning, position, renewed_at, is_renewed };
+        let ends_at = asked_at + max_age;
+        let entry = Entry { found: Arc::clone(found), beginning, position, ends_at, renewed_at, is_renewed };
         let names = self.names.read();
         let is_kept = names.knows_since(beginning, position) && entry.holds(&names);
         if is_kept {
             let known = Known::Valid(Arc::new(entry));
-            self.entries.insert(hash, Kept { known, ends_at: asked_at + max_age });
+            self.entries.insert(hash, Kept { known, ends_at });
         }
         is_kept
     }
@@ -144,6 +146,11 @@ impl Entry {
     /// Whether it is time, which one is told.
     pub(crate) fn is_to_be_renewed(&self, now: Instant) -> bool {
         now >= self.renewed_at && !self.is_renewed.swap(true, Ordering::Relaxed)
+    }
+
+    /// For how long it counts still.
+    pub(crate) fn left(&self, now: Instant) -> Duration {
+        self.ends_at.saturating_duration_since(now)
     }
 
     pub(crate) fn may_be_renewed_again(&self) {
@@ -247,6 +254,7 @@ mod tests {
         let half = now + Duration::from_secs(30);
         assert!(!entry.is_to_be_renewed(half - Duration::from_millis(1)));
         assert!(entry.is_to_be_renewed(half) && !entry.is_to_be_renewed(half), "one is told");
+        assert_eq!(entry.left(half), Duration::from_secs(30));
         entry.may_be_renewed_again();
         assert!(entry.is_to_be_renewed(half));
     }

@@ -287,7 +287,7 @@ impl Shared {
             return Ok(of_an_answer(asked, proved.clone()));
         }
         match self.kept.facts(hash, credential).await? {
-            Facts::Valid(found) => Ok(self.decided(found, None, (hash, credential), asked)),
+            Facts::Valid(found, _) => Ok(self.decided(found, None, (hash, credential), asked)),
             Facts::Refused(refusal, _) => Ok(Checked::refused(refusal)),
             Facts::Asked => self.ask(shows, credential, asked).await,
         }

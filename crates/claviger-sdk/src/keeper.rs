@@ -48,7 +48,8 @@ pub struct Unreachable;
 #[derive(Clone, Debug)]
 pub enum Facts {
     /// It is valid, and whether it is for some use these say: ask [`judge_facts`](crate::judge_facts).
-    Valid(Arc<Found>),
+    /// For so long still: whoever passes it on must not let it be kept for longer.
+    Valid(Arc<Found>, Duration),
     /// It is valid for no use. With what the instance answered, unless it knows nothing of it.
     Refused(Refusal, Option<Arc<[u8]>>),
     /// The instance must be asked about each use: something counts them, or a proof is needed, or the change feed is not heard.
@@ -269,7 +270,7 @@ impl Kept {
                 let found = Arc::new(ending_with(found, max_age, self.clock.now()));
                 let place = position.map(|position| (beginning, position));
                 let is_kept = place.is_some_and(|place| self.opaque.keep(hash, &found, place, max_age, asked_at));
-                (Facts::Valid(found), is_kept)
+                (Facts::Valid(found, max_age.saturating_sub(asked_at.elapsed())), is_kept)
             }
             (Verdict::Valid, ..) => (self.opaque.keep_asked(hash, asked_at).into(), true),
         };
@@ -331,7 +332,7 @@ impl Drop for Turn<'_> {
 impl From<Known> for Facts {
     fn from(known: Known) -> Self {
         match known {
-            Known::Valid(entry) => Self::Valid(Arc::clone(&entry.found)),
+            Known::Valid(entry) => Self::Valid(Arc::clone(&entry.found), entry.left(monotonic())),
             Known::Refused(refusal, body) => Self::Refused(refusal, body),
             Known::Asked => Self::Asked,
         }
@@ -385,7 +386,7 @@ mod tests {
             asking.spawn(async move { kept.facts(TokenHash::of(key), key).await });
         }
         let answers = asking.join_all().await;
-        assert!(answers.iter().all(|answer| matches!(answer, Ok(Facts::Valid(_)))), "{answers:?}");
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(Facts::Valid(..)))), "{answers:?}");
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
         assert!(kept.turns.lock().is_empty() && kept.opaque.len() == 0);
     }

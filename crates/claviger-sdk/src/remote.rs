@@ -58,7 +58,7 @@ impl Reason {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemoteError {
     #[error("{0}")]
-    Http(#[from] reqwest::Error),
+    Http(reqwest::Error),
     #[error("the internal listener wants its internal_token, and got another or none (401)")]
     Token,
     #[error("the internal listener is not called by one of its internal_hosts (421)")]
@@ -69,6 +69,13 @@ pub(crate) enum RemoteError {
     Content,
     #[error("nothing is heard any more")]
     Silent,
+}
+
+impl From<reqwest::Error> for RemoteError {
+    /// Without the address, for it is told to whoever asks how it goes.
+    fn from(error: reqwest::Error) -> Self {
+        Self::Http(error.without_url())
+    }
 }
 
 /// The internal listener.
@@ -211,6 +218,13 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_reason_does_not_say_where_the_instance_is() {
+        let internal = Internal::new(&KeeperSettings::new("http://127.0.0.1:1")).unwrap();
+        let reason = internal.changes(None).await.unwrap_err().to_string();
+        assert!(!reason.is_empty() && !reason.contains("127.0.0.1"), "{reason}");
+    }
 
     #[test]
     fn a_reason_is_told_once_until_it_works_or_another_comes() {

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct Sidecar {
     /// The internal listener of the service
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = upstream)]
     upstream: String,
     /// Where to listen. On another address than loopback, callers must present the token of --token-file
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7423")]
@@ -41,6 +41,15 @@ pub(crate) struct Sidecar {
     /// What is logged, such as info or debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
+}
+
+/// Its address is logged: what may be a password is no part of it.
+fn upstream(text: &str) -> Result<String, String> {
+    let has_user = |url: &url::Url| !url.username().is_empty() || url.password().is_some();
+    if url::Url::parse(text).is_ok_and(|url| has_user(&url)) {
+        return Err("give the token by --token-file, and an address without a user".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn staleness(text: &str) -> Result<Duration, String> {

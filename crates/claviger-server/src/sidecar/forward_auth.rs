@@ -60,7 +60,7 @@ async fn kept(inner: &Inner, asked: &Asked, headers: &HeaderMap) -> Result<Optio
         // Only what is bound to one needs it, and that is asked about; but it must be one.
         client_certificate::told(headers)?;
     }
-    let Facts::Valid(found) = inner.facts(presented).await? else { return Ok(None) };
+    let Facts::Valid(found, _) = inner.facts(presented).await? else { return Ok(None) };
     if found.credential.networks.is_some() {
         // Which proxies are trusted to say where a request comes from is Claviger's setting.
         return Ok(None);

@@ -1,5 +1,7 @@
 //! `POST /v1/verify` of the sidecar: from what is kept, or by Claviger.
 
+use std::time::Duration;
+
 use axum::{extract::Request, response::Response};
 use claviger_sdk::{Asked, Facts, judge_facts};
 use claviger_token::{Found, OneOrMany, Presented, Proof, Verdict, VerifyAnswer, VerifyRequest, state};
@@ -43,7 +45,7 @@ async fn kept(inner: &Inner, asked: &VerifyRequest) -> Result<Option<Response>, 
         return Ok(None);
     }
     Ok(match inner.facts(asked.credential.0.expose()).await? {
-        Facts::Valid(found) => Some(answer(inner, asked, &found)),
+        Facts::Valid(found, left) => Some(answer(inner, asked, &found, left)),
         Facts::Refused(_, Some(body)) => Some(respond(body.to_vec())),
         Facts::Refused(refusal, None) => {
             Some(json(&VerifyAnswer::new(Verdict::Refused(refusal), None, inner.keeper.now())))
@@ -52,7 +54,7 @@ async fn kept(inner: &Inner, asked: &VerifyRequest) -> Result<Option<Response>, 
     })
 }
 
-fn answer(inner: &Inner, asked: &VerifyRequest, found: &Found) -> Response {
+fn answer(inner: &Inner, asked: &VerifyRequest, found: &Found, left: Duration) -> Response {
     let now = inner.keeper.now();
     let verdict = if asked.state_only {
         state(&Presented::WellFormed, Some(found), now)
@@ -69,5 +71,10 @@ fn answer(inner: &Inner, asked: &VerifyRequest, found: &Found) -> Response {
         inner.keeper.count(found, verdict, asked.permissions, asked.client_ip);
         verdict
     };
-    json(&VerifyAnswer::new(verdict, Some(found), now))
+    let mut answer = VerifyAnswer::new(verdict, Some(found), now);
+    // It was kept here already: both together keep it no longer than Claviger said.
+    if let Some(Some(cache)) = &mut answer.cache {
+        cache.max_age_seconds = cache.max_age_seconds.min(left.as_secs());
+    }
+    json(&answer)
 }

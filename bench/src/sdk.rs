@@ -74,7 +74,7 @@ impl Caller {
     }
 
     /// Each for the first time.
-    fn new(&self, tokens: &[&str]) -> Result<Duration> {
+    fn unseen(&self, tokens: &[&str]) -> Result<Duration> {
         let wanted = Wanted { permissions: &self.permissions, ..Wanted::default() };
         self.runtime.block_on(async {
             let began = now();
@@ -113,7 +113,7 @@ pub(crate) fn alone(bench: &mut Bench) -> Result<()> {
         let tokens: Vec<&str> = tokens.lines().collect();
         let first = tokens.first().copied().ok_or("no tokens")?;
         let (raw, new) = Raw::around(algorithm, first, || {
-            let calls = tokens.chunks(NEW).map(|some| caller.new(some));
+            let calls = tokens.chunks(NEW).map(|some| caller.unseen(some));
             Ok(median(calls.collect::<Result<Vec<_>>>()?))
         })?;
         let what = format!("SDK: {algorithm} JWT for the first time");

@@ -43,7 +43,7 @@ pub(crate) async fn no_such_path_inside(method: Method, uri: Uri) -> Problem {
     let path = bounded(uri.path(), LONGEST);
     let detail = format!(
         "there is no {method} {path} on the internal listener: it has POST /v1/verify, /v1/forward-auth, \
-         GET /v1/changes, POST /v1/usage-reports, GET /metrics, GET /health/live and GET /health/ready; all else is on the public one"
+         Envoy's Authorization/Check, POST /v1/mqtt/…, GET /v1/changes, POST /v1/usage-reports, GET /metrics, GET /health/live and GET /health/ready; all else is on the public one"
     );
     Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
 }

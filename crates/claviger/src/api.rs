@@ -82,8 +82,8 @@ struct Common {
     query_parameter: Option<String>,
     /// What requests take, such as "GET,PUT /apps/{id} apps:read app:{id}"; may be given several times
     ///
-    /// METHODS PATH PERMISSIONS [OBJECT]. With - instead of permissions none is asked for; with * instead of the object the API itself
-    /// keeps to the objects of the credential. All together replace what was there.
+    /// METHODS PATH PERMISSIONS and, perhaps, OBJECT. With - instead of permissions none is asked for; with * instead of the object the
+    /// API itself keeps to the objects of the credential. All together replace what was there.
     #[arg(long = "route", value_name = "RULE", value_parser = route_rule::parse)]
     routes: Vec<RouteRule>,
     /// How long access tokens for it count, such as 10m: from 60s to 1h

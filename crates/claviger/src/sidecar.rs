@@ -17,7 +17,7 @@ use crate::{
 /// Answer verify calls and forward-auth beside a service, from memory
 ///
 /// Asks the service about a credential once, hears from it when something changes, and goes on answering while it is away for a moment. Has no
-/// database. What it is asked, and what it answers, is that of the service's internal listener.
+/// database. It answers /v1/verify and /v1/forward-auth as the service's internal listener does.
 #[derive(Debug, Args)]
 pub(crate) struct Sidecar {
     /// The internal listener of the service

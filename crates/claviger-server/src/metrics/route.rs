@@ -103,6 +103,7 @@ fn is_page(path: &str) -> bool {
         "device",
         "invitation",
         "language",
+        "organizations",
         "password-reset",
         "portal",
         "sign-in",

@@ -36,7 +36,11 @@ impl Lent {
         let mut lent = Self::from(pool.acquire().await?);
         // Said before it is done: whoever gives up in between must not leave it open.
         lent.in_transaction = true;
-        sqlx::raw_sql("BEGIN").execute(&mut *lent).await?;
+        let begun = sqlx::raw_sql("BEGIN").execute(&mut *lent).await;
+        if matches!(begun, Err(sqlx::Error::Io(_))) {
+            lent.is_broken();
+        }
+        begun?;
         Ok(lent)
     }
 

@@ -37,8 +37,7 @@ const DAYS: Table = (
 const LAST_USES: Table = (
     "secret_use (credential, number, used_at, used_from)",
     "value ->> 0, CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), value ->> 3",
-    "ON CONFLICT (credential, number) DO UPDATE SET used_at = excluded.used_at,
-         used_from = COALESCE(excluded.used_from, secret_use.used_from)
+    "ON CONFLICT (credential, number) DO UPDATE SET used_at = excluded.used_at, used_from = excluded.used_from
      WHERE secret_use.used_at < excluded.used_at",
 );
 
@@ -60,7 +59,7 @@ pub struct UsageBatch {
 pub struct LastUse {
     /// When.
     pub at: Timestamp,
-    /// The client's address, where the gateway told it, then or before.
+    /// The client's address, where the gateway told it.
     pub from: Option<String>,
 }
 
@@ -160,11 +159,11 @@ impl View<'_> {
 }
 
 impl UsageBatch {
-    /// Notes a use of a secret, unless a later one is known. Of a use that does not say where it came from, the place before stays.
+    /// Notes a use of a secret, unless a later one is known.
     pub fn note_last_use(&mut self, secret: (CredentialId, u32), last: LastUse) {
         let known = self.last_uses.entry(secret).or_insert_with(|| last.clone());
         if known.at < last.at {
-            *known = LastUse { at: last.at, from: last.from.or_else(|| known.from.take()) };
+            *known = last;
         }
     }
 

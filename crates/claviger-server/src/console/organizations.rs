@@ -68,7 +68,8 @@ pub(super) async fn show(
         }
         found.extend(all.into_iter().map(|one| (one.slug.as_str().to_owned(), one.name.to_string())));
     } else {
-        let own = app.store.belongings_of(session.user(), 1000).await?;
+        let mut own = app.store.belongings_of(session.user(), 1000).await?;
+        own.retain(|one| standings.iter().any(|there| there.organization == one.organization));
         found.extend(own.into_iter().map(|one| (one.slug, one.name)));
     }
     let frame = Frame::inside(&session, &visit, &app, None).await?;

@@ -115,9 +115,12 @@ impl Shell {
         app: &App,
         here: Option<&Here>,
     ) -> Result<Self, StoreError> {
-        let belongings = app.store.belongings_of(session.user(), MOST + 1).await?;
+        let mut belongings = app.store.belongings_of(session.user(), MOST + 1).await?;
         let standings = app.store.standings_of(session.user()).await?;
         let goes_anywhere = Standing::reaches(&standings, permission::ORGANIZATIONS_READ).contains(&Reach::Instance);
+        let more = goes_anywhere || belongings.len() > MOST as usize;
+        // Where somebody holds nothing there is nothing to see.
+        belongings.retain(|one| goes_anywhere || standings.iter().any(|there| there.organization == one.organization));
         let approver = Approver::of(app, session).await?;
         let at = visit.path.split(['?', '#']).next().unwrap_or_default();
         let link = |path: String, label, icon, count| {
@@ -145,7 +148,6 @@ impl Shell {
         own.push(link("/device".to_owned(), Label::Words("device-code-title"), Icon::Device, 0));
         groups.push(Group { words: "nav-account", links: own });
         groups.retain(|group| !group.links.is_empty());
-        let more = goes_anywhere || belongings.len() > MOST as usize;
         let elsewhere = |one: &Belonging| here.is_none_or(|here| here.organization.id != one.organization);
         let mut others: Vec<Place> = belongings.into_iter().filter(elsewhere).map(Place::of).collect();
         others.truncate(MOST as usize);

@@ -81,7 +81,7 @@ impl Catalog {
     /// APIs declare the permissions; all of them must accept a place.
     pub(crate) fn also_accept(&self, required: &Required<'_>) -> AlsoAccepts {
         let asked = |api: &&Api| match required.audience {
-            Some(audience) => api.identifier == audience,
+            Some(audience) => same_audience(&api.identifier, audience),
             None => permission_names(api).any(|name| required.permissions.contains(&name)),
         };
         let mut asked = self.apis.iter().filter(asked).map(|api| &api.also_accepts);

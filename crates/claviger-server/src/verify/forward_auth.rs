@@ -94,7 +94,7 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     let known = looked_up.entry.as_deref().and_then(|entry| Some((entry, entry.found()?)));
     let mut response = match (judged.verdict, known) {
         (Verdict::Valid, Some((entry, found))) => match required.audience.filter(|_| asked.wants_assertion()) {
-            Some(audience) => asserted(app, entry, found, audience, &required).await?,
+            Some(audience) => asserted(app, entry, found, audience, &required).await.unwrap_or_else(failed),
             None => allowed(app, entry, found),
         },
         (Verdict::Valid, None) => refused(app, Refusal::Unknown, &required).await,

@@ -154,3 +154,16 @@ impl Body {
         })
     }
 }
+
+/// Of a key that counts and may be kept.
+#[cfg(test)]
+pub(crate) fn a_valid_answer() -> serde_json::Value {
+    let id = |prefix: &str| format!("{prefix}_01h2xcejqtf2nbrexx3vqjhp41");
+    serde_json::json!({
+        "valid": true, "code": "valid", "permissions": ["a:read"], "objects": null, "metadata": {}, "limits": [],
+        "credential": { "id": id("key"), "kind": "api_key", "name": "x", "generation": "current", "environment": "live", "expires_at": null },
+        "principal": { "id": id("sa"), "type": "service_account", "name": "x", "external_id": null },
+        "organization": { "id": id("org"), "slug": "x", "external_id": null },
+        "cache": { "max_age_seconds": 60, "audiences": [], "networks": null, "epoch": 1 },
+    })
+}

@@ -170,21 +170,15 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use claviger_token::{Change, ChangesMessage};
-    use serde_json::json;
 
     use super::*;
-    use crate::{answer::Answer, clock::monotonic};
+    use crate::{
+        answer::{Answer, a_valid_answer},
+        clock::monotonic,
+    };
 
     fn found() -> Arc<Found> {
-        let id = |prefix: &str| format!("{prefix}_01h2xcejqtf2nbrexx3vqjhp41");
-        let answer = json!({
-            "valid": true, "code": "valid", "permissions": ["a:read"], "objects": null, "metadata": {}, "limits": [],
-            "credential": { "id": id("key"), "kind": "api_key", "name": "x", "generation": "current", "environment": "live", "expires_at": null },
-            "principal": { "id": id("sa"), "type": "service_account", "name": "x", "external_id": null },
-            "organization": { "id": id("org"), "slug": "x", "external_id": null },
-            "cache": { "max_age_seconds": 60, "audiences": [], "networks": null, "epoch": 1 },
-        });
-        Arc::new(Answer::read(answer.to_string().as_bytes()).unwrap().found.unwrap())
+        Arc::new(Answer::read(a_valid_answer().to_string().as_bytes()).unwrap().found.unwrap())
     }
 
     fn told(opaque: &Opaque, reset: bool, position: i64, changes: Vec<Change>) {

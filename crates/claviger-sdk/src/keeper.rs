@@ -342,6 +342,7 @@ impl From<Known> for Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::a_valid_answer;
 
     #[test]
     fn what_is_no_credential_is_not_asked_about() {
@@ -359,18 +360,10 @@ mod tests {
 
     #[tokio::test]
     async fn of_those_who_wait_for_an_answer_that_cannot_be_kept_none_waits_for_another() {
-        let id = |prefix: &str| format!("{prefix}_01h2xcejqtf2nbrexx3vqjhp41");
         // Without a position, so that nobody knows up to which change it is true.
-        let answer = json!({
-            "valid": true, "code": "valid", "permissions": ["a:read"], "objects": null, "metadata": {}, "limits": [],
-            "credential": { "id": id("key"), "kind": "api_key", "name": "x", "generation": "current", "environment": "live", "expires_at": null },
-            "principal": { "id": id("sa"), "type": "service_account", "name": "x", "external_id": null },
-            "organization": { "id": id("org"), "slug": "x", "external_id": null },
-            "cache": { "max_age_seconds": 60, "audiences": [], "networks": null, "epoch": 1 },
-        });
         let answering = async move || {
             sleep(Duration::from_millis(300)).await;
-            axum::Json(answer.clone())
+            axum::Json(a_valid_answer())
         };
         let routes = axum::Router::new().route("/v1/verify", axum::routing::post(answering));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

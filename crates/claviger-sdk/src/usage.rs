@@ -212,20 +212,12 @@ fn is_of_content(status: StatusCode) -> bool {
 #[cfg(test)]
 mod tests {
     use axum::{Json, Router, routing::post};
-    use serde_json::json;
 
     use super::*;
-    use crate::Answer;
+    use crate::answer::{Answer, a_valid_answer};
 
     fn found() -> Found {
-        let id = |prefix: &str| format!("{prefix}_01h2xcejqtf2nbrexx3vqjhp41");
-        let answer = json!({
-            "valid": true, "code": "valid", "permissions": ["a:read"], "objects": null, "metadata": {}, "limits": [],
-            "credential": { "id": id("key"), "kind": "api_key", "name": "x", "generation": "current", "environment": "live", "expires_at": null },
-            "principal": { "id": id("sa"), "type": "service_account", "name": "x", "external_id": null },
-            "organization": { "id": id("org"), "slug": "x", "external_id": null }, "cache": null,
-        });
-        Answer::read(answer.to_string().as_bytes()).unwrap().found.unwrap()
+        Answer::read(a_valid_answer().to_string().as_bytes()).unwrap().found.unwrap()
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Lent {
         lent.in_transaction = true;
         let begun = sqlx::raw_sql("BEGIN").execute(&mut *lent).await;
         if matches!(begun, Err(sqlx::Error::Io(_))) {
-            lent.is_broken();
+            lent.breaks();
         }
         begun?;
         Ok(lent)
@@ -51,7 +51,7 @@ impl Lent {
     }
 
     /// It is of no use any more, and nobody waits for an answer on it.
-    pub(crate) fn is_broken(&mut self) {
+    pub(crate) fn breaks(&mut self) {
         self.broken = true;
     }
 }
@@ -142,7 +142,7 @@ mod tests {
         let mut lent = Lent::from(pool.acquire().await.unwrap());
         let owed = sqlx::raw_sql("SELECT pg_sleep(20)").execute(&mut *lent);
         timeout(Duration::from_millis(200), owed).await.unwrap_err();
-        lent.is_broken();
+        lent.breaks();
         drop(lent);
         assert_eq!(pool.size(), 0);
         assert!(timeout(Duration::from_secs(10), pool.acquire()).await.unwrap().is_ok());

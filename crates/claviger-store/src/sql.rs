@@ -227,7 +227,7 @@ async fn read_postgres(pool: &PgPool, query: Query) -> Result<Vec<Row>, sqlx::Er
         let mut connection = Lent::from(reader(pool).await?);
         let done = run!(query.clone(), &mut *connection, fetch_all, Postgres);
         if matches!(done, Err(sqlx::Error::Io(_))) {
-            connection.is_broken();
+            connection.breaks();
         }
         done
     })?;

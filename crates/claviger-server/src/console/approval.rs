@@ -3,17 +3,14 @@
 use std::collections::HashMap;
 
 use askama::Template;
-use axum::{
-    extract::{FromRequestParts, State},
-    http::request::Parts,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use claviger_core::{Api, Approval, Credential, Organization, Reach, RevokeReason};
 use claviger_store::StoreError;
 use claviger_token::{PermissionSet, PersonalAccessTokenId, PrincipalId};
 
 use super::{
     form::SessionForm,
+    inside::Which,
     page::{Frame, go, page, shown},
     trouble::Trouble,
     visit::{SignedIn, Visit},
@@ -21,7 +18,6 @@ use super::{
 use crate::{
     app::App,
     manage::{
-        Id,
         approval::{Approver, Decision},
         look_alike::LookAlikeView,
     },
@@ -82,24 +78,12 @@ pub(super) struct CalledAlike {
     pub(super) owner: String,
 }
 
-/// The token in the path.
-pub(crate) struct Which(PersonalAccessTokenId);
-
-impl FromRequestParts<App> for Which {
-    type Rejection = Trouble;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
-        let Id(id) = Id::from_request_parts(parts, app).await?;
-        Ok(Self(id))
-    }
-}
-
 /// `GET /approvals/{id}`. What is out of reach looks absent.
 pub(crate) async fn show(
     State(app): State<App>,
     visit: Visit,
     SignedIn(session): SignedIn,
-    Which(id): Which,
+    Which(id): Which<PersonalAccessTokenId>,
 ) -> Result<Response, Trouble> {
     let request = Approver::of(&app, &session).await?.find(&app, id).await?;
     let (token, alike) = (request.token, request.look_alikes);
@@ -126,7 +110,7 @@ pub(crate) async fn show(
 /// `POST /approvals/{id}/approve`, by somebody who proved lately who they are.
 pub(crate) async fn approve(
     State(app): State<App>,
-    Which(id): Which,
+    Which(id): Which<PersonalAccessTokenId>,
     SessionForm { session, fields, .. }: SessionForm,
 ) -> Result<Response, Trouble> {
     if !session.is_fresh(app.now()) {
@@ -138,7 +122,7 @@ pub(crate) async fn approve(
 /// `POST /approvals/{id}/deny`.
 pub(crate) async fn deny(
     State(app): State<App>,
-    Which(id): Which,
+    Which(id): Which<PersonalAccessTokenId>,
     SessionForm { session, fields, .. }: SessionForm,
 ) -> Result<Response, Trouble> {
     decide(&app, id, &Approver::of(&app, &session).await?, Decision::Deny, fields.value("seen")).await

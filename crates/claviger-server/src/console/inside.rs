@@ -1,11 +1,12 @@
 //! Somebody who is signed in at a page of an organization, as an argument of its handler: who, where, and what was sent.
 
+use std::str::FromStr;
+
 use axum::{
     RequestExt as _,
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
     http::request::Parts,
 };
-use claviger_token::{ApiKeyId, CredentialId};
 
 use super::{
     form::{Fields, SessionForm},
@@ -52,15 +53,14 @@ impl FromRequest<App> for InsideForm {
     }
 }
 
-/// The API key that the path names.
-pub(super) struct Which(pub(super) CredentialId);
+/// What a path names by its id.
+pub(super) struct Which<Id>(pub(super) Id);
 
-impl FromRequestParts<App> for Which {
+impl<Id: FromStr> FromRequestParts<App> for Which<Id> {
     type Rejection = Trouble;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
-        let id: ApiKeyId = named(parts, app, "id").await?.parse().map_err(|_| Trouble::Absent)?;
-        Ok(Self(id.into()))
+        named(parts, app, "id").await?.parse().map(Self).map_err(|_| Trouble::Absent)
     }
 }
 

@@ -5,6 +5,7 @@ pub(super) mod list;
 pub(super) mod new;
 
 use axum::{extract::State, response::Response};
+use claviger_token::ApiKeyId;
 
 use super::{
     credential::{Place, action, detail, edit, revoke, roll},
@@ -26,59 +27,91 @@ impl InsideForm {
 }
 
 /// `GET …/{id}`.
-pub(super) async fn show(State(app): State<App>, Which(id): Which, inside: Inside) -> Result<Response, Trouble> {
-    detail::show(&inside.place(&app), id).await
+pub(super) async fn show(
+    State(app): State<App>,
+    Which(id): Which<ApiKeyId>,
+    inside: Inside,
+) -> Result<Response, Trouble> {
+    detail::show(&inside.place(&app), id.into()).await
 }
 
 /// `GET …/{id}/edit`.
-pub(super) async fn edit(State(app): State<App>, Which(id): Which, inside: Inside) -> Result<Response, Trouble> {
-    edit::show(&inside.place(&app), id).await
+pub(super) async fn edit(
+    State(app): State<App>,
+    Which(id): Which<ApiKeyId>,
+    inside: Inside,
+) -> Result<Response, Trouble> {
+    edit::show(&inside.place(&app), id.into()).await
 }
 
 /// `POST …/{id}/edit`.
-pub(super) async fn save(State(app): State<App>, Which(id): Which, form: InsideForm) -> Result<Response, Trouble> {
-    edit::submit(&form.place(&app), id, &form.fields).await
+pub(super) async fn save(
+    State(app): State<App>,
+    Which(id): Which<ApiKeyId>,
+    form: InsideForm,
+) -> Result<Response, Trouble> {
+    edit::submit(&form.place(&app), id.into(), &form.fields).await
 }
 
 /// `GET …/{id}/roll`.
-pub(super) async fn ask_to_roll(State(app): State<App>, Which(id): Which, inside: Inside) -> Result<Response, Trouble> {
-    roll::show(&inside.place(&app), id).await
+pub(super) async fn ask_to_roll(
+    State(app): State<App>,
+    Which(id): Which<ApiKeyId>,
+    inside: Inside,
+) -> Result<Response, Trouble> {
+    roll::show(&inside.place(&app), id.into()).await
 }
 
 /// `POST …/{id}/roll` with `overlap` and `once`.
-pub(super) async fn roll(State(app): State<App>, Which(id): Which, form: InsideForm) -> Result<Response, Trouble> {
-    roll::submit(&form.place(&app), id, &form.fields).await
+pub(super) async fn roll(
+    State(app): State<App>,
+    Which(id): Which<ApiKeyId>,
+    form: InsideForm,
+) -> Result<Response, Trouble> {
+    roll::submit(&form.place(&app), id.into(), &form.fields).await
 }
 
 /// `POST …/{id}/end-overlap`.
 pub(super) async fn end_overlap(
     State(app): State<App>,
-    Which(id): Which,
+    Which(id): Which<ApiKeyId>,
     form: InsideForm,
 ) -> Result<Response, Trouble> {
-    action::end_overlap(&form.place(&app), id).await
+    action::end_overlap(&form.place(&app), id.into()).await
 }
 
 /// `POST …/{id}/disable`.
-pub(super) async fn disable(State(app): State<App>, Which(id): Which, form: InsideForm) -> Result<Response, Trouble> {
-    action::disable(&form.place(&app), id, true).await
+pub(super) async fn disable(
+    State(app): State<App>,
+    Which(id): Which<ApiKeyId>,
+    form: InsideForm,
+) -> Result<Response, Trouble> {
+    action::disable(&form.place(&app), id.into(), true).await
 }
 
 /// `POST …/{id}/enable`.
-pub(super) async fn enable(State(app): State<App>, Which(id): Which, form: InsideForm) -> Result<Response, Trouble> {
-    action::disable(&form.place(&app), id, false).await
+pub(super) async fn enable(
+    State(app): State<App>,
+    Which(id): Which<ApiKeyId>,
+    form: InsideForm,
+) -> Result<Response, Trouble> {
+    action::disable(&form.place(&app), id.into(), false).await
 }
 
 /// `GET …/{id}/revoke`.
 pub(super) async fn ask_to_revoke(
     State(app): State<App>,
-    Which(id): Which,
+    Which(id): Which<ApiKeyId>,
     inside: Inside,
 ) -> Result<Response, Trouble> {
-    revoke::show(&inside.place(&app), id).await
+    revoke::show(&inside.place(&app), id.into()).await
 }
 
 /// `POST …/{id}/revoke` with `reason`.
-pub(super) async fn revoke(State(app): State<App>, Which(id): Which, form: InsideForm) -> Result<Response, Trouble> {
-    revoke::submit(&form.place(&app), id, &form.fields).await
+pub(super) async fn revoke(
+    State(app): State<App>,
+    Which(id): Which<ApiKeyId>,
+    form: InsideForm,
+) -> Result<Response, Trouble> {
+    revoke::submit(&form.place(&app), id.into(), &form.fields).await
 }

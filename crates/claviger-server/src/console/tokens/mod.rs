@@ -5,11 +5,7 @@ pub(super) mod new;
 use std::collections::HashMap;
 
 use askama::Template;
-use axum::{
-    extract::{FromRequestParts, State},
-    http::request::Parts,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use claviger_core::{Credential, Kind};
 use claviger_store::{CredentialFilter, Order, Page};
 use claviger_token::{CredentialId, OrganizationId, PersonalAccessTokenId};
@@ -22,12 +18,13 @@ use super::{
         revoke, roll,
     },
     form::SessionForm,
+    inside::Which,
     page::{Frame, page},
     query::Query,
     trouble::Trouble,
     visit::{SignedIn, Visit},
 };
-use crate::{app::App, manage::Id, session::Session};
+use crate::{app::App, session::Session};
 
 /// Of how many organizations a list of one's own tokens tells the names.
 pub(super) const MOST_ORGANIZATIONS: u32 = 200;
@@ -50,18 +47,6 @@ pub(super) struct TokensPage {
 pub(super) struct After {
     #[serde(default)]
     after: String,
-}
-
-/// The token in the path.
-pub(super) struct Which(CredentialId);
-
-impl FromRequestParts<App> for Which {
-    type Rejection = Trouble;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
-        let Id(id) = Id::<PersonalAccessTokenId>::from_request_parts(parts, app).await?;
-        Ok(Self(id.into()))
-    }
 }
 
 pub(super) fn own<'a>(app: &'a App, session: &'a Session, visit: &'a Visit) -> Place<'a> {
@@ -105,73 +90,93 @@ pub(super) async fn list(
 /// `GET /account/tokens/{id}`.
 pub(super) async fn show(
     State(app): State<App>,
-    Which(id): Which,
+    Which(id): Which<PersonalAccessTokenId>,
     visit: Visit,
     SignedIn(session): SignedIn,
 ) -> Result<Response, Trouble> {
-    detail::show(&own(&app, &session, &visit), id).await
+    detail::show(&own(&app, &session, &visit), id.into()).await
 }
 
 /// `GET /account/tokens/{id}/edit`.
 pub(super) async fn edit(
     State(app): State<App>,
-    Which(id): Which,
+    Which(id): Which<PersonalAccessTokenId>,
     visit: Visit,
     SignedIn(session): SignedIn,
 ) -> Result<Response, Trouble> {
-    edit::show(&own(&app, &session, &visit), id).await
+    edit::show(&own(&app, &session, &visit), id.into()).await
 }
 
 /// `POST /account/tokens/{id}/edit`.
-pub(super) async fn save(State(app): State<App>, Which(id): Which, form: SessionForm) -> Result<Response, Trouble> {
-    edit::submit(&own(&app, &form.session, &form.visit), id, &form.fields).await
+pub(super) async fn save(
+    State(app): State<App>,
+    Which(id): Which<PersonalAccessTokenId>,
+    form: SessionForm,
+) -> Result<Response, Trouble> {
+    edit::submit(&own(&app, &form.session, &form.visit), id.into(), &form.fields).await
 }
 
 /// `GET /account/tokens/{id}/roll`.
 pub(super) async fn ask_to_roll(
     State(app): State<App>,
-    Which(id): Which,
+    Which(id): Which<PersonalAccessTokenId>,
     visit: Visit,
     SignedIn(session): SignedIn,
 ) -> Result<Response, Trouble> {
-    roll::show(&own(&app, &session, &visit), id).await
+    roll::show(&own(&app, &session, &visit), id.into()).await
 }
 
 /// `POST /account/tokens/{id}/roll` with `overlap` and `once`.
-pub(super) async fn roll(State(app): State<App>, Which(id): Which, form: SessionForm) -> Result<Response, Trouble> {
-    roll::submit(&own(&app, &form.session, &form.visit), id, &form.fields).await
+pub(super) async fn roll(
+    State(app): State<App>,
+    Which(id): Which<PersonalAccessTokenId>,
+    form: SessionForm,
+) -> Result<Response, Trouble> {
+    roll::submit(&own(&app, &form.session, &form.visit), id.into(), &form.fields).await
 }
 
 /// `POST /account/tokens/{id}/end-overlap`.
 pub(super) async fn end_overlap(
     State(app): State<App>,
-    Which(id): Which,
+    Which(id): Which<PersonalAccessTokenId>,
     form: SessionForm,
 ) -> Result<Response, Trouble> {
-    action::end_overlap(&own(&app, &form.session, &form.visit), id).await
+    action::end_overlap(&own(&app, &form.session, &form.visit), id.into()).await
 }
 
 /// `POST /account/tokens/{id}/disable`.
-pub(super) async fn disable(State(app): State<App>, Which(id): Which, form: SessionForm) -> Result<Response, Trouble> {
-    action::disable(&own(&app, &form.session, &form.visit), id, true).await
+pub(super) async fn disable(
+    State(app): State<App>,
+    Which(id): Which<PersonalAccessTokenId>,
+    form: SessionForm,
+) -> Result<Response, Trouble> {
+    action::disable(&own(&app, &form.session, &form.visit), id.into(), true).await
 }
 
 /// `POST /account/tokens/{id}/enable`.
-pub(super) async fn enable(State(app): State<App>, Which(id): Which, form: SessionForm) -> Result<Response, Trouble> {
-    action::disable(&own(&app, &form.session, &form.visit), id, false).await
+pub(super) async fn enable(
+    State(app): State<App>,
+    Which(id): Which<PersonalAccessTokenId>,
+    form: SessionForm,
+) -> Result<Response, Trouble> {
+    action::disable(&own(&app, &form.session, &form.visit), id.into(), false).await
 }
 
 /// `GET /account/tokens/{id}/revoke`.
 pub(super) async fn ask_to_revoke(
     State(app): State<App>,
-    Which(id): Which,
+    Which(id): Which<PersonalAccessTokenId>,
     visit: Visit,
     SignedIn(session): SignedIn,
 ) -> Result<Response, Trouble> {
-    revoke::show(&own(&app, &session, &visit), id).await
+    revoke::show(&own(&app, &session, &visit), id.into()).await
 }
 
 /// `POST /account/tokens/{id}/revoke` with `reason`.
-pub(super) async fn revoke(State(app): State<App>, Which(id): Which, form: SessionForm) -> Result<Response, Trouble> {
-    revoke::submit(&own(&app, &form.session, &form.visit), id, &form.fields).await
+pub(super) async fn revoke(
+    State(app): State<App>,
+    Which(id): Which<PersonalAccessTokenId>,
+    form: SessionForm,
+) -> Result<Response, Trouble> {
+    revoke::submit(&own(&app, &form.session, &form.visit), id.into(), &form.fields).await
 }

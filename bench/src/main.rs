@@ -10,6 +10,8 @@ mod bulk;
 mod compare;
 mod create;
 mod customer;
+mod everywhere;
+mod flood;
 mod forward_auth;
 mod instructions;
 mod jwt;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What nobody waits longer for.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A hundredth of the time between two looks at the change log.
 const STEP: Duration = Duration::from_millis(1);
 
@@ -120,13 +120,13 @@ impl Tries {
     }
 }
 
-fn spread(times: &[Duration]) -> String {
+pub(crate) fn spread(times: &[Duration]) -> String {
     let [p50, p99, max] = [50, 99, 100].map(|percent| percentile(times, percent).as_secs_f64() * 1e3);
     format!("p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms")
 }
 
 /// The smallest of these that so many percent of them do not exceed.
-fn percentile(times: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(times: &[Duration], percent: usize) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();
     let rank = (times.len() * percent).div_ceil(100).max(1);

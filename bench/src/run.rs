@@ -10,7 +10,7 @@ use std::{
 use clap::ValueEnum;
 
 use crate::{
-    Result, create, forward_auth, jwt, nginx, oauth, process,
+    Result, create, everywhere, flood, forward_auth, jwt, nginx, oauth, process,
     report::{self, Row},
     revocation, sdk,
     site::Site,
@@ -58,9 +58,11 @@ enum Group {
     Create,
     /// From a revocation to the first refusal, on two nodes
     Revocation,
+    /// The same of keys on three nodes, in a sidecar and in a service, under load
+    Everywhere,
     /// Memory
     Memory,
-    /// What others feel of a million unknown tokens
+    /// What others feel of a million unknown tokens, and of 100,000 revocations
     Flood,
     /// Start to ready
     Start,
@@ -83,8 +85,11 @@ pub(crate) struct Scale {
     pub(crate) seconds: u64,
     /// How often each side is measured.
     pub(crate) rounds: usize,
-    /// How often something is revoked.
+    /// How often something is revoked, of what tokens are got with.
     pub(crate) tries: usize,
+    /// How many keys are revoked one after the other, and how many at once.
+    pub(crate) revoked: usize,
+    pub(crate) at_once: usize,
 }
 
 const FULL: Scale = Scale {
@@ -96,9 +101,21 @@ const FULL: Scale = Scale {
     seconds: 4,
     rounds: 3,
     tries: 100,
+    revoked: 1_000,
+    at_once: 100_000,
 };
-const QUICK: Scale =
-    Scale { few: 1_000, many: 20_000, most: 50_000, hot: 200, spread: 2_000, seconds: 1, rounds: 1, tries: 10 };
+const QUICK: Scale = Scale {
+    few: 1_000,
+    many: 20_000,
+    most: 50_000,
+    hot: 200,
+    spread: 2_000,
+    seconds: 1,
+    rounds: 1,
+    tries: 10,
+    revoked: 20,
+    at_once: 5_000,
+};
 
 /// What the groups work with.
 pub(crate) struct Bench {
@@ -130,7 +147,8 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
             Group::Create => create::keys(&mut bench),
             Group::Revocation => revocation::refusal(&mut bench),
             Group::Memory => start::memory(&mut bench),
-            Group::Flood => verify::flood(&mut bench),
+            Group::Everywhere => everywhere::refusal(&mut bench),
+            Group::Flood => flood::unknown(&mut bench).and_then(|()| flood::revoked(&mut bench)),
             Group::Start => start::ready(&mut bench),
             Group::Growth => verify::growth(&mut bench),
         }?;

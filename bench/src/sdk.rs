@@ -1,7 +1,7 @@
 //! What a service pays that verifies by itself, with `claviger-sdk`: one call, in this process, without a network. How often memory is
 //! asked for is counted as well, on the thread that calls.
 
-use std::{fs, hint::black_box, time::Duration};
+use std::{fs, hint::black_box, thread::sleep, time::Duration};
 
 use claviger_core::TokenFormat;
 use claviger_sdk::{Claviger, Settings, Verdict, Wanted};
@@ -17,6 +17,7 @@ use crate::{
     run::Bench,
     service::Service,
     signature::Raw,
+    site::Server,
 };
 
 const CALLS: u32 = 200_000;
@@ -29,14 +30,32 @@ struct Cost {
     allocations: u64,
 }
 
-struct Caller {
+/// A service with the SDK in it, whose questions are the customer's.
+pub(crate) struct Caller {
     runtime: Runtime,
     claviger: Claviger,
     permissions: [Permission; 1],
 }
 
 impl Caller {
-    fn verify(&self, credential: &str) -> Result<Verdict> {
+    /// One that follows a server.
+    pub(crate) fn follow(server: &Server) -> Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let internal = format!("http://127.0.0.1:{}", server.internal);
+        let mut settings = Settings::new("http://127.0.0.1:7420", &internal, API);
+        settings.public_address = Some(format!("http://127.0.0.1:{}", server.public));
+        let claviger = runtime.block_on(async { Claviger::start(settings) })?;
+        let began = now();
+        while !claviger.is_followed() {
+            if began.elapsed() > SOON {
+                return Err("the SDK does not follow the server".into());
+            }
+            sleep(Duration::from_millis(20));
+        }
+        Ok(Self { runtime, claviger, permissions: [PERMISSION.parse()?] })
+    }
+
+    pub(crate) fn verify(&self, credential: &str) -> Result<Verdict> {
         let wanted = Wanted { permissions: &self.permissions, ..Wanted::default() };
         Ok(self.runtime.block_on(self.claviger.verify(credential, &wanted))?.verdict)
     }
@@ -50,7 +69,7 @@ impl Caller {
             }
         }
         // What was asked about before the feed was heard is kept by now.
-        std::thread::sleep(Duration::from_secs(2));
+        sleep(Duration::from_secs(2));
         self.verify(credential)?;
         let wanted = Wanted { permissions: &self.permissions, ..Wanted::default() };
         let mut calls = Vec::new();
@@ -92,19 +111,7 @@ pub(crate) fn alone(bench: &mut Bench) -> Result<()> {
     let (site, rounds) = (bench.few()?, bench.scale.rounds);
     let server = site.serve(SERVER)?;
     let service = Service::new(&site, &server)?;
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let internal = format!("http://127.0.0.1:{}", server.internal);
-    let mut settings = Settings::new("http://127.0.0.1:7420", &internal, API);
-    settings.public_address = Some(format!("http://127.0.0.1:{}", server.public));
-    let claviger = runtime.block_on(async { Claviger::start(settings) })?;
-    let caller = Caller { runtime, claviger, permissions: [PERMISSION.parse()?] };
-    let began = now();
-    while !caller.claviger.is_followed() {
-        if began.elapsed() > SOON {
-            return Err("the SDK does not follow the server".into());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let caller = Caller::follow(&server)?;
     let key = caller.known(&site.customer.token, rounds)?;
     bench.report(known("SDK: API key that is kept", &key));
     for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa] {

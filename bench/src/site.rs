@@ -58,7 +58,9 @@ impl Site {
         };
         // It guards nothing: all that it seals is thrown away.
         let master_key = MasterKey::generate(&mut StdRng::seed_from_u64(0)).to_string();
-        let (administrator, customer, client) = (String::new(), Customer::default(), Client::new());
+        // What is revoked at once takes its time.
+        let client = Client::builder().timeout(None).build()?;
+        let (administrator, customer) = (String::new(), Customer::default());
         Ok(Self { directory, database, master_key, administrator, customer, client })
     }
 
@@ -158,6 +160,6 @@ impl Server {
 }
 
 /// The service, which is built beside this program.
-fn claviger() -> Result<PathBuf> {
+pub(crate) fn claviger() -> Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name("claviger"))
 }

@@ -5,11 +5,11 @@ use crate::{
     compare::Side,
     customer,
     process::{GENERATOR, Process, SERVER},
-    report::{Row, micros, per_second},
+    report::{Row, micros},
     run::Bench,
     site::{Server, Site},
-    tokens::{Tokens, UNKNOWN},
-    wrk::{Load, Requests, Running},
+    tokens::Tokens,
+    wrk::{Load, Requests},
 };
 
 /// The question with one token after the other.
@@ -118,24 +118,5 @@ pub(crate) fn growth(bench: &mut Bench) -> Result<()> {
     let row = Row::at_most(what, "cost grows ≤ 1.1 ×", ratio, 1.1);
     let shown = format!("{} → {}", micros(figures[0].cost), micros(figures[1].cost));
     bench.report(row.with("", shown, Some(ratio)));
-    Ok(())
-}
-
-/// Others go on at their pace, while somebody tries one unknown token after the other, as fast as eight connections can.
-pub(crate) fn flood(bench: &mut Bench) -> Result<()> {
-    let (site, scale) = (bench.many()?, bench.scale);
-    let server = site.serve(SERVER)?;
-    let others = requests(server.internal, bench.tokens(0..scale.hot)?);
-    let unknown = requests(server.internal, bench.tokens(UNKNOWN..UNKNOWN + scale.many)?);
-    others.send(&bench.full(8), 0, bench.scratch())?;
-    let load = Load { seconds: 3 * scale.seconds, ..bench.gentle() };
-    let quiet = others.send(&load, 0, bench.scratch())?;
-    let flood = Running::start(&unknown, &Load { pause: None, connections: 8, ..load }, 0, bench.scratch())?;
-    let during = others.send(&load, 0, bench.scratch())?;
-    let flood = flood.outcome()?;
-    let ratio = during.p99.as_secs_f64() / quiet.p99.as_secs_f64();
-    let what = format!("{} unknown tokens, {}: p99 of others", flood.requests, per_second(flood.rate));
-    let row = Row::at_most(what, "≤ 2 × quiet", ratio, 2.0);
-    bench.report(row.with(format!("quiet {}", micros(quiet.p99)), micros(during.p99), Some(ratio)));
     Ok(())
 }

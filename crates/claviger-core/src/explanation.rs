@@ -114,7 +114,10 @@ impl Case<'_> {
                 "client_ip": self.client_ip, "credential": credential.networks,
                 "policy": found.organization.allowed_networks,
             }),
-            Refusal::AudienceMismatch => json!({ "asked": required.audience, "audiences": &*found.audiences }),
+            Refusal::AudienceMismatch => json!({
+                "asked": required.audience, "audiences": &*found.audiences,
+                "environment_asked": required.environment, "environment": credential.environment,
+            }),
             Refusal::PermissionMissing => {
                 let missing =
                     required.permissions.iter().filter(|name| !found.rights.permissions.contains(name.as_str()));

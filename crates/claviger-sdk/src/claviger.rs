@@ -342,6 +342,8 @@ impl Shared {
     fn asking<'a>(&'a self, asked: &Use<'a>, proof: Proof) -> Asked<'a> {
         Asked {
             audience: Some(&self.settings.audience),
+            // What is for tests is refused by whoever knows whether it is wanted.
+            environment: None,
             permissions: asked.permissions,
             objects: asked.objects,
             whatever_object: asked.whatever_object,

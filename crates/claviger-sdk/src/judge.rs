@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use claviger_token::{
-    AccessTokenClaims, Context, Found, Jws, Object, Permission, Presented, Proof, Refusal, Required, Typ, Verdict,
-    decide,
+    AccessTokenClaims, Context, Environment, Found, Jws, Object, Permission, Presented, Proof, Refusal, Required, Typ,
+    Verdict, decide,
 };
 use jiff::Timestamp;
 
@@ -48,6 +48,8 @@ impl NotProved {
 pub struct Asked<'a> {
     /// The API's identifier; not tested without.
     pub audience: Option<&'a str>,
+    /// Which data it is about; not tested without.
+    pub environment: Option<Environment>,
     /// All of these.
     pub permissions: &'a [Permission],
     /// All of these.
@@ -82,6 +84,7 @@ pub fn judge(found: &Found, ended: &Ended, asked: &Asked<'_>, now: Timestamp) ->
 pub fn judge_facts(found: &Found, asked: &Asked<'_>, now: Timestamp) -> Verdict {
     let required = Required {
         audience: asked.audience,
+        environment: asked.environment,
         permissions: asked.permissions,
         objects: asked.objects,
         whatever_object: asked.whatever_object,

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use crate::{Confirmation, Found, Generation, Object, Permission, Proof, Shown};
+use crate::{Confirmation, Environment, Found, Generation, Object, Permission, Proof, Shown};
 
 /// Why a credential does not count, in the order in which the reasons are tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,7 +110,7 @@ impl Refusal {
             }
             Self::NetworkNotAllowed => "The credential must not be used from this address; use an allowed network.",
             Self::AudienceMismatch => {
-                "The credential is not meant for this API; use one that holds a permission of it."
+                "The credential is not meant for this API, or not for this environment's data; use one that holds a permission of it there."
             }
             Self::PermissionMissing => "The credential lacks a permission; ask an admin to grant it.",
             Self::ObjectRequired => "The credential is limited to objects; name the object in the check.",
@@ -206,6 +206,8 @@ pub enum Presented {
 pub struct Required<'a> {
     /// The API's identifier; `None` is not tested.
     pub audience: Option<&'a str>,
+    /// Which data it is about: a credential for other data is for another audience. `None` is not tested.
+    pub environment: Option<Environment>,
     /// All of these.
     pub permissions: &'a [Permission],
     /// All of these.
@@ -291,6 +293,8 @@ fn usable(found: &Found, required: &Required<'_>, context: &Context<'_>) -> Resu
         required.audience.is_some_and(|asked| !found.audiences.iter().any(|own| same_audience(own, asked))),
         Refusal::AudienceMismatch,
     )?;
+    let is_for_other_data = required.environment.is_some_and(|asked| asked != found.credential.environment);
+    refuse_if(is_for_other_data, Refusal::AudienceMismatch)?;
     let held = &found.rights.permissions;
     refuse_if(
         !required.permissions.iter().all(|permission| held.contains(permission.as_str())),
@@ -377,6 +381,7 @@ mod tests {
         presented: Presented,
         found: Option<Found>,
         audience: Option<&'static str>,
+        environment: Option<Environment>,
         permissions: Vec<Permission>,
         objects: Vec<Object>,
         whatever_object: bool,
@@ -391,6 +396,7 @@ mod tests {
             presented: Presented::WellFormed,
             found: Some(found()),
             audience: None,
+            environment: None,
             permissions: Vec::new(),
             objects: Vec::new(),
             whatever_object: false,
@@ -417,6 +423,7 @@ mod tests {
             };
             let required = Required {
                 audience: self.audience,
+                environment: self.environment,
                 permissions: &self.permissions,
                 objects: &self.objects,
                 whatever_object: self.whatever_object,
@@ -577,6 +584,22 @@ mod tests {
             },
             Err(AudienceMismatch),
         );
+    }
+
+    #[test]
+    fn a_credential_for_other_data_is_for_another_audience() {
+        for own in [Environment::Live, Environment::Test] {
+            for asked in [None, Some(Environment::Live), Some(Environment::Test)] {
+                let expected = if asked.is_none_or(|asked| asked == own) { Ok(()) } else { Err(AudienceMismatch) };
+                check(
+                    |case| {
+                        case.found().credential.environment = own;
+                        case.environment = asked;
+                    },
+                    expected,
+                );
+            }
+        }
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub struct VerifyRequest {
     pub credential: Presentation,
     /// The identifier of the API that asks; not tested if absent.
     pub audience: Option<String>,
+    /// Which data the checked request is about: a credential for other data is refused as `audience_mismatch`. Not tested if absent; the answer
+    /// then tells which one the credential is for.
+    pub environment: Option<Environment>,
     /// All of these must be held.
     #[serde(default)]
     pub permissions: Vec<Permission>,
@@ -45,7 +48,7 @@ pub struct VerifyRequest {
     /// What shows that the caller holds what the credential is bound to.
     pub proof: Option<ProofRequest>,
     /// Asks for the credential as such, for somebody who will decide about its uses: no use is tested, and none is spent. Stands without
-    /// `audience`, `permissions`, `object`, `cost` and `proof`.
+    /// `audience`, `environment`, `permissions`, `object`, `cost` and `proof`.
     #[serde(default)]
     pub state_only: bool,
 }

@@ -187,11 +187,9 @@ async fn connect(
             looked_up
         }
     };
-    if let Some(told) = of_another_environment(app, asked.environment, &looked_up) {
-        return Ok(told);
-    }
     let required = Required {
         audience: asked.audience.as_deref(),
+        environment: Some(asked.environment.unwrap_or(Environment::Live)),
         permissions: &permissions,
         objects: &[],
         whatever_object: true,
@@ -223,9 +221,6 @@ async fn act(
     let Some(looked_up) = of_user(app, user_name).await? else {
         return Ok(Told::no(Refusal::Unknown.code(), "the user name is no id of a credential, and no access token"));
     };
-    if let Some(told) = of_another_environment(app, asked.environment, &looked_up) {
-        return Ok(told);
-    }
     let (objects, everything): (&[Object], Option<&ObjectPattern>) = match &about {
         None => (&[], None),
         Some(About::One(object)) => (std::slice::from_ref(object), None),
@@ -236,6 +231,7 @@ async fn act(
     let has_all = |wanted: &ObjectPattern| limit.is_none_or(|limit| limit.iter().any(|held| wanted.is_within(held)));
     let required = Required {
         audience: asked.audience.as_deref(),
+        environment: Some(asked.environment.unwrap_or(Environment::Live)),
         permissions: &permissions,
         objects,
         whatever_object: everything.is_some_and(has_all),
@@ -252,14 +248,6 @@ async fn of_user(app: &App, name: &str) -> Result<Option<LookedUp>, StoreError> 
         Some(SecretKind::AccessToken) => app.look_up(name).await.map(Some),
         _ => Ok(None),
     }
-}
-
-/// What is for tests does nothing to real data, nor the other way round.
-fn of_another_environment(app: &App, wanted: Option<Environment>, looked_up: &LookedUp) -> Option<Told> {
-    let (wanted, has) = (wanted.unwrap_or(Environment::Live), looked_up.found()?.credential.environment);
-    let (has, wanted) = (has != wanted).then_some((has.as_str(), wanted.as_str()))?;
-    let message = format!("the credential is for {has} data, and the broker's configuration says environment={wanted}");
-    Some(Told::refused(app, Refused::EnvironmentMismatch, message))
 }
 
 async fn judged(

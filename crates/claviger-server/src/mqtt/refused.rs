@@ -11,21 +11,14 @@ pub(crate) enum Refused {
     CredentialInUserName,
     /// It shows two.
     SeveralCredentials,
-    /// It has a credential for tests where real data is, or the other way round.
-    EnvironmentMismatch,
     /// The topic is nobody's.
     TopicNotAllowed,
 }
 
 impl Refused {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::UserNameMismatch,
-        Self::CredentialInUserName,
-        Self::SeveralCredentials,
-        Self::EnvironmentMismatch,
-        Self::TopicNotAllowed,
-    ];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::UserNameMismatch, Self::CredentialInUserName, Self::SeveralCredentials, Self::TopicNotAllowed];
 
     /// The code that a broker is told, and the word in metrics.
     pub(crate) fn as_str(self) -> &'static str {
@@ -33,7 +26,6 @@ impl Refused {
             Self::UserNameMismatch => "user_name_mismatch",
             Self::CredentialInUserName => "credential_in_user_name",
             Self::SeveralCredentials => "several_credentials",
-            Self::EnvironmentMismatch => "environment_mismatch",
             Self::TopicNotAllowed => "topic_not_allowed",
         }
     }

@@ -68,6 +68,7 @@ async fn kept(inner: &Inner, asked: &Asked, headers: &HeaderMap) -> Result<Optio
     let required = question.required();
     let of_facts = AskedOf {
         audience: required.audience,
+        environment: required.environment,
         permissions: required.permissions,
         objects: required.objects,
         whatever_object: false,

@@ -61,6 +61,7 @@ fn answer(inner: &Inner, asked: &VerifyRequest, found: &Found, left: Duration) -
     } else {
         let asked = Asked {
             audience: asked.audience.as_deref(),
+            environment: asked.environment,
             permissions: &asked.permissions,
             objects: asked.object.as_ref().map_or(&[], OneOrMany::as_slice),
             whatever_object: false,

@@ -89,12 +89,14 @@ fn objects(request: &VerifyRequest) -> &[Object] {
 pub(crate) fn must_make_sense(request: &VerifyRequest) -> Result<(), RequestError> {
     must_be_few(&request.permissions, objects(request))?;
     let asks_of_a_use = request.audience.is_some()
+        || request.environment.is_some()
         || !request.permissions.is_empty()
         || request.object.is_some()
         || request.cost.is_some()
         || request.proof.is_some();
     if request.state_only && asks_of_a_use {
-        let message = "it stands without audience, permissions, object, cost and proof, which are about a use";
+        let message =
+            "it stands without audience, environment, permissions, object, cost and proof, which are about a use";
         return Err(Rejection::field("/state_only", "not_allowed", message.to_owned()).into());
     }
     Ok(())
@@ -120,6 +122,7 @@ async fn answer(
 ) -> Result<Response, RequestError> {
     let required = Required {
         audience: request.audience.as_deref(),
+        environment: request.environment,
         permissions: &request.permissions,
         objects: objects(request),
         whatever_object: false,

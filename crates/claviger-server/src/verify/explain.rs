@@ -3,8 +3,8 @@
 use axum::extract::State;
 use claviger_core::{Case, Granted, PermissionTrace, Reach, Rejection, Source, Step, TokenTrace, permission};
 use claviger_token::{
-    CredentialView, Found, OneOrMany, OrganizationView, Permission, PermissionSet, Presentation, PrincipalView,
-    ProofRequest, Refusal, Required, RoleId, Verdict,
+    CredentialView, Environment, Found, OneOrMany, OrganizationView, Permission, PermissionSet, Presentation,
+    PrincipalView, ProofRequest, Refusal, Required, RoleId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -34,6 +34,8 @@ pub(crate) struct ExplainRequest {
     credential: Presentation,
     /// The identifier of the API that asks; not tested if absent.
     audience: Option<String>,
+    /// Which data the checked request is about; not tested if absent.
+    environment: Option<Environment>,
     /// All of these must be held; each is followed to where it comes from.
     #[serde(default)]
     permissions: Vec<Permission>,
@@ -97,6 +99,7 @@ pub(crate) async fn explain(
     }
     let required = Required {
         audience: request.audience.as_deref(),
+        environment: request.environment,
         permissions: &request.permissions,
         objects,
         whatever_object: false,

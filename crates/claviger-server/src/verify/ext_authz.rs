@@ -42,7 +42,8 @@ const TOLD_BY_ENVOY: [&str; 4] = ["x-forwarded-method", "x-forwarded-uri", "x-or
 const QUESTIONS: [&str; 4] = ["permission", "object", "audience", "api"];
 
 const NOTHING_ASKED: &str = "context_extensions name a permission, an object, an audience or an api, or say any: \"1\" alone for any valid credential";
-const WORDS: &str = "context_extensions are permission, object, audience, api, assertion, cost and any";
+const WORDS: &str =
+    "context_extensions are permission, object, audience, api, environment (live or test), assertion, cost and any";
 
 /// `POST /envoy.service.auth.v3.Authorization/Check`, in HTTP/2.
 pub(crate) async fn ext_authz(_: Inside, State(app): State<App>, request: extract::Request) -> Response {

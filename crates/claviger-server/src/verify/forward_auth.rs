@@ -61,7 +61,7 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     let question = match (asked.api(), &catalog) {
         (Some(api), Some(catalog)) => {
             let (method, target) = told_request(headers, &occasion)?;
-            Question::ruled(catalog, api, method, target)?
+            Question::ruled(catalog, api, method, target)?.about(asked.environment())
         }
         (_, _) => asked.named()?,
     };

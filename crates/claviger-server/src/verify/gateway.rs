@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use claviger_token::{Found, Permission, Refusal};
+use claviger_token::{Environment, Found, Permission, Refusal};
 use serde::Deserialize;
 
 use super::question::Question;
@@ -24,6 +24,8 @@ pub(crate) struct Asked {
     audience: Option<String>,
     /// The identifier of the API whose route rules say what is asked, instead of the three above.
     api: Option<String>,
+    /// Which data are behind the gateway, `live` or `test`: credentials for others are refused.
+    environment: Option<Environment>,
     /// `1`: an assertion for the API that is asked for comes along.
     assertion: Option<String>,
     /// How many uses it is against limits and quotas; one if absent, and nothing for 0.
@@ -35,7 +37,7 @@ pub(crate) struct Asked {
 }
 
 /// What a configuration may ask for.
-const PARAMETERS: &str = "the parameters are permission, object, audience, api, assertion, cost, client_certificate and nginx, each at most once";
+const PARAMETERS: &str = "the parameters are permission, object, audience, api, environment (live or test), assertion, cost, client_certificate and nginx, each at most once";
 
 /// What is wrong with a configuration, in words: for whoever wrote it, since answers have no body.
 const DETAIL: HeaderName = HeaderName::from_static("x-claviger-detail");
@@ -97,6 +99,11 @@ impl Asked {
         self.api.as_deref()
     }
 
+    /// Which data are behind it.
+    pub(super) fn environment(&self) -> Option<Environment> {
+        self.environment
+    }
+
     pub(super) fn wants_assertion(&self) -> bool {
         self.assertion.is_some()
     }
@@ -108,7 +115,8 @@ impl Asked {
 
     /// What it names of what a credential must allow.
     pub(crate) fn named(&self) -> Result<Question<'_>, RequestError> {
-        Question::named(self.permission.as_deref(), self.object.as_deref(), self.audience.as_deref())
+        let named = Question::named(self.permission.as_deref(), self.object.as_deref(), self.audience.as_deref());
+        named.map(|question| question.about(self.environment))
     }
 
     /// How many uses it is.

@@ -4,7 +4,7 @@
 
 use axum::http::StatusCode;
 use claviger_core::Address;
-use claviger_token::{Object, Permission, Required};
+use claviger_token::{Environment, Object, Permission, Required};
 
 use super::catalog::Catalog;
 use crate::problem::RequestError;
@@ -12,6 +12,7 @@ use crate::problem::RequestError;
 /// What a credential must allow.
 pub(crate) struct Question<'a> {
     audience: Option<&'a str>,
+    environment: Option<Environment>,
     permissions: Vec<Permission>,
     objects: Vec<Object>,
     whatever_object: bool,
@@ -36,9 +37,15 @@ impl<'a> Question<'a> {
             audience,
             permissions: permissions.map_err(|error| unreadable("invalid_permission", format!("{error}")))?,
             objects: object.map_err(|error| unreadable("invalid_object", format!("{error}")))?.into_iter().collect(),
+            environment: None,
             whatever_object: false,
             is_unruled: false,
         })
+    }
+
+    /// The same of a request that is about these data.
+    pub(super) fn about(self, environment: Option<Environment>) -> Self {
+        Self { environment, ..self }
     }
 
     /// What the rules of the API of this identifier say of a request of this method to this target.
@@ -57,12 +64,14 @@ impl<'a> Question<'a> {
         let (permissions, object, whatever_object) = found
             .map_or_else(Default::default, |ruled| (ruled.permissions.to_vec(), ruled.object, ruled.filters_objects));
         let objects = object.into_iter().collect();
-        Ok(Self { audience: Some(&api.identifier), permissions, objects, whatever_object, is_unruled })
+        let audience = Some(&*api.identifier);
+        Ok(Self { audience, environment: None, permissions, objects, whatever_object, is_unruled })
     }
 
     pub(crate) fn required(&self) -> Required<'_> {
         Required {
             audience: self.audience,
+            environment: self.environment,
             permissions: &self.permissions,
             objects: &self.objects,
             whatever_object: self.whatever_object,

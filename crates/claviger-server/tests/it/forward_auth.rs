@@ -65,6 +65,9 @@ on_both_databases! {
         check("", &[("x-api-key", "typo")], 401, "unknown", invalid).await;
         check("?permission=invoices:write", &[("x-api-key", token)], 403, "permission_missing", lacking).await;
         check("?audience=https://other.test", &[("x-api-key", token)], 401, "audience_mismatch", invalid).await;
+        check("?environment=test", &[("x-api-key", token)], 401, "audience_mismatch", invalid).await;
+        check("?environment=any", &[("x-api-key", token)], 400, "invalid_query", None).await;
+        check("?environment=live", &[("x-api-key", token)], 200, "valid", None).await;
         check("?permission=a*b", &[("x-api-key", token)], 400, "bad_request", None).await;
         check("?object=base:*", &[("x-api-key", token)], 400, "bad_request", None).await;
         check("?colour=red", &[("x-api-key", token)], 400, "invalid_query", None).await;

@@ -154,7 +154,7 @@ on_both_databases! {
             ("code", &CODES),
             (
                 "reason",
-                &["user_name_mismatch", "credential_in_user_name", "several_credentials", "environment_mismatch", "topic_not_allowed"],
+                &["user_name_mismatch", "credential_in_user_name", "several_credentials", "topic_not_allowed"],
             ),
             ("listener", &["public", "internal"]),
             ("route", &["verify", "forward_auth", "mqtt", "changes", "management", "oauth", "console", "documentation", "health", "metrics", "other"]),

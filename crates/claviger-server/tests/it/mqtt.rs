@@ -219,9 +219,9 @@ on_both_databases! {
         for (key, environment, code) in [
             (&live, "", "valid"),
             (&live, "environment=live", "valid"),
-            (&live, "environment=test", "environment_mismatch"),
-            (&test, "", "environment_mismatch"),
-            (&test, "environment=live", "environment_mismatch"),
+            (&live, "environment=test", "audience_mismatch"),
+            (&test, "", "audience_mismatch"),
+            (&test, "environment=live", "audience_mismatch"),
             (&test, "environment=test", "valid"),
             (&test, "environment=any", "invalid_query"),
         ] {

@@ -59,6 +59,21 @@ on_both_databases! {
         check(app, &key, json!({}), "expired").await;
     }
 
+    async fn a_credential_for_other_data_than_asked_is_for_another_audience(app: &TestApp) {
+        app.declare_invoices().await;
+        let (_, account) = app.account("acme", &["invoices:read"]).await;
+        let limits = json!([{ "name": "default", "limit": 1, "window_seconds": 100_000 }]);
+        for (own, other) in [("live", "test"), ("test", "live")] {
+            let key = app.key(&account, &["invoices:read"], json!({ "environment": own, "rate_limits": limits })).await;
+            for _ in 0..3 {
+                check(app, &key, json!({ "environment": other }), "audience_mismatch").await;
+            }
+            // What is refused has spent nothing.
+            check(app, &key, json!({ "environment": own }), "valid").await;
+        }
+        app.root().post("/v1/verify", json!({ "credential": "x", "environment": "any" })).await.expect(StatusCode::BAD_REQUEST);
+    }
+
     async fn whoever_asks_for_the_state_alone_is_told_all_facts_and_spends_nothing(app: &TestApp) {
         app.declare_invoices().await;
         let (_, account) = app.account("acme", &["invoices:read"]).await;
@@ -83,6 +98,7 @@ on_both_databases! {
         }
         for (member, value) in [
             ("audience", json!(INVOICES)),
+            ("environment", json!("live")),
             ("permissions", json!(["invoices:read"])),
             ("object", json!("base:app7")),
             ("cost", json!(0)),

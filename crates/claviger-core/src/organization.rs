@@ -16,6 +16,7 @@ use crate::{
     metadata::Metadata,
     name::Name,
     policy::{Policy, PolicyChanges},
+    portal_look::PortalLook,
     portal_origins::PortalOrigins,
 };
 
@@ -41,6 +42,8 @@ pub struct Organization {
     pub limits: Limits,
     /// Where its portal may stand in a frame.
     pub portal_origins: PortalOrigins,
+    /// What its portal is called and looks like.
+    pub portal_look: PortalLook,
     /// What the SaaS hangs on it.
     pub metadata: Metadata,
     /// Since when nothing in it works.
@@ -112,6 +115,12 @@ pub struct NewOrganization {
     /// Where its portal may stand in a frame, and lead back to: `https://host[:port]`. At most 20.
     #[cfg_attr(feature = "openapi", schema(example = json!(["https://app.acme.test"])))]
     pub portal_origins: Option<Vec<String>>,
+    /// What its portal is called: your product's name, 1 to 100 characters. The organization's name if absent.
+    #[cfg_attr(feature = "openapi", schema(example = "Acme Cloud"))]
+    pub portal_name: Option<String>,
+    /// The colour of its portal, `#rrggbb`. Shades that can be read in light and dark follow from it.
+    #[cfg_attr(feature = "openapi", schema(example = "#0a7d4b"))]
+    pub portal_color: Option<String>,
     /// Any JSON object up to 4 KiB.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -142,6 +151,14 @@ pub struct OrganizationChanges {
     #[serde(deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub portal_origins: Option<Option<Vec<String>>>,
+    /// What its portal is called from now on, or `null` for the organization's name.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub portal_name: Option<Option<String>>,
+    /// The colour of its portal from now on, `#rrggbb`, or `null` for Claviger's.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub portal_color: Option<Option<String>>,
     /// New metadata; replaces the old.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<serde_json::Value>,
@@ -170,6 +187,8 @@ impl Organization {
         let external_id = new.external_id.and_then(|id| parse_external_id(&id, &mut errors));
         let limits = limit::given(new.rate_limits.as_deref(), new.quota, &mut errors);
         let origins = PortalOrigins::parse(new.portal_origins.as_deref().unwrap_or_default(), &mut errors);
+        let (called, color) = (new.portal_name.as_deref(), new.portal_color.as_deref());
+        let look = PortalLook::default().changed(Some(called), Some(color), &mut errors);
         let metadata = parse_metadata(new.metadata.as_ref(), &mut errors);
         errors.finish()?;
         let (Some(name), Some(metadata)) = (name, metadata) else { return Err(Rejection::Invalid(Vec::new())) };
@@ -182,6 +201,7 @@ impl Organization {
             policy: Policy::default(),
             limits,
             portal_origins: origins.unwrap_or_default(),
+            portal_look: look,
             metadata,
             disabled_at: None,
             created_at: now,
@@ -220,6 +240,9 @@ impl Organization {
             let origins = PortalOrigins::parse(&origins.unwrap_or_default(), &mut errors);
             new.portal_origins = origins.unwrap_or_default();
         }
+        let (called, color) = (changes.portal_name.as_ref(), changes.portal_color.as_ref());
+        let (called, color) = (called.map(Option::as_deref), color.map(Option::as_deref));
+        new.portal_look = new.portal_look.changed(called, color, &mut errors);
         if changes.metadata.is_some() {
             new.metadata = parse_metadata(changes.metadata.as_ref(), &mut errors).unwrap_or_default();
         }
@@ -278,6 +301,7 @@ impl Organization {
             "name": self.name.as_str(), "slug": self.slug.as_str(), "external_id": self.external_id,
             "ceiling": self.ceiling, "disabled": self.disabled_at.is_some(), "metadata_sha256": self.metadata.sha256(),
             "rate_limits": self.limits.rates, "quota": self.limits.quota, "portal_origins": self.portal_origins,
+            "portal_name": self.portal_look.name.as_ref().map(Name::as_str), "portal_color": self.portal_look.color,
         })
     }
 }
@@ -425,6 +449,18 @@ mod tests {
     }
 
     #[test]
+    fn a_portal_is_called_and_coloured_as_its_product_is() {
+        let (acme, event) =
+            create(json!({ "name": "Acme", "portal_name": "Cloud", "portal_color": "#AA0011" })).unwrap();
+        let told = |details: &serde_json::Value| (details["portal_name"].clone(), details["portal_color"].clone());
+        assert_eq!(told(&event.details), (json!("Cloud"), json!("#aa0011")));
+        let update = |body| acme.clone().update(serde_json::from_value(body).unwrap(), &set(""), at(1)).unwrap();
+        assert_eq!(update(json!({ "name": "B" })).0.portal_look, acme.portal_look);
+        let (_, event) = update(json!({ "portal_name": null, "portal_color": "#00bb00" }));
+        assert_eq!(told(&event.details["after"]), (json!(null), json!("#00bb00")));
+    }
+
+    #[test]
     fn every_wrong_change_is_named() {
         let check = |body, expected: &str| assert_eq!(said(&update(body)), expected);
         check(json!({ "name": "" }), "/name invalid_name");
@@ -432,6 +468,8 @@ mod tests {
         check(json!({ "external_id": " " }), "/external_id invalid_external_id");
         check(json!({ "metadata": [] }), "/metadata invalid_metadata");
         check(json!({ "portal_origins": ["https://*.test"] }), "/portal_origins/0 invalid_origin");
+        check(json!({ "portal_name": " " }), "/portal_name invalid_name");
+        check(json!({ "portal_color": "red;}" }), "/portal_color invalid_color");
         check(
             json!({ "ceiling": ["*", "x:y", "x y"] }),
             "/ceiling/1 unknown_permission, /ceiling/2 invalid_permission",
@@ -471,7 +509,7 @@ mod tests {
             assert_eq!(changes.need_instance_scope(), expected, "{body}");
         };
         check(json!({}), false);
-        check(json!({ "name": "B", "metadata": {}, "portal_origins": [] }), false);
+        check(json!({ "name": "B", "metadata": {}, "portal_origins": [], "portal_color": null }), false);
         check(json!({ "ceiling": null }), true);
         check(json!({ "disabled": false }), true);
         check(json!({ "slug": "b" }), true);

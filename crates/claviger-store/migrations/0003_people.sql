@@ -114,6 +114,9 @@ CREATE INDEX idempotency_about ON idempotency (about);
 
 -- Where frames with an organization's portal may stand, separated by spaces.
 ALTER TABLE organization ADD COLUMN portal_origins TEXT NOT NULL DEFAULT '';
+-- What a product calls itself there, and its colour as #rrggbb. Null: the organization's name, and no colour of its own.
+ALTER TABLE organization ADD COLUMN portal_name TEXT;
+ALTER TABLE organization ADD COLUMN portal_color TEXT;
 
 -- All long-lived opaque credentials in one table: API keys of service accounts, personal access tokens of users.
 -- disabled_by: who stopped it. pending_since: waits for an approval. approved_by: who gave it. skeleton: what is left of how the

@@ -1,6 +1,6 @@
 //! Organizations in storage.
 
-use claviger_core::{Metadata, Name, Organization, PortalOrigins, RevokeReason, Scope, Slug};
+use claviger_core::{Color, Metadata, Name, Organization, PortalLook, PortalOrigins, RevokeReason, Scope, Slug};
 use claviger_token::{CredentialId, OrganizationId};
 use jiff::Timestamp;
 
@@ -14,8 +14,8 @@ use crate::{
 };
 
 const COLUMNS: &str =
-    "SELECT id, slug, name, external_id, ceiling, policy, limits, portal_origins, metadata, disabled_at, created_at, deleted_at
-                       FROM organization";
+    "SELECT id, slug, name, external_id, ceiling, policy, limits, portal_origins, portal_name, portal_color,
+                       metadata, disabled_at, created_at, deleted_at FROM organization";
 
 impl View<'_> {
     /// One, unless it is deleted or out of reach.
@@ -50,8 +50,8 @@ impl Tx<'_> {
     pub async fn insert_organization(&mut self, new: &Organization) -> Result<(), StoreError> {
         let insert = sql(
             "INSERT INTO organization (id, slug, name, external_id, ceiling, policy, limits, metadata, disabled_at,
-                            portal_origins, created_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                            portal_origins, portal_name, portal_color, created_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         );
         self.execute(bound(insert, new)?.bind(new.created_at)).await.map(drop)
     }
@@ -60,7 +60,8 @@ impl Tx<'_> {
     pub async fn save_organization(&mut self, new: &Organization) -> Result<(), StoreError> {
         let update = sql(
             "UPDATE organization SET slug = $2, name = $3, external_id = $4, ceiling = $5, policy = $6, limits = $7,
-                          metadata = $8, disabled_at = $9, portal_origins = $10, deleted_at = $11 WHERE id = $1",
+                          metadata = $8, disabled_at = $9, portal_origins = $10, portal_name = $11, portal_color = $12,
+                          deleted_at = $13 WHERE id = $1",
         );
         self.execute(bound(update, new)?.bind(new.deleted_at)).await.map(drop)
     }
@@ -102,7 +103,7 @@ impl Tx<'_> {
     }
 }
 
-/// `$1` to `$10` of the statements that write one.
+/// `$1` to `$12` of the statements that write one.
 fn bound(query: Query, new: &Organization) -> Result<Query, StoreError> {
     let policy = serde_json::to_string(&new.policy).map_err(StoreError::damaged)?;
     Ok(query
@@ -115,7 +116,9 @@ fn bound(query: Query, new: &Organization) -> Result<Query, StoreError> {
         .bind(limits(&new.limits)?)
         .bind(new.metadata.as_str())
         .bind(new.disabled_at)
-        .bind(text(&new.portal_origins)))
+        .bind(text(&new.portal_origins))
+        .bind(text_or_null(new.portal_look.name.as_ref()))
+        .bind(text_or_null(new.portal_look.color)))
 }
 
 fn read(row: &Row) -> Result<Organization, StoreError> {
@@ -128,9 +131,20 @@ fn read(row: &Row) -> Result<Organization, StoreError> {
         policy: serde_json::from_str(&row.text("policy")?).map_err(StoreError::damaged)?,
         limits: row.limits("limits")?,
         portal_origins: PortalOrigins::from_text(&row.text("portal_origins")?),
+        portal_look: portal_look(row)?,
         metadata: Metadata::from_stored(row.text("metadata")?).map_err(StoreError::damaged)?,
         disabled_at: row.time_or_null("disabled_at")?,
         created_at: row.time("created_at")?,
         deleted_at: row.time_or_null("deleted_at")?,
+    })
+}
+
+/// What a portal is called and looks like.
+pub(crate) fn portal_look(row: &Row) -> Result<PortalLook, StoreError> {
+    let name = row.text_or_null("portal_name")?.map(|name| Name::parse(&name));
+    let color = row.text_or_null("portal_color")?.map(|color| Color::parse(&color));
+    Ok(PortalLook {
+        name: name.transpose().map_err(StoreError::damaged)?,
+        color: color.transpose().map_err(StoreError::damaged)?,
     })
 }

@@ -1,12 +1,13 @@
 //! Sign-in sessions in storage. What a session's browser holds arrives as a digest.
 
-use claviger_core::{Digest, PortalOrigins, Session, SessionEnd, SessionKind};
+use claviger_core::{Digest, PortalLook, PortalOrigins, Session, SessionEnd, SessionKind};
 use claviger_token::{OrganizationId, SessionId, UserId};
 use jiff::Timestamp;
 
 use crate::{
     Store,
     error::StoreError,
+    organization::portal_look,
     sql::{Executor, Query, Row, WriteTransaction, sql, text, text_or_null},
     tx::Tx,
 };
@@ -42,6 +43,8 @@ pub struct FoundPortal {
     pub name: String,
     /// Where its portal may stand in a frame.
     pub origins: PortalOrigins,
+    /// What its portal is called and looks like.
+    pub look: PortalLook,
     /// Whether it is disabled or gone, or the session's user no member any more.
     pub closed: bool,
 }
@@ -50,7 +53,8 @@ impl Store {
     /// What this digest names.
     pub async fn find_session(&self, digest: &Digest) -> Result<Option<FoundSession>, StoreError> {
         let query = sql("SELECT ").and(COLUMNS).and(
-            ", p.email, p.name, p.disabled_at, p.deleted_at, o.name AS portal_name, o.portal_origins,
+            ", p.email, p.name, p.disabled_at, p.deleted_at, o.name AS organization_name, o.portal_origins,
+               o.portal_name, o.portal_color,
                COALESCE(o.disabled_at, o.deleted_at) AS closed_at, m.created_at AS joined_at
              FROM session s JOIN person p ON p.id = s.person
                LEFT JOIN organization o ON o.id = s.organization
@@ -61,7 +65,8 @@ impl Store {
         let portal = |row: &Row, organization| {
             let closed = row.time_or_null("closed_at")?.is_some() || row.time_or_null("joined_at")?.is_none();
             let origins = PortalOrigins::from_text(&row.text("portal_origins")?);
-            Ok::<_, StoreError>(FoundPortal { organization, name: row.text("portal_name")?, origins, closed })
+            let (name, look) = (row.text("organization_name")?, portal_look(row)?);
+            Ok::<_, StoreError>(FoundPortal { organization, name, origins, look, closed })
         };
         let found = |row: &Row| {
             let session = read(row)?;

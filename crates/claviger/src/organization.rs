@@ -82,6 +82,12 @@ struct Create {
     /// Where its portal may stand in a frame, as https://host or https://host:port; may be given several times
     #[arg(long = "portal-origin", value_name = "ORIGIN")]
     portal_origins: Vec<String>,
+    /// What its portal is called: your product's name [default: the organization's name]
+    #[arg(long, value_name = "NAME")]
+    portal_name: Option<String>,
+    /// The colour of its portal, as #rrggbb
+    #[arg(long, value_name = "COLOR")]
+    portal_color: Option<String>,
     /// A JSON object
     #[arg(long, value_name = "JSON", value_parser = json_value)]
     metadata: Option<Json>,
@@ -120,6 +126,18 @@ struct Update {
     /// Its portal may stand in no frame
     #[arg(long, conflicts_with = "portal_origins")]
     no_portal_origins: bool,
+    /// What its portal is called: your product's name
+    #[arg(long, value_name = "NAME")]
+    portal_name: Option<String>,
+    /// Its portal is called as the organization is
+    #[arg(long, conflicts_with = "portal_name")]
+    no_portal_name: bool,
+    /// The colour of its portal, as #rrggbb
+    #[arg(long, value_name = "COLOR")]
+    portal_color: Option<String>,
+    /// Its portal has no colour of its own
+    #[arg(long, conflicts_with = "portal_color")]
+    no_portal_color: bool,
     /// A JSON object; replaces the one before
     #[arg(long, value_name = "JSON", value_parser = json_value)]
     metadata: Option<Json>,
@@ -146,6 +164,8 @@ struct Organization {
     rate_limits: Option<Vec<RateLimit>>,
     quota: Option<Quota>,
     portal_origins: Vec<String>,
+    portal_name: Option<String>,
+    portal_color: Option<String>,
     metadata: Json,
     disabled: bool,
     created_at: String,
@@ -197,6 +217,8 @@ impl Create {
             .with("slug", self.slug)
             .with("external_id", self.external_id)
             .with_list("portal_origins", self.portal_origins)
+            .with("portal_name", self.portal_name)
+            .with("portal_color", self.portal_color)
             .with("metadata", self.metadata);
         self.limits.write(body).json()
     }
@@ -211,6 +233,10 @@ impl Update {
             .without("external_id", self.no_external_id)
             .with_list("portal_origins", self.portal_origins)
             .without_any("portal_origins", self.no_portal_origins)
+            .with("portal_name", self.portal_name)
+            .without("portal_name", self.no_portal_name)
+            .with("portal_color", self.portal_color)
+            .without("portal_color", self.no_portal_color)
             .with("metadata", self.metadata)
             .with_list("ceiling", self.ceiling)
             .without("ceiling", self.no_ceiling)
@@ -249,6 +275,8 @@ impl Noun for Organization {
             ("rate limits", limits::shown(self.rate_limits)),
             ("quota", limits::shown_quota(self.quota)),
             ("portal origins", joined(Some(self.portal_origins), "none")),
+            ("portal name", or(self.portal_name, "the organization's")),
+            ("portal color", or(self.portal_color, "none")),
             ("created", self.created_at),
             ("metadata", self.metadata.to_string()),
         ]

@@ -1,7 +1,7 @@
 //! `/v1/organizations`. Their policy has a room of its own.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Fleet, NewOrganization, Organization, OrganizationChanges, PortalOrigins};
+use claviger_core::{Color, Fleet, NewOrganization, Organization, OrganizationChanges, PortalOrigins};
 use claviger_store::Narrowed;
 use claviger_token::{OrganizationId, PermissionMask, Quota, RateLimit};
 use jiff::Timestamp;
@@ -35,6 +35,11 @@ pub(crate) struct OrganizationView {
     /// Where its portal may stand in a frame, and lead back to.
     #[schema(value_type = Vec<String>)]
     portal_origins: PortalOrigins,
+    /// What its portal is called; null for the organization's name.
+    portal_name: Option<String>,
+    /// The colour of its portal, `#rrggbb`; null for Claviger's.
+    #[schema(value_type = Option<String>)]
+    portal_color: Option<Color>,
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
     disabled: bool,
@@ -52,6 +57,8 @@ impl From<Organization> for OrganizationView {
             rate_limits: shown(organization.limits.rates),
             quota: organization.limits.quota,
             portal_origins: organization.portal_origins,
+            portal_name: organization.portal_look.name.map(|name| name.to_string()),
+            portal_color: organization.portal_look.color,
             metadata: organization.metadata.raw().to_owned(),
             disabled: organization.disabled_at.is_some(),
             created_at: organization.created_at,

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use claviger_core::{
-    AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClaimCode, ClientCertificate, ClientKey, Credential,
-    DeclaredPermission, Device, Digest, Email, Event, Federation, Fleet, Granted, Metadata, Name, Organization, Policy,
-    PortalOrigins, Role, Routes, Scope, SecretRecord, ServiceAccount, Slug, Touched, User,
+    AccessTokens, Action, AlsoAccepts, Api, Assignment, Chain, ClaimCode, ClientCertificate, ClientKey, Color,
+    Credential, DeclaredPermission, Device, Digest, Email, Event, Federation, Fleet, Granted, Metadata, Name,
+    Organization, Policy, PortalLook, PortalOrigins, Role, Routes, Scope, SecretRecord, ServiceAccount, Slug, Touched,
+    User,
 };
 use claviger_token::{
     ApiId, ApiKeyId, CertificateId, ClaimCodeId, ClientSecretId, Confirmation, Environment, FederationId, FleetId,
@@ -77,6 +78,7 @@ pub(crate) fn organization(slug: &str) -> Organization {
         policy: Policy::default(),
         limits: Limits::default(),
         portal_origins: PortalOrigins::default(),
+        portal_look: PortalLook::default(),
         metadata: Metadata::default(),
         disabled_at: None,
         created_at: now,
@@ -92,6 +94,7 @@ pub(crate) fn full_organization(slug: &str) -> Organization {
         limits: limits(),
         policy: Policy { allowed_networks: Some(networks()), expiry_required: true, ..Policy::default() },
         portal_origins: PortalOrigins::from_text("https://app.acme.test http://localhost:3000"),
+        portal_look: PortalLook { name: Some(name("Größer")), color: Color::parse("#0a7d4b").ok() },
         metadata: metadata(),
         disabled_at: Some(at(3)),
         ..organization(slug)

@@ -1,7 +1,8 @@
 //! Sign-in sessions in storage.
 
 use claviger_core::{
-    Digest, Membership, Organization, PortalOrigins, Reach, Session, SessionEnd, SessionKind, SignInMethod,
+    Color, Digest, Membership, Organization, PortalLook, PortalOrigins, Reach, Session, SessionEnd, SessionKind,
+    SignInMethod,
 };
 use claviger_store::{AuditFilter, FoundPortal};
 use claviger_token::{SessionId, TypedId as _, UserId};
@@ -75,12 +76,13 @@ on_both_databases! {
         assert_eq!(portal(&console).await, None);
         assert!(portal(&digest).await.unwrap().closed, "she is no member");
         let origins = PortalOrigins::from_text("https://app.acme.test https://acme.test");
-        let acme = Organization { portal_origins: origins.clone(), ..world.acme.clone() };
+        let look = PortalLook { name: None, color: Color::parse("#aa0011").ok() };
+        let acme = Organization { portal_origins: origins.clone(), portal_look: look.clone(), ..world.acme.clone() };
         db.write(async |tx| {
             tx.insert_membership(&Membership { organization: acme.id, user: zoe, created_at: at(0) }).await?;
             tx.save_organization(&acme).await
         }).await;
-        let open = FoundPortal { organization: acme.id, name: acme.name.to_string(), origins, closed: false };
+        let open = FoundPortal { organization: acme.id, name: acme.name.to_string(), origins, look, closed: false };
         assert_eq!(portal(&digest).await, Some(open));
         for column in ["disabled_at", "deleted_at"] {
             let set = |value| format!("UPDATE organization SET {column} = {value} WHERE id = '{}'", acme.id);

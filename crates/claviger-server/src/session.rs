@@ -80,6 +80,11 @@ impl Session {
         Err(RequestError::Forbidden { code, permission: None, message })
     }
 
+    /// Whether it is one at a portal.
+    pub(crate) fn is_at_portal(&self) -> bool {
+        self.found.session.kind == SessionKind::Portal
+    }
+
     /// Whether its user proved lately who they are.
     pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
         self.found.session.is_fresh(now)

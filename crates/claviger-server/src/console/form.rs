@@ -1,15 +1,13 @@
 //! Forms. Each is sent by a page of ours and carries the token that was made for its browser, or is refused: no handler
 //! sees one that does not.
 
-use axum::extract::{FromRequest, Request};
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use claviger_core::Peppers;
 use zeroize::Zeroizing;
 
-use super::{
-    portal::{Framing, over},
-    trouble::Trouble,
-    visit::Visit,
-};
+use super::{portal::AtPortal, trouble::Trouble, visit::Visit};
 use crate::{
     app::App,
     body, origin,
@@ -149,23 +147,22 @@ impl FromRequest<App> for SessionForm {
 
 /// A form of somebody at a portal.
 pub(crate) struct PortalForm {
+    pub(crate) fields: Fields,
     pub(crate) visit: Visit,
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
 }
 
 impl FromRequest<App> for PortalForm {
     type Rejection = Trouble;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
-        let (parts, body) = request.into_parts();
-        let visit = Visit::read(&parts, app);
-        let session = Session::at_portal(&parts.headers, &visit.from, app).await?.map_err(over)?;
-        let inside = |trouble| Trouble::InPortal(Framing::of(session.found()), Box::new(trouble));
-        let fields = fields(Request::from_parts(parts, body), app).await.map_err(inside)?;
+        let (mut parts, body) = request.into_parts();
+        let AtPortal { session, visit } = AtPortal::from_request_parts(&mut parts, app).await?;
+        let fields = fields(Request::from_parts(parts, body), app).await?;
         if !is_token(fields.value("csrf"), session.csrf()) {
-            return Err(inside(Trouble::Form));
+            return Err(Trouble::Form);
         }
-        Ok(Self { visit, session })
+        Ok(Self { fields, visit, session })
     }
 }
 

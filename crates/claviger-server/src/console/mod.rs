@@ -105,15 +105,31 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/device/approve", post(device_request::approve))
         .route("/device/deny", post(device_request::deny))
         .route("/language", get(language::choose))
-        // A product's users at their own tokens
-        .route("/portal", get(portal::show))
-        .route("/portal/enter", get(portal::enter))
-        .route("/portal/leave", post(portal::leave))
+        .merge(at_portal(app))
         .layer(from_fn(once_settled::<Trouble>))
         .layer(from_fn_with_state(app.clone(), page::framed))
         // Outside of the frame: they are no pages, and may be kept.
         .route("/assets/console.css", get(page::stylesheet))
         .route("/assets/console.js", get(page::script))
+        .route("/portal/theme/{file}", get(portal::theme::stylesheet))
+}
+
+/// The pages of a product's users at their own tokens.
+fn at_portal(app: &App) -> Router<App> {
+    use portal::{enter, leave, tokens};
+    Router::new()
+        .route("/portal", get(tokens::list))
+        .route("/portal/enter", get(enter))
+        .route("/portal/leave", post(leave))
+        .route("/portal/new", get(tokens::ask_for_new).post(tokens::make))
+        .route("/portal/{id}", get(tokens::show))
+        .route("/portal/{id}/edit", get(tokens::edit).post(tokens::save))
+        .route("/portal/{id}/roll", get(tokens::ask_to_roll).post(tokens::roll))
+        .route("/portal/{id}/end-overlap", post(tokens::end_overlap))
+        .route("/portal/{id}/disable", post(tokens::disable))
+        .route("/portal/{id}/enable", post(tokens::enable))
+        .route("/portal/{id}/revoke", get(tokens::ask_to_revoke).post(tokens::revoke))
+        .layer(from_fn_with_state(app.clone(), portal::stand))
 }
 
 #[cfg(test)]

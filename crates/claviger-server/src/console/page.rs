@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use super::{
     form::visit_token,
     language::Language,
-    portal::{Framing, OverPage},
+    portal::{Framing, OverPage, theme},
     shell::{Here, Shell},
     trouble::Words,
     visit::Visit,
@@ -45,7 +45,7 @@ static STYLESHEET_VERSION: LazyLock<String> = LazyLock::new(|| version(STYLESHEE
 static SCRIPT_VERSION: LazyLock<String> = LazyLock::new(|| version(SCRIPT));
 
 /// What a file's address carries, so that another file has another one.
-fn version(content: &str) -> String {
+pub(super) fn version(content: &str) -> String {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
@@ -73,6 +73,8 @@ pub(crate) struct Frame {
     pub(crate) csrf: String,
     /// The navigation beside it, if it has any.
     shell: Option<Shell>,
+    /// The portal that it belongs to.
+    portal: Option<Framing>,
     /// Whether what the address says was done is not so.
     silent: bool,
 }
@@ -101,14 +103,54 @@ impl Frame {
         Ok(Self { shell: Some(shell), ..Self::of(session, visit, app) })
     }
 
+    /// Of a page of a portal.
+    pub(crate) fn at_portal(session: &Session, visit: &Visit, app: &App) -> Self {
+        let portal = Framing::of(session.found(), true, app.now());
+        Self { portal: Some(portal), ..Self::of(session, visit, app) }
+    }
+
+    /// Of a page of a portal that says that there is nothing more to see.
+    pub(crate) fn after_portal(portal: Framing, language: Language, app: &App) -> Self {
+        Self { portal: Some(portal), ..Self::bare(language, "/portal", app) }
+    }
+
     fn bare(language: Language, path: &str, app: &App) -> Self {
         let base = origin::here("", &app.config);
-        Self { language, base, path: path.to_owned(), user: None, csrf: String::new(), shell: None, silent: false }
+        let (user, csrf) = (None, String::new());
+        Self { language, base, path: path.to_owned(), user, csrf, shell: None, portal: None, silent: false }
     }
 
     /// The navigation.
     pub(crate) fn shell(&self) -> Option<&Shell> {
         self.shell.as_ref()
+    }
+
+    /// The portal that it belongs to, where nothing runs.
+    pub(crate) fn portal(&self) -> Option<&Framing> {
+        self.portal.as_ref()
+    }
+
+    /// What leads back to the product.
+    pub(crate) fn way_back(&self) -> String {
+        match self.portal().and_then(|portal| portal.product.as_ref()) {
+            Some(product) => self.text_with("portal-back-to", "name", product),
+            None => self.text("portal-back"),
+        }
+    }
+
+    /// Whether somebody is at a portal for too long already to make or change anything.
+    pub(crate) fn is_old(&self) -> bool {
+        self.portal().is_some_and(|portal| portal.is_old && self.user.is_some())
+    }
+
+    /// Whose page it says that it is.
+    pub(crate) fn called(&self) -> &str {
+        self.portal().map(Framing::called).filter(|called| !called.is_empty()).unwrap_or("Claviger")
+    }
+
+    /// The stylesheet with the product's colour, if it has one.
+    pub(crate) fn theme(&self) -> Option<String> {
+        self.portal()?.color.map(|color| self.here(theme::path(color)))
     }
 
     /// What was done before somebody was sent here.
@@ -183,8 +225,14 @@ impl Frame {
             user: user.map(str::to_owned),
             csrf: "c0ffee".to_owned(),
             shell: None,
+            portal: None,
             silent: false,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sample_at_portal(language: Language, user: Option<&str>, portal: Framing) -> Self {
+        Self { portal: Some(portal), ..Self::sample(language, user) }
     }
 
     #[cfg(test)]
@@ -245,7 +293,10 @@ pub(crate) async fn framed(State(app): State<App>, request: Request, next: Next)
         let frame = Frame::bare(language, if is_get { &path } else { "/" }, &app);
         let (status, headers) = (response.status(), response.headers().clone());
         response = match &framing {
-            Some(framing) => page_with(status, &OverPage { frame, key, back: framing.back.clone() }, []),
+            Some(framing) => {
+                let frame = Frame::after_portal(framing.clone(), language, &app);
+                page_with(status, &OverPage { frame, key }, [])
+            }
             None => page_with(status, &TroublePage { frame, key }, []),
         };
         for (name, value) in &headers {
@@ -293,7 +344,7 @@ pub(crate) async fn script() -> impl IntoResponse {
     asset("text/javascript; charset=utf-8", SCRIPT)
 }
 
-fn asset(media_type: &'static str, content: &'static str) -> impl IntoResponse {
+pub(super) fn asset(media_type: &'static str, content: impl IntoResponse) -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, media_type),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),

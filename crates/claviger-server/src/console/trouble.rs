@@ -9,7 +9,6 @@ use axum::{
 use claviger_core::Rejection;
 use claviger_store::StoreError;
 
-use super::portal::Framing;
 use crate::{app::App, metrics::Guarded, passwords::Busy, problem::RequestError};
 
 /// Why there is no page, or not the one that was asked for.
@@ -32,9 +31,9 @@ pub(crate) enum Trouble {
     /// A link that is used, too old, or not one of ours.
     Link,
     /// Nobody is at the portal, or not any more.
-    Portal(Framing),
-    /// Something else, of somebody at the portal.
-    InPortal(Framing, Box<Trouble>),
+    Portal,
+    /// Somebody is, but opened it too long ago for what lasts.
+    OldPortal,
     /// No such page, or not for whoever asks.
     Absent,
     /// It is not theirs to do.
@@ -121,8 +120,8 @@ impl IntoResponse for Trouble {
             Self::Form => told(StatusCode::FORBIDDEN, Words("trouble-form")),
             Self::Unreadable(status) => told(status, Words("trouble-unreadable")),
             Self::Link => told(StatusCode::GONE, Words("trouble-link")),
-            Self::Portal(framing) => framing.around(told(StatusCode::GONE, Words("trouble-portal"))),
-            Self::InPortal(framing, what) => framing.around(what.into_response()),
+            Self::Portal => told(StatusCode::GONE, Words("trouble-portal")),
+            Self::OldPortal => told(StatusCode::FORBIDDEN, Words("portal-too-old")),
             Self::Withheld => told(StatusCode::FORBIDDEN, Words("trouble-withheld")),
             Self::Absent => told(StatusCode::NOT_FOUND, Words("trouble-absent")),
             Self::Provider(what) => {

@@ -1,5 +1,5 @@
 //! `/v1/portal-sessions`: links that let a user of the SaaS into the portal of an organization. What one opens stands in
-//! `console/portal.rs`.
+//! `console/portal/`.
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{NamedUser, NewPortalSession, Reach, Rejection};

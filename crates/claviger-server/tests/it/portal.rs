@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod reach;
+mod tokens;
 
 const APP: &str = "https://app.acme.test";
 const READ: &str = "invoices:read";

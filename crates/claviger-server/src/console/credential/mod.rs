@@ -1,4 +1,4 @@
-//! What the pages of an organization's API keys and those of one's own tokens share, which is nearly everything: a credential is
+//! What the pages of an organization's API keys and those of one's own tokens, in the console and at a portal, share, which is nearly everything: a credential is
 //! shown, changed, rolled and ended alike. The rules are those of the management API, by the same functions.
 
 pub(crate) mod action;
@@ -34,7 +34,8 @@ use crate::{
     session::Session,
 };
 
-/// Where credentials are managed: the API keys of an organization, or somebody's own tokens.
+/// Where credentials are managed: the API keys of an organization, or somebody's own tokens. A session at a portal makes it the
+/// portal's.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) app: &'a App,
@@ -45,14 +46,26 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// Whether somebody is at a portal, where a page links to nothing else and shows nothing but their tokens there.
+    pub(super) fn is_at_portal(&self) -> bool {
+        self.session.is_at_portal()
+    }
+
     /// A page's frame.
     pub(super) async fn frame(&self) -> Result<Frame, StoreError> {
+        if self.is_at_portal() {
+            return Ok(Frame::at_portal(self.session, self.visit, self.app));
+        }
         Frame::inside(self.session, self.visit, self.app, self.here).await
     }
 
     /// The path of the list.
     pub(super) fn list(&self) -> String {
-        self.here.map_or_else(|| "/account/tokens".to_owned(), |here| here.path("/api-keys"))
+        match self.here {
+            Some(here) => here.path("/api-keys"),
+            None if self.is_at_portal() => "/portal".to_owned(),
+            None => "/account/tokens".to_owned(),
+        }
     }
 
     /// The path of one credential.
@@ -105,9 +118,14 @@ impl<'a> Place<'a> {
         Ok(Person::of(self.session.user(), &standings, organization))
     }
 
-    /// For what outlasts the session: its user proves who they are, and comes back to `next`.
+    /// For what outlasts the session: its user proves who they are, and comes back to `next`. At a portal the product vouches for
+    /// them, once more.
     pub(super) fn must_be_fresh(&self, next: String) -> Result<(), Trouble> {
-        if self.session.is_fresh(self.app.now()) { Ok(()) } else { Err(Trouble::NotFresh { next }) }
+        match self.session.is_fresh(self.app.now()) {
+            true => Ok(()),
+            false if self.is_at_portal() => Err(Trouble::OldPortal),
+            false => Err(Trouble::NotFresh { next }),
+        }
     }
 
     /// The page that takes up a form once its user has proved who they are, if the form names one.

@@ -185,6 +185,8 @@ fn limits(one: &Credential, frame: &Frame) -> Vec<String> {
 /// What principals are called, as far as the reader may know.
 pub(crate) struct Names {
     known: HashMap<PrincipalId, String>,
+    /// Whether the reader governs what is here, and has a use for ids.
+    governs: bool,
 }
 
 impl Names {
@@ -198,7 +200,7 @@ impl Names {
     pub(crate) async fn known(place: &Place<'_>, mut principals: Vec<PrincipalId>) -> Result<Self, StoreError> {
         let own = place.session.user().into();
         let Some(here) = place.here else {
-            return Ok(Self { known: HashMap::from([(own, place.session.shown().to_owned())]) });
+            return Ok(Self { known: HashMap::from([(own, place.session.shown().to_owned())]), governs: false });
         };
         principals.retain(|principal| match principal {
             PrincipalId::User(_) => *principal == own || here.person.may(USERS_READ),
@@ -208,7 +210,7 @@ impl Names {
         principals.dedup();
         let organization = here.organization.id;
         let mut view = place.app.store.within(Reach::Organization(organization));
-        Ok(Self { known: view.names_in(organization, &principals).await? })
+        Ok(Self { known: view.names_in(organization, &principals).await?, governs: true })
     }
 
     /// One by name, or else the id.
@@ -216,10 +218,16 @@ impl Names {
         self.known.get(&principal).cloned().unwrap_or_else(|| principal.to_string())
     }
 
-    /// Who made or stopped something, as the record has it.
+    /// Who made or stopped something, as the record has it; whoever has no name here is told by what they are.
     pub(crate) fn who(&self, by: &str, frame: &Frame) -> String {
         match by.parse::<PrincipalId>() {
-            Ok(principal) => self.of_principal(principal),
+            Ok(principal) => self.known.get(&principal).cloned().unwrap_or_else(|| {
+                let what = frame.text(match principal {
+                    PrincipalId::ServiceAccount(_) => "by-program",
+                    PrincipalId::User(_) => "by-somebody",
+                });
+                if self.governs { format!("{what} ({principal})") } else { what }
+            }),
             Err(_) if by == "system" => frame.text("by-system"),
             Err(_) => frame.text("approval-by-operator"),
         }

@@ -1,4 +1,5 @@
-//! `/account/tokens`: somebody's own personal access tokens, wherever they act. Being signed in is all that it takes.
+//! `/account/tokens`: somebody's own personal access tokens, wherever they act. Being signed in is all that it takes. The portal shows
+//! those of one organization by the same functions.
 
 pub(super) mod new;
 
@@ -33,6 +34,7 @@ pub(super) const MOST_ORGANIZATIONS: u32 = 200;
 #[template(path = "tokens.html")]
 pub(super) struct TokensPage {
     pub(super) frame: Frame,
+    pub(super) path: String,
     pub(super) rows: Vec<Listed>,
     /// The address of the next page, if there is one.
     pub(super) next: Option<String>,
@@ -40,6 +42,13 @@ pub(super) struct TokensPage {
     pub(super) continued: bool,
     /// Whether there is any organization in which a token of theirs could act.
     pub(super) makes: bool,
+}
+
+impl TokensPage {
+    /// What the column says that tells where each acts; at a portal, all act in the same organization.
+    pub(super) fn owner_title(&self) -> String {
+        if self.frame.portal().is_some() { String::new() } else { self.frame.text("approval-organization") }
+    }
 }
 
 /// Where the page before ended.
@@ -60,7 +69,12 @@ pub(super) async fn list(
     SignedIn(session): SignedIn,
     Query(asked): Query<After>,
 ) -> Result<Response, Trouble> {
-    let place = own(&app, &session, &visit);
+    listed(&own(&app, &session, &visit), &asked).await
+}
+
+/// One page of the list.
+pub(super) async fn listed(place: &Place<'_>, asked: &After) -> Result<Response, Trouble> {
+    let (app, session, path) = (place.app, place.session, place.list());
     let (authority, now) = (place.reader()?, app.now());
     let after = match asked.after.as_str() {
         "" => None,
@@ -82,9 +96,9 @@ pub(super) async fn list(
     let called =
         |one: &Credential| Some(names.get(&one.organization).cloned().unwrap_or_else(|| one.organization.to_string()));
     let frame = place.frame().await?;
-    let last = found.last().filter(|_| more).map(|last| format!("/account/tokens?after={}", last.id));
-    let rows = rows(&place, &found, called, now, &frame).await?;
-    Ok(page(&TokensPage { frame, rows, next: last, continued: after.is_some(), makes }, []))
+    let next = found.last().filter(|_| more).map(|last| format!("{path}?after={}", last.id));
+    let rows = rows(place, &found, called, now, &frame).await?;
+    Ok(page(&TokensPage { frame, path, rows, next, continued: after.is_some(), makes }, []))
 }
 
 /// `GET /account/tokens/{id}`.

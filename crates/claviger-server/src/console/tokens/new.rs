@@ -25,13 +25,11 @@ use crate::{
     problem::RequestError,
 };
 
-/// The path of the list.
-const LIST: &str = "/account/tokens";
-
 #[derive(Template)]
 #[template(path = "token_where.html")]
 pub(crate) struct WherePage {
     pub(crate) frame: Frame,
+    pub(crate) list: String,
     /// Handle and name of each organization in which it can act.
     pub(crate) organizations: Vec<(String, String)>,
 }
@@ -40,6 +38,7 @@ pub(crate) struct WherePage {
 #[template(path = "token_new.html")]
 pub(crate) struct NewTokenPage {
     pub(crate) frame: Frame,
+    pub(crate) list: String,
     pub(crate) once: String,
     pub(crate) resume: String,
     pub(crate) slug: String,
@@ -64,18 +63,28 @@ pub(crate) async fn show(
     visit: Visit,
     SignedIn(session): SignedIn,
 ) -> Result<Response, Trouble> {
-    let place = own(&app, &session, &visit);
+    ask(&own(&app, &session, &visit)).await
+}
+
+/// `POST /account/tokens/new`.
+pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
+    make(&own(&app, &form.session, &form.visit), &form.fields).await
+}
+
+/// Asks where, unless that is clear, and with what.
+pub(crate) async fn ask(place: &Place<'_>) -> Result<Response, Trouble> {
+    let (app, session, visit) = (place.app, place.session, place.visit);
     let fields = Fields::of_query(&visit.path);
     let slug = fields.value("organization");
-    if slug.is_empty() {
+    if slug.is_empty() && !place.is_at_portal() {
         let all = app.store.belongings_of(session.user(), MOST_ORGANIZATIONS).await?;
         if all.len() != 1 {
             let organizations = all.into_iter().map(|one| (one.slug, one.name)).collect();
-            return Ok(page(&WherePage { frame: place.frame().await?, organizations }, []));
+            return Ok(page(&WherePage { frame: place.frame().await?, list: place.list(), organizations }, []));
         }
     }
     place.must_be_fresh(visit.path.clone())?;
-    let there = there(&place, slug).await?;
+    let there = there(place, slug).await?;
     let (resumed, mut wrong) = (place.taken_up(), Wrong::default());
     if resumed.as_ref().is_some_and(|fields| !fields.value(CUT).is_empty()) {
         wrong.page = Some(place.frame().await?.text("form-cut"));
@@ -84,19 +93,18 @@ pub(crate) async fn show(
     if typed.life.is_empty() {
         typed.life = usual_life(&there.organization.policy);
     }
-    with(&place, there, typed, wrong).await
+    with(place, there, typed, wrong).await
 }
 
-/// `POST /account/tokens/new`.
-pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
-    let SessionForm { fields, visit, session } = &form;
-    let place = own(&app, session, visit);
-    let once = Once::of(&app, session, LIST, fields)?;
-    if let Some(response) = once.done(&app).await? {
+/// Makes it, and shows its secret this once.
+pub(crate) async fn make(place: &Place<'_>, fields: &Fields) -> Result<Response, Trouble> {
+    let (app, session, list) = (place.app, place.session, place.list());
+    let once = Once::of(app, session, &list, fields)?;
+    if let Some(response) = once.done(app).await? {
         return Ok(response);
     }
-    place.must_be_fresh(place.resumed(fields).unwrap_or_else(|| format!("{LIST}/new")))?;
-    let there = there(&place, fields.value("organization")).await?;
+    place.must_be_fresh(place.resumed(fields).unwrap_or_else(|| format!("{list}/new")))?;
+    let there = there(place, fields.value("organization")).await?;
     let (typed, frame, now, mut wrong) = (Typed::of(fields), place.frame().await?, app.now(), Wrong::default());
     let permissions = typed.permissions.iter().map(String::as_str);
     let body = NewPersonalAccessToken {
@@ -109,22 +117,22 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
     };
     typed.must_permit(&frame, &mut wrong);
     if !wrong.is_empty() {
-        return with(&place, there, typed, wrong).await;
+        return with(place, there, typed, wrong).await;
     }
     let authority = Authority::over_own(session, permission::PERSONAL_ACCESS_TOKENS_WRITE);
-    let (tx, issued) = match personal_access_token::issued(&app, &authority, body, now).await {
+    let (tx, issued) = match personal_access_token::issued(app, &authority, body, now).await {
         Ok(made) => made,
         Err(RequestError::Rejected(rejection)) => {
             let wrong = refused(&rejection, &typed, &frame);
-            return with(&place, there, typed, wrong).await;
+            return with(place, there, typed, wrong).await;
         }
         Err(error) => return Err(error.into()),
     };
     let path = place.path(issued.credential.id);
-    if let Some(response) = once.commit(&app, tx, issued.event.clone(), path, now).await? {
+    if let Some(response) = once.commit(app, tx, issued.event.clone(), path, now).await? {
         return Ok(response);
     }
-    made::show(&place, frame, &issued)
+    made::show(place, frame, &issued)
 }
 
 /// What is wrong; members may have to name objects, which an empty field says too little about.
@@ -138,13 +146,19 @@ fn refused(rejection: &Rejection, typed: &Typed, frame: &Frame) -> Wrong {
     wrong
 }
 
-/// The organization of this handle in which the session's user holds something, or the only one.
+/// The organization of this handle in which the session's user holds something, or the only one. At a portal that is its own, whatever
+/// the form says.
 async fn there(place: &Place<'_>, slug: &str) -> Result<There, Trouble> {
     let (app, user) = (place.app, place.session.user());
-    let all = app.store.belongings_of(user, MOST_ORGANIZATIONS).await?;
-    let has_others = all.len() > 1;
-    let found = all.into_iter().find(|one| one.slug == slug || (slug.is_empty() && !has_others));
-    let id = found.ok_or(Trouble::Absent)?.organization;
+    let (id, has_others) = match &place.session.found().portal {
+        Some(portal) => (portal.organization, false),
+        None => {
+            let all = app.store.belongings_of(user, MOST_ORGANIZATIONS).await?;
+            let has_others = all.len() > 1;
+            let found = all.into_iter().find(|one| one.slug == slug || (slug.is_empty() && !has_others));
+            (found.ok_or(Trouble::Absent)?.organization, has_others)
+        }
+    };
     let organization = app.store.within(Reach::Organization(id)).organization(id).await?.ok_or(Trouble::Absent)?;
     let standings = app.store.standings_of(user).await?;
     let standing = standings.into_iter().find(|standing: &Standing| standing.organization == id);
@@ -161,7 +175,7 @@ fn usual_life(policy: &Policy) -> String {
 }
 
 async fn with(place: &Place<'_>, there: There, typed: Typed, wrong: Wrong) -> Result<Response, Trouble> {
-    let (app, now, frame) = (place.app, place.app.now(), place.frame().await?);
+    let (app, now, frame, list) = (place.app, place.app.now(), place.frame().await?, place.list());
     let There { organization, held, has_others } = there;
     let apis = app.store.within(Reach::Organization(organization.id)).catalog().await?;
     let picker = Picker::of(&apis, &held, &typed.permissions, &frame);
@@ -170,7 +184,8 @@ async fn with(place: &Place<'_>, there: There, typed: Typed, wrong: Wrong) -> Re
     let status = if wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let shown = NewTokenPage {
         once: Once::field(app),
-        resume: format!("{LIST}/new"),
+        resume: format!("{list}/new"),
+        list,
         slug: organization.slug.as_str().to_owned(),
         organization: organization.name.to_string(),
         has_others,

@@ -62,7 +62,7 @@ impl<'a> Portal<'a> {
     }
 
     /// A token of somebody, made by the administrator.
-    async fn token(&self, user: &str, organization: &str) -> Key {
+    pub(super) async fn token(&self, user: &str, organization: &str) -> Key {
         let body = json!({ "user_id": user, "organization_id": organization, "name": "x", "permissions": [] });
         Key::from(self.app.root().post(TOKENS, body).await.expect(StatusCode::CREATED))
     }

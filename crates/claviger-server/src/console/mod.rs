@@ -21,6 +21,7 @@ mod invitation;
 mod language;
 mod link;
 mod moment;
+mod number;
 mod organizations;
 mod overview;
 mod page;

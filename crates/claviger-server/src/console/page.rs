@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use super::{
     form::visit_token,
     language::Language,
+    number::grouped,
     portal::{Framing, OverPage, theme},
     shell::{Here, Shell},
     trouble::Words,
@@ -195,6 +196,11 @@ impl Frame {
 
     pub(crate) fn text_with(&self, key: &str, name: &'static str, value: impl AsRef<str>) -> String {
         self.language.text_with(key, name, value.as_ref())
+    }
+
+    /// A whole number, in groups.
+    pub(crate) fn number(&self, number: impl Display) -> String {
+        grouped(self.language, number)
     }
 
     pub(crate) fn text_counting(&self, key: &str, count: usize) -> String {

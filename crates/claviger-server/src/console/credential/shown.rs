@@ -170,14 +170,14 @@ fn limits(one: &Credential, frame: &Frame) -> Vec<String> {
     let rates = one.limits.rates.iter().map(|rate| {
         let known = WINDOWS.iter().find(|(seconds, _)| *seconds == u64::from(rate.window_seconds));
         let window = known.map_or_else(|| format!("/ {} s", rate.window_seconds), |(_, words)| frame.text(words));
-        format!("{} {window}", rate.limit)
+        format!("{} {window}", frame.number(rate.limit))
     });
     let quota = one.limits.quota.map(|quota| {
         let words = match quota.period {
             QuotaPeriod::Day => "quota-per-day",
             QuotaPeriod::Month => "quota-per-month",
         };
-        frame.text_with(words, "count", quota.limit.to_string())
+        frame.text_with(words, "count", frame.number(quota.limit))
     });
     rates.chain(quota).collect()
 }

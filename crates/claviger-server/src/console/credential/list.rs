@@ -45,7 +45,7 @@ pub(crate) async fn rows(
         name: one.name.to_string(),
         begins: one.secrets.first().map(|secret| begins(one, secret, &place.app.config.brand)).unwrap_or_default(),
         owner: owner(one).unwrap_or_else(|| names.of_principal(one.principal)),
-        badge: Badge::of(one.status(now), frame),
+        badge: Badge::of_credential(one, now, frame),
         is_test: one.environment == Environment::Test,
         rolling: one.is_rolling(now) && one.revocation.is_none(),
         used: one.last_used().map(|last| moment(last.at)),

@@ -14,6 +14,7 @@ pub(crate) mod picker;
 pub(crate) mod revoke;
 pub(crate) mod roll;
 pub(crate) mod shown;
+mod wrong;
 
 use claviger_core::{Credential, CredentialChanges, Event, Issued, Kind, Person, Rejection, permission};
 use claviger_store::{StoreError, Tx};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use claviger_core::{
-    Api, Credential, CredentialStatus, Organization, Reach, RevokeReason, SecretRecord,
+    Api, Credential, CredentialStatus, Kind, Organization, Reach, RevokeReason, SecretRecord,
     permission::{SERVICE_ACCOUNTS_READ, USERS_READ},
 };
 use claviger_store::StoreError;
@@ -61,7 +61,7 @@ pub(crate) struct Generation {
 }
 
 impl Badge {
-    /// That a credential's state has.
+    /// That a credential's state has, in words for a key.
     pub(crate) fn of(status: CredentialStatus, frame: &Frame) -> Self {
         let (key, class) = match status {
             CredentialStatus::Active => ("status-active", "good"),
@@ -72,6 +72,22 @@ impl Badge {
             CredentialStatus::PendingApproval => ("status-pending-approval", "warn"),
         };
         Self { words: frame.text(key), class }
+    }
+
+    /// The same in words for what it is: some languages say of a token otherwise than of a key that it is active.
+    pub(crate) fn of_credential(one: &Credential, now: Timestamp, frame: &Frame) -> Self {
+        let of_key = Self::of(one.status(now), frame);
+        if matches!(Kind::of(one.id), Kind::ApiKey | Kind::PublicKey) {
+            return of_key;
+        }
+        let key = match one.status(now) {
+            CredentialStatus::Active => "status-active-masculine",
+            CredentialStatus::Revoked => "status-revoked-masculine",
+            CredentialStatus::Disabled => "status-disabled-masculine",
+            CredentialStatus::Expired => "status-expired-masculine",
+            CredentialStatus::NotYetValid | CredentialStatus::PendingApproval => return of_key,
+        };
+        Self { words: frame.text(key), ..of_key }
     }
 }
 
@@ -142,7 +158,7 @@ impl Shown {
         Ok(Self {
             id: one.id.to_string(),
             name: one.name.to_string(),
-            badge: Badge::of(one.status(now), frame),
+            badge: Badge::of_credential(one, now, frame),
             is_test: one.environment == Environment::Test,
             owner: place.here.map(|_| (names.of_principal(one.principal), one.principal.to_string())),
             organization: organization.map(|organization| organization.name.to_string()).unwrap_or_default(),

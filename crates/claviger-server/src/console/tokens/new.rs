@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
-use claviger_core::{Kind, NewPersonalAccessToken, Organization, Policy, Reach, Rejection, Standing, permission};
+use claviger_core::{Kind, NewPersonalAccessToken, Organization, Policy, Reach, Standing, permission};
 use claviger_token::PermissionSet;
 
 use super::{MOST_ORGANIZATIONS, own};
@@ -123,7 +123,7 @@ pub(crate) async fn make(place: &Place<'_>, fields: &Fields) -> Result<Response,
     let (tx, issued) = match personal_access_token::issued(app, &authority, body, now).await {
         Ok(made) => made,
         Err(RequestError::Rejected(rejection)) => {
-            let wrong = refused(&rejection, &typed, &frame);
+            let wrong = Wrong::by(&rejection, &typed, &frame);
             return with(place, there, typed, wrong).await;
         }
         Err(error) => return Err(error.into()),
@@ -133,17 +133,6 @@ pub(crate) async fn make(place: &Place<'_>, fields: &Fields) -> Result<Response,
         return Ok(response);
     }
     made::show(place, frame, &issued)
-}
-
-/// What is wrong; members may have to name objects, which an empty field says too little about.
-fn refused(rejection: &Rejection, typed: &Typed, frame: &Frame) -> Wrong {
-    let mut wrong = Wrong::by(rejection, typed, frame);
-    if typed.objects().is_none() {
-        for (_, text) in wrong.fields.iter_mut().filter(|(field, _)| *field == "objects") {
-            *text = frame.text("form-objects-required");
-        }
-    }
-    wrong
 }
 
 /// The organization of this handle in which the session's user holds something, or the only one. At a portal that is its own, whatever

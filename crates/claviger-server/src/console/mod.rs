@@ -44,8 +44,13 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
+use claviger_token::{ApiKeyId, PersonalAccessTokenId};
 
 use crate::{app::App, router::once_settled};
+use credential::routes::of_one;
+use form::{PortalForm, SessionForm};
+use inside::{Inside, InsideForm};
+use portal::AtPortal;
 use trouble::Trouble;
 
 /// The pages.
@@ -69,26 +74,11 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/organizations/{organization}", get(overview::show))
         .route("/organizations/{organization}/api-keys", get(api_keys::list::show))
         .route("/organizations/{organization}/api-keys/new", get(api_keys::new::show).post(api_keys::new::submit))
-        .route("/organizations/{organization}/api-keys/{id}", get(api_keys::show))
-        .route("/organizations/{organization}/api-keys/{id}/edit", get(api_keys::edit).post(api_keys::save))
-        .route("/organizations/{organization}/api-keys/{id}/roll", get(api_keys::ask_to_roll).post(api_keys::roll))
-        .route("/organizations/{organization}/api-keys/{id}/end-overlap", post(api_keys::end_overlap))
-        .route("/organizations/{organization}/api-keys/{id}/disable", post(api_keys::disable))
-        .route("/organizations/{organization}/api-keys/{id}/enable", post(api_keys::enable))
-        .route(
-            "/organizations/{organization}/api-keys/{id}/revoke",
-            get(api_keys::ask_to_revoke).post(api_keys::revoke),
-        )
+        .merge(of_one::<ApiKeyId, Inside, InsideForm>("/organizations/{organization}/api-keys"))
         // One's own tokens
         .route("/account/tokens", get(tokens::list))
         .route("/account/tokens/new", get(tokens::new::show).post(tokens::new::submit))
-        .route("/account/tokens/{id}", get(tokens::show))
-        .route("/account/tokens/{id}/edit", get(tokens::edit).post(tokens::save))
-        .route("/account/tokens/{id}/roll", get(tokens::ask_to_roll).post(tokens::roll))
-        .route("/account/tokens/{id}/end-overlap", post(tokens::end_overlap))
-        .route("/account/tokens/{id}/disable", post(tokens::disable))
-        .route("/account/tokens/{id}/enable", post(tokens::enable))
-        .route("/account/tokens/{id}/revoke", get(tokens::ask_to_revoke).post(tokens::revoke))
+        .merge(of_one::<PersonalAccessTokenId, tokens::AtOwn, SessionForm>("/account/tokens"))
         // One's own account
         .route("/account/security", get(security::show))
         .route("/account/security/password", post(security::change_password))
@@ -123,13 +113,7 @@ fn at_portal(app: &App) -> Router<App> {
         .route("/portal/enter", get(enter))
         .route("/portal/leave", post(leave))
         .route("/portal/new", get(tokens::ask_for_new).post(tokens::make))
-        .route("/portal/{id}", get(tokens::show))
-        .route("/portal/{id}/edit", get(tokens::edit).post(tokens::save))
-        .route("/portal/{id}/roll", get(tokens::ask_to_roll).post(tokens::roll))
-        .route("/portal/{id}/end-overlap", post(tokens::end_overlap))
-        .route("/portal/{id}/disable", post(tokens::disable))
-        .route("/portal/{id}/enable", post(tokens::enable))
-        .route("/portal/{id}/revoke", get(tokens::ask_to_revoke).post(tokens::revoke))
+        .merge(of_one::<PersonalAccessTokenId, AtPortal, PortalForm>("/portal"))
         .layer(from_fn_with_state(app.clone(), portal::stand))
 }
 

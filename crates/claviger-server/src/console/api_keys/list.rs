@@ -13,6 +13,7 @@ use crate::{
     console::{
         credential::{
             list::{Listed, MOST, rows},
+            routes::Visitor as _,
             shown::Names,
         },
         inside::Inside,

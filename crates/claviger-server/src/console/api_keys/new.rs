@@ -19,6 +19,7 @@ use crate::{
             made,
             once::Once,
             picker::Picker,
+            routes::{Sender as _, Visitor as _},
         },
         form::{CUT, Fields},
         inside::{Inside, InsideForm},

@@ -13,6 +13,7 @@ pub(crate) mod once;
 pub(crate) mod picker;
 pub(crate) mod revoke;
 pub(crate) mod roll;
+pub(crate) mod routes;
 pub(crate) mod shown;
 mod wrong;
 

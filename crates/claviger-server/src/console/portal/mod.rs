@@ -25,7 +25,6 @@ use claviger_store::{FoundSession, StoreError, View};
 use jiff::Timestamp;
 
 use super::{
-    credential::Place,
     form::PortalForm,
     link::{LinkCode, by_link},
     page::{Frame, go, page},
@@ -133,18 +132,6 @@ impl FromRequestParts<App> for AtPortal {
         let found = parts.extensions.get::<Found>().and_then(|Found(session)| session.clone());
         let session = found.ok_or(Trouble::Portal)?;
         Ok(Self { session, visit: Visit::read(parts, app) })
-    }
-}
-
-impl AtPortal {
-    fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: None }
-    }
-}
-
-impl PortalForm {
-    fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: None }
     }
 }
 

@@ -6,20 +6,23 @@ pub(super) mod new;
 use std::collections::HashMap;
 
 use askama::Template;
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::{FromRequestParts, State},
+    http::request::Parts,
+    response::Response,
+};
 use claviger_core::{Credential, Kind};
 use claviger_store::{CredentialFilter, Order, Page};
-use claviger_token::{CredentialId, OrganizationId, PersonalAccessTokenId};
+use claviger_token::{CredentialId, OrganizationId};
 use serde::Deserialize;
 
 use super::{
     credential::{
-        Place, action, detail, edit,
+        Place,
         list::{Listed, MOST, rows},
-        revoke, roll,
+        routes::{Sender, Visitor},
     },
-    form::SessionForm,
-    inside::Which,
+    form::{Fields, SessionForm},
     page::{Frame, page},
     query::Query,
     trouble::Trouble,
@@ -58,18 +61,40 @@ pub(super) struct After {
     after: String,
 }
 
-pub(super) fn own<'a>(app: &'a App, session: &'a Session, visit: &'a Visit) -> Place<'a> {
-    Place { app, session, visit, here: None }
+/// Somebody at their own tokens.
+pub(super) struct AtOwn {
+    session: Session,
+    visit: Visit,
+}
+
+impl FromRequestParts<App> for AtOwn {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
+        let SignedIn(session) = SignedIn::from_request_parts(parts, app).await?;
+        Ok(Self { session, visit: Visit::read(parts, app) })
+    }
+}
+
+impl Visitor for AtOwn {
+    fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
+        Place { app, session: &self.session, visit: &self.visit, here: None }
+    }
+}
+
+impl Sender for SessionForm {
+    fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
+        Place { app, session: &self.session, visit: &self.visit, here: None }
+    }
+
+    fn fields(&self) -> &Fields {
+        &self.fields
+    }
 }
 
 /// `GET /account/tokens`.
-pub(super) async fn list(
-    State(app): State<App>,
-    visit: Visit,
-    SignedIn(session): SignedIn,
-    Query(asked): Query<After>,
-) -> Result<Response, Trouble> {
-    listed(&own(&app, &session, &visit), &asked).await
+pub(super) async fn list(State(app): State<App>, at: AtOwn, Query(asked): Query<After>) -> Result<Response, Trouble> {
+    listed(&at.place(&app), &asked).await
 }
 
 /// One page of the list.
@@ -99,98 +124,4 @@ pub(super) async fn listed(place: &Place<'_>, asked: &After) -> Result<Response,
     let next = found.last().filter(|_| more).map(|last| format!("{path}?after={}", last.id));
     let rows = rows(place, &found, called, now, &frame).await?;
     Ok(page(&TokensPage { frame, path, rows, next, continued: after.is_some(), makes }, []))
-}
-
-/// `GET /account/tokens/{id}`.
-pub(super) async fn show(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    visit: Visit,
-    SignedIn(session): SignedIn,
-) -> Result<Response, Trouble> {
-    detail::show(&own(&app, &session, &visit), id.into()).await
-}
-
-/// `GET /account/tokens/{id}/edit`.
-pub(super) async fn edit(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    visit: Visit,
-    SignedIn(session): SignedIn,
-) -> Result<Response, Trouble> {
-    edit::show(&own(&app, &session, &visit), id.into()).await
-}
-
-/// `POST /account/tokens/{id}/edit`.
-pub(super) async fn save(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    form: SessionForm,
-) -> Result<Response, Trouble> {
-    edit::submit(&own(&app, &form.session, &form.visit), id.into(), &form.fields).await
-}
-
-/// `GET /account/tokens/{id}/roll`.
-pub(super) async fn ask_to_roll(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    visit: Visit,
-    SignedIn(session): SignedIn,
-) -> Result<Response, Trouble> {
-    roll::show(&own(&app, &session, &visit), id.into()).await
-}
-
-/// `POST /account/tokens/{id}/roll` with `overlap` and `once`.
-pub(super) async fn roll(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    form: SessionForm,
-) -> Result<Response, Trouble> {
-    roll::submit(&own(&app, &form.session, &form.visit), id.into(), &form.fields).await
-}
-
-/// `POST /account/tokens/{id}/end-overlap`.
-pub(super) async fn end_overlap(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    form: SessionForm,
-) -> Result<Response, Trouble> {
-    action::end_overlap(&own(&app, &form.session, &form.visit), id.into()).await
-}
-
-/// `POST /account/tokens/{id}/disable`.
-pub(super) async fn disable(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    form: SessionForm,
-) -> Result<Response, Trouble> {
-    action::disable(&own(&app, &form.session, &form.visit), id.into(), true).await
-}
-
-/// `POST /account/tokens/{id}/enable`.
-pub(super) async fn enable(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    form: SessionForm,
-) -> Result<Response, Trouble> {
-    action::disable(&own(&app, &form.session, &form.visit), id.into(), false).await
-}
-
-/// `GET /account/tokens/{id}/revoke`.
-pub(super) async fn ask_to_revoke(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    visit: Visit,
-    SignedIn(session): SignedIn,
-) -> Result<Response, Trouble> {
-    revoke::show(&own(&app, &session, &visit), id.into()).await
-}
-
-/// `POST /account/tokens/{id}/revoke` with `reason`.
-pub(super) async fn revoke(
-    State(app): State<App>,
-    Which(id): Which<PersonalAccessTokenId>,
-    form: SessionForm,
-) -> Result<Response, Trouble> {
-    revoke::submit(&own(&app, &form.session, &form.visit), id.into(), &form.fields).await
 }

@@ -5,7 +5,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use claviger_core::{Kind, NewPersonalAccessToken, Organization, Policy, Reach, Standing, permission};
 use claviger_token::PermissionSet;
 
-use super::{MOST_ORGANIZATIONS, own};
+use super::{AtOwn, MOST_ORGANIZATIONS};
 use crate::{
     app::App,
     console::{
@@ -15,11 +15,11 @@ use crate::{
             made,
             once::Once,
             picker::Picker,
+            routes::{Sender as _, Visitor as _},
         },
         form::{CUT, Fields, SessionForm},
         page::{Frame, page, page_with},
         trouble::Trouble,
-        visit::{SignedIn, Visit},
     },
     manage::{Authority, personal_access_token},
     problem::RequestError,
@@ -58,17 +58,13 @@ struct There {
 }
 
 /// `GET /account/tokens/new`: where, and then `?organization=` with what.
-pub(crate) async fn show(
-    State(app): State<App>,
-    visit: Visit,
-    SignedIn(session): SignedIn,
-) -> Result<Response, Trouble> {
-    ask(&own(&app, &session, &visit)).await
+pub(crate) async fn show(State(app): State<App>, at: AtOwn) -> Result<Response, Trouble> {
+    ask(&at.place(&app)).await
 }
 
 /// `POST /account/tokens/new`.
 pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
-    make(&own(&app, &form.session, &form.visit), &form.fields).await
+    make(&form.place(&app), &form.fields).await
 }
 
 /// Asks where, unless that is clear, and with what.

@@ -68,10 +68,19 @@ impl<'a> Portal<'a> {
     }
 }
 
-/// The paths of all pages, as the console's own list of routes has them.
-fn pages() -> Vec<&'static str> {
-    let routes = include_str!("../../../src/console/mod.rs");
-    routes.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
+/// The paths of all pages, as the console's own lists of routes have them.
+fn pages() -> Vec<String> {
+    let (routes, of_one) =
+        (include_str!("../../../src/console/mod.rs"), include_str!("../../../src/console/credential/routes.rs"));
+    let quoted = |text: &'static str, before: &str| -> Vec<&'static str> {
+        text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+    };
+    let mut pages: Vec<String> = quoted(routes, ".route(\"").into_iter().map(str::to_owned).collect();
+    let bases = routes.split(".merge(of_one::<").skip(1).filter_map(|rest| rest.split('"').nth(1));
+    let actions = quoted(of_one, ".route(&at(\"");
+    assert!(actions.len() > 5, "{actions:?}");
+    pages.extend(bases.flat_map(|base| actions.iter().map(move |action| format!("{base}/{{id}}{action}"))));
+    pages
 }
 
 on_both_databases! {
@@ -255,15 +264,17 @@ on_both_databases! {
         assert_eq!(opened, expected);
 
         let pages = pages();
-        assert!(pages.len() > 20 && pages.contains(&"/portal") && pages.contains(&"/account/security"), "{pages:?}");
+        for known in ["/portal", "/portal/{id}/roll", "/account/security", "/organizations/{organization}/api-keys/{id}/edit"] {
+            assert!(pages.len() > 20 && pages.iter().any(|page| page == known), "{known}: {pages:?}");
+        }
         let stranger = Browser::new(app);
         for path in pages.into_iter().filter(|path| !path.starts_with("/portal")) {
             for method in [Method::GET, Method::POST] {
                 let form = [("csrf", script.csrf.as_str())];
                 let form = (method == Method::POST).then_some(&form[..]);
                 let headers = [("origin", PUBLIC_URL)];
-                let seen = browser.send(method.clone(), path, &headers, form).await;
-                let nobody = stranger.send(method.clone(), path, &headers, form).await;
+                let seen = browser.send(method.clone(), &path, &headers, form).await;
+                let nobody = stranger.send(method.clone(), &path, &headers, form).await;
                 assert_eq!((seen.status, seen.location()), (nobody.status, nobody.location()), "{method} {path}");
                 assert!(!seen.html.contains("Alice"), "{method} {path}: {}", seen.html);
             }

@@ -24,8 +24,8 @@ export async function withInstance(test, settings = {}) {
   });
   const ended = new Promise((resolve) => server.once('close', resolve));
   try {
-    const { link, key, internal } = await told(server);
-    await test({ link, key, internal, directory, url: new URL(link).origin });
+    const { link, key, internal, firstRun } = await told(server);
+    await test({ link, key, internal, firstRun, directory, url: new URL(link).origin });
   } finally {
     server.kill('SIGTERM');
     await ended;
@@ -62,7 +62,7 @@ export async function findings(context, url, options = {}) {
   }
 }
 
-/** The sign-in link, the administrator's key and where gateways ask, as `--dev` prints them. */
+/** The sign-in link, the administrator's key, where gateways ask, and the link to the first administrator, as `--dev` prints them. */
 function told(server) {
   return new Promise((resolve, reject) => {
     let said = '';
@@ -72,7 +72,8 @@ function told(server) {
       const link = said.match(/https?:\S+\/sign-in\/link\?code=[0-9a-f]+/);
       if (!link) return;
       const internal = said.match(/(http:\S+)\/v1\/verify/)[1];
-      resolve({ link: link[0], key: said.match(/admin key\s+(\S+)/)[1], internal });
+      const firstRun = said.match(/https?:\S+\/first-run\?code=[0-9a-f]+/)?.[0];
+      resolve({ link: link[0], key: said.match(/admin key\s+(\S+)/)[1], internal, firstRun });
     });
     server.stderr.on('data', (data) => (logged += data));
     server.once('close', (code) => reject(new Error(`the server ended with ${code}: ${logged}`)));

@@ -154,6 +154,7 @@ async fn app(directory: &Path) -> Result<App> {
         former_brands: Vec::new(),
         max_staleness: Changes::ENTRY_LIFE,
         drain_time: std::time::Duration::ZERO,
+        internal_url: format!("http://{HOST}"),
         internal_hosts: vec![HOST.to_owned()],
         internal_token: None,
         cache_entries: 1_000,

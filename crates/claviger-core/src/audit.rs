@@ -78,7 +78,7 @@ macro_rules! actions {
 }
 
 actions! {
-    InstanceBootstrapped "instance.bootstrapped" "The operator made a first, or another, administrator's key.",
+    InstanceBootstrapped "instance.bootstrapped" "The operator made a first administrator, or another administrator's key.",
     OrganizationCreated "organization.created" "A customer was added.",
     OrganizationUpdated "organization.updated" "Its name, ceiling, external id or metadata changed.",
     OrganizationDisabled "organization.disabled" "Every credential in it stopped working.",

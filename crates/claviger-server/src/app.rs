@@ -39,6 +39,8 @@ pub struct Config {
     pub max_staleness: Duration,
     /// For how long requests are taken after a stop was asked for, while readiness says that they go elsewhere.
     pub drain_time: Duration,
+    /// How services on this machine call the internal listener, without a slash at the end; pages tell it.
+    pub internal_url: String,
     /// Names by which the internal listener may be called.
     pub internal_hosts: Vec<String>,
     /// What callers of the internal listener must present; none on loopback.
@@ -307,6 +309,7 @@ pub(crate) mod tests {
             former_brands: Vec::new(),
             max_staleness: Duration::from_secs(30),
             drain_time: Duration::ZERO,
+            internal_url: "http://127.0.0.1:7421".to_owned(),
             internal_hosts: Vec::new(),
             internal_token: None,
             cache_entries: 100,

@@ -2,15 +2,16 @@
 
 use claviger_core::{
     Action, Assignment, By, Chain, Event, Granted, Grantor, IssuingContext, Kind, NewApiKey, NewOrganization,
-    NewServiceAccount, Organization, Reach, Rejection, Scope, ServiceAccount, Touched,
+    NewServiceAccount, Organization, Reach, Rejection, Role, Scope, ServiceAccount, Touched,
 };
-use claviger_store::{Page, StoreError, Tx};
+use claviger_store::{Page, StoreError, Tx, View};
 use claviger_token::{CredentialId, Limits, OrganizationId, PermissionMask, RoleId, Secret, ServiceAccountId};
 use serde_json::json;
 
 use crate::app::App;
 
-const ORGANIZATION: &str = "default";
+/// The handle of the organization that runs the instance.
+pub(crate) const ORGANIZATION: &str = "default";
 const ACCOUNT: &str = "root";
 const ROLE: &str = "instance-admin";
 
@@ -187,6 +188,11 @@ async fn administrator(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<
 }
 
 async fn role(tx: &mut Tx<'_>) -> Result<RoleId, StoreError> {
-    let role = tx.within(Reach::Instance).role_called(ROLE, None).await?;
-    role.map(|role| role.id).ok_or_else(|| StoreError::Damaged("the built-in roles are missing".to_owned()))
+    Ok(administrators_role(&mut tx.within(Reach::Instance)).await?.id)
+}
+
+/// The role of those who administer the instance.
+pub(crate) async fn administrators_role(view: &mut View<'_>) -> Result<Role, StoreError> {
+    let role = view.role_called(ROLE, None).await?;
+    role.ok_or_else(|| StoreError::Damaged("the built-in roles are missing".to_owned()))
 }

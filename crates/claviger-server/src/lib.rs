@@ -17,6 +17,7 @@ mod client_certificate;
 mod console;
 mod cookies;
 mod feed;
+mod first_run;
 mod governing;
 mod health;
 mod inside;

@@ -101,6 +101,11 @@ impl Database {
         Executor::Pools(&self.pools).one(sql("SELECT 1 AS one")).await.map(drop)
     }
 
+    /// What it is: `SQLite` or `PostgreSQL`.
+    pub fn engine(&self) -> &'static str {
+        self.pools.engine()
+    }
+
     /// How full its pools of connections are.
     pub fn pools(&self) -> Vec<PoolState> {
         self.pools.state()

@@ -128,6 +128,14 @@ impl Pools {
         timeouts.load(Ordering::Relaxed)
     }
 
+    /// What the engine is called.
+    pub(crate) fn engine(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "SQLite",
+            Self::Postgres { .. } => "PostgreSQL",
+        }
+    }
+
     pub(crate) fn state(&self) -> Vec<PoolState> {
         match self {
             Self::Sqlite { read, write, follow, .. } => {

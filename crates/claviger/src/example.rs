@@ -51,7 +51,7 @@ pub(crate) async fn welcome(
 ) -> Result<String, Failure> {
     let (public, internal) = (address_to_call(scheme, public), address_to_call("http", internal));
     if exists(app).await? {
-        return Ok(again(&public));
+        return Ok(again(&public, app.first_run_link().await?.as_ref()));
     }
     let administrator = match app.bootstrap(false).await {
         Ok(made) => Some(made.api_key),
@@ -60,7 +60,8 @@ pub(crate) async fn welcome(
     };
     let example = make(app).await.map_err(|error| Failure::because("cannot make the example", &error))?;
     let internal_token = app.config.internal_token.is_some();
-    Ok(first(&public, &internal, internal_token, administrator.as_ref(), &example))
+    let set_up = app.first_run_link().await?;
+    Ok(first(&public, &internal, internal_token, administrator.as_ref(), &example, set_up.as_ref()))
 }
 
 /// Whether anybody has been here before: an organization other than ours, or the example's API.
@@ -185,14 +186,23 @@ async fn person(app: &App, organization: &Organization) -> Result<(Secret, Secre
     Ok((issued.secret, secret))
 }
 
-fn again(public: &str) -> String {
+/// Where the first administrator of the whole instance comes from, if there is none yet.
+fn set_up(link: Option<&Secret>) -> String {
+    link.map(|link| {
+        format!("  first run      {}\n                 makes you the administrator of the whole instance, within a day\n", link.expose())
+    })
+    .unwrap_or_default()
+}
+
+fn again(public: &str, link: Option<&Secret>) -> String {
+    let set_up = set_up(link);
     format!(
         "
 Claviger runs. Nothing was made: this instance has organizations, perhaps the example of an earlier start.
 
   API reference  {public}/docs
   console        {public}/sign-in
-
+{set_up}
 The secrets were shown once. Next: another administrator's key, from the same settings; and with it in CLAVIGER_TOKEN, a link on which
 the person of the example chooses a password:
 
@@ -208,7 +218,9 @@ fn first(
     internal_token: bool,
     administrator: Option<&Secret>,
     example: &Example,
+    link: Option<&Secret>,
 ) -> String {
+    let set_up = set_up(link);
     let (administrator_shown, token) = match administrator {
         Some(key) => (key.expose(), key.expose()),
         None => ("the one that `claviger bootstrap` printed; put it into CLAVIGER_TOKEN", "$CLAVIGER_TOKEN"),
@@ -234,7 +246,7 @@ Claviger runs, with a small example to try. The keys are shown this once.
   API            {API}
   console        {public}/sign-in/link?code={code}
                  signs {PERSON} in, once and within an hour; {ROLE} of {ORGANIZATION}
-
+{set_up}
 1. Your API asks: is this key good, and may it read invoices?
 
   {verify}

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     failure::Failure,
-    settings::{DatabaseAt, MasterKeyAt, Settings},
+    settings::{DatabaseAt, MasterKeyAt, Settings, address_to_call},
 };
 
 /// The database with this version's schema; a SQLite file is made if need be.
@@ -128,12 +128,14 @@ pub(crate) struct Bound {
     pub(crate) public: SocketAddr,
     /// With certificates of their own.
     pub(crate) mtls: Option<SocketAddr>,
+    /// From inside.
+    pub(crate) internal: SocketAddr,
 }
 
 impl Bound {
     /// As the settings ask for it, whether or not anybody listens there.
     pub(crate) fn asked(settings: &Settings) -> Self {
-        Self { public: settings.listen, mtls: settings.mtls_listen }
+        Self { public: settings.listen, mtls: settings.mtls_listen, internal: settings.internal_listen }
     }
 }
 
@@ -146,6 +148,7 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Bou
         former_brands: settings.former_brands,
         max_staleness: settings.max_staleness,
         drain_time: settings.drain_time,
+        internal_url: address_to_call("http", bound.internal),
         internal_hosts: settings.internal_hosts,
         internal_token: settings.internal_token,
         cache_entries: settings.cache_entries,

@@ -53,10 +53,19 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     let database = open::migrated(&settings).await?;
     let keys = open::keys(&settings, &database).await?;
     let database_shown = settings.database.to_string();
-    let app = open::app(settings, database, keys, Bound { public, mtls }, access_log);
+    let app = open::app(settings, database, keys, Bound { public, mtls, internal }, access_log);
     app.install_builtins().await?;
     if command.dev {
         output::answer(&example::welcome(&app, scheme, public, internal).await?)?;
+    } else if app.is_untouched().await?
+        && let Some(link) = app.first_run_link().await?
+    {
+        // Beside the log, and not in it: what goes to stdout may be an access log.
+        output::note(&format!(
+            "\nSet up this instance in a browser. The link works within a day, until there is an administrator:\n\n  {}\n\n\
+             Without a browser, `claviger bootstrap` prints an administrator's key.\n",
+            link.expose()
+        ));
     }
     tracing::info!(
         %public, %internal, mtls = mtls.map(tracing::field::display), public_url = app.config.public_url, database = database_shown,

@@ -90,6 +90,8 @@ done-disabled = It is disabled: refused from now on, until somebody enables it.
 done-enabled = It is enabled and works again.
 done-overlap = The old secret has ended. Only the new one works.
 done-revoked = Revoked. It is refused here at once, and on every other node within a second.
+done-rotated = Rotated. The new key is published and signs in ten minutes; nothing stops working.
+done-replaced = Replaced. What the keys before have signed is refused from now on.
 
 ## Trouble
 trouble-title = That did not work

@@ -90,6 +90,8 @@ done-disabled = Désactivé : refusé dès maintenant, jusqu’à ce que quelqu�
 done-enabled = Réactivé : il fonctionne de nouveau.
 done-overlap = L’ancien secret a pris fin. Seul le nouveau fonctionne.
 done-revoked = Révoqué. Il est refusé ici immédiatement, et sur tout autre nœud en moins d’une seconde.
+done-rotated = C’est fait. La nouvelle clé est publiée et signera dans dix minutes ; rien ne cesse de fonctionner.
+done-replaced = C’est fait. Ce que les clés précédentes ont signé est désormais refusé.
 
 ## Trouble
 trouble-title = Cela n’a pas fonctionné

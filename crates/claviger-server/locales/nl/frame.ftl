@@ -90,6 +90,8 @@ done-disabled = Uitgeschakeld: vanaf nu geweigerd, tot iemand het inschakelt.
 done-enabled = Ingeschakeld; het werkt weer.
 done-overlap = Het oude geheim is beëindigd. Alleen het nieuwe werkt.
 done-revoked = Ingetrokken. Het wordt hier meteen geweigerd, en op elke andere node binnen een seconde.
+done-rotated = Vervangen. De nieuwe sleutel is gepubliceerd en ondertekent over tien minuten; niets houdt op te werken.
+done-replaced = Vervangen. Wat de vorige sleutels hebben ondertekend, wordt vanaf nu geweigerd.
 
 ## Trouble
 trouble-title = Dat lukte niet

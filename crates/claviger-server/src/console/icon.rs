@@ -14,6 +14,7 @@ pub(super) enum Icon {
     Security,
     Device,
     Organization,
+    Settings,
 }
 
 impl Icon {
@@ -25,6 +26,7 @@ impl Icon {
             Self::Approval => r#"<circle cx="10" cy="10" r="7"/><path d="m7 10.2 2.2 2.2L13.2 8"/>"#,
             Self::Security => r#"<path d="M10 2.5 16 5v4.5c0 3.8-2.5 6.5-6 8-3.5-1.5-6-4.2-6-8V5z"/>"#,
             Self::Device => r#"<rect x="2.5" y="4" width="15" height="9.5" rx="1.5"/><path d="M7 17h6m-3-3.5V17"/>"#,
+            Self::Settings => r#"<path d="M3 6h7m4 0h3M3 14h3m4 0h7"/><circle cx="12" cy="6" r="2"/><circle cx="8" cy="14" r="2"/>"#,
             Self::Organization => {
                 r#"<path d="M4 17V4.5A1.5 1.5 0 0 1 5.5 3h5A1.5 1.5 0 0 1 12 4.5V17m0-9h3.5A1.5 1.5 0 0 1 17 9.5V17M2.5 17h15M7 7h2m-2 3.5h2"/>"#
             }

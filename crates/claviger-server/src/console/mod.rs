@@ -13,6 +13,7 @@ mod departure;
 mod device;
 mod device_request;
 mod enrolment;
+mod first_run;
 mod form;
 mod half_way;
 mod icon;
@@ -31,9 +32,11 @@ mod provider;
 mod query;
 mod second_factor;
 mod security;
+mod settings;
 mod shell;
 mod sign_in;
 mod sign_out;
+mod snippets;
 mod start;
 mod tokens;
 mod trouble;
@@ -97,6 +100,15 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/device/deny", post(device_request::deny))
         .route("/language", get(language::choose))
         .merge(at_portal(app))
+        // The first minutes of an instance
+        .route("/first-run", get(first_run::show).post(first_run::make_administrator))
+        .route("/first-run/api", get(first_run::ask_for_api).post(first_run::declare_api))
+        .route("/first-run/key", get(first_run::ask_for_key).post(first_run::make_key))
+        .route("/first-run/done", get(first_run::done))
+        // The instance itself
+        .route("/settings", get(settings::show))
+        .route("/settings/signing-keys/rotate", get(settings::ask_to_rotate).post(settings::rotate))
+        .route("/settings/signing-keys/replace", get(settings::ask_to_replace).post(settings::replace))
         .layer(from_fn(once_settled::<Trouble>))
         .layer(from_fn_with_state(app.clone(), page::framed))
         // Outside of the frame: they are no pages, and may be kept.

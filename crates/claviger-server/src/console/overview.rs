@@ -28,6 +28,8 @@ pub(super) struct OverviewPage {
     pub(super) keys_path: String,
     /// Whether they may make one.
     pub(super) makes: bool,
+    /// Whether they set up the instance, in which nothing is yet.
+    pub(super) sets_up: bool,
 }
 
 impl OverviewPage {
@@ -76,8 +78,9 @@ pub(super) async fn show(State(app): State<App>, inside: Inside) -> Result<Respo
         keys = Some(counted(active));
     }
     let makes = here.person.may(permission::API_KEYS_WRITE) && here.person.may(permission::SERVICE_ACCOUNTS_READ);
+    let sets_up = here.person.reach(permission::APIS_WRITE) == Some(Reach::Instance);
     let organization = here.organization.name.to_string();
-    Ok(page(&OverviewPage { frame, organization, attention, keys, keys_path, makes }, []))
+    Ok(page(&OverviewPage { frame, organization, attention, keys, keys_path, makes, sets_up }, []))
 }
 
 fn counted(count: i64) -> usize {

@@ -53,7 +53,7 @@ pub(super) fn version(content: &str) -> String {
 }
 
 /// What `?done=` says of what was done, and the key of its text.
-const NOTICES: [(&str, &str); 7] = [
+const NOTICES: [(&str, &str); 9] = [
     ("changed", "done-changed"),
     ("saved", "done-saved"),
     ("once", "done-once"),
@@ -61,6 +61,8 @@ const NOTICES: [(&str, &str); 7] = [
     ("enabled", "done-enabled"),
     ("overlap", "done-overlap"),
     ("revoked", "done-revoked"),
+    ("rotated", "done-rotated"),
+    ("replaced", "done-replaced"),
 ];
 
 /// What surrounds every page.

@@ -5,7 +5,7 @@ use claviger_core::{Organization, Person, Reach, Standing, permission};
 use claviger_store::{Belonging, StoreError};
 use claviger_token::OrganizationId;
 
-use super::{icon::Icon, page::Frame, trouble::Trouble, visit::Visit};
+use super::{icon::Icon, page::Frame, settings, trouble::Trouble, visit::Visit};
 use crate::{app::App, manage::approval::Approver, session::Session};
 
 /// How many organizations the switcher offers; who belongs to more finds them on a page of their own.
@@ -147,6 +147,10 @@ impl Shell {
         own.push(link("/account/security".to_owned(), Label::Words("security-title"), Icon::Security, 0));
         own.push(link("/device".to_owned(), Label::Words("device-code-title"), Icon::Device, 0));
         groups.push(Group { words: "nav-account", links: own });
+        if settings::sees(&standings) {
+            let links = vec![link("/settings".to_owned(), Label::Words("settings-title"), Icon::Settings, 0)];
+            groups.push(Group { words: "nav-instance", links });
+        }
         groups.retain(|group| !group.links.is_empty());
         let elsewhere = |one: &Belonging| here.is_none_or(|here| here.organization.id != one.organization);
         let mut others: Vec<Place> = belongings.into_iter().filter(elsewhere).map(Place::of).collect();

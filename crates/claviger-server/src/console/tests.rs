@@ -101,6 +101,8 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         let organizations = vec![own(); many];
         add("start", StartPage { frame: somebody(), name: own(), organizations }.render());
         credential_pages(many, language, text, &mut add);
+        super::first_run::samples(many, language, text, &mut add);
+        super::settings::samples(many, language, text, &mut add);
         let path = || "/approvals/pat_x".to_owned();
         let one = || Waiting { path: path(), name: own(), owner: own(), organization: own(), since: own() };
         let waiting = (0..many).map(|_| one()).collect();
@@ -281,7 +283,7 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
     add("edit", EditPage { frame: frame(), name, path: path(), seen, resume, form: form() }.render());
     let (secret, rolling) = (Secret::new("clv_key_x".to_owned()), many > 1);
     let (title, try_at, next) = ("made-key", own(), path());
-    let made = MadePage { frame: frame(), title, name: own(), secret: &secret, waits: rolling, try_at, next };
+    let made = MadePage { frame: frame(), title, name: own(), secret: &secret, waits: rolling, try_at, next, snippets: None };
     add("made", made.render());
     add(
         "roll",
@@ -341,6 +343,7 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
         keys: many.checked_sub(1),
         keys_path: path(),
         makes: many > 0,
+        sets_up: many > 0,
     };
     add("overview", overview.render());
     let (q, organizations) = (own(), vec![("/organizations/acme".to_owned(), own(), own()); many]);

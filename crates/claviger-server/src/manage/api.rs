@@ -1,7 +1,9 @@
 //! `/v1/apis`: the protected resource servers and their permissions. They belong to the instance.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Api, ApiChanges, DeclaredPermission, NewApi, Reach, Rejection, RouteRule, TokenFormat};
+use claviger_core::{
+    Api, ApiChanges, By, DeclaredPermission, Event, NewApi, Reach, Rejection, RouteRule, TokenFormat,
+};
 use claviger_store::{StoreError, Tx};
 use claviger_token::{ApiId, ServiceAccountId, SigningAlgorithm, same_audience};
 use jiff::Timestamp;
@@ -111,20 +113,26 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewApi>,
 ) -> Result<Created<ApiView>, RequestError> {
     caller.must_reach_instance()?;
-    if let Some(algorithm) = body.signing_algorithm {
-        app.ensure_signing_key(caller.by(), algorithm).await?;
-    }
-    let mut tx = app.store.begin(caller.by()).await?;
-    servers_must_exist(&mut tx, &body.resource_servers).await?;
-    let taken = tx.within(Reach::Instance).declared_permissions().await?;
-    let (api, event) = Api::create(body, &taken, app.now(), &mut app.rng())?;
-    must_be_its_own(&mut tx, &api.identifier).await?;
-    tx.insert_api(&api).await?;
+    let (tx, api, event) = created(&app, caller.by(), body).await?;
     let location = format!("/v1/apis/{}", api.id);
     let body = ApiView::new(api, caller.reach());
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
     Ok(Created { location, body })
+}
+
+/// A new one, in a transaction that is not committed yet, for whoever may declare APIs.
+pub(crate) async fn created<'a>(app: &'a App, by: &'a By, body: NewApi) -> Result<(Tx<'a>, Api, Event), RequestError> {
+    if let Some(algorithm) = body.signing_algorithm {
+        app.ensure_signing_key(by, algorithm).await?;
+    }
+    let mut tx = app.store.begin(by).await?;
+    servers_must_exist(&mut tx, &body.resource_servers).await?;
+    let taken = tx.within(Reach::Instance).declared_permissions().await?;
+    let (api, event) = Api::create(body, &taken, app.now(), &mut app.rng())?;
+    must_be_its_own(&mut tx, &api.identifier).await?;
+    tx.insert_api(&api).await?;
+    Ok((tx, api, event))
 }
 
 /// A token for one API is none for another: no two are called what counts as the same.

@@ -1,8 +1,8 @@
 //! `/v1/organizations`. Their policy has a room of its own.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Color, Fleet, NewOrganization, Organization, OrganizationChanges, PortalOrigins};
-use claviger_store::Narrowed;
+use claviger_core::{Color, Event, Fleet, NewOrganization, Organization, OrganizationChanges, PortalOrigins};
+use claviger_store::{Narrowed, Tx};
 use claviger_token::{OrganizationId, PermissionMask, Quota, RateLimit};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -107,14 +107,24 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewOrganization>,
 ) -> Result<Created<OrganizationView>, RequestError> {
     caller.must_reach_instance()?;
-    let (organization, event) = Organization::create(body, app.now(), &mut app.rng())?;
     let mut tx = app.store.begin(caller.by()).await?;
-    tx.insert_organization(&organization).await?;
+    let (organization, event) = created(&app, &mut tx, body).await?;
     let location = format!("/v1/organizations/{}", organization.id);
     let body = OrganizationView::from(organization);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
     Ok(Created { location, body })
+}
+
+/// A new one, inside of the transaction, which is not committed yet, for whoever may make organizations.
+pub(crate) async fn created(
+    app: &App,
+    tx: &mut Tx<'_>,
+    body: NewOrganization,
+) -> Result<(Organization, Event), RequestError> {
+    let (organization, event) = Organization::create(body, app.now(), &mut app.rng())?;
+    tx.insert_organization(&organization).await?;
+    Ok((organization, event))
 }
 
 /// Show an organization

@@ -101,11 +101,13 @@ fn is_page(path: &str) -> bool {
         "approvals",
         "assets",
         "device",
+        "first-run",
         "invitation",
         "language",
         "organizations",
         "password-reset",
         "portal",
+        "settings",
         "sign-in",
         "sign-out",
     ];

@@ -368,6 +368,7 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         former_brands: Vec::new(),
         max_staleness: Duration::from_secs(30),
         drain_time: Duration::ZERO,
+        internal_url: "http://127.0.0.1:7421".to_owned(),
         internal_hosts: vec!["127.0.0.1".to_owned()],
         internal_token: None,
         cache_entries: 1000,

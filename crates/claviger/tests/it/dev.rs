@@ -94,11 +94,28 @@ fn on_an_instance_that_was_bootstrapped_the_printed_lines_take_the_key_from_the_
 }
 
 #[test]
-fn without_dev_nothing_is_made_and_nothing_is_printed() {
+fn without_dev_nothing_is_made_and_a_new_instance_says_where_it_is_set_up() {
     let instance = Instance::new();
-    let server = instance.serve(&[]);
+    let mut server = instance.serve(&[]);
     assert_eq!(server.stdout(), "");
+    assert!(server.log().contains("/first-run?code="), "{}", server.log());
+    server.stop();
+    // It does so until there is somebody.
+    let server = instance.serve(&[]);
+    assert!(server.log().contains("/first-run?code="), "{}", server.log());
     let admin = instance.ok(&["bootstrap"]);
     let list = server.user(&instance, admin.trim(), &["api-key", "list", "--output=json"]);
     assert_eq!(list.json()["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_instance_that_has_customers_offers_nobody_to_administer_it() {
+    let instance = Instance::new();
+    let admin = instance.ok(&["bootstrap"]);
+    let mut server = instance.serve(&[]);
+    let made = server.user(&instance, admin.trim(), &["org", "create", "--name=Acme"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    server.stop();
+    let server = instance.serve(&[]);
+    assert!(!server.log().contains("/first-run"), "{}", server.log());
 }

@@ -8,6 +8,7 @@ use claviger_token::Secret;
 use super::{Place, words};
 use crate::console::{
     page::{Frame, page},
+    snippets::Snippets,
     trouble::Trouble,
 };
 
@@ -23,10 +24,22 @@ pub(crate) struct MadePage<'a> {
     /// Where a service asks what it is worth.
     pub(crate) try_at: String,
     pub(crate) next: String,
+    /// How gateways and services ask, of a first key.
+    pub(crate) snippets: Option<Snippets>,
 }
 
 /// Shows what was made or rolled. It is committed by now, so nothing may fail: whatever is read for the page was read before.
 pub(crate) fn show(place: &Place<'_>, frame: Frame, issued: &Issued) -> Result<Response, Trouble> {
+    show_with(place, frame, issued, None)
+}
+
+/// The same, perhaps with how to ask about it.
+pub(crate) fn show_with(
+    place: &Place<'_>,
+    frame: Frame,
+    issued: &Issued,
+    snippets: Option<Snippets>,
+) -> Result<Response, Trouble> {
     let one = &issued.credential;
     let title = words(Kind::of(one.id), "made-key", "made-token");
     let shown = MadePage {
@@ -37,6 +50,7 @@ pub(crate) fn show(place: &Place<'_>, frame: Frame, issued: &Issued) -> Result<R
         waits: one.status(place.app.now()) == CredentialStatus::PendingApproval,
         try_at: format!("{}/v1/token", place.app.config.public_url),
         next: place.path(one.id),
+        snippets,
     };
     Ok(page(&shown, []))
 }

@@ -39,6 +39,21 @@ impl Once {
         Ok(Self { key: IdempotencyKey { key, body: key } })
     }
 
+    /// Whether it was sent before.
+    pub(crate) async fn was_sent(&self, app: &App) -> Result<bool, StoreError> {
+        Ok(app.store.remembered(&self.key.key).await?.is_some())
+    }
+
+    /// What is kept of it: where it leads.
+    pub(crate) fn remembered(&self, path: String) -> Remembered {
+        Remembered {
+            request: self.key,
+            status: StatusCode::SEE_OTHER.as_u16(),
+            location: Some(path),
+            answer: String::new(),
+        }
+    }
+
     /// To what was made of it, if it was sent before.
     pub(crate) async fn done(&self, app: &App) -> Result<Option<Response>, StoreError> {
         let kept = app.store.remembered(&self.key.key).await?;
@@ -54,12 +69,7 @@ impl Once {
         path: String,
         now: Timestamp,
     ) -> Result<Option<Response>, Trouble> {
-        let answer = Remembered {
-            request: self.key,
-            status: StatusCode::SEE_OTHER.as_u16(),
-            location: Some(path),
-            answer: String::new(),
-        };
+        let answer = self.remembered(path);
         match tx.commit_answering(event, Some(&answer), now, &mut app.rng()).await {
             Ok(()) => Ok(None),
             Err(StoreError::Taken(_)) => {

@@ -1,0 +1,123 @@
+//! The first step: who holds the link that `serve` prints becomes the administrator of the instance, and is signed in.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::Response,
+};
+use claviger_core::{Actor, By, Rejection, SignInMethod};
+use claviger_store::StoreError;
+
+use super::{ADMINISTRATOR, API, Step};
+use crate::{
+    app::App,
+    console::{
+        credential::form::Wrong,
+        form::{Fields, VisitForm},
+        page::{Frame, page_with},
+        security::chosen,
+        sign_in::first_factor_proven,
+        trouble::Trouble,
+        visit::Visit,
+    },
+    cookies::Cookie,
+    first_run::{FirstAdministrator, NotMade},
+};
+
+#[derive(Template)]
+#[template(path = "first_run_you.html")]
+pub(super) struct YouPage {
+    pub(super) frame: Frame,
+    pub(super) step: Step,
+    pub(super) typed: Typed,
+    pub(super) wrong: Wrong,
+    /// Whether the organization that runs the instance is there already.
+    pub(super) has_home: bool,
+}
+
+/// What was typed, but for the password.
+#[derive(Default)]
+pub(super) struct Typed {
+    pub(super) email: String,
+    pub(super) name: String,
+    pub(super) organization: String,
+}
+
+impl Typed {
+    fn of(fields: &Fields) -> Self {
+        let value = |name| fields.value(name).trim().chars().take(300).collect();
+        Self { email: value("email"), name: value("name"), organization: value("organization") }
+    }
+}
+
+/// Asks who they are.
+pub(super) async fn show(app: &App, visit: &Visit) -> Result<Response, Trouble> {
+    must_hold_the_link(app, visit)?;
+    with(app, visit, Typed::default(), Wrong::default()).await
+}
+
+/// `POST /first-run` with `email`, `name`, `organization`, `new` and `again`.
+pub(in crate::console) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Response, Trouble> {
+    let VisitForm { fields, visit, session } = form;
+    if app.is_administered().await? {
+        return Err(Trouble::NotSignedIn { next: ADMINISTRATOR.to_owned() });
+    }
+    must_hold_the_link(&app, &visit)?;
+    let (typed, frame) = (Typed::of(&fields), Frame::of_anybody(&visit, &app).0);
+    let wrong = |typed, field, text| with(&app, &visit, typed, Wrong { fields: vec![(field, text)], page: None });
+    let chosen = match chosen(fields.value("new"), fields.value("again"), &[typed.email.as_str(), typed.name.as_str()]) {
+        Ok(chosen) => chosen,
+        Err(key) => return wrong(typed, "new", frame.text(key)).await,
+    };
+    let new = FirstAdministrator {
+        email: typed.email.clone(),
+        name: (!typed.name.is_empty()).then(|| typed.name.clone()),
+        password: app.password_hash(chosen).await?,
+        organization: typed.organization.clone(),
+    };
+    // Whoever holds the link was shown it by the operator.
+    let by = By { actor: Actor::Operator, address: visit.from.address, request_id: visit.from.request_id.clone() };
+    let user = match app.make_first_administrator(&by, new).await {
+        Ok(user) => user,
+        Err(NotMade::TooLate) => return Err(Trouble::NotSignedIn { next: ADMINISTRATOR.to_owned() }),
+        Err(NotMade::OrganizationRejected) => return wrong(typed, "organization", frame.text("name-wrong")).await,
+        Err(NotMade::Rejected(rejection)) => return with(&app, &visit, typed, told(&rejection, &frame)).await,
+        Err(NotMade::Store(StoreError::Taken(_))) => {
+            return wrong(typed, "email", frame.text("first-run-email-taken")).await;
+        }
+        Err(NotMade::Store(error)) => return Err(error.into()),
+    };
+    let mut response = first_factor_proven(&app, &visit, session, user, SignInMethod::Password, API).await?;
+    response.headers_mut().append(header::SET_COOKIE, Cookie::Code.clear(visit.secure));
+    Ok(response)
+}
+
+fn must_hold_the_link(app: &App, visit: &Visit) -> Result<(), Trouble> {
+    let holds = visit.code.as_deref().is_some_and(|code| app.is_first_run_code(code));
+    if holds { Ok(()) } else { Err(Trouble::Link) }
+}
+
+/// What the rules say of who they are.
+fn told(rejection: &Rejection, frame: &Frame) -> Wrong {
+    let mut wrong = Wrong::default();
+    if let Rejection::Invalid(errors) = rejection {
+        for error in errors {
+            wrong.fields.push(match error.pointer.as_str() {
+                "/email" => ("email", frame.text("first-run-email-wrong")),
+                _ => ("name", frame.text("name-wrong")),
+            });
+        }
+    } else {
+        wrong.page = Some(frame.text("form-refused"));
+    }
+    wrong
+}
+
+async fn with(app: &App, visit: &Visit, typed: Typed, wrong: Wrong) -> Result<Response, Trouble> {
+    let (frame, cookie) = Frame::of_anybody(visit, app);
+    let status = if wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let has_home = app.home().await?.is_some();
+    let page = YouPage { frame, step: Step::Administrator, typed, wrong, has_home };
+    Ok(page_with(status, &page, cookie))
+}

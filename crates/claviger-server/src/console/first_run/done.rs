@@ -1,0 +1,46 @@
+//! The end of the way: how gateways and services ask, with the reader's own values, and where to go on.
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+
+use super::{SettingUp, Step, a_key, apis};
+use crate::{
+    app::App,
+    console::{
+        page::{Frame, page},
+        shell::path,
+        snippets::{Snippets, Values},
+        trouble::Trouble,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "first_run_done.html")]
+pub(super) struct DonePage {
+    pub(super) frame: Frame,
+    pub(super) step: Step,
+    /// Whether there is an API, and a key.
+    pub(super) has_api: bool,
+    pub(super) has_key: bool,
+    /// The overview of the organization that runs the instance, if there is one.
+    pub(super) home: Option<String>,
+    pub(super) snippets: Snippets,
+}
+
+/// `GET /first-run/done`.
+pub(in crate::console) async fn show(State(app): State<App>, who: SettingUp) -> Result<Response, Trouble> {
+    let apis = apis(&app).await?;
+    // What would be asked of a key: to read, if there is such a thing.
+    let declared = apis.iter().flat_map(|api| api.permissions.iter().map(move |known| (api, known.name.as_str())));
+    let asked = declared.clone().find(|(_, name)| name.ends_with(":read")).or_else(|| declared.clone().next());
+    let (audience, permission) = asked.map(|(api, name)| (api.identifier.as_str(), name)).unwrap_or_default();
+    let shown = DonePage {
+        frame: Frame::inside(&who.session, &who.visit, &app, None).await?,
+        step: Step::Done,
+        has_api: !apis.is_empty(),
+        has_key: a_key(&app).await?.is_some(),
+        home: app.home().await?.map(|home| path(home.slug.as_str(), "")),
+        snippets: Snippets::of(&app, &Values::of(&app, permission, audience)),
+    };
+    Ok(page(&shown, []))
+}

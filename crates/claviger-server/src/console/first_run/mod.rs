@@ -1,0 +1,161 @@
+//! `/first-run`: from an empty instance to a key that an API accepts: the first administrator, the first API, the first service account
+//! with its key. Whoever administers the instance may leave any step out, come back to it, or do it again.
+
+mod administrator;
+mod api;
+mod done;
+mod key;
+#[cfg(test)]
+mod samples;
+
+pub(super) use administrator::submit as make_administrator;
+pub(super) use api::{show as ask_for_api, submit as declare_api};
+pub(super) use done::show as done;
+pub(super) use key::{show as ask_for_key, submit as make_key};
+#[cfg(test)]
+pub(super) use samples::samples;
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request, State},
+    http::request::Parts,
+    response::Response,
+};
+use claviger_core::{Api, Kind, Reach, Standing, permission};
+use claviger_store::{CredentialFilter, Page, StoreError};
+
+use super::{
+    form::{Fields, SessionForm},
+    link::LinkCode,
+    page::go,
+    query::Query,
+    trouble::Trouble,
+    visit::{Anybody, SignedIn, Visit},
+};
+use crate::{app::App, session::Session};
+
+const ADMINISTRATOR: &str = "/first-run";
+const API: &str = "/first-run/api";
+const KEY: &str = "/first-run/key";
+const DONE: &str = "/first-run/done";
+
+/// How many keys are looked at for one that is no administrator's.
+const MOST: u32 = 50;
+
+/// Where somebody is on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    Administrator,
+    Api,
+    Key,
+    Done,
+}
+
+impl Step {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Administrator, "first-run-step-you"),
+        (Self::Api, "first-run-step-api"),
+        (Self::Key, "first-run-step-key"),
+    ];
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Administrator => ADMINISTRATOR,
+            Self::Api => API,
+            Self::Key => KEY,
+            Self::Done => DONE,
+        }
+    }
+
+    /// Each step: the key of its name, whether it lies behind, and whether it is this one.
+    pub(super) fn all(self) -> [(&'static str, bool, bool); 3] {
+        Self::ALL.map(|(step, words)| (words, step < self, step == self))
+    }
+}
+
+/// Somebody who sets up the instance: they declare APIs, which are everybody's.
+pub(super) struct SettingUp {
+    session: Session,
+    visit: Visit,
+    standings: Vec<Standing>,
+}
+
+impl FromRequestParts<App> for SettingUp {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
+        let SignedIn(session) = SignedIn::from_request_parts(parts, app).await?;
+        Self::with(session, Visit::read(parts, app), app).await
+    }
+}
+
+impl SettingUp {
+    async fn with(session: Session, visit: Visit, app: &App) -> Result<Self, Trouble> {
+        let standings = app.store.standings_of(session.user()).await?;
+        if sets_up(&standings) { Ok(Self { session, visit, standings }) } else { Err(Trouble::Absent) }
+    }
+}
+
+/// Whether who stands like this may set up the instance.
+pub(super) fn sets_up(standings: &[Standing]) -> bool {
+    Standing::reaches(standings, permission::APIS_WRITE).contains(&Reach::Instance)
+}
+
+/// The same with a form of theirs.
+pub(super) struct SettingUpForm {
+    who: SettingUp,
+    fields: Fields,
+}
+
+impl FromRequest<App> for SettingUpForm {
+    type Rejection = Trouble;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
+        let SessionForm { fields, visit, session } = SessionForm::from_request(request, app).await?;
+        Ok(Self { who: SettingUp::with(session, visit, app).await?, fields })
+    }
+}
+
+/// `GET /first-run?code=…`, and without a code for who administers the instance: on to what is missing.
+pub(super) async fn show(
+    State(app): State<App>,
+    visit: Visit,
+    Anybody(session): Anybody,
+    Query(code): Query<LinkCode>,
+) -> Result<Response, Trouble> {
+    if let Some(moved) = code.moved(ADMINISTRATOR, &visit) {
+        return moved;
+    }
+    if let Some(session) = &session
+        && sets_up(&app.store.standings_of(session.user()).await?)
+    {
+        return Ok(go(next(&app).await?.path(), []));
+    }
+    if app.is_administered().await? {
+        return Err(session.map_or_else(|| Trouble::NotSignedIn { next: ADMINISTRATOR.to_owned() }, |_| Trouble::Absent));
+    }
+    administrator::show(&app, &visit).await
+}
+
+/// What is missing.
+async fn next(app: &App) -> Result<Step, StoreError> {
+    if apis(app).await?.is_empty() {
+        return Ok(Step::Api);
+    }
+    Ok(if a_key(app).await?.is_none() { Step::Key } else { Step::Done })
+}
+
+/// The APIs that somebody declared, which are few.
+async fn apis(app: &App) -> Result<Vec<Api>, StoreError> {
+    let mut apis = app.store.within(Reach::Instance).catalog().await?;
+    apis.retain(|api| !api.builtin);
+    Ok(apis)
+}
+
+/// The name of a key for such an API, if there is one among those that are looked at.
+async fn a_key(app: &App) -> Result<Option<String>, StoreError> {
+    let filter = CredentialFilter { kind: Some(Kind::ApiKey), live_at: Some(app.now()), ..CredentialFilter::default() };
+    let page = Page { after: None, limit: MOST };
+    let keys = app.store.within(Reach::Instance).credentials(&filter, &page).await?;
+    let is_of_an_api = |entries: Vec<String>| entries.iter().any(|entry| !entry.starts_with("claviger:"));
+    Ok(keys.into_iter().find(|key| is_of_an_api(key.permissions.entries())).map(|key| key.name.to_string()))
+}

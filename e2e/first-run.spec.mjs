@@ -1,0 +1,118 @@
+// The first minutes of an instance as a person sees them in a browser: without scripts, with them, and on a telephone.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+import { findings, withBrowser, withInstance } from './instance.mjs';
+
+const PASSWORD = 'plum harbor seven lanterns';
+
+async function becomeAdministrator(page, firstRun) {
+  await page.goto(firstRun);
+  await page.getByLabel('Your name').fill('Zoë');
+  await page.getByLabel('E-mail address').fill('zoe@orders.test');
+  await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
+  await page.getByLabel('New password, once more').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Become the administrator' }).click();
+  await page.getByRole('heading', { name: 'Declare your API' }).waitFor();
+}
+
+async function declare(page) {
+  await page.getByLabel('Address of the API').fill('https://api.orders.test');
+  await page.getByRole('button', { name: 'Declare the API' }).click();
+  await page.getByRole('heading', { name: 'Make a first key' }).waitFor();
+}
+
+async function makeKey(page) {
+  await page.getByLabel('Organization', { exact: true }).selectOption('A new customer…');
+  await page.getByLabel('Name of the new customer').fill('Globex');
+  await page.getByRole('checkbox', { name: 'invoices:read' }).uncheck();
+  await page.getByRole('checkbox', { name: 'orders:read' }).check();
+  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByRole('heading', { name: 'Your new API key' }).waitFor();
+  return page.locator('#secret').innerText();
+}
+
+test('somebody sets up an instance, and what the page shows works as pasted', async () => {
+  await withInstance(async ({ firstRun, url }) => {
+    await withBrowser(async (page) => {
+      await becomeAdministrator(page, firstRun);
+      // What the example made is told, and led on from.
+      await page.getByRole('heading', { name: 'Declared already' }).waitFor();
+      await declare(page);
+      await page.getByText('There is a key already: dev example.').waitFor();
+      const key = await makeKey(page);
+      const { stdout } = await promisify(execFile)('sh', ['-c', await page.locator('#ask').innerText()]);
+      const verdict = JSON.parse(stdout);
+      assert.deepEqual([verdict.valid, verdict.organization.slug, verdict.permissions], [true, 'globex', ['orders:read']]);
+      await page.getByText('nginx', { exact: true }).click();
+      await page.getByText('permission=orders:read').first().waitFor();
+
+      await page.reload();
+      await page.getByText('This form was sent before').waitFor();
+      assert.ok(!(await page.content()).includes(key));
+      await page.goto(`${url}/first-run`);
+      await page.getByRole('heading', { name: 'Ready to be asked' }).waitFor();
+
+      // The link is of no use to whoever finds it.
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.goto(firstRun);
+      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    });
+  });
+});
+
+test('the keys that sign tokens are rotated, and replaced at once', async () => {
+  await withInstance(async ({ firstRun }) => {
+    await withBrowser(async (page) => {
+      await becomeAdministrator(page, firstRun);
+      await page.getByRole('link', { name: 'Settings' }).click();
+      await page.getByRole('link', { name: 'Rotate now' }).click();
+      await page.getByLabel('Which keys').selectOption('ES256');
+      await page.getByRole('button', { name: 'Rotate now' }).click();
+      await page.getByText('signs in ten minutes; nothing stops working').waitFor();
+      assert.equal(await page.locator('.badge').getByText('Next', { exact: true }).count(), 1);
+      await page.getByRole('link', { name: 'Replace at once' }).click();
+      await page.getByText('is refused at once').waitFor();
+      await page.getByRole('button', { name: 'Replace at once' }).click();
+      await page.getByText('is refused from now on').waitFor();
+      assert.equal(await page.locator('.badge').getByText('Next', { exact: true }).count(), 0);
+    });
+  });
+});
+
+test('a snippet is copied where scripts run', async () => {
+  await withInstance(async ({ firstRun, url }) => {
+    await withBrowser(async (page, context) => {
+      await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url });
+      await becomeAdministrator(page, firstRun);
+      await page.goto(`${url}/first-run/done`);
+      await page.locator('details[open]').getByRole('button', { name: 'Copy' }).click();
+      await page.getByRole('button', { name: 'Copied' }).waitFor();
+      assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^curl .*\/v1\/verify/);
+    }, undefined, { javaScriptEnabled: true });
+  });
+});
+
+test('every page can be read by everybody, in light and dark, and on a telephone', async () => {
+  await withInstance(async ({ firstRun, url }) => {
+    await withBrowser(async (page, context) => {
+      const look = async (path) => {
+        for (const colorScheme of ['light', 'dark']) {
+          assert.deepEqual(await findings(context, `${url}${path}`, { colorScheme }), [], `${path} in ${colorScheme}`);
+        }
+        await page.setViewportSize({ width: 360, height: 740 });
+        await page.goto(`${url}${path}`);
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(width <= 360, `${path} is ${width} wide`);
+      };
+      await page.goto(firstRun);
+      await look('/first-run');
+      await becomeAdministrator(page, firstRun);
+      const paths = ['/first-run/api', '/first-run/key', '/first-run/done', '/settings', '/settings/signing-keys/rotate', '/settings/signing-keys/replace'];
+      for (const path of paths) await look(path);
+    });
+  });
+});

@@ -43,7 +43,7 @@ const TABLES: [Table; 2] = [
 ];
 
 /// A connection to either database, past the store.
-enum Direct {
+pub(crate) enum Direct {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
@@ -89,7 +89,7 @@ pub(crate) fn load(database: &str, master_key: &str, key: &str, keys: usize) -> 
 }
 
 impl Direct {
-    async fn open(url: &str) -> Result<Self> {
+    pub(crate) async fn open(url: &str) -> Result<Self> {
         if url.starts_with("postgres") {
             return Ok(Self::Postgres(PgConnection::connect(url).await?));
         }
@@ -99,7 +99,7 @@ impl Direct {
     }
 
     /// Nothing of this need survive a crash.
-    async fn prepare(&mut self) -> Result<()> {
+    pub(crate) async fn prepare(&mut self) -> Result<()> {
         match self {
             Self::Sqlite(_) => {
                 let pragmas = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -400000;
@@ -155,6 +155,11 @@ impl Direct {
             }
             step(&format!("{table}: indexes"));
         }
+        self.finish().await
+    }
+
+    /// As the service wants to find it.
+    pub(crate) async fn finish(&mut self) -> Result<()> {
         match self {
             Self::Sqlite(_) => self.run("PRAGMA journal_mode = WAL").await,
             Self::Postgres(_) => self.run("VACUUM ANALYZE").await,
@@ -162,7 +167,7 @@ impl Direct {
     }
 
     /// The indexes that can be made again: their names, and the statements that make them.
-    async fn indexes(&mut self, table: &str) -> Result<Vec<(String, String)>> {
+    pub(crate) async fn indexes(&mut self, table: &str) -> Result<Vec<(String, String)>> {
         Ok(match self {
             Self::Sqlite(connection) => {
                 let query =
@@ -189,7 +194,7 @@ impl Direct {
         })
     }
 
-    async fn run(&mut self, statement: &str) -> Result<()> {
+    pub(crate) async fn run(&mut self, statement: &str) -> Result<()> {
         match self {
             Self::Sqlite(connection) => connection.execute(AssertSqlSafe(statement)).await.map(drop)?,
             Self::Postgres(connection) => {
@@ -245,7 +250,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
-#[expect(clippy::disallowed_methods, reason = "keys are made at a time")]
-fn wall_clock() -> Timestamp {
+#[expect(clippy::disallowed_methods, reason = "keys are made and used at a time")]
+pub(crate) fn wall_clock() -> Timestamp {
     Timestamp::now()
 }

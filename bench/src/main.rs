@@ -27,6 +27,7 @@ mod signature;
 mod site;
 mod start;
 mod tokens;
+mod usage;
 mod verify;
 mod wrk;
 

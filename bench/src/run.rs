@@ -16,7 +16,7 @@ use crate::{
     site::Site,
     start,
     tokens::Tokens,
-    verify,
+    usage, verify,
 };
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,9 @@ pub(crate) struct Run {
     /// Small numbers, to try the benchmark itself; docs/performance.md is left as it is
     #[arg(long)]
     quick: bool,
+    /// How many counts of use are stored for the rows about reports [default: 10 million, with --quick 200 thousand]
+    #[arg(long)]
+    buckets: Option<usize>,
     /// A directory on a real disk, for some gigabytes
     #[arg(long)]
     scratch: PathBuf,
@@ -68,6 +71,8 @@ enum Group {
     Start,
     /// Verify from memory, from few keys stored to many
     Growth,
+    /// Reports of use, with many counts stored
+    Usage,
 }
 
 /// How many and how long.
@@ -85,11 +90,13 @@ pub(crate) struct Scale {
     pub(crate) seconds: u64,
     /// How often each side is measured.
     pub(crate) rounds: usize,
-    /// How often something is revoked, of what tokens are got with.
+    /// How often something is revoked, of what tokens are got with, or a report is asked for.
     pub(crate) tries: usize,
     /// How many keys are revoked one after the other, and how many at once.
     pub(crate) revoked: usize,
     pub(crate) at_once: usize,
+    /// Counts of use stored: a credential's, of an hour, with one verdict.
+    pub(crate) buckets: usize,
 }
 
 const FULL: Scale = Scale {
@@ -103,6 +110,7 @@ const FULL: Scale = Scale {
     tries: 100,
     revoked: 1_000,
     at_once: 100_000,
+    buckets: 10_000_000,
 };
 const QUICK: Scale = Scale {
     few: 1_000,
@@ -115,6 +123,7 @@ const QUICK: Scale = Scale {
     tries: 10,
     revoked: 20,
     at_once: 5_000,
+    buckets: 200_000,
 };
 
 /// What the groups work with.
@@ -131,6 +140,7 @@ pub(crate) struct Bench {
 pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     let began = process::now();
     let scale = if run.quick { QUICK } else { FULL };
+    let scale = Scale { buckets: run.buckets.unwrap_or(scale.buckets), ..scale };
     let (scratch, postgres) = (run.scratch.canonicalize()?, run.postgres.clone());
     let mut bench = Bench { scale, postgres, scratch, few: None, many: None, most: None, rows: Vec::new() };
     for group in Group::value_variants().iter().copied().filter(|group| run.only.is_none_or(|only| only == *group)) {
@@ -151,10 +161,11 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
             Group::Flood => flood::unknown(&mut bench).and_then(|()| flood::revoked(&mut bench)),
             Group::Start => start::ready(&mut bench),
             Group::Growth => verify::growth(&mut bench),
+            Group::Usage => usage::reports(&mut bench),
         }?;
     }
     println!("\n{}", report::table(&bench.rows));
-    if !run.quick && run.only.is_none() {
+    if !run.quick && run.only.is_none() && run.buckets.is_none() {
         report::write(&bench.rows, began.elapsed().as_secs_f64() / 60.0)?;
     }
     Ok(ExitCode::SUCCESS)

@@ -9,6 +9,8 @@ use std::{
 };
 
 use claviger_core::{MasterKey, TokenFormat};
+use claviger_server::Keys;
+use claviger_store::{Changes, Database, Store};
 use claviger_token::SigningAlgorithm;
 use rand::{SeedableRng as _, rngs::StdRng};
 use reqwest::{
@@ -85,6 +87,12 @@ impl Site {
         Ok(answer.error_for_status()?.json()?)
     }
 
+    /// What a path answers to the administrator.
+    pub(crate) fn get(&self, server: &Server, path: &str) -> Result<Json> {
+        let url = format!("http://127.0.0.1:{}{path}", server.public);
+        Ok(self.client.get(url).bearer_auth(&self.administrator).send()?.error_for_status()?.json()?)
+    }
+
     /// Sets how the access tokens for the customer's API are made from now on.
     pub(crate) fn issue(&self, server: &Server, algorithm: SigningAlgorithm, format: TokenFormat) -> Result<()> {
         let path = format!("/v1/apis/{}", self.customer.api);
@@ -107,6 +115,14 @@ impl Site {
             format!("{error}:\n{}", fs::read_to_string(self.directory.join("log")).unwrap_or_default())
         })?;
         Ok(Server { process, public, internal, started_in })
+    }
+
+    /// What it stores, past every server.
+    pub(crate) async fn store(&self) -> Result<Store> {
+        let database = Database::open(&self.database).await?;
+        let master = MasterKey::parse(&self.master_key).ok_or("no master key")?;
+        let keys = Keys::open(&database, &master, bulk::wall_clock(), &mut StdRng::seed_from_u64(0)).await?;
+        Ok(Store::new(database, keys.chain, Changes::new(now())))
     }
 
     /// The header that makes a request the administrator's.

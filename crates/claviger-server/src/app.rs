@@ -9,7 +9,7 @@ use std::{
 };
 
 use claviger_core::{Api, BUILTIN_ROLES, BuiltinRole, By, DataKey, Peppers, Reach, Role, SessionLife};
-use claviger_store::{Store, StoreError};
+use claviger_store::{Store, StoreError, UsageKept};
 use claviger_token::{Brand, IssuerKey, NetworkSet, Secret};
 use jiff::{SignedDuration, Timestamp};
 use rand::{CryptoRng, rand_core::UnwrapErr};
@@ -67,6 +67,8 @@ pub struct Config {
     pub outbound_networks: Option<NetworkSet>,
     /// How long a key signs tokens before the next one does.
     pub signing_key_rotation: SignedDuration,
+    /// For how long use is kept, by the hour and by the day.
+    pub usage_kept: UsageKept,
     /// Whether every proof of possession must have a nonce of ours (RFC 9449, section 8).
     pub dpop_nonce: bool,
 }
@@ -323,6 +325,7 @@ pub(crate) mod tests {
             provider: None,
             outbound_networks: None,
             signing_key_rotation: SignedDuration::from_hours(90 * 24),
+            usage_kept: UsageKept::default(),
             dpop_nonce: false,
         }
     }

@@ -51,6 +51,10 @@ pub(crate) async fn trim(app: App, stop: CancellationToken) {
             Ok(()) => app.store.trim(app.now()).await.map(drop),
             Err(error) => Err(error),
         };
+        let done = match done {
+            Ok(()) => app.store.keep_usage(app.config.usage_kept, app.now()).await.map(drop),
+            Err(error) => Err(error),
+        };
         failing = tell(&app, Work::Trim, done, failing);
     }
 }

@@ -1,5 +1,5 @@
 //! The whole difference between SQLite and PostgreSQL: how to connect, three words of the schema, one clause, one
-//! function, one question, one lock. How SQLite's writers take turns stands in `writer.rs`.
+//! function, one question, two locks. How SQLite's writers take turns stands in `writer.rs`.
 
 use std::{
     io,
@@ -45,6 +45,10 @@ pub(crate) const TRY_PLACES: &str =
 
 /// Before it is asked which credentials have such a place. Those who ask do not keep each other out.
 pub(crate) const HOLD_PLACES: &str = "SELECT pg_advisory_xact_lock_shared(8417)";
+
+/// Held by the one node that makes days of hours of use.
+pub(crate) const TRY_ROLL_UP: &str =
+    "SELECT CAST(CASE WHEN pg_try_advisory_xact_lock(8418) THEN 1 ELSE 0 END AS BIGINT) AS locked";
 
 /// What time PostgreSQL has, in milliseconds; only asked there.
 pub(crate) const SERVER_TIME: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now";

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "machine to machine", include_str!("../migrations/0004_machine_to_machine.sql")),
     (5, "fleets", include_str!("../migrations/0005_fleets.sql")),
     (6, "route rules", include_str!("../migrations/0006_route_rules.sql")),
+    (7, "usage", include_str!("../migrations/0007_usage.sql")),
 ];
 
 /// The last of them.

@@ -23,25 +23,22 @@ const KEEP_DEVICE_REQUESTS: SignedDuration = SignedDuration::from_hours(1);
 const KEEP_CLAIM_CODES: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// After its end, for the clock of a node may be behind.
 const KEEP_SINGLE_USES: SignedDuration = SignedDuration::from_mins(10);
-const KEEP_USAGE: SignedDuration = SignedDuration::from_hours(400 * 24);
+const KEEP_QUOTAS: SignedDuration = SignedDuration::from_hours(400 * 24);
+const KEEP_SIGNING_KEYS: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// Rows per transaction: other writers wait no longer than that takes.
-const BATCH: u64 = 5000;
+pub(crate) const BATCH: u64 = 5000;
 
 impl Store {
     /// Removes codes and sessions that have ended, single uses that ended ten minutes ago, requests of devices that ended an
     /// hour ago, access tokens that ended a day ago, places in status lists of weeks that ended a day ago, invitations and claim codes that ended a month ago, change-log rows and kept answers older than a day,
-    /// and usage, uses of quotas and removed signing keys older than 400 days. The newest log row stays: its number is how a node
-    /// knows that it still follows the same log.
+    /// and uses of quotas and removed signing keys older than 400 days. Usage is trimmed by [`Self::keep_usage`]. The newest log row stays:
+    /// its number is how a node knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
                    (SELECT seq FROM change_log WHERE at < $1 AND seq < (SELECT MAX(seq) FROM change_log) LIMIT $2)";
         let answers = "DELETE FROM idempotency WHERE key IN
                        (SELECT key FROM idempotency WHERE created_at < $1 LIMIT $2)";
-        let hours = "DELETE FROM usage_hour WHERE (credential, hour, code) IN
-                     (SELECT credential, hour, code FROM usage_hour WHERE hour < $1 LIMIT $2)";
-        let days = "DELETE FROM usage_permission_day WHERE (credential, day, permission) IN
-                    (SELECT credential, day, permission FROM usage_permission_day WHERE day < $1 LIMIT $2)";
         let mut removed = 0;
         let quotas = "DELETE FROM quota_use WHERE (holder, period) IN
                       (SELECT holder, period FROM quota_use WHERE period < $1 LIMIT $2)";
@@ -73,10 +70,8 @@ impl Store {
             (revoked, KEEP_TOKENS),
             (log, KEEP_LOG),
             (answers, KEEP_ANSWERS),
-            (hours, KEEP_USAGE),
-            (days, KEEP_USAGE),
-            (quotas, KEEP_USAGE),
-            (keys, KEEP_USAGE),
+            (quotas, KEEP_QUOTAS),
+            (keys, KEEP_SIGNING_KEYS),
             (single_uses, KEEP_SINGLE_USES),
         ];
         for (delete, keep) in kinds {
@@ -102,7 +97,8 @@ impl Store {
         self.in_batches(&sql(erase).bind(before).bind(BATCH as i64)).await.map(drop)
     }
 
-    async fn in_batches(&self, statement: &Query) -> Result<u64, StoreError> {
+    /// Repeats a statement that removes [`BATCH`] rows at most until it finds less.
+    pub(crate) async fn in_batches(&self, statement: &Query) -> Result<u64, StoreError> {
         let mut rows = 0;
         loop {
             let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;

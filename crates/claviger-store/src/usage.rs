@@ -1,4 +1,5 @@
-//! What verifying left behind, written in batches: counts, last uses, and uses of retired secrets. And reports of it.
+//! What verifying left behind, written in batches: counts, last uses, and uses of retired secrets. How it is read stands in
+//! `usage_report.rs`, and what becomes of it with time in `usage_roll_up.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,12 +12,11 @@ use serde_json::{Value as Json, json};
 use crate::{
     Store,
     error::StoreError,
-    sql::{Row, WriteTransaction, sql, text},
-    view::View,
+    sql::{WriteTransaction, sql, text},
 };
 
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Rows of each table per transaction: others wait no longer than these take.
 const CHUNK: usize = 200;
@@ -28,6 +28,11 @@ const HOURS: Table = (
     "usage_hour (credential, hour, code, uses)",
     "value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, CAST(value ->> 3 AS BIGINT)",
     "ON CONFLICT (credential, hour, code) DO UPDATE SET uses = usage_hour.uses + excluded.uses",
+);
+const ORGANIZATION_HOURS: Table = (
+    "organization_usage_hour (organization, hour, code, uses)",
+    "value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, CAST(value ->> 3 AS BIGINT)",
+    "ON CONFLICT (organization, hour, code) DO UPDATE SET uses = organization_usage_hour.uses + excluded.uses",
 );
 const DAYS: Table = (
     "usage_permission_day (credential, day, permission, uses)",
@@ -41,11 +46,22 @@ const LAST_USES: Table = (
      WHERE secret_use.used_at < excluded.used_at",
 );
 
+const RANKS: Table = (
+    "usage_rank (organization, credential, day, uses)",
+    "value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT)",
+    "ON CONFLICT (organization, credential, day) DO UPDATE SET uses = usage_rank.uses + excluded.uses",
+);
+
+/// More credentials and days than these wait for nobody: who is busy comes again.
+const MOST_RANKED: usize = 100_000;
+
 /// Everything counted since the flush before. Ordered, so that nodes that flush at once lock rows in one order.
 #[derive(Debug, Default)]
 pub struct UsageBatch {
-    /// Verifications by credential, hour (its start in ms) and verdict code.
-    pub hours: BTreeMap<(CredentialId, i64, &'static str), u64>,
+    /// Verifications by organization, credential, hour (its start in ms) and verdict code.
+    pub hours: BTreeMap<(OrganizationId, CredentialId, i64, &'static str), u64>,
+    /// The same by organization, credential and day, to find the busiest; written less often, by [`Store::flush_ranks`].
+    pub ranks: BTreeMap<(OrganizationId, CredentialId, i64), u64>,
     /// Permissions asked for, by credential, day (its start in ms) and permission.
     pub permission_days: BTreeMap<(CredentialId, i64, Permission), u64>,
     /// The latest use of each secret, by credential and generation.
@@ -76,89 +92,23 @@ pub struct RetiredUse {
     pub hint: String,
 }
 
-/// What a report counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    /// Verifications by verdict code and hour.
-    CodesByHour,
-    /// Verifications by verdict code and day (UTC).
-    CodesByDay,
-    /// Permissions asked for, by day (UTC).
-    PermissionsByDay,
-}
-
-/// Which use a report is about.
-#[derive(Debug, Clone, Copy)]
-pub struct UsageFilter {
-    /// Of one credential.
-    pub credential: Option<CredentialId>,
-    /// Of the credentials of one organization.
-    pub organization: Option<OrganizationId>,
-    /// What is counted.
-    pub counted: Counted,
-    /// From the start of the hour or day of this moment on.
-    pub from: Timestamp,
-    /// Before this moment.
-    pub to: Timestamp,
-}
-
-/// A line of a report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Used {
-    /// Which credential.
-    pub credential: CredentialId,
-    /// When the hour or day begins.
-    pub start: Timestamp,
-    /// The verdict code or the permission.
-    pub what: String,
-    /// How often.
-    pub uses: i64,
-}
-
-impl Counted {
-    fn length(self) -> i64 {
-        match self {
-            Self::CodesByHour => HOUR_MS,
-            Self::CodesByDay | Self::PermissionsByDay => DAY_MS,
+impl UsageBatch {
+    /// Counts verifications that ended with this code.
+    pub fn count(
+        &mut self,
+        (organization, credential): (OrganizationId, CredentialId),
+        at: Timestamp,
+        code: &'static str,
+        uses: u64,
+    ) {
+        let at = at.as_millisecond();
+        *self.hours.entry((organization, credential, at - at.rem_euclid(HOUR_MS), code)).or_default() += uses;
+        let rank = (organization, credential, at - at.rem_euclid(DAY_MS));
+        if self.ranks.len() < MOST_RANKED || self.ranks.contains_key(&rank) {
+            *self.ranks.entry(rank).or_default() += uses;
         }
     }
-}
 
-impl View<'_> {
-    /// What was used, oldest first, `limit` lines at most. Keys that are deleted are told too: they were used.
-    pub async fn usage(&mut self, filter: &UsageFilter, limit: u32) -> Result<Vec<Used>, StoreError> {
-        let (table, time, what) = match filter.counted {
-            Counted::CodesByHour | Counted::CodesByDay => ("usage_hour", "u.hour", "u.code"),
-            Counted::PermissionsByDay => ("usage_permission_day", "u.day", "u.permission"),
-        };
-        let length = filter.counted.length();
-        let select = format!(
-            "SELECT {time} - {time} % {length} AS start, u.credential, {what} AS what,
-                    CAST(SUM(u.uses) AS BIGINT) AS uses
-             FROM {table} u JOIN credential k ON k.id = u.credential WHERE {time}"
-        );
-        // The bucket's own start decides, so that of two questions one after the other only one has it.
-        let query = sql(&select)
-            .and_bind(" >= ?", filter.from)
-            .and_bind(&format!(" AND {time} - {time} % {length} >= ?"), filter.from)
-            .and_bind(&format!(" AND {time} - {time} % {length} < ?"), filter.to)
-            .and_if(" AND u.credential = ?", filter.credential.map(text))
-            .and_if(" AND k.organization = ?", filter.organization.map(text));
-        let query = self.bound(query, "k.organization").and(" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
-        let rows = self.executor.all(query.and_bind(" LIMIT ?", i64::from(limit))).await?;
-        let read = |row: &Row| {
-            Ok(Used {
-                credential: row.parse("credential")?,
-                start: row.time("start")?,
-                what: row.text("what")?,
-                uses: row.int("uses")?,
-            })
-        };
-        rows.iter().map(read).collect()
-    }
-}
-
-impl UsageBatch {
     /// Notes a use of a secret, unless a later one is known.
     pub fn note_last_use(&mut self, secret: (CredentialId, u32), last: LastUse) {
         let known = self.last_uses.entry(secret).or_insert_with(|| last.clone());
@@ -167,7 +117,7 @@ impl UsageBatch {
         }
     }
 
-    /// How many rows there are to write.
+    /// How many rows there are to write with the next flush.
     pub fn rows(&self) -> usize {
         self.hours.len() + self.permission_days.len() + self.last_uses.len() + self.retired.len()
     }
@@ -178,20 +128,20 @@ impl Store {
     /// Not a change: nothing is audited.
     pub async fn flush_usage(&self, batch: &mut UsageBatch) -> Result<(), StoreError> {
         while !(batch.hours.is_empty() && batch.permission_days.is_empty() && batch.last_uses.is_empty()) {
-            let hours = first(&batch.hours, |(credential, hour, code), uses| json!([credential, hour, code, uses]));
+            let hours = first(&batch.hours, |(_, credential, hour, code), uses| json!([credential, hour, code, uses]));
+            let sums = sums(batch.hours.iter().take(CHUNK));
+            let sums = first(&sums, |(organization, hour, code), uses| json!([organization, hour, code, uses]));
             let days =
                 first(&batch.permission_days, |(credential, day, name), uses| json!([credential, day, name, uses]));
             let last_uses = first(&batch.last_uses, |(credential, number), last| {
                 json!([credential, number, last.at.as_millisecond(), last.from])
             });
-            // Every node writes the tables in this order, and the rows of each by their key.
+            // Every node writes the tables in this order, and the rows of each by their key. An organization's sums are written
+            // with what they sum, so that neither can be there without the other.
             let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
-            for (rows, (columns, values, on_conflict)) in [(hours, HOURS), (days, DAYS), (last_uses, LAST_USES)] {
-                if rows != "[]" {
-                    let from = self.database.pools.json_rows();
-                    let insert = format!("INSERT INTO {columns} SELECT {values} FROM {from} WHERE 1 = 1 {on_conflict}");
-                    transaction.execute(sql(&insert).bind(rows)).await?;
-                }
+            let tables = [(hours, HOURS), (sums, ORGANIZATION_HOURS), (days, DAYS), (last_uses, LAST_USES)];
+            for (rows, table) in tables {
+                self.add_rows(&mut transaction, rows, table).await?;
             }
             transaction.commit().await?;
             drop_first(&mut batch.hours);
@@ -199,6 +149,34 @@ impl Store {
             drop_first(&mut batch.last_uses);
         }
         Ok(())
+    }
+
+    /// Adds to that by which the busiest are found, and takes out of the batch what was written. What a crash loses of it is missing in
+    /// no count.
+    pub async fn flush_ranks(&self, batch: &mut UsageBatch) -> Result<(), StoreError> {
+        while !batch.ranks.is_empty() {
+            let rows =
+                first(&batch.ranks, |(organization, credential, day), uses| json!([organization, credential, day, uses]));
+            let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
+            self.add_rows(&mut transaction, rows, RANKS).await?;
+            transaction.commit().await?;
+            drop_first(&mut batch.ranks);
+        }
+        Ok(())
+    }
+
+    async fn add_rows(
+        &self,
+        transaction: &mut WriteTransaction,
+        rows: String,
+        (columns, values, on_conflict): Table,
+    ) -> Result<(), StoreError> {
+        if rows == "[]" {
+            return Ok(());
+        }
+        let from = self.database.pools.json_rows();
+        let insert = format!("INSERT INTO {columns} SELECT {values} FROM {from} WHERE 1 = 1 {on_conflict}");
+        transaction.execute(sql(&insert).bind(rows)).await.map(drop)
     }
 
     /// The number of the newest secret of each of these that has one.
@@ -255,6 +233,18 @@ impl Store {
         let rows = self.read().all(query.bind(text(credential))).await?;
         rows.iter().map(|row| Ok((row.int("day")?, row.text("permission")?, row.int("uses")?))).collect()
     }
+}
+
+/// What hours come to in their organizations.
+fn sums<'a>(
+    hours: impl Iterator<Item = (&'a (OrganizationId, CredentialId, i64, &'static str), &'a u64)>,
+) -> BTreeMap<(OrganizationId, i64, &'static str), u64> {
+    let mut sums = BTreeMap::<_, u64>::new();
+    for ((organization, _, hour, code), uses) in hours {
+        let sum = sums.entry((*organization, *hour, *code)).or_default();
+        *sum = sum.saturating_add(*uses);
+    }
+    sums
 }
 
 /// The first rows of a map as one value, so that the statement is the same for any number of them.

@@ -38,10 +38,7 @@ impl Store {
 impl View<'_> {
     /// Adds the reach to a query whose `WHERE` stands already; `column` holds the organization.
     pub(crate) fn bound(&self, query: Query, column: &str) -> Query {
-        match self.reach {
-            Reach::Instance => query,
-            Reach::Organization(id) => query.and_bind(&format!(" AND {column} = ?"), text(id)),
-        }
+        bound_to(self.reach, query, column)
     }
 
     /// For a list: the reach, the asked-for organization, and the page.
@@ -60,6 +57,14 @@ impl View<'_> {
             .and(&format!(" ORDER BY {id} DESC"))
             .and_bind(" LIMIT ?", i64::from(page.limit));
         self.executor.all(query).await
+    }
+}
+
+/// The same for whoever has no view at hand.
+pub(crate) fn bound_to(reach: Reach, query: Query, column: &str) -> Query {
+    match reach {
+        Reach::Instance => query,
+        Reach::Organization(id) => query.and_bind(&format!(" AND {column} = ?"), text(id)),
     }
 }
 

@@ -38,6 +38,8 @@ const NAMES: &[&str] = &[
     "session_idle",
     "session_life",
     "signing_key_rotation",
+    "usage_hours_kept",
+    "usage_days_kept",
     "dpop_nonce",
     "oidc_issuer",
     "oidc_client_id",

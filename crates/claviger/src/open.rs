@@ -161,6 +161,7 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Bou
         provider: settings.provider,
         outbound_networks: settings.outbound_networks,
         signing_key_rotation: settings.signing_key_rotation,
+        usage_kept: settings.usage_kept,
         dpop_nonce: settings.dpop_nonce,
     };
     let store = Store::new(database, keys.chain, Changes::new(monotonic()));

@@ -101,21 +101,73 @@ pub(crate) fn details(members: impl IntoIterator<Item = (String, String)>) -> St
     text(table)
 }
 
-/// A chart of bars, the longest as wide as the terminal lets it be.
-pub(crate) fn bars(values: &[(String, u64)]) -> String {
+/// How a part of a bar is drawn: by its shape, and on a terminal that may show them by its colour too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ink {
+    Good,
+    Warning,
+    Bad,
+}
+
+impl Ink {
+    fn block(self) -> char {
+        match self {
+            Self::Good => '█',
+            Self::Warning => '▒',
+            Self::Bad => '░',
+        }
+    }
+
+    fn colour(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Warning => "33",
+            Self::Bad => "31",
+        }
+    }
+
+    /// So many blocks.
+    pub(crate) fn drawn(self, blocks: usize, coloured: bool) -> String {
+        let blocks = self.block().to_string().repeat(blocks);
+        if coloured && !blocks.is_empty() { format!("\x1b[{}m{blocks}\x1b[0m", self.colour()) } else { blocks }
+    }
+}
+
+/// Whether colours are shown: to somebody who looks, at a terminal that has them, and who did not say no (no-color.org).
+pub(crate) fn coloured() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    is_terminal() && !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// A chart of bars in parts, the longest as wide as the terminal lets it be.
+pub(crate) fn bars(values: &[(String, Vec<(Ink, u64)>)], coloured: bool) -> String {
     const WIDEST: usize = 60;
-    let most = values.iter().map(|(_, value)| *value).max().unwrap_or_default();
+    let sum = |parts: &[(Ink, u64)]| parts.iter().fold(0_u64, |sum, (_, value)| sum.saturating_add(*value));
+    let most = values.iter().map(|(_, parts)| sum(parts)).max().unwrap_or_default();
     let label = values.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
     let number = most.to_string().len();
     let room = bare().width().map_or(WIDEST, |width| usize::from(width).saturating_sub(label + number + 2));
     let room = room.clamp(1, WIDEST);
-    let line = |(name, value): &(String, u64)| {
-        // Whatever there is can be seen.
-        let length = (u128::from(*value) * room as u128).div_ceil(u128::from(most.max(1)));
-        let bar = "█".repeat(usize::try_from(length).unwrap_or(room));
-        format!("{:label$} {value:>number$} {bar}", printable(name)).trim_end().to_owned()
+    let line = |(name, parts): &(String, Vec<(Ink, u64)>)| {
+        // Whatever there is can be seen, in as many blocks as all of it takes.
+        let mut left = blocks(sum(parts), most, room).max(parts.iter().filter(|(_, value)| *value > 0).count()).min(room);
+        let mut drawn = String::new();
+        for (place, (ink, value)) in parts.iter().enumerate().filter(|(_, (_, value))| *value > 0) {
+            let after = parts.iter().skip(place + 1).filter(|(_, value)| *value > 0).count();
+            let wanted = if after == 0 { left } else { blocks(*value, most, room) };
+            let taken = wanted.min(left.saturating_sub(after));
+            left -= taken;
+            drawn.push_str(&ink.drawn(taken, coloured));
+        }
+        format!("{:label$} {:>number$} {drawn}", printable(name), sum(parts)).trim_end().to_owned()
     };
     values.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A value's share of the room, rounded up.
+fn blocks(value: u64, most: u64, room: usize) -> usize {
+    let length = (u128::from(value) * room as u128).div_ceil(u128::from(most.max(1)));
+    usize::try_from(length).unwrap_or(room)
 }
 
 /// Whether somebody looks at the answers.
@@ -244,12 +296,29 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_long_as_its_share_and_never_nothing_for_something() {
-        let values = [("a", 0), ("bb", 1), ("c", 300), ("d", 600)].map(|(label, value)| (label.to_owned(), value));
-        let chart = bars(&values);
+        let values = [("a", 0), ("bb", 1), ("c", 300), ("d", 600)];
+        let values = values.map(|(label, value)| (label.to_owned(), vec![(Ink::Good, value)]));
+        let chart = bars(&values, false);
         let lengths: Vec<usize> = chart.lines().map(|line| line.matches('█').count()).collect();
         assert!(lengths[0] == 0 && lengths[1] == 1 && lengths[2] * 2 == lengths[3] && lengths[3] >= 2, "{chart}");
         assert!(chart.starts_with("a    0\nbb   1 █\nc  300 █"), "{chart}");
-        assert_eq!(bars(&[]), "");
+        assert_eq!(bars(&[], false), "");
+    }
+
+    #[test]
+    fn each_part_of_a_bar_is_seen_and_the_bar_is_no_longer_for_it() {
+        let of = |good, warning, bad| vec![(Ink::Good, good), (Ink::Warning, warning), (Ink::Bad, bad)];
+        let values = [("a", of(1000, 0, 0)), ("b", of(500, 250, 250)), ("c", of(998, 1, 1)), ("d", of(0, 0, 1)), ("e", of(1, 1, 1))];
+        let chart = bars(&values.map(|(label, parts)| (label.to_owned(), parts)), false);
+        let count = |line: usize| ['█', '▒', '░'].map(|block| chart.lines().nth(line).unwrap().matches(block).count());
+        let [whole, mixed, mostly, one, three] = [0, 1, 2, 3, 4].map(count);
+        assert_eq!(whole.iter().sum::<usize>(), mixed.iter().sum::<usize>(), "{chart}");
+        assert!(mixed[1] * 2 <= mixed[0] + 1 && mixed[1] > 0 && mixed[2] > 0, "{chart}");
+        assert_eq!((mostly.iter().sum::<usize>(), mostly[1], mostly[2]), (whole[0], 1, 1), "{chart}");
+        assert_eq!((one, three), ([0, 0, 1], [1, 1, 1]), "{chart}");
+        assert!(!chart.contains('\x1b'));
+        assert_eq!(Ink::Bad.drawn(2, true), "\x1b[31m░░\x1b[0m");
+        assert_eq!(Ink::Bad.drawn(0, true), "");
     }
 
     #[test]

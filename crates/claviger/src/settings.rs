@@ -12,6 +12,7 @@ use std::{
 use clap::Args;
 use claviger_core::{MasterKey, SessionLife};
 use claviger_server::{AccessLogAt, ProviderAt, RedisAt, TlsAt};
+use claviger_store::UsageKept;
 use claviger_token::{Brand, NetworkSet, Secret};
 use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
@@ -93,6 +94,7 @@ pub(crate) struct Settings {
     pub(crate) sessions: SessionLife,
     pub(crate) provider: Option<ProviderAt>,
     pub(crate) signing_key_rotation: SignedDuration,
+    pub(crate) usage_kept: UsageKept,
     pub(crate) dpop_nonce: bool,
     pub(crate) otlp_endpoint: Option<String>,
     pub(crate) otlp_service_name: String,
@@ -242,6 +244,7 @@ impl Settings {
                     },
                 )?
                 .unwrap_or(SignedDuration::from_hours(90 * 24)),
+            usage_kept: usage_kept(given)?,
             dpop_nonce: given.parse("dpop_nonce", "true or false")?.unwrap_or(false),
             otlp_endpoint: given.checked("otlp_endpoint", OTLP_ENDPOINT, |text| {
                 let url = Url::parse(text).ok()?;
@@ -389,6 +392,28 @@ fn sessions(given: &Given) -> Result<SessionLife, Failure> {
     Ok(SessionLife { idle: idle.unwrap_or(usual.idle), absolute: absolute.unwrap_or(usual.absolute) })
 }
 
+/// For how long use is kept.
+fn usage_kept(given: &Given) -> Result<UsageKept, Failure> {
+    let kept = |name, right, shortest: u64, longest: u64| {
+        given.checked(name, right, move |text| {
+            let time = duration::parse(text).ok().filter(|time| (shortest..=longest).contains(&time.as_secs()))?;
+            SignedDuration::try_from(time).ok()
+        })
+    };
+    let (hours, days) = (
+        kept("usage_hours_kept", "8d to 400d: how long use is counted by the hour", 8 * DAY, 400 * DAY)?,
+        kept("usage_days_kept", "32d to 3660d: how long use is counted by the day", 32 * DAY, 3660 * DAY)?,
+    );
+    let usual = UsageKept::default();
+    let kept = UsageKept { hours: hours.unwrap_or(usual.hours), days: days.unwrap_or(usual.days) };
+    if kept.days < kept.hours {
+        return Err(Failure::new(
+            "usage_days_kept is shorter than usage_hours_kept, which are days before they go; make it as long at least (CLAVIGER_USAGE_DAYS_KEPT)",
+        ));
+    }
+    Ok(kept)
+}
+
 /// Where the files of a certificate and its key are: both, or none.
 fn tls(given: &Given) -> Result<Option<TlsAt>, Failure> {
     let certificate = given.parse::<PathBuf>("tls_certificate_file", "a file")?;
@@ -533,6 +558,9 @@ mod tests {
         check("", &[("CLAVIGER_CACHE_ENTRIES", "-1")], &["cache_entries", "100 to"]);
         check("", &[("CLAVIGER_BRAND", "A_b")], &["brand in CLAVIGER_BRAND", "2 to 16"]);
         check("", &[("CLAVIGER_SIGNING_KEY_ROTATION", "23h")], &["signing_key_rotation", "1d to 400d"]);
+        check("", &[("CLAVIGER_USAGE_HOURS_KEPT", "7d")], &["usage_hours_kept", "8d to 400d"]);
+        check("usage_days_kept = '31d'", &[], &["usage_days_kept in FILE", "32d to 3660d"]);
+        check("usage_hours_kept = '60d'\nusage_days_kept = '40d'", &[], &["usage_days_kept", "CLAVIGER_USAGE_DAYS_KEPT"]);
         check("former_brands = ['ok', 'N']", &[], &["former_brands in FILE", "\"N\""]);
         check("internal_hosts = ['a b']", &[], &["internal_hosts in FILE", "\"a b\""]);
         check("", &[("CLAVIGER_LOG", "a=b=c")], &["log in CLAVIGER_LOG"]);

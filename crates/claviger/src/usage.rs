@@ -10,7 +10,9 @@ use crate::{
     client::{Output, Remote, Service},
     duration,
     failure::Failure,
-    noun, output, time,
+    noun,
+    output::{self, Ink},
+    time,
 };
 
 /// Show how much credentials are used
@@ -19,9 +21,18 @@ pub(crate) struct Usage {
     /// Of one credential: key_…
     #[arg(long, value_name = "ID")]
     credential: Option<String>,
+    /// Of the credentials of one service account: sa_…
+    #[arg(long, value_name = "ID")]
+    service_account: Option<String>,
     /// Of one organization: its id or slug
     #[arg(long, value_name = "ORGANIZATION")]
     organization: Option<String>,
+    /// Uses that ended so: valid, or why they were refused, such as expired
+    #[arg(long)]
+    code: Option<String>,
+    /// Uses that asked for this permission; it means --group permission
+    #[arg(long)]
+    permission: Option<String>,
     /// From the hour or day of this moment on (RFC 3339) [default: a day before the end]
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     from: Option<Timestamp>,
@@ -37,6 +48,9 @@ pub(crate) struct Usage {
     /// code (the verdict) or permission [default: code]
     #[arg(long)]
     group: Option<String>,
+    /// credential, or organization: all of its credentials together, however many they are [default: credential]
+    #[arg(long)]
+    per: Option<String>,
     /// Show it again every two seconds, until Ctrl-C
     #[arg(long)]
     watch: bool,
@@ -55,7 +69,8 @@ struct Report {
 
 #[derive(Debug, Deserialize)]
 struct Item {
-    credential_id: String,
+    credential_id: Option<String>,
+    organization_id: Option<String>,
     start: Timestamp,
     code: Option<String>,
     permission: Option<String>,
@@ -92,11 +107,15 @@ impl Usage {
         let (from, to) = (from.map(|at| at.to_string()), self.to.map(|at| at.to_string()));
         let filters = [
             ("credential_id", self.credential.as_deref()),
+            ("service_account_id", self.service_account.as_deref()),
             ("organization_id", organization.as_deref()),
+            ("code", self.code.as_deref()),
+            ("permission", self.permission.as_deref()),
             ("from", from.as_deref()),
             ("to", to.as_deref()),
             ("by", self.by.as_deref()),
             ("group", self.group.as_deref()),
+            ("per", self.per.as_deref()),
         ];
         let filters: Vec<_> = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         service.get(&["usage"], &filters)
@@ -119,31 +138,70 @@ impl Report {
     }
 
     fn shown(self) -> String {
-        let by_day = self.by == "day";
-        let chart = output::bars(&over_time(&self.items, if by_day { 24 } else { 1 }, by_day));
-        let title = if self.items.iter().any(|item| item.permission.is_some()) { "PERMISSION" } else { "CODE" };
+        let (by_day, coloured) = (self.by == "day", output::coloured());
+        let over_time = over_time(&self.items, if by_day { 24 } else { 1 }, by_day);
+        let of_permissions = self.items.iter().any(|item| item.permission.is_some());
+        let legend = if of_permissions { String::new() } else { format!("{}\n\n", legend(&self.items, coloured)) };
+        let bars: Vec<_> = over_time.into_iter().map(|(at, outcomes)| (at, outcomes.to_vec())).collect();
+        let chart = output::bars(&bars, coloured);
+        let of_organizations = self.items.iter().any(|item| item.organization_id.is_some());
+        let titles = [
+            if of_organizations { "ORGANIZATION" } else { "CREDENTIAL" },
+            if of_permissions { "PERMISSION" } else { "CODE" },
+            "USES",
+        ];
         let mut sums: BTreeMap<(String, String), u64> = BTreeMap::new();
         for item in self.items {
+            let whose = item.credential_id.or(item.organization_id).unwrap_or_default();
             let what = item.code.or(item.permission).unwrap_or_default();
-            let sum = sums.entry((item.credential_id, what)).or_default();
+            let sum = sums.entry((whose, what)).or_default();
             *sum = sum.saturating_add(item.uses);
         }
         let mut sums: Vec<_> = sums.into_iter().collect();
         sums.sort_by_key(|(_, uses)| std::cmp::Reverse(*uses));
-        let rows = sums.into_iter().map(|((credential, what), uses)| [credential, what, uses.to_string()]);
-        let table = output::table(&["CREDENTIAL", title, "USES"], rows);
-        format!("{chart}\n\n{table}")
+        let rows = sums.into_iter().map(|((whose, what), uses)| [whose, what, uses.to_string()]);
+        let table = output::table(&titles, rows);
+        format!("{legend}{chart}\n\n{table}")
     }
 }
 
+impl Item {
+    /// How it ended: it counted (as what asks for a permission is told), there was too much of it, or it was refused otherwise.
+    fn ink(&self) -> Ink {
+        match self.code.as_deref() {
+            None | Some("valid") => Ink::Good,
+            Some("rate_limited" | "quota_exceeded") => Ink::Warning,
+            Some(_) => Ink::Bad,
+        }
+    }
+}
+
+/// Uses by how they ended, from the ground up.
+type Outcomes = [(Ink, u64); 3];
+
+const NONE: Outcomes = [(Ink::Good, 0), (Ink::Warning, 0), (Ink::Bad, 0)];
+
+fn add(outcomes: &mut Outcomes, item: &Item) {
+    let uses = &mut outcomes[item.ink() as usize].1;
+    *uses = uses.saturating_add(item.uses);
+}
+
+/// What the blocks mean, and what they come to.
+fn legend(items: &[Item], coloured: bool) -> String {
+    const WORDS: [&str; 3] = ["accepted", "too many", "refused"];
+    let mut outcomes = NONE;
+    items.iter().for_each(|item| add(&mut outcomes, item));
+    let told = outcomes.iter().zip(WORDS).map(|((ink, uses), word)| format!("{} {uses} {word}", ink.drawn(1, coloured)));
+    told.collect::<Vec<_>>().join("   ")
+}
+
 /// All uses of each hour or day from the first to the last, those without any too: a chart without gaps.
-fn over_time(items: &[Item], hours: i64, by_day: bool) -> Vec<(String, u64)> {
+fn over_time(items: &[Item], hours: i64, by_day: bool) -> Vec<(String, Outcomes)> {
     /// As long as counts are kept, by the hour.
     const MOST: usize = 400 * 24;
-    let mut sums: BTreeMap<Timestamp, u64> = BTreeMap::new();
+    let mut sums: BTreeMap<Timestamp, Outcomes> = BTreeMap::new();
     for item in items {
-        let sum = sums.entry(item.start).or_default();
-        *sum = sum.saturating_add(item.uses);
+        add(sums.entry(item.start).or_insert(NONE), item);
     }
     let (Some((first, _)), Some((last, _))) = (sums.first_key_value(), sums.last_key_value()) else {
         return Vec::new();
@@ -151,7 +209,7 @@ fn over_time(items: &[Item], hours: i64, by_day: bool) -> Vec<(String, u64)> {
     let step = SignedDuration::from_hours(hours);
     let starts = std::iter::successors(Some(*first), |at| at.checked_add(step).ok().filter(|next| next <= last));
     let label = |at: Timestamp| if by_day { at.to_string()[..10].to_owned() } else { noun::short(&at.to_string()) };
-    starts.take(MOST).map(|at| (label(at), sums.get(&at).copied().unwrap_or_default())).collect()
+    starts.take(MOST).map(|at| (label(at), sums.get(&at).copied().unwrap_or(NONE))).collect()
 }
 
 #[cfg(test)]
@@ -159,22 +217,39 @@ mod tests {
     use super::*;
 
     fn item(start: &str, uses: u64) -> Item {
-        Item { credential_id: "key_1".to_owned(), start: start.parse().unwrap(), code: None, permission: None, uses }
+        refused(start, "valid", uses)
+    }
+
+    fn refused(start: &str, code: &str, uses: u64) -> Item {
+        let (credential_id, code) = (Some("key_1".to_owned()), Some(code.to_owned()));
+        Item { credential_id, organization_id: None, start: start.parse().unwrap(), code, permission: None, uses }
+    }
+
+    fn numbers(items: &[Item], hours: i64, by_day: bool) -> Vec<(String, [u64; 3])> {
+        over_time(items, hours, by_day).into_iter().map(|(at, outcomes)| (at, outcomes.map(|(_, uses)| uses))).collect()
     }
 
     #[test]
     fn a_chart_has_no_gaps_and_sums_what_is_at_one_time() {
         let items = [item("2026-03-01T22:00:00Z", 1), item("2026-03-01T22:00:00Z", 2), item("2026-03-02T01:00:00Z", 4)];
-        let of = |label: &str, uses| (label.to_owned(), uses);
+        let of = |label: &str, uses| (label.to_owned(), [uses, 0, 0]);
         let expected = [
             of("2026-03-01 22:00", 3),
             of("2026-03-01 23:00", 0),
             of("2026-03-02 00:00", 0),
             of("2026-03-02 01:00", 4),
         ];
-        assert_eq!(over_time(&items, 1, false), expected);
+        assert_eq!(numbers(&items, 1, false), expected);
         let items = [item("2026-02-28T00:00:00Z", 1), item("2026-03-02T00:00:00Z", 1)];
-        assert_eq!(over_time(&items, 24, true), [of("2026-02-28", 1), of("2026-03-01", 0), of("2026-03-02", 1)]);
-        assert_eq!(over_time(&[], 1, false), []);
+        assert_eq!(numbers(&items, 24, true), [of("2026-02-28", 1), of("2026-03-01", 0), of("2026-03-02", 1)]);
+        assert_eq!(numbers(&[], 1, false), []);
+    }
+
+    #[test]
+    fn a_bar_tells_how_uses_ended() {
+        let at = "2026-03-01T22:00:00Z";
+        let items = [item(at, 5), refused(at, "rate_limited", 2), refused(at, "quota_exceeded", 1), refused(at, "expired", 4)];
+        assert_eq!(numbers(&items, 1, false), [("2026-03-01 22:00".to_owned(), [5, 3, 4])]);
+        assert_eq!(legend(&items, false), "█ 5 accepted   ▒ 3 too many   ░ 4 refused");
     }
 }

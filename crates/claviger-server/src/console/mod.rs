@@ -40,6 +40,7 @@ mod snippets;
 mod start;
 mod tokens;
 mod trouble;
+mod usage;
 mod visit;
 
 use axum::{
@@ -78,6 +79,8 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/organizations/{organization}/api-keys", get(api_keys::list::show))
         .route("/organizations/{organization}/api-keys/new", get(api_keys::new::show).post(api_keys::new::submit))
         .merge(of_one::<ApiKeyId, Inside, InsideForm>("/organizations/{organization}/api-keys"))
+        // How much an organization's credentials are used
+        .route("/organizations/{organization}/unused-permissions", get(usage::unused::show))
         // One's own tokens
         .route("/account/tokens", get(tokens::list))
         .route("/account/tokens/new", get(tokens::new::show).post(tokens::new::submit))

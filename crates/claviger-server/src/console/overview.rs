@@ -1,15 +1,18 @@
-//! `/organizations/{organization}`: what is there, and what wants to be looked at.
+//! `/organizations/{organization}`: what is there, what wants to be looked at, and how much is used.
 
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{CredentialStatus, Kind, Reach, permission};
 use claviger_store::{CredentialFilter, StatusAt};
+use serde::Deserialize;
 
 use super::{
     api_keys::list::{IDLE, SOON, endless, idle, rolling, soon},
     inside::Inside,
     page::{Frame, page},
+    query::Query,
     trouble::Trouble,
+    usage::{Boxes, window::Window},
 };
 use crate::app::App;
 
@@ -30,6 +33,16 @@ pub(super) struct OverviewPage {
     pub(super) makes: bool,
     /// Whether they set up the instance, in which nothing is yet.
     pub(super) sets_up: bool,
+    /// How much is used here; `None`: that is not theirs to know.
+    pub(super) boxes: Option<Boxes>,
+}
+
+/// What the address asks for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    /// How far back use is shown.
+    #[serde(default)]
+    window: String,
 }
 
 impl OverviewPage {
@@ -44,7 +57,11 @@ impl OverviewPage {
 }
 
 /// `GET /organizations/{organization}`.
-pub(super) async fn show(State(app): State<App>, inside: Inside) -> Result<Response, Trouble> {
+pub(super) async fn show(
+    State(app): State<App>,
+    inside: Inside,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Trouble> {
     let (here, now) = (&inside.here, app.now());
     let frame = Frame::inside(&inside.session, &inside.visit, &app, Some(here)).await?;
     let keys_path = here.path("/api-keys");
@@ -80,7 +97,9 @@ pub(super) async fn show(State(app): State<App>, inside: Inside) -> Result<Respo
     let makes = here.person.may(permission::API_KEYS_WRITE) && here.person.may(permission::SERVICE_ACCOUNTS_READ);
     let sets_up = here.person.reach(permission::APIS_WRITE) == Some(Reach::Instance);
     let organization = here.organization.name.to_string();
-    Ok(page(&OverviewPage { frame, organization, attention, keys, keys_path, makes, sets_up }, []))
+    let boxes = Boxes::read(&inside.place(&app), Window::named(&wanted.window), &frame).await?;
+    let shown = OverviewPage { frame, organization, attention, keys, keys_path, makes, sets_up, boxes };
+    Ok(page(&shown, []))
 }
 
 fn counted(count: i64) -> usize {

@@ -13,7 +13,6 @@ use super::{
     approval::{self, ApprovalPage, CalledAlike, Stage},
     approvals::{ApprovalsPage, Waiting},
     credential::{
-        chart::Chart,
         detail::{Can, CredentialPage},
         edit::EditPage,
         form::{CredentialForm, Typed, Wrong},
@@ -45,6 +44,7 @@ use super::{
         TokensPage,
         new::{NewTokenPage, WherePage},
     },
+    usage::{chart::Chart, samples},
 };
 
 /// What people have put into name fields to run something in the browser of whoever reads them.
@@ -344,8 +344,10 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
         keys_path: path(),
         makes: many > 0,
         sets_up: many > 0,
+        boxes: samples::boxes(many, language, text),
     };
     add("overview", overview.render());
+    samples::pages(many, language, text, add);
     let (q, organizations) = (own(), vec![("/organizations/acme".to_owned(), own(), own()); many]);
     let (next, searches) = ((many > 1).then(|| "/organizations?after=org_1".to_owned()), many > 0);
     add("organizations", OrganizationsPage { frame: frame(), q, organizations, next, searches }.render());

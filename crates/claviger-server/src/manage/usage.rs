@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_store::{Counted, UsageFilter, Used};
-use claviger_token::{CredentialId, OrganizationId};
+use claviger_token::{CredentialId, OrganizationId, Permission, Refusal, ServiceAccountId, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A report is one answer: whoever wants more of it asks for less at a time.
-const MOST_ROWS: usize = 10_000;
+const MOST_ROWS: u32 = 10_000;
 
 /// What was used in a time.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,15 +27,21 @@ pub(crate) struct Usage {
     to: Timestamp,
     by: By,
     group: Group,
+    per: Per,
     /// Oldest first; an hour or day without use has no item.
     items: Vec<UsageItem>,
 }
 
-/// How often a credential was used.
+/// How often a credential was used, or all of an organization.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsageItem {
-    #[schema(value_type = String, example = "key_01h455vb4pex5vsknk084sn02q")]
-    credential_id: CredentialId,
+    /// With `per=credential`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "key_01h455vb4pex5vsknk084sn02q")]
+    credential_id: Option<CredentialId>,
+    /// With `per=organization`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<OrganizationId>,
     /// When the hour or day (UTC) begins.
     start: Timestamp,
     /// The verdict, with `group=code`.
@@ -68,6 +74,16 @@ pub(crate) enum Group {
     Permission,
 }
 
+/// Whose uses are one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Per {
+    /// Those of one credential.
+    Credential,
+    /// Those of all credentials of an organization.
+    Organization,
+}
+
 /// What the report is about.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -76,8 +92,14 @@ pub(crate) struct UsageQuery {
     /// Of one credential.
     #[param(value_type = Option<String>)]
     credential_id: Option<CredentialId>,
+    /// Of the credentials of one service account.
+    service_account_id: Option<ServiceAccountId>,
     /// Of the credentials of one organization.
     organization_id: Option<OrganizationId>,
+    /// Uses that ended with this verdict: `valid`, or why they were refused.
+    code: Option<String>,
+    /// Uses that asked for this permission; it means `group=permission`.
+    permission: Option<Permission>,
     /// Hours or days that start at this moment or later (RFC 3339); 24 hours before `to` if absent.
     from: Option<Timestamp>,
     /// And before this one (RFC 3339); now if absent.
@@ -86,11 +108,22 @@ pub(crate) struct UsageQuery {
     by: Option<By>,
     /// `code` (the default) or `permission`, which is counted by day only.
     group: Option<Group>,
+    /// `credential` (the default), or `organization`: all of its credentials together, however many they are.
+    per: Option<Per>,
+}
+
+/// A question that can be answered.
+struct Question<'a> {
+    by: By,
+    group: Group,
+    per: Per,
+    filter: UsageFilter<'a>,
 }
 
 /// Show how much credentials are used
 ///
-/// Counts are a second or two behind, and kept for 400 days. At most 10 000 items; 422 asks for a narrower question.
+/// Counts are a second or two behind. Hours are kept for 35 days and days for 400, unless the operator says otherwise. At most 10 000 items;
+/// 422 asks for a narrower question. A picture of an organization comes with `per=organization`.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "Usage", operation_id = "showUsage",
     params(UsageQuery),
@@ -101,29 +134,82 @@ pub(crate) async fn report(
     caller: Caller<ReadUsage>,
     Asked(query): Asked<UsageQuery>,
 ) -> Result<Answer<Usage>, RequestError> {
-    let group = query.group.unwrap_or(Group::Code);
-    let (by, counted) = match (group, query.by) {
-        (Group::Code, None | Some(By::Hour)) => (By::Hour, Counted::CodesByHour),
-        (Group::Code, Some(By::Day)) => (By::Day, Counted::CodesByDay),
-        (Group::Permission, None | Some(By::Day)) => (By::Day, Counted::PermissionsByDay),
-        (Group::Permission, Some(By::Hour)) => {
-            return Err(refused("invalid_query", "permissions are counted by day; ask with by=day"));
+    let Question { by, group, per, filter } = query.question(&app)?;
+    let mut view = app.store.within(caller.reach());
+    let items: Option<Vec<UsageItem>> = match per {
+        Per::Credential => {
+            let used = view.usage(&filter, MOST_ROWS).await?;
+            used.map(|used| used.into_iter().map(|one| UsageItem::of_credential(one, group)).collect())
+        }
+        Per::Organization => {
+            let used = view.organization_usage(&filter, MOST_ROWS).await?;
+            used.map(|used| used.into_iter().map(UsageItem::of_organization).collect())
         }
     };
-    let to = query.to.unwrap_or_else(|| app.now());
-    let from = query.from.unwrap_or_else(|| to.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(to));
-    if from >= to {
-        return Err(refused("invalid_query", "from must be before to"));
-    }
-    let filter =
-        UsageFilter { credential: query.credential_id, organization: query.organization_id, counted, from, to };
-    let used = app.store.within(caller.reach()).usage(&filter, MOST_ROWS as u32 + 1).await?;
-    if used.len() > MOST_ROWS {
-        let detail = "more than 10000 items; narrow it with credential_id, organization_id, from and to, or by=day";
+    let Some(items) = items else {
+        let detail = "more than 10000 items, or more hours and days behind them than one report reads; narrow it with credential_id, \
+                      service_account_id, organization_id, code, from and to, or ask by=day or per=organization";
         return Err(refused("too_many_items", detail));
+    };
+    Ok(Answer(Usage { from: filter.from, to: filter.to, by, group, per, items }))
+}
+
+impl UsageQuery {
+    fn question(&self, app: &App) -> Result<Question<'_>, RequestError> {
+        let unasked = if self.permission.is_some() { Group::Permission } else { Group::Code };
+        let (group, per) = (self.group.unwrap_or(unasked), self.per.unwrap_or(Per::Credential));
+        let (by, counted) = match (group, self.by) {
+            (Group::Code, None | Some(By::Hour)) => (By::Hour, Counted::CodesByHour),
+            (Group::Code, Some(By::Day)) => (By::Day, Counted::CodesByDay),
+            (Group::Permission, None | Some(By::Day)) => (By::Day, Counted::PermissionsByDay),
+            (Group::Permission, Some(By::Hour)) => {
+                return Err(refused("invalid_query", "permissions are counted by day; ask with by=day"));
+            }
+        };
+        let what = match (group, &self.code, &self.permission) {
+            (Group::Code, Some(code), None) if is_code(code) => Some(code.as_str()),
+            (Group::Code, Some(_), None) => {
+                return Err(refused("invalid_query", "code is valid, or why a use was refused, such as expired"));
+            }
+            (Group::Permission, None, Some(permission)) => Some(permission.as_str()),
+            (_, None, None) => None,
+            _ => {
+                let detail = "uses are counted by verdict or by permission; ask with code, or with permission and group=permission";
+                return Err(refused("invalid_query", detail));
+            }
+        };
+        let is_of_some = self.credential_id.is_some() || self.service_account_id.is_some();
+        if per == Per::Organization && (is_of_some || group == Group::Permission) {
+            let detail = "per=organization counts the verdicts of all credentials; ask with per=credential for fewer, or for permissions";
+            return Err(refused("invalid_query", detail));
+        }
+        let to = self.to.unwrap_or_else(|| app.now());
+        let from = self.from.unwrap_or_else(|| to.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(to));
+        if from >= to {
+            return Err(refused("invalid_query", "from must be before to"));
+        }
+        let hours_since = app.config.usage_kept.hours_since(app.now());
+        if by == By::Hour && from < hours_since {
+            let detail = format!("hours are kept since {hours_since}, and days for longer; ask from then on, or by=day");
+            return Err(refused("hours_not_kept", &detail));
+        }
+        let filter = UsageFilter {
+            credential: self.credential_id,
+            principal: self.service_account_id.map(Into::into),
+            organization: self.organization_id,
+            what,
+            counted,
+            from,
+            to,
+        };
+        Ok(Question { by, group, per, filter })
     }
-    let items = used.into_iter().map(|used| UsageItem::new(used, group)).collect();
-    Ok(Answer(Usage { from, to, by, group, items }))
+}
+
+/// Whether uses can end so.
+fn is_code(text: &str) -> bool {
+    let refusals = Refusal::ALL.into_iter().map(Verdict::Refused);
+    std::iter::once(Verdict::Valid).chain(refusals).any(|verdict| verdict.code() == text)
 }
 
 fn refused(code: &'static str, detail: &str) -> RequestError {
@@ -131,11 +217,17 @@ fn refused(code: &'static str, detail: &str) -> RequestError {
 }
 
 impl UsageItem {
-    fn new(used: Used, group: Group) -> Self {
+    fn of_credential(used: Used, group: Group) -> Self {
         let (code, permission) = match group {
             Group::Code => (Some(used.what), None),
             Group::Permission => (None, Some(used.what)),
         };
-        Self { credential_id: used.credential, start: used.start, code, permission, uses: used.uses }
+        let credential_id = Some(used.id);
+        Self { credential_id, organization_id: None, start: used.start, code, permission, uses: used.uses }
+    }
+
+    fn of_organization(used: Used<OrganizationId>) -> Self {
+        let (organization_id, code) = (Some(used.id), Some(used.what));
+        Self { credential_id: None, organization_id, start: used.start, code, permission: None, uses: used.uses }
     }
 }

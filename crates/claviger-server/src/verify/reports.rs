@@ -83,6 +83,7 @@ impl App {
             };
             let told = used.permissions.into_iter().filter(|permission| own(permission.name.as_str()));
             counted.push(Reported {
+                organization: found.organization.id,
                 credential: used.credential_id,
                 generation: used.generation.filter(|generation| *generation != Generation::Retired),
                 code,

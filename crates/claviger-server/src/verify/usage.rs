@@ -1,17 +1,24 @@
 //! Counting without writing: each entry keeps its own tally, and a job writes them all twice a second.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use claviger_store::{LastUse, RetiredUse, StoreError, UsageBatch};
-use claviger_token::{CredentialId, Generation, Permission, Verdict};
+use claviger_token::{CredentialId, Generation, OrganizationId, Permission, Verdict};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::credentials::{Entry, KnownSecret, LookedUp};
-use crate::{app::App, metrics::Work};
+use crate::{
+    app::{App, monotonic},
+    metrics::Work,
+};
 
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// More unwritten rows than this are not kept while the database is away: memory is bounded, counts are not exact then.
 const MOST_PENDING: usize = 200_000;
@@ -22,6 +29,9 @@ const PART: usize = 100;
 /// How long the pauses between parts are together, and each of them at most, so that the requests that waited come first.
 const PAUSES: Duration = Duration::from_millis(60);
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How often that is written by which the busiest credentials are found: it changes with every use, and its index with it.
+const RANK_EVERY: Duration = Duration::from_secs(5);
 
 /// What one entry saw since the flush before.
 #[derive(Default)]
@@ -38,6 +48,7 @@ pub(crate) struct Tally {
 pub(crate) struct Usage {
     queue: Mutex<Vec<Arc<Entry>>>,
     pending: tokio::sync::Mutex<UsageBatch>,
+    ranked: Mutex<Option<Instant>>,
 }
 
 impl Usage {
@@ -102,8 +113,21 @@ impl App {
                 pause(PAUSES / parts).await;
             }
         }
+        if written.is_ok() && self.must_rank() {
+            written = self.store.flush_ranks(&mut pending).await.map_err(|error| (Work::Usage, error));
+        }
         self.metrics.usage_pending.set(i64::try_from(pending.rows()).unwrap_or(i64::MAX));
         written
+    }
+
+    /// Whether it is time, or there will be no other.
+    fn must_rank(&self) -> bool {
+        let (mut ranked, now) = (self.usage.ranked.lock(), monotonic());
+        let is_due = ranked.is_none_or(|last| now.duration_since(last) >= RANK_EVERY);
+        if is_due {
+            *ranked = Some(now);
+        }
+        is_due || self.is_stopping()
     }
 
     async fn write(&self, pending: &mut UsageBatch) -> Result<(), (Work, StoreError)> {
@@ -131,7 +155,7 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
     let found = known.found();
     let (id, ms) = (found.credential.id, at.as_millisecond());
     for (code, uses) in tally.codes {
-        *batch.hours.entry((id, ms - ms.rem_euclid(HOUR_MS), code)).or_default() += uses;
+        batch.count((found.organization.id, id), at, code, uses);
     }
     for (permission, uses) in tally.permissions {
         *batch.permission_days.entry((id, ms - ms.rem_euclid(DAY_MS), permission)).or_default() += uses;
@@ -147,6 +171,7 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
 
 /// Uses that were judged elsewhere.
 pub(super) struct Reported {
+    pub(super) organization: OrganizationId,
     pub(super) credential: CredentialId,
     pub(super) generation: Option<Generation>,
     pub(super) code: &'static str,
@@ -173,7 +198,7 @@ impl App {
         let mut pending = self.usage.pending.lock().await;
         for used in uses {
             let (id, ms) = (used.credential, used.at.as_millisecond());
-            *pending.hours.entry((id, ms - ms.rem_euclid(HOUR_MS), used.code)).or_default() += used.count;
+            pending.count((used.organization, id), used.at, used.code, used.count);
             for (permission, count) in used.permissions {
                 *pending.permission_days.entry((id, ms - ms.rem_euclid(DAY_MS), permission)).or_default() += count;
             }
@@ -189,7 +214,7 @@ impl App {
 
 #[cfg(test)]
 mod tests {
-    use claviger_token::{ApiKeyId, OrganizationId, TypedId as _};
+    use claviger_token::{ApiKeyId, TypedId as _};
 
     use super::*;
     use crate::app::tests::app;

@@ -382,6 +382,7 @@ async fn open(url: &str, clock: Clock, configure: impl FnOnce(&mut Config)) -> A
         provider: None,
         outbound_networks: None,
         signing_key_rotation: jiff::SignedDuration::from_hours(90 * 24),
+        usage_kept: claviger_store::UsageKept::default(),
         dpop_nonce: false,
     };
     configure(&mut config);

@@ -86,6 +86,7 @@ mod tls;
 mod token;
 mod token_endpoint;
 mod usage;
+mod usage_pages;
 mod usage_reports;
 mod users;
 mod verify;

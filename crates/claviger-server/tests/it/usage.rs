@@ -62,7 +62,10 @@ on_both_databases! {
         // Whatever hour it is: right before its end there would be two.
         within(SOON, "the counts are told", async || report("&by=day").await == codes).await;
         assert_eq!(report("&group=permission").await, [("invoices:read".to_owned(), 3)]);
-        assert_eq!(report("&to=2020-01-02T00:00:00Z").await, []);
+        assert_eq!(report("&by=day&to=2020-01-02T00:00:00Z").await, []);
+        assert_eq!(report("&by=day&code=valid").await, codes[1..]);
+        assert_eq!(report("&permission=invoices:read").await, [("invoices:read".to_owned(), 3)]);
+        assert_eq!(report("&permission=invoices:write").await, []);
 
         // Another organization's administrator sees nothing of it, and of its own everything.
         let (_, account) = app.account("strangers", &[]).await;
@@ -85,23 +88,74 @@ on_both_databases! {
             ("by=year", StatusCode::BAD_REQUEST, "invalid_query"),
             ("credential_id=org_1", StatusCode::BAD_REQUEST, "invalid_query"),
             ("colour=red", StatusCode::BAD_REQUEST, "invalid_query"),
+            ("per=day", StatusCode::BAD_REQUEST, "invalid_query"),
+            ("permission=x", StatusCode::BAD_REQUEST, "invalid_query"),
+            ("code=sad", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("code=valid&permission=a:read", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("code=valid&group=permission", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("permission=a:read&by=hour", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("per=organization&group=permission", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("from=2020-01-01T00:00:00Z", StatusCode::UNPROCESSABLE_ENTITY, "hours_not_kept"),
         ] {
             app.root().get(&format!("/v1/usage?{query}")).await.problem(status, code);
         }
     }
 
+    async fn a_report_of_a_service_account_or_an_organization_sums_what_it_has(app: &TestApp) {
+        let (organization, account) = app.account("buyers", &[]).await;
+        let keys = [app.key(&account, &[], json!({ "name": "a" })).await, app.key(&account, &[], json!({ "name": "b" })).await];
+        let other = app.reader().await;
+        for key in keys.iter().chain([&other]) {
+            app.verify(&key.token, json!({})).await;
+            app.verify(&key.token, json!({ "permissions": ["invoices:nothing"] })).await;
+        }
+        let of_account = format!("/v1/usage?by=day&service_account_id={account}");
+        let items = async |path: &str| app.root().get(path).await.expect(StatusCode::OK)["items"].clone();
+        within(SOON, "both keys are told", async || items(&of_account).await.as_array().unwrap().len() == 4).await;
+        let whole = format!("/v1/usage?by=day&per=organization&organization_id={organization}");
+        let report = app.root().get(&whole).await.expect(StatusCode::OK);
+        let told: Vec<_> = report["items"].as_array().unwrap().iter().map(|item| (text(&item["code"]), item["uses"].as_i64().unwrap())).collect();
+        assert_eq!(told, [("permission_missing".to_owned(), 2), ("valid".to_owned(), 2)]);
+        assert!(report["per"] == "organization" && report["items"][0]["organization_id"] == organization.as_str());
+        assert!(report["items"][0].get("credential_id").is_none());
+        assert_eq!(items(&format!("{whole}&code=valid")).await.as_array().unwrap().len(), 1);
+        // A credential's part is no organization's.
+        let narrowed = app.root().get(&format!("{whole}&service_account_id={account}")).await;
+        narrowed.problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query");
+        // Whoever sees one organization sees no other.
+        let (elsewhere, stranger) = app.account("strangers", &[]).await;
+        app.root().patch(&format!("/v1/service-accounts/{stranger}"), json!({ "roles": ["auditor"] })).await.expect(StatusCode::OK);
+        let stranger = app.key(&stranger, &["claviger:*"], json!({})).await;
+        for path in [&whole, &of_account] {
+            assert_eq!(app.client(&stranger.token).get(path).await.expect(StatusCode::OK)["items"], json!([]));
+        }
+        within(SOON, "their own is told", async || {
+            let own = app.client(&stranger.token).get("/v1/usage?per=organization").await.expect(StatusCode::OK);
+            let own = own["items"].as_array().unwrap();
+            !own.is_empty() && own.iter().all(|item| item["organization_id"] == elsewhere.as_str())
+        }).await;
+    }
+
     async fn a_report_too_long_asks_for_a_narrower_question(app: &TestApp) {
         let key = app.reader().await;
-        let id = key.id.parse().unwrap();
+        let shown = app.root().get(&format!("/v1/api-keys/{}", key.id)).await.expect(StatusCode::OK);
+        let (organization, id) = (text(&shown["organization_id"]).parse().unwrap(), key.id.parse().unwrap());
         let now = app.app.now().as_millisecond() / 3_600_000 * 3_600_000;
-        let hours = (1..=10_001).map(|hour| ((id, now - hour * 3_600_000, "valid"), 1));
+        let codes = ["valid", "revoked", "disabled", "expired", "rate_limited", "quota_exceeded", "permission_missing",
+            "object_required", "object_not_allowed", "network_not_allowed", "proof_required", "proof_invalid", "audience_mismatch"];
+        let hours = (1..=800).flat_map(|hour| codes.map(|code| ((organization, id, now - hour * 3_600_000, code), 1)));
         let mut batch = UsageBatch { hours: hours.collect(), ..UsageBatch::default() };
         app.app.store.flush_usage(&mut batch).await.unwrap();
-        let path = format!("/v1/usage?credential_id={}&from=2000-01-01T00:00:00Z", key.id);
+        let from = app.app.config.usage_kept.hours_since(app.app.now());
+        let path = format!("/v1/usage?credential_id={}&from={from}", key.id);
         let reply = app.root().get(&path).await;
         assert!(text(&reply.body["detail"]).contains("narrow"), "{}", reply.body);
         reply.problem(StatusCode::UNPROCESSABLE_ENTITY, "too_many_items");
         app.root().get(&format!("{path}&by=day")).await.expect(StatusCode::OK);
+        app.root().get(&format!("{path}&code=expired")).await.expect(StatusCode::OK);
+        let reply = app.root().get(&format!("/v1/usage?credential_id={}&from=2020-01-01T00:00:00Z", key.id)).await;
+        assert!(text(&reply.body["detail"]).contains(&from.to_string()), "{}", reply.body);
+        reply.problem(StatusCode::UNPROCESSABLE_ENTITY, "hours_not_kept");
     }
 
     async fn using_a_retired_secret_is_an_event_once(app: &TestApp) {

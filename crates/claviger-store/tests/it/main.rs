@@ -60,4 +60,6 @@ mod standing;
 mod token_status;
 mod tx;
 mod usage;
+mod usage_report;
+mod usage_roll_up;
 mod user;

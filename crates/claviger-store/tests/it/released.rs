@@ -5,8 +5,9 @@
 //! and add a test here that reads all of it through the public API. A fixture is frozen once its schema is released.
 
 use claviger_core::{AccessTokens, AlsoAccepts, Credential, Digest, Reach, RevokeReason, Sealed};
-use claviger_store::{AuditFilter, Changes, CredentialFilter, Database, KeyPurpose, Store};
+use claviger_store::{AuditFilter, Changes, Counted, CredentialFilter, Database, KeyPurpose, Store, UsageFilter};
 use claviger_token::{ApiKeyId, Environment, Limits, OrganizationId, Quota, QuotaPeriod, RateLimit};
+use jiff::Timestamp;
 
 use crate::{
     db::{TestDb, all, chain_key, instant},
@@ -109,6 +110,20 @@ on_both_databases! {
         assert_eq!(events.iter().filter(|event| event.address.as_deref() == Some("203.0.113.9")).count(), 1);
 
         assert_eq!(store.uses(key_id.into()).await.unwrap(), [(1_800_000_000_000, "valid".to_owned(), 3)]);
+        // Sums of organizations are made of what was counted before there were any.
+        let filter = UsageFilter {
+            credential: None,
+            principal: None,
+            organization: Some(full_id),
+            what: None,
+            counted: Counted::CodesByDay,
+            from: Timestamp::UNIX_EPOCH,
+            to: Timestamp::MAX,
+        };
+        let summed = view.organization_usage(&filter, 10).await.unwrap().unwrap();
+        assert_eq!(summed.iter().map(|used| (used.what.as_str(), used.uses)).collect::<Vec<_>>(), [("valid", 3)]);
+        let busiest = view.busiest(full_id, at(0), at(1), 5).await.unwrap();
+        assert_eq!(busiest.iter().map(|(_, uses)| *uses).collect::<Vec<_>>(), [3]);
         let asked = store.permission_uses(key_id.into()).await.unwrap();
         assert_eq!(asked, [(1_799_971_200_000, "invoices:read".to_owned(), 2)]);
         let kept = store.remembered(&[0xe1; 32]).await.unwrap().unwrap();

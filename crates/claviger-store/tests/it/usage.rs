@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use claviger_core::Reach;
-use claviger_store::{AuditFilter, Counted, LastUse, RetiredUse, UsageBatch, UsageFilter};
-use claviger_token::CredentialId;
-use jiff::{SignedDuration, Timestamp};
+use claviger_store::{AuditFilter, LastUse, RetiredUse, UsageBatch};
+use claviger_token::{CredentialId, OrganizationId};
+use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -16,8 +15,8 @@ use crate::{
 const HOUR: i64 = 1_800_000_000_000;
 
 /// Uses of one credential, more than go into one statement.
-fn batch(credential: CredentialId, rows: i64) -> UsageBatch {
-    let hours = (0..rows).map(|hour| ((credential, HOUR + hour * 3_600_000, "valid"), 3));
+fn batch((organization, credential): (OrganizationId, CredentialId), rows: i64) -> UsageBatch {
+    let hours = (0..rows).map(|hour| ((organization, credential, HOUR + hour * 3_600_000, "valid"), 3));
     let days = (0..rows).map(|number| ((credential, HOUR, format!("p{number:04}").parse().unwrap()), 2));
     UsageBatch { hours: hours.collect(), permission_days: days.collect(), ..UsageBatch::default() }
 }
@@ -41,8 +40,9 @@ on_both_databases! {
     async fn batches_add_up(db: &TestDb) {
         let world = World::stored(db).await;
         let (id, other): (CredentialId, CredentialId) = (world.key.id, world.strange_key.id);
+        let (acme, globex) = (world.acme.id, world.globex.id);
         let batch = || UsageBatch {
-            hours: [((id, HOUR, "valid"), 2), ((id, HOUR, "expired"), 1), ((other, HOUR, "valid"), 5)].into(),
+            hours: [((acme, id, HOUR, "valid"), 2), ((acme, id, HOUR, "expired"), 1), ((globex, other, HOUR, "valid"), 5)].into(),
             permission_days: [((id, HOUR, "a:read".parse().unwrap()), 4)].into(),
             ..UsageBatch::default()
         };
@@ -55,57 +55,6 @@ on_both_databases! {
         assert_eq!(db.store.permission_uses(other).await.unwrap(), []);
     }
 
-    async fn a_report_counts_by_hour_or_day_within_its_reach(db: &TestDb) {
-        let world = World::stored(db).await;
-        let (id, other): (CredentialId, CredentialId) = (world.key.id, world.strange_key.id);
-        let day = at(0).as_millisecond() / 86_400_000 * 86_400_000;
-        let hour = |number: i64| day + number * 3_600_000;
-        let permission = |text: &str| text.parse().unwrap();
-        let mut batch = UsageBatch {
-            hours: [
-                ((id, hour(0), "valid"), 1),
-                ((id, hour(1), "valid"), 2),
-                ((id, hour(1), "expired"), 3),
-                ((id, hour(24), "valid"), 4),
-                ((other, hour(1), "valid"), 5),
-            ].into(),
-            permission_days: [((id, day, permission("a:read")), 6), ((id, hour(24), permission("a:read")), 7)].into(),
-            ..UsageBatch::default()
-        };
-        db.store.flush_usage(&mut batch).await.unwrap();
-        let moment = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
-        let all = UsageFilter {
-            credential: None, organization: None, counted: Counted::CodesByHour, from: moment(day), to: moment(hour(48)),
-        };
-        let check = async |reach: Reach, filter: UsageFilter, expected: &[(i64, CredentialId, &str, i64)]| {
-            let used = db.store.within(reach).usage(&filter, 100).await.unwrap();
-            let used = used.iter().map(|used| (used.start.as_millisecond(), used.credential, used.what.as_str(), used.uses));
-            let mut used: Vec<_> = used.collect();
-            used.sort_by_key(|(start, credential, what, _)| (*start, *credential == other, *what));
-            assert_eq!(used, expected, "{filter:?}");
-        };
-        let of_acme = [
-            (hour(0), id, "valid", 1), (hour(1), id, "expired", 3), (hour(1), id, "valid", 2), (hour(24), id, "valid", 4),
-        ];
-        let strange = (hour(1), other, "valid", 5);
-        check(Reach::Instance, all, &[&of_acme[..3], &[strange], &of_acme[3..]].concat()).await;
-        check(Reach::Organization(world.acme.id), all, &of_acme).await;
-        check(Reach::Instance, UsageFilter { organization: Some(world.acme.id), ..all }, &of_acme).await;
-        check(Reach::Instance, UsageFilter { credential: Some(other), ..all }, &[strange]).await;
-        check(Reach::Organization(world.acme.id), UsageFilter { credential: Some(other), ..all }, &[]).await;
-        // An hour belongs to the time in which it starts; the end is left out.
-        check(Reach::Instance, UsageFilter { from: moment(hour(24)), ..all }, &of_acme[3..]).await;
-        check(Reach::Instance, UsageFilter { from: moment(hour(24) + 1), ..all }, &[]).await;
-        check(Reach::Instance, UsageFilter { to: moment(1 + hour(1)), organization: Some(world.acme.id), ..all }, &of_acme[..3]).await;
-        check(Reach::Instance, UsageFilter { to: moment(hour(1)), ..all }, &of_acme[..1]).await;
-        let days = UsageFilter { credential: Some(id), counted: Counted::CodesByDay, ..all };
-        check(Reach::Instance, days, &[(day, id, "expired", 3), (day, id, "valid", 3), (hour(24), id, "valid", 4)]).await;
-        check(Reach::Instance, UsageFilter { from: moment(hour(1)), ..days }, &[(hour(24), id, "valid", 4)]).await;
-        let permissions = UsageFilter { counted: Counted::PermissionsByDay, ..all };
-        check(Reach::Instance, permissions, &[(day, id, "a:read", 6), (hour(24), id, "a:read", 7)]).await;
-        assert_eq!(db.view().usage(&all, 2).await.unwrap().len(), 2);
-    }
-
     async fn an_empty_batch_is_no_trouble(db: &TestDb) {
         db.store.flush_usage(&mut UsageBatch::default()).await.unwrap();
     }
@@ -113,7 +62,7 @@ on_both_databases! {
     async fn what_was_written_before_a_failure_is_not_counted_twice(db: &TestDb) {
         let world = World::stored(db).await;
         let id: CredentialId = world.key.id;
-        let mut batch = batch(id, 1200);
+        let mut batch = batch((world.acme.id, id), 1200);
         // The 700th row does not go in: with it fails its transaction, and nothing before that.
         let late = HOUR + 700 * 3_600_000;
         let (stop, go) = match db.engine {
@@ -130,34 +79,22 @@ on_both_databases! {
         db.tamper(&stop).await;
         assert!(db.store.flush_usage(&mut batch).await.is_err());
         assert_eq!((batch.hours.len(), db.store.uses(id).await.unwrap().len()), (600, 600));
+        assert_eq!(db.number("SELECT CAST(SUM(uses) AS BIGINT) FROM organization_usage_hour").await, 1800);
         db.tamper(go).await;
         db.store.flush_usage(&mut batch).await.unwrap();
         assert_eq!(batch.rows(), 0);
         let uses = db.store.uses(id).await.unwrap();
         assert_eq!((uses.len(), uses.iter().all(|(_, _, uses)| *uses == 3)), (1200, true));
-    }
-
-    async fn usage_is_kept_for_400_days(db: &TestDb) {
-        let world = World::stored(db).await;
-        let id: CredentialId = world.key.id;
-        db.store.flush_usage(&mut batch(id, 1)).await.unwrap();
-        // More than go in one transaction, long ago.
-        db.tamper("INSERT INTO usage_hour (credential, hour, code, uses)
-                   WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5001)
-                   SELECT 'key_x', i, 'valid', 1 FROM n").await;
-        let end = at(0) + SignedDuration::from_hours(400 * 24);
-        assert_eq!(db.store.trim(end).await.unwrap(), 5001);
-        assert_eq!((db.store.uses(id).await.unwrap().len(), db.store.permission_uses(id).await.unwrap().len()), (1, 1));
-        assert_eq!(db.store.trim(end + SignedDuration::from_millis(1)).await.unwrap(), 2);
-        assert_eq!((db.store.uses(id).await.unwrap().len(), db.store.permission_uses(id).await.unwrap().len()), (0, 0));
+        assert_eq!(db.number("SELECT CAST(SUM(uses) AS BIGINT) FROM organization_usage_hour").await, 3600);
     }
 
     async fn nothing_is_lost_between_flushers(db: &TestDb) {
         let world = World::stored(db).await;
-        let ids: [CredentialId; 2] = [world.key.id, world.strange_key.id];
+        let ids: [(OrganizationId, CredentialId); 2] =
+            [(world.acme.id, world.key.id), (world.globex.id, world.strange_key.id)];
         let mut tasks = JoinSet::new();
         for task in 0..8 {
-            let (store, secret) = (Arc::clone(&db.store), (ids[0], 1));
+            let (store, secret) = (Arc::clone(&db.store), (ids[0].1, 1));
             tasks.spawn(async move {
                 for round in 0..3 {
                     let mut batch = batch(ids[(task + round) % 2], 600);
@@ -171,13 +108,14 @@ on_both_databases! {
             done.unwrap();
         }
         let mut sum = 0;
-        for id in ids {
+        for (_, id) in ids {
             let hours = db.store.uses(id).await.unwrap();
             assert_eq!(hours.len(), 600);
             sum += hours.iter().map(|(_, _, uses)| uses).sum::<i64>();
             assert_eq!(db.store.permission_uses(id).await.unwrap().len(), 600);
         }
         assert_eq!(sum, 8 * 3 * 600 * 3);
+        assert_eq!(db.number("SELECT CAST(SUM(uses) AS BIGINT) FROM organization_usage_hour").await, sum);
         assert_eq!(last_use(db, &world).await, (Some(at(72)), Some("10.0.0.7".to_owned())));
     }
 

@@ -7,7 +7,6 @@ use claviger_token::CredentialId;
 
 use super::{
     Place,
-    chart::Chart,
     history::{self, Entry},
     shown::{Generation, Shown, generations},
     words,
@@ -15,6 +14,7 @@ use super::{
 use crate::console::{
     page::{Frame, page},
     trouble::Trouble,
+    usage::chart::Chart,
 };
 
 #[derive(Template)]

@@ -2,7 +2,6 @@
 //! shown, changed, rolled and ended alike. The rules are those of the management API, by the same functions.
 
 pub(crate) mod action;
-pub(crate) mod chart;
 pub(crate) mod detail;
 pub(crate) mod edit;
 pub(crate) mod form;

@@ -1,0 +1,57 @@
+## How much an organization's credentials are used
+usage-over-time = Verifications
+usage-windows = How far back
+window-day = 24 hours
+window-week = 7 days
+window-month = 30 days
+usage-nothing = Nothing was verified in this time
+usage-nothing-what = As soon as your API asks about a credential, by the verify call or behind a gateway, it is counted here, within seconds.
+chart-figures = Show the figures
+chart-when = From (UTC)
+chart-accepted = Accepted
+chart-throttled = Too many
+chart-refused = Refused
+
+refusals = Why uses were refused
+refusals-none = No use was refused in this time.
+refusals-which = Show these keys
+refusal-revoked = The credential was revoked, or its old secret is over. Whoever still uses it needs the new one.
+refusal-disabled = The credential, its holder or the organization is disabled.
+refusal-pending-approval = It waits for somebody's approval.
+refusal-expired = It had reached its end. Whoever uses it needs one that lasts.
+refusal-not-yet-valid = It was used before its start.
+refusal-proof-required = It is bound to a key or a certificate, and came without proof of it.
+refusal-proof-invalid = Its proof of possession was wrong, too old or used before.
+refusal-network-not-allowed = It came from an address outside of its networks.
+refusal-audience-mismatch = It was shown to an API that it is not for.
+refusal-permission-missing = It was used for something that it may not do. Give it that permission, if it should.
+refusal-object-required = It is limited to some objects, and nobody said which one this was about.
+refusal-object-not-allowed = It was used for an object that is not among its own.
+refusal-quota-exceeded = Its quota for the day or the month was used up.
+refusal-rate-limited = There were more requests at once than its limits allow.
+
+busiest = Busiest credentials
+busiest-none = None was used in this time.
+newest = Newest API keys
+newest-none = There are no API keys yet.
+kind-api-key = API key
+kind-personal-access-token = personal access token
+kind-client-secret = client secret
+kind-public-key = public key
+kind-certificate = certificate
+kind-federation = federated identity
+
+unused = Permissions that nobody asks for
+unused-what = API keys that are in use, and what they may do that nobody has asked of them in 30 days, or since they were made. A key that may do less does less harm in the wrong hands.
+unused-none-title = Every permission is in use
+unused-none = No key in use holds a permission that was not asked for in 30 days.
+unused-none-here = None among these keys
+unused-none-here-what = There are more keys to look at: go on to the next page.
+unused-idle = See keys that lie idle
+unused-all = All keys with permissions that nobody asks for
+unused-key = API key
+unused-permissions = Not asked for
+unused-more = and { $count } more
+unused-edit = Take them away
+unused-made = Made
+unused-follows = It follows its service account: name what it needs instead.

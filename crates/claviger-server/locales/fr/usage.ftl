@@ -1,0 +1,57 @@
+## À quel point les identifiants d'une organisation servent
+usage-over-time = Vérifications
+usage-windows = Période
+window-day = 24 heures
+window-week = 7 jours
+window-month = 30 jours
+usage-nothing = Rien n’a été vérifié pendant cette période
+usage-nothing-what = Dès que votre API interroge Claviger sur une clé ou un jeton, par l’appel de vérification ou derrière une passerelle, c’est compté ici en quelques secondes.
+chart-figures = Afficher les chiffres
+chart-when = À partir de (UTC)
+chart-accepted = Acceptées
+chart-throttled = Trop nombreuses
+chart-refused = Refusées
+
+refusals = Pourquoi des utilisations ont été refusées
+refusals-none = Aucune utilisation n’a été refusée pendant cette période.
+refusals-which = Afficher ces clés
+refusal-revoked = L’identifiant a été révoqué, ou son ancien secret est terminé. Qui l’utilise encore a besoin du nouveau.
+refusal-disabled = L’identifiant, son détenteur ou l’organisation est désactivé.
+refusal-pending-approval = Il attend une approbation.
+refusal-expired = Il avait expiré. Qui l’utilise en a besoin d’un qui dure.
+refusal-not-yet-valid = Il a été utilisé avant sa date de début.
+refusal-proof-required = Il est lié à une clé ou à un certificat, et est arrivé sans preuve.
+refusal-proof-invalid = Sa preuve de possession était fausse, trop ancienne ou déjà utilisée.
+refusal-network-not-allowed = Il venait d’une adresse hors de ses réseaux.
+refusal-audience-mismatch = Il a été présenté à une API à laquelle il n’est pas destiné.
+refusal-permission-missing = Il a été utilisé pour ce qu’il ne peut pas faire. Donnez-lui cette permission s’il le doit.
+refusal-object-required = Il est limité à certains objets, et personne n’a dit duquel il s’agissait.
+refusal-object-not-allowed = Il a été utilisé pour un objet qui n’est pas parmi les siens.
+refusal-quota-exceeded = Son quota du jour ou du mois était épuisé.
+refusal-rate-limited = Il y a eu plus de requêtes à la fois que ses limites ne le permettent.
+
+busiest = Les plus utilisés
+busiest-none = Aucun n’a été utilisé pendant cette période.
+newest = Clés d’API les plus récentes
+newest-none = Il n’y a pas encore de clés d’API.
+kind-api-key = clé d’API
+kind-personal-access-token = jeton d’accès personnel
+kind-client-secret = secret de client
+kind-public-key = clé publique
+kind-certificate = certificat
+kind-federation = identité fédérée
+
+unused = Permissions que personne ne demande
+unused-what = Les clés d’API en service, et ce qu’elles peuvent faire sans que personne ne l’ait demandé depuis 30 jours, ou depuis leur création. Une clé qui peut moins fait moins de dégâts en de mauvaises mains.
+unused-none-title = Chaque permission sert
+unused-none = Aucune clé en service n’a de permission qui n’ait été demandée depuis 30 jours.
+unused-none-here = Aucune parmi ces clés
+unused-none-here-what = Il reste des clés à examiner : passez à la page suivante.
+unused-idle = Voir les clés inutilisées
+unused-all = Toutes les clés avec des permissions que personne ne demande
+unused-key = Clé d’API
+unused-permissions = Non demandées
+unused-more = et { $count } de plus
+unused-edit = Les retirer
+unused-made = Créée
+unused-follows = Elle suit son compte de service : nommez plutôt ce dont elle a besoin.

@@ -1,0 +1,57 @@
+## 組織の資格情報がどれだけ使われているか
+usage-over-time = 検証の件数
+usage-windows = 期間
+window-day = 24 時間
+window-week = 7 日間
+window-month = 30 日間
+usage-nothing = この期間に検証はありませんでした
+usage-nothing-what = API が検証の呼び出しやゲートウェイを通じてキーやトークンを問い合わせると、数秒でここに数えられます。
+chart-figures = 数値を表示
+chart-when = 開始 (UTC)
+chart-accepted = 許可
+chart-throttled = 超過
+chart-refused = 拒否
+
+refusals = 使用が拒否された理由
+refusals-none = この期間に拒否された使用はありません。
+refusals-which = 該当するキーを表示
+refusal-revoked = 失効しているか、古いシークレットの期限が過ぎています。まだ使っている人には新しいものが必要です。
+refusal-disabled = 資格情報、その所有者、または組織が無効になっています。
+refusal-pending-approval = 承認を待っています。
+refusal-expired = 有効期限が切れていました。使っている人には有効なものが必要です。
+refusal-not-yet-valid = 有効期間が始まる前に使われました。
+refusal-proof-required = 鍵または証明書に結び付けられていますが、その証明なしに提示されました。
+refusal-proof-invalid = 所持の証明が正しくないか、古すぎるか、すでに使われています。
+refusal-network-not-allowed = 許可されたネットワークの外のアドレスから使われました。
+refusal-audience-mismatch = 対象ではない API に提示されました。
+refusal-permission-missing = 許されていない操作に使われました。必要であれば、その権限を与えてください。
+refusal-object-required = 特定のオブジェクトに限定されていますが、どのオブジェクトか示されませんでした。
+refusal-object-not-allowed = 許可されていないオブジェクトに使われました。
+refusal-quota-exceeded = 1 日または 1 か月の割り当てを使い切っていました。
+refusal-rate-limited = 制限を超える数のリクエストが一度にありました。
+
+busiest = 最もよく使われる資格情報
+busiest-none = この期間に使われたものはありません。
+newest = 最新の API キー
+newest-none = API キーはまだありません。
+kind-api-key = API キー
+kind-personal-access-token = 個人アクセストークン
+kind-client-secret = クライアントシークレット
+kind-public-key = 公開鍵
+kind-certificate = 証明書
+kind-federation = フェデレーション ID
+
+unused = 使われていない権限
+unused-what = 使用中の API キーのうち、30 日間、または作成以来、一度も求められていない権限を持つものです。権限が少ないキーは、悪用されたときの被害も小さくなります。
+unused-none-title = すべての権限が使われています
+unused-none = 使用中のキーに、30 日間求められていない権限を持つものはありません。
+unused-none-here = このページのキーにはありません
+unused-none-here-what = 確認するキーがまだあります。次のページに進んでください。
+unused-idle = 使われていないキーを見る
+unused-all = 使われていない権限を持つすべてのキー
+unused-key = API キー
+unused-permissions = 求められていない権限
+unused-more = ほか { $count } 件
+unused-edit = 取り除く
+unused-made = 作成
+unused-follows = サービスアカウントの権限に従います。必要なものだけを指定してください。

@@ -1,0 +1,57 @@
+## Hoeveel de toegangsgegevens van een organisatie gebruikt worden
+usage-over-time = Controles
+usage-windows = Hoe ver terug
+window-day = 24 uur
+window-week = 7 dagen
+window-month = 30 dagen
+usage-nothing = In deze tijd is niets gecontroleerd
+usage-nothing-what = Zodra uw API naar een sleutel of token vraagt, met de verify-aanroep of achter een gateway, wordt het hier binnen enkele seconden geteld.
+chart-figures = Toon de cijfers
+chart-when = Vanaf (UTC)
+chart-accepted = Geaccepteerd
+chart-throttled = Te veel
+chart-refused = Geweigerd
+
+refusals = Waarom gebruik werd geweigerd
+refusals-none = In deze tijd is geen gebruik geweigerd.
+refusals-which = Toon deze sleutels
+refusal-revoked = Het is ingetrokken, of het oude geheim is voorbij. Wie het nog gebruikt, heeft het nieuwe nodig.
+refusal-disabled = Het is uitgeschakeld, of de houder of de organisatie is dat.
+refusal-pending-approval = Het wacht op iemands goedkeuring.
+refusal-expired = Het was verlopen. Wie het gebruikt, heeft er een nodig die langer geldt.
+refusal-not-yet-valid = Het werd gebruikt voordat het begon te gelden.
+refusal-proof-required = Het is aan een sleutel of certificaat gebonden, en kwam zonder bewijs daarvan.
+refusal-proof-invalid = Het bewijs van bezit was fout, te oud of al eens gebruikt.
+refusal-network-not-allowed = Het kwam van een adres buiten de toegestane netwerken.
+refusal-audience-mismatch = Het werd getoond aan een API waar het niet voor is.
+refusal-permission-missing = Het werd gebruikt voor iets wat het niet mag. Geef het dat recht, als dat zou moeten.
+refusal-object-required = Het is beperkt tot bepaalde objecten, en niemand zei om welk object het ging.
+refusal-object-not-allowed = Het werd gebruikt voor een object dat er niet bij hoort.
+refusal-quota-exceeded = Het quotum voor de dag of de maand was op.
+refusal-rate-limited = Er waren meer verzoeken tegelijk dan de limieten toestaan.
+
+busiest = Meest gebruikt
+busiest-none = In deze tijd is er geen gebruikt.
+newest = Nieuwste API-sleutels
+newest-none = Er zijn nog geen API-sleutels.
+kind-api-key = API-sleutel
+kind-personal-access-token = persoonlijk toegangstoken
+kind-client-secret = clientgeheim
+kind-public-key = publieke sleutel
+kind-certificate = certificaat
+kind-federation = gefedereerde identiteit
+
+unused = Rechten waar niemand naar vraagt
+unused-what = API-sleutels die gebruikt worden, en wat ze mogen zonder dat iemand er in 30 dagen, of sinds ze gemaakt zijn, naar vroeg. Een sleutel die minder mag, richt in verkeerde handen minder schade aan.
+unused-none-title = Elk recht wordt gebruikt
+unused-none = Geen sleutel in gebruik heeft een recht waar in 30 dagen niet naar gevraagd is.
+unused-none-here = Geen van deze sleutels
+unused-none-here-what = Er zijn meer sleutels om te bekijken: ga verder naar de volgende pagina.
+unused-idle = Bekijk sleutels die stilliggen
+unused-all = Alle sleutels met rechten waar niemand naar vraagt
+unused-key = API-sleutel
+unused-permissions = Niet naar gevraagd
+unused-more = en nog { $count }
+unused-edit = Neem ze weg
+unused-made = Gemaakt
+unused-follows = Hij volgt zijn serviceaccount: noem liever wat hij nodig heeft.

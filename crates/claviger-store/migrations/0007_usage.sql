@@ -1,0 +1,49 @@
+-- Use of days whose hours nobody needs any more: what stood in usage_hour is added here and taken away there, at once.
+CREATE TABLE usage_day (
+    credential TEXT NOT NULL,
+    day BIGINT NOT NULL,
+    code TEXT NOT NULL,
+    uses BIGINT NOT NULL,
+    PRIMARY KEY (credential, day, code)
+) WITHOUT ROWID;
+CREATE INDEX usage_day_day ON usage_day (day);
+
+-- The same use, summed over an organization's credentials: a picture of it costs the same however many they are.
+CREATE TABLE organization_usage_hour (
+    organization TEXT NOT NULL,
+    hour BIGINT NOT NULL,
+    code TEXT NOT NULL,
+    uses BIGINT NOT NULL,
+    PRIMARY KEY (organization, hour, code)
+) WITHOUT ROWID;
+CREATE INDEX organization_usage_hour_hour ON organization_usage_hour (hour);
+CREATE TABLE organization_usage_day (
+    organization TEXT NOT NULL,
+    day BIGINT NOT NULL,
+    code TEXT NOT NULL,
+    uses BIGINT NOT NULL,
+    PRIMARY KEY (organization, day, code)
+) WITHOUT ROWID;
+CREATE INDEX organization_usage_day_day ON organization_usage_day (day);
+INSERT INTO organization_usage_hour (organization, hour, code, uses)
+    SELECT k.organization, u.hour, u.code, CAST(SUM(u.uses) AS BIGINT)
+    FROM usage_hour u JOIN credential k ON k.id = u.credential GROUP BY k.organization, u.hour, u.code;
+
+-- By which the busiest credentials of a time are found. It is written seldom, and only which they are is taken from here.
+CREATE TABLE usage_rank (
+    organization TEXT NOT NULL,
+    credential TEXT NOT NULL,
+    day BIGINT NOT NULL,
+    uses BIGINT NOT NULL,
+    PRIMARY KEY (organization, credential, day)
+) WITHOUT ROWID;
+CREATE INDEX usage_rank_most ON usage_rank (day, organization, uses);
+INSERT INTO usage_rank (organization, credential, day, uses)
+    SELECT k.organization, u.credential, u.hour - u.hour % 86400000, CAST(SUM(u.uses) AS BIGINT)
+    FROM usage_hour u JOIN credential k ON k.id = u.credential
+    GROUP BY k.organization, u.credential, u.hour - u.hour % 86400000;
+
+-- The few that are stopped or ended, by name: among many that are neither they are far between.
+CREATE INDEX credential_revoked ON credential (organization, kind, LOWER(name), id) WHERE revoked_at IS NOT NULL;
+CREATE INDEX credential_disabled ON credential (organization, kind, LOWER(name), id)
+    WHERE revoked_at IS NULL AND disabled_at IS NOT NULL;

@@ -79,6 +79,25 @@ impl View<'_> {
         sum(&self.executor.all(query.bind(text(principal))).await?)
     }
 
+    /// By which assignments a role is had, within reach; of one organization's principals, if it is named.
+    pub async fn assignments_of_role(
+        &mut self,
+        role: RoleId,
+        organization: Option<OrganizationId>,
+        page: &Page<AssignmentId>,
+    ) -> Result<Vec<Assignment>, StoreError> {
+        let query = sql(COLUMNS).and_bind(" WHERE a.role = ?", text(role));
+        self.page(query, "a.home", organization, page, "a.id").await?.iter().map(read).collect()
+    }
+
+    /// How many principals have a role, within reach; from `most` on it stops to count.
+    pub async fn count_holders_up_to(&mut self, role: RoleId, most: u32) -> Result<i64, StoreError> {
+        let query = sql("SELECT COUNT(*) AS number FROM (SELECT DISTINCT a.principal FROM assignment a")
+            .and_bind(" WHERE a.role = ?", text(role));
+        let query = self.bound(query, "a.home").and_bind(" LIMIT ?", i64::from(most)).and(") counted");
+        self.executor.optional(query).await?.map_or(Ok(0), |row| row.int("number"))
+    }
+
     /// Whether any principal of an organization holds something with instance scope.
     pub async fn administers_instance(&mut self, organization: OrganizationId) -> Result<bool, StoreError> {
         let query = sql("SELECT id FROM assignment WHERE home = $1 AND organization IS NULL LIMIT 1");

@@ -62,6 +62,8 @@ pub struct CredentialFilter {
     pub rolling_at: Option<Timestamp>,
     /// Touched by a stricter policy.
     pub touched: Option<Touches>,
+    /// Whose list names this permission.
+    pub names: Option<String>,
     /// Only of principals that reach no more than one organization.
     pub local_only: bool,
 }
@@ -226,6 +228,8 @@ impl View<'_> {
 const UNUSED: &str = " AND k.created_at < ? AND NOT EXISTS (SELECT 1 FROM secret_use u
                           WHERE u.credential = k.id AND u.used_at >= ?)";
 
+const NAMES: &str = " AND ' ' || k.permissions || ' ' LIKE ? ESCAPE '\\'";
+
 pub(crate) fn filtered(query: Query, filter: &CredentialFilter) -> Query {
     let query = query
         .and_if(" AND k.kind = ?", filter.kind.map(Kind::as_str))
@@ -244,6 +248,7 @@ pub(crate) fn filtered(query: Query, filter: &CredentialFilter) -> Query {
         .and_if(UNUSED, filter.unused_since)
         .and_if(" AND k.revoked_at IS NULL AND COALESCE(k.expires_at, 9223372036854775807) > ?", filter.live_at)
         .and_if(" AND k.id IN (SELECT s.credential FROM secret s WHERE s.ends_at > ?)", filter.rolling_at)
+        .and_if(NAMES, filter.names.as_ref().map(|permission| contains(&format!(" {permission} "))))
         .and(if filter.waits { " AND k.pending_since IS NOT NULL" } else { "" })
         .and(if filter.local_only { LOCAL } else { "" });
     let query = match &filter.among {

@@ -64,6 +64,16 @@ impl View<'_> {
         self.executor.all(query).await?.iter().map(read).collect()
     }
 
+    /// Those that hold a permission, within reach, in the order of their names.
+    pub async fn roles_holding(&mut self, permission: &str, limit: u32) -> Result<Vec<Role>, StoreError> {
+        let query = self
+            .usable(sql(COLUMNS).and(" WHERE 1 = 1"))
+            .and_bind(" AND ' ' || permissions || ' ' LIKE ? ESCAPE '\\'", contains(&format!(" {permission} ")))
+            .and(" ORDER BY name, id")
+            .and_bind(" LIMIT ?", i64::from(limit));
+        self.executor.all(query).await?.iter().map(read).collect()
+    }
+
     fn usable(&self, query: Query) -> Query {
         match self.reach {
             Reach::Instance => query,

@@ -92,6 +92,10 @@ done-overlap = The old secret has ended. Only the new one works.
 done-revoked = Revoked. It is refused here at once, and on every other node within a second.
 done-rotated = Rotated. The new key is published and signs in ten minutes; nothing stops working.
 done-replaced = Replaced. What the keys before have signed is refused from now on.
+done-made = Made.
+done-removed = Removed. Nothing of what they held here works any more.
+done-withdrawn = Withdrawn. Its link works no more.
+done-deleted = Deleted.
 
 ## Trouble
 trouble-title = That did not work

@@ -92,6 +92,10 @@ done-overlap = L’ancien secret a pris fin. Seul le nouveau fonctionne.
 done-revoked = Révoqué. Il est refusé ici immédiatement, et sur tout autre nœud en moins d’une seconde.
 done-rotated = C’est fait. La nouvelle clé est publiée et signera dans dix minutes ; rien ne cesse de fonctionner.
 done-replaced = C’est fait. Ce que les clés précédentes ont signé est désormais refusé.
+done-made = C’est créé.
+done-removed = Retrait effectué. Rien de ce que cette personne avait ici ne fonctionne plus.
+done-withdrawn = Invitation retirée. Son lien ne fonctionne plus.
+done-deleted = Suppression effectuée.
 
 ## Trouble
 trouble-title = Cela n’a pas fonctionné

@@ -92,6 +92,10 @@ done-overlap = Het oude geheim is beëindigd. Alleen het nieuwe werkt.
 done-revoked = Ingetrokken. Het wordt hier meteen geweigerd, en op elke andere node binnen een seconde.
 done-rotated = Vervangen. De nieuwe sleutel is gepubliceerd en ondertekent over tien minuten; niets houdt op te werken.
 done-replaced = Vervangen. Wat de vorige sleutels hebben ondertekend, wordt vanaf nu geweigerd.
+done-made = Gemaakt.
+done-removed = Verwijderd. Niets van wat deze persoon hier had, werkt nog.
+done-withdrawn = Ingetrokken. De link werkt niet meer.
+done-deleted = Verwijderd.
 
 ## Trouble
 trouble-title = Dat lukte niet

@@ -14,6 +14,10 @@ pub(super) enum Icon {
     Security,
     Device,
     Organization,
+    Members,
+    Roles,
+    Api,
+    Policy,
     Settings,
 }
 
@@ -26,7 +30,17 @@ impl Icon {
             Self::Approval => r#"<circle cx="10" cy="10" r="7"/><path d="m7 10.2 2.2 2.2L13.2 8"/>"#,
             Self::Security => r#"<path d="M10 2.5 16 5v4.5c0 3.8-2.5 6.5-6 8-3.5-1.5-6-4.2-6-8V5z"/>"#,
             Self::Device => r#"<rect x="2.5" y="4" width="15" height="9.5" rx="1.5"/><path d="M7 17h6m-3-3.5V17"/>"#,
-            Self::Settings => r#"<path d="M3 6h7m4 0h3M3 14h3m4 0h7"/><circle cx="12" cy="6" r="2"/><circle cx="8" cy="14" r="2"/>"#,
+            Self::Members => {
+                r#"<circle cx="7.5" cy="7" r="2.5"/><path d="M2.5 16c.4-2.9 2.3-4.5 5-4.5s4.6 1.6 5 4.5M12.5 4.7a2.5 2.5 0 0 1 0 4.6m1.5 2.6c2 .5 3.2 1.9 3.5 4.1"/>"#
+            }
+            Self::Roles => {
+                r#"<path d="M3 5.5h9m-9 4.5h6m-6 4.5h5"/><circle cx="14" cy="12" r="3"/><path d="m14 15 0 3"/>"#
+            }
+            Self::Api => r#"<path d="m6.5 6-4 4 4 4m7-8 4 4-4 4m-2-10-3 12"/>"#,
+            Self::Policy => r#"<path d="M5 2.5h7l3 3v12H5zM7.5 9h5m-5 3h5m-5 3h3"/>"#,
+            Self::Settings => {
+                r#"<path d="M3 6h8m4 0h2M3 14h2m4 0h8"/><circle cx="13" cy="6" r="2"/><circle cx="7" cy="14" r="2"/>"#
+            }
             Self::Organization => {
                 r#"<path d="M4 17V4.5A1.5 1.5 0 0 1 5.5 3h5A1.5 1.5 0 0 1 12 4.5V17m0-9h3.5A1.5 1.5 0 0 1 17 9.5V17M2.5 17h15M7 7h2m-2 3.5h2"/>"#
             }

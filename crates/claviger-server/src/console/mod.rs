@@ -6,13 +6,16 @@
 mod admission;
 mod again;
 mod api_keys;
+mod apis;
 mod approval;
 mod approvals;
+mod ask;
 mod credential;
 mod departure;
 mod device;
 mod device_request;
 mod enrolment;
+mod everywhere;
 mod first_run;
 mod form;
 mod half_way;
@@ -21,18 +24,24 @@ mod inside;
 mod invitation;
 mod language;
 mod link;
+mod members;
 mod moment;
 mod number;
+mod organization_settings;
 mod organizations;
 mod overview;
 mod page;
+mod pages;
 mod password_reset;
+mod policies;
 mod portal;
 mod provider;
 mod query;
+mod roles;
 mod second_factor;
 mod security;
 mod settings;
+mod sheet;
 mod shell;
 mod sign_in;
 mod sign_out;
@@ -81,6 +90,60 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .merge(of_one::<ApiKeyId, Inside, InsideForm>("/organizations/{organization}/api-keys"))
         // How much an organization's credentials are used
         .route("/organizations/{organization}/unused-permissions", get(usage::unused::show))
+        // Who belongs to an organization
+        .route("/organizations/{organization}/members", get(members::list::show))
+        .route("/organizations/{organization}/members/invitations", get(members::invitations::show))
+        .route(
+            "/organizations/{organization}/members/invitations/new",
+            get(members::invitation::ask).post(members::invitation::submit),
+        )
+        .route("/organizations/{organization}/members/invitations/{id}", get(members::invitation::show))
+        .route(
+            "/organizations/{organization}/members/invitations/{id}/withdraw",
+            get(members::invitation::ask_to_withdraw).post(members::invitation::withdraw),
+        )
+        .route("/organizations/{organization}/members/{id}", get(members::detail::show))
+        .route(
+            "/organizations/{organization}/members/{id}/edit",
+            get(members::change::show).post(members::change::submit),
+        )
+        .route(
+            "/organizations/{organization}/members/{id}/remove",
+            get(members::remove::show).post(members::remove::submit),
+        )
+        // What can be given there
+        .route("/organizations/{organization}/roles", get(roles::list::show))
+        .route("/organizations/{organization}/roles/new", get(roles::change::ask).post(roles::change::make))
+        .route("/organizations/{organization}/roles/{id}", get(roles::detail::show))
+        .route("/organizations/{organization}/roles/{id}/edit", get(roles::change::show).post(roles::change::submit))
+        .route("/organizations/{organization}/roles/{id}/delete", get(roles::delete::show).post(roles::delete::submit))
+        // The organization itself, and its rules
+        .route("/organizations/-/new", get(organization_settings::new::ask).post(organization_settings::new::make))
+        .route("/organizations/{organization}/settings", get(organization_settings::detail::show))
+        .route(
+            "/organizations/{organization}/settings/edit",
+            get(organization_settings::change::show).post(organization_settings::change::submit),
+        )
+        .route(
+            "/organizations/{organization}/settings/disable",
+            get(organization_settings::end::ask_to_disable).post(organization_settings::end::disable),
+        )
+        .route("/organizations/{organization}/settings/enable", post(organization_settings::end::enable))
+        .route(
+            "/organizations/{organization}/settings/delete",
+            get(organization_settings::end::ask_to_delete).post(organization_settings::end::delete),
+        )
+        .route("/organizations/{organization}/policy", get(policies::detail::show))
+        .route("/organizations/{organization}/policy/edit", get(policies::change::show).post(policies::change::submit))
+        // What can be permitted at all
+        .route("/apis", get(apis::list::show))
+        .route("/apis/new", get(apis::change::ask).post(apis::change::make))
+        .route("/apis/{id}", get(apis::detail::show))
+        .route("/apis/{id}/edit", get(apis::change::show).post(apis::change::submit))
+        .route("/apis/{id}/delete", get(apis::delete::show).post(apis::delete::submit))
+        .route("/apis/{id}/permissions/new", get(apis::permission::ask).post(apis::permission::declare))
+        .route("/apis/{id}/permissions/edit", get(apis::permission::show).post(apis::permission::describe))
+        .route("/apis/{id}/permissions/retire", get(apis::permission::ask_to_retire).post(apis::permission::retire))
         // One's own tokens
         .route("/account/tokens", get(tokens::list))
         .route("/account/tokens/new", get(tokens::new::show).post(tokens::new::submit))

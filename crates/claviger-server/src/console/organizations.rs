@@ -30,6 +30,8 @@ pub(super) struct OrganizationsPage {
     pub(super) next: Option<String>,
     /// Whether there may be so many that one looks for them.
     pub(super) searches: bool,
+    /// Whether they make organizations, too.
+    pub(super) makes: bool,
 }
 
 /// What is asked for.
@@ -74,5 +76,6 @@ pub(super) async fn show(
     }
     let frame = Frame::inside(&session, &visit, &app, None).await?;
     let organizations = found.into_iter().map(|(slug, name)| (path(&slug, ""), name, slug)).collect();
-    Ok(page(&OrganizationsPage { frame, q, organizations, next, searches: everywhere }, []))
+    let makes = Standing::reaches(&standings, permission::ORGANIZATIONS_WRITE).contains(&Reach::Instance);
+    Ok(page(&OrganizationsPage { frame, q, organizations, next, searches: everywhere, makes }, []))
 }

@@ -53,7 +53,7 @@ pub(super) fn version(content: &str) -> String {
 }
 
 /// What `?done=` says of what was done, and the key of its text.
-const NOTICES: [(&str, &str); 9] = [
+const NOTICES: [(&str, &str); 13] = [
     ("changed", "done-changed"),
     ("saved", "done-saved"),
     ("once", "done-once"),
@@ -63,6 +63,10 @@ const NOTICES: [(&str, &str); 9] = [
     ("revoked", "done-revoked"),
     ("rotated", "done-rotated"),
     ("replaced", "done-replaced"),
+    ("made", "done-made"),
+    ("removed", "done-removed"),
+    ("withdrawn", "done-withdrawn"),
+    ("deleted", "done-deleted"),
 ];
 
 /// What surrounds every page.

@@ -124,7 +124,9 @@ impl Shell {
         let approver = Approver::of(app, session).await?;
         let at = visit.path.split(['?', '#']).next().unwrap_or_default();
         let link = |path: String, label, icon, count| {
-            let current = at == path || (at.starts_with(&format!("{path}/")) && icon != Icon::Overview);
+            // The paths of every page of an organization begin as those of its overview and of the list do.
+            let leads_on = !matches!(icon, Icon::Overview | Icon::Organization);
+            let current = at == path || (leads_on && at.starts_with(&format!("{path}/")));
             Link { path, label, icon, count, current }
         };
         let mut groups = Vec::new();
@@ -133,12 +135,37 @@ impl Shell {
             if here.person.may(permission::API_KEYS_READ) {
                 links.push(link(here.path("/api-keys"), Label::Words("nav-api-keys"), Icon::Key, 0));
             }
+            if here.person.may(permission::MEMBERS_READ) {
+                links.push(link(here.path("/members"), Label::Words("nav-members"), Icon::Members, 0));
+            }
+            if here.person.may(permission::ROLES_READ) {
+                links.push(link(here.path("/roles"), Label::Words("nav-roles"), Icon::Roles, 0));
+            }
+            if here.person.may(permission::ORGANIZATIONS_READ) {
+                links.push(link(here.path("/policy"), Label::Words("nav-policy"), Icon::Policy, 0));
+                links.push(link(here.path("/settings"), Label::Words("nav-settings"), Icon::Settings, 0));
+            }
             groups.push(Group { words: "nav-organization", links });
         } else {
             let some = belongings.iter().take(5);
             let links = some.map(|one| link(path(&one.slug, ""), Label::Name(one.name.clone()), Icon::Organization, 0));
             groups.push(Group { words: "organizations", links: links.collect() });
         }
+        // The instance itself, for who reaches it.
+        let reaches = |permission| Standing::reaches(&standings, permission).contains(&Reach::Instance);
+        let mut instance = Vec::new();
+        if goes_anywhere {
+            instance.push(link(
+                "/organizations".to_owned(),
+                Label::Words("organizations-title"),
+                Icon::Organization,
+                0,
+            ));
+        }
+        if reaches(permission::APIS_READ) {
+            instance.push(link("/apis".to_owned(), Label::Words("nav-apis"), Icon::Api, 0));
+        }
+        groups.push(Group { words: "nav-instance", links: instance });
         let mut own = vec![link("/account/tokens".to_owned(), Label::Words("nav-tokens"), Icon::Token, 0)];
         let waiting = approver.count(app).await?;
         if approver.decides_anywhere() {

@@ -103,6 +103,11 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         credential_pages(many, language, text, &mut add);
         super::first_run::samples(many, language, text, &mut add);
         super::settings::samples(many, language, text, &mut add);
+        super::members::samples::pages(many, language, text, &mut add);
+        super::roles::samples::pages(many, language, text, &mut add);
+        super::apis::samples::pages(many, language, text, &mut add);
+        super::organization_settings::samples::pages(many, language, text, &mut add);
+        super::policies::samples::pages(many, language, text, &mut add);
         let path = || "/approvals/pat_x".to_owned();
         let one = || Waiting { path: path(), name: own(), owner: own(), organization: own(), since: own() };
         let waiting = (0..many).map(|_| one()).collect();
@@ -350,7 +355,8 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
     samples::pages(many, language, text, add);
     let (q, organizations) = (own(), vec![("/organizations/acme".to_owned(), own(), own()); many]);
     let (next, searches) = ((many > 1).then(|| "/organizations?after=org_1".to_owned()), many > 0);
-    add("organizations", OrganizationsPage { frame: frame(), q, organizations, next, searches }.render());
+    let makes = many > 1;
+    add("organizations", OrganizationsPage { frame: frame(), q, organizations, next, searches, makes }.render());
 }
 
 /// What a token asks for, with so many of each.

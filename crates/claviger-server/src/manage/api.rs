@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, must_be_few};
+use super::{Authority, Id, must_be_few};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -173,20 +173,40 @@ pub(crate) async fn update(
     Id(id): Id<ApiId>,
     Json(changes): Json<ApiChanges>,
 ) -> Result<Answer<ApiView>, RequestError> {
-    caller.must_reach_instance()?;
+    let Updated { tx, api, event, .. } = updated(&app, &Authority::of(&caller), id, changes).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(ApiView::new(api, caller.reach())))
+}
+
+/// An API that is changed.
+pub(crate) struct Updated<'a> {
+    pub(crate) tx: Tx<'a>,
+    /// As it was, locked.
+    pub(crate) old: Api,
+    pub(crate) api: Api,
+    pub(crate) event: Event,
+}
+
+/// An API as it is changed, in a transaction that is not committed yet.
+pub(crate) async fn updated<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: ApiId,
+    changes: ApiChanges,
+) -> Result<Updated<'a>, RequestError> {
+    authority.must_reach_instance()?;
     if let Some(algorithm) = changes.signing_algorithm
         && app.store.within(Reach::Instance).api(id).await?.is_some()
     {
-        app.ensure_signing_key(caller.by(), algorithm).await?;
+        app.ensure_signing_key(authority.by, algorithm).await?;
     }
-    let mut tx = app.store.begin(caller.by()).await?;
-    let api = tx.to_change(Reach::Instance).api(id).await?.ok_or(RequestError::NotFound)?;
+    let mut tx = app.store.begin(authority.by).await?;
+    let old = tx.to_change(Reach::Instance).api(id).await?.ok_or(RequestError::NotFound)?;
     servers_must_exist(&mut tx, changes.resource_servers.as_deref().unwrap_or_default()).await?;
     let taken = tx.within(Reach::Instance).permissions_of_others(Some(id)).await?;
-    let (api, event) = api.update(changes, &taken)?;
+    let (api, event) = old.clone().update(changes, &taken)?;
     tx.save_api(&api).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(Answer(ApiView::new(api, caller.reach())))
+    Ok(Updated { tx, old, api, event })
 }
 
 /// Delete an API
@@ -202,13 +222,23 @@ pub(crate) async fn delete(
     caller: Caller<WriteApis>,
     Id(id): Id<ApiId>,
 ) -> Result<StatusCode, RequestError> {
-    caller.must_reach_instance()?;
-    let mut tx = app.store.begin(caller.by()).await?;
+    let (tx, event) = deleted(&app, &Authority::of(&caller), id).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The end of an API, in a transaction that is not committed yet.
+pub(crate) async fn deleted<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: ApiId,
+) -> Result<(Tx<'a>, Event), RequestError> {
+    authority.must_reach_instance()?;
+    let mut tx = app.store.begin(authority.by).await?;
     let api = tx.to_change(Reach::Instance).api(id).await?.ok_or(RequestError::NotFound)?;
     let event = api.delete()?;
     tx.delete_api(id).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((tx, event))
 }
 
 async fn servers_must_exist(tx: &mut Tx<'_>, servers: &[ServiceAccountId]) -> Result<(), RequestError> {

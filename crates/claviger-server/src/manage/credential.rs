@@ -224,6 +224,26 @@ impl<'a> Authority<'a> {
         Self { own: Some(session.user()), ..Self::of_session(session, session.reach(), None, permission) }
     }
 
+    /// For what concerns the whole instance: the permission must have been given with instance scope.
+    pub(super) fn must_reach_instance(&self) -> Result<(), RequestError> {
+        match self.reach {
+            Reach::Instance => Ok(()),
+            Reach::Organization(_) => Err(instance_scope_needed(self.permission)),
+        }
+    }
+
+    /// Whoever administers one organization does not stop or end what administers the instance.
+    pub(super) async fn must_not_reach_further(
+        &self,
+        tx: &mut Tx<'_>,
+        principal: PrincipalId,
+    ) -> Result<(), RequestError> {
+        match reaches_further(&mut tx.within(self.reach), self.reach, principal).await? {
+            true => self.must_reach_instance(),
+            false => Ok(()),
+        }
+    }
+
     /// Before a secret is handed out: who is signed in has proved lately who they are.
     pub(crate) fn must_be_fresh(&self, now: Timestamp) -> Result<(), RequestError> {
         self.session.map_or(Ok(()), |session| session.must_be_fresh(now))

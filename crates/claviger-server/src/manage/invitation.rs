@@ -3,15 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Granted, Invitation, InvitationStatus, NewInvitation, Reach, Rejection};
-use claviger_store::{InvitationStatusFilter, View};
+use claviger_core::{Event, Granted, Invitation, InvitationStatus, NewInvitation, Reach, Rejection};
+use claviger_store::{InvitationStatusFilter, Tx, View};
 use claviger_token::{InvitationId, OrganizationId, PermissionSet, RoleId, Secret, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Id, Ids,
+    Authority, Id, Ids,
     credential::in_the_clear,
     link,
     rights::{Wanted, targets},
@@ -132,29 +132,54 @@ pub(crate) async fn create(
     Id(id): Id<OrganizationId>,
     Post { body, repeatable }: Post<NewInvitation>,
 ) -> Result<Created<IssuedInvitation>, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
+    let Made { tx, invitation, names, code, event } = created(&app, &Authority::of(&caller), id, &body).await?;
+    let location = format!("/v1/organizations/{id}/invitations/{}", invitation.id);
+    let concealed = IssuedInvitation { invitation: InvitationView::new(invitation, &names, app.now()), url: None };
+    let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &concealed);
+    tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
+    Ok(Created { location, body: IssuedInvitation { url: Some(address(&app, &code)), ..concealed } })
+}
+
+/// A new invitation, with the code of its link.
+pub(crate) struct Made<'a> {
+    pub(crate) tx: Tx<'a>,
+    pub(crate) invitation: Invitation,
+    names: HashMap<RoleId, String>,
+    pub(crate) code: Secret,
+    pub(crate) event: Event,
+}
+
+/// Its link, which is for whoever is invited.
+pub(crate) fn address(app: &App, code: &Secret) -> Secret {
+    link(app, "invitation", code)
+}
+
+/// An invitation by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn created<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: OrganizationId,
+    body: &NewInvitation,
+) -> Result<Made<'a>, RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
+    tx.to_change(authority.reach).organization(id).await?.ok_or(RequestError::NotFound)?;
     let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
     let (mut given, mut names) = (Vec::new(), HashMap::new());
     for (granted, permissions) in targets(&mut tx, id, &wanted).await? {
-        caller.grantor().may_give_for_good(&permissions, Some(id))?;
+        authority.grantor.may_give_for_good(&permissions, Some(id))?;
         if let Granted::Role { id, name } = &granted {
             names.insert(*id, name.clone());
         }
         given.push(granted);
     }
-    let (by, now) = (&caller.by().actor, app.now());
-    let (invitation, code, event) = Invitation::create(id, &body, &given, by, now, &mut app.rng())?;
+    let (by, now) = (&authority.by.actor, app.now());
+    let (invitation, code, event) = Invitation::create(id, body, &given, by, now, &mut app.rng())?;
     if let Some(member) = tx.within(Reach::Organization(id)).user_by_email(&invitation.email).await? {
         let message = format!("the user with this address is a member already: {}", member.id);
         return Err(Rejection::Conflict { code: "already_member", message }.into());
     }
     tx.insert_invitation(&invitation, &app.peppers.digest(&code.hash())).await?;
-    let location = format!("/v1/organizations/{id}/invitations/{}", invitation.id);
-    let concealed = IssuedInvitation { invitation: InvitationView::new(invitation, &names, now), url: None };
-    let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &concealed);
-    tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;
-    Ok(Created { location, body: IssuedInvitation { url: Some(link(&app, "invitation", &code)), ..concealed } })
+    Ok(Made { tx, invitation, names, code, event })
 }
 
 /// Show an invitation
@@ -189,16 +214,28 @@ pub(crate) async fn revoke(
     caller: Caller<WriteMembers>,
     Ids(id, invitation): Ids<OrganizationId, InvitationId>,
 ) -> Result<StatusCode, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
-    let found = tx.to_change(Reach::Organization(id)).invitation(invitation).await?.ok_or(RequestError::NotFound)?;
-    let (invitation, event) = found.revoke(app.now())?;
-    tx.save_invitation(&invitation).await?;
+    let (tx, event) = revoked(&app, &Authority::of(&caller), id, invitation).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn names_of_roles(
+/// An invitation as it is taken back, in a transaction that is not committed yet.
+pub(crate) async fn revoked<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: OrganizationId,
+    invitation: InvitationId,
+) -> Result<(Tx<'a>, Event), RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
+    tx.to_change(authority.reach).organization(id).await?.ok_or(RequestError::NotFound)?;
+    let found = tx.to_change(Reach::Organization(id)).invitation(invitation).await?.ok_or(RequestError::NotFound)?;
+    let (invitation, event) = found.revoke(app.now())?;
+    tx.save_invitation(&invitation).await?;
+    Ok((tx, event))
+}
+
+/// The names of the roles that they bring, as far as they are there.
+pub(crate) async fn names_of_roles(
     view: &mut View<'_>,
     invitations: &[Invitation],
 ) -> Result<HashMap<RoleId, String>, RequestError> {

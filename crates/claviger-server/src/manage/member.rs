@@ -5,15 +5,15 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use claviger_core::{Assignment, MemberRights, Membership, Reach, Scope, names_in};
-use claviger_store::Member;
+use claviger_core::{Assignment, Event, MemberRights, Membership, Reach, Scope, names_in};
+use claviger_store::{Member, Tx};
 use claviger_token::{OrganizationId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Id, Ids, must_not_reach_further,
+    Authority, Id, Ids,
     rights::{Holder, Wanted, set_rights},
 };
 use crate::{
@@ -138,36 +138,61 @@ pub(crate) async fn put(
     Ids(id, user): Ids<OrganizationId, UserId>,
     Json(rights): Json<MemberRights>,
 ) -> Result<Response, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
+    let authority = Authority::of(&caller);
+    let Changed { tx, member, holds, event, is_new, .. } = changed(&app, &authority, id, user, &rights).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    let location = format!("/v1/organizations/{id}/members/{}", member.user.id);
+    let body = MemberView::new(member, &holds);
+    Ok(if is_new { Created { location, body }.into_response() } else { Answer(body).into_response() })
+}
+
+/// A member with other rights than before, or a new one.
+pub(crate) struct Changed<'a> {
+    pub(crate) tx: Tx<'a>,
+    pub(crate) member: Member,
+    /// What they held there until now.
+    pub(crate) held: Vec<Assignment>,
+    /// What they hold there from now on.
+    pub(crate) holds: Vec<Assignment>,
+    pub(crate) event: Event,
+    is_new: bool,
+}
+
+/// A member as they are changed or added, in a transaction that is not committed yet.
+pub(crate) async fn changed<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: OrganizationId,
+    user: UserId,
+    rights: &MemberRights,
+) -> Result<Changed<'a>, RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
     // First the user and then the organization, here and wherever both are changed, so that nobody waits in a circle.
-    let user = tx.to_change(caller.reach()).user(user).await?.ok_or(RequestError::NotFound)?;
-    tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, user.id.into()).await?;
+    let user = tx.to_change(authority.reach).user(user).await?.ok_or(RequestError::NotFound)?;
+    tx.to_change(authority.reach).organization(id).await?.ok_or(RequestError::NotFound)?;
+    authority.must_not_reach_further(&mut tx, user.id.into()).await?;
     let mut here = tx.within(Reach::Organization(id));
     let before = here.membership(id, user.id).await?;
-    if before.is_none() && caller.reach() != Reach::Instance {
+    if before.is_none() && authority.reach != Reach::Instance {
         // Who left while this waited was a member when it began.
         return Err(RequestError::NotFound);
     }
     let held = here.assignments_of(user.id.into()).await?;
     let wanted = Wanted { roles: Some(&rights.roles), permissions: Some(&rights.permissions) };
     let holder = Holder { principal: user.id.into(), home: id };
-    let assignments = set_rights(&app, &mut tx, holder, held.clone(), wanted, caller.grantor()).await?;
+    let holds = set_rights(app, &mut tx, holder, held.clone(), wanted, authority.grantor).await?;
     let is_new = before.is_none();
     let (membership, event) = match before {
         Some(membership) => {
-            let event = membership.change(&held, &assignments);
+            let event = membership.change(&held, &holds);
             (membership, event)
         }
-        None => Membership::join(id, user.id, &assignments, app.now()),
+        None => Membership::join(id, user.id, &holds, app.now()),
     };
     if is_new {
         tx.insert_membership(&membership).await?;
     }
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    let location = format!("/v1/organizations/{id}/members/{}", user.id);
-    let body = MemberView::new(Member { membership, user }, &assignments);
-    Ok(if is_new { Created { location, body }.into_response() } else { Answer(body).into_response() })
+    Ok(Changed { tx, member: Member { membership, user }, held, holds, event, is_new })
 }
 
 /// Remove a member
@@ -183,14 +208,25 @@ pub(crate) async fn remove(
     caller: Caller<WriteMembers>,
     Ids(id, user): Ids<OrganizationId, UserId>,
 ) -> Result<StatusCode, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let user = tx.to_change(caller.reach()).user(user).await?.ok_or(RequestError::NotFound)?;
-    tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
+    let (tx, event) = removed(&app, &Authority::of(&caller), id, user).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The end of a membership, in a transaction that is not committed yet.
+pub(crate) async fn removed<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: OrganizationId,
+    user: UserId,
+) -> Result<(Tx<'a>, Event), RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
+    let user = tx.to_change(authority.reach).user(user).await?.ok_or(RequestError::NotFound)?;
+    tx.to_change(authority.reach).organization(id).await?.ok_or(RequestError::NotFound)?;
     let mut here = tx.within(Reach::Organization(id));
     let membership = here.membership(id, user.id).await?.ok_or(RequestError::NotFound)?;
     let held = here.assignments_of(user.id.into()).await?;
-    must_not_reach_further(&caller, &mut tx, user.id.into()).await?;
+    authority.must_not_reach_further(&mut tx, user.id.into()).await?;
     let ended = tx.end_membership(&membership, app.now()).await?;
-    tx.commit(membership.leave(&held).ending(&ended), app.now(), &mut app.rng()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((tx, membership.leave(&held).ending(&ended)))
 }

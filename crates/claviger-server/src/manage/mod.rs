@@ -73,8 +73,7 @@ async fn must_not_reach_further<P: Permitted>(
     tx: &mut Tx<'_>,
     principal: PrincipalId,
 ) -> Result<(), RequestError> {
-    let reach = caller.reach();
-    if reaches_further(&mut tx.within(reach), reach, principal).await? { caller.must_reach_instance() } else { Ok(()) }
+    Authority::of(caller).must_not_reach_further(tx, principal).await
 }
 
 /// Whether a principal has something with instance scope, and whoever has this reach has not.

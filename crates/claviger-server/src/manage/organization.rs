@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, shown};
+use super::{Authority, Id, shown};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -156,14 +156,34 @@ pub(crate) async fn update(
     Id(id): Id<OrganizationId>,
     Json(changes): Json<OrganizationChanges>,
 ) -> Result<Answer<OrganizationView>, RequestError> {
+    let Updated { tx, organization, event, .. } = updated(&app, &Authority::of(&caller), id, changes).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(organization.into()))
+}
+
+/// An organization that is changed.
+pub(crate) struct Updated<'a> {
+    pub(crate) tx: Tx<'a>,
+    /// As it was, locked.
+    pub(crate) old: Organization,
+    pub(crate) organization: Organization,
+    pub(crate) event: Event,
+}
+
+/// An organization as it is changed, in a transaction that is not committed yet.
+pub(crate) async fn updated<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: OrganizationId,
+    changes: OrganizationChanges,
+) -> Result<Updated<'a>, RequestError> {
     if changes.need_instance_scope() {
-        caller.must_reach_instance()?;
+        authority.must_reach_instance()?;
     }
-    let mut tx = app.store.begin(caller.by()).await?;
-    let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
-    let declared = tx.within(caller.reach()).declared_permissions().await?;
-    let old = organization.clone();
-    let (organization, event) = organization.update(changes, &declared, app.now())?;
+    let mut tx = app.store.begin(authority.by).await?;
+    let old = tx.to_change(authority.reach).organization(id).await?.ok_or(RequestError::NotFound)?;
+    let declared = tx.within(authority.reach).declared_permissions().await?;
+    let (organization, event) = old.clone().update(changes, &declared, app.now())?;
     tx.save_organization(&organization).await?;
     if !organization.allows_all_of(&old) {
         tx.raise_epochs(Narrowed::Organization(id)).await?;
@@ -174,8 +194,7 @@ pub(crate) async fn update(
     if organization.disabled_at.is_some() {
         tx.close_portal(id).await?;
     }
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(Answer(organization.into()))
+    Ok(Updated { tx, old, organization, event })
 }
 
 /// Delete an organization
@@ -191,13 +210,23 @@ pub(crate) async fn delete(
     caller: Caller<WriteOrganizations>,
     Id(id): Id<OrganizationId>,
 ) -> Result<StatusCode, RequestError> {
-    caller.must_reach_instance()?;
-    let mut tx = app.store.begin_alone(caller.by()).await?;
-    let organization = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
-    Fleet::must_be_gone(tx.within(caller.reach()).count_fleets(id).await?)?;
+    let (tx, event) = deleted(&app, &Authority::of(&caller), id).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The end of an organization, in a transaction that is not committed yet.
+pub(crate) async fn deleted<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: OrganizationId,
+) -> Result<(Tx<'a>, Event), RequestError> {
+    authority.must_reach_instance()?;
+    let mut tx = app.store.begin_alone(authority.by).await?;
+    let organization = tx.to_change(authority.reach).organization(id).await?.ok_or(RequestError::NotFound)?;
+    Fleet::must_be_gone(tx.within(authority.reach).count_fleets(id).await?)?;
     let (organization, event) = organization.delete(app.now());
     tx.save_organization(&organization).await?;
     let ended = tx.end_all_in_organization(id, app.now()).await?;
-    tx.commit(event.ending(&ended), app.now(), &mut app.rng()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((tx, event.ending(&ended)))
 }

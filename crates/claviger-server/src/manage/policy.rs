@@ -1,14 +1,18 @@
 //! `/v1/organizations/{id}/policy`: the rules for an organization's credentials, and what stricter ones would touch.
 
 use axum::extract::State;
-use claviger_core::{Effect, Overlong, Policy, PolicyChanges, Reach, Tightening, Touches, permission};
-use claviger_store::{CredentialFilter, Narrowed, Page};
+use claviger_core::{
+    By, Credential, Effect, Event, Organization, Overlong, Policy, PolicyChanges, Reach, Tightening, Touches,
+    permission,
+};
+use claviger_store::{CredentialFilter, Narrowed, Page, Tx};
 use claviger_token::OrganizationId;
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Id,
+    Authority, Id,
     inventory::{self, InventoryView},
 };
 use crate::{
@@ -48,27 +52,91 @@ pub(crate) async fn update(
     Id(id): Id<OrganizationId>,
     Json(changes): Json<PolicyChanges>,
 ) -> Result<Answer<Policy>, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let old = tx.to_change(caller.reach()).organization(id).await?.ok_or(RequestError::NotFound)?;
+    let organization = updated(&app, &Authority::of(&caller), id, changes).await?.commit(&app).await?;
+    Ok(Answer(organization.policy))
+}
+
+/// A policy that is changed.
+pub(crate) struct Updated<'a> {
+    tx: Tx<'a>,
+    by: &'a By,
+    /// As it was, with its organization locked.
+    pub(crate) before: Policy,
+    organization: Organization,
+    /// Where it becomes stricter.
+    tightenings: Vec<Tightening>,
+    event: Event,
+    now: Timestamp,
+}
+
+/// A policy as it is changed, in a transaction that is not committed yet.
+pub(crate) async fn updated<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: OrganizationId,
+    changes: PolicyChanges,
+) -> Result<Updated<'a>, RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
+    let old = tx.to_change(authority.reach).organization(id).await?.ok_or(RequestError::NotFound)?;
     let (before, now) = (old.policy.clone(), app.now());
     let (organization, event) = old.update_policy(changes)?;
     tx.save_organization(&organization).await?;
     let tightenings = before.tightened_by(&organization.policy, now);
-    if !tightenings.is_empty() && tx.within(caller.reach()).administers_instance(id).await? {
+    if !tightenings.is_empty() && tx.within(authority.reach).administers_instance(id).await? {
         // Whoever administers one organization does not stop what administers the instance.
-        caller.must_reach_instance()?;
+        authority.must_reach_instance()?;
     }
     if tightenings.iter().any(|tightening| tightening.effect.is_at_once()) {
         tx.raise_epochs(Narrowed::Organization(id)).await?;
     }
-    tx.commit(event, now, &mut app.rng()).await?;
-    for tightening in tightenings {
-        if let Touches::Outliving(kind, end) = tightening.touches {
-            app.cut_lives(caller.by(), id, kind, Overlong { than: Some(end), end }).await?;
+    Ok(Updated { tx, by: authority.by, before, organization, tightenings, event, now })
+}
+
+/// What one rule that becomes stricter does to credentials.
+pub(crate) struct Touched {
+    pub(crate) tightening: Tightening,
+    /// How many, up to [`MOST_COUNTED`].
+    pub(crate) count: i64,
+    /// The newest of them.
+    pub(crate) newest: Vec<Credential>,
+}
+
+/// How far those that a rule touches are counted, and how many are told one by one, before a form is saved.
+const MOST_COUNTED: u32 = 1000;
+const MOST_TOLD: u32 = 10;
+
+impl Updated<'_> {
+    /// What it would do to the credentials that exist, rule by rule.
+    pub(crate) async fn touches(&mut self) -> Result<Vec<Touched>, RequestError> {
+        let (id, mut all) = (self.organization.id, Vec::new());
+        let mut view = self.tx.within(Reach::Organization(id));
+        for tightening in &self.tightenings {
+            let filter = touched_by(id, tightening.touches, self.now);
+            let count = view.count_credentials_up_to(&filter, MOST_COUNTED).await?;
+            let newest = view.credentials(&filter, &Page { after: None, limit: MOST_TOLD }).await?;
+            all.push(Touched { tightening: *tightening, count, newest });
         }
+        Ok(all)
     }
-    app.cut_overlong(caller.by(), &organization).await?;
-    Ok(Answer(organization.policy))
+
+    /// Makes the rules count, and then cuts the lives that they do not allow.
+    pub(crate) async fn commit(self, app: &App) -> Result<Organization, RequestError> {
+        let Self { tx, by, organization, tightenings, event, now, .. } = self;
+        tx.commit(event, now, &mut app.rng()).await?;
+        for tightening in tightenings {
+            if let Touches::Outliving(kind, end) = tightening.touches {
+                app.cut_lives(by, organization.id, kind, Overlong { than: Some(end), end }).await?;
+            }
+        }
+        app.cut_overlong(by, &organization).await?;
+        Ok(organization)
+    }
+}
+
+/// The live credentials of an organization that a stricter rule touches.
+fn touched_by(id: OrganizationId, touched: Touches, now: Timestamp) -> CredentialFilter {
+    let (organization, live_at, touched) = (Some(id), Some(now), Some(touched));
+    CredentialFilter { organization, live_at, touched, ..CredentialFilter::default() }
 }
 
 /// What a change of policy would touch
@@ -113,8 +181,7 @@ pub(crate) async fn preview(
     let (policy, now) = (organization.policy.update(changes)?, app.now());
     let mut touches = Vec::new();
     for Tightening { rule, effect, touches: touched } in organization.policy.tightened_by(&policy, now) {
-        let (organization, live_at, touched) = (Some(id), Some(now), Some(touched));
-        let filter = CredentialFilter { organization, live_at, touched, ..CredentialFilter::default() };
+        let filter = touched_by(id, touched, now);
         let count = view.count_credentials(&filter).await?;
         let may_see = Reach::of(caller.found(), permission::CREDENTIALS_READ).is_some_and(|reach| reach.covers(id));
         let newest = match may_see {

@@ -1,13 +1,14 @@
 //! `/v1/roles`: named sets of permissions, of an organization or of the instance.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{NewRole, Reach, Rejection, Role, RoleChanges};
+use claviger_core::{Event, NewRole, Reach, Rejection, Role, RoleChanges};
+use claviger_store::Tx;
 use claviger_token::{OrganizationId, PermissionSet, PrincipalId, RoleId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, instance_scope::nobody_else_must_come_along};
+use super::{Authority, Id, instance_scope::nobody_else_must_come_along};
 use crate::{
     app::App,
     body::{Answer, Created, Json, Post},
@@ -89,26 +90,36 @@ pub(crate) async fn create(
     caller: Caller<WriteRoles>,
     Post { body, repeatable }: Post<NewRole>,
 ) -> Result<Created<RoleView>, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    match body.organization_id {
-        None => caller.must_reach_instance()?,
-        Some(id) => {
-            if tx.within(caller.reach()).organization(id).await?.is_none() {
-                let message = "there is no such organization, or not for you";
-                return Err(Rejection::field("/organization_id", "unknown_organization", message).into());
-            }
-        }
-    }
-    let declared = tx.within(caller.reach()).declared_permissions().await?;
-    let (role, event) = Role::create(body, &declared, app.now(), &mut app.rng())?;
-    caller.grantor().may_give(&role.permissions, role.organization)?;
-    must_be_free(tx.within(Reach::Instance).role_called(&role.name, role.organization).await?.as_ref())?;
-    tx.insert_role(&role).await?;
+    let (tx, role, event) = created(&app, &Authority::of(&caller), body).await?;
     let location = format!("/v1/roles/{}", role.id);
     let body = RoleView::from(role);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
     tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
     Ok(Created { location, body })
+}
+
+/// A new role, in a transaction that is not committed yet.
+pub(crate) async fn created<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    body: NewRole,
+) -> Result<(Tx<'a>, Role, Event), RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
+    match body.organization_id {
+        None => authority.must_reach_instance()?,
+        Some(id) => {
+            if tx.within(authority.reach).organization(id).await?.is_none() {
+                let message = "there is no such organization, or not for you";
+                return Err(Rejection::field("/organization_id", "unknown_organization", message).into());
+            }
+        }
+    }
+    let declared = tx.within(authority.reach).declared_permissions().await?;
+    let (role, event) = Role::create(body, &declared, app.now(), &mut app.rng())?;
+    authority.grantor.may_give(&role.permissions, role.organization)?;
+    must_be_free(tx.within(Reach::Instance).role_called(&role.name, role.organization).await?.as_ref())?;
+    tx.insert_role(&role).await?;
+    Ok((tx, role, event))
 }
 
 /// Show a role
@@ -140,7 +151,28 @@ pub(crate) async fn update(
     Id(id): Id<RoleId>,
     Json(changes): Json<RoleChanges>,
 ) -> Result<Answer<RoleView>, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
+    let Updated { tx, role, event, .. } = updated(&app, &Authority::of(&caller), id, changes).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(role.into()))
+}
+
+/// A role that is changed.
+pub(crate) struct Updated<'a> {
+    pub(crate) tx: Tx<'a>,
+    /// As it was, locked.
+    pub(crate) old: Role,
+    pub(crate) role: Role,
+    pub(crate) event: Event,
+}
+
+/// A role as it is changed, in a transaction that is not committed yet.
+pub(crate) async fn updated<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: RoleId,
+    changes: RoleChanges,
+) -> Result<Updated<'a>, RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
     // Locked before the role, and in one order: whoever makes a credential of theirs meanwhile waits, or made it before.
     for holder in tx.within(Reach::Instance).who_has_everywhere(id).await? {
         let mut view = tx.to_change(Reach::Instance);
@@ -149,12 +181,12 @@ pub(crate) async fn update(
             PrincipalId::ServiceAccount(account) => drop(view.service_account(account).await?),
         }
     }
-    let old = tx.to_change(caller.reach()).role(id).await?.ok_or(RequestError::NotFound)?;
-    must_be_own(&caller, &old)?;
-    let declared = tx.within(caller.reach()).declared_permissions().await?;
+    let old = tx.to_change(authority.reach).role(id).await?.ok_or(RequestError::NotFound)?;
+    must_be_own(authority, &old)?;
+    let declared = tx.within(authority.reach).declared_permissions().await?;
     let (role, event) = old.clone().update(changes, &declared)?;
     let gained = role.permissions.difference(&old.permissions);
-    caller.grantor().may_give_for_good(&gained, role.organization)?;
+    authority.grantor.may_give_for_good(&gained, role.organization)?;
     if !gained.is_empty() {
         for holder in tx.within(Reach::Instance).who_has_everywhere(id).await? {
             nobody_else_must_come_along(&mut tx, holder, &gained, app.now()).await?;
@@ -164,8 +196,7 @@ pub(crate) async fn update(
         must_be_free(tx.within(Reach::Instance).role_called(&role.name, role.organization).await?.as_ref())?;
     }
     tx.save_role(&role).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(Answer(role.into()))
+    Ok(Updated { tx, old, role, event })
 }
 
 /// Delete a role
@@ -181,18 +212,28 @@ pub(crate) async fn delete(
     caller: Caller<WriteRoles>,
     Id(id): Id<RoleId>,
 ) -> Result<StatusCode, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let role = tx.to_change(caller.reach()).role(id).await?.ok_or(RequestError::NotFound)?;
-    must_be_own(&caller, &role)?;
-    let event = role.delete()?;
-    tx.delete_role(id).await?;
+    let (tx, event) = deleted(&app, &Authority::of(&caller), id).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The end of a role, in a transaction that is not committed yet.
+pub(crate) async fn deleted<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: RoleId,
+) -> Result<(Tx<'a>, Event), RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
+    let role = tx.to_change(authority.reach).role(id).await?.ok_or(RequestError::NotFound)?;
+    must_be_own(authority, &role)?;
+    let event = role.delete()?;
+    tx.delete_role(id).await?;
+    Ok((tx, event))
+}
+
 /// Everybody sees the instance's roles; only who reaches the instance changes them.
-fn must_be_own(caller: &Caller<WriteRoles>, role: &Role) -> Result<(), RequestError> {
-    if role.organization.is_none() { caller.must_reach_instance() } else { Ok(()) }
+fn must_be_own(authority: &Authority<'_>, role: &Role) -> Result<(), RequestError> {
+    if role.organization.is_none() { authority.must_reach_instance() } else { Ok(()) }
 }
 
 /// A name means one role wherever it can be used: an organization cannot take one of the instance's.

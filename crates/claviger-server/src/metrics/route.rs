@@ -98,6 +98,7 @@ fn is_page(path: &str) -> bool {
     const FIRST: &[&str] = &[
         "",
         "account",
+        "apis",
         "approvals",
         "assets",
         "device",

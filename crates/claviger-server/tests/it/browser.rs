@@ -9,7 +9,9 @@ use reqwest::{
     header::{COOKIE, HeaderMap, LOCATION, ORIGIN, SET_COOKIE},
 };
 
-use crate::app::{PUBLIC_URL, TestApp};
+use serde_json::json;
+
+use crate::app::{PUBLIC_URL, TestApp, text};
 
 pub(crate) const ZOE: &str = "Zoe@acme.test";
 pub(crate) const PASSWORD: &str = "plum harbor seven lanterns";
@@ -203,5 +205,62 @@ impl TestApp {
         let (user, event) = user.update(&changes, now).unwrap();
         tx.save_user(&user).await.unwrap();
         tx.commit(event, now, &mut app.rng()).await.unwrap();
+    }
+}
+
+/// What the pages of people need: somebody somewhere, and forms.
+impl TestApp {
+    /// Somebody with these roles and permissions in an organization, who is signed in, and their id.
+    pub(crate) async fn somebody(
+        &self,
+        organization: &str,
+        email: &str,
+        roles: &[&str],
+        permissions: &[&str],
+    ) -> (Browser<'_>, String) {
+        let user = self.person(email, Some(PASSWORD)).await.to_string();
+        let path = format!("/v1/organizations/{organization}/members/{user}");
+        let body = json!({ "roles": roles, "permissions": permissions });
+        self.root().put(&path, body).await.expect(StatusCode::CREATED);
+        let browser = Browser::new(self);
+        browser.sign_in(email, PASSWORD).await.leads_to("/");
+        (browser, user)
+    }
+
+    /// Gives a role with instance scope.
+    pub(crate) async fn give_everywhere(&self, home: &str, user: &str, role: &str) {
+        let body = json!({ "principal_id": user, "organization_id": home, "role": role, "scope": "instance" });
+        self.root().post("/v1/assignments", body).await.expect(StatusCode::CREATED);
+    }
+
+    /// A token that somebody makes for themselves by the page.
+    pub(crate) async fn own_token(&self, browser: &Browser<'_>, organization: &str, permissions: &[&str]) -> String {
+        let found = self.root().get(&format!("/v1/organizations/{organization}")).await.expect(StatusCode::OK);
+        let slug = text(&found["slug"]);
+        let shown = browser.get(&format!("/account/tokens/new?organization={slug}")).await;
+        let (csrf, once) = (shown.field("csrf"), shown.field("once"));
+        let mut fields =
+            vec![("csrf", csrf.as_str()), ("once", &once), ("organization", &slug), ("name", "own"), ("life", "30")];
+        fields.extend(permissions.iter().map(|permission| ("permission", *permission)));
+        let made = browser.post("/account/tokens/new", &fields).await;
+        let secret = made.html.split("id=\"secret\"").nth(1).unwrap_or_else(|| panic!("no secret in {}", made.html));
+        let secret = secret.split_once('>').unwrap().1.split('<').next().unwrap().to_owned();
+        self.handed_out(&secret);
+        secret
+    }
+
+    /// What a credential may do now.
+    pub(crate) async fn permissions(&self, token: &str) -> Vec<String> {
+        let told = self.verify(token, json!({})).await;
+        told["permissions"].as_array().map(|all| all.iter().map(text).collect()).unwrap_or_default()
+    }
+}
+
+impl Browser<'_> {
+    /// Sends a form that carries the session's token.
+    pub(crate) async fn act(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let csrf = self.get("/account/security").await.field("csrf");
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("csrf", csrf.as_str())]).collect();
+        self.post(path, &fields).await
     }
 }

@@ -1,11 +1,11 @@
 //! Roles in storage: an organization sees its own and the instance's.
 
-use claviger_core::{Reach, Role, Scope};
-use claviger_store::StoreError;
+use claviger_core::{Assignment, Reach, Role, Scope};
+use claviger_store::{CredentialFilter, Page, StoreError};
 
 use crate::{
     db::{all, walk},
-    sample::{World, of_role, role, set},
+    sample::{World, digest, key, of_role, role, service_account, set},
 };
 
 on_both_databases! {
@@ -96,6 +96,71 @@ on_both_databases! {
         assert_eq!(db.view().assignments_of(world.ci.id.into()).await.unwrap(), [stays]);
         assert_eq!(db.view().held(world.ci.id.into(), world.acme.id).await.unwrap(), set("b:read"));
         db.write(async |tx| tx.insert_role(&role(None, "gone", "")).await).await;
+    }
+
+    async fn who_has_a_role_is_told_within_reach_a_page_at_a_time(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (reader, other) = (role(None, "reader", "a:read"), role(None, "other", "a:read"));
+        let mut had: Vec<Assignment> = Vec::new();
+        db.write(async |tx| {
+            tx.insert_role(&reader).await?;
+            tx.insert_role(&other).await
+        }).await;
+        for number in 0..7 {
+            let account = service_account(&world.acme, &format!("account {number}"));
+            let scope = if number == 3 { Scope::Instance } else { Scope::Organization(world.acme.id) };
+            let assignment = of_role(&account, scope, &reader);
+            db.write(async |tx| {
+                tx.insert_service_account(&account).await?;
+                tx.insert_assignment(&of_role(&account, scope, &other)).await?;
+                tx.insert_assignment(&assignment).await
+            }).await;
+            had.push(assignment);
+        }
+        had.sort_by_key(|one| std::cmp::Reverse(one.id.to_string()));
+        let told = walk(|one: &Assignment| one.id, async |page| db.view().assignments_of_role(reader.id, None, &page).await).await;
+        assert_eq!(told, had.iter().map(|one| one.id).collect::<Vec<_>>());
+        let here = Some(world.acme.id);
+        let page = Page { after: None, limit: 3 };
+        assert_eq!(db.view().assignments_of_role(reader.id, here, &page).await.unwrap(), had[..3]);
+        let elsewhere = || db.store.within(Reach::Organization(world.globex.id));
+        assert!(elsewhere().assignments_of_role(reader.id, None, &all()).await.unwrap().is_empty());
+        assert_eq!(db.view().count_holders_up_to(reader.id, 100).await.unwrap(), 7);
+        assert_eq!(db.view().count_holders_up_to(reader.id, 5).await.unwrap(), 5);
+        assert_eq!(elsewhere().count_holders_up_to(reader.id, 100).await.unwrap(), 0);
+    }
+
+    async fn what_holds_or_names_a_permission_is_found_by_all_of_its_name(db: &TestDb) {
+        let world = World::stored(db).await;
+        let roles = [
+            role(None, "one", "a:read"),
+            role(Some(&world.acme), "two", "a:read b:read"),
+            role(None, "three", "a:read_all xa:read"),
+            role(None, "four", "a_read"),
+        ];
+        for one in &roles {
+            db.write(async |tx| tx.insert_role(one).await).await;
+        }
+        let called = async |permission: &str, limit| {
+            let found = db.view().roles_holding(permission, limit).await.unwrap();
+            found.into_iter().map(|role| role.name).collect::<Vec<_>>()
+        };
+        assert_eq!(called("a:read", 9).await, ["one", "two"]);
+        assert_eq!(called("a:read", 1).await, ["one"]);
+        assert_eq!(called("a_read", 9).await, ["four"]);
+        assert!(called("read", 9).await.is_empty());
+        let elsewhere = db.store.within(Reach::Organization(world.globex.id)).roles_holding("a:read", 9).await.unwrap();
+        assert_eq!(elsewhere, roles[..1]);
+        // Of a credential it is the list that names it; what follows its principal names nothing.
+        for (number, entries) in ["a:read b:read", "*", "a:read_all", "b:read a:read"].into_iter().enumerate() {
+            let permissions = claviger_token::PermissionMask::from_text(entries).unwrap();
+            let named = claviger_core::Credential { permissions, ..key(&world.ci, &format!("key {number}")) };
+            db.write(async |tx| tx.insert_credential(&named, &digest()).await).await;
+        }
+        let names = |permission: &str| CredentialFilter { names: Some(permission.to_owned()), ..CredentialFilter::default() };
+        assert_eq!(db.view().count_credentials(&names("a:read")).await.unwrap(), 2);
+        assert_eq!(db.view().credentials(&names("a:read_all"), &all()).await.unwrap().len(), 1);
+        assert_eq!(db.view().count_credentials(&names("a_read")).await.unwrap(), 0);
     }
 
     async fn pages_tell_each_role_once_newest_first_and_a_search_is_literal(db: &TestDb) {

@@ -276,7 +276,7 @@ async fn with(place: &Place<'_>, here: &Here, whose: Whose, typed: Typed, wrong:
 }
 
 /// What somebody can give of it: what they hold themselves, or anything, under the organization's ceiling.
-fn can_be_given(here: &Here, organization: &Organization, held: &PermissionSet) -> PermissionSet {
+pub(crate) fn can_be_given(here: &Here, organization: &Organization, held: &PermissionSet) -> PermissionSet {
     let under_ceiling = held.masked_by(&organization.effective_ceiling());
     if here.person.may(permission::GRANTS_WRITE) {
         return under_ceiling;

@@ -54,3 +54,28 @@ pub(crate) fn show_with(
     };
     Ok(page(&shown, []))
 }
+
+/// A link that was made. Whoever has it has what it opens, so it is shown as a secret is.
+#[derive(Template)]
+#[template(path = "made_link.html")]
+pub(crate) struct MadeLinkPage<'a> {
+    pub(crate) frame: Frame,
+    pub(crate) title: &'static str,
+    pub(crate) name: String,
+    /// What to do with it.
+    pub(crate) what: String,
+    pub(crate) link: &'a Secret,
+    pub(crate) next: String,
+}
+
+/// Shows a link that is committed by now.
+pub(crate) fn link(
+    frame: Frame,
+    title: &'static str,
+    name: String,
+    what: String,
+    link: &Secret,
+    next: String,
+) -> Result<Response, Trouble> {
+    Ok(page(&MadeLinkPage { frame, title, name, what, link, next }, []))
+}

@@ -1,0 +1,72 @@
+//! Where a list goes on: pages by the id of the last row, whose addresses keep what was asked for.
+
+use std::{fmt::Display, str::FromStr};
+
+use super::trouble::Trouble;
+
+/// How many rows a page has.
+pub(crate) const MOST: u32 = 50;
+
+/// A list's search is a few words.
+const LONGEST_SEARCH: usize = 100;
+
+/// The ways on, and back to the first page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Pages {
+    pub(crate) next: Option<String>,
+    pub(crate) first: Option<String>,
+}
+
+impl Pages {
+    /// Of rows of which one more was read than is shown.
+    pub(crate) fn of<T, Id: Display>(
+        rows: &mut Vec<T>,
+        id: impl Fn(&T) -> Id,
+        path: &str,
+        asked: &[(&str, &str)],
+        after: &str,
+    ) -> Self {
+        let more = rows.len() > MOST as usize;
+        rows.truncate(MOST as usize);
+        let next = rows.last().filter(|_| more).map(|last| address(path, asked, &id(last).to_string()));
+        Self { next, first: (!after.is_empty()).then(|| address(path, asked, "")) }
+    }
+}
+
+/// What a search asks for.
+pub(crate) fn searched(q: &str) -> Option<String> {
+    let q: String = q.trim().chars().take(LONGEST_SEARCH).collect();
+    (!q.is_empty()).then_some(q)
+}
+
+/// The place where a page begins.
+pub(crate) fn place<Id: FromStr>(after: &str) -> Result<Option<Id>, Trouble> {
+    match after {
+        "" => Ok(None),
+        after => after.parse().map(Some).map_err(|_| Trouble::Absent),
+    }
+}
+
+fn address(path: &str, asked: &[(&str, &str)], after: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(asked.iter().chain(&[("after", after)]).filter(|(_, value)| !value.is_empty()));
+    match query.finish() {
+        query if query.is_empty() => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_of_the_same_list() {
+        let mut rows: Vec<u32> = (0..=MOST).collect();
+        let pages = Pages::of(&mut rows, |row| *row, "/x", &[("q", "a&b"), ("status", "")], "");
+        assert_eq!((rows.len(), pages.next.as_deref()), (50, Some("/x?q=a%26b&after=49")));
+        assert_eq!(pages.first, None);
+        let pages = Pages::of(&mut rows, |row| *row, "/x", &[], "7");
+        assert_eq!((pages.next, pages.first.as_deref()), (None, Some("/x")));
+    }
+}

@@ -1,0 +1,287 @@
+//! The pages of organizations, their rules and the instance's APIs in a browser.
+
+use jiff::SignedDuration;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::{
+    app::{TestApp, text},
+    browser::{Browser, Page},
+};
+
+const READ: &str = "invoices:read";
+const WRITE: &str = "invoices:write";
+const SETTINGS: &str = "/organizations/acme/settings";
+const POLICY: &str = "/organizations/acme/policy";
+
+/// Somebody who administers the instance, from the organization that may use everything.
+async fn root(app: &TestApp) -> Browser<'_> {
+    let found = app.root().get("/v1/organizations?q=default").await.expect(StatusCode::OK);
+    let home = text(&found["items"][0]["id"]);
+    let (root, user) = app.somebody(&home, "root@claviger.test", &[], &[]).await;
+    app.give_everywhere(&home, &user, "instance-admin").await;
+    root
+}
+
+/// Saves the rules as the page `shown` has them, with these instead.
+async fn save(browser: &Browser<'_>, shown: &Page, more: &[(&str, &str)]) -> Page {
+    let seen = shown.field("seen");
+    let unchanged = [("pat_max_lifetime_days", "366"), ("pat_default_lifetime_days", "90"), ("wildcard_allowed", "on")];
+    let unchanged = unchanged.into_iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
+    let fields: Vec<_> = [("seen", seen.as_str())].into_iter().chain(unchanged).chain(more.iter().copied()).collect();
+    browser.act(&format!("{POLICY}/edit"), &fields).await
+}
+
+on_both_databases! {
+    async fn an_api_is_declared_changed_and_deleted_by_its_pages(app: &TestApp) {
+        let root = root(app).await;
+        root.get("/apis").await.shows(StatusCode::OK, "Claviger");
+        let make = async |identifier: &str, permissions: &str| {
+            let fields = [
+                ("name", "Invoices <b>"), ("identifier", identifier), ("permissions", permissions), ("life", "300"),
+                ("format", "jwt"), ("algorithm", "ES256"),
+            ];
+            root.act("/apis/new", &fields).await
+        };
+        root.get("/apis/new").await.shows(StatusCode::OK, "New API");
+        make("x", READ).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "This is no identifier");
+        make("https://api.acme.test", "\"x\" y").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "is no permission");
+        let reserved = make("https://api.acme.test", "claviger:x").await;
+        reserved.shows(StatusCode::UNPROCESSABLE_ENTITY, "own API");
+        let made = make("https://api.acme.test", "invoices:read Read <i>them</i>\r\ninvoices:write").await;
+        let path = made.location().trim_end_matches("?done=made").to_owned();
+        let page = root.get(&path).await;
+        for part in ["Invoices &#60;b&#62;", "Read &#60;i&#62;them&#60;/i&#62;", "5 minutes", "ES256", "claviger api import"] {
+            page.shows(StatusCode::OK, part);
+        }
+        make("https://api.acme.test", "other:read").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "has this identifier");
+        make("https://other.test", READ).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "declares one of these already");
+        // Changed; the later of two is told.
+        let seen = root.get(&format!("{path}/edit")).await.field("seen");
+        let save = async |name: &str, origins: &str| {
+            let fields = [
+                ("seen", seen.as_str()), ("name", name), ("life", "300"), ("format", "opaque"), ("algorithm", "ES256"),
+                ("origins", origins), ("basic", "on"),
+            ];
+            root.act(&format!("{path}/edit"), &fields).await
+        };
+        save("Invoices", "https://a.test/x").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "is no origin");
+        save("Invoices", "https://a.test\r\nhttps://b.test").await.leads_to(&format!("{path}?done=saved"));
+        save("Other", "").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "It is now: Invoices");
+        let id = path.rsplit('/').next().unwrap().to_owned();
+        let api = app.root().get(&format!("/v1/apis/{id}")).await.expect(StatusCode::OK);
+        assert_eq!(api["origins"], json!(["https://a.test", "https://b.test"]));
+        assert_eq!((&api["accept_basic"], &api["access_token_format"]), (&json!(true), &json!("opaque")));
+        assert_eq!(app.audit_trail(&id).await, ["api.created", "api.updated"]);
+        root.get(&format!("{path}/delete")).await.shows(StatusCode::OK, "<code>invoices:read</code>");
+        root.act(&format!("{path}/delete"), &[]).await.leads_to("/apis?done=deleted");
+        root.get(&path).await.shows(StatusCode::NOT_FOUND, "no such page");
+        // Claviger's own stays as it is.
+        let own = app.root().get("/v1/apis?q=Claviger").await.expect(StatusCode::OK);
+        let own = format!("/apis/{}", text(&own["items"][0]["id"]));
+        root.get(&own).await.shows(StatusCode::OK, "It changes only with Claviger’s version");
+        root.get(&format!("{own}/edit")).await.shows(StatusCode::NOT_FOUND, "no such page");
+        root.act(&format!("{own}/delete"), &[]).await.shows(StatusCode::NOT_FOUND, "no such page");
+    }
+
+    async fn a_permission_is_declared_described_and_retired_once_it_is_known_who_loses_it(app: &TestApp) {
+        let api = app.declare_invoices().await;
+        let (root, path) = (root(app).await, format!("/apis/{}", text(&api["id"])));
+        let (acme, account) = app.account("acme", &[READ]).await;
+        let key = app.key(&account, &[READ], json!({})).await;
+        let body = json!({ "organization_id": acme, "name": "reader", "permissions": [READ] });
+        app.root().post("/v1/roles", body).await.expect(StatusCode::CREATED);
+        let declare = async |name: &str| {
+            root.act(&format!("{path}/permissions/new"), &[("name", name), ("description", "Delete <b>")]).await
+        };
+        root.get(&format!("{path}/permissions/new")).await.shows(StatusCode::OK, "Declare a permission");
+        declare("a b").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "is no permission");
+        declare(READ).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "It is declared already");
+        declare("invoices:delete").await.leads_to(&format!("{path}?done=saved"));
+        root.get(&path).await.shows(StatusCode::OK, "Delete &#60;b&#62;");
+        let edit = format!("{path}/permissions/edit");
+        let shown = root.get(&format!("{edit}?name=invoices%3Adelete")).await;
+        shown.shows(StatusCode::OK, "value=\"Delete &#60;b&#62;\"");
+        let seen = shown.field("seen");
+        let fields = [("seen", seen.as_str()), ("name", "invoices:delete"), ("description", "Remove")];
+        root.act(&edit, &fields).await.leads_to(&format!("{path}?done=saved"));
+        root.act(&edit, &fields).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "It is now: Remove");
+        root.get(&format!("{edit}?name=none")).await.shows(StatusCode::NOT_FOUND, "no such page");
+        // A rule that asks for it is in the way.
+        let rules = json!({ "route_rules": [{ "methods": ["GET"], "path": "/invoices", "permissions": [READ] }] });
+        app.root().patch(&format!("/v1{path}"), rules).await.expect(StatusCode::OK);
+        let retire = format!("{path}/permissions/retire");
+        let asked = root.get(&format!("{retire}?name=invoices%3Aread")).await;
+        for part in ["<code>GET /invoices</code>", "<code>reader</code>", "One key or token names it"] {
+            asked.shows(StatusCode::OK, part);
+        }
+        root.act(&retire, &[("name", READ)]).await.shows(StatusCode::OK, "cannot be retired yet");
+        assert_eq!(app.permissions(&key.token).await, [READ]);
+        app.root().patch(&format!("/v1{path}"), json!({ "route_rules": [] })).await.expect(StatusCode::OK);
+        root.act(&retire, &[("name", READ)]).await.leads_to(&format!("{path}?done=deleted"));
+        assert!(app.permissions(&key.token).await.is_empty());
+        root.act(&retire, &[("name", READ)]).await.shows(StatusCode::NOT_FOUND, "no such page");
+    }
+
+    async fn an_organization_is_made_renamed_stopped_and_ended(app: &TestApp) {
+        let root = root(app).await;
+        root.get("/organizations").await.shows(StatusCode::OK, "href=\"/organizations/-/new\"");
+        let make = async |name: &str, slug: &str| root.act("/organizations/-/new", &[("name", name), ("slug", slug)]).await;
+        root.get("/organizations/-/new").await.shows(StatusCode::OK, "New organization");
+        make("", "").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "1 to 100 characters");
+        make("Acme", "A b").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "A handle is 1 to 63");
+        make("Acme <b>", "acme").await.leads_to("/organizations/acme/settings?done=made");
+        make("Other", "acme").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "has this handle already");
+        root.get(SETTINGS).await.shows(StatusCode::OK, "Acme &#60;b&#62;");
+        let found = app.root().get("/v1/organizations?q=acme").await.expect(StatusCode::OK);
+        let id = text(&found["items"][0]["id"]);
+        app.declare_invoices().await;
+        let account = app.account_in(&id, &[READ]).await;
+        let key = app.key(&account, &[READ], json!({})).await;
+        // Who governs it renames it, and sees nothing of what is the instance's.
+        let (admin, _) = app.somebody(&id, "admin@acme.test", &["organization-admin"], &[]).await;
+        let shown = admin.get(&format!("{SETTINGS}/edit")).await;
+        assert!(!shown.html.contains("name=\"slug\"") && !shown.html.contains("name=\"ceiling\""));
+        let seen = shown.field("seen");
+        let fields = [("seen", seen.as_str()), ("name", "Acme"), ("origins", "https://app.acme.test"), ("slug", "stolen")];
+        admin.act(&format!("{SETTINGS}/edit"), &fields).await.leads_to(&format!("{SETTINGS}?done=saved"));
+        admin.get(SETTINGS).await.shows(StatusCode::OK, "https://app.acme.test");
+        // What was typed before counts no more.
+        let late = admin.act(&format!("{SETTINGS}/edit"), &[("seen", &seen), ("name", "Late")]).await;
+        late.shows(StatusCode::UNPROCESSABLE_ENTITY, "It is now: Acme");
+        for page in ["disable", "delete"] {
+            admin.get(&format!("{SETTINGS}/{page}")).await.shows(StatusCode::NOT_FOUND, "no such page");
+            admin.act(&format!("{SETTINGS}/{page}"), &[]).await.shows(StatusCode::NOT_FOUND, "no such page");
+        }
+        let seen = root.get(&format!("{SETTINGS}/edit")).await.field("seen");
+        let fields = [("seen", seen.as_str()), ("name", "Acme"), ("slug", "acme2"), ("ceiling", "none:x")];
+        let wrong = root.act(&format!("{SETTINGS}/edit"), &fields).await;
+        wrong.shows(StatusCode::UNPROCESSABLE_ENTITY, "No API declares none:x");
+        let fields = [("seen", seen.as_str()), ("name", "Acme"), ("slug", "acme2"), ("ceiling", "*")];
+        root.act(&format!("{SETTINGS}/edit"), &fields).await.leads_to("/organizations/acme2/settings?done=saved");
+        let settings = "/organizations/acme2/settings";
+        root.get(&format!("{settings}/disable")).await.shows(StatusCode::OK, "One key or token stops working");
+        root.act(&format!("{settings}/disable"), &[]).await.leads_to(&format!("{settings}?done=disabled"));
+        assert_eq!(app.code(&key.token).await, "disabled");
+        root.get(settings).await.shows(StatusCode::OK, "Nothing in it works for now");
+        root.act(&format!("{settings}/enable"), &[]).await.leads_to(&format!("{settings}?done=enabled"));
+        assert_eq!(app.code(&key.token).await, "valid");
+        root.get(&format!("{settings}/delete")).await.shows(StatusCode::OK, "One key or token is revoked for good");
+        root.act(&format!("{settings}/delete"), &[]).await.leads_to("/organizations?done=deleted");
+        root.get(settings).await.shows(StatusCode::NOT_FOUND, "no such page");
+        assert_ne!(app.code(&key.token).await, "valid");
+        let expected = ["created", "updated", "updated", "disabled", "enabled", "deleted"];
+        assert_eq!(app.audit_trail(&id).await, expected.map(|change| format!("organization.{change}")));
+    }
+
+    async fn stricter_rules_tell_what_they_touch_before_they_count(app: &TestApp) {
+        app.declare_invoices().await;
+        let (acme, account) = app.account("acme", &[READ, WRITE]).await;
+        let key = app.key(&account, &["*"], json!({ "name": "follows <b>" })).await;
+        let (admin, _) = app.somebody(&acme, "admin@acme.test", &["organization-admin"], &[]).await;
+        admin.get(POLICY).await.shows(StatusCode::OK, "Longest life of a personal access token");
+        let shown = admin.get(&format!("{POLICY}/edit")).await;
+        shown.shows(StatusCode::OK, "name=\"kind\" value=\"api_key\" checked");
+        // What touches nothing is saved at once.
+        save(&admin, &shown, &[("approval_required", "on")]).await.leads_to(&format!("{POLICY}?done=saved"));
+        let policy = format!("/v1/organizations/{acme}/policy");
+        let stands = app.root().get(&policy).await.expect(StatusCode::OK);
+        assert_eq!((&stands["approval_required"], &stands["allowed_kinds"]), (&json!(true), &json!(null)));
+        let shown = admin.get(&format!("{POLICY}/edit")).await;
+        for (name, value, told) in [
+            ("pat_max_lifetime_days", "x", "is a whole number"),
+            ("pat_max_lifetime_days", "0", "is a whole number"),
+            ("pat_default_lifetime_days", "367", "longer than the longest life"),
+            ("allowed_networks", "10.0.0.0/8 <i>", "&#60;i&#62; is not a network"),
+        ] {
+            save(&admin, &shown, &[(name, value)]).await.shows(StatusCode::UNPROCESSABLE_ENTITY, told);
+        }
+        let stricter = [("approval_required", "on"), ("wildcard_allowed", ""), ("api_key_max_lifetime_days", "30")];
+        let asked = save(&admin, &shown, &stricter).await;
+        for part in ["Make the rules stricter?", "one ends sooner", "no longer follows its owner", "follows &#60;b&#62;"] {
+            asked.shows(StatusCode::OK, part);
+        }
+        assert_eq!(app.permissions(&key.token).await, [READ, WRITE]);
+        let confirmed = asked.field("confirmed");
+        let done = [&stricter[..], &[("confirmed", confirmed.as_str())]].concat();
+        save(&admin, &shown, &done).await.leads_to(&format!("{POLICY}?done=saved"));
+        assert!(app.permissions(&key.token).await.is_empty());
+        let cut = app.root().get(&format!("/v1/api-keys/{}", key.id)).await.expect(StatusCode::OK);
+        assert!(cut["expires_at"].is_string(), "{cut}");
+        // Of two who change them, the later is told.
+        let late = save(&admin, &shown, &[("expiry_required", "on")]).await;
+        late.shows(StatusCode::UNPROCESSABLE_ENTITY, "Somebody else changed it meanwhile");
+        late.shows(StatusCode::UNPROCESSABLE_ENTITY, "It is now: 30");
+        // Kinds that are left out are refused for as long as the rule stands.
+        let shown = admin.get(&format!("{POLICY}/edit")).await;
+        let kinds = [
+            ("approval_required", "on"), ("wildcard_allowed", ""), ("api_key_max_lifetime_days", "30"), ("shown", "kind"),
+            ("kind", "personal_access_token"),
+        ];
+        let asked = save(&admin, &shown, &kinds).await;
+        asked.shows(StatusCode::OK, "one is refused for as long as the rule stands");
+        let confirmed = asked.field("confirmed");
+        let done = [&kinds[..], &[("confirmed", confirmed.as_str())]].concat();
+        save(&admin, &shown, &done).await.leads_to(&format!("{POLICY}?done=saved"));
+        assert_eq!(app.code(&key.token).await, "disabled");
+        admin.get(POLICY).await.shows(StatusCode::OK, "<strong>Personal access tokens</strong>");
+    }
+
+    async fn each_page_of_organizations_and_apis_is_for_who_may_do_the_same_over_the_api(app: &TestApp) {
+        let api = app.declare_invoices().await;
+        let path = format!("/apis/{}", text(&api["id"]));
+        let (acme, _) = app.account("acme", &[]).await;
+        let (globex, _) = app.account("globex", &[]).await;
+        let (member, _) = app.somebody(&acme, "bob@acme.test", &["member"], &[]).await;
+        let (admin, _) = app.somebody(&acme, "admin@acme.test", &["organization-admin"], &[]).await;
+        let (stranger, _) = app.somebody(&globex, "eve@globex.test", &["organization-admin"], &[]).await;
+        let root = root(app).await;
+        // Page, and whether member, admin, stranger and who administers the instance see it.
+        let pages = [
+            (SETTINGS.to_owned(), [true, true, false, true]),
+            (format!("{SETTINGS}/edit"), [false, true, false, true]),
+            (format!("{SETTINGS}/disable"), [false, false, false, true]),
+            (format!("{SETTINGS}/delete"), [false, false, false, true]),
+            (POLICY.to_owned(), [true, true, false, true]),
+            (format!("{POLICY}/edit"), [false, true, false, true]),
+            ("/organizations/-/new".to_owned(), [false, false, false, true]),
+            ("/apis".to_owned(), [false, false, false, true]),
+            ("/apis/new".to_owned(), [false, false, false, true]),
+            (path.clone(), [false, false, false, true]),
+            (format!("{path}/edit"), [false, false, false, true]),
+            (format!("{path}/delete"), [false, false, false, true]),
+            (format!("{path}/permissions/new"), [false, false, false, true]),
+            (format!("{path}/permissions/edit?name=invoices:read"), [false, false, false, true]),
+            (format!("{path}/permissions/retire?name=invoices:read"), [false, false, false, true]),
+        ];
+        for (page, seen) in &pages {
+            for (browser, seen) in [&member, &admin, &stranger, &root].into_iter().zip(seen) {
+                let status = browser.get(page).await.status;
+                assert_eq!(status, if *seen { StatusCode::OK } else { StatusCode::NOT_FOUND }, "{page}");
+            }
+            assert!(Browser::new(app).get(page).await.location().starts_with("/sign-in?next="), "{page}");
+        }
+        for (page, seen) in pages.iter().filter(|(page, _)| !["/apis", SETTINGS, POLICY].contains(&page.as_str()) && *page != path) {
+            let form = page.split('?').next().unwrap();
+            for (browser, _) in [&member, &admin, &stranger].into_iter().zip(seen).filter(|(_, seen)| !**seen) {
+                assert_eq!(browser.act(form, &[("name", READ)]).await.status, StatusCode::NOT_FOUND, "{form}");
+            }
+            assert_eq!(root.post(form, &[]).await.status, StatusCode::FORBIDDEN, "{form} without a token");
+        }
+        // What is on the way to power asks who they are; what was typed is there again.
+        app.clock.advance(SignedDuration::from_mins(11));
+        for page in ["/apis/new", "/organizations/-/new", &format!("{POLICY}/edit"), &format!("{SETTINGS}/edit")] {
+            assert!(root.get(page).await.location().starts_with("/sign-in/again?next="), "{page}");
+        }
+        let fields = [("name", "Acme two"), ("slug", "acme2"), ("resume", "/organizations/-/new")];
+        let late = root.act("/organizations/-/new", &fields).await;
+        assert!(late.location().contains("Acme%2Btwo"), "{}", late.location());
+        // The navigation leads to what each may see.
+        let has = async |browser: &Browser<'_>, path: &str| {
+            browser.get("/organizations/acme").await.html.contains(&format!("href=\"{path}\""))
+        };
+        assert!(has(&root, "/apis").await && !has(&admin, "/apis").await);
+        assert!(has(&admin, "/organizations/acme/members").await && !has(&member, "/organizations/acme/members").await);
+        assert!(has(&member, "/organizations/acme/roles").await && has(&member, POLICY).await);
+    }
+}

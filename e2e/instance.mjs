@@ -13,10 +13,10 @@ const BINARY = process.env.CLAVIGER_BINARY ?? fileURLToPath(new URL('../target/d
 const AXE = fileURLToPath(import.meta.resolve('axe-core/axe.min.js'));
 const CHROMIUM = process.env.CLAVIGER_CHROMIUM ?? '/usr/bin/chromium';
 
-/** Runs `test` with a served example, perhaps with settings; whatever happens, nothing is left behind. */
-export async function withInstance(test, settings = {}) {
+/** Runs `test` with a served example, perhaps with settings and at a port; whatever happens, nothing is left behind. */
+export async function withInstance(test, settings = {}, port = 0) {
   const directory = await mkdtemp(path.join(tmpdir(), 'claviger-e2e-'));
-  const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0'];
+  const listen = [`--listen=127.0.0.1:${port}`, '--internal-listen=127.0.0.1:0'];
   const server = spawn(BINARY, ['serve', '--dev', `--data-dir=${directory}`, ...listen], {
     cwd: directory,
     env: { ...environment(), ...settings },

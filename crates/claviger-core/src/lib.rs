@@ -47,6 +47,7 @@ mod name;
 pub mod oauth;
 mod one_time_code;
 mod organization;
+mod passkey;
 mod password;
 mod pepper;
 mod person;
@@ -115,6 +116,10 @@ pub use mqtt::{About, ObjectTemplate, TemplateError, Topic, TopicError};
 pub use name::Name;
 pub use one_time_code::{CodePurpose, NewPasswordReset, OneTimeCode};
 pub use organization::{NewOrganization, Organization, OrganizationChanges, Slug};
+pub use passkey::{
+    AssertedPasskey, AuthenticatorTransports, NewPasskey, PASSKEY_ALGORITHMS, Passkey, PasskeyAssertion,
+    PasskeyCreation, PasskeyError, RelyingParty, TooManyPasskeys, is_last_way_in,
+};
 pub use password::{Password, PasswordError, PasswordHash};
 pub use pepper::{Digest, Pepper, Peppers};
 pub use person::Person;

@@ -99,6 +99,8 @@ words! {
         Link = "link",
         /// An outside OpenID Connect provider.
         OpenIdConnect = "openid_connect",
+        /// A passkey, which is two factors by itself.
+        Passkey = "passkey",
     }
 }
 
@@ -113,6 +115,8 @@ words! {
         PasswordChanged = "password_changed",
         /// The second factor changed elsewhere.
         SecondFactorChanged = "second_factor_changed",
+        /// A passkey was taken away, by which it may have begun.
+        PasskeyRemoved = "passkey_removed",
         /// The same browser signed in again.
         Replaced = "replaced",
         /// Its user got rights that count everywhere, which whoever let them in at the portal could not give.

@@ -19,8 +19,8 @@ use crate::{
     body, console, feed, health, log,
     manage::{
         api, api_key, approval, assignment, audit_event, certificate, certificate_authority, claim_code, client_secret,
-        federation, fleet, inventory, invitation, member, organization, personal_access_token, policy, portal_session,
-        public_key, role, service_account, session, signing_key, token, usage, user,
+        federation, fleet, inventory, invitation, member, organization, passkey, personal_access_token, policy,
+        portal_session, public_key, role, service_account, session, signing_key, token, usage, user,
     },
     metrics, mqtt, oauth,
     openapi::{self, Document},
@@ -67,6 +67,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(user::put_by_external_id))
         .routes(routes!(user::reset_password))
         .routes(routes!(user::remove_second_factor))
+        .routes(routes!(passkey::list))
+        .routes(routes!(passkey::remove))
         .routes(routes!(portal_session::create))
         .routes(routes!(service_account::list, service_account::create))
         .routes(routes!(service_account::show, service_account::update, service_account::delete))

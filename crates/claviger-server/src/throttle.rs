@@ -118,6 +118,12 @@ impl Throttle {
         }
     }
 
+    /// Counts a passkey that proved nobody, or tells how long to wait. Asked after it was looked at, like the proof of a client:
+    /// a signature needs no protection from guessing. It counts among the tries of its place at all accounts.
+    pub(crate) fn passkey_failed(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
+        address.map(network).map_or(Ok(()), |network| self.addresses.spend(network, now))
+    }
+
     /// Counts somebody who comes back from an outside provider, or tells how long to wait.
     pub(crate) fn attempt_elsewhere(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
         address.map(network).map_or(Ok(()), |network| self.returns.spend(network, now))

@@ -76,6 +76,23 @@ CREATE TABLE recovery_code (
     PRIMARY KEY (person, digest)
 );
 
+-- Keys in their devices by which users sign in. credential is what the authenticator calls it, and public_key its COSE key.
+CREATE TABLE passkey (
+    id TEXT PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES person (id),
+    credential BLOB NOT NULL,
+    public_key BLOB NOT NULL,
+    sign_count BIGINT NOT NULL,
+    transports TEXT NOT NULL,
+    backup_eligible BIGINT NOT NULL,
+    backed_up BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE UNIQUE INDEX passkey_credential ON passkey (credential);
+CREATE INDEX passkey_person ON passkey (person, id);
+
 -- Who a user is to an outside OpenID Connect provider.
 CREATE TABLE identity (
     issuer TEXT NOT NULL,

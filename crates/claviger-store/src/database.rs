@@ -166,6 +166,7 @@ impl Database {
             "claim_code",
             "device",
             "recovery_code",
+            "passkey",
             "identity",
             "session",
             "credential",

@@ -51,6 +51,7 @@ const UNIQUE: &[(&str, &str)] = &[
     ("identifier", "identifier"),
     ("idempotency", "idempotency_key"),
     ("permission", "permission"),
+    ("passkey", "passkey"),
     ("name", "name"),
 ];
 

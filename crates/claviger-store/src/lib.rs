@@ -38,6 +38,7 @@ mod migrate;
 mod narrowing;
 mod one_time_code;
 mod organization;
+mod passkey;
 mod public_key;
 mod quota;
 mod registration;

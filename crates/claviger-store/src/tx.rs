@@ -3,7 +3,7 @@
 //! [`Tx::commit`] is the only way to keep what a transaction did, and it wants an event.
 //!
 //! Rows are locked in one order, so that nobody waits in a circle: a person, then organizations by id, then a fleet, then service accounts, and
-//! then what is inside of them, by id within each table: assignments, invitations, memberships, codes, requests of devices, sessions, credentials, revoked tokens. APIs and
+//! then what is inside of them, by id within each table: assignments, invitations, memberships, codes, passkeys, requests of devices, sessions, credentials, revoked tokens. APIs and
 //! roles are locked before the assignments that go with them. What concerns several people and organizations at once locks these
 //! first. The heads of the audit chains come last, in the commit.
 

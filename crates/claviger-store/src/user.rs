@@ -123,6 +123,7 @@ impl Tx<'_> {
                           totp_confirmed_at = NULL, totp_step = NULL WHERE id = $1");
         self.execute(take.bind(text(id))).await?;
         self.replace_recovery_codes(id, &[]).await?;
+        self.execute(sql("DELETE FROM passkey WHERE person = $1").bind(text(id))).await?;
         self.shut_out_user(id).await?;
         self.end_credentials(Owner::Principal(id.into()), RevokeReason::OwnerLeft, now).await
     }
@@ -145,7 +146,7 @@ impl Tx<'_> {
             self.execute(sql(erase).and_list(about())).await?;
         }
         self.shut_out_user(user.id).await?;
-        for table in ["recovery_code", "identity", "membership"] {
+        for table in ["recovery_code", "passkey", "identity", "membership"] {
             self.execute(sql(&format!("DELETE FROM {table} WHERE person = $1")).bind(text(user.id))).await?;
         }
         let end = sql(

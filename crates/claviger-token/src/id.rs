@@ -155,6 +155,7 @@ typed_ids! {
     CertificateAuthorityId = "ca", "an organization's certificate authority";
     FederationId = "fed", "a federated identity of a client";
     SessionId = "sess", "a sign-in session (never its cookie)";
+    PasskeyId = "passkey", "a passkey of a user (never its key)";
     SigningKeyId = "skey", "a key that signs tokens, which is also its `kid`";
     AccessTokenId = "at", "an access token, which is also its `jti`";
     InvitationId = "inv", "an invitation (never its link)";

@@ -41,7 +41,7 @@ pub use facts::{
 };
 pub use id::{
     AccessTokenId, ApiId, ApiKeyId, AssignmentId, CertificateAuthorityId, CertificateId, ClaimCodeId, ClientSecretId,
-    CredentialId, DeviceRequestId, EventId, FederationId, FleetId, IdError, InvitationId, OrganizationId,
+    CredentialId, DeviceRequestId, EventId, FederationId, FleetId, IdError, InvitationId, OrganizationId, PasskeyId,
     PersonalAccessTokenId, PrincipalId, PrincipalType, PublicKeyId, RoleId, ServiceAccountId, SessionId, SigningKeyId,
     TypedId, UserId,
 };

@@ -56,6 +56,20 @@ enum Command {
         #[command(flatten)]
         consent: Consent,
     },
+    /// List the passkeys by which one signs in
+    Passkeys {
+        /// Their id or address
+        id: String,
+    },
+    /// Remove the passkey of a device that somebody lost; ends all their sessions
+    RemovePasskey {
+        /// Their id or address
+        id: String,
+        /// The passkey's id
+        passkey: String,
+        #[command(flatten)]
+        consent: Consent,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +173,16 @@ struct Person {
     created_at: String,
 }
 
+/// What the tables need of a passkey.
+#[derive(Debug, Deserialize)]
+struct Passkey {
+    id: String,
+    name: String,
+    backed_up: bool,
+    created_at: String,
+    last_used_at: Option<String>,
+}
+
 pub(crate) fn run(User { remote, command }: User) -> Result<ExitCode, Failure> {
     let service = remote.service()?;
     match command {
@@ -208,6 +232,16 @@ pub(crate) fn run(User { remote, command }: User) -> Result<ExitCode, Failure> {
                 .must_be_given(&deed, || Ok("Their recovery codes and all their sessions end with it.".to_owned()))?;
             service.delete(&["users", &service.user(&id)?, "second-factor"])?;
             output::note("Signing in asks for no code until they set up an app again. All their sessions ended.");
+        }
+        Command::Passkeys { id } => {
+            let answer = service.get(&["users", &service.user(&id)?, Passkey::PATH], &[])?;
+            noun::listed::<Passkey>(&service, &answer)?;
+        }
+        Command::RemovePasskey { id, passkey, consent } => {
+            let deed = format!("remove the passkey {passkey} of {id}");
+            consent.must_be_given(&deed, || Ok("All their sessions end with it.".to_owned()))?;
+            service.delete(&["users", &service.user(&id)?, Passkey::PATH, &passkey])?;
+            output::note("Nobody signs in by it any more. All their sessions ended.");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -261,6 +295,21 @@ impl Upsert {
             .without("name", self.no_name)
             .with("metadata", self.metadata.clone())
             .json()
+    }
+}
+
+impl Noun for Passkey {
+    const PATH: &'static str = "passkeys";
+    const COMMAND: &'static str = "user";
+    const TITLES: &'static [&'static str] = &["ID", "NAME", "ON SEVERAL DEVICES", "CREATED", "LAST USED"];
+
+    fn row(self) -> Vec<String> {
+        let used = self.last_used_at.map_or_else(|| "never".to_owned(), |at| short(&at));
+        vec![self.id, self.name, yes(self.backed_up), short(&self.created_at), used]
+    }
+
+    fn details(self) -> Vec<(&'static str, String)> {
+        vec![("id", self.id), ("name", self.name), ("created", self.created_at)]
     }
 }
 

@@ -96,6 +96,8 @@ done-made = Made.
 done-removed = Removed. Nothing of what they held here works any more.
 done-withdrawn = Withdrawn. Its link works no more.
 done-deleted = Deleted.
+done-passkey = Your passkey is added. Sign in with it the next time.
+done-passkey-removed = The passkey is removed. All other browsers are signed out.
 
 ## Trouble
 trouble-title = That did not work

@@ -96,6 +96,8 @@ done-made = C’est créé.
 done-removed = Retrait effectué. Rien de ce que cette personne avait ici ne fonctionne plus.
 done-withdrawn = Invitation retirée. Son lien ne fonctionne plus.
 done-deleted = Suppression effectuée.
+done-passkey = Votre clé d’accès est ajoutée. Connectez-vous avec elle la prochaine fois.
+done-passkey-removed = La clé d’accès est supprimée. Tous les autres navigateurs sont déconnectés.
 
 ## Trouble
 trouble-title = Cela n’a pas fonctionné

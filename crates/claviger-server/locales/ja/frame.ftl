@@ -66,6 +66,8 @@ done-made = 作成しました。
 done-removed = 削除しました。この人がここで持っていたものは、もう何も使えません。
 done-withdrawn = 取り消しました。リンクはもう使えません。
 done-deleted = 削除しました。
+done-passkey = パスキーを追加しました。次回からこれでサインインできます。
+done-passkey-removed = パスキーを削除しました。ほかのブラウザーはすべてサインアウトされました。
 
 ## Trouble
 trouble-title = うまくいきませんでした

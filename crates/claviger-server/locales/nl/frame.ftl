@@ -96,6 +96,8 @@ done-made = Gemaakt.
 done-removed = Verwijderd. Niets van wat deze persoon hier had, werkt nog.
 done-withdrawn = Ingetrokken. De link werkt niet meer.
 done-deleted = Verwijderd.
+done-passkey = Uw passkey is toegevoegd. Log er de volgende keer mee in.
+done-passkey-removed = De passkey is verwijderd. Alle andere browsers zijn uitgelogd.
 
 ## Trouble
 trouble-title = Dat lukte niet

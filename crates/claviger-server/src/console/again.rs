@@ -6,7 +6,8 @@ use claviger_core::{Authenticators, SignInMethod};
 
 use super::{
     form::SessionForm,
-    page::{Frame, go, page, page_with},
+    page::{Frame, go, page_with},
+    passkeys::Ask,
     query::Query,
     sign_in::{Next, Second, presented},
     trouble::Trouble,
@@ -23,6 +24,8 @@ pub(super) struct AgainPage {
     /// The provider's name.
     pub(super) provider: String,
     pub(super) failed: bool,
+    /// What asks for one of their passkeys, if they have any.
+    pub(super) passkey: Option<Ask>,
 }
 
 /// What somebody can be asked for: all that signing in asks for. An account without either signs out and in again by its own way.
@@ -64,15 +67,40 @@ pub(crate) async fn show(
     SignedIn(session): SignedIn,
     Query(next): Query<Next>,
 ) -> Result<Response, Trouble> {
-    let user = app.user_of(&session).await?;
-    let frame = Frame::of(&session, &visit, &app);
-    let (asked, provider) = (Asked::of(&user, &session, &app), app.provider_name());
-    Ok(page(&AgainPage { frame, next: next.path(), asked, provider, failed: false }, []))
+    form(&app, &visit, &session, next.path(), false, None).await
+}
+
+/// The page again, because a passkey did not count.
+pub(super) async fn with_passkey(
+    app: &App,
+    visit: &Visit,
+    session: &Session,
+    next: String,
+    wrong: &'static str,
+) -> Result<Response, Trouble> {
+    form(app, visit, session, next, false, Some(wrong)).await
+}
+
+async fn form(
+    app: &App,
+    visit: &Visit,
+    session: &Session,
+    next: String,
+    failed: bool,
+    passkey_wrong: Option<&'static str>,
+) -> Result<Response, Trouble> {
+    let user = app.user_of(session).await?;
+    let passkeys = app.store.passkeys_of(user.user).await?;
+    let frame = Frame::of(session, visit, app);
+    let passkey = Ask::to_prove(app, &frame.csrf, &passkeys, passkey_wrong);
+    let (asked, provider) = (Asked::of(&user, session, app), app.provider_name());
+    let status = if failed || passkey_wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(page_with(status, &AgainPage { frame, next, asked, provider, failed, passkey }, []))
 }
 
 /// `POST /sign-in/again` with `password`, `code` or both.
-pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
-    let SessionForm { fields, visit, session } = form;
+pub(crate) async fn submit(State(app): State<App>, sent: SessionForm) -> Result<Response, Trouble> {
+    let SessionForm { fields, visit, session } = sent;
     let user = app.user_of(&session).await?;
     let attempt = app.attempt_in(&session, &visit);
     app.throttle.attempt(&attempt, app.now()).map_err(|wait| app.throttled(Guarded::Confirmation, wait))?;
@@ -92,16 +120,13 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
         Asked::Password | Asked::Provider | Asked::Nothing => Some((SignInMethod::Password, Second::None)),
     };
     let now = app.now();
-    let failed = || {
-        let frame = Frame::of(&session, &visit, &app);
-        let page = AgainPage { frame, next: fields.next(), asked, provider: app.provider_name(), failed: true };
-        Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &page, []))
-    };
-    let Some((method, second)) = second.filter(|_| first) else { return failed() };
+    let failed = async || form(&app, &visit, &session, fields.next(), true, None).await;
+    let Some((method, second)) = second.filter(|_| first) else { return failed().await };
     let (new, secret, event) = session.found().session.clone().prove(method, now, &mut app.rng());
     let mut tx = app.store.begin(session.by()).await?;
     if !second.use_up(&app, &mut tx, &user, now).await? {
-        return failed();
+        drop(tx);
+        return failed().await;
     }
     if !tx.renew_session(&new, &app.peppers.digest(&secret.hash())).await? {
         return Err(Trouble::NotSignedIn { next: fields.next() });

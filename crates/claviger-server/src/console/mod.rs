@@ -32,6 +32,7 @@ mod organizations;
 mod overview;
 mod page;
 mod pages;
+mod passkeys;
 mod password_reset;
 mod policies;
 mod portal;
@@ -155,6 +156,12 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/account/security/authenticator", get(enrolment::show).post(enrolment::enable))
         .route("/account/security/authenticator/remove", post(enrolment::disable))
         .route("/account/security/recovery-codes", post(enrolment::make_recovery_codes))
+        // One's passkeys
+        .route("/account/security/passkeys/new", get(passkeys::new::show).post(passkeys::new::submit))
+        .route("/account/security/passkeys/{id}", get(passkeys::one::show).post(passkeys::one::rename))
+        .route("/account/security/passkeys/{id}/remove", get(passkeys::one::ask_to_remove).post(passkeys::one::remove))
+        .route("/sign-in/passkey", get(sign_in::show).post(passkeys::prove::submit))
+        .route("/sign-in/again/passkey", get(again::show).post(passkeys::prove::again))
         // What waits for one
         .route("/approvals", get(approvals::show))
         .route("/approvals/{id}", get(approval::show))
@@ -180,6 +187,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         // Outside of the frame: they are no pages, and may be kept.
         .route("/assets/console.css", get(page::stylesheet))
         .route("/assets/console.js", get(page::script))
+        .route("/assets/passkey.js", get(page::passkey_script))
         .route("/portal/theme/{file}", get(portal::theme::stylesheet))
 }
 

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{app::App, origin, session::Session};
 
-/// Nothing runs but our own file, nothing is loaded from elsewhere, no form leaves, and nothing frames us but the pages whose
+/// Nothing runs but our own files, nothing is loaded from elsewhere, no form leaves, and nothing frames us but the pages whose
 /// portal it is, on which nothing runs at all.
 fn policy(portal: Option<&PortalOrigins>) -> String {
     let ancestors = portal.filter(|origins| !origins.is_empty()).map_or("'none'".to_owned(), ToString::to_string);
@@ -41,9 +41,11 @@ fn policy(portal: Option<&PortalOrigins>) -> String {
 
 const STYLESHEET: &str = include_str!("../../assets/console.css");
 const SCRIPT: &str = include_str!("../../assets/console.js");
+const PASSKEY_SCRIPT: &str = include_str!("../../assets/passkey.js");
 
 static STYLESHEET_VERSION: LazyLock<String> = LazyLock::new(|| version(STYLESHEET));
 static SCRIPT_VERSION: LazyLock<String> = LazyLock::new(|| version(SCRIPT));
+static PASSKEY_SCRIPT_VERSION: LazyLock<String> = LazyLock::new(|| version(PASSKEY_SCRIPT));
 
 /// What a file's address carries, so that another file has another one.
 pub(super) fn version(content: &str) -> String {
@@ -53,7 +55,7 @@ pub(super) fn version(content: &str) -> String {
 }
 
 /// What `?done=` says of what was done, and the key of its text.
-const NOTICES: [(&str, &str); 13] = [
+const NOTICES: [(&str, &str); 15] = [
     ("changed", "done-changed"),
     ("saved", "done-saved"),
     ("once", "done-once"),
@@ -67,6 +69,8 @@ const NOTICES: [(&str, &str); 13] = [
     ("removed", "done-removed"),
     ("withdrawn", "done-withdrawn"),
     ("deleted", "done-deleted"),
+    ("passkey", "done-passkey"),
+    ("passkey-removed", "done-passkey-removed"),
 ];
 
 /// What surrounds every page.
@@ -223,6 +227,11 @@ impl Frame {
         self.here(format_args!("/assets/console.js?v={}", *SCRIPT_VERSION))
     }
 
+    /// The script of pages that ask for a passkey, likewise.
+    pub(crate) fn passkey_script(&self) -> String {
+        self.here(format_args!("/assets/passkey.js?v={}", *PASSKEY_SCRIPT_VERSION))
+    }
+
     /// The language itself.
     pub(crate) fn language(&self) -> Language {
         self.language
@@ -354,6 +363,11 @@ pub(crate) async fn stylesheet() -> impl IntoResponse {
 /// `GET /assets/console.js`.
 pub(crate) async fn script() -> impl IntoResponse {
     asset("text/javascript; charset=utf-8", SCRIPT)
+}
+
+/// `GET /assets/passkey.js`.
+pub(crate) async fn passkey_script() -> impl IntoResponse {
+    asset("text/javascript; charset=utf-8", PASSKEY_SCRIPT)
 }
 
 pub(super) fn asset(media_type: &'static str, content: impl IntoResponse) -> impl IntoResponse {

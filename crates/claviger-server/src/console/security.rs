@@ -1,4 +1,4 @@
-//! `/account/security`: one's password, second factor and sessions.
+//! `/account/security`: one's password, passkeys, second factor and sessions.
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -8,6 +8,7 @@ use claviger_token::SessionId;
 use super::{
     form::SessionForm,
     page::{Frame, go, page_with, shown},
+    passkeys::ListedPasskey,
     sign_in::presented,
     sign_out,
     trouble::Trouble,
@@ -26,6 +27,8 @@ pub(super) struct SecurityPage {
     /// Since when an app is asked for.
     pub(super) totp_since: Option<String>,
     pub(super) recovery_codes: usize,
+    /// Nothing where browsers have no passkeys for us.
+    pub(super) passkeys: Option<Vec<ListedPasskey>>,
     pub(super) sessions: Vec<ListedSession>,
 }
 
@@ -166,8 +169,10 @@ async fn with(app: &App, visit: &Visit, session: &Session, wrong: Option<&'stati
         is_this: one.id == session.id(),
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let frame = Frame::inside(session, visit, app, None).await?;
     let page = SecurityPage {
-        frame: Frame::inside(session, visit, app, None).await?,
+        passkeys: ListedPasskey::all(app, &frame, &app.store.passkeys_of(session.user()).await?),
+        frame,
         has_password: user.password.is_some(),
         wrong,
         totp_since: user.totp.as_ref().map(|totp| shown(totp.enabled_at)),

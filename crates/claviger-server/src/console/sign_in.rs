@@ -20,6 +20,7 @@ use super::{
     form::{Fields, VisitForm},
     half_way::HalfWay,
     page::{Frame, go, page_with},
+    passkeys::{Ask, Proof},
     query::Query,
     trouble::Trouble,
     visit::{Anybody, Visit},
@@ -50,6 +51,8 @@ pub(super) struct SignInPage {
     pub(super) next: String,
     pub(super) failed: bool,
     pub(super) other_ways: Vec<OtherWay>,
+    /// What asks for a passkey.
+    pub(super) passkey: Option<Ask>,
 }
 
 /// Where to go afterwards.
@@ -74,7 +77,7 @@ pub(crate) async fn show(
 ) -> Response {
     match session {
         Some(_) => go(&next.path(), []),
-        None => form(&app, &visit, String::new(), next.path(), false),
+        None => form(&app, &visit, String::new(), next.path(), false, None),
     }
 }
 
@@ -93,7 +96,7 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
         if let Some(found) = found {
             tell_failure(&app, &visit, &found, account, "password");
         }
-        return Ok(self::form(&app, &visit, fields.value("email").to_owned(), fields.next(), true));
+        return Ok(self::form(&app, &visit, fields.value("email").to_owned(), fields.next(), true, None));
     };
     // Half of a sign-in is none yet: who has the password alone must not begin to count anew.
     if user.totp.is_none() {
@@ -121,11 +124,12 @@ pub(super) async fn first_factor_proven(
     Ok(cookies.map_or_else(|| go("/sign-in", []), |cookies| go(next, cookies)))
 }
 
-/// What is used up of the second factor.
+/// What is used up of the second factor, or of what is two by itself.
 pub(super) enum Second {
     None,
     Step(i64),
     RecoveryCode(Secret),
+    Passkey(Box<Proof>),
 }
 
 impl Second {
@@ -150,6 +154,7 @@ impl Second {
                 }
                 Ok(left.is_some())
             }
+            Self::Passkey(proof) => proof.use_up(tx).await,
         }
     }
 }
@@ -167,7 +172,10 @@ pub(super) async fn open(
     let now = app.now();
     let from = &visit.from;
     let new = NewSession { user: user.user, method, address: from.address, user_agent: from.user_agent.as_deref() };
-    let (session, secret, event) = Stored::start(&new, app.config.sessions, now, &mut app.rng());
+    let (session, secret, mut event) = Stored::start(&new, app.config.sessions, now, &mut app.rng());
+    if let Second::Passkey(proof) = &second {
+        proof.tell(&mut event);
+    }
     let actor = Actor::Session { user: user.user, session: session.id };
     let by = By { actor, address: from.address, request_id: from.request_id.clone() };
     let mut tx = app.store.begin(&by).await?;
@@ -220,11 +228,24 @@ pub(super) fn tell_behind(app: &App, visit: &Visit, event: Event) {
     });
 }
 
-fn form(app: &App, visit: &Visit, email: String, next: String, failed: bool) -> Response {
+/// The form again, because a passkey did not count.
+pub(super) fn with_passkey(app: &App, visit: &Visit, next: String, wrong: &'static str) -> Response {
+    form(app, visit, String::new(), next, false, Some(wrong))
+}
+
+fn form(
+    app: &App,
+    visit: &Visit,
+    email: String,
+    next: String,
+    failed: bool,
+    passkey_wrong: Option<&'static str>,
+) -> Response {
     let (frame, cookie) = Frame::of_anybody(visit, app);
-    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = if failed || passkey_wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let email = email.chars().take(LONGEST_EMAIL).collect();
-    page_with(status, &SignInPage { frame, email, next, failed, other_ways: other_ways(app) }, cookie)
+    let passkey = Ask::to_sign_in(app, &frame.csrf, passkey_wrong);
+    page_with(status, &SignInPage { frame, email, next, failed, other_ways: other_ways(app), passkey }, cookie)
 }
 
 /// An outside OpenID Connect provider, which ends in [`first_factor_proven`] too.

@@ -33,6 +33,7 @@ use super::{
     organizations::OrganizationsPage,
     overview::OverviewPage,
     page::{Frame, TroublePage},
+    passkeys,
     password_reset::PasswordResetPage,
     portal,
     provider::DeparturePage,
@@ -71,18 +72,21 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     let mut add = |name, page: Result<String, askama::Error>| pages.push((name, page.unwrap()));
     for failed in [false, true] {
         for other_ways in [Vec::new(), vec![OtherWay { path: "/x".to_owned(), name: own() }]] {
-            let page = SignInPage { frame: nobody(), email: own(), next: own(), failed, other_ways };
+            let passkey = passkeys::samples::ask(other_ways.len(), text);
+            let page = SignInPage { frame: nobody(), email: own(), next: own(), failed, other_ways, passkey };
             add("sign-in", page.render());
         }
         add("device code", DeviceCodePage { frame: somebody(), wrong: failed }.render());
         add("second factor", SecondFactorPage { frame: nobody(), next: own(), failed }.render());
         for asked in [Asked::Password, Asked::Code, Asked::Both, Asked::Provider, Asked::Nothing] {
-            let page = AgainPage { frame: outside(), next: own(), asked, provider: own(), failed };
+            let passkey = passkeys::samples::ask(usize::from(failed), text);
+            let page = AgainPage { frame: outside(), next: own(), asked, provider: own(), failed, passkey };
             add("again", page.render());
         }
         let (picture, seed, sealed) = ("<svg></svg>".to_owned(), own(), own());
         add("enrolment", EnrolmentPage { frame: somebody(), picture, seed, sealed, failed }.render());
     }
+    passkeys::samples::pages(language, text, &mut add);
     let codes = [Secret::new("0123-4567-89ab".to_owned())];
     add("recovery codes", RecoveryCodesPage { frame: somebody(), codes: &codes }.render());
     for (many, wrong) in [(0, None), (1, Some("password-weak")), (2, None)] {
@@ -95,6 +99,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
             wrong,
             totp_since: (many > 0).then(own),
             recovery_codes: many,
+            passkeys: passkeys::samples::listed(many, language, text),
             sessions: (0..many).map(|index| session(index == 0)).collect(),
         };
         add("security", page.render());
@@ -408,7 +413,10 @@ fn every_page_renders_in_every_language() {
                 }
             }
             let ours = format!("<script src=\"{}\" defer></script>", Frame::sample(language, None).script());
-            assert_eq!(html.matches("<script").count(), html.matches(&ours).count(), "{context}");
+            let passkeys =
+                format!("<script src=\"{}\" defer></script>", Frame::sample(language, None).passkey_script());
+            let known = html.matches(&ours).count() + html.matches(&passkeys).count();
+            assert_eq!(html.matches("<script").count(), known, "{context}");
             assert_eq!(html.contains(&ours), !name.starts_with("portal"), "{context}");
             for forbidden in ["<style", " style=", " onclick", " onload"] {
                 assert!(!html.contains(forbidden), "{forbidden} in {context}");

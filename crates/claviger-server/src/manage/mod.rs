@@ -19,6 +19,7 @@ pub(crate) mod invitation;
 pub(crate) mod look_alike;
 pub(crate) mod member;
 pub(crate) mod organization;
+pub(crate) mod passkey;
 pub(crate) mod personal_access_token;
 pub(crate) mod policy;
 pub(crate) mod portal_session;

@@ -63,6 +63,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("PUT", "/v1/users/by-external-id/{id}", "YPPP"),
     ("POST", "/v1/users/{id}/password-reset", "YPPP"),
     ("DELETE", "/v1/users/{id}/second-factor", "YPPP"),
+    ("GET", "/v1/users/{id}/passkeys", "YIPI"),
+    ("DELETE", "/v1/users/{id}/passkeys/{passkey}", "YPPP"),
     ("GET", "/v1/service-accounts", "YYPY"),
     ("POST", "/v1/service-accounts", "YYPP"),
     ("GET", "/v1/service-accounts/{id}", "YYPY"),
@@ -183,6 +185,7 @@ pub(crate) fn nobodys(path: &str) -> String {
     path.replace("{id}", &format!("{prefix}_01h455vb4pex5vsknk084sn02q"))
         .replace("{user}", user)
         .replace("{invitation}", invitation)
+        .replace("{passkey}", "passkey_01h455vb4pex5vsknk084sn02q")
         .replace("{secret}", "csec_01h455vb4pex5vsknk084sn02q")
         .replace("{key}", "ckey_01h455vb4pex5vsknk084sn02q")
         .replace("{certificate}", "cert_01h455vb4pex5vsknk084sn02q")

@@ -68,6 +68,7 @@ mod openapi;
 mod organization_pages;
 mod outage;
 mod people;
+mod passkeys;
 mod personal_access_tokens;
 mod portal;
 mod provider;

@@ -45,6 +45,7 @@ mod membership;
 mod narrowing;
 mod one_time_code;
 mod organization;
+mod passkey;
 mod public_key;
 mod quota;
 mod racing;

@@ -62,8 +62,10 @@ on_both_databases! {
         };
         let set = format!(
             "UPDATE person SET password = '$argon2id$x', password_set_at = 1, totp_seed = {}, totp_confirmed_at = 1 WHERE id = '{}';
-             INSERT INTO recovery_code (person, digest) VALUES ('{}', {})",
-            db.blob("01"), bob.id, bob.id, db.blob("02"),
+             INSERT INTO recovery_code (person, digest) VALUES ('{}', {});
+             INSERT INTO passkey (id, person, credential, public_key, sign_count, transports, backup_eligible, backed_up, name, created_at)
+               VALUES ('passkey_x', '{}', {}, {}, 0, '', 0, 0, 'x', 0)",
+            db.blob("01"), bob.id, bob.id, db.blob("02"), bob.id, db.blob("03"), db.blob("04"),
         );
         db.tamper(&set).await;
         db.write(async |tx| {
@@ -75,6 +77,7 @@ on_both_databases! {
         let own = db.store.authenticators(bob.id).await.unwrap().unwrap();
         assert!(own.password.is_none() && own.password_set_at.is_none() && own.totp.is_none());
         assert_eq!(db.store.recovery_codes_left(bob.id).await.unwrap(), 0);
+        assert_eq!(db.store.passkeys_of(bob.id).await.unwrap(), []);
         let token = db.view().credential(token.id).await.unwrap().unwrap();
         assert_eq!(token.revocation.map(|end| end.at), Some(at(5)));
         assert_eq!(db.view().credential(world.key.id).await.unwrap().unwrap().revocation, None);
@@ -191,7 +194,7 @@ on_both_databases! {
 
         assert_eq!(db.view().user(alice.id).await.unwrap(), None);
         assert_eq!(db.view().users(&UserFilter::default(), &all()).await.unwrap(), std::slice::from_ref(&bob));
-        for table in ["membership", "session", "one_time_code", "recovery_code", "identity", "assignment"] {
+        for table in ["membership", "session", "one_time_code", "recovery_code", "passkey", "identity", "assignment"] {
             assert_eq!(db.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
         }
         // Of invitations and answers those stay that are about others: an address that is somebody else's now is theirs.
@@ -255,6 +258,8 @@ fn leftovers(db: &TestDb, world: &World, user: &User) -> String {
          INSERT INTO one_time_code (digest, purpose, person, details, created_at, created_by, ends_at)
            VALUES ({blob}, 'portal', '{id}', '{{}}', 0, 'operator', 9);
          INSERT INTO recovery_code (person, digest) VALUES ('{id}', {blob});
+         INSERT INTO passkey (id, person, credential, public_key, sign_count, transports, backup_eligible, backed_up, name, created_at)
+           VALUES ('passkey_x', '{id}', {blob}, {blob}, 0, '', 0, 0, 'x', 0);
          INSERT INTO identity (issuer, subject, person, created_at) VALUES ('https://idp.test', '1', '{id}', 0);
          INSERT INTO invitation (id, organization, email, email_key, roles, permissions, digest, created_at, created_by, ends_at)
            VALUES ('inv_x', '{acme}', '{key}', '{key}', '', '', {blob}, 0, 'operator', 9)",

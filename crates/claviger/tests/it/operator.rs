@@ -409,6 +409,7 @@ fn what_is_gone_for_good_is_asked_for_or_meant_by_a_flag() {
         "org remove-member acme user_1",
         "user delete alice@acme.test",
         "user remove-second-factor user_1",
+        "user remove-passkey user_1 passkey_1",
         "service-account delete sa_1",
         "service-account secret delete sa_1 csec_1",
         "service-account key delete sa_1 ckey_1",

@@ -230,6 +230,11 @@ fn people_are_made_invited_added_and_removed() {
 
     let none = admin.run(&["user", "remove-second-factor", &alice, "--yes"]).refused();
     assert!(none.contains("no second factor of user"), "{none}");
+    let none = admin.ok(&["user", "passkeys", &alice]);
+    assert!(none.stderr.contains("There are none here"), "{none:?}");
+    let absent = "passkey_01h455vb4pex5vsknk084sn02q";
+    let none = admin.run(&["user", "remove-passkey", &alice, absent, "--yes"]).refused();
+    assert!(none.contains("no passkey passkey_01h455vb4pex5vsknk084sn02q of user"), "{none}");
     let link = admin.ok(&["user", "reset-password", "AL@acme.test", "--expires-in-hours=1"]);
     assert!(link.stdout.contains("/password-reset?code=") && link.stdout.lines().count() == 1, "{link:?}");
     let invite = ["org", "invite", "acme", "--email=bob@acme.test", "--role=member", "--expires-in-days=1"];

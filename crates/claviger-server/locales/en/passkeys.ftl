@@ -1,0 +1,25 @@
+## Passkeys
+passkeys-title = Passkeys
+passkeys-what = With a passkey you sign in the way you unlock your device: by finger, face or PIN. There is nothing to type and nothing that a false page could catch, and no second step.
+passkeys-need-script = Adding one needs JavaScript, and a browser that knows passkeys.
+passkeys-need-name = They work where this instance is called by a name. Here it is called by the number of its host: whoever runs it can change that with public_url.
+passkey-add = Add a passkey
+passkey-name-hint = So that you know later where it is, such as “work laptop” or “password manager”.
+passkey-name-default = Passkey { $number }
+passkey-many = You have as many passkeys as there can be. Remove one that you do not use any more, then add this one.
+passkey-synced = On several devices
+passkey-title = Passkey
+passkey-remove = Remove
+passkey-renamed-meanwhile = It was renamed since you opened this page: above is what it is called now. Save again to call it what you typed.
+passkey-remove-title = Remove this passkey?
+passkey-remove-what = Nobody signs in by it any more, and all other browsers are signed out. Your device keeps its half, which opens nothing then: delete it there too.
+passkey-remove-do = Remove for good
+passkey-last-way = You could not sign in any more: this is your last passkey, and you have no password. Choose a password or add another passkey first.
+passkey-sign-in = Sign in with a passkey
+passkey-prove = Use a passkey
+passkey-late = That took too long, or was sent twice. Try again.
+passkey-refused = This passkey does not let you in: perhaps it was removed here, or the account is disabled. Try another one, or sign in in another way.
+passkey-not-made = What your browser answered does not count. Try again, perhaps with another browser or device.
+passkey-known = This device or password manager has a passkey for your account already. Choose another one.
+passkey-cancelled = Nothing was done: it was cancelled, or took too long. Try again.
+passkey-impossible = Your browser could not do that. Try again, perhaps with another browser or device.

@@ -1,0 +1,25 @@
+## Passkeys
+passkeys-title = Clés d’accès
+passkeys-what = Avec une clé d’accès, vous vous connectez comme vous déverrouillez votre appareil : par le doigt, le visage ou un code PIN. Il n’y a rien à saisir, rien qu’une fausse page puisse intercepter, et pas de deuxième étape.
+passkeys-need-script = Pour en ajouter une, il faut JavaScript et un navigateur qui connaît les clés d’accès.
+passkeys-need-name = Elles fonctionnent là où cette instance porte un nom. Ici, elle est appelée par le numéro de son hôte : qui l’exploite peut changer cela avec public_url.
+passkey-add = Ajouter une clé d’accès
+passkey-name-hint = Pour savoir plus tard où elle se trouve, par exemple « portable du bureau » ou « gestionnaire de mots de passe ».
+passkey-name-default = Clé d’accès { $number }
+passkey-many = Vous avez autant de clés d’accès qu’il peut y en avoir. Supprimez-en une que vous n’utilisez plus, puis ajoutez celle-ci.
+passkey-synced = Sur plusieurs appareils
+passkey-title = Clé d’accès
+passkey-remove = Supprimer
+passkey-renamed-meanwhile = Elle a été renommée depuis que vous avez ouvert cette page : ci-dessus, son nom actuel. Enregistrez de nouveau pour lui donner celui que vous avez saisi.
+passkey-remove-title = Supprimer cette clé d’accès ?
+passkey-remove-what = Plus personne ne se connecte avec elle, et tous les autres navigateurs sont déconnectés. Votre appareil garde sa moitié, qui n’ouvre alors plus rien : supprimez-la là aussi.
+passkey-remove-do = Supprimer définitivement
+passkey-last-way = Vous ne pourriez plus vous connecter : c’est votre dernière clé d’accès, et vous n’avez pas de mot de passe. Choisissez d’abord un mot de passe ou ajoutez une autre clé d’accès.
+passkey-sign-in = Se connecter avec une clé d’accès
+passkey-prove = Utiliser une clé d’accès
+passkey-late = Cela a duré trop longtemps, ou a été envoyé deux fois. Réessayez.
+passkey-refused = Cette clé d’accès ne vous laisse pas entrer : peut-être a-t-elle été supprimée ici, ou le compte est désactivé. Essayez-en une autre, ou connectez-vous autrement.
+passkey-not-made = La réponse de votre navigateur n’est pas valable. Réessayez, peut-être avec un autre navigateur ou un autre appareil.
+passkey-known = Cet appareil ou ce gestionnaire de mots de passe a déjà une clé d’accès pour votre compte. Choisissez-en un autre.
+passkey-cancelled = Rien n’a été fait : c’était annulé, ou cela a duré trop longtemps. Réessayez.
+passkey-impossible = Votre navigateur n’a pas pu le faire. Réessayez, peut-être avec un autre navigateur ou un autre appareil.

@@ -1,0 +1,25 @@
+## Passkeys
+passkeys-title = Passkeys
+passkeys-what = Met een passkey logt u in zoals u uw apparaat ontgrendelt: met vinger, gezicht of pincode. Er valt niets te typen, een valse pagina kan niets onderscheppen, en er is geen tweede stap.
+passkeys-need-script = Voor het toevoegen zijn JavaScript nodig en een browser die passkeys kent.
+passkeys-need-name = Ze werken waar deze installatie een naam heeft. Hier wordt zij aangeroepen met het nummer van haar host: wie haar beheert kan dat veranderen met public_url.
+passkey-add = Een passkey toevoegen
+passkey-name-hint = Zodat u later weet waar hij is, bijvoorbeeld ‘werklaptop’ of ‘wachtwoordbeheerder’.
+passkey-name-default = Passkey { $number }
+passkey-many = U hebt zoveel passkeys als mogelijk is. Verwijder er een die u niet meer gebruikt en voeg dan deze toe.
+passkey-synced = Op meerdere apparaten
+passkey-title = Passkey
+passkey-remove = Verwijderen
+passkey-renamed-meanwhile = Hij heeft een andere naam gekregen sinds u deze pagina opende: hierboven staat hoe hij nu heet. Sla nog een keer op om hem te noemen zoals u typte.
+passkey-remove-title = Deze passkey verwijderen?
+passkey-remove-what = Niemand logt er meer mee in, en alle andere browsers worden uitgelogd. Uw apparaat houdt zijn helft, die dan niets meer opent: verwijder hem ook daar.
+passkey-remove-do = Definitief verwijderen
+passkey-last-way = U zou niet meer kunnen inloggen: dit is uw laatste passkey, en u hebt geen wachtwoord. Kies eerst een wachtwoord of voeg een andere passkey toe.
+passkey-sign-in = Inloggen met een passkey
+passkey-prove = Een passkey gebruiken
+passkey-late = Dat duurde te lang, of werd twee keer verstuurd. Probeer het opnieuw.
+passkey-refused = Met deze passkey komt u niet binnen: misschien is hij hier verwijderd, of is het account uitgeschakeld. Probeer een andere, of log op een andere manier in.
+passkey-not-made = Wat uw browser antwoordde telt niet. Probeer het opnieuw, misschien met een andere browser of een ander apparaat.
+passkey-known = Dit apparaat of deze wachtwoordbeheerder heeft al een passkey voor uw account. Kies een andere.
+passkey-cancelled = Er is niets gebeurd: het werd geannuleerd of duurde te lang. Probeer het opnieuw.
+passkey-impossible = Uw browser kon dat niet. Probeer het opnieuw, misschien met een andere browser of een ander apparaat.

@@ -1,4 +1,4 @@
-// What pages do better with a script, and all of them do without: copying, and filtering as one types.
+// What pages do better with a script, and all of them do without: copying, filtering as one types, and following what happens.
 
 'use strict';
 
@@ -44,3 +44,14 @@ for (const input of document.querySelectorAll('input[data-filter]')) {
   // Enter would send the form that is not complete yet.
   input.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
 }
+
+// What is newer is asked for again and again, while somebody looks at the page and types nothing.
+for (const link of document.querySelectorAll('a[data-follow]')) {
+  setInterval(() => {
+    const types = document.activeElement?.matches('input, select, textarea');
+    if (!document.hidden && !types) location.replace(link.href);
+  }, link.dataset.follow * 1000);
+}
+
+// A long proof goes on by itself; whoever leaves the page stops it.
+document.querySelector('button[data-go-on]')?.form.requestSubmit();

@@ -192,3 +192,8 @@ ALTER TABLE audit_event ADD COLUMN personal TEXT;
 -- With which credential, or in which session, it was done; null for events before this schema and for those without one.
 ALTER TABLE audit_event ADD COLUMN means TEXT;
 CREATE INDEX audit_event_means ON audit_event (means, id) WHERE means IS NOT NULL;
+CREATE INDEX audit_event_action ON audit_event (chain, action, id);
+
+-- Up to which link somebody proved a chain last, and when.
+ALTER TABLE audit_head ADD COLUMN proved_seq BIGINT;
+ALTER TABLE audit_head ADD COLUMN proved_at BIGINT;

@@ -1,7 +1,9 @@
 //! The audit trail in storage: listed, and proved link by link.
 
-use claviger_core::{Chain, ChainKey};
-use claviger_token::{EventId, OrganizationId};
+use std::collections::HashMap;
+
+use claviger_core::{Chain, ChainKey, Reach};
+use claviger_token::{EventId, OrganizationId, TypedId as _};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
@@ -9,7 +11,7 @@ use crate::{
     Store,
     database::Database,
     error::StoreError,
-    sql::{Executor, Row, sql},
+    sql::{Executor, Row, Value, sql, text},
     view::{Page, View},
 };
 
@@ -45,6 +47,8 @@ pub struct AuditFilter {
     pub since: Option<Timestamp>,
     /// Before this moment.
     pub until: Option<Timestamp>,
+    /// Only of the instance's own chain.
+    pub instance_only: bool,
 }
 
 impl View<'_> {
@@ -54,25 +58,72 @@ impl View<'_> {
         filter: &AuditFilter,
         page: &Page<EventId>,
     ) -> Result<Vec<AuditEvent>, StoreError> {
-        let query = sql("SELECT id, chain, record, address, personal FROM audit_event WHERE 1 = 1")
+        let query = sql(EVENTS)
             .and_if(" AND target = ?", filter.target.clone())
             .and_if(" AND actor = ?", filter.actor.clone())
             .and_if(" AND (target = ? OR means = ?)", filter.means.clone())
             .and_if(" AND action = ?", filter.action.clone())
             .and_if(" AND at >= ?", filter.since)
-            .and_if(" AND at < ?", filter.until);
+            .and_if(" AND at < ?", filter.until)
+            // The same by the time within the id, in whose order they are read: days of long ago are found without what came since.
+            .and_if(" AND id >= ?", filter.since.map(|since| text(EventId::first_of(since))))
+            .and_if(" AND id < ?", filter.until.map(|until| text(EventId::first_of(until))))
+            .and_if(" AND chain = ?", filter.instance_only.then(|| text(Chain::Instance)));
         let rows = self.page(query, "chain", filter.organization, page, "id").await?;
-        let read = |row: &Row| {
-            Ok(AuditEvent {
-                id: row.parse("id")?,
-                chain: row.parse("chain")?,
-                record: row.text("record")?,
-                address: row.text_or_null("address")?,
-                personal: row.text_or_null("personal")?,
-            })
-        };
-        rows.iter().map(read).collect()
+        rows.iter().map(event).collect()
     }
+
+    /// One event.
+    pub async fn audit_event(&mut self, id: EventId) -> Result<Option<AuditEvent>, StoreError> {
+        let query = self.bound(sql(EVENTS).and_bind(" AND id = ?", text(id)), "chain");
+        self.executor.optional(query).await?.as_ref().map(event).transpose()
+    }
+
+    /// What the things of these ids are called now, as far as they are within reach. People are not among them, nor what has no name.
+    pub async fn names_of_things(&mut self, ids: &[String]) -> Result<HashMap<String, String>, StoreError> {
+        let mut names = HashMap::new();
+        for (prefixes, table, organization) in NAMED {
+            let these =
+                ids.iter().filter(|id| id.rsplit_once('_').is_some_and(|(prefix, _)| prefixes.contains(&prefix)));
+            let these: Vec<Value> = these.map(text).collect();
+            if these.is_empty() {
+                continue;
+            }
+            let query = sql(&format!("SELECT id, name FROM {table} WHERE id IN ")).and_list(these);
+            let query = match (organization, self.reach) {
+                ("", _) | (_, Reach::Instance) => query,
+                (column, Reach::Organization(here)) => {
+                    query.and_bind(&format!(" AND ({column} = ? OR {column} IS NULL)"), text(here))
+                }
+            };
+            for row in self.executor.all(query).await? {
+                names.insert(row.text("id")?, row.text("name")?);
+            }
+        }
+        Ok(names)
+    }
+}
+
+const EVENTS: &str = "SELECT id, chain, record, address, personal FROM audit_event WHERE 1 = 1";
+
+/// Where what has a name is kept: its prefixes, its table, and the column of its organization, if it has one; null there is the instance's.
+const NAMED: [(&[&str], &str, &str); 6] = [
+    (&["key", "pat", "csec", "ckey", "cert", "fed"], "credential", "organization"),
+    (&["sa"], "service_account", "organization"),
+    (&["role"], "role", "organization"),
+    (&["fleet"], "fleet", "organization"),
+    (&["org"], "organization", "id"),
+    (&["api"], "api", ""),
+];
+
+fn event(row: &Row) -> Result<AuditEvent, StoreError> {
+    Ok(AuditEvent {
+        id: row.parse("id")?,
+        chain: row.parse("chain")?,
+        record: row.text("record")?,
+        address: row.text_or_null("address")?,
+        personal: row.text_or_null("personal")?,
+    })
 }
 
 /// What a walk over every chain found.
@@ -142,36 +193,14 @@ async fn verify(
     let all = lengths.into_iter().filter_map(|length| u64::try_from(length).ok()).sum();
     for head in heads {
         let head = ChainHead { chain: head.text("chain")?, seq: head.int("seq")?, hash: head.hash("hash")? };
-        let mut previous = [0; 32];
-        let mut seq = 0;
-        'chain: loop {
-            let query = sql("SELECT seq, id, at, action, actor, target, record, hash FROM audit_event
-                             WHERE chain = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4");
-            let query = query.bind(head.chain.as_str()).bind(seq).bind(head.seq).bind(BATCH);
+        let mut walk = Walk::START;
+        tell(report.events, all);
+        while let Some(next) = walk.on(&mut read, key, &head.chain, head.seq).await? {
+            report.events += u64::try_from(next.seq - walk.seq).unwrap_or_default();
+            walk = next;
             tell(report.events, all);
-            let events = read.all(query).await?;
-            if events.is_empty() {
-                break;
-            }
-            for event in &events {
-                seq += 1;
-                let wrong = wrong_with(event, &head.chain, seq, key, &previous)?;
-                if let Some(what) = wrong {
-                    report.findings.push(AuditFinding { chain: head.chain.clone(), seq, what });
-                    break 'chain;
-                }
-                previous = event.hash("hash")?;
-                report.events += 1;
-            }
         }
-        let broken = report.findings.iter().any(|finding| finding.chain == head.chain);
-        if !broken && (seq != head.seq || previous != head.hash) {
-            report.findings.push(AuditFinding {
-                chain: head.chain.clone(),
-                seq,
-                what: "the chain ends before its head",
-            });
-        }
+        report.findings.extend(walk.finding(&head));
         report.heads.push(head);
     }
     // A commit keeps event and head together, so not even a running server has an event beyond its head.
@@ -183,6 +212,61 @@ async fn verify(
         report.findings.push(AuditFinding { chain: row.text("chain")?, seq: row.int("seq")?, what });
     }
     Ok(report)
+}
+
+/// How far a chain was walked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Walk {
+    /// The last link that proves.
+    pub(crate) seq: i64,
+    pub(crate) hash: [u8; 32],
+    /// What is wrong with the one behind it.
+    pub(crate) wrong: Option<&'static str>,
+}
+
+impl Walk {
+    /// Before the first link.
+    pub(crate) const START: Self = Self { seq: 0, hash: [0; 32], wrong: None };
+
+    /// What is found, where the walk went as far as the head.
+    pub(crate) fn finding(&self, head: &ChainHead) -> Option<AuditFinding> {
+        let ends_short = self.seq != head.seq || self.hash != head.hash;
+        let found = match self.wrong {
+            Some(what) => Some((self.seq + 1, what)),
+            None => ends_short.then_some((self.seq, "the chain ends before its head")),
+        };
+        found.map(|(seq, what)| AuditFinding { chain: head.chain.clone(), seq, what })
+    }
+}
+
+impl Walk {
+    /// Proves the next links up to `until`, a batch of them; `None`: there are no more.
+    pub(crate) async fn on(
+        self,
+        read: &mut Executor<'_>,
+        key: &ChainKey,
+        chain: &str,
+        until: i64,
+    ) -> Result<Option<Self>, StoreError> {
+        if self.wrong.is_some() {
+            return Ok(None);
+        }
+        let query = sql("SELECT seq, id, at, action, actor, target, record, hash FROM audit_event
+                         WHERE chain = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4");
+        let events = read.all(query.bind(chain).bind(self.seq).bind(until).bind(BATCH)).await?;
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let mut at = self;
+        for event in &events {
+            let seq = at.seq + 1;
+            if let Some(what) = wrong_with(event, chain, seq, key, &at.hash)? {
+                return Ok(Some(Self { wrong: Some(what), ..at }));
+            }
+            at = Self { seq, hash: event.hash("hash")?, wrong: None };
+        }
+        Ok(Some(at))
+    }
 }
 
 fn wrong_with(

@@ -8,6 +8,7 @@ mod access_token;
 mod api;
 mod assignment;
 mod audit;
+mod audit_chain;
 mod authenticators;
 mod certificate;
 mod certificate_authority;
@@ -66,6 +67,7 @@ use claviger_token::AccessTokenClaims;
 use look_ups::LookUps;
 
 pub use audit::{AuditEvent, AuditFilter, AuditFinding, AuditReport, ChainHead};
+pub use audit_chain::{ChainRun, ChainState};
 pub use changes::{Changes, LogCursor, Mark};
 pub use credential::{CredentialFilter, Owner, StatusAt};
 pub use credential_order::Order;

@@ -42,9 +42,18 @@ pub trait TypedId: Copy + Ord + Hash + fmt::Display + FromStr<Err = IdError> {
     fn generate(now: Timestamp, rng: &mut dyn rand::CryptoRng) -> Self {
         let mut random = [0; 10];
         rng.fill_bytes(&mut random);
-        let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid())
+        Self::from_uuid(made_at(now, &random))
     }
+
+    /// The least id that can be made at this millisecond: what is made then or later has none that is less.
+    fn first_of(now: Timestamp) -> Self {
+        Self::from_uuid(made_at(now, &[0; 10]))
+    }
+}
+
+fn made_at(now: Timestamp, random: &[u8; 10]) -> Uuid {
+    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, random).into_uuid()
 }
 
 /// Crockford's alphabet, lower case, as the TypeID specification has it.
@@ -290,6 +299,19 @@ mod tests {
     fn check(text: &str, expected: Result<&str, IdError>) {
         let read = text.parse::<UserId>().map(|id| id.uuid().to_string());
         assert_eq!(read.as_deref(), expected.as_ref().copied(), "{text}");
+    }
+
+    #[test]
+    fn the_first_id_of_a_moment_parts_what_was_made_before_from_what_was_made_then() {
+        let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+        let at = |milliseconds| Timestamp::from_millisecond(milliseconds).unwrap();
+        for moment in [1, 1_800_000_000_000] {
+            let first = EventId::first_of(at(moment));
+            for _ in 0..100 {
+                assert!(EventId::generate(at(moment - 1), &mut rng) < first);
+                assert!(EventId::generate(at(moment), &mut rng) >= first);
+            }
+        }
     }
 
     #[test]

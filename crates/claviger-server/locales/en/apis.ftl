@@ -1,5 +1,4 @@
 ## The list of APIs
-nav-instance = Instance
 nav-apis = APIs
 apis-what = What keys and tokens are for: each API says what can be permitted on it. They belong to the whole instance.
 apis-search = Search by name or identifier

@@ -23,6 +23,7 @@ nav-api-keys = API keys
 nav-account = Your account
 nav-tokens = Personal access tokens
 nav-approvals = Approvals
+nav-instance = Instance
 organizations-title = Organizations
 organizations-all = All organizations
 crumbs = Where this page is

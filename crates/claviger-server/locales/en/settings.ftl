@@ -1,5 +1,4 @@
 ## The instance itself
-nav-instance = Instance
 settings-title = Settings
 settings-what = This instance itself. What stands in its configuration is changed there, and counts after a restart.
 settings-keys = Signing keys

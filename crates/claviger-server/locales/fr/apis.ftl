@@ -1,5 +1,4 @@
 ## La liste des API
-nav-instance = Instance
 nav-apis = API
 apis-what = Ce à quoi servent les clés et les jetons : chaque API dit ce qui peut y être permis. Elles appartiennent à toute l’instance.
 apis-search = Chercher par nom ou identifiant

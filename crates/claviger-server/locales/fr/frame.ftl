@@ -23,6 +23,7 @@ nav-api-keys = Clés d’API
 nav-account = Votre compte
 nav-tokens = Jetons d’accès personnels
 nav-approvals = Approbations
+nav-instance = Instance
 organizations-title = Organisations
 organizations-all = Toutes les organisations
 crumbs = Où se trouve cette page

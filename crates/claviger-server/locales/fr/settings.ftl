@@ -1,5 +1,4 @@
 ## The instance itself
-nav-instance = Instance
 settings-title = Réglages
 settings-what = Cette instance elle-même. Ce qui figure dans sa configuration s’y change, et compte après un redémarrage.
 settings-keys = Clés de signature

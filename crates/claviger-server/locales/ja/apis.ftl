@@ -1,5 +1,4 @@
 ## API の一覧
-nav-instance = インスタンス
 nav-apis = API
 apis-what = キーやトークンの使い先です。何を許可できるかを API ごとに宣言します。インスタンス全体に属します。
 apis-search = 名前または識別子で検索

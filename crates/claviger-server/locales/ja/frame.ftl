@@ -23,6 +23,7 @@ nav-api-keys = API キー
 nav-account = アカウント
 nav-tokens = 個人アクセストークン
 nav-approvals = 承認
+nav-instance = インスタンス
 organizations-title = 組織の一覧
 organizations-all = すべての組織
 crumbs = このページの場所

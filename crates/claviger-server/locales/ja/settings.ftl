@@ -1,5 +1,4 @@
 ## The instance itself
-nav-instance = インスタンス
 settings-title = 設定
 settings-what = このインスタンス自体の設定です。構成にあるものは構成で変更し、再起動後に有効になります。
 settings-keys = 署名鍵

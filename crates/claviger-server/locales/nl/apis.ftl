@@ -1,5 +1,4 @@
 ## De lijst van API’s
-nav-instance = Instantie
 nav-apis = API’s
 apis-what = Waar sleutels en tokens voor zijn: elke API zegt wat er op haar toegestaan kan worden. Zij horen bij de hele instantie.
 apis-search = Zoek op naam of identificatie

@@ -23,6 +23,7 @@ nav-api-keys = API-sleutels
 nav-account = Uw account
 nav-tokens = Persoonlijke toegangstokens
 nav-approvals = Goedkeuringen
+nav-instance = Instantie
 organizations-title = Organisaties
 organizations-all = Alle organisaties
 crumbs = Waar deze pagina is

@@ -1,5 +1,4 @@
 ## The instance itself
-nav-instance = Instantie
 settings-title = Instellingen
 settings-what = Deze instantie zelf. Wat in haar configuratie staat, wordt daar veranderd en geldt na een herstart.
 settings-keys = Ondertekeningssleutels

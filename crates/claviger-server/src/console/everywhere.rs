@@ -8,7 +8,7 @@ use axum::{
 use claviger_core::{Person, Reach};
 
 use super::{
-    credential::Place,
+    credential::{Place, What},
     form::{Fields, SessionForm},
     trouble::Trouble,
     visit::{SignedIn, Visit},
@@ -49,7 +49,7 @@ impl Everywhere {
     }
 
     pub(super) fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: None }
+        Place { app, session: &self.session, visit: &self.visit, here: None, what: What::OwnTokens }
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) enum Icon {
     Api,
     Policy,
     Settings,
+    Audit,
+    Explain,
 }
 
 impl Icon {
@@ -40,6 +42,10 @@ impl Icon {
             Self::Policy => r#"<path d="M5 2.5h7l3 3v12H5zM7.5 9h5m-5 3h5m-5 3h3"/>"#,
             Self::Settings => {
                 r#"<path d="M3 6h8m4 0h2M3 14h2m4 0h8"/><circle cx="13" cy="6" r="2"/><circle cx="7" cy="14" r="2"/>"#
+            }
+            Self::Audit => r#"<path d="M5 2.5h7l3.5 3.5v11.5H5zM12 2.5V6h3.5M8 9.5h4.5M8 12h4.5M8 14.5h3"/>"#,
+            Self::Explain => {
+                r#"<circle cx="10" cy="10" r="7.5"/><path d="M7.8 7.8A2.3 2.3 0 0 1 10 6.2c1.3 0 2.3.8 2.3 2s-2.3 1.6-2.3 3M10 13.8v.1"/>"#
             }
             Self::Organization => {
                 r#"<path d="M4 17V4.5A1.5 1.5 0 0 1 5.5 3h5A1.5 1.5 0 0 1 12 4.5V17m0-9h3.5A1.5 1.5 0 0 1 17 9.5V17M2.5 17h15M7 7h2m-2 3.5h2"/>"#

@@ -10,17 +10,20 @@ mod apis;
 mod approval;
 mod approvals;
 mod ask;
+mod audit;
 mod credential;
 mod departure;
 mod device;
 mod device_request;
 mod enrolment;
 mod everywhere;
+mod explain;
 mod first_run;
 mod form;
 mod half_way;
 mod icon;
 mod inside;
+mod inventory;
 mod invitation;
 mod language;
 mod link;
@@ -52,6 +55,7 @@ mod tokens;
 mod trouble;
 mod usage;
 mod visit;
+mod whom;
 
 use axum::{
     Router,
@@ -145,6 +149,32 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/apis/{id}/permissions/new", get(apis::permission::ask).post(apis::permission::declare))
         .route("/apis/{id}/permissions/edit", get(apis::permission::show).post(apis::permission::describe))
         .route("/apis/{id}/permissions/retire", get(apis::permission::ask_to_retire).post(apis::permission::retire))
+        // What happened
+        .route("/audit", get(audit::list::show))
+        .route("/audit/export.csv", get(audit::export::csv))
+        .route("/audit/export.jsonl", get(audit::export::json_lines))
+        .route("/audit/chain", get(audit::chain::show).post(audit::chain::prove))
+        .route("/audit/{id}", get(audit::event::show))
+        .route("/organizations/{organization}/audit", get(audit::list::show))
+        .route("/organizations/{organization}/audit/export.csv", get(audit::export::csv))
+        .route("/organizations/{organization}/audit/export.jsonl", get(audit::export::json_lines))
+        .route("/organizations/{organization}/audit/chain", get(audit::chain::show).post(audit::chain::prove))
+        .route("/organizations/{organization}/audit/{id}", get(audit::event::show))
+        .route("/organizations/{organization}/explain", get(explain::show).post(explain::explain))
+        // The tokens of its members
+        .route("/organizations/{organization}/tokens", get(inventory::list::show))
+        .route("/organizations/{organization}/members/{id}/tokens", get(inventory::list::show_of_member))
+        .route(
+            "/organizations/{organization}/tokens/revoke",
+            get(inventory::bulk::show).post(inventory::bulk::submit),
+        )
+        .route("/organizations/{organization}/tokens/{id}", get(inventory::show))
+        .route("/organizations/{organization}/tokens/{id}/disable", post(inventory::disable))
+        .route("/organizations/{organization}/tokens/{id}/enable", post(inventory::enable))
+        .route(
+            "/organizations/{organization}/tokens/{id}/revoke",
+            get(inventory::ask_to_revoke).post(inventory::revoke),
+        )
         // One's own tokens
         .route("/account/tokens", get(tokens::list))
         .route("/account/tokens/new", get(tokens::new::show).post(tokens::new::submit))

@@ -135,11 +135,21 @@ impl Shell {
             if here.person.may(permission::API_KEYS_READ) {
                 links.push(link(here.path("/api-keys"), Label::Words("nav-api-keys"), Icon::Key, 0));
             }
+            if here.person.may(permission::CREDENTIALS_READ) {
+                links.push(link(here.path("/tokens"), Label::Words("nav-inventory"), Icon::Token, 0));
+            }
             if here.person.may(permission::MEMBERS_READ) {
                 links.push(link(here.path("/members"), Label::Words("nav-members"), Icon::Members, 0));
             }
             if here.person.may(permission::ROLES_READ) {
                 links.push(link(here.path("/roles"), Label::Words("nav-roles"), Icon::Roles, 0));
+            }
+            // What happened, and why something was refused
+            if here.person.may(permission::AUDIT_EVENTS_READ) {
+                links.push(link(here.path("/audit"), Label::Words("nav-audit"), Icon::Audit, 0));
+            }
+            if here.person.may(permission::VERIFY) {
+                links.push(link(here.path("/explain"), Label::Words("nav-explain"), Icon::Explain, 0));
             }
             if here.person.may(permission::ORGANIZATIONS_READ) {
                 links.push(link(here.path("/policy"), Label::Words("nav-policy"), Icon::Policy, 0));
@@ -165,6 +175,12 @@ impl Shell {
         if reaches(permission::APIS_READ) {
             instance.push(link("/apis".to_owned(), Label::Words("nav-apis"), Icon::Api, 0));
         }
+        if reaches(permission::AUDIT_EVENTS_READ) {
+            instance.push(link("/audit".to_owned(), Label::Words("nav-audit"), Icon::Audit, 0));
+        }
+        if settings::sees(&standings) {
+            instance.push(link("/settings".to_owned(), Label::Words("settings-title"), Icon::Settings, 0));
+        }
         groups.push(Group { words: "nav-instance", links: instance });
         let mut own = vec![link("/account/tokens".to_owned(), Label::Words("nav-tokens"), Icon::Token, 0)];
         let waiting = approver.count(app).await?;
@@ -174,10 +190,6 @@ impl Shell {
         own.push(link("/account/security".to_owned(), Label::Words("security-title"), Icon::Security, 0));
         own.push(link("/device".to_owned(), Label::Words("device-code-title"), Icon::Device, 0));
         groups.push(Group { words: "nav-account", links: own });
-        if settings::sees(&standings) {
-            let links = vec![link("/settings".to_owned(), Label::Words("settings-title"), Icon::Settings, 0)];
-            groups.push(Group { words: "nav-instance", links });
-        }
         groups.retain(|group| !group.links.is_empty());
         let elsewhere = |one: &Belonging| here.is_none_or(|here| here.organization.id != one.organization);
         let mut others: Vec<Place> = belongings.into_iter().filter(elsewhere).map(Place::of).collect();

@@ -113,6 +113,9 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         super::apis::samples::pages(many, language, text, &mut add);
         super::organization_settings::samples::pages(many, language, text, &mut add);
         super::policies::samples::pages(many, language, text, &mut add);
+        super::audit::samples::pages(many, language, text, &mut add);
+        super::explain::samples::pages(many, language, text, &mut add);
+        super::inventory::samples::pages(many, language, text, &mut add);
         let path = || "/approvals/pat_x".to_owned();
         let one = || Waiting { path: path(), name: own(), owner: own(), organization: own(), since: own() };
         let waiting = (0..many).map(|_| one()).collect();
@@ -336,6 +339,8 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
     let page = CredentialPage {
         frame: frame(),
         list_title: "nav-api-keys",
+        owner: ("service-account", path()),
+        links: vec![(path(), own()); many],
         list: path(),
         path: path(),
         one,

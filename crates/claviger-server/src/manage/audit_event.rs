@@ -132,6 +132,7 @@ pub(crate) async fn list(
         action: filters.action.clone(),
         since: filters.since,
         until: filters.until,
+        instance_only: false,
     };
     let found = view.audit_events(&filter, &listing.page()?).await?;
     Ok(Answer(listing.list(found, |event| event.id, AuditEventView::from)))

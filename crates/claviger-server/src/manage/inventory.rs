@@ -1,7 +1,7 @@
 //! `/v1/credentials`: every credential that reaches an organization, whatever its kind, and the end of many at once.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{Credential, CredentialStatus, Kind, Reach, Rejection, RevokeReason};
+use claviger_core::{By, Credential, CredentialStatus, Kind, Reach, Rejection, RevokeReason};
 use claviger_store::{CredentialFilter, StatusAt};
 use claviger_token::{
     Confirmation, CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PrincipalId,
@@ -66,32 +66,32 @@ pub(crate) struct OwnerView {
 }
 
 /// Filters of the list, and of what is revoked.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct InventoryQuery {
     /// Of one organization.
-    organization_id: Option<OrganizationId>,
+    pub(crate) organization_id: Option<OrganizationId>,
     /// Of one kind: `api_key`, `personal_access_token`, `client_secret`, `public_key`, `certificate` or `federation`.
-    kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
     /// Of one user or service account.
-    principal_id: Option<PrincipalId>,
+    pub(crate) principal_id: Option<PrincipalId>,
     /// Made by this user or service account, or by `operator`.
-    created_by: Option<String>,
+    pub(crate) created_by: Option<String>,
     /// In this state now.
-    status: Option<CredentialStatus>,
+    pub(crate) status: Option<CredentialStatus>,
     /// In the name.
-    q: Option<String>,
+    pub(crate) q: Option<String>,
     /// Made at this time or later (RFC 3339).
-    created_from: Option<Timestamp>,
+    pub(crate) created_from: Option<Timestamp>,
     /// Made before this time.
-    created_before: Option<Timestamp>,
+    pub(crate) created_before: Option<Timestamp>,
     /// That end before this time.
-    expires_before: Option<Timestamp>,
+    pub(crate) expires_before: Option<Timestamp>,
     /// That never end, or that do.
-    never_expires: Option<bool>,
+    pub(crate) never_expires: Option<bool>,
     /// Neither used nor made since this time.
-    unused_since: Option<Timestamp>,
+    pub(crate) unused_since: Option<Timestamp>,
     /// 1 to 200; 50 if absent.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -100,7 +100,7 @@ pub(crate) struct InventoryQuery {
 list_query!(InventoryQuery);
 
 impl InventoryQuery {
-    fn filter(&self, now: Timestamp) -> CredentialFilter {
+    pub(crate) fn filter(&self, now: Timestamp) -> CredentialFilter {
         CredentialFilter {
             kind: self.kind,
             organization: self.organization_id,
@@ -139,9 +139,9 @@ impl InventoryQuery {
 #[schema(as = RevokeMany)]
 pub(crate) struct RevokeMany {
     /// Why.
-    reason: RevokeReason,
+    pub(crate) reason: RevokeReason,
     /// How many the filters matched when they were counted. Absent: count, and revoke none.
-    expected: Option<u64>,
+    pub(crate) expected: Option<u64>,
 }
 
 /// What a revocation of many did, or would do.
@@ -196,29 +196,51 @@ pub(crate) async fn revoke(
         let detail = "name at least one filter of the list (GET /v1/credentials), and neither limit nor cursor";
         return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail));
     }
+    let Matched { matched, revoked, found } = revoke_matching(&app, caller.by(), caller.reach(), query, &body).await?;
+    let credentials = views(&app, caller.reach(), found).await?;
+    Ok(Answer(RevokedMany { matched, revoked, credentials }))
+}
+
+/// What a query matched, and what became of it.
+pub(crate) struct Matched {
+    /// How many live credentials.
+    pub(crate) matched: u64,
+    /// How many of them ended.
+    pub(crate) revoked: u64,
+    /// The newest of them, if none ended.
+    pub(crate) found: Vec<Credential>,
+}
+
+/// Counts what a query matches, or ends it, if it is as many as expected.
+pub(crate) async fn revoke_matching(
+    app: &App,
+    by: &By,
+    reach: Reach,
+    query: &InventoryQuery,
+    body: &RevokeMany,
+) -> Result<Matched, RequestError> {
     let now = app.now();
     let filter = CredentialFilter {
         live_at: Some(now),
         // Whoever governs one organization does not end what administers the instance.
-        local_only: caller.reach() != Reach::Instance,
+        local_only: reach != Reach::Instance,
         // What is made from now on was not counted.
         created_before: Some(query.created_before.map_or(now, |before| before.min(now))),
         ..query.filter(now)
     };
-    let mut view = app.store.within(caller.reach());
+    let mut view = app.store.within(reach);
     let matched = u64::try_from(view.count_credentials(&filter).await?).unwrap_or_default();
     let Some(expected) = body.expected else {
         let found = view.credentials(&filter, &claviger_store::Page { after: None, limit: SHOWN }).await?;
-        let credentials = views(&app, caller.reach(), found).await?;
-        return Ok(Answer(RevokedMany { matched, revoked: 0, credentials }));
+        return Ok(Matched { matched, revoked: 0, found });
     };
     if expected != matched {
         let message = format!("the filters match {matched} live credentials, and not {expected}; look at them again");
         return Err(Rejection::Conflict { code: "count_changed", message }.into());
     }
     let many = Many { filter, reason: body.reason, told: query.told() };
-    let revoked = app.revoke_many(caller.by(), caller.reach(), many).await?;
-    Ok(Answer(RevokedMany { matched, revoked, credentials: Vec::new() }))
+    let revoked = app.revoke_many(by, reach, many).await?;
+    Ok(Matched { matched, revoked, found: Vec::new() })
 }
 
 /// With the names of the owners, which are read together.

@@ -101,6 +101,7 @@ fn is_page(path: &str) -> bool {
         "apis",
         "approvals",
         "assets",
+        "audit",
         "device",
         "first-run",
         "invitation",

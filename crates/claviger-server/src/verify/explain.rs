@@ -6,6 +6,7 @@ use claviger_token::{
     CredentialView, Environment, Found, OneOrMany, OrganizationView, Permission, PermissionSet, Presentation,
     PrincipalView, ProofRequest, Refusal, Required, RoleId, Verdict,
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeSet, HashMap},
@@ -24,6 +25,7 @@ use crate::{
     body::{Answer, Json},
     caller::{Caller, Verify},
     problem::{Problem, RequestError},
+    proof::Proving,
 };
 
 /// What is to be explained: what a verify call would ask.
@@ -68,9 +70,9 @@ pub(crate) struct ExplanationView<'a> {
     /// The access token itself, if it is one: `credential` is then what it was made from.
     access_token: Option<TokenTrace>,
     /// Every test, in order.
-    steps: Vec<Step>,
+    steps: &'a [Step],
     /// Every permission that was asked for.
-    permissions: Vec<PermissionTrace>,
+    permissions: &'a [PermissionTrace],
 }
 
 /// Explain a verdict
@@ -93,10 +95,14 @@ pub(crate) async fn explain(
     if request.cost == Some(0) {
         return Err(Rejection::field("/cost", "out_of_range", "at least 1; nothing is spent in any case").into());
     }
-    let mut looked_up = app.look_up(request.credential.0.expose()).await?;
-    if looked_up.found().is_some_and(|found| !caller.reach().covers(found.organization.id)) {
-        looked_up = LookedUp { entry: None, ..looked_up };
-    }
+    let sight = Sight {
+        reach: caller.reach(),
+        assignments: Reach::of(caller.found(), permission::ASSIGNMENTS_READ),
+        organizations: Reach::of(caller.found(), permission::ORGANIZATIONS_READ),
+    };
+    let credential = request.credential.0.expose();
+    let looked_up = sight.seen(app.look_up(credential).await?);
+    let proving = proved(&app, &looked_up, request.proof.as_ref(), request.method.as_deref(), credential)?;
     let required = Required {
         audience: request.audience.as_deref(),
         environment: request.environment,
@@ -104,50 +110,101 @@ pub(crate) async fn explain(
         objects,
         whatever_object: false,
     };
+    let asked = Asked { required, client_ip: request.client_ip, cost: request.cost.unwrap_or(1), proving: &proving };
+    let explained = explained(&app, sight, looked_up, &asked).await?;
+    Ok(axum::response::IntoResponse::into_response(Answer(explained.view())))
+}
+
+/// How far whoever asks sees, and where they may read what an explanation tells besides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight {
+    pub(crate) reach: Reach,
+    /// Who gave a permission.
+    pub(crate) assignments: Option<Reach>,
+    /// What an organization may use.
+    pub(crate) organizations: Option<Reach>,
+}
+
+impl Sight {
+    /// What was found, as far as they see it.
+    pub(crate) fn seen(&self, looked_up: LookedUp) -> LookedUp {
+        let hidden = looked_up.found().is_some_and(|found| !self.reach.covers(found.organization.id));
+        if hidden { LookedUp { entry: None, ..looked_up } } else { looked_up }
+    }
+}
+
+/// A use that is explained.
+pub(crate) struct Asked<'a> {
+    pub(crate) required: Required<'a>,
+    pub(crate) client_ip: Option<IpAddr>,
+    pub(crate) cost: u32,
+    pub(crate) proving: &'a Proving,
+}
+
+/// A verdict with its working, and what it was made from.
+pub(crate) struct Explained {
+    pub(crate) looked_up: LookedUp,
+    pub(crate) verdict: Verdict,
+    pub(crate) now: Timestamp,
+    /// Every test, in order.
+    pub(crate) steps: Vec<Step>,
+    /// Every permission that was asked for.
+    pub(crate) permissions: Vec<PermissionTrace>,
+}
+
+impl Explained {
+    fn view(&self) -> ExplanationView<'_> {
+        let (found, now) = (self.looked_up.found(), self.now);
+        let message = match self.verdict {
+            Verdict::Valid => None,
+            Verdict::Refused(refusal) => Some(Refusal::message(refusal)),
+        };
+        ExplanationView {
+            valid: self.verdict.is_valid(),
+            code: self.verdict.code(),
+            message,
+            credential: found.map(|found| CredentialView::new(found, now)),
+            principal: found.map(PrincipalView::new),
+            organization: found.map(OrganizationView::new),
+            access_token: found.and_then(TokenTrace::of),
+            steps: &self.steps,
+            permissions: &self.permissions,
+        }
+    }
+}
+
+/// What the verdict on a use would be, and why. Nothing is spent, and nobody counts it.
+pub(crate) async fn explained(
+    app: &App,
+    sight: Sight,
+    looked_up: LookedUp,
+    asked: &Asked<'_>,
+) -> Result<Explained, RequestError> {
+    let looked_up = sight.seen(looked_up);
+    let (required, client_ip, proving) = (asked.required, asked.client_ip, asked.proving);
     let occasion = Occasion { surface: Surface::Verify, method: None, path: None, request_id: None };
-    let (client_ip, cost) = (request.client_ip, request.cost.unwrap_or(1));
-    let credential = request.credential.0.expose();
-    let proving = proved(&app, &looked_up, request.proof.as_ref(), request.method.as_deref(), credential)?;
-    let used = Use { occasion, required, client_ip, proving: &proving, visible: None, cost };
+    let used = Use { occasion, required, client_ip, proving, visible: None, cost: asked.cost };
     let (verdict, now) = (app.would_judge(&looked_up, &used).await, app.now());
     let found = looked_up.found();
     let stored = match found {
-        Some(found) => app.store.within(caller.reach()).credential(found.credential.id).await?,
+        Some(found) => app.store.within(sight.reach).credential(found.credential.id).await?,
         None => None,
     };
     let problem = proving.problem.map(|problem| problem.to_string());
-    let (stored, required, proof) = (stored.as_ref(), &required, proving.proof);
-    let case = Case { verdict, found, stored, required, client_ip, proof, proof_problem: problem.as_deref(), now };
+    let (stored, proof) = (stored.as_ref(), proving.proof);
+    let case =
+        Case { verdict, found, stored, required: &required, client_ip, proof, proof_problem: problem.as_deref(), now };
     let permissions = match found {
-        Some(found) => traces(&app, &caller, found, &case).await?,
+        Some(found) => traces(app, sight, found, &case).await?,
         None => Vec::new(),
     };
-    let message = match verdict {
-        Verdict::Valid => None,
-        Verdict::Refused(refusal) => Some(Refusal::message(refusal)),
-    };
-    let view = ExplanationView {
-        valid: verdict.is_valid(),
-        code: verdict.code(),
-        message,
-        credential: found.map(|found| CredentialView::new(found, now)),
-        principal: found.map(PrincipalView::new),
-        organization: found.map(OrganizationView::new),
-        access_token: found.and_then(TokenTrace::of),
-        steps: case.steps(),
-        permissions,
-    };
-    Ok(axum::response::IntoResponse::into_response(Answer(view)))
+    let steps = case.steps();
+    Ok(Explained { verdict, now, steps, permissions, looked_up })
 }
 
-async fn traces(
-    app: &App,
-    caller: &Caller<Verify>,
-    found: &Found,
-    case: &Case<'_>,
-) -> Result<Vec<PermissionTrace>, RequestError> {
+async fn traces(app: &App, sight: Sight, found: &Found, case: &Case<'_>) -> Result<Vec<PermissionTrace>, RequestError> {
     let home = found.organization.id;
-    let may_read = |permission| Reach::of(caller.found(), permission).is_some_and(|reach| reach.covers(home));
+    let covers = |reach: Option<Reach>| reach.is_some_and(|reach| reach.covers(home));
     let mut view = app.store.within(Reach::Instance);
     let catalog = view.catalog().await?;
     let assignments = view.assignments_of(found.principal.id).await?;
@@ -162,10 +219,10 @@ async fn traces(
         let declares = |api: &&claviger_core::Api| api.permissions.iter().any(|own| own.name == *permission);
         let declared_by = catalog.iter().find(declares).map(|api| api.identifier.clone());
         let mut trace = PermissionTrace::of(permission, found, case.stored, declared_by);
-        if may_read(permission::ASSIGNMENTS_READ) {
+        if covers(sight.assignments) {
             trace.given_by = Some(Source::of(permission, found, &assignments, holds));
         }
-        if !may_read(permission::ORGANIZATIONS_READ) {
+        if !covers(sight.organizations) {
             trace.within_ceiling = None;
         }
         trace

@@ -24,7 +24,7 @@ pub(crate) use access_token::LONGEST_JWT;
 pub(crate) use call::{__path_verify_as_caller, json, must_make_sense, respond, verify_as_caller, verify_internal};
 pub(crate) use catalog::Catalog;
 pub(crate) use credentials::{Credentials, Entry, LookedUp};
-pub(crate) use explain::{__path_explain, explain};
+pub(crate) use explain::{__path_explain, Asked as Explaining, Explained, Sight, explain, explained};
 pub(crate) use ext_authz::ext_authz;
 pub(crate) use forward_auth::{forward_auth, several};
 pub(crate) use gateway::{Asked, CODE, facts, failed, insufficient};

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
     db::{Engine, TestDb, all, run, walk, write},
-    sample::{at, event, rng},
+    sample::{World, at, event, rng},
 };
 
 const CHANGED: &str = "the event, or one before it, was changed";
@@ -106,6 +106,66 @@ on_both_databases! {
         check(db, "UPDATE audit_head SET seq = 2 WHERE chain = '$'", &[(2, SHORT), (3, UNCOVERED)]).await;
         let hash = db.blob(&"00".repeat(32));
         check(db, &format!("UPDATE audit_head SET hash = {hash} WHERE chain = '$'"), &[(3, SHORT)]).await;
+    }
+
+    async fn a_chain_is_proved_a_stretch_at_a_time(db: &TestDb) {
+        let (id, other) = (chain(db, 5).await, chain(db, 1).await);
+        let own = Chain::Organization(id);
+        let proved = async || db.store.chain_state(own).await.unwrap().unwrap().proved;
+        let prove = async |from, most| db.store.prove_chain(own, from, most, at(100 + from)).await.unwrap().unwrap();
+        assert_eq!(proved().await, None);
+        // What stands behind a link that nobody proved is not noted.
+        assert_eq!(prove(2, 9).await.until, 5);
+        assert_eq!(proved().await, None);
+        let first = prove(0, 2).await;
+        assert_eq!((first.until, first.head.seq, first.finding), (2, 5, None));
+        assert_eq!(proved().await, Some((2, at(100))));
+        assert_eq!(prove(2, 2).await.until, 4);
+        let last = prove(4, 2).await;
+        assert_eq!((last.until, last.finding), (5, None));
+        assert_eq!(proved().await, Some((5, at(104))));
+        assert_eq!(prove(99, 2).await.until, 5);
+        db.tamper(&format!("UPDATE audit_event SET action = 'x' WHERE chain = '{id}' AND seq = 4")).await;
+        let broken = prove(0, 9).await;
+        assert_eq!((broken.until, broken.finding.map(|found| (found.seq, found.what))), (3, Some((4, COLUMN))));
+        assert_eq!(proved().await, Some((3, at(100))));
+        db.tamper(&format!("DELETE FROM audit_event WHERE chain = '{id}' AND seq = 4")).await;
+        assert_eq!(prove(4, 9).await.finding.unwrap().what, "an event is missing");
+        db.tamper(&format!("DELETE FROM audit_event WHERE chain = '{id}' AND seq > 3")).await;
+        assert_eq!(prove(0, 9).await.finding.map(|found| (found.seq, found.what)), Some((3, SHORT)));
+        db.tamper(&format!("UPDATE audit_head SET seq = 0 WHERE chain = '{other}'")).await;
+        let uncovered = db.store.prove_chain(Chain::Organization(other), 0, 9, at(1)).await.unwrap().unwrap();
+        assert!(uncovered.finding.is_some());
+        db.tamper(&format!("DELETE FROM audit_head WHERE chain = '{other}'")).await;
+        let beheaded = db.store.prove_chain(Chain::Organization(other), 0, 9, at(1)).await.unwrap().unwrap();
+        assert_eq!(beheaded.finding.map(|found| (found.seq, found.what)), Some((1, UNCOVERED)));
+        assert!(db.store.prove_chain(Chain::Instance, 0, 9, at(1)).await.unwrap().is_none());
+    }
+
+    async fn an_event_is_found_within_reach(db: &TestDb) {
+        let (own, other) = (chain(db, 1).await, chain(db, 1).await);
+        write(&db.store, event(None, Vec::new()), async |_| Ok(())).await.unwrap();
+        let of = |organization| AuditFilter { organization: Some(organization), ..AuditFilter::default() };
+        let theirs = db.view().audit_events(&of(other), &all()).await.unwrap()[0].id;
+        assert_eq!(db.view().audit_event(theirs).await.unwrap().unwrap().id, theirs);
+        assert!(db.store.within(Reach::Organization(own)).audit_event(theirs).await.unwrap().is_none());
+        let instance = AuditFilter { instance_only: true, ..AuditFilter::default() };
+        let events = db.view().audit_events(&instance, &all()).await.unwrap();
+        assert_eq!(events.iter().map(|event| event.chain).collect::<Vec<_>>(), [Chain::Instance]);
+        assert_eq!(db.store.within(Reach::Organization(own)).audit_events(&instance, &all()).await.unwrap().len(), 0);
+    }
+
+    async fn things_have_their_names_within_reach(db: &TestDb) {
+        let world = World::stored(db).await;
+        let own = [world.ci.id.to_string(), world.key.id.to_string(), world.acme.id.to_string()];
+        let others = [world.stranger.id.to_string(), world.strange_key.id.to_string(), world.globex.id.to_string()];
+        let ids = [own.as_slice(), &others, &["operator".to_owned(), "key_x".to_owned(), String::new()]].concat();
+        let mut near = db.store.within(Reach::Organization(world.acme.id)).names_of_things(&ids).await.unwrap();
+        assert_eq!(near.remove(&own[1]), Some(world.key.name.to_string()));
+        assert!(own.iter().all(|id| near.contains_key(id) || *id == own[1]));
+        assert!(others.iter().all(|id| !near.contains_key(id)));
+        assert_eq!(db.view().names_of_things(&ids).await.unwrap().len(), 6);
+        assert!(db.view().names_of_things(&[]).await.unwrap().is_empty());
     }
 
     async fn a_list_is_filtered_and_bounded_by_reach(db: &TestDb) {

@@ -6,7 +6,7 @@ pub(super) mod new;
 
 use super::{
     credential::{
-        Place,
+        Place, What,
         routes::{Sender, Visitor},
     },
     form::Fields,
@@ -16,13 +16,13 @@ use crate::app::App;
 
 impl Visitor for Inside {
     fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: Some(&self.here) }
+        Place { app, session: &self.session, visit: &self.visit, here: Some(&self.here), what: What::ApiKeys }
     }
 }
 
 impl Sender for InsideForm {
     fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: Some(&self.here) }
+        Place { app, session: &self.session, visit: &self.visit, here: Some(&self.here), what: What::ApiKeys }
     }
 
     fn fields(&self) -> &Fields {

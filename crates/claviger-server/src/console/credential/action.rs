@@ -4,7 +4,7 @@ use axum::response::Response;
 use claviger_core::{CredentialChanges, Rejection};
 use claviger_token::CredentialId;
 
-use super::{Place, withheld};
+use super::{Place, What, withheld};
 use crate::{
     console::{page::go, trouble::Trouble},
     problem::RequestError,
@@ -15,8 +15,8 @@ pub(crate) async fn disable(place: &Place<'_>, id: CredentialId, disabled: bool)
     let authority = place.writer()?;
     place.find(id).await?;
     let path = place.path(id);
-    // The session's own rule, which asks who they are of whatever starts something.
-    if !disabled || place.here.is_none() {
+    // The session's own rule, which asks who they are of whatever starts something, and of all that is done to a token.
+    if !disabled || place.what != What::ApiKeys {
         place.must_be_fresh(path.clone())?;
     }
     let changes = CredentialChanges { disabled: Some(disabled), ..CredentialChanges::default() };

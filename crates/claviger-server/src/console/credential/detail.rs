@@ -2,16 +2,16 @@
 
 use askama::Template;
 use axum::response::Response;
-use claviger_core::{Credential, CredentialStatus, Kind};
+use claviger_core::{Credential, CredentialStatus, permission};
 use claviger_token::CredentialId;
 
 use super::{
-    Place,
+    Place, What,
     history::{self, Entry},
     shown::{Generation, Shown, generations},
-    words,
 };
 use crate::console::{
+    explain,
     page::{Frame, page},
     trouble::Trouble,
     usage::chart::Chart,
@@ -26,6 +26,10 @@ pub(crate) struct CredentialPage {
     pub(crate) list: String,
     pub(crate) path: String,
     pub(crate) one: Shown,
+    /// The key of what its owner is, and the list of all that the owner has here.
+    pub(crate) owner: (&'static str, String),
+    /// Where else one may look: address and words.
+    pub(crate) links: Vec<(String, String)>,
     pub(crate) generations: Vec<Generation>,
     /// Whether a secret that was rolled away still works.
     pub(crate) rolling: bool,
@@ -60,6 +64,11 @@ impl Can {
             revoke: lives,
         }
     }
+
+    /// The same of what belongs to somebody else, who alone changes it and gets its secrets.
+    fn of_others(self) -> Self {
+        Self { change: false, roll: false, ..self }
+    }
 }
 
 /// Shows it.
@@ -81,13 +90,32 @@ pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response
         "saved" | "once" => true,
         _ => false,
     });
+    let can = Can::of(one.status(now), changes, gives, starts);
+    let mut links = Vec::new();
+    if let Some(here) = place.here {
+        let waits = one.status(now) == CredentialStatus::PendingApproval;
+        if waits && here.person.may(permission::CREDENTIALS_WRITE) {
+            links.push((format!("/approvals/{id}"), frame.text("explain-go-approve")));
+        }
+        links.extend(explain::about(here, id).map(|path| (path, frame.text("nav-explain"))));
+        if here.person.may(permission::AUDIT_EVENTS_READ) {
+            links.push((here.path(&format!("/audit?credential={id}")), frame.text("nav-audit")));
+        }
+    }
     let shown = CredentialPage {
-        list_title: words(Kind::of(id), "nav-api-keys", "nav-tokens"),
+        list_title: place.title(),
         list: place.list(),
+        owner: match (place.what, place.here) {
+            (What::Tokens, Some(here)) => ("approval-owner", here.path(&format!("/members/{}/tokens", one.principal))),
+            (What::ApiKeys | What::OwnTokens | What::Tokens, _) => {
+                ("service-account", format!("{}?account={}", place.list(), one.principal))
+            }
+        },
+        links,
         path: place.path(id),
         generations: generations(&one, &place.app.config.brand, now, &frame),
         rolling,
-        can: Can::of(one.status(now), changes, gives, starts),
+        can: if place.what == What::Tokens { can.of_others() } else { can },
         chart: Chart::read(place, &one).await?,
         history: history::read(place, &one, &frame).await?,
         one: Shown::read(place, &one, &frame).await?,
@@ -109,6 +137,8 @@ mod tests {
             assert_eq!(Can::of(status, true, false, true), taken, "{status:?}");
             assert_eq!(Can::of(status, true, true, false), Can { start: false, ..expected }, "{status:?}");
             assert_eq!(Can::of(status, false, false, true), Can::default());
+            let of_others = Can::of(status, true, true, true).of_others();
+            assert_eq!(of_others, Can { change: false, roll: false, ..expected }, "{status:?}");
         };
         check(CredentialStatus::Active, all);
         check(CredentialStatus::NotYetValid, all);

@@ -1,4 +1,4 @@
-//! What the pages of an organization's API keys and those of one's own tokens, in the console and at a portal, share, which is nearly everything: a credential is
+//! What the pages of an organization's API keys, of its members' tokens and of one's own, in the console and at a portal, share, which is nearly everything: a credential is
 //! shown, changed, rolled and ended alike. The rules are those of the management API, by the same functions.
 
 pub(crate) mod action;
@@ -16,7 +16,7 @@ pub(crate) mod routes;
 pub(crate) mod shown;
 mod wrong;
 
-use claviger_core::{Credential, CredentialChanges, Event, Issued, Kind, Person, Rejection, permission};
+use claviger_core::{Credential, CredentialChanges, Event, Issued, Kind, Person, Reach, Rejection, permission};
 use claviger_store::{StoreError, Tx};
 use claviger_token::{CredentialId, OrganizationId};
 use jiff::Timestamp;
@@ -35,8 +35,19 @@ use crate::{
     session::Session,
 };
 
-/// Where credentials are managed: the API keys of an organization, or somebody's own tokens. A session at a portal makes it the
-/// portal's.
+/// What is managed at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// The API keys of an organization.
+    ApiKeys,
+    /// Somebody's own tokens, wherever they act.
+    OwnTokens,
+    /// Everybody's tokens that act in an organization. Whoever governs them looks at them, stops and ends them; what they may do, and their
+    /// secrets, are their users' own.
+    Tokens,
+}
+
+/// Where credentials are managed. A session at a portal makes it the portal's.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) app: &'a App,
@@ -44,6 +55,7 @@ pub(super) struct Place<'a> {
     pub(super) visit: &'a Visit,
     /// The organization; `None`: one's own tokens, wherever they act.
     pub(super) here: Option<&'a Here>,
+    pub(super) what: What,
 }
 
 impl<'a> Place<'a> {
@@ -62,10 +74,20 @@ impl<'a> Place<'a> {
 
     /// The path of the list.
     pub(super) fn list(&self) -> String {
-        match self.here {
-            Some(here) => here.path("/api-keys"),
-            None if self.is_at_portal() => "/portal".to_owned(),
-            None => "/account/tokens".to_owned(),
+        match (self.what, self.here) {
+            (What::ApiKeys, Some(here)) => here.path("/api-keys"),
+            (What::Tokens, Some(here)) => here.path("/tokens"),
+            (What::OwnTokens, _) if self.is_at_portal() => "/portal".to_owned(),
+            (What::OwnTokens, _) | (_, None) => "/account/tokens".to_owned(),
+        }
+    }
+
+    /// The key of what the list is called.
+    pub(super) fn title(&self) -> &'static str {
+        match self.what {
+            What::ApiKeys => "nav-api-keys",
+            What::OwnTokens => "nav-tokens",
+            What::Tokens => "inventory-title",
         }
     }
 
@@ -76,24 +98,41 @@ impl<'a> Place<'a> {
 
     /// Somebody's, to look at what is here.
     pub(super) fn reader(&self) -> Result<Authority<'a>, Trouble> {
-        self.authority(permission::API_KEYS_READ, permission::PERSONAL_ACCESS_TOKENS_READ)
+        self.authority(match self.what {
+            What::ApiKeys => &[permission::API_KEYS_READ],
+            What::OwnTokens => &[permission::PERSONAL_ACCESS_TOKENS_READ],
+            What::Tokens => &[permission::CREDENTIALS_READ],
+        })
     }
 
     /// And to change it.
     pub(super) fn writer(&self) -> Result<Authority<'a>, Trouble> {
-        self.authority(permission::API_KEYS_WRITE, permission::PERSONAL_ACCESS_TOKENS_WRITE)
+        self.authority(self.to_change())
     }
 
-    fn authority(&self, keys: &'static str, tokens: &'static str) -> Result<Authority<'a>, Trouble> {
-        match self.here {
-            Some(here) => Authority::of_person(self.session, &here.person, keys).ok_or(Trouble::Absent),
-            None => Ok(Authority::over_own(self.session, tokens)),
+    fn to_change(&self) -> &'static [&'static str] {
+        match self.what {
+            What::ApiKeys => &[permission::API_KEYS_WRITE],
+            What::OwnTokens => &[permission::PERSONAL_ACCESS_TOKENS_WRITE],
+            // As over the API, where whoever changes a token of somebody else holds both.
+            What::Tokens => &[permission::CREDENTIALS_WRITE, permission::PERSONAL_ACCESS_TOKENS_WRITE],
         }
+    }
+
+    /// As far as all that is needed reaches.
+    fn authority(&self, needed: &[&'static str]) -> Result<Authority<'a>, Trouble> {
+        let Some(here) = self.here else { return Ok(Authority::over_own(self.session, needed[0])) };
+        if !needed.iter().all(|permission| here.person.may(permission)) {
+            return Err(Trouble::Absent);
+        }
+        let near = needed.iter().find(|permission| here.person.reach(permission) != Some(Reach::Instance));
+        let nearest = near.copied().unwrap_or(needed[0]);
+        Authority::of_person(self.session, &here.person, nearest).ok_or(Trouble::Absent)
     }
 
     /// Whether somebody may change what is here, or only look.
     pub(super) fn changes(&self) -> bool {
-        self.here.is_none_or(|here| here.person.may(permission::API_KEYS_WRITE))
+        self.here.is_none_or(|here| self.to_change().iter().all(|permission| here.person.may(permission)))
     }
 
     /// A credential that belongs here.
@@ -104,9 +143,13 @@ impl<'a> Place<'a> {
     }
 
     fn owns(&self, one: &Credential) -> bool {
-        match self.here {
-            Some(here) => Kind::of(one.id) == Kind::ApiKey && one.organization == here.organization.id,
-            None => Kind::of(one.id) == Kind::PersonalAccessToken && one.principal == self.session.user().into(),
+        let here = self.here.is_some_and(|here| one.organization == here.organization.id);
+        match self.what {
+            What::ApiKeys => here && Kind::of(one.id) == Kind::ApiKey,
+            What::OwnTokens => {
+                Kind::of(one.id) == Kind::PersonalAccessToken && one.principal == self.session.user().into()
+            }
+            What::Tokens => here && Kind::of(one.id) == Kind::PersonalAccessToken,
         }
     }
 

@@ -33,8 +33,18 @@ pub(crate) struct RevokePage {
 
 impl RevokePage {
     pub(crate) fn reasons(&self) -> Vec<(&'static str, String)> {
-        REASONS.iter().map(|reason| (reason.as_str(), self.frame.text(reason_words(*reason)))).collect()
+        reasons(&self.frame)
     }
+}
+
+/// The reasons that a form offers.
+pub(crate) fn reasons(frame: &Frame) -> Vec<(&'static str, String)> {
+    REASONS.iter().map(|reason| (reason.as_str(), frame.text(reason_words(*reason)))).collect()
+}
+
+/// The one that was chosen.
+pub(crate) fn reason(fields: &Fields) -> RevokeReason {
+    REASONS.into_iter().find(|reason| reason.as_str() == fields.value("reason")).unwrap_or_default()
 }
 
 /// Asks once more.
@@ -62,8 +72,7 @@ pub(crate) async fn submit(place: &Place<'_>, id: CredentialId, fields: &Fields)
     let authority = place.writer()?;
     place.find(id).await?;
     let path = place.path(id);
-    let reason = REASONS.into_iter().find(|reason| reason.as_str() == fields.value("reason")).unwrap_or_default();
-    match authority.revoked(place.app, id, reason).await {
+    match authority.revoked(place.app, id, reason(fields)).await {
         Ok((tx, _, event)) => {
             tx.commit(event, place.app.now(), &mut place.app.rng()).await?;
             Ok(go(&format!("{path}?done=revoked"), []))

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use claviger_core::{
-    Api, Credential, CredentialStatus, Kind, Organization, Reach, RevokeReason, SecretRecord,
-    permission::{SERVICE_ACCOUNTS_READ, USERS_READ},
+    Api, Credential, CredentialStatus, Organization, Reach, RevokeReason, SecretRecord,
+    permission::{MEMBERS_READ, SERVICE_ACCOUNTS_READ, USERS_READ},
 };
 use claviger_store::StoreError;
 use claviger_token::{Brand, CredentialId, Environment, PermissionSet, PrincipalId, QuotaPeriod, SecretKind};
 use jiff::Timestamp;
 
-use super::{Place, form::WINDOWS};
+use super::{Place, What, form::WINDOWS};
 use crate::console::{approval::described, moment::Moment, page::Frame};
 
 /// A state, as a badge.
@@ -150,7 +150,10 @@ impl Shown {
         ];
         let wildcards = wildcards.into_iter().filter(|(_, asked, _)| *asked);
         let wildcards = wildcards.map(|(entry, _, words)| (entry.to_owned(), frame.text(words)));
-        let sees_owner = place.here.is_none_or(|here| here.person.may(SERVICE_ACCOUNTS_READ));
+        let sees_owner = place.here.is_none_or(|here| match place.what {
+            What::ApiKeys | What::OwnTokens => here.person.may(SERVICE_ACCOUNTS_READ),
+            What::Tokens => here.person.may(MEMBERS_READ),
+        });
         let at_present: Option<PermissionSet> =
             (list.follows_principal() && sees_owner).then(|| held.masked_by(&ceiling).masked_by(list));
         let moment = |time| Moment::new(frame.language(), time, now);
@@ -219,7 +222,8 @@ impl Names {
             return Ok(Self { known: HashMap::from([(own, place.session.shown().to_owned())]), governs: false });
         };
         principals.retain(|principal| match principal {
-            PrincipalId::User(_) => *principal == own || here.person.may(USERS_READ),
+            // Whoever governs tokens knows whose they are.
+            PrincipalId::User(_) => *principal == own || here.person.may(USERS_READ) || place.what == What::Tokens,
             PrincipalId::ServiceAccount(_) => here.person.may(SERVICE_ACCOUNTS_READ),
         });
         principals.sort_unstable_by_key(ToString::to_string);

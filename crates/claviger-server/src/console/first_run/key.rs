@@ -16,7 +16,7 @@ use crate::{
     app::App,
     console::{
         credential::{
-            Place,
+            Place, What,
             form::{Typed as Credential, Wrong},
             made,
             once::Once,
@@ -156,7 +156,8 @@ pub(in crate::console) async fn submit(State(app): State<App>, form: SettingUpFo
     let declares = |api: &&Api| api.permissions.iter().any(|known| known.name.as_str() == asked);
     let audience = apis.iter().find(declares).map(|api| api.identifier.as_str()).unwrap_or_default();
     let snippets = Snippets::of(&app, &Values::of(&app, asked, audience));
-    let place = Place { app: &app, session: &who.session, visit: &who.visit, here: Some(&here) };
+    let (session, visit) = (&who.session, &who.visit);
+    let place = Place { app: &app, session, visit, here: Some(&here), what: What::ApiKeys };
     made::show_with(&place, frame, &issued, Some(snippets))
 }
 

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     console::{
         credential::{
-            Place,
+            Place, What,
             routes::{Sender, Visitor},
         },
         form::{Fields, PortalForm},
@@ -20,13 +20,13 @@ use crate::{
 
 impl Visitor for AtPortal {
     fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: None }
+        Place { app, session: &self.session, visit: &self.visit, here: None, what: What::OwnTokens }
     }
 }
 
 impl Sender for PortalForm {
     fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: None }
+        Place { app, session: &self.session, visit: &self.visit, here: None, what: What::OwnTokens }
     }
 
     fn fields(&self) -> &Fields {

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::{
     credential::{
-        Place,
+        Place, What,
         list::{Listed, MOST, rows},
         routes::{Sender, Visitor},
     },
@@ -78,13 +78,13 @@ impl FromRequestParts<App> for AtOwn {
 
 impl Visitor for AtOwn {
     fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: None }
+        Place { app, session: &self.session, visit: &self.visit, here: None, what: What::OwnTokens }
     }
 }
 
 impl Sender for SessionForm {
     fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: None }
+        Place { app, session: &self.session, visit: &self.visit, here: None, what: What::OwnTokens }
     }
 
     fn fields(&self) -> &Fields {

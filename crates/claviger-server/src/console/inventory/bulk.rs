@@ -1,0 +1,210 @@
+//! The end of many tokens at once: first what would end and how much, then the number typed by whoever means it, then what happened.
+//! By the rule of `POST /v1/credentials/revoke`.
+
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::Response};
+use claviger_core::{Reach, Rejection, permission};
+use claviger_token::{PrincipalId, UserId};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{list::Owner, wanted::Wanted};
+use crate::{
+    app::App,
+    console::{
+        credential::{
+            Place,
+            list::{Listed, rows},
+            revoke::{reason, reasons},
+            withheld,
+        },
+        inside::{Inside, InsideForm},
+        page::{Frame, go, page, page_with},
+        query::Query,
+        shell::Here,
+        trouble::Trouble,
+    },
+    manage::inventory::{InventoryQuery, Matched, RevokeMany, revoke_matching},
+    problem::RequestError,
+};
+
+/// For how long a preview may be answered: its days are counted from when it was made.
+const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+
+#[derive(Template)]
+#[template(path = "inventory_revoke.html")]
+pub(crate) struct RevokeManyPage {
+    pub(crate) frame: Frame,
+    pub(crate) list: String,
+    pub(crate) wanted: Wanted,
+    /// Whose tokens: a name.
+    pub(crate) owner: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) matched: usize,
+    pub(crate) rows: Vec<Listed>,
+    /// When it was counted.
+    pub(crate) at: String,
+    /// What was wrong with the form.
+    pub(crate) wrong: Option<String>,
+    pub(crate) reason: String,
+    /// Whether tokens of whoever administers the instance are left out.
+    pub(crate) leaves_out: bool,
+}
+
+impl RevokeManyPage {
+    pub(crate) fn reasons(&self) -> Vec<(&'static str, String)> {
+        reasons(&self.frame)
+    }
+
+    /// Whether there are more than are shown.
+    pub(crate) fn is_longer(&self) -> bool {
+        self.matched > self.rows.len()
+    }
+
+    pub(crate) fn counted(&self) -> String {
+        self.frame.text_counting("inventory-matched", self.matched)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "inventory_revoked.html")]
+pub(crate) struct RevokedManyPage {
+    pub(crate) frame: Frame,
+    pub(crate) list: String,
+    pub(crate) revoked: usize,
+    /// Where it is told who did it.
+    pub(crate) audit: Option<String>,
+}
+
+impl RevokedManyPage {
+    pub(crate) fn told(&self) -> String {
+        self.frame.text_counting("inventory-revoked", self.revoked)
+    }
+}
+
+/// Which tokens, seen from when.
+struct Meant {
+    wanted: Wanted,
+    owner: Option<UserId>,
+    query: InventoryQuery,
+    at: Timestamp,
+}
+
+impl Meant {
+    async fn of(
+        wanted: Wanted,
+        place: &Place<'_>,
+        here: &Here,
+        frame: &Frame,
+        at: Timestamp,
+    ) -> Result<Option<Self>, Trouble> {
+        let owner = match Owner::of(&wanted, here, place.app, frame).await? {
+            Owner::Anybody => None,
+            Owner::One(user) => Some(user),
+            Owner::Unclear(..) => return Ok(None),
+        };
+        if !wanted.is_endable() {
+            return Ok(None);
+        }
+        let query = wanted.query(here.organization.id, owner, at);
+        // What is made after it was counted was not counted.
+        let query = InventoryQuery { created_before: Some(at), ..query };
+        Ok(Some(Self { wanted, owner, query, at }))
+    }
+}
+
+fn reach(here: &Here) -> Result<Reach, Trouble> {
+    here.must(permission::CREDENTIALS_READ)?;
+    here.person.reach(permission::CREDENTIALS_WRITE).ok_or(Trouble::Absent)
+}
+
+/// `GET …/tokens/revoke` with the filters of the list: how many would end, and which.
+pub(crate) async fn show(
+    State(app): State<App>,
+    inside: Inside,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Trouble> {
+    let (place, here) = (inside.tokens(&app), &inside.here);
+    let (reach, frame) = (reach(here)?, place.frame().await?);
+    match Meant::of(wanted.clone(), &place, here, &frame, app.now()).await? {
+        Some(meant) => preview(&place, here, reach, frame, meant, None, String::new()).await,
+        // The list says what is wrong.
+        None => Ok(go(&wanted.address(&place.list(), &[]), [])),
+    }
+}
+
+/// `POST …/tokens/revoke` with the filters, when they were counted (`at`), how many they were (`expected`), the same as typed (`count`), and
+/// `reason`.
+pub(crate) async fn submit(State(app): State<App>, form: InsideForm) -> Result<Response, Trouble> {
+    let (place, here, fields) = (form.tokens(&app), &form.here, &form.fields);
+    let (reach, frame, now) = (reach(here)?, place.frame().await?, app.now());
+    let counted_at = fields.value("at").parse::<Timestamp>().map_err(|_| Trouble::Form)?;
+    let is_recent = counted_at <= now && now.duration_since(counted_at) < LONGEST;
+    let wanted = Wanted::of(fields);
+    let at = if is_recent { counted_at } else { now };
+    let Some(meant) = Meant::of(wanted, &place, here, &frame, at).await? else { return Err(Trouble::Form) };
+    let reason = reason(fields);
+    let again = |words: &str| Some(frame.text(words));
+    let expected = fields.value("expected").parse::<u64>().map_err(|_| Trouble::Form)?;
+    let wrong = if !is_recent {
+        again("inventory-too-late")
+    } else if fields.value("count").trim().parse::<u64>().ok() != Some(expected) {
+        again("inventory-count-wrong")
+    } else {
+        None
+    };
+    if wrong.is_some() {
+        return preview(&place, here, reach, frame, meant, wrong, reason.as_str().to_owned()).await;
+    }
+    let body = RevokeMany { reason, expected: Some(expected) };
+    match revoke_matching(&app, form.session.by(), reach, &meant.query, &body).await {
+        Ok(Matched { revoked, .. }) => {
+            let audit = here.person.may(permission::AUDIT_EVENTS_READ);
+            let shown = RevokedManyPage {
+                list: place.list(),
+                revoked: usize::try_from(revoked).unwrap_or(usize::MAX),
+                audit: audit.then(|| here.path("/audit?action=credentials.revoked")),
+                frame,
+            };
+            Ok(page(&shown, []))
+        }
+        Err(RequestError::Rejected(Rejection::Conflict { .. })) => {
+            let wrong = again("inventory-count-changed");
+            preview(&place, here, reach, frame, meant, wrong, reason.as_str().to_owned()).await
+        }
+        Err(error) => Err(withheld(error)),
+    }
+}
+
+async fn preview(
+    place: &Place<'_>,
+    here: &Here,
+    reach: Reach,
+    frame: Frame,
+    meant: Meant,
+    wrong: Option<String>,
+    reason: String,
+) -> Result<Response, Trouble> {
+    let (app, now) = (place.app, place.app.now());
+    let counted = RevokeMany { expected: None, ..RevokeMany::default() };
+    let Matched { matched, found, .. } =
+        revoke_matching(app, place.session.by(), reach, &meant.query, &counted).await?;
+    let mut view = app.store.within(Reach::Organization(here.organization.id));
+    let owners: Vec<_> = found.iter().map(|one| one.principal).chain(meant.owner.map(PrincipalId::from)).collect();
+    let names = view.names_in(here.organization.id, &owners).await?;
+    let called = |id: PrincipalId| names.get(&id).cloned().unwrap_or_else(|| id.to_string());
+    let status = if wrong.is_none() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let shown = RevokeManyPage {
+        rows: rows(place, &found, |one| Some(called(one.principal)), now, &frame).await?,
+        list: place.list(),
+        owner: meant.owner.map(|user| called(user.into())),
+        state: meant.wanted.state_words(&frame),
+        matched: usize::try_from(matched).unwrap_or(usize::MAX),
+        at: meant.at.to_string(),
+        leaves_out: reach != Reach::Instance,
+        wrong,
+        reason,
+        wanted: meant.wanted,
+        frame,
+    };
+    Ok(page_with(status, &shown, []))
+}

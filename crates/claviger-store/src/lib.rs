@@ -83,6 +83,7 @@ pub use look_alike::LookAlike;
 pub use membership::{Belonging, Member};
 pub use narrowing::Narrowed;
 pub use quota::QuotaUses;
+pub use service_account::Held;
 pub use session::{FoundPortal, FoundSession};
 pub use sql::TRACE_TARGET;
 pub use token_status::{StatusPlace, StatusShard};

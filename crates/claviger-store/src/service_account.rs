@@ -1,5 +1,7 @@
 //! Service accounts in storage.
 
+use std::collections::HashMap;
+
 use claviger_core::{Metadata, Name, RevokeReason, ServiceAccount};
 use claviger_token::{CredentialId, OrganizationId, ServiceAccountId};
 use jiff::Timestamp;
@@ -8,7 +10,7 @@ use crate::{
     credential::Owner,
     error::StoreError,
     narrowing::Narrowed,
-    sql::{Row, limits, sql, text, text_or_null},
+    sql::{Query, Row, limits, sql, text, text_or_null},
     tx::Tx,
     view::{Page, View, contains},
 };
@@ -18,6 +20,10 @@ const COLUMNS: &str =
                        token_endpoint_auth_method, legacy_assertion_audience, dpop_bound_access_tokens,
                        tls_client_certificate_bound_access_tokens, grant_types
                        FROM service_account";
+
+/// Of an account `a`, those that live.
+const LIVING: &str = "FROM credential k WHERE k.principal = a.id AND k.deleted_at IS NULL AND k.revoked_at IS NULL
+                        AND COALESCE(k.expires_at, 9223372036854775807) > ?";
 
 impl View<'_> {
     /// One, unless it is deleted or out of reach.
@@ -38,6 +44,41 @@ impl View<'_> {
         let query = sql(COLUMNS).and(" WHERE deleted_at IS NULL").and_if(found, q.map(contains));
         self.page(query, "organization", organization, page, "id").await?.iter().map(read).collect()
     }
+
+    /// How many credentials each of these has that live at `now`; from `most` on it stops to count.
+    pub async fn credentials_of_accounts(
+        &mut self,
+        accounts: &[ServiceAccountId],
+        now: Timestamp,
+        most: u32,
+    ) -> Result<HashMap<ServiceAccountId, Held>, StoreError> {
+        if accounts.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let counted = |query: Query, which: &str| {
+            query
+                .and("(SELECT COUNT(*) FROM (SELECT k.id ")
+                .and_bind(LIVING, now)
+                .and(which)
+                .and_bind(" LIMIT ?", i64::from(most))
+                .and(") counted)")
+        };
+        let query = counted(sql("SELECT a.id, "), " AND k.kind = 'api_key'").and(" AS keys, ");
+        let query = counted(query, " AND k.kind <> 'api_key'").and(" AS proofs FROM service_account a WHERE a.id IN ");
+        let query = query.and_list(accounts.iter().map(text)).and(" AND a.deleted_at IS NULL");
+        let rows = self.executor.all(self.bound(query, "a.organization")).await?;
+        let held = |row: &Row| Ok((row.parse("id")?, Held { api_keys: row.int("keys")?, proofs: row.int("proofs")? }));
+        rows.iter().map(held).collect()
+    }
+}
+
+/// How much a service account has that works, or would if it were not stopped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// API keys.
+    pub api_keys: i64,
+    /// What it proves itself by at the token endpoint.
+    pub proofs: i64,
 }
 
 impl Tx<'_> {

@@ -20,6 +20,9 @@ const MARK: &str = "mark";
 /// The field that says that not all of it had room.
 pub(crate) const CUT: &str = "cut";
 
+/// What never goes along, since something secret could have been pasted there by mistake.
+const MATERIAL: &str = "material";
+
 /// What stays where not all of it has room.
 const SHORT: [&str; 5] = ["account", "account_name", "organization", "name", CUT];
 
@@ -53,7 +56,7 @@ impl Fields {
     pub(crate) fn resumed(&self, peppers: &Peppers, who: Option<&str>) -> Option<String> {
         let page = origin::local(self.value("resume"))?;
         let Some(who) = who else { return Some(page) };
-        let kept = |name: &str| ![MARK, CUT, "csrf", "resume", "once"].contains(&name);
+        let kept = |name: &str| ![MARK, CUT, MATERIAL, "csrf", "resume", "once"].contains(&name);
         let typed: Vec<(&str, &str)> = self.pairs().filter(|(name, value)| kept(name) && !value.is_empty()).collect();
         let short = typed.iter().copied().chain([(CUT, "1")]).filter(|(name, _)| SHORT.contains(name)).collect();
         let address = |typed: Vec<(&str, &str)>| {
@@ -213,6 +216,8 @@ mod tests {
         let address = resumed(form).unwrap();
         assert!(address.starts_with("/new?name=a+b&permission=x%3Ay&permission=z&mark="), "{address}");
         assert_eq!(resumed("name=a"), None);
+        let without = resumed("resume=/new&name=a&material=-----BEGIN+PRIVATE+KEY-----").unwrap();
+        assert!(without.starts_with("/new?name=a&mark=") && !without.contains("PRIVATE"), "{without}");
         assert_eq!(resumed("resume=//evil.test&name=a"), None);
         let long = resumed(&format!("resume=/new&name=n&account=a&objects={}", "o".repeat(5000))).unwrap();
         assert!(long.starts_with("/new?name=n&account=a&cut=1&mark="), "{long}");

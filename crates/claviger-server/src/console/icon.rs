@@ -21,6 +21,7 @@ pub(super) enum Icon {
     Settings,
     Audit,
     Explain,
+    Robot,
 }
 
 impl Icon {
@@ -46,6 +47,9 @@ impl Icon {
             Self::Audit => r#"<path d="M5 2.5h7l3.5 3.5v11.5H5zM12 2.5V6h3.5M8 9.5h4.5M8 12h4.5M8 14.5h3"/>"#,
             Self::Explain => {
                 r#"<circle cx="10" cy="10" r="7.5"/><path d="M7.8 7.8A2.3 2.3 0 0 1 10 6.2c1.3 0 2.3.8 2.3 2s-2.3 1.6-2.3 3M10 13.8v.1"/>"#
+            }
+            Self::Robot => {
+                r#"<rect x="3.5" y="7" width="13" height="9.5" rx="2"/><path d="M10 7V3.5M7.5 11v1.5m5-1.5v1.5M1.5 11v2.5m17-2.5v2.5"/>"#
             }
             Self::Organization => {
                 r#"<path d="M4 17V4.5A1.5 1.5 0 0 1 5.5 3h5A1.5 1.5 0 0 1 12 4.5V17m0-9h3.5A1.5 1.5 0 0 1 17 9.5V17M2.5 17h15M7 7h2m-2 3.5h2"/>"#

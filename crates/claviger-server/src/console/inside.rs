@@ -64,7 +64,8 @@ impl<Id: FromStr> FromRequestParts<App> for Which<Id> {
     }
 }
 
-async fn named(parts: &mut Parts, app: &App, name: &str) -> Result<String, Trouble> {
+/// What stands in the path under a name.
+pub(super) async fn named(parts: &mut Parts, app: &App, name: &str) -> Result<String, Trouble> {
     let params = RawPathParams::from_request_parts(parts, app).await.map_err(|_| Trouble::Absent)?;
     value(&params, name)
 }

@@ -19,6 +19,7 @@ mod enrolment;
 mod everywhere;
 mod explain;
 mod first_run;
+mod fleets;
 mod form;
 mod half_way;
 mod icon;
@@ -44,6 +45,7 @@ mod query;
 mod roles;
 mod second_factor;
 mod security;
+mod service_accounts;
 mod settings;
 mod sheet;
 mod shell;
@@ -175,6 +177,32 @@ pub(crate) fn routes(app: &App) -> Router<App> {
             "/organizations/{organization}/tokens/{id}/revoke",
             get(inventory::ask_to_revoke).post(inventory::revoke),
         )
+        // Its service accounts
+        .route("/organizations/{organization}/service-accounts", get(service_accounts::list::show))
+        .route(
+            "/organizations/{organization}/service-accounts/new",
+            get(service_accounts::new::show).post(service_accounts::new::submit),
+        )
+        .route("/organizations/{organization}/service-accounts/{account}", get(service_accounts::detail::show))
+        .route(
+            "/organizations/{organization}/service-accounts/{account}/edit",
+            get(service_accounts::edit::show).post(service_accounts::edit::save),
+        )
+        .route(
+            "/organizations/{organization}/service-accounts/{account}/disable",
+            post(service_accounts::standing::disable),
+        )
+        .route(
+            "/organizations/{organization}/service-accounts/{account}/enable",
+            post(service_accounts::standing::enable),
+        )
+        .route(
+            "/organizations/{organization}/service-accounts/{account}/delete",
+            get(service_accounts::standing::ask_to_delete).post(service_accounts::standing::delete),
+        )
+        .merge(service_accounts::clients::routes())
+        // Its devices
+        .merge(fleets::routes())
         // One's own tokens
         .route("/account/tokens", get(tokens::list))
         .route("/account/tokens/new", get(tokens::new::show).post(tokens::new::submit))

@@ -55,7 +55,7 @@ pub(super) fn version(content: &str) -> String {
 }
 
 /// What `?done=` says of what was done, and the key of its text.
-const NOTICES: [(&str, &str); 15] = [
+const NOTICES: [(&str, &str); 16] = [
     ("changed", "done-changed"),
     ("saved", "done-saved"),
     ("once", "done-once"),
@@ -71,6 +71,7 @@ const NOTICES: [(&str, &str); 15] = [
     ("deleted", "done-deleted"),
     ("passkey", "done-passkey"),
     ("passkey-removed", "done-passkey-removed"),
+    ("registered", "done-registered"),
 ];
 
 /// What surrounds every page.

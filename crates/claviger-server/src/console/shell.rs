@@ -135,6 +135,12 @@ impl Shell {
             if here.person.may(permission::API_KEYS_READ) {
                 links.push(link(here.path("/api-keys"), Label::Words("nav-api-keys"), Icon::Key, 0));
             }
+            if here.person.may(permission::SERVICE_ACCOUNTS_READ) {
+                links.push(link(here.path("/service-accounts"), Label::Words("nav-service-accounts"), Icon::Robot, 0));
+            }
+            if here.person.may(permission::FLEETS_READ) {
+                links.push(link(here.path("/fleets"), Label::Words("nav-fleets"), Icon::Device, 0));
+            }
             if here.person.may(permission::CREDENTIALS_READ) {
                 links.push(link(here.path("/tokens"), Label::Words("nav-inventory"), Icon::Token, 0));
             }

@@ -26,6 +26,7 @@ use super::{
     },
     device_request::{self, DeviceCodePage, DeviceRequestPage},
     enrolment::{EnrolmentPage, RecoveryCodesPage},
+    fleets,
     invitation::{InvitationPage, Shape},
     language::Language,
     link::LinkPage,
@@ -39,6 +40,7 @@ use super::{
     provider::DeparturePage,
     second_factor::SecondFactorPage,
     security::{ListedSession, SecurityPage},
+    service_accounts,
     sign_in::{OtherWay, SignInPage},
     start::StartPage,
     tokens::{
@@ -229,6 +231,7 @@ pub(super) fn credential_form(many: usize, language: Language, text: &str) -> Cr
         picker: Picker { wildcards: vec![choice()], groups: (0..many * 9).map(|_| group()).collect() },
         asks_environment: many > 0,
         keeps_limits: many > 1,
+        of_client: many > 1,
     }
 }
 
@@ -296,7 +299,9 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
     add("edit", EditPage { frame: frame(), name, path: path(), seen, resume, form: form() }.render());
     let (secret, rolling) = (Secret::new("clv_key_x".to_owned()), many > 1);
     let (title, try_at, next) = ("made-key", own(), path());
-    let made = MadePage { frame: frame(), title, name: own(), secret: &secret, waits: rolling, try_at, next, snippets: None };
+    let client_id = (many > 1).then(own);
+    let made =
+        MadePage { frame: frame(), title, name: own(), secret: &secret, waits: rolling, try_at, client_id, next, snippets: None };
     add("made", made.render());
     add(
         "roll",
@@ -310,7 +315,8 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
         name: own(),
         badge: badge(),
         is_test: many > 0,
-        owner: (many > 0).then(|| (own(), own())),
+        owner: (many > 0).then(|| (own(), own(), path())),
+        of_client: many > 1,
         organization: own(),
         permissions: vec![(own(), own()); many],
         at_present: (many > 0).then(|| vec![(own(), own()); many]),
@@ -339,11 +345,12 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
     let page = CredentialPage {
         frame: frame(),
         list_title: "nav-api-keys",
-        owner: ("service-account", path()),
+        owner: "service-account",
         links: vec![(path(), own()); many],
         list: path(),
         path: path(),
         one,
+        terms: service_accounts::samples::terms(many, text),
         generations: (0..many).map(|_| generation()).collect(),
         rolling: many > 0,
         can: Can { change: true, roll: true, stop: many > 0, start: many == 0, restart: many > 1, revoke: true },
@@ -351,6 +358,8 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
         history: (many > 0).then(|| (0..many).map(|_| entry()).collect()),
     };
     add("credential", page.render());
+    service_accounts::samples::pages(many, language, text, add);
+    fleets::samples::pages(many, language, text, add);
     let overview = OverviewPage {
         frame: frame(),
         organization: own(),

@@ -2,8 +2,9 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{
-    AddedCertificate, CertificateName, ClientCertificate, ClientCredentialChanges, Credential, Kind, NewCertificate,
+    AddedCertificate, CertificateName, ClientCertificate, ClientCredentialChanges, Credential, NewCertificate,
 };
+use claviger_store::Tx;
 use claviger_token::{Certificate, CertificateId, ClientAuthMethod, CredentialId, ServiceAccountId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     Id, Ids,
-    client_credential::{ClientCredentialQuery, ClientCredentialView, living},
+    client_credential::{ClientCredentialQuery, ClientCredentialView, updated},
     credential::{Authority, Revoke, World},
 };
 use crate::{
@@ -112,19 +113,31 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewCertificate>,
 ) -> Result<Created<CertificateView>, RequestError> {
     let authority = Authority::over_client(&caller, account);
-    let mut tx = app.store.begin(authority.by).await?;
-    let world = World::of_account(&mut tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
-    let now = app.now();
-    let existing = tx.within(authority.reach).client_certificates(account).await?;
-    let context = world.context(&app, &authority);
+    let (mut tx, now) = (app.store.begin(authority.by).await?, app.now());
     let AddedCertificate { credential, certificate, event } =
-        body.add(&context, &existing, authority.by.actor.id(), now, &mut app.rng())?;
-    tx.insert_certificate(&credential, &certificate).await?;
+        add(&app, &mut tx, &authority, account, body, now).await?;
     let location = format!("/v1/service-accounts/{account}/certificates/{}", credential.id);
     let body = CertificateView::new(&credential, &certificate, now);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
     tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Created { location, body })
+}
+
+/// A certificate by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn add<'a>(
+    app: &'a App,
+    tx: &mut Tx<'a>,
+    authority: &Authority<'a>,
+    account: ServiceAccountId,
+    body: NewCertificate,
+    now: Timestamp,
+) -> Result<AddedCertificate, RequestError> {
+    let world = World::of_account(tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
+    let existing = tx.within(authority.reach).client_certificates(account).await?;
+    let context = world.context(app, authority);
+    let made = body.add(&context, &existing, authority.by.actor.id(), now, &mut app.rng())?;
+    tx.insert_certificate(&made.credential, &made.certificate).await?;
+    Ok(made)
 }
 
 /// Show a certificate
@@ -160,14 +173,9 @@ pub(crate) async fn update(
     Json(changes): Json<ClientCredentialChanges>,
 ) -> Result<Answer<CertificateView>, RequestError> {
     let authority = Authority::over_client(&caller, account);
-    let (mut tx, credential, world) = authority.to_change_in_world(&app, id).await?;
-    let now = app.now();
-    let living = living(&mut tx, authority.reach, account, Kind::Certificate, now).await?;
-    let context = world.context(&app, &authority);
+    let (mut tx, credential, event) = updated(&app, &authority, id, changes).await?;
     let (_, certificate) = tx.within(authority.reach).certificate(id).await?.ok_or(RequestError::NotFound)?;
-    let changes = certificate.allow(changes)?;
-    let (credential, event) = changes.make(credential, living, &context, authority.by.actor.id(), now)?;
-    tx.save_credential(&credential).await?;
+    let now = app.now();
     tx.commit(event, now, &mut app.rng()).await?;
     Ok(Answer(CertificateView::new(&credential, &certificate, now)))
 }

@@ -1,14 +1,14 @@
 //! `/v1/fleets/{id}/claim-codes`: the codes by which devices enrol in a fleet. How one is used stands in `oauth/enrolment.rs`.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{ClaimCode, ClaimCodeStatus, Grantor, NewClaimCode, Reach};
+use claviger_core::{ClaimCode, ClaimCodeStatus, Event, Grantor, NewClaimCode, Reach};
 use claviger_store::Tx;
 use claviger_token::{ClaimCodeId, FleetId, OrganizationId, PermissionSet, Secret};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, Ids, credential::in_the_clear, fleet::locked};
+use super::{Authority, Id, Ids, credential::in_the_clear, fleet::locked};
 use crate::{
     app::App,
     body::{Answer, Created, Post},
@@ -120,17 +120,30 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewClaimCode>,
 ) -> Result<Created<IssuedClaimCode>, RequestError> {
     let (mut tx, now) = (app.store.begin(caller.by()).await?, app.now());
-    let fleet = locked(&mut tx, caller.reach(), fleet).await?;
-    let gives = may_let_in(&mut tx, &fleet, caller.grantor()).await?;
-    fleet.must_have_few_codes(tx.within(caller.reach()).count_open_claim_codes(fleet.id, now).await?)?;
-    let (by, brand) = (&caller.by().actor, &app.config.brand);
-    let (code, secret, event) = ClaimCode::create((&fleet, gives), &body, by, brand, now, &mut app.rng())?;
-    tx.insert_claim_code(&code, &app.peppers.digest(&secret.hash())).await?;
-    let location = format!("/v1/fleets/{}/claim-codes/{}", fleet.id, code.id);
+    let (code, secret, event) = made(&app, &mut tx, &Authority::of(&caller), fleet, &body, now).await?;
+    let location = format!("/v1/fleets/{fleet}/claim-codes/{}", code.id);
     let concealed = IssuedClaimCode { code: ClaimCodeView::new(code, now), claim_code: None };
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &concealed);
     tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Created { location, body: IssuedClaimCode { claim_code: Some(secret), ..concealed } })
+}
+
+/// A code by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn made(
+    app: &App,
+    tx: &mut Tx<'_>,
+    authority: &Authority<'_>,
+    fleet: FleetId,
+    body: &NewClaimCode,
+    now: Timestamp,
+) -> Result<(ClaimCode, Secret, Event), RequestError> {
+    let fleet = locked(tx, authority.reach, fleet).await?;
+    let gives = may_let_in(tx, &fleet, authority.grantor).await?;
+    fleet.must_have_few_codes(tx.within(authority.reach).count_open_claim_codes(fleet.id, now).await?)?;
+    let (by, brand) = (&authority.by.actor, &app.config.brand);
+    let (code, secret, event) = ClaimCode::create((&fleet, gives), body, by, brand, now, &mut app.rng())?;
+    tx.insert_claim_code(&code, &app.peppers.digest(&secret.hash())).await?;
+    Ok((code, secret, event))
 }
 
 /// Show a claim code
@@ -163,14 +176,25 @@ pub(crate) async fn revoke(
     caller: Caller<WriteFleets>,
     Ids(fleet, id): Ids<FleetId, ClaimCodeId>,
 ) -> Result<StatusCode, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let fleet = locked(&mut tx, caller.reach(), fleet).await?;
+    let (tx, event) = revoked(&app, &Authority::of(&caller), fleet, id).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes one back, in a transaction that is not committed yet.
+pub(crate) async fn revoked<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    fleet: FleetId,
+    id: ClaimCodeId,
+) -> Result<(Tx<'a>, Event), RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
+    let fleet = locked(&mut tx, authority.reach, fleet).await?;
     let code = tx.to_change(Reach::Organization(fleet.organization)).claim_code(id).await?;
     let code = code.filter(|code| code.fleet == fleet.id).ok_or(RequestError::NotFound)?;
     let (code, event) = code.revoke(app.now())?;
     tx.save_claim_code(&code).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((tx, event))
 }
 
 /// All that the fleet gives, if the grantor may let devices have it.

@@ -1,14 +1,15 @@
 //! What the routes of client secrets, public keys, certificates and federated identities share. They stand below the service account that they prove, so that an id
 //! below another account is one that is not there.
 
-use claviger_core::{Credential, CredentialStatus, Kind, Reach, RevokeReason};
+use claviger_core::{ClientCredentialChanges, Credential, CredentialStatus, Event, Kind, Reach, RevokeReason};
 use claviger_store::{CredentialFilter, StoreError, Tx};
-use claviger_token::{OrganizationId, PrincipalId, ServiceAccountId};
+use claviger_token::{CredentialId, OrganizationId, PrincipalId, ServiceAccountId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::listing::list_query;
+use super::Authority;
+use crate::{app::App, listing::list_query, problem::RequestError};
 
 /// What there is to say of everything by which a client proves itself. It stands for all of its service account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -80,4 +81,29 @@ pub(super) async fn living(
         ..CredentialFilter::default()
     };
     tx.within(reach).count_credentials(&filter).await
+}
+
+/// One as it is changed, in a transaction that is not committed yet.
+pub(crate) async fn updated<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: impl Into<CredentialId>,
+    changes: ClientCredentialChanges,
+) -> Result<(Tx<'a>, Credential, Event), RequestError> {
+    let (mut tx, credential, world) = authority.to_change_in_world(app, id).await?;
+    let PrincipalId::ServiceAccount(account) = credential.principal else { return Err(RequestError::NotFound) };
+    let now = app.now();
+    let living = living(&mut tx, authority.reach, account, Kind::of(credential.id), now).await?;
+    let changes = match credential.id {
+        CredentialId::Certificate(id) => {
+            let (_, certificate) = tx.within(authority.reach).certificate(id).await?.ok_or(RequestError::NotFound)?;
+            certificate.allow(changes)?
+        }
+        CredentialId::ClientSecret(_) | CredentialId::PublicKey(_) | CredentialId::Federation(_) => changes,
+        CredentialId::ApiKey(_) | CredentialId::PersonalAccessToken(_) => return Err(RequestError::NotFound),
+    };
+    let context = world.context(app, authority);
+    let (credential, event) = changes.make(credential, living, &context, authority.by.actor.id(), now)?;
+    tx.save_credential(&credential).await?;
+    Ok((tx, credential, event))
 }

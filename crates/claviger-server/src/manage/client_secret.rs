@@ -1,8 +1,8 @@
 //! `/v1/service-accounts/{id}/secrets`: the secrets of a service account as an OAuth client.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{ClientCredentialChanges, Credential, Kind, NewClientSecret};
-use claviger_store::CredentialFilter;
+use claviger_core::{ClientCredentialChanges, Credential, Issued, Kind, NewClientSecret};
+use claviger_store::{CredentialFilter, Tx};
 use claviger_token::{ClientSecretId, CredentialId, Secret, ServiceAccountId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{
     Id, Ids,
-    client_credential::{ClientCredentialQuery, ClientCredentialView, living},
+    client_credential::{ClientCredentialQuery, ClientCredentialView, living, updated},
     credential::{Authority, GenerationView, Revoke, Roll, World, in_the_clear},
 };
 use crate::{
@@ -105,18 +105,30 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewClientSecret>,
 ) -> Result<Created<IssuedClientSecret>, RequestError> {
     let authority = Authority::over_client(&caller, account);
-    let mut tx = app.store.begin(authority.by).await?;
-    let world = World::of_account(&mut tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
-    let now = app.now();
-    let living = living(&mut tx, authority.reach, account, Kind::ClientSecret, now).await?;
-    let context = world.context(&app, &authority);
-    let issued = body.issue(&context, living, authority.by.actor.id(), now, &mut app.rng())?;
-    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    let (mut tx, now) = (app.store.begin(authority.by).await?, app.now());
+    let issued = issue(&app, &mut tx, &authority, account, body, now).await?;
     let location = format!("/v1/service-accounts/{account}/secrets/{}", issued.credential.id);
     let concealed = IssuedClientSecret::concealed(&issued.credential, now);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &concealed);
     tx.commit_answering(issued.event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Created { location, body: IssuedClientSecret::reveal(issued.credential, issued.secret, now) })
+}
+
+/// A secret by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn issue<'a>(
+    app: &'a App,
+    tx: &mut Tx<'a>,
+    authority: &Authority<'a>,
+    account: ServiceAccountId,
+    body: NewClientSecret,
+    now: Timestamp,
+) -> Result<Issued, RequestError> {
+    let world = World::of_account(tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
+    let living = living(tx, authority.reach, account, Kind::ClientSecret, now).await?;
+    let context = world.context(app, authority);
+    let issued = body.issue(&context, living, authority.by.actor.id(), now, &mut app.rng())?;
+    tx.insert_credential(&issued.credential, &app.peppers.digest(&issued.secret.hash())).await?;
+    Ok(issued)
 }
 
 /// Show a client secret
@@ -150,12 +162,8 @@ pub(crate) async fn update(
     Json(changes): Json<ClientCredentialChanges>,
 ) -> Result<Answer<ClientSecretView>, RequestError> {
     let authority = Authority::over_client(&caller, account);
-    let (mut tx, secret, world) = authority.to_change_in_world(&app, id).await?;
+    let (tx, secret, event) = updated(&app, &authority, id, changes).await?;
     let now = app.now();
-    let living = living(&mut tx, authority.reach, account, Kind::ClientSecret, now).await?;
-    let context = world.context(&app, &authority);
-    let (secret, event) = changes.make(secret, living, &context, authority.by.actor.id(), now)?;
-    tx.save_credential(&secret).await?;
     tx.commit(event, now, &mut app.rng()).await?;
     Ok(Answer(ClientSecretView::new(secret, now)))
 }
@@ -192,13 +200,26 @@ pub(crate) async fn roll(
     Post { body, repeatable }: Post<Roll>,
 ) -> Result<Answer<IssuedClientSecret>, RequestError> {
     let authority = Authority::over_client(&caller, account);
-    let (mut tx, secret, world) = authority.to_change_in_world(&app, id).await?;
-    let (now, by) = (app.now(), authority.by.actor.id());
-    let rolled = secret.roll(body.overlap_seconds, &world.context(&app, &authority), by, now, &mut app.rng())?;
-    tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
+    let now = app.now();
+    let (tx, rolled) = rolled(&app, &authority, id, body.overlap_seconds, now).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &IssuedClientSecret::concealed(&rolled.credential, now));
     tx.commit_answering(rolled.event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Answer(IssuedClientSecret::reveal(rolled.credential, rolled.secret, now)))
+}
+
+/// One with a new secret, in a transaction that is not committed yet.
+pub(crate) async fn rolled<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: ClientSecretId,
+    overlap_seconds: u32,
+    now: Timestamp,
+) -> Result<(Tx<'a>, Issued), RequestError> {
+    let (mut tx, secret, world) = authority.to_change_in_world(app, id).await?;
+    let (context, by) = (world.context(app, authority), authority.by.actor.id());
+    let rolled = secret.roll(overlap_seconds, &context, by, now, &mut app.rng())?;
+    tx.save_rolled_credential(&rolled.credential, &app.peppers.digest(&rolled.secret.hash())).await?;
+    Ok((tx, rolled))
 }
 
 /// Revoke a client secret

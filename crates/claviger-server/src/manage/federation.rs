@@ -2,8 +2,9 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{
-    ClientCredentialChanges, Credential, Federation, IssuerKeys, Kind, MadeFederation, NewFederation, Preset,
+    ClientCredentialChanges, Credential, Federation, IssuerKeys, MadeFederation, NewFederation, Preset,
 };
+use claviger_store::Tx;
 use claviger_token::{CredentialId, FederationId, ServiceAccountId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     Id, Ids,
-    client_credential::{ClientCredentialQuery, ClientCredentialView, living},
+    client_credential::{ClientCredentialQuery, ClientCredentialView, updated},
     credential::{Authority, Revoke, World},
 };
 use crate::{
@@ -104,20 +105,31 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewFederation>,
 ) -> Result<Created<FederationView>, RequestError> {
     let authority = Authority::over_client(&caller, account);
-    let mut tx = app.store.begin(authority.by).await?;
-    let world = World::of_account(&mut tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
-    let now = app.now();
-    let existing = tx.within(authority.reach).living_federations(account, now).await?;
-    let context = world.context(&app, &authority);
-    let (by, issuer) = (authority.by.actor.id(), &app.config.public_url);
-    let MadeFederation { credential, federation, event } =
-        body.make(&context, &existing, issuer, by, now, &mut app.rng())?;
-    tx.insert_federation(&credential, &federation).await?;
+    let (mut tx, now) = (app.store.begin(authority.by).await?, app.now());
+    let MadeFederation { credential, federation, event } = make(&app, &mut tx, &authority, account, body, now).await?;
     let location = format!("/v1/service-accounts/{account}/federations/{}", credential.id);
     let body = FederationView::new(&credential, &federation, now);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
     tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Created { location, body })
+}
+
+/// A federated identity by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn make<'a>(
+    app: &'a App,
+    tx: &mut Tx<'a>,
+    authority: &Authority<'a>,
+    account: ServiceAccountId,
+    body: NewFederation,
+    now: Timestamp,
+) -> Result<MadeFederation, RequestError> {
+    let world = World::of_account(tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
+    let existing = tx.within(authority.reach).living_federations(account, now).await?;
+    let context = world.context(app, authority);
+    let (by, issuer) = (authority.by.actor.id(), &app.config.public_url);
+    let made = body.make(&context, &existing, issuer, by, now, &mut app.rng())?;
+    tx.insert_federation(&made.credential, &made.federation).await?;
+    Ok(made)
 }
 
 /// Show a federated identity
@@ -153,13 +165,9 @@ pub(crate) async fn update(
     Json(changes): Json<ClientCredentialChanges>,
 ) -> Result<Answer<FederationView>, RequestError> {
     let authority = Authority::over_client(&caller, account);
-    let (mut tx, credential, world) = authority.to_change_in_world(&app, id).await?;
-    let now = app.now();
-    let living = living(&mut tx, authority.reach, account, Kind::Federation, now).await?;
-    let context = world.context(&app, &authority);
-    let (credential, event) = changes.make(credential, living, &context, authority.by.actor.id(), now)?;
-    tx.save_credential(&credential).await?;
+    let (mut tx, credential, event) = updated(&app, &authority, id, changes).await?;
     let (_, federation) = tx.within(authority.reach).federation(id).await?.ok_or(RequestError::NotFound)?;
+    let now = app.now();
     tx.commit(event, now, &mut app.rng()).await?;
     Ok(Answer(FederationView::new(&credential, &federation, now)))
 }

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{
-    Assignment, DeviceStatus, Fleet, FleetChanges, Granted, NewFleet, Reach, Rejection, RevokeReason, Scope,
+    Assignment, DeviceStatus, Event, Fleet, FleetChanges, Granted, NewFleet, Reach, Rejection, RevokeReason, Scope,
 };
 use claviger_store::{ListedDevice, Tx, View};
 use claviger_token::{ClaimCodeId, FleetId, OrganizationId, PermissionSet, ServiceAccountId};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Id,
+    Authority, Id,
     claim_code::may_let_in,
     credential::Revoke,
     must_be_few,
@@ -182,31 +182,45 @@ pub(crate) async fn create(
     caller: Caller<WriteFleets>,
     Post { body, repeatable }: Post<NewFleet>,
 ) -> Result<Created<FleetView>, RequestError> {
-    let (mut tx, now, home) = (app.store.begin(caller.by()).await?, app.now(), body.organization_id);
-    if tx.to_change(caller.reach()).organization(home).await?.is_none() {
-        let message = "there is no such organization, or not for you";
-        return Err(Rejection::field("/organization_id", "unknown_organization", message).into());
-    }
-    Fleet::must_be_few(tx.within(Reach::Organization(home)).count_fleets(home).await?)?;
-    hold_permissions(&mut tx, Some(&body.permissions)).await?;
-    let (fleet, event) = Fleet::create(&body, now, &mut app.rng())?;
-    let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
-    let mut gives = Vec::new();
-    for (granted, permissions) in targets(&mut tx, home, &wanted).await? {
-        caller.grantor().may_give_for_good(&permissions, Some(home))?;
-        if !gives.contains(&granted) {
-            gives.push(granted);
-        }
-    }
-    tx.insert_fleet(&fleet, &gives).await?;
-    let authority = app.new_fleet_authority(fleet.id)?;
-    tx.save_fleet_authority(&authority).await?;
-    let event = authority.told_in(event);
+    let (mut tx, now) = (app.store.begin(caller.by()).await?, app.now());
+    let (fleet, event) = created(&app, &mut tx, &Authority::of(&caller), &body, now).await?;
+    let home = fleet.organization;
     let location = format!("/v1/fleets/{}", fleet.id);
     let body = FleetView::in_full(&mut tx.within(Reach::Organization(home)), fleet).await?;
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
     tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Created { location, body })
+}
+
+/// A fleet by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn created(
+    app: &App,
+    tx: &mut Tx<'_>,
+    authority: &Authority<'_>,
+    body: &NewFleet,
+    now: Timestamp,
+) -> Result<(Fleet, Event), RequestError> {
+    let home = body.organization_id;
+    if tx.to_change(authority.reach).organization(home).await?.is_none() {
+        let message = "there is no such organization, or not for you";
+        return Err(Rejection::field("/organization_id", "unknown_organization", message).into());
+    }
+    Fleet::must_be_few(tx.within(Reach::Organization(home)).count_fleets(home).await?)?;
+    hold_permissions(tx, Some(&body.permissions)).await?;
+    let (fleet, event) = Fleet::create(body, now, &mut app.rng())?;
+    let wanted = Wanted { roles: Some(&body.roles), permissions: Some(&body.permissions) };
+    let mut gives = Vec::new();
+    for (granted, permissions) in targets(tx, home, &wanted).await? {
+        authority.grantor.may_give_for_good(&permissions, Some(home))?;
+        if !gives.contains(&granted) {
+            gives.push(granted);
+        }
+    }
+    tx.insert_fleet(&fleet, &gives).await?;
+    let its_authority = app.new_fleet_authority(fleet.id)?;
+    tx.save_fleet_authority(&its_authority).await?;
+    let event = its_authority.told_in(event);
+    Ok((fleet, event))
 }
 
 /// Show a fleet
@@ -260,36 +274,56 @@ pub(crate) async fn update(
     Id(id): Id<FleetId>,
     Json(changes): Json<FleetChanges>,
 ) -> Result<Answer<FleetView>, RequestError> {
-    let (mut tx, now) = (app.store.begin(caller.by()).await?, app.now());
-    let fleet = locked(&mut tx, caller.reach(), id).await?;
-    let here = Reach::Organization(fleet.organization);
+    let Updated { mut tx, fleet, event, .. } = updated(&app, &Authority::of(&caller), id, &changes).await?;
+    let view = FleetView::in_full(&mut tx.within(Reach::Organization(fleet.organization)), fleet).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(view))
+}
+
+/// One that was changed, in a transaction that is not committed yet.
+pub(crate) struct Updated<'a> {
+    pub(crate) tx: Tx<'a>,
+    /// As it was, with what it gave.
+    pub(crate) before: (Fleet, Vec<(Granted, PermissionSet)>),
+    pub(crate) fleet: Fleet,
+    pub(crate) event: Event,
+}
+
+/// One as it is changed.
+pub(crate) async fn updated<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: FleetId,
+    changes: &FleetChanges,
+) -> Result<Updated<'a>, RequestError> {
+    let (mut tx, now, grantor) = (app.store.begin(authority.by).await?, app.now(), authority.grantor);
+    let before = locked(&mut tx, authority.reach, id).await?;
+    let here = Reach::Organization(before.organization);
     if changes.closed.is_some()
         || changes.device_lifetime_days.is_some()
         || changes.roles.is_some()
         || changes.permissions.is_some()
     {
-        must_not_reach_further(&caller, &mut tx, id).await?;
+        must_not_reach_further(authority, &mut tx, id).await?;
     }
     hold_permissions(&mut tx, changes.permissions.as_deref()).await?;
     tx.lock_grants(id).await?;
-    let reopens = changes.closed == Some(false) && fleet.closed_at.is_some();
-    if reopens || changes.device_lifetime_days.is_some_and(|days| days > fleet.device_lifetime_days) {
+    let reopens = changes.closed == Some(false) && before.closed_at.is_some();
+    if reopens || changes.device_lifetime_days.is_some_and(|days| days > before.device_lifetime_days) {
         // Claim codes that are out come back to life, and what devices hold lasts longer, whoever gave it.
-        may_let_in(&mut tx, &fleet, caller.grantor()).await?;
-        let held = tx.within(here).held_by_devices(&fleet).await?;
-        caller.grantor().may_give_for_good(&held, Some(fleet.organization))?;
+        may_let_in(&mut tx, &before, grantor).await?;
+        let held = tx.within(here).held_by_devices(&before).await?;
+        grantor.may_give_for_good(&held, Some(before.organization))?;
     }
     let given = tx.within(here).given_by_fleet(id).await?;
     let (roles, permissions) = names(&given);
-    let (fleet, event) = fleet.update(&changes, (&roles, &permissions), now)?;
+    let (fleet, event) = before.clone().update(changes, (&roles, &permissions), now)?;
     tx.save_fleet(&fleet).await?;
     if changes.roles.is_some() || changes.permissions.is_some() {
-        let gone = give(&app, &caller, &mut tx, &fleet, &changes, given).await?;
+        let gone = give(app, authority, &mut tx, &fleet, changes, given.clone()).await?;
         tx.take_from_devices(&fleet, &gone).await?;
     }
-    let view = FleetView::in_full(&mut tx.within(here), fleet).await?;
-    tx.commit(event, now, &mut app.rng()).await?;
-    Ok(Answer(view))
+    Ok(Updated { tx, before: (before, given), fleet, event })
 }
 
 /// Revoke a fleet
@@ -307,19 +341,30 @@ pub(crate) async fn revoke(
     Id(id): Id<FleetId>,
     Post { body, repeatable }: Post<Revoke>,
 ) -> Result<Answer<FleetView>, RequestError> {
-    let (mut tx, now) = (app.store.begin(caller.by()).await?, app.now());
-    let fleet = locked(&mut tx, caller.reach(), id).await?;
-    must_not_reach_further(&caller, &mut tx, id).await?;
-    let (ended, codes) = tx.end_fleet(id, body.reason, now).await?;
-    let devices = tx.end_devices(id, now).await?;
-    // Who trusts the one before, without asking here, would go on to let in what has ended.
-    let authority = app.new_fleet_authority(id)?;
-    tx.save_fleet_authority(&authority).await?;
-    let event = authority.told_in(fleet.revoked(body.reason, devices, codes)).ending(&ended);
+    let (mut tx, fleet, event) = revoked(&app, &Authority::of(&caller), id, body.reason).await?;
     let view = FleetView::in_full(&mut tx.within(Reach::Organization(fleet.organization)), fleet).await?;
     let kept = repeatable.remembered(StatusCode::OK, None, &view);
-    tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;
+    tx.commit_answering(event, kept.as_ref(), app.now(), &mut app.rng()).await?;
     Ok(Answer(view))
+}
+
+/// One of which everything ended, in a transaction that is not committed yet.
+pub(crate) async fn revoked<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: FleetId,
+    reason: RevokeReason,
+) -> Result<(Tx<'a>, Fleet, Event), RequestError> {
+    let (mut tx, now) = (app.store.begin(authority.by).await?, app.now());
+    let fleet = locked(&mut tx, authority.reach, id).await?;
+    must_not_reach_further(authority, &mut tx, id).await?;
+    let (ended, codes) = tx.end_fleet(id, reason, now).await?;
+    let devices = tx.end_devices(id, now).await?;
+    // Who trusts the one before, without asking here, would go on to let in what has ended.
+    let its_authority = app.new_fleet_authority(id)?;
+    tx.save_fleet_authority(&its_authority).await?;
+    let event = its_authority.told_in(fleet.revoked(reason, devices, codes)).ending(&ended);
+    Ok((tx, fleet, event))
 }
 
 /// Delete a fleet
@@ -334,9 +379,20 @@ pub(crate) async fn delete(
     caller: Caller<WriteFleets>,
     Id(id): Id<FleetId>,
 ) -> Result<StatusCode, RequestError> {
-    let (mut tx, now) = (app.store.begin(caller.by()).await?, app.now());
-    let fleet = locked(&mut tx, caller.reach(), id).await?;
-    must_not_reach_further(&caller, &mut tx, id).await?;
+    let (tx, event) = deleted(&app, &Authority::of(&caller), id).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends one with all its devices, in a transaction that is not committed yet.
+pub(crate) async fn deleted<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: FleetId,
+) -> Result<(Tx<'a>, Event), RequestError> {
+    let (mut tx, now) = (app.store.begin(authority.by).await?, app.now());
+    let fleet = locked(&mut tx, authority.reach, id).await?;
+    must_not_reach_further(authority, &mut tx, id).await?;
     let (fleet, event) = fleet.delete(now);
     tx.save_fleet(&fleet).await?;
     tx.delete_grants(id).await?;
@@ -344,8 +400,7 @@ pub(crate) async fn delete(
     tx.delete_accounts_of_fleet(id, now).await?;
     let (ended, _) = tx.end_fleet(id, RevokeReason::OwnerLeft, now).await?;
     tx.lose_devices(id, now).await?;
-    tx.commit(event.ending(&ended), now, &mut app.rng()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((tx, event.ending(&ended)))
 }
 
 /// One that the caller sees, with its organization before it: nobody enrols in it meanwhile, nor changes it.
@@ -356,14 +411,10 @@ pub(super) async fn locked(tx: &mut Tx<'_>, reach: Reach, id: FleetId) -> Result
 }
 
 /// Whoever administers one organization does not stop or end a device that administers the instance.
-async fn must_not_reach_further(
-    caller: &Caller<WriteFleets>,
-    tx: &mut Tx<'_>,
-    id: FleetId,
-) -> Result<(), RequestError> {
-    let reach = caller.reach();
+async fn must_not_reach_further(authority: &Authority<'_>, tx: &mut Tx<'_>, id: FleetId) -> Result<(), RequestError> {
+    let reach = authority.reach;
     let further = reach != Reach::Instance && tx.within(reach).fleet_reaches_instance(id).await?;
-    if further { caller.must_reach_instance() } else { Ok(()) }
+    if further { authority.must_reach_instance() } else { Ok(()) }
 }
 
 /// No API withdraws any of these before the end: it would take them from the fleets that give them, of which this one is none yet.
@@ -373,11 +424,11 @@ async fn hold_permissions(tx: &mut Tx<'_>, wanted: Option<&[String]>) -> Result<
     Ok(tx.lock_declaring(wanted).await?)
 }
 
-/// Gives what is new to every device that does not have it, if the caller may, and tells what its devices are to lose of what they were
+/// Gives what is new to every device that does not have it, if whoever changes it may, and tells what its devices are to lose of what they were
 /// `given`.
 async fn give(
     app: &App,
-    caller: &Caller<WriteFleets>,
+    authority: &Authority<'_>,
     tx: &mut Tx<'_>,
     fleet: &Fleet,
     changes: &FleetChanges,
@@ -399,7 +450,7 @@ async fn give(
     let kept = gives.len();
     for (granted, permissions) in targets {
         if !gives.contains(&granted) {
-            caller.grantor().may_give_for_good(&permissions, Some(home))?;
+            authority.grantor.may_give_for_good(&permissions, Some(home))?;
             gives.push(granted);
         }
     }
@@ -421,7 +472,7 @@ async fn give(
 }
 
 /// The names of the roles and the direct permissions.
-fn names(given: &[(Granted, PermissionSet)]) -> (Vec<String>, Vec<String>) {
+pub(crate) fn names(given: &[(Granted, PermissionSet)]) -> (Vec<String>, Vec<String>) {
     let (mut roles, mut permissions) = (Vec::new(), Vec::new());
     for (granted, _) in given {
         match granted {

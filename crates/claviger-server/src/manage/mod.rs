@@ -8,7 +8,7 @@ pub(crate) mod audit_event;
 pub(crate) mod certificate;
 pub(crate) mod certificate_authority;
 pub(crate) mod claim_code;
-mod client_credential;
+pub(crate) mod client_credential;
 pub(crate) mod client_secret;
 mod credential;
 pub(crate) mod federation;

@@ -1,7 +1,8 @@
 //! `/v1/service-accounts/{id}/public-keys`: with what the assertions of a service account are proved, as an OAuth client.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{ClientCredentialChanges, ClientKey, Credential, Kind, NewPublicKey, RegisteredKey};
+use claviger_core::{ClientCredentialChanges, ClientKey, Credential, NewPublicKey, RegisteredKey};
+use claviger_store::Tx;
 use claviger_token::{CredentialId, PublicKeyId, ServiceAccountId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{
     Id, Ids,
-    client_credential::{ClientCredentialQuery, ClientCredentialView, living},
+    client_credential::{ClientCredentialQuery, ClientCredentialView, updated},
     credential::{Authority, Revoke, World},
 };
 use crate::{
@@ -83,19 +84,30 @@ pub(crate) async fn create(
     Post { body, repeatable }: Post<NewPublicKey>,
 ) -> Result<Created<PublicKeyView>, RequestError> {
     let authority = Authority::over_client(&caller, account);
-    let mut tx = app.store.begin(authority.by).await?;
-    let world = World::of_account(&mut tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
-    let now = app.now();
-    let existing = tx.within(authority.reach).client_keys(account).await?;
-    let context = world.context(&app, &authority);
-    let RegisteredKey { credential, key, event } =
-        body.register(&context, &existing, authority.by.actor.id(), now, &mut app.rng())?;
-    tx.insert_public_key(&credential, &key).await?;
+    let (mut tx, now) = (app.store.begin(authority.by).await?, app.now());
+    let RegisteredKey { credential, key, event } = register(&app, &mut tx, &authority, account, body, now).await?;
     let location = format!("/v1/service-accounts/{account}/public-keys/{}", credential.id);
     let body = PublicKeyView::new(&credential, &key, now);
     let kept = repeatable.remembered(StatusCode::CREATED, Some(&location), &body);
     tx.commit_answering(event, kept.as_ref(), now, &mut app.rng()).await?;
     Ok(Created { location, body })
+}
+
+/// A key by the rules as they are inside of the transaction, which is not committed yet.
+pub(crate) async fn register<'a>(
+    app: &'a App,
+    tx: &mut Tx<'a>,
+    authority: &Authority<'a>,
+    account: ServiceAccountId,
+    body: NewPublicKey,
+    now: Timestamp,
+) -> Result<RegisteredKey, RequestError> {
+    let world = World::of_account(tx, authority.reach, account).await?.ok_or(RequestError::NotFound)?;
+    let existing = tx.within(authority.reach).client_keys(account).await?;
+    let context = world.context(app, authority);
+    let made = body.register(&context, &existing, authority.by.actor.id(), now, &mut app.rng())?;
+    tx.insert_public_key(&made.credential, &made.key).await?;
+    Ok(made)
 }
 
 /// Show a public key
@@ -131,13 +143,9 @@ pub(crate) async fn update(
     Json(changes): Json<ClientCredentialChanges>,
 ) -> Result<Answer<PublicKeyView>, RequestError> {
     let authority = Authority::over_client(&caller, account);
-    let (mut tx, credential, world) = authority.to_change_in_world(&app, id).await?;
-    let now = app.now();
-    let living = living(&mut tx, authority.reach, account, Kind::PublicKey, now).await?;
-    let context = world.context(&app, &authority);
-    let (credential, event) = changes.make(credential, living, &context, authority.by.actor.id(), now)?;
-    tx.save_credential(&credential).await?;
+    let (mut tx, credential, event) = updated(&app, &authority, id, changes).await?;
     let (_, key) = tx.within(authority.reach).public_key(id).await?.ok_or(RequestError::NotFound)?;
+    let now = app.now();
     tx.commit(event, now, &mut app.rng()).await?;
     Ok(Answer(PublicKeyView::new(&credential, &key, now)))
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Id, must_not_reach_further,
+    Authority, Id,
     rights::{Holder, Wanted, set_rights},
     shown,
 };
@@ -197,35 +197,67 @@ pub(crate) async fn update(
     Id(id): Id<ServiceAccountId>,
     Json(changes): Json<ServiceAccountChanges>,
 ) -> Result<Answer<ServiceAccountView>, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let account = tx.to_change(caller.reach()).service_account(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, id.into()).await?;
-    if changes.disabled == Some(false) && account.disabled_at.is_some() {
+    let Updated { tx, account, assignments, event, .. } = updated(&app, &Authority::of(&caller), id, &changes).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(Answer(ServiceAccountView::from(account).with_rights(&assignments)))
+}
+
+/// One that was changed, in a transaction that is not committed yet.
+pub(crate) struct Updated<'a> {
+    pub(crate) tx: Tx<'a>,
+    /// As it was, with what it held.
+    pub(crate) before: (ServiceAccount, Vec<Assignment>),
+    pub(crate) account: ServiceAccount,
+    pub(crate) assignments: Vec<Assignment>,
+    pub(crate) event: Event,
+}
+
+/// One as it is changed.
+pub(crate) async fn updated<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: ServiceAccountId,
+    changes: &ServiceAccountChanges,
+) -> Result<Updated<'a>, RequestError> {
+    let (grantor, reach) = (authority.grantor, authority.reach);
+    let (mut tx, before) = locked(app, authority, id).await?;
+    if changes.disabled == Some(false) && before.disabled_at.is_some() {
         // What comes back to life is given again.
-        let held = tx.within(caller.reach()).held(id.into(), account.organization).await?;
-        caller.grantor().may_give_for_good(&held, Some(account.organization))?;
+        let held = tx.within(reach).held(id.into(), before.organization).await?;
+        grantor.may_give_for_good(&held, Some(before.organization))?;
     }
-    let lifts_key = changes.dpop_bound_access_tokens == Some(false) && account.dpop_bound_access_tokens;
+    let lifts_key = changes.dpop_bound_access_tokens == Some(false) && before.dpop_bound_access_tokens;
     let lifts_certificate = changes.tls_client_certificate_bound_access_tokens == Some(false)
-        && account.tls_client_certificate_bound_access_tokens;
+        && before.tls_client_certificate_bound_access_tokens;
     if lifts_key || lifts_certificate {
-        caller.grantor().may_lift_limits(account.organization)?;
+        grantor.may_lift_limits(before.organization)?;
     }
-    let held = tx.within(Reach::Organization(account.organization)).assignments_of(id.into()).await?;
-    let (limits, was_disabled) = (account.limits.clone(), account.disabled_at.is_some());
-    let (account, event) = account.update(&changes, &held, app.now())?;
-    if !account.limits.is_within(&limits) {
-        caller.grantor().may_lift_limits(account.organization)?;
+    let held = tx.within(Reach::Organization(before.organization)).assignments_of(id.into()).await?;
+    let (account, event) = before.clone().update(changes, &held, app.now())?;
+    if !account.limits.is_within(&before.limits) {
+        grantor.may_lift_limits(account.organization)?;
     }
     tx.save_service_account(&account).await?;
-    if account.disabled_at.is_some() && !was_disabled {
+    if account.disabled_at.is_some() && before.disabled_at.is_none() {
         tx.raise_epochs(Narrowed::Principal(id.into())).await?;
         tx.raise_epochs(Narrowed::ExchangedBy(id)).await?;
     }
     let wanted = Wanted { roles: changes.roles.as_deref(), permissions: changes.permissions.as_deref() };
-    let assignments = set_rights(&app, &mut tx, holder(&account), held, wanted, caller.grantor()).await?;
-    tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(Answer(ServiceAccountView::from(account).with_rights(&assignments)))
+    let assignments = set_rights(app, &mut tx, holder(&account), held.clone(), wanted, grantor).await?;
+    Ok(Updated { tx, before: (before, held), account, assignments, event })
+}
+
+/// One that somebody may change, locked until the end of the transaction. Whoever administers one organization does not stop or end
+/// what administers the instance.
+async fn locked<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: ServiceAccountId,
+) -> Result<(Tx<'a>, ServiceAccount), RequestError> {
+    let mut tx = app.store.begin(authority.by).await?;
+    let account = tx.to_change(authority.reach).service_account(id).await?.ok_or(RequestError::NotFound)?;
+    authority.must_not_reach_further(&mut tx, id.into()).await?;
+    Ok((tx, account))
 }
 
 /// Delete a service account
@@ -241,14 +273,22 @@ pub(crate) async fn delete(
     caller: Caller<WriteServiceAccounts>,
     Id(id): Id<ServiceAccountId>,
 ) -> Result<StatusCode, RequestError> {
-    let mut tx = app.store.begin(caller.by()).await?;
-    let account = tx.to_change(caller.reach()).service_account(id).await?.ok_or(RequestError::NotFound)?;
-    must_not_reach_further(&caller, &mut tx, id.into()).await?;
+    let (tx, event) = deleted(&app, &Authority::of(&caller), id).await?;
+    tx.commit(event, app.now(), &mut app.rng()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends one with all that it holds, in a transaction that is not committed yet.
+pub(crate) async fn deleted<'a>(
+    app: &'a App,
+    authority: &Authority<'a>,
+    id: ServiceAccountId,
+) -> Result<(Tx<'a>, Event), RequestError> {
+    let (mut tx, account) = locked(app, authority, id).await?;
     let (account, event) = account.delete(app.now());
     tx.save_service_account(&account).await?;
     let ended = tx.end_all_of_service_account(id, app.now()).await?;
-    tx.commit(event.ending(&ended), app.now(), &mut app.rng()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((tx, event.ending(&ended)))
 }
 
 fn holder(account: &ServiceAccount) -> Holder {

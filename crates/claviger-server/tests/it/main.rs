@@ -83,6 +83,7 @@ mod revocations;
 mod rights;
 mod route_rules;
 mod second_factor;
+mod service_account_pages;
 mod sessions;
 mod settings;
 mod sign_in;

@@ -1,12 +1,12 @@
 //! Service accounts in storage.
 
-use claviger_core::{Reach, RevokeReason, Scope, ServiceAccount};
-use claviger_store::{AuditFilter, StoreError};
+use claviger_core::{Credential, Reach, RevokeReason, Scope, ServiceAccount};
+use claviger_store::{AuditFilter, Held, StoreError};
 use claviger_token::{ClientAuthMethod, CredentialId};
 
 use crate::{
     db::{all, walk},
-    sample::{World, at, direct, limits, metadata, name, service_account},
+    sample::{World, at, client_secret, digest, direct, key, limits, metadata, name, service_account},
 };
 
 on_both_databases! {
@@ -79,6 +79,31 @@ on_both_databases! {
         let acme = Some(world.acme.id);
         let page = async |page| db.view().service_accounts(acme, None, &page).await;
         assert_eq!(walk(|one: &ServiceAccount| one.id, page).await, ids);
+    }
+
+    async fn it_tells_how_much_each_has_that_lives_and_stops_to_count(db: &TestDb) {
+        let world = World::stored(db).await;
+        let bare = service_account(&world.acme, "bare");
+        let ended = Credential { expires_at: Some(at(50)), ..key(&world.ci, "ended") };
+        let revoked = key(&world.ci, "revoked").revoke(RevokeReason::Unused, at(1)).unwrap().0;
+        db.write(async |tx| {
+            tx.insert_service_account(&bare).await?;
+            for one in [&ended, &key(&world.ci, "two"), &client_secret(&world.ci, "secret")] {
+                tx.insert_credential(one, &digest()).await?;
+            }
+            tx.insert_credential(&Credential { revocation: None, ..revoked.clone() }, &digest()).await?;
+            tx.save_credential(&revoked).await
+        }).await;
+        let accounts = [world.ci.id, world.stranger.id, bare.id];
+        let found = db.view().credentials_of_accounts(&accounts, at(50), 10).await.unwrap();
+        assert_eq!(found[&world.ci.id], Held { api_keys: 2, proofs: 1 });
+        assert_eq!((found[&world.stranger.id].api_keys, found[&bare.id]), (1, Held::default()));
+        let few = db.view().credentials_of_accounts(&accounts, at(49), 2).await.unwrap();
+        assert_eq!(few[&world.ci.id], Held { api_keys: 2, proofs: 1 });
+        let mut here = db.store.within(Reach::Organization(world.acme.id));
+        let found = here.credentials_of_accounts(&accounts, at(50), 10).await.unwrap();
+        assert!(found.contains_key(&bare.id) && !found.contains_key(&world.stranger.id));
+        assert!(here.credentials_of_accounts(&[], at(50), 10).await.unwrap().is_empty());
     }
 
     async fn an_external_id_is_unique_in_its_organization_until_the_holder_is_deleted(db: &TestDb) {

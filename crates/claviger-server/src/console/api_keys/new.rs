@@ -269,6 +269,7 @@ async fn with(place: &Place<'_>, here: &Here, whose: Whose, typed: Typed, wrong:
             picker,
             asks_environment: true,
             keeps_limits: false,
+            of_client: false,
         },
         frame,
     };

@@ -13,6 +13,7 @@ use super::{
 use crate::console::{
     explain,
     page::{Frame, page},
+    service_accounts::terms::Terms,
     trouble::Trouble,
     usage::chart::Chart,
 };
@@ -26,10 +27,12 @@ pub(crate) struct CredentialPage {
     pub(crate) list: String,
     pub(crate) path: String,
     pub(crate) one: Shown,
-    /// The key of what its owner is, and the list of all that the owner has here.
-    pub(crate) owner: (&'static str, String),
+    /// The key of what its owner is.
+    pub(crate) owner: &'static str,
     /// Where else one may look: address and words.
     pub(crate) links: Vec<(String, String)>,
+    /// What else there is to say of it, if it proves a client.
+    pub(crate) terms: Terms,
     pub(crate) generations: Vec<Generation>,
     /// Whether a secret that was rolled away still works.
     pub(crate) rolling: bool,
@@ -69,12 +72,18 @@ impl Can {
     fn of_others(self) -> Self {
         Self { change: false, roll: false, ..self }
     }
+
+    /// Only a secret of ours is rolled.
+    fn with_secrets(self, has_secrets: bool) -> Self {
+        Self { roll: self.roll && has_secrets, ..self }
+    }
 }
 
 /// Shows it.
 pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response, Trouble> {
     let one: Credential = place.find(id).await?;
     let (mut frame, now) = (place.frame().await?, place.app.now());
+    let terms = Terms::read(place, &one, &frame).await?;
     let (changes, gives) = if place.changes() { place.writer()?.may(place.app, &one).await? } else { (false, false) };
     // Whoever governs starts what anybody stopped; others what they stopped themselves.
     let by = place.session.user().to_string();
@@ -87,10 +96,10 @@ pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response
         "disabled" => disabled,
         "enabled" => !disabled && !revoked,
         "overlap" => !rolling,
-        "saved" | "once" => true,
+        "saved" | "once" | "registered" => true,
         _ => false,
     });
-    let can = Can::of(one.status(now), changes, gives, starts);
+    let can = Can::of(one.status(now), changes, gives, starts).with_secrets(!one.secrets.is_empty());
     let mut links = Vec::new();
     if let Some(here) = place.here {
         let waits = one.status(now) == CredentialStatus::PendingApproval;
@@ -105,12 +114,7 @@ pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response
     let shown = CredentialPage {
         list_title: place.title(),
         list: place.list(),
-        owner: match (place.what, place.here) {
-            (What::Tokens, Some(here)) => ("approval-owner", here.path(&format!("/members/{}/tokens", one.principal))),
-            (What::ApiKeys | What::OwnTokens | What::Tokens, _) => {
-                ("service-account", format!("{}?account={}", place.list(), one.principal))
-            }
-        },
+        owner: if place.what == What::Tokens { "approval-owner" } else { "service-account" },
         links,
         path: place.path(id),
         generations: generations(&one, &place.app.config.brand, now, &frame),
@@ -119,6 +123,7 @@ pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response
         chart: Chart::read(place, &one).await?,
         history: history::read(place, &one, &frame).await?,
         one: Shown::read(place, &one, &frame).await?,
+        terms,
         frame,
     };
     Ok(page(&shown, []))

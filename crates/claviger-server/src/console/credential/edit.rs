@@ -138,6 +138,7 @@ async fn with(
             picker,
             asks_environment: false,
             keeps_limits: keeps_limits(one),
+            of_client: place.client().is_some(),
         },
         path,
         frame,

@@ -52,6 +52,8 @@ pub(crate) struct CredentialForm {
     pub(crate) asks_environment: bool,
     /// Whether it has limits that this form cannot show, and leaves as they are.
     pub(crate) keeps_limits: bool,
+    /// Whether it stands for all of a client, so that only its name and its end can be chosen.
+    pub(crate) of_client: bool,
 }
 
 /// A choice of an end.

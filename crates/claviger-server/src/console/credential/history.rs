@@ -2,6 +2,7 @@
 
 use claviger_core::{Credential, Reach, permission};
 use claviger_store::{AuditEvent, AuditFilter, Page, StoreError};
+use claviger_token::OrganizationId;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -21,13 +22,23 @@ pub(crate) struct Entry {
 
 /// What happened, if somebody may read the trail.
 pub(crate) async fn read(place: &Place<'_>, one: &Credential, frame: &Frame) -> Result<Option<Vec<Entry>>, StoreError> {
-    let person = place.person(one.organization).await?;
+    of(place, one.organization, &one.id.to_string(), frame).await
+}
+
+/// The same of whatever has this id in an organization.
+pub(crate) async fn of(
+    place: &Place<'_>,
+    organization: OrganizationId,
+    target: &str,
+    frame: &Frame,
+) -> Result<Option<Vec<Entry>>, StoreError> {
+    let person = place.person(organization).await?;
     // A session at a portal opens no trail, whatever its user may read otherwise.
     if place.is_at_portal() || !person.may(permission::AUDIT_EVENTS_READ) {
         return Ok(None);
     }
-    let filter = AuditFilter { target: Some(one.id.to_string()), ..AuditFilter::default() };
-    let mut view = place.app.store.within(Reach::Organization(one.organization));
+    let filter = AuditFilter { target: Some(target.to_owned()), ..AuditFilter::default() };
+    let mut view = place.app.store.within(Reach::Organization(organization));
     let events = view.audit_events(&filter, &Page { after: None, limit: MOST }).await?;
     let records = events.into_iter().map(|event| {
         let record = serde_json::from_str(&event.record).unwrap_or_default();
@@ -66,6 +77,9 @@ fn words(action: &str) -> Option<&'static str> {
         "overlap_ended" => "event-overlap-ended",
         "revoked" => "event-revoked",
         "retired_secret_used" => "event-retired-secret-used",
+        "closed" => "event-closed",
+        "reopened" => "event-reopened",
+        "assertion_refused" => "event-assertion-refused",
         _ => return None,
     })
 }

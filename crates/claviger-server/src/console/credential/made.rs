@@ -5,7 +5,7 @@ use axum::response::Response;
 use claviger_core::{CredentialStatus, Issued, Kind};
 use claviger_token::Secret;
 
-use super::{Place, words};
+use super::{Called, Place};
 use crate::console::{
     page::{Frame, page},
     snippets::Snippets,
@@ -21,8 +21,10 @@ pub(crate) struct MadePage<'a> {
     pub(crate) secret: &'a Secret,
     /// Whether somebody must approve it before it works.
     pub(crate) waits: bool,
-    /// Where a service asks what it is worth.
+    /// Where a service asks what it is worth, or a client for a token.
     pub(crate) try_at: String,
+    /// Whose secret it is, if it proves a client.
+    pub(crate) client_id: Option<String>,
     pub(crate) next: String,
     /// How gateways and services ask, of a first key.
     pub(crate) snippets: Option<Snippets>,
@@ -41,14 +43,18 @@ pub(crate) fn show_with(
     snippets: Option<Snippets>,
 ) -> Result<Response, Trouble> {
     let one = &issued.credential;
-    let title = words(Kind::of(one.id), "made-key", "made-token");
     let shown = MadePage {
         frame,
-        title,
+        title: Called::of(Kind::of(one.id)).made,
         name: one.name.to_string(),
         secret: &issued.secret,
         waits: one.status(place.app.now()) == CredentialStatus::PendingApproval,
-        try_at: format!("{}/v1/token", place.app.config.public_url),
+        try_at: format!(
+            "{}{}",
+            place.app.config.public_url,
+            if place.client().is_some() { "/oauth/token" } else { "/v1/token" }
+        ),
+        client_id: place.client().map(|of| of.account.to_string()),
         next: place.path(one.id),
         snippets,
     };

@@ -1,4 +1,4 @@
-//! What the pages of an organization's API keys, of its members' tokens and of one's own, in the console and at a portal, share, which is nearly everything: a credential is
+//! What the pages of an organization's API keys, of what its OAuth clients prove themselves by, of its members' tokens and of one's own, in the console and at a portal, share, which is nearly everything: a credential is
 //! shown, changed, rolled and ended alike. The rules are those of the management API, by the same functions.
 
 pub(crate) mod action;
@@ -16,9 +16,11 @@ pub(crate) mod routes;
 pub(crate) mod shown;
 mod wrong;
 
-use claviger_core::{Credential, CredentialChanges, Event, Issued, Kind, Person, Reach, Rejection, permission};
+use claviger_core::{
+    ClientCredentialChanges, Credential, CredentialChanges, Event, Issued, Kind, Person, Reach, Rejection, permission,
+};
 use claviger_store::{StoreError, Tx};
-use claviger_token::{CredentialId, OrganizationId};
+use claviger_token::{CredentialId, OrganizationId, ServiceAccountId};
 use jiff::Timestamp;
 
 use super::{
@@ -30,7 +32,7 @@ use super::{
 };
 use crate::{
     app::App,
-    manage::{Authority, api_key, personal_access_token},
+    manage::{Authority, api_key, client_credential, client_secret, personal_access_token},
     problem::RequestError,
     session::Session,
 };
@@ -45,6 +47,38 @@ pub(super) enum What {
     /// Everybody's tokens that act in an organization. Whoever governs them looks at them, stops and ends them; what they may do, and their
     /// secrets, are their users' own.
     Tokens,
+    /// What an OAuth client of an organization proves itself by.
+    OfClient(Client),
+}
+
+/// One kind of what an OAuth client proves itself by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client {
+    pub(super) account: ServiceAccountId,
+    pub(super) kind: Kind,
+}
+
+impl Client {
+    /// What stands in the path, below the account.
+    pub(super) fn word(self) -> &'static str {
+        match self.kind {
+            Kind::PublicKey => "public-keys",
+            Kind::Certificate => "certificates",
+            Kind::Federation => "federations",
+            Kind::ClientSecret | Kind::ApiKey | Kind::PersonalAccessToken => "secrets",
+        }
+    }
+
+    /// The kind that a word in a path means.
+    pub(super) fn kind_of(word: &str) -> Option<Kind> {
+        match word {
+            "secrets" => Some(Kind::ClientSecret),
+            "public-keys" => Some(Kind::PublicKey),
+            "certificates" => Some(Kind::Certificate),
+            "federations" => Some(Kind::Federation),
+            _ => None,
+        }
+    }
 }
 
 /// Where credentials are managed. A session at a portal makes it the portal's.
@@ -77,6 +111,7 @@ impl<'a> Place<'a> {
         match (self.what, self.here) {
             (What::ApiKeys, Some(here)) => here.path("/api-keys"),
             (What::Tokens, Some(here)) => here.path("/tokens"),
+            (What::OfClient(of), Some(here)) => here.path(&format!("/service-accounts/{}/{}", of.account, of.word())),
             (What::OwnTokens, _) if self.is_at_portal() => "/portal".to_owned(),
             (What::OwnTokens, _) | (_, None) => "/account/tokens".to_owned(),
         }
@@ -88,6 +123,15 @@ impl<'a> Place<'a> {
             What::ApiKeys => "nav-api-keys",
             What::OwnTokens => "nav-tokens",
             What::Tokens => "inventory-title",
+            What::OfClient(of) => Called::of(of.kind).list,
+        }
+    }
+
+    /// The client of which something is managed, if it is one's.
+    pub(super) fn client(&self) -> Option<Client> {
+        match self.what {
+            What::OfClient(of) => Some(of),
+            What::ApiKeys | What::OwnTokens | What::Tokens => None,
         }
     }
 
@@ -102,6 +146,7 @@ impl<'a> Place<'a> {
             What::ApiKeys => &[permission::API_KEYS_READ],
             What::OwnTokens => &[permission::PERSONAL_ACCESS_TOKENS_READ],
             What::Tokens => &[permission::CREDENTIALS_READ],
+            What::OfClient(_) => &[permission::SERVICE_ACCOUNTS_READ],
         })
     }
 
@@ -116,6 +161,7 @@ impl<'a> Place<'a> {
             What::OwnTokens => &[permission::PERSONAL_ACCESS_TOKENS_WRITE],
             // As over the API, where whoever changes a token of somebody else holds both.
             What::Tokens => &[permission::CREDENTIALS_WRITE, permission::PERSONAL_ACCESS_TOKENS_WRITE],
+            What::OfClient(_) => &[permission::SERVICE_ACCOUNTS_WRITE],
         }
     }
 
@@ -127,7 +173,11 @@ impl<'a> Place<'a> {
         }
         let near = needed.iter().find(|permission| here.person.reach(permission) != Some(Reach::Instance));
         let nearest = near.copied().unwrap_or(needed[0]);
-        Authority::of_person(self.session, &here.person, nearest).ok_or(Trouble::Absent)
+        let authority = match self.client() {
+            None => Authority::of_person(self.session, &here.person, nearest),
+            Some(of) => Authority::over_client_of_person(self.session, &here.person, nearest, of.account),
+        };
+        authority.ok_or(Trouble::Absent)
     }
 
     /// Whether somebody may change what is here, or only look.
@@ -150,6 +200,7 @@ impl<'a> Place<'a> {
                 Kind::of(one.id) == Kind::PersonalAccessToken && one.principal == self.session.user().into()
             }
             What::Tokens => here && Kind::of(one.id) == Kind::PersonalAccessToken,
+            What::OfClient(of) => here && Kind::of(one.id) == of.kind,
         }
     }
 
@@ -198,7 +249,11 @@ impl<'a> Place<'a> {
             CredentialId::ClientSecret(_)
             | CredentialId::PublicKey(_)
             | CredentialId::Certificate(_)
-            | CredentialId::Federation(_) => Err(RequestError::NotFound),
+            | CredentialId::Federation(_) => {
+                let CredentialChanges { name, expires_at, disabled, .. } = changes;
+                let changes = ClientCredentialChanges { name, expires_at, disabled };
+                client_credential::updated(self.app, authority, id, changes).await
+            }
         }
     }
 
@@ -215,10 +270,12 @@ impl<'a> Place<'a> {
             CredentialId::PersonalAccessToken(id) => {
                 personal_access_token::rolled(self.app, authority, id, overlap_seconds, now).await
             }
-            CredentialId::ClientSecret(_)
-            | CredentialId::PublicKey(_)
-            | CredentialId::Certificate(_)
-            | CredentialId::Federation(_) => Err(RequestError::NotFound),
+            CredentialId::ClientSecret(id) => {
+                client_secret::rolled(self.app, authority, id, overlap_seconds, now).await
+            }
+            CredentialId::PublicKey(_) | CredentialId::Certificate(_) | CredentialId::Federation(_) => {
+                Err(RequestError::NotFound)
+            }
         }
     }
 }
@@ -233,10 +290,27 @@ pub(super) fn withheld(error: RequestError) -> Trouble {
     if is_withheld { Trouble::Withheld } else { error.into() }
 }
 
-/// Texts that speak of keys in one place and of tokens in the other.
-pub(super) fn words(kind: Kind, of_keys: &'static str, of_tokens: &'static str) -> &'static str {
-    match kind {
-        Kind::PersonalAccessToken => of_tokens,
-        Kind::ApiKey | Kind::ClientSecret | Kind::PublicKey | Kind::Certificate | Kind::Federation => of_keys,
+/// The keys of the texts in which pages speak of each kind.
+pub(super) struct Called {
+    /// Its list.
+    pub(super) list: &'static str,
+    /// One that was made now.
+    pub(super) made: &'static str,
+    /// The question before one is revoked.
+    pub(super) revoke: &'static str,
+}
+
+impl Called {
+    pub(super) fn of(kind: Kind) -> Self {
+        let (list, made, revoke) = match kind {
+            Kind::ApiKey => ("nav-api-keys", "made-key", "revoke-key"),
+            Kind::PersonalAccessToken => ("nav-tokens", "made-token", "revoke-token"),
+            Kind::ClientSecret => ("client-secrets", "made-client-secret", "revoke-client-secret"),
+            // These have no secret of ours that a page could show.
+            Kind::PublicKey => ("public-keys", "public-keys", "revoke-public-key"),
+            Kind::Certificate => ("certificates", "certificates", "revoke-certificate"),
+            Kind::Federation => ("federations", "federations", "revoke-federation"),
+        };
+        Self { list, made, revoke }
     }
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use claviger_core::{Kind, Rejection, RevokeReason};
 use claviger_token::CredentialId;
 
-use super::{Place, shown::reason_words, withheld, words};
+use super::{Called, Place, shown::reason_words, withheld};
 use crate::{
     console::{
         form::Fields,
@@ -58,7 +58,7 @@ pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response
     let used = one.last_used().map(|last| Moment::new(frame.language(), last.at, place.app.now()));
     let shown = RevokePage {
         frame,
-        title: words(Kind::of(id), "revoke-key", "revoke-token"),
+        title: Called::of(Kind::of(id)).revoke,
         name: one.name.to_string(),
         id: one.id.to_string(),
         used,

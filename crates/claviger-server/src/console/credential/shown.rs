@@ -26,8 +26,10 @@ pub(crate) struct Shown {
     pub(crate) name: String,
     pub(crate) badge: Badge,
     pub(crate) is_test: bool,
-    /// Whose it is: a name and an id; `None` where it is the reader's own.
-    pub(crate) owner: Option<(String, String)>,
+    /// Whose it is: a name, an id, and the page of whoever it is; `None` where it is the reader's own.
+    pub(crate) owner: Option<(String, String, String)>,
+    /// Whether it stands for all of its owner, so that nothing narrows it.
+    pub(crate) of_client: bool,
     pub(crate) organization: String,
     /// Each entry of the list, and what it allows.
     pub(crate) permissions: Vec<(String, String)>,
@@ -94,6 +96,7 @@ impl Badge {
 /// The beginning of a secret's text, by which it is recognised.
 pub(crate) fn begins(one: &Credential, secret: &SecretRecord, brand: &Brand) -> String {
     let kind = match (one.id, one.environment) {
+        (CredentialId::ClientSecret(_), _) => SecretKind::ClientSecret,
         (CredentialId::PersonalAccessToken(_), _) => SecretKind::PersonalAccessToken,
         (_, Environment::Test) => SecretKind::TestApiKey,
         (_, Environment::Live) => SecretKind::ApiKey,
@@ -151,7 +154,7 @@ impl Shown {
         let wildcards = wildcards.into_iter().filter(|(_, asked, _)| *asked);
         let wildcards = wildcards.map(|(entry, _, words)| (entry.to_owned(), frame.text(words)));
         let sees_owner = place.here.is_none_or(|here| match place.what {
-            What::ApiKeys | What::OwnTokens => here.person.may(SERVICE_ACCOUNTS_READ),
+            What::ApiKeys | What::OwnTokens | What::OfClient(_) => here.person.may(SERVICE_ACCOUNTS_READ),
             What::Tokens => here.person.may(MEMBERS_READ),
         });
         let at_present: Option<PermissionSet> =
@@ -163,7 +166,16 @@ impl Shown {
             name: one.name.to_string(),
             badge: Badge::of_credential(one, now, frame),
             is_test: one.environment == Environment::Test,
-            owner: place.here.map(|_| (names.of_principal(one.principal), one.principal.to_string())),
+            owner: place.here.map(|here| {
+                let id = one.principal.to_string();
+                let path = match place.what {
+                    What::Tokens => here.path(&format!("/members/{id}/tokens")),
+                    _ if sees_owner => here.path(&format!("/service-accounts/{id}")),
+                    _ => format!("{}?account={id}", place.list()),
+                };
+                (names.of_principal(one.principal), id, path)
+            }),
+            of_client: place.client().is_some(),
             organization: organization.map(|organization| organization.name.to_string()).unwrap_or_default(),
             permissions: wildcards.chain(described(&apis, list.named())).collect(),
             at_present: at_present.map(|at_present| described(&apis, &at_present)),

@@ -42,6 +42,7 @@ impl Wrong {
                     "pending_approval" => "form-pending",
                     "revoked" => "form-revoked",
                     "expired" => "form-expired",
+                    "too_many" => "clients-too-many",
                     _ => "form-refused",
                 }));
                 return wrong;
@@ -73,6 +74,7 @@ impl Wrong {
                 "expires_at" => match error.code {
                     "expiry_required" => ("life", frame.text("form-end-required")),
                     "in_the_past" => ("until", frame.text("form-end-past")),
+                    "after_certificate" => ("life", frame.text("certificate-end-late")),
                     _ => ("life", frame.text("form-end-late")),
                 },
                 "rate_limits" => ("rate", frame.text("form-number-wrong")),

@@ -83,6 +83,7 @@ pub(in crate::console) fn samples(
         secret: &secret,
         waits: false,
         try_at: own(),
+        client_id: None,
         next: "/organizations/acme/api-keys/key_x".to_owned(),
         snippets: Some(Snippets::sample(text)),
     };

@@ -182,6 +182,7 @@ async fn with(place: &Place<'_>, there: There, typed: Typed, wrong: Wrong) -> Re
             picker,
             asks_environment: false,
             keeps_limits: false,
+            of_client: false,
         },
         frame,
     };

@@ -87,8 +87,7 @@ test("a user's tokens begin, change and end within the product's frame", async (
         const selected = () => frame.getByLabel('Secret').evaluate((field) => field.selectionEnd - field.selectionStart);
         await frame.getByLabel('Secret').dblclick();
         assert.equal(await selected(), first.length);
-        await frame.getByLabel('Secret').press('ArrowLeft');
-        assert.equal(await selected(), 0);
+        await frame.getByLabel('Secret').evaluate((field) => field.setSelectionRange(0, 0));
         await page.keyboard.press('Shift+Tab');
         await page.keyboard.press('Tab');
         assert.equal(await selected(), first.length);

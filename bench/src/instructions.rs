@@ -19,7 +19,7 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use claviger_core::{MasterKey, SessionLife};
 use claviger_server::{AccessLog, App, Clock, Config, Keys, internal, public};
-use claviger_store::{Changes, Database, Store};
+use claviger_store::{Changes, Database, Store, UsageKept};
 use claviger_token::Brand;
 use http_body_util::BodyExt as _;
 use rand::{SeedableRng as _, rngs::StdRng};
@@ -165,6 +165,7 @@ async fn app(directory: &Path) -> Result<App> {
         traces: false,
         access_log: AccessLog::default(),
         sessions: SessionLife::default(),
+        usage_kept: UsageKept::default(),
         provider: None,
         outbound_networks: None,
         signing_key_rotation: jiff::SignedDuration::from_hours(90 * 24),

@@ -58,6 +58,7 @@ impl Use {
         });
         let certificate = self.certificate.as_ref().map_or(Shown::Nothing, |shown| Shown::Held(shown.parse().unwrap()));
         Asked {
+            environment: None,
             audience: Some(&self.audience),
             permissions: &self.permissions,
             objects: &self.objects,

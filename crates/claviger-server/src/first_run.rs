@@ -231,7 +231,8 @@ mod tests {
         let (_, code) = link.expose().split_once("?code=").unwrap();
         assert!(claviger_core::is_link_code(code) && app.is_first_run_code(code));
         let later = format!("f{}", &code[1..]);
-        for wrong in ["", "f", &code[..39], &later, &code.replace(&code[39..], "x"), &"é".repeat(20), &"0".repeat(40)] {
+        for wrong in ["", "f", &code[..39], &later, &code.replace(&code[39..], "x"), &"é".repeat(20), &"0".repeat(40)]
+        {
             assert!(!app.is_first_run_code(wrong), "{wrong}");
         }
     }

@@ -82,12 +82,11 @@ impl Store {
         }
         let is_whole = until == head.seq;
         let found = if is_whole || walked.seq < until { walked.finding(&head) } else { None };
-        let found = match found {
-            None if is_whole => {
-                let uncovered = self.uncovered(chain, head.seq).await?;
-                uncovered.and_then(|seq| finding(seq, "no head covers the event"))
-            }
-            found => found,
+        let found = if found.is_none() && is_whole {
+            let uncovered = self.uncovered(chain, head.seq).await?;
+            uncovered.and_then(|seq| finding(seq, "no head covers the event"))
+        } else {
+            found
         };
         if !is_there {
             return Ok(found.map(|found| ChainRun { until: 0, finding: Some(found), head }));

@@ -155,8 +155,9 @@ impl Store {
     /// no count.
     pub async fn flush_ranks(&self, batch: &mut UsageBatch) -> Result<(), StoreError> {
         while !batch.ranks.is_empty() {
-            let rows =
-                first(&batch.ranks, |(organization, credential, day), uses| json!([organization, credential, day, uses]));
+            let rows = first(&batch.ranks, |(organization, credential, day), uses| {
+                json!([organization, credential, day, uses])
+            });
             let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
             self.add_rows(&mut transaction, rows, RANKS).await?;
             transaction.commit().await?;

@@ -165,7 +165,12 @@ impl View<'_> {
             return Ok(None);
         }
         let used = |row: &Row| {
-            Ok(Used { id: row.parse("id")?, start: row.time("start")?, what: row.text("what")?, uses: row.int("uses")? })
+            Ok(Used {
+                id: row.parse("id")?,
+                start: row.time("start")?,
+                what: row.text("what")?,
+                uses: row.int("uses")?,
+            })
         };
         found.iter().map(used).collect::<Result<_, StoreError>>().map(Some)
     }

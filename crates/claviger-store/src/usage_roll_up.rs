@@ -48,10 +48,8 @@ impl UsageKept {
 }
 
 /// Hours, what they become, and whose they are.
-const TABLES: [(&str, &str, &str); 2] = [
-    ("usage_hour", "usage_day", "credential"),
-    ("organization_usage_hour", "organization_usage_day", "organization"),
-];
+const TABLES: [(&str, &str, &str); 2] =
+    [("usage_hour", "usage_day", "credential"), ("organization_usage_hour", "organization_usage_day", "organization")];
 
 impl Store {
     /// Makes days of the hours that are not kept, and removes days that are not kept either. Returns how many rows it took away.

@@ -189,7 +189,10 @@ async fn person(app: &App, organization: &Organization) -> Result<(Secret, Secre
 /// Where the first administrator of the whole instance comes from, if there is none yet.
 fn set_up(link: Option<&Secret>) -> String {
     link.map(|link| {
-        format!("  first run      {}\n                 makes you the administrator of the whole instance, within a day\n", link.expose())
+        format!(
+            "  first run      {}\n                 makes you the administrator of the whole instance, within a day\n",
+            link.expose()
+        )
     })
     .unwrap_or_default()
 }

@@ -150,7 +150,8 @@ pub(crate) fn bars(values: &[(String, Vec<(Ink, u64)>)], coloured: bool) -> Stri
     let room = room.clamp(1, WIDEST);
     let line = |(name, parts): &(String, Vec<(Ink, u64)>)| {
         // Whatever there is can be seen, in as many blocks as all of it takes.
-        let mut left = blocks(sum(parts), most, room).max(parts.iter().filter(|(_, value)| *value > 0).count()).min(room);
+        let mut left =
+            blocks(sum(parts), most, room).max(parts.iter().filter(|(_, value)| *value > 0).count()).min(room);
         let mut drawn = String::new();
         for (place, (ink, value)) in parts.iter().enumerate().filter(|(_, (_, value))| *value > 0) {
             let after = parts.iter().skip(place + 1).filter(|(_, value)| *value > 0).count();
@@ -308,7 +309,13 @@ mod tests {
     #[test]
     fn each_part_of_a_bar_is_seen_and_the_bar_is_no_longer_for_it() {
         let of = |good, warning, bad| vec![(Ink::Good, good), (Ink::Warning, warning), (Ink::Bad, bad)];
-        let values = [("a", of(1000, 0, 0)), ("b", of(500, 250, 250)), ("c", of(998, 1, 1)), ("d", of(0, 0, 1)), ("e", of(1, 1, 1))];
+        let values = [
+            ("a", of(1000, 0, 0)),
+            ("b", of(500, 250, 250)),
+            ("c", of(998, 1, 1)),
+            ("d", of(0, 0, 1)),
+            ("e", of(1, 1, 1)),
+        ];
         let chart = bars(&values.map(|(label, parts)| (label.to_owned(), parts)), false);
         let count = |line: usize| ['█', '▒', '░'].map(|block| chart.lines().nth(line).unwrap().matches(block).count());
         let [whole, mixed, mostly, one, three] = [0, 1, 2, 3, 4].map(count);

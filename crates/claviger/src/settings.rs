@@ -560,7 +560,11 @@ mod tests {
         check("", &[("CLAVIGER_SIGNING_KEY_ROTATION", "23h")], &["signing_key_rotation", "1d to 400d"]);
         check("", &[("CLAVIGER_USAGE_HOURS_KEPT", "7d")], &["usage_hours_kept", "8d to 400d"]);
         check("usage_days_kept = '31d'", &[], &["usage_days_kept in FILE", "32d to 3660d"]);
-        check("usage_hours_kept = '60d'\nusage_days_kept = '40d'", &[], &["usage_days_kept", "CLAVIGER_USAGE_DAYS_KEPT"]);
+        check(
+            "usage_hours_kept = '60d'\nusage_days_kept = '40d'",
+            &[],
+            &["usage_days_kept", "CLAVIGER_USAGE_DAYS_KEPT"],
+        );
         check("former_brands = ['ok', 'N']", &[], &["former_brands in FILE", "\"N\""]);
         check("internal_hosts = ['a b']", &[], &["internal_hosts in FILE", "\"a b\""]);
         check("", &[("CLAVIGER_LOG", "a=b=c")], &["log in CLAVIGER_LOG"]);

@@ -191,7 +191,8 @@ fn legend(items: &[Item], coloured: bool) -> String {
     const WORDS: [&str; 3] = ["accepted", "too many", "refused"];
     let mut outcomes = NONE;
     items.iter().for_each(|item| add(&mut outcomes, item));
-    let told = outcomes.iter().zip(WORDS).map(|((ink, uses), word)| format!("{} {uses} {word}", ink.drawn(1, coloured)));
+    let told =
+        outcomes.iter().zip(WORDS).map(|((ink, uses), word)| format!("{} {uses} {word}", ink.drawn(1, coloured)));
     told.collect::<Vec<_>>().join("   ")
 }
 
@@ -248,7 +249,8 @@ mod tests {
     #[test]
     fn a_bar_tells_how_uses_ended() {
         let at = "2026-03-01T22:00:00Z";
-        let items = [item(at, 5), refused(at, "rate_limited", 2), refused(at, "quota_exceeded", 1), refused(at, "expired", 4)];
+        let items =
+            [item(at, 5), refused(at, "rate_limited", 2), refused(at, "quota_exceeded", 1), refused(at, "expired", 4)];
         assert_eq!(numbers(&items, 1, false), [("2026-03-01 22:00".to_owned(), [5, 3, 4])]);
         assert_eq!(legend(&items, false), "█ 5 accepted   ▒ 3 too many   ░ 4 refused");
     }

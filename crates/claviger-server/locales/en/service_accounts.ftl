@@ -60,7 +60,6 @@ account-delete-title = Delete this service account?
 account-delete-what = Everything by which it proves itself ends with it, and so does every token that it got. Whatever uses one stops working at once. This is final.
 account-delete-instead = To stop it for a while, disable it instead: that can be undone.
 account-delete-do = Delete for good
-done-deleted = It is deleted, and all its credentials have ended.
 done-registered = It counts from now on. Below stands how it is used.
 event-assertion-refused = An assertion of the issuer was refused
 

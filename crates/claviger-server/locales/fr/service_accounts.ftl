@@ -60,7 +60,6 @@ account-delete-title = Supprimer ce compte de service ?
 account-delete-what = Tout ce par quoi il s’authentifie prend fin avec lui, ainsi que chaque jeton qu’il a obtenu. Ce qui s’en sert cesse aussitôt de fonctionner. C’est définitif.
 account-delete-instead = Pour l’arrêter un moment, désactivez-le plutôt : cela peut être annulé.
 account-delete-do = Supprimer définitivement
-done-deleted = Il est supprimé, et toutes ses authentifications ont pris fin.
 done-registered = Cela compte dès maintenant. Son emploi est décrit ci-dessous.
 event-assertion-refused = Une assertion de l’émetteur a été refusée
 

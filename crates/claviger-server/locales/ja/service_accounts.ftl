@@ -60,7 +60,6 @@ account-delete-title = このサービスアカウントを削除しますか。
 account-delete-what = 認証に使うものはすべて一緒に終わり、取得したトークンも終わります。使っているものはすぐに動かなくなります。元に戻せません。
 account-delete-instead = しばらく止めるだけなら、代わりに無効にしてください。元に戻せます。
 account-delete-do = 完全に削除
-done-deleted = 削除しました。認証情報はすべて終わりました。
 done-registered = 今から有効です。使い方は下にあります。
 event-assertion-refused = 発行者のアサーションが拒否されました
 

@@ -60,7 +60,6 @@ account-delete-title = Dit serviceaccount verwijderen?
 account-delete-what = Alles waarmee het zich bewijst eindigt mee, en ook elk token dat het kreeg. Wat er een gebruikt, werkt meteen niet meer. Dit is definitief.
 account-delete-instead = Wilt u het een tijd stoppen, schakel het dan uit: dat kan ongedaan gemaakt worden.
 account-delete-do = Voorgoed verwijderen
-done-deleted = Het is verwijderd, en al zijn bewijzen zijn geëindigd.
 done-registered = Het telt vanaf nu. Hieronder staat hoe het gebruikt wordt.
 event-assertion-refused = Een verklaring van de uitgever werd geweigerd
 

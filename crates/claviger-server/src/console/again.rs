@@ -120,13 +120,14 @@ pub(crate) async fn submit(State(app): State<App>, sent: SessionForm) -> Result<
         Asked::Password | Asked::Provider | Asked::Nothing => Some((SignInMethod::Password, Second::None)),
     };
     let now = app.now();
-    let failed = async || form(&app, &visit, &session, fields.next(), true, None).await;
-    let Some((method, second)) = second.filter(|_| first) else { return failed().await };
+    let Some((method, second)) = second.filter(|_| first) else {
+        return form(&app, &visit, &session, fields.next(), true, None).await;
+    };
     let (new, secret, event) = session.found().session.clone().prove(method, now, &mut app.rng());
     let mut tx = app.store.begin(session.by()).await?;
     if !second.use_up(&app, &mut tx, &user, now).await? {
         drop(tx);
-        return failed().await;
+        return form(&app, &visit, &session, fields.next(), true, None).await;
     }
     if !tx.renew_session(&new, &app.peppers.digest(&secret.hash())).await? {
         return Err(Trouble::NotSignedIn { next: fields.next() });

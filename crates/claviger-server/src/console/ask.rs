@@ -47,7 +47,7 @@ impl Fact {
     /// What a form carries of what was said to follow: if it is not the same any more, it is asked again.
     pub(crate) fn mark(all: &[Self], app: &App) -> String {
         let texts = all.iter().flat_map(|one| [&one.label].into_iter().chain(&one.entries));
-        let parts: Vec<&[u8]> = texts.map(|text| text.as_bytes()).collect();
+        let parts: Vec<&[u8]> = texts.map(String::as_bytes).collect();
         hex(&app.peppers.keyed_hash("asked", &parts))
     }
 }

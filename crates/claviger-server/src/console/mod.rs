@@ -166,10 +166,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         // The tokens of its members
         .route("/organizations/{organization}/tokens", get(inventory::list::show))
         .route("/organizations/{organization}/members/{id}/tokens", get(inventory::list::show_of_member))
-        .route(
-            "/organizations/{organization}/tokens/revoke",
-            get(inventory::bulk::show).post(inventory::bulk::submit),
-        )
+        .route("/organizations/{organization}/tokens/revoke", get(inventory::bulk::show).post(inventory::bulk::submit))
         .route("/organizations/{organization}/tokens/{id}", get(inventory::show))
         .route("/organizations/{organization}/tokens/{id}/disable", post(inventory::disable))
         .route("/organizations/{organization}/tokens/{id}/enable", post(inventory::enable))

@@ -16,7 +16,7 @@ pub(super) fn grouped(language: Language, number: impl Display) -> String {
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.char_indices() {
         let rest = digits.len() - index;
-        if index > 0 && rest % 3 == 0 && !grouped.ends_with('-') {
+        if index > 0 && rest.is_multiple_of(3) && !grouped.ends_with('-') {
             grouped.push(separator);
         }
         grouped.push(digit);

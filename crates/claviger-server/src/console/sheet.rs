@@ -139,7 +139,7 @@ impl Entered {
             let new = if is_list && !shown.contains(&name) { old.clone() } else { read(fields, name) };
             (name, new)
         };
-        Self(stands.0.iter().map(|(name, old)| value(*name, old)).collect())
+        Self(stands.0.iter().map(|(name, old)| value(name, old)).collect())
     }
 
     /// With a field that has this value; an empty one has none.

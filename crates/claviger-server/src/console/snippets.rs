@@ -121,7 +121,11 @@ static SOURCES: [Source; 9] = [
         guide: "docs/gateways/envoy.md",
         text: include_str!("../../../../docs/gateways/envoy.md"),
         cuts: &[
-            cut("envoy.yaml: http_filters", "                  - name: claviger.request", "                  - name: envoy"),
+            cut(
+                "envoy.yaml: http_filters",
+                "                  - name: claviger.request",
+                "                  - name: envoy",
+            ),
             cut("envoy.yaml: clusters", "    - name: claviger", FENCE),
         ],
     },
@@ -260,7 +264,13 @@ mod tests {
     use super::*;
 
     fn values<'a>(public: &'a str, internal: &'a str) -> Values<'a> {
-        Values { public, internal, permission: "orders:write", audience: "https://api.orders.test", credential: "$TOKEN" }
+        Values {
+            public,
+            internal,
+            permission: "orders:write",
+            audience: "https://api.orders.test",
+            credential: "$TOKEN",
+        }
     }
 
     #[test]
@@ -318,7 +328,8 @@ mod tests {
     #[test]
     fn a_value_that_would_end_a_string_stays_the_example() {
         for evil in ["https://x.test/'; rm -rf", "https://x.test/$(id)", "https://x.test/`id`", "a\"b", ""] {
-            let filled_in = Values { audience: evil, ..values("https://a.test", "http://b.test:1") }.filled_in("audience: 'https://api.acme.test'");
+            let filled_in = Values { audience: evil, ..values("https://a.test", "http://b.test:1") }
+                .filled_in("audience: 'https://api.acme.test'");
             assert_eq!(filled_in, "audience: 'https://api.acme.test'", "{evil}");
         }
     }

@@ -300,8 +300,17 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
     let (secret, rolling) = (Secret::new("clv_key_x".to_owned()), many > 1);
     let (title, try_at, next) = ("made-key", own(), path());
     let client_id = (many > 1).then(own);
-    let made =
-        MadePage { frame: frame(), title, name: own(), secret: &secret, waits: rolling, try_at, client_id, next, snippets: None };
+    let made = MadePage {
+        frame: frame(),
+        title,
+        name: own(),
+        secret: &secret,
+        waits: rolling,
+        try_at,
+        client_id,
+        next,
+        snippets: None,
+    };
     add("made", made.render());
     add(
         "roll",

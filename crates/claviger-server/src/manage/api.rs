@@ -1,9 +1,7 @@
 //! `/v1/apis`: the protected resource servers and their permissions. They belong to the instance.
 
 use axum::{extract::State, http::StatusCode};
-use claviger_core::{
-    Api, ApiChanges, By, DeclaredPermission, Event, NewApi, Reach, Rejection, RouteRule, TokenFormat,
-};
+use claviger_core::{Api, ApiChanges, By, DeclaredPermission, Event, NewApi, Reach, Rejection, RouteRule, TokenFormat};
 use claviger_store::{StoreError, Tx};
 use claviger_token::{ApiId, ServiceAccountId, SigningAlgorithm, same_audience};
 use jiff::Timestamp;

@@ -314,21 +314,6 @@ impl<'a> Authority<'a> {
         Some(Self { client: Some(client), ..Self::of_person(session, person, permission)? })
     }
 
-    /// For what concerns the whole instance.
-    pub(super) fn must_reach_instance(&self) -> Result<(), RequestError> {
-        if self.reach == Reach::Instance { Ok(()) } else { Err(instance_scope_needed(self.permission)) }
-    }
-
-    /// Refuses what would stop or end somebody who reaches further.
-    pub(super) async fn must_not_reach_further(
-        &self,
-        tx: &mut Tx<'_>,
-        principal: PrincipalId,
-    ) -> Result<(), RequestError> {
-        let further = reaches_further(&mut tx.within(self.reach), self.reach, principal).await?;
-        if further { self.must_reach_instance() } else { Ok(()) }
-    }
-
     /// A credential that it may see.
     pub(crate) async fn find(
         &self,

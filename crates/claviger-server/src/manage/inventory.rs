@@ -93,9 +93,9 @@ pub(crate) struct InventoryQuery {
     /// Neither used nor made since this time.
     pub(crate) unused_since: Option<Timestamp>,
     /// 1 to 200; 50 if absent.
-    limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
 }
 list_query!(InventoryQuery);
 

@@ -89,8 +89,6 @@ pub(crate) async fn remove(
 /// Takes a passkey away, as its user and an administrator do. Which sessions end with it is theirs to say. Nothing if it is not there.
 pub(crate) async fn removed(tx: &mut Tx<'_>, user: UserId, id: PasskeyId) -> Result<Option<Event>, StoreError> {
     let found = tx.passkeys_of(user).await?.into_iter().find(|one| one.id == id);
-    match found {
-        Some(passkey) if tx.delete_passkey(user, id).await? => Ok(Some(passkey.remove())),
-        _ => Ok(None),
-    }
+    let Some(passkey) = found else { return Ok(None) };
+    Ok(tx.delete_passkey(user, id).await?.then(|| passkey.remove()))
 }

@@ -190,7 +190,8 @@ impl UsageQuery {
         }
         let hours_since = app.config.usage_kept.hours_since(app.now());
         if by == By::Hour && from < hours_since {
-            let detail = format!("hours are kept since {hours_since}, and days for longer; ask from then on, or by=day");
+            let detail =
+                format!("hours are kept since {hours_since}, and days for longer; ask from then on, or by=day");
             return Err(refused("hours_not_kept", &detail));
         }
         let filter = UsageFilter {

@@ -44,7 +44,8 @@ async fn declare(browser: &Browser<'_>, identifier: &str, permissions: &str) -> 
 /// Sends the form of the first key as the page `shown` has it.
 async fn make(browser: &Browser<'_>, shown: &Page, more: &[(&str, &str)]) -> Page {
     let (csrf, once) = (shown.field("csrf"), shown.field("once"));
-    let fields = [("csrf", csrf.as_str()), ("once", &once), ("account_name", "warehouse <i>"), ("resume", "/first-run/key")];
+    let fields =
+        [("csrf", csrf.as_str()), ("once", &once), ("account_name", "warehouse <i>"), ("resume", "/first-run/key")];
     let fields: Vec<(&str, &str)> = fields.into_iter().chain(more.iter().copied()).collect();
     browser.post("/first-run/key", &fields).await
 }
@@ -121,7 +122,7 @@ on_both_databases! {
         let nobody = Browser::new(app);
         nobody.get("/first-run").await.shows(StatusCode::GONE, "Ask for a new one");
         nobody.get("/first-run?code=x").await.shows(StatusCode::GONE, "Ask for a new one");
-        nobody.get(&format!("/first-run?code={}", "0".repeat(40))).await.leads_to("/first-run");
+        nobody.get(&format!("/first-run?code={}", "1f".repeat(20))).await.leads_to("/first-run");
         nobody.get("/first-run").await.shows(StatusCode::GONE, "Ask for a new one");
         let browser = arrived(app).await;
         browser.get("/first-run").await.shows(StatusCode::OK, "Set up Claviger");

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{TestApp, text},
+    app::TestApp,
     browser::{Browser, PASSWORD, Page},
     machine::Machine,
 };
@@ -368,7 +368,7 @@ on_both_databases! {
         let shown = admin.get(&format!("{list}/new?preset=oidc")).await;
         let fields = [("name", "x"), ("life", "never"), ("issuer", "https://issuer.test"), ("conditions", "email=*")];
         let anybody = fill_in(&admin, &shown, &format!("{list}/new"), &fields).await;
-        anybody.shows(StatusCode::UNPROCESSABLE_ENTITY, "This lets in everybody");
+        anybody.shows(StatusCode::UNPROCESSABLE_ENTITY, "one claim and its value per line");
         admin.get(&list).await.shows(StatusCode::OK, "repository_id = 74");
     }
 

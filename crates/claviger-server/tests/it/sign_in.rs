@@ -15,7 +15,7 @@ const FAILED: &str = "Address and password do not go together";
 
 /// A page without what differs from one look to the next.
 fn constant(page: &Page) -> String {
-    page.html.replace(&page.field("csrf"), "")
+    page.html.replace(&page.field("csrf"), "").replace(&page.field("challenge"), "")
 }
 
 on_both_databases! {

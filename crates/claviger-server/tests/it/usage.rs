@@ -89,7 +89,7 @@ on_both_databases! {
             ("credential_id=org_1", StatusCode::BAD_REQUEST, "invalid_query"),
             ("colour=red", StatusCode::BAD_REQUEST, "invalid_query"),
             ("per=day", StatusCode::BAD_REQUEST, "invalid_query"),
-            ("permission=x", StatusCode::BAD_REQUEST, "invalid_query"),
+            ("permission=a*b", StatusCode::BAD_REQUEST, "invalid_query"),
             ("code=sad", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
             ("code=valid&permission=a:read", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
             ("code=valid&group=permission", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),

@@ -18,8 +18,8 @@ const UNUSED: &str = "/organizations/acme/unused-permissions";
 /// Somebody with these roles and permissions in an organization, who is signed in.
 async fn somebody<'a>(app: &'a TestApp, organization: &str, email: &str, body: serde_json::Value) -> Browser<'a> {
     let user = app.person(email, Some(PASSWORD)).await;
-    let status = app.root().put(&format!("/v1/organizations/{organization}/members/{user}"), body).await.status;
-    assert!(status.is_success(), "{status}");
+    let told = app.root().put(&format!("/v1/organizations/{organization}/members/{user}"), body).await;
+    assert!(told.status.is_success(), "{}", told.body);
     let browser = Browser::new(app);
     browser.sign_in(email, PASSWORD).await.leads_to("/");
     browser
@@ -106,7 +106,7 @@ on_both_databases! {
         let (globex, _) = app.account("globex", &[]).await;
         let key = app.key(&account, &[READ, WRITE], json!({ "name": "production" })).await;
         used(app, &organization, &key, 0, &[("valid", 1)], &[READ]).await;
-        let rights = |permissions: &[&str]| json!({ "permissions": permissions });
+        let rights = |permissions: &[&str]| json!({ "roles": [], "permissions": permissions });
         let member = somebody(app, &organization, "member@acme.test", json!({ "roles": ["member"] })).await;
         let page = member.get(OVERVIEW).await;
         page.shows(StatusCode::OK, "acme");

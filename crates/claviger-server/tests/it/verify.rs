@@ -71,7 +71,7 @@ on_both_databases! {
             // What is refused has spent nothing.
             check(app, &key, json!({ "environment": own }), "valid").await;
         }
-        app.root().post("/v1/verify", json!({ "credential": "x", "environment": "any" })).await.expect(StatusCode::BAD_REQUEST);
+        app.root().post("/v1/verify", json!({ "credential": "x", "environment": "any" })).await.wrong("/environment", "invalid_value");
     }
 
     async fn whoever_asks_for_the_state_alone_is_told_all_facts_and_spends_nothing(app: &TestApp) {

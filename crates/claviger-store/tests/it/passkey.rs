@@ -6,7 +6,6 @@ use claviger_token::{PasskeyId, TypedId as _, UserId};
 
 use crate::{
     authenticators::person,
-    db::TestDb,
     sample::{at, event, name, rng},
 };
 

@@ -269,6 +269,10 @@ fn a_user_is_let_into_the_portal_of_an_organization_that_has_one() {
     assert_eq!(admin.ok(&made).json()["portal_origins"][0], "https://app.acme.test");
     let changed = admin.ok(&[["org", "update", "acme"].as_slice(), &origins].concat());
     assert!(changed.stdout.contains("https://app.acme.test http://localhost:3000"), "{changed:?}");
+    let changed = admin.ok(&["org", "update", "acme", "--portal-name=Acme Cloud", "--portal-color=#0A7D4B"]);
+    assert!(changed.stdout.contains("Acme Cloud") && changed.stdout.contains("#0a7d4b"), "{changed:?}");
+    let changed = admin.ok(&["org", "update", "acme", "--no-portal-name", "--no-portal-color"]);
+    assert!(changed.stdout.contains("the organization's"), "{changed:?}");
 
     let user = ["user", "create", "--email=alice@acme.test", "--external-id=42", "--output=json"];
     let alice = admin.ok(&user).json()["id"].as_str().unwrap().to_owned();

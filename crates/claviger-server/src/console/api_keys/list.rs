@@ -13,7 +13,6 @@ use crate::{
     console::{
         credential::{
             list::{Listed, MOST, rows},
-            routes::Visitor as _,
             shown::Names,
         },
         inside::Inside,

@@ -14,15 +14,27 @@ use super::{
 };
 use crate::app::App;
 
+impl Inside {
+    pub(super) fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
+        Place { app, session: &self.session, visit: &self.visit, here: Some(&self.here), what: What::ApiKeys }
+    }
+}
+
+impl InsideForm {
+    pub(super) fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
+        Place { app, session: &self.session, visit: &self.visit, here: Some(&self.here), what: What::ApiKeys }
+    }
+}
+
 impl Visitor for Inside {
     fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: Some(&self.here), what: What::ApiKeys }
+        self.place(app)
     }
 }
 
 impl Sender for InsideForm {
     fn place<'a>(&'a self, app: &'a App) -> Place<'a> {
-        Place { app, session: &self.session, visit: &self.visit, here: Some(&self.here), what: What::ApiKeys }
+        self.place(app)
     }
 
     fn fields(&self) -> &Fields {

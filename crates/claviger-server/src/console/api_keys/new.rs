@@ -19,7 +19,6 @@ use crate::{
             made,
             once::Once,
             picker::Picker,
-            routes::{Sender as _, Visitor as _},
         },
         form::{CUT, Fields},
         inside::{Inside, InsideForm},

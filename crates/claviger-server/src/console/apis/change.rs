@@ -2,7 +2,6 @@
 
 use axum::{extract::State, response::Response};
 use claviger_core::{Api, ApiChanges, DeclaredPermission, NewApi, Rejection, TokenFormat};
-use claviger_store::StoreError;
 use claviger_token::{ApiId, ServiceAccountId, SigningAlgorithm};
 
 use super::{LIST, path_of, to_change, writer};
@@ -91,10 +90,6 @@ pub(crate) async fn make(
         }
         Err(RequestError::Rejected(rejection)) => {
             told(&mut draft, &rejection, &frame);
-            Ok(new_form(draft, frame))
-        }
-        Err(RequestError::Store(StoreError::Taken(_))) => {
-            draft.refuse("identifier", frame.text("api-identifier-taken"));
             Ok(new_form(draft, frame))
         }
         Err(error) => Err(withheld(error)),
@@ -191,6 +186,7 @@ fn told(draft: &mut Draft, rejection: &Rejection, frame: &Frame) {
     let entered = draft.entered.clone();
     draft.told(rejection, frame, |said| match (said.member, said.code) {
         ("identifier", _) => Some(("identifier", frame.text("api-identifier-wrong"))),
+        ("", "taken") => Some(("identifier", frame.text("api-identifier-taken"))),
         ("name", _) => Some(("name", frame.text("name-wrong"))),
         ("permissions", "taken") => Some(("permissions", frame.text("api-permission-taken"))),
         ("permissions", "duplicate") => Some(("permissions", frame.text("api-permission-twice"))),

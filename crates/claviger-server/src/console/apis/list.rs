@@ -78,6 +78,7 @@ pub(crate) async fn show(
 
 /// So many seconds, in the unit in which they are a whole number.
 pub(super) fn life(frame: &Frame, seconds: u32) -> String {
-    let (count, words) = if seconds % 60 == 0 { (seconds / 60, "api-minutes") } else { (seconds, "api-seconds") };
+    let (count, words) =
+        if seconds.is_multiple_of(60) { (seconds / 60, "api-minutes") } else { (seconds, "api-seconds") };
     frame.text_counting(words, usize::try_from(count).unwrap_or_default())
 }

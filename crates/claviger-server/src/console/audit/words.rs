@@ -3,7 +3,7 @@
 use crate::console::page::Frame;
 
 /// Nouns of actions, and the keys of their texts.
-const NOUNS: [(&str, &str); 31] = [
+const NOUNS: [(&str, &str); 32] = [
     ("access_token", "audit-access-token"),
     ("api", "audit-api"),
     ("api_key", "audit-api-key"),
@@ -22,6 +22,7 @@ const NOUNS: [(&str, &str); 31] = [
     ("invitation", "audit-invitation"),
     ("member", "audit-membership"),
     ("organization", "audit-organization"),
+    ("passkey", "audit-passkey"),
     ("password", "audit-password"),
     ("personal_access_token", "audit-personal-access-token"),
     ("portal_session", "audit-portal-session"),
@@ -38,7 +39,7 @@ const NOUNS: [(&str, &str); 31] = [
 ];
 
 /// What happens to them.
-const CHANGES: [(&str, &str); 35] = [
+const CHANGES: [(&str, &str); 36] = [
     ("accepted", "audit-accepted"),
     ("added", "audit-added"),
     ("approved", "event-approved"),
@@ -62,6 +63,7 @@ const CHANGES: [(&str, &str); 35] = [
     ("reauthenticated", "audit-reauthenticated"),
     ("redeemed", "audit-redeemed"),
     ("removed", "audit-removed"),
+    ("renamed", "audit-renamed"),
     ("renewed", "audit-renewed"),
     ("reopened", "audit-reopened"),
     ("reset", "audit-reset"),

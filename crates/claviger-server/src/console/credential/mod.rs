@@ -152,10 +152,10 @@ impl<'a> Place<'a> {
 
     /// And to change it.
     pub(super) fn writer(&self) -> Result<Authority<'a>, Trouble> {
-        self.authority(self.to_change())
+        self.authority(self.changed_with())
     }
 
-    fn to_change(&self) -> &'static [&'static str] {
+    fn changed_with(self) -> &'static [&'static str] {
         match self.what {
             What::ApiKeys => &[permission::API_KEYS_WRITE],
             What::OwnTokens => &[permission::PERSONAL_ACCESS_TOKENS_WRITE],
@@ -182,7 +182,7 @@ impl<'a> Place<'a> {
 
     /// Whether somebody may change what is here, or only look.
     pub(super) fn changes(&self) -> bool {
-        self.here.is_none_or(|here| self.to_change().iter().all(|permission| here.person.may(permission)))
+        self.here.is_none_or(|here| self.changed_with().iter().all(|permission| here.person.may(permission)))
     }
 
     /// A credential that belongs here.

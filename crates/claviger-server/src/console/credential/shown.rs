@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use claviger_core::{
-    Api, Credential, CredentialStatus, Organization, Reach, RevokeReason, SecretRecord,
+    Api, Credential, CredentialStatus, Kind, Organization, Reach, RevokeReason, SecretRecord,
     permission::{MEMBERS_READ, SERVICE_ACCOUNTS_READ, USERS_READ},
 };
 use claviger_store::StoreError;
@@ -168,10 +168,12 @@ impl Shown {
             is_test: one.environment == Environment::Test,
             owner: place.here.map(|here| {
                 let id = one.principal.to_string();
-                let path = match place.what {
-                    What::Tokens => here.path(&format!("/members/{id}/tokens")),
-                    _ if sees_owner => here.path(&format!("/service-accounts/{id}")),
-                    _ => format!("{}?account={id}", place.list()),
+                let path = if place.what == What::Tokens {
+                    here.path(&format!("/members/{id}/tokens"))
+                } else if sees_owner {
+                    here.path(&format!("/service-accounts/{id}"))
+                } else {
+                    format!("{}?account={id}", place.list())
                 };
                 (names.of_principal(one.principal), id, path)
             }),

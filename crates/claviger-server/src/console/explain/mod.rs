@@ -15,7 +15,7 @@ use claviger_token::{CredentialId, Presented, Required};
 use super::{
     form::Fields,
     inside::{Inside, InsideForm},
-    page::{Frame, page, page_with},
+    page::{Frame, go, page, page_with},
     shell::Here,
     trouble::Trouble,
 };
@@ -51,7 +51,11 @@ impl ExplainPage {
 pub(super) async fn show(State(app): State<App>, inside: Inside) -> Result<Response, Trouble> {
     let here = &inside.here;
     here.must(permission::VERIFY)?;
-    let typed = Typed::of(&Fields::of_query(&inside.visit.path)).without_token();
+    let typed = Typed::of(&Fields::of_query(&inside.visit.path));
+    if !typed.token().is_empty() && typed.id().is_none() {
+        // No token stays in an address.
+        return Ok(go(&here.path("/explain"), []));
+    }
     let frame = Frame::inside(&inside.session, &inside.visit, &app, Some(here)).await?;
     let shown = ExplainPage {
         path: here.path("/explain"),
@@ -82,6 +86,7 @@ pub(super) async fn explain(State(app): State<App>, form: InsideForm) -> Result<
             };
             let required = Required {
                 audience: asked.audience.as_deref(),
+                environment: None,
                 permissions: &asked.permissions,
                 objects: &asked.objects,
                 whatever_object: false,

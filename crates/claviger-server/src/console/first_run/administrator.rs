@@ -66,7 +66,8 @@ pub(in crate::console) async fn submit(State(app): State<App>, form: VisitForm) 
     must_hold_the_link(&app, &visit)?;
     let (typed, frame) = (Typed::of(&fields), Frame::of_anybody(&visit, &app).0);
     let wrong = |typed, field, text| with(&app, &visit, typed, Wrong { fields: vec![(field, text)], page: None });
-    let chosen = match chosen(fields.value("new"), fields.value("again"), &[typed.email.as_str(), typed.name.as_str()]) {
+    let chosen = match chosen(fields.value("new"), fields.value("again"), &[typed.email.as_str(), typed.name.as_str()])
+    {
         Ok(chosen) => chosen,
         Err(key) => return wrong(typed, "new", frame.text(key)).await,
     };

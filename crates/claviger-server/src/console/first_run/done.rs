@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
+use claviger_core::Api;
 
 use super::{SettingUp, Step, a_key, apis};
 use crate::{
@@ -30,10 +31,7 @@ pub(super) struct DonePage {
 /// `GET /first-run/done`.
 pub(in crate::console) async fn show(State(app): State<App>, who: SettingUp) -> Result<Response, Trouble> {
     let apis = apis(&app).await?;
-    // What would be asked of a key: to read, if there is such a thing.
-    let declared = apis.iter().flat_map(|api| api.permissions.iter().map(move |known| (api, known.name.as_str())));
-    let asked = declared.clone().find(|(_, name)| name.ends_with(":read")).or_else(|| declared.clone().next());
-    let (audience, permission) = asked.map(|(api, name)| (api.identifier.as_str(), name)).unwrap_or_default();
+    let (audience, permission) = asked(&apis);
     let shown = DonePage {
         frame: Frame::inside(&who.session, &who.visit, &app, None).await?,
         step: Step::Done,
@@ -43,4 +41,19 @@ pub(in crate::console) async fn show(State(app): State<App>, who: SettingUp) -> 
         snippets: Snippets::of(&app, &Values::of(&app, permission, audience)),
     };
     Ok(page(&shown, []))
+}
+
+/// What would be asked of a key, of which API: to read, if there is such a thing.
+fn asked(apis: &[Api]) -> (&str, &str) {
+    let mut first = None;
+    for api in apis {
+        for known in &api.permissions {
+            let asked = (api.identifier.as_str(), known.name.as_str());
+            if asked.1.ends_with(":read") {
+                return asked;
+            }
+            first = first.or(Some(asked));
+        }
+    }
+    first.unwrap_or_default()
 }

@@ -174,6 +174,7 @@ async fn make(app: &App, who: &SettingUp, typed: &Typed, frame: &Frame, once: &O
         return Ok(Outcome::Wrong(wrong));
     }
     // Before the transaction, so that it stays until that is over.
+    #[expect(clippy::needless_late_init, reason = "what borrows of it may live as long as the transaction")]
     let here;
     let mut tx = app.store.begin(who.session.by()).await?;
     let home = match chosen(app, &mut tx, who, typed, frame).await? {

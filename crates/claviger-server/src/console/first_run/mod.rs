@@ -131,7 +131,9 @@ pub(super) async fn show(
         return Ok(go(next(&app).await?.path(), []));
     }
     if app.is_administered().await? {
-        return Err(session.map_or_else(|| Trouble::NotSignedIn { next: ADMINISTRATOR.to_owned() }, |_| Trouble::Absent));
+        return Err(
+            session.map_or_else(|| Trouble::NotSignedIn { next: ADMINISTRATOR.to_owned() }, |_| Trouble::Absent)
+        );
     }
     administrator::show(&app, &visit).await
 }

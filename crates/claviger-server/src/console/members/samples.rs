@@ -29,7 +29,7 @@ pub(crate) fn pages(
     many: usize,
     language: Language,
     text: &str,
-    add: &mut impl FnMut(&'static str, Result<String, askama::Error>),
+    add: &mut dyn FnMut(&'static str, Result<String, askama::Error>),
 ) {
     let frame = || Frame::sample_inside(language, text);
     let own = || text.to_owned();

@@ -2,7 +2,6 @@
 
 use axum::{extract::State, response::Response};
 use claviger_core::{Organization, OrganizationChanges, Reach, Rejection};
-use claviger_store::StoreError;
 
 use super::{path_of, writer};
 use crate::{
@@ -67,12 +66,12 @@ pub(crate) async fn submit(State(app): State<App>, sent: InsideForm) -> Result<R
             tx.commit(event, app.now(), &mut app.rng()).await?;
             Ok(go(&path(organization.slug.as_str(), "/settings?done=saved"), []))
         }
-        Err(RequestError::Rejected(rejection)) => {
-            told(&mut draft, &rejection, &frame);
+        Err(RequestError::Rejected(Rejection::Conflict { code: "taken", message })) => {
+            refuse_taken(&mut draft, &message, &frame);
             Ok(form(here, &authority, draft, frame))
         }
-        Err(RequestError::Store(StoreError::Taken(what))) => {
-            refuse_taken(&mut draft, what, &frame);
+        Err(RequestError::Rejected(rejection)) => {
+            told(&mut draft, &rejection, &frame);
             Ok(form(here, &authority, draft, frame))
         }
         Err(error) => Err(withheld(error)),
@@ -107,9 +106,9 @@ fn told(draft: &mut Draft, rejection: &Rejection, frame: &Frame) {
     });
 }
 
-/// That another organization has it.
-pub(super) fn refuse_taken(draft: &mut Draft, what: &str, frame: &Frame) {
-    let (field, words) = if what.contains("external") {
+/// That another organization has what this names.
+pub(super) fn refuse_taken(draft: &mut Draft, message: &str, frame: &Frame) {
+    let (field, words) = if message.contains("external") {
         ("external_id", "organization-external-taken")
     } else {
         ("slug", "organization-slug-taken")

@@ -1,8 +1,7 @@
 //! `/organizations/-/new`: a new organization.
 
 use axum::{extract::State, response::Response};
-use claviger_core::{NewOrganization, permission};
-use claviger_store::StoreError;
+use claviger_core::{NewOrganization, Rejection, permission};
 
 use crate::{
     app::App,
@@ -55,6 +54,10 @@ pub(crate) async fn make(
             tx.commit(event, app.now(), &mut app.rng()).await?;
             Ok(go(&path(organization.slug.as_str(), "/settings?done=made"), []))
         }
+        Err(RequestError::Rejected(Rejection::Conflict { code: "taken", message })) => {
+            super::change::refuse_taken(&mut draft, &message, &frame);
+            Ok(form(draft, frame))
+        }
         Err(RequestError::Rejected(rejection)) => {
             draft.told(&rejection, &frame, |said| match said.member {
                 "name" => Some(("name", frame.text("name-wrong"))),
@@ -62,10 +65,6 @@ pub(crate) async fn make(
                 "external_id" => Some(("external_id", frame.text("organization-external-wrong"))),
                 _ => None,
             });
-            Ok(form(draft, frame))
-        }
-        Err(RequestError::Store(StoreError::Taken(what))) => {
-            super::change::refuse_taken(&mut draft, what, &frame);
             Ok(form(draft, frame))
         }
         Err(error) => Err(withheld(error)),

@@ -11,7 +11,7 @@ pub(crate) fn pages(
     many: usize,
     language: Language,
     text: &str,
-    add: &mut impl FnMut(&'static str, Result<String, askama::Error>),
+    add: &mut dyn FnMut(&'static str, Result<String, askama::Error>),
 ) {
     let own = || text.to_owned();
     let now = Timestamp::from_second(1_800_000_000).unwrap();

@@ -77,7 +77,7 @@ impl Ask {
 
     fn with(mut options: Value, challenge: String, wrong: Option<&'static str>) -> Self {
         options["challenge"] = json!(challenge);
-        options["timeout"] = json!(challenge::PATIENCE.as_millis());
+        options["timeout"] = json!(challenge::PATIENCE.as_secs() * 1000);
         Self { options: options.to_string(), challenge, wrong }
     }
 }

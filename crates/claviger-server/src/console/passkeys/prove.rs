@@ -68,7 +68,7 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
 /// `POST /sign-in/again/passkey` with what a browser answers, and perhaps `next`.
 pub(crate) async fn again(State(app): State<App>, form: SessionForm) -> Result<Response, Trouble> {
     let SessionForm { fields, visit, session } = form;
-    let form = async |wrong| again::with_passkey(&app, &visit, &session, fields.next(), wrong).await;
+    let form = |wrong| again::with_passkey(&app, &visit, &session, fields.next(), wrong);
     app.relying_party().ok_or(Trouble::Absent)?;
     let attempt = app.attempt_in(&session, &visit);
     app.throttle.attempt(&attempt, app.now()).map_err(|wait| app.throttled(Guarded::Confirmation, wait))?;

@@ -10,7 +10,7 @@ pub(crate) fn pages(
     many: usize,
     language: Language,
     text: &str,
-    add: &mut impl FnMut(&'static str, Result<String, askama::Error>),
+    add: &mut dyn FnMut(&'static str, Result<String, askama::Error>),
 ) {
     let own = || text.to_owned();
     let rules = (0..many).map(|_| Rule { label: own(), value: own(), what: own() }).collect();

@@ -56,7 +56,17 @@ pub(in crate::console) fn pages(many: usize, language: Language, text: &str, add
     add("portal: new token", new.render());
     let secret = Secret::new("clv_pat_x".to_owned());
     let (title, next) = ("made-token", format!("{}/pat_1", path()));
-    let made = MadePage { frame: frame(), title, name: own(), secret: &secret, waits: many > 1, try_at: own(), client_id: None, next, snippets: None };
+    let made = MadePage {
+        frame: frame(),
+        title,
+        name: own(),
+        secret: &secret,
+        waits: many > 1,
+        try_at: own(),
+        client_id: None,
+        next,
+        snippets: None,
+    };
     add("portal: made", made.render());
     let rolling = many > 0;
     let roll = RollPage { frame: frame(), name: own(), path: path(), once: own(), seen: 1, meanwhile: None, rolling };

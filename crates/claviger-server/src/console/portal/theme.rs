@@ -49,7 +49,8 @@ mod tests {
 
     /// The value of a variable, in light and in dark.
     fn variables(css: &str, name: &str) -> Vec<Color> {
-        let values = css.split(&format!("--{name}: ")).skip(1);
+        let variable = format!("--{name}: ");
+        let values = css.split(&variable).skip(1);
         values.map(|rest| Color::parse(rest.split(';').next().unwrap()).unwrap()).collect()
     }
 

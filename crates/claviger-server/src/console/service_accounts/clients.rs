@@ -18,7 +18,7 @@ use crate::{
     app::App,
     console::{
         credential::{
-            Called, Client, Place, action, detail, edit,
+            Called, Client, Place, What, action, detail, edit,
             list::{Listed, MOST, rows},
             revoke, roll,
         },

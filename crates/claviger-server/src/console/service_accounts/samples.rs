@@ -52,7 +52,7 @@ pub(crate) fn pages(
     many: usize,
     language: Language,
     text: &str,
-    add: &mut impl FnMut(&'static str, Result<String, askama::Error>),
+    add: &mut dyn FnMut(&'static str, Result<String, askama::Error>),
 ) {
     of_accounts(many, language, text, add);
     of_proofs(many, language, text, add);
@@ -106,6 +106,7 @@ fn of_accounts(many: usize, language: Language, text: &str, add: Add<'_>) {
             },
             roles: (0..many).map(|_| choice()).collect(),
             picker: Picker { wildcards: Vec::new(), groups: (0..many * 9).map(|_| group()).collect() },
+            of_fleet: false,
         }
     };
     let (list, once, resume) = (path(), own(), own());

@@ -5,13 +5,13 @@ use claviger_store::Database;
 use crate::app::App;
 
 /// The key of a name, and what is so.
-pub(super) struct Fact {
+pub(in crate::console) struct Fact {
     pub(super) words: &'static str,
     pub(super) value: Value,
 }
 
 /// What is so.
-pub(super) enum Value {
+pub(in crate::console) enum Value {
     Text(String),
     /// Several, or none.
     List(Vec<String>),

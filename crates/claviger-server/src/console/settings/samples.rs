@@ -15,7 +15,7 @@ pub(in crate::console) fn samples(
     many: usize,
     language: Language,
     text: &str,
-    add: &mut impl FnMut(&'static str, Result<String, askama::Error>),
+    add: &mut dyn FnMut(&'static str, Result<String, askama::Error>),
 ) {
     let frame = || Frame::sample_inside(language, text);
     let own = || text.to_owned();

@@ -50,11 +50,8 @@ pub(super) async fn newest(place: &Place<'_>, from: Timestamp, frame: &Frame) ->
     let Some(here) = place.here else { return Ok(Vec::new()) };
     let organization = here.organization.id;
     let mut view = place.app.store.within(Reach::Organization(organization));
-    let filter = CredentialFilter {
-        kind: Some(Kind::ApiKey),
-        organization: Some(organization),
-        ..CredentialFilter::default()
-    };
+    let filter =
+        CredentialFilter { kind: Some(Kind::ApiKey), organization: Some(organization), ..CredentialFilter::default() };
     let found = view.credentials_in(Order::Newest, &filter, &Page { after: None, limit: MOST as u32 }).await?;
     let ids: Vec<CredentialId> = found.iter().map(|one| one.id).collect();
     let uses = view.uses_since(&ids, from).await?;

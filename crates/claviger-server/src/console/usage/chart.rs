@@ -190,7 +190,11 @@ mod tests {
         assert!(!chart.is_empty() && of(&[], Window::Month).is_empty());
         assert!(chart.bars.iter().flat_map(|bar| &bar.parts).all(|part| part.height.parse::<f64>().unwrap() >= 2.0));
         // Hours stand in the step that they lie in.
-        let hours = [used("2026-06-30T12:00:00Z", "valid", 1), used("2026-06-30T13:00:00Z", "valid", 2), used("2026-06-30T11:00:00Z", "valid", 4)];
+        let hours = [
+            used("2026-06-30T12:00:00Z", "valid", 1),
+            used("2026-06-30T13:00:00Z", "valid", 2),
+            used("2026-06-30T11:00:00Z", "valid", 4),
+        ];
         let week = of(&hours, Window::Week);
         assert_eq!((week.bars[27].uses, week.bars[26].uses, week.bars.len()), (3, 4, 28));
         let day = of(&hours, Window::Day);

@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn whatever_is_counted_as_refused_has_a_meaning() {
-        let known = Refusal::ALL.into_iter().filter(|refusal| !matches!(refusal, Refusal::Malformed | Refusal::Unknown));
+        let known =
+            Refusal::ALL.into_iter().filter(|refusal| !matches!(refusal, Refusal::Malformed | Refusal::Unknown));
         let codes: Vec<_> = known.map(|refusal| Verdict::Refused(refusal).code()).collect();
         assert_eq!(MEANINGS.map(|(code, ..)| code).as_slice(), codes);
     }
@@ -83,7 +84,8 @@ mod tests {
     #[test]
     fn the_most_frequent_come_first_and_what_was_accepted_is_no_reason() {
         let at = Timestamp::UNIX_EPOCH;
-        let uses = [(at, "expired", 1), (at, "valid", 99), (at, "revoked", 3), (at, "expired", 4), (at, "disabled", i64::MAX)];
+        let uses =
+            [(at, "expired", 1), (at, "valid", 99), (at, "revoked", 3), (at, "expired", 4), (at, "disabled", i64::MAX)];
         assert_eq!(summed(uses.into_iter()), [("disabled", i64::MAX), ("expired", 5), ("revoked", 3)]);
         assert_eq!(summed([(at, "valid", 1)].into_iter()), []);
     }

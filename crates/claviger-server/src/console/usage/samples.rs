@@ -40,7 +40,7 @@ pub(crate) fn pages(
     many: usize,
     language: Language,
     text: &str,
-    add: &mut impl FnMut(&'static str, Result<String, askama::Error>),
+    add: &mut dyn FnMut(&'static str, Result<String, askama::Error>),
 ) {
     for next in [None, Some("/organizations/acme/unused-permissions?after=key_1".to_owned())] {
         let page = UnusedPage {

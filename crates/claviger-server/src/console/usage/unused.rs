@@ -3,7 +3,7 @@
 //! Only keys that are asked for something tell anything: of one that is verified without a permission nobody knows what it is used for,
 //! and one that is not used at all is told among those that lie idle.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
 use askama::Template;
 use axum::{extract::State, response::Response};
@@ -141,11 +141,11 @@ async fn found(
         for key in keys {
             let Some(asked) = asked.get(&key.id) else { continue };
             let everything = if key.permissions.follows_principal() {
-                if !held.contains_key(&key.principal) {
-                    held.insert(key.principal, view.held(key.principal, organization).await?);
-                }
-                let held = held.get(&key.principal).map(|held| held.masked_by(&ceiling).masked_by(&key.permissions));
-                held.unwrap_or_default().union(key.permissions.named())
+                let held = match held.entry(key.principal) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(view.held(key.principal, organization).await?),
+                };
+                held.masked_by(&ceiling).masked_by(&key.permissions).union(key.permissions.named())
             } else {
                 key.permissions.named().clone()
             };

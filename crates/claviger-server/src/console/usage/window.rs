@@ -77,7 +77,8 @@ impl Window {
 
     /// Links to all of them: address, words, and whether it is this one.
     pub(crate) fn links(self, path: &str, frame: &Frame) -> Vec<(String, String, bool)> {
-        let link = |window: Self| (format!("{path}?window={}", window.name()), frame.text(window.words()), window == self);
+        let link =
+            |window: Self| (format!("{path}?window={}", window.name()), frame.text(window.words()), window == self);
         Self::ALL.into_iter().map(link).collect()
     }
 }

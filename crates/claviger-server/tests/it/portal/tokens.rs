@@ -292,7 +292,7 @@ on_both_databases! {
         let browser = portal.entered().await;
         let plain = browser.get("/portal").await;
         assert!(plain.html.contains(">acme</strong>") && !plain.html.contains("/portal/theme/"), "{}", plain.html);
-        let set = async |changes| app.root().patch(&portal.organization(), changes).await;
+        let set = async |changes: serde_json::Value| app.root().patch(&portal.organization(), changes).await;
         set(json!({ "portal_color": "red" })).await.wrong("/portal_color", "invalid_color");
         set(json!({ "portal_name": "" })).await.wrong("/portal_name", "invalid_name");
         let look = json!({ "portal_name": "Cloud <b>", "portal_color": "#FFee00" });

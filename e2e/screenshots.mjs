@@ -42,14 +42,14 @@ async function fill({ url, internal, key }) {
   await call('POST', `/v1/api-keys/${production.id}/roll`, { overlap_seconds: 86_400 });
   // Uses are written within a second or two.
   await new Promise((resolve) => { setTimeout(resolve, 2500); });
-  return production.id;
+  return { key: production.id, account: billing.id };
 }
 
 const directory = process.argv[2] ?? 'screenshots';
 await mkdir(directory, { recursive: true });
 await withInstance(async (instance) => {
   const { link, url } = instance;
-  const id = await fill(instance);
+  const { key: id, account } = await fill(instance);
   const at = '/organizations/acme';
   const pages = {
     'overview': at,
@@ -61,6 +61,20 @@ await withInstance(async (instance) => {
     'api-key-edit': `${at}/api-keys/${id}/edit`,
     'api-keys-none': `${at}/api-keys?q=nothing`,
     'whose': `${at}/api-keys/new`,
+    'service-accounts': `${at}/service-accounts`,
+    'service-account': `${at}/service-accounts/${account}`,
+    'federation-new': `${at}/service-accounts/${account}/federations/new?preset=github`,
+    'fleets': `${at}/fleets`,
+    'inventory': `${at}/tokens`,
+    'members': `${at}/members`,
+    'roles': `${at}/roles`,
+    'role-new': `${at}/roles/new`,
+    'audit': `${at}/audit`,
+    'explain': `${at}/explain`,
+    'policy': `${at}/policy`,
+    'unused-permissions': `${at}/unused-permissions`,
+    'apis': '/apis',
+    'settings': '/settings',
     'tokens': '/account/tokens',
     'security': '/account/security',
     'approvals': '/approvals',

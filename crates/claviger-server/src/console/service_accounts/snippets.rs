@@ -4,7 +4,10 @@
 use claviger_core::{Api, Federation, Preset, ServiceAccount};
 use serde_json::Value;
 
-use crate::console::{credential::Place, page::Frame};
+use crate::{
+    app::App,
+    console::{credential::Place, page::Frame},
+};
 
 /// Something to paste.
 pub(crate) struct Snippet {
@@ -19,6 +22,8 @@ pub(crate) struct Snippet {
 /// Who asks for which token, and where.
 pub(crate) struct Asking<'a> {
     pub(crate) url: &'a str,
+    /// Where services ask what a token is worth.
+    pub(crate) internal: &'a str,
     pub(crate) client_id: String,
     /// Of which API, by its identifier, if there is one of which it holds anything.
     pub(crate) resource: Option<String>,
@@ -28,14 +33,15 @@ pub(crate) struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     /// Of an account that holds `effective`: for the first of the customers' own APIs of which it holds anything.
-    pub(crate) fn of(url: &'a str, client_id: String, effective: &[(String, String)], apis: &[Api]) -> Self {
+    pub(crate) fn of(app: &'a App, client_id: String, effective: &[(String, String)], apis: &[Api]) -> Self {
+        let (url, internal) = (&app.config.public_url, &app.config.internal_url);
         let held = |name: &str| effective.iter().any(|(one, _)| one == name);
         let found = apis.iter().filter(|api| !api.builtin).find_map(|api| {
             let permission = api.permissions.iter().find(|known| held(known.name.as_str()))?;
             Some((api.identifier.clone(), permission.name.to_string()))
         });
         let (resource, permission) = found.unzip();
-        Self { url, client_id, resource, permission }
+        Self { url, internal, client_id, resource, permission }
     }
 
     /// The lines of a request, with what proves the client among them.
@@ -90,7 +96,8 @@ impl<'a> Asking<'a> {
     pub(crate) fn verify(&self) -> String {
         let permissions = self.permission.as_deref().map(|one| format!(", \"permissions\": [\"{one}\"]"));
         format!(
-            "curl -sS http://127.0.0.1:7421/v1/verify \\\n  --json \"{{\\\"credential\\\": \\\"$TOKEN\\\"{}}}\"",
+            "curl -sS {} \\\n  --json \"{{\\\"credential\\\": \\\"$TOKEN\\\"{}}}\"",
+            quoted(&format!("{}/v1/verify", self.internal)),
             permissions.unwrap_or_default().replace('"', "\\\"")
         )
     }
@@ -204,7 +211,7 @@ pub(super) fn of_account(
     apis: &[Api],
     frame: &Frame,
 ) -> Vec<Snippet> {
-    let asking = Asking::of(&place.app.config.public_url, account.id.to_string(), effective, apis);
+    let asking = Asking::of(place.app, account.id.to_string(), effective, apis);
     vec![
         Snippet {
             id: "request",
@@ -288,6 +295,7 @@ mod tests {
     fn asking(url: &str) -> Asking<'_> {
         Asking {
             url,
+            internal: "http://127.0.0.1:7421",
             client_id: "sa_1".to_owned(),
             resource: Some("https://billing.acme.test".to_owned()),
             permission: Some("billing:read".to_owned()),

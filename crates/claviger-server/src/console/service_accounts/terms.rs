@@ -49,7 +49,7 @@ impl Terms {
         let apis = view.catalog().await?;
         let url = &place.app.config.public_url;
         let effective = described(&apis, &held);
-        let asking = Asking::of(url, of.account.to_string(), &effective, &apis);
+        let asking = Asking::of(place.app, of.account.to_string(), &effective, &apis);
         let request = |what: &str, text: String| Snippet {
             id: "request",
             title: frame.text("snippet-request"),

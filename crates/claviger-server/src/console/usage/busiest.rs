@@ -45,13 +45,17 @@ pub(super) async fn busiest(place: &Place<'_>, from: Timestamp, frame: &Frame) -
     shown(place, found, frame).await
 }
 
-/// The newest API keys.
+/// The newest API keys that have not ended.
 pub(super) async fn newest(place: &Place<'_>, from: Timestamp, frame: &Frame) -> Result<Vec<Busy>, Trouble> {
     let Some(here) = place.here else { return Ok(Vec::new()) };
     let organization = here.organization.id;
     let mut view = place.app.store.within(Reach::Organization(organization));
-    let filter =
-        CredentialFilter { kind: Some(Kind::ApiKey), organization: Some(organization), ..CredentialFilter::default() };
+    let filter = CredentialFilter {
+        kind: Some(Kind::ApiKey),
+        organization: Some(organization),
+        live_at: Some(place.app.now()),
+        ..CredentialFilter::default()
+    };
     let found = view.credentials_in(Order::Newest, &filter, &Page { after: None, limit: MOST as u32 }).await?;
     let ids: Vec<CredentialId> = found.iter().map(|one| one.id).collect();
     let uses = view.uses_since(&ids, from).await?;

@@ -12,11 +12,18 @@ const SCRIPTS = { javaScriptEnabled: true };
 /** An instance that is called by a name: browsers make no passkeys for a number. */
 async function withNamedInstance(test) {
   const port = await freePort();
-  await withInstance(test, { CLAVIGER_PUBLIC_URL: `http://localhost:${port}` }, port);
+  const named = (address) => address.replace('//127.0.0.1:', '//localhost:');
+  // What it prints on a developer's own machine is the number that it listens on.
+  const called = (instance) => test({ ...instance, link: named(instance.link), url: named(instance.url) });
+  await withInstance(called, { CLAVIGER_PUBLIC_URL: `http://localhost:${port}` }, port);
 }
 
 /** Gives the browser of this page an authenticator, which does as it is told. */
 async function authenticator(page, context) {
+  // Where an address is typed this one would choose at once, before anybody asked.
+  await context.addInitScript(() => {
+    if (globalThis.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false;
+  });
   const session = await context.newCDPSession(page);
   await session.send('WebAuthn.enable');
   const options = {

@@ -34,7 +34,7 @@ async function promote(url, key) {
 
 /** Invites somebody with a role, and tells the link. */
 async function invite(page, email, role) {
-  await page.getByRole('navigation', { name: 'Navigation' }).getByRole('link', { name: 'Members' }).click();
+  await page.getByRole('navigation', { name: 'Navigation' }).getByRole('link', { name: 'Members', exact: true }).click();
   await page.getByRole('link', { name: 'Invite somebody' }).first().click();
   await page.getByLabel('E-mail address').fill(email);
   await page.getByRole('checkbox', { name: new RegExp(`^${role}`) }).check();

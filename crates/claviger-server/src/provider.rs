@@ -48,7 +48,7 @@ const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Signatures that only the provider can make: neither none at all, nor those made with a secret that is shared.
-const PASSKEY_ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
+const SIGNATURES: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
@@ -240,7 +240,7 @@ impl Provider {
         tokens: &Tokens,
         nonce: &Nonce,
     ) -> Result<Claims, ClaimsVerificationError> {
-        let verifier = client.id_token_verifier().set_allowed_algs(PASSKEY_ALGORITHMS);
+        let verifier = client.id_token_verifier().set_allowed_algs(SIGNATURES);
         let token = tokens.id_token().ok_or_else(|| ClaimsVerificationError::Other("no ID token".to_owned()))?;
         let said = token.claims(&verifier, nonce)?;
         if let Some(expected) = said.access_token_hash() {

@@ -1,3 +1,7 @@
+-- In the order in which hours become days: PostgreSQL would sort all of an hour for each part of it.
+DROP INDEX usage_hour_hour;
+CREATE INDEX usage_hour_hour ON usage_hour (hour, credential, code);
+
 -- Use of days whose hours nobody needs any more: what stood in usage_hour is added here and taken away there, at once.
 CREATE TABLE usage_day (
     credential TEXT NOT NULL,
@@ -16,7 +20,7 @@ CREATE TABLE organization_usage_hour (
     uses BIGINT NOT NULL,
     PRIMARY KEY (organization, hour, code)
 ) WITHOUT ROWID;
-CREATE INDEX organization_usage_hour_hour ON organization_usage_hour (hour);
+CREATE INDEX organization_usage_hour_hour ON organization_usage_hour (hour, organization, code);
 CREATE TABLE organization_usage_day (
     organization TEXT NOT NULL,
     day BIGINT NOT NULL,
@@ -37,11 +41,12 @@ CREATE TABLE usage_rank (
     uses BIGINT NOT NULL,
     PRIMARY KEY (organization, credential, day)
 ) WITHOUT ROWID;
-CREATE INDEX usage_rank_most ON usage_rank (day, organization, uses);
 INSERT INTO usage_rank (organization, credential, day, uses)
     SELECT k.organization, u.credential, u.hour - u.hour % 86400000, CAST(SUM(u.uses) AS BIGINT)
     FROM usage_hour u JOIN credential k ON k.id = u.credential
+    WHERE u.hour >= (SELECT COALESCE(MAX(hour), 0) FROM usage_hour) - 33 * CAST(86400000 AS BIGINT)
     GROUP BY k.organization, u.credential, u.hour - u.hour % 86400000;
+CREATE INDEX usage_rank_most ON usage_rank (day, organization, uses);
 
 -- The few that are stopped or ended, by name: among many that are neither they are far between.
 CREATE INDEX credential_revoked ON credential (organization, kind, LOWER(name), id) WHERE revoked_at IS NOT NULL;

@@ -50,7 +50,7 @@ impl Store {
     }
 
     /// Proves at most `most` links behind `from`, and notes how far the chain is proved then: from 0 that is told anew, from a link that was
-    /// proved it goes on, and behind one that was not there is nothing to note. `None`: nothing happened in it yet.
+    /// proved it goes on with the time of that proof, and behind one that was not there is nothing to note. `None`: nothing happened in it yet.
     pub async fn prove_chain(
         &self,
         chain: Chain,
@@ -91,8 +91,10 @@ impl Store {
         if !is_there {
             return Ok(found.map(|found| ChainRun { until: 0, finding: Some(found), head }));
         }
-        if from == 0 || proved.is_some_and(|(seq, _)| seq >= from) {
-            self.note_proof(chain, walked.seq, now).await?;
+        // Whoever goes on has read nothing of what lies before: how old the proof of that is stays told.
+        let since = if from == 0 { Some(now) } else { proved.filter(|(seq, _)| *seq >= from).map(|(_, at)| at) };
+        if let Some(since) = since {
+            self.note_proof(chain, walked.seq, since).await?;
         }
         Ok(Some(ChainRun { until: walked.seq, finding: found, head }))
     }

@@ -137,9 +137,9 @@ impl Store {
                 json!([credential, number, last.at.as_millisecond(), last.from])
             });
             // Every node writes the tables in this order, and the rows of each by their key. An organization's sums are written
-            // with what they sum, so that neither can be there without the other.
+            // with what they sum, so that neither can be there without the other, and last: all nodes write the same few.
             let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
-            let tables = [(hours, HOURS), (sums, ORGANIZATION_HOURS), (days, DAYS), (last_uses, LAST_USES)];
+            let tables = [(hours, HOURS), (days, DAYS), (last_uses, LAST_USES), (sums, ORGANIZATION_HOURS)];
             for (rows, table) in tables {
                 self.add_rows(&mut transaction, rows, table).await?;
             }

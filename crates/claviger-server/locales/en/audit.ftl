@@ -61,6 +61,7 @@ audit-chain-prove = Prove all of it
 audit-chain-go-on = Prove the rest
 audit-chain-goes = So far it proves. There is more: go on.
 audit-chain-whole = Every event is what was written, and none is missing.
+audit-chain-rest = What came after the last proof is what was written, and none of it is missing. What came before was not read again.
 audit-chain-broken = At event { $count } the trail is not what was written.
 audit-chain-broken-what = Tell whoever runs this instance. They keep the database as it is, and compare it with their backups.
 audit-finding-missing = An event is missing.

@@ -61,6 +61,7 @@ audit-chain-prove = Tout prouver
 audit-chain-go-on = Prouver le reste
 audit-chain-goes = Jusqu’ici tout est prouvé. Il en reste : continuez.
 audit-chain-whole = Chaque événement est ce qui a été écrit, et il n’en manque aucun.
+audit-chain-rest = Ce qui est venu après la dernière preuve est ce qui a été écrit, et rien n’y manque. Ce qui précède n’a pas été relu.
 audit-chain-broken = À l’événement { $count }, le journal n’est pas ce qui a été écrit.
 audit-chain-broken-what = Prévenez l’exploitant de cette instance. Il garde la base en l’état et la compare à ses sauvegardes.
 audit-finding-missing = Il manque un événement.

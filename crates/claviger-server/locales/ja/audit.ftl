@@ -61,6 +61,7 @@ audit-chain-prove = すべて検証する
 audit-chain-go-on = 残りを検証する
 audit-chain-goes = ここまでは正しいことを確認しました。続きがあります。
 audit-chain-whole = すべての出来事が書き込まれたままで、欠けているものはありません。
+audit-chain-rest = 前回の証明より後のものは書かれたとおりで、欠けているものはありません。それより前は読み直していません。
 audit-chain-broken = { $count } 番目の出来事で、記録が書き込まれたものと異なります。
 audit-chain-broken-what = インスタンスの運用者に知らせてください。データベースをそのまま残し、バックアップと比較する必要があります。
 audit-finding-missing = 出来事が欠けています。

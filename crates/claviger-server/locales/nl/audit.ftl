@@ -61,6 +61,7 @@ audit-chain-prove = Alles bewijzen
 audit-chain-go-on = De rest bewijzen
 audit-chain-goes = Tot zover klopt het. Er is meer: ga verder.
 audit-chain-whole = Elke gebeurtenis is wat er geschreven is, en er ontbreekt er geen.
+audit-chain-rest = Wat na het laatste bewijs kwam, is wat er geschreven is, en er ontbreekt niets van. Wat ervoor kwam, is niet opnieuw gelezen.
 audit-chain-broken = Bij gebeurtenis { $count } is het log niet wat er geschreven is.
 audit-chain-broken-what = Zeg het wie deze instantie beheert. Die laat de database zoals ze is en vergelijkt haar met de back-ups.
 audit-finding-missing = Er ontbreekt een gebeurtenis.

@@ -24,7 +24,7 @@ pub(crate) const CUT: &str = "cut";
 const MATERIAL: &str = "material";
 
 /// What stays where not all of it has room.
-const SHORT: [&str; 5] = ["account", "account_name", "organization", "name", CUT];
+const SHORT: [&str; 7] = ["account", "account_name", "organization", "name", "for", "preset", CUT];
 
 /// What a form says. What is absent is empty, and of what is there twice the first counts.
 pub(crate) struct Fields(Vec<(String, Zeroizing<String>)>);
@@ -57,8 +57,18 @@ impl Fields {
         let page = origin::local(self.value("resume"))?;
         let Some(who) = who else { return Some(page) };
         let kept = |name: &str| ![MARK, CUT, MATERIAL, "csrf", "resume", "once"].contains(&name);
-        let typed: Vec<(&str, &str)> = self.pairs().filter(|(name, value)| kept(name) && !value.is_empty()).collect();
-        let short = typed.iter().copied().chain([(CUT, "1")]).filter(|(name, _)| SHORT.contains(name)).collect();
+        let mut typed: Vec<(&str, &str)> =
+            self.pairs().filter(|(name, value)| kept(name) && !value.is_empty()).collect();
+        if !self.value(MATERIAL).is_empty() {
+            typed.push((CUT, "1"));
+        }
+        let short = typed
+            .iter()
+            .copied()
+            .filter(|(name, _)| *name != CUT)
+            .chain([(CUT, "1")])
+            .filter(|(name, _)| SHORT.contains(name))
+            .collect();
         let address = |typed: Vec<(&str, &str)>| {
             let mark = hex(&peppers.keyed_hash("resumed", &marked(who, &page, &typed)));
             let mut query = url::form_urlencoded::Serializer::new(String::new());

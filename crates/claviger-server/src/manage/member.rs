@@ -155,7 +155,8 @@ pub(crate) struct Changed<'a> {
     /// What they hold there from now on.
     pub(crate) holds: Vec<Assignment>,
     pub(crate) event: Event,
-    is_new: bool,
+    /// Whether they were none before.
+    pub(crate) is_new: bool,
 }
 
 /// A member as they are changed or added, in a transaction that is not committed yet.

@@ -64,8 +64,17 @@ pub(crate) enum Outcome {
     Goes,
     /// All of it is what was written.
     Whole,
+    /// What came after the last proof is.
+    Rest,
     /// At which event it is not, and why.
     Broken(i64, String),
+}
+
+impl ChainPage {
+    /// The number of the last event.
+    pub(crate) fn last(&self) -> i64 {
+        self.head.as_ref().map_or(0, |(seq, _)| *seq)
+    }
 }
 
 impl Status {
@@ -99,7 +108,8 @@ pub(crate) async fn prove(State(app): State<App>, form: ReaderForm) -> Result<Re
             Outcome::Broken(seq, reader.frame(&app).await?.text(words))
         }
         None if run.until < run.head.seq => Outcome::Goes,
-        None => Outcome::Whole,
+        None if from == 0 => Outcome::Whole,
+        None => Outcome::Rest,
     };
     with(&reader, &app, outcome, Some(run.until)).await
 }

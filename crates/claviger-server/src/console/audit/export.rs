@@ -147,8 +147,9 @@ fn add_row(event: &Event, text: &mut String) {
         member("target"),
         event.stored.address.clone().unwrap_or_default(),
         member("request_id"),
-        member("details"),
-        personal,
+        // Where a list is separated by semicolons, one of a name would begin a cell: in JSON it can be written otherwise.
+        member("details").replace(';', "\\u003b"),
+        personal.replace(';', "\\u003b"),
     ];
     let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
     text.push_str(&cells.join(","));

@@ -84,7 +84,7 @@ pub(crate) fn pages(
         record: own(),
     };
     add("audit event", page.render());
-    for outcome in [Outcome::None, Outcome::Goes, Outcome::Whole, Outcome::Broken(7, own())] {
+    for outcome in [Outcome::None, Outcome::Goes, Outcome::Whole, Outcome::Rest, Outcome::Broken(7, own())] {
         let page = ChainPage {
             frame: frame(),
             list: path(),

@@ -95,6 +95,8 @@ pub(crate) async fn revoke(State(app): State<App>, Which(id): Which, form: Insid
     let place = form.place(&app);
     let here = may_write(&place)?;
     find(&app, here, id).await?;
+    // What comes of it is a new authority.
+    place.must_be_fresh(format!("{}/revoke", path(here, id)))?;
     match fleet::revoked(&app, &writer(&place)?, id, RevokeReason::Unspecified).await {
         Ok((tx, _, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;

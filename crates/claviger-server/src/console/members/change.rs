@@ -93,6 +93,10 @@ pub(crate) async fn submit(
         }
         Err(error) => return Err(withheld(error)),
     };
+    // Whoever was removed meanwhile does not come back by a form that was made before.
+    if made.is_new {
+        return Err(Trouble::Absent);
+    }
     // Locked now: nobody came between.
     if stands(&made.held, here) != stands_now {
         let (now, label) = (stands(&made.held, here), told_of(&made.held));

@@ -66,6 +66,10 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
     let mut tx = app.store.begin(session.by()).await?;
     // Locked, so that there are no more of them at the commit than were counted.
     let user = tx.authenticators(session.user()).await?.filter(|user| !user.disabled).ok_or(Trouble::Form)?;
+    // What ends the session takes the same lock: it has not ended meanwhile.
+    if !tx.sessions_of(user.user).await?.iter().any(|one| one.id == session.id()) {
+        return Err(Trouble::NotSignedIn { next: PATH.to_owned() });
+    }
     let known = tx.passkeys_of(user.user).await?;
     // It is made already, and can be called otherwise afterwards.
     let name = Name::parse(fields.value("name").trim());

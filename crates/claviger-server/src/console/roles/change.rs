@@ -4,7 +4,7 @@ use axum::{extract::State, response::Response};
 use claviger_core::{Grantor, NewRole, Reach, Rejection, Role, RoleChanges, permission};
 use claviger_token::{PermissionSet, RoleId};
 
-use super::{count_holders, list_of, path_of, to_change, writer};
+use super::{count_holders, list_of, path_of, reach_of, to_change, writer};
 use crate::{
     app::App,
     console::{
@@ -120,7 +120,7 @@ pub(crate) async fn submit(
     if fields.value("step") == "back" {
         return form(&place, here, What::Known(&role), draft, frame).await;
     }
-    let made = match updated(&app, &authority, id, changes(&draft.entered, &now)).await {
+    let mut made = match updated(&app, &authority, id, changes(&draft.entered, &now)).await {
         Ok(made) => made,
         Err(RequestError::Rejected(rejection)) => {
             told(&mut draft, &rejection, &frame);
@@ -136,7 +136,7 @@ pub(crate) async fn submit(
         return form(&place, here, What::Known(&old), draft, frame).await;
     }
     let lost = role.permissions.difference(&made.role.permissions);
-    let holders = count_holders(&place, &role).await?;
+    let holders = count_holders(&mut made.tx.within(reach_of(&role)), &role).await?;
     if !lost.is_empty() && holders > 0 {
         let follows = follows(&lost, &made.role.permissions.difference(&role.permissions), holders, &frame);
         let mark = Fact::mark(&follows, &app);

@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use claviger_token::RoleId;
 
-use super::{count_holders, list_of, path_of, to_change, writer};
+use super::{count_holders, list_of, path_of, reach_of, to_change, writer};
 use crate::{
     app::App,
     console::{
@@ -26,7 +26,8 @@ pub(crate) async fn show(
     let place = inside.place(&app);
     let (here, _) = writer(&place)?;
     let role = to_change(&place, here, id).await?;
-    let (holders, frame, path) = (count_holders(&place, &role).await?, place.frame().await?, path_of(here, id));
+    let holders = count_holders(&mut app.store.within(reach_of(&role)), &role).await?;
+    let (frame, path) = (place.frame().await?, path_of(here, id));
     let names = role.permissions.iter().map(ToString::to_string).collect();
     let holders = match holders {
         0 => frame.text("role-delete-nobody"),

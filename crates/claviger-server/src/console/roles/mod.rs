@@ -9,7 +9,7 @@ pub(super) mod list;
 pub(super) mod samples;
 
 use claviger_core::{Reach, Role, permission};
-use claviger_store::StoreError;
+use claviger_store::{StoreError, View};
 use claviger_token::RoleId;
 
 use super::{credential::Place, page::Frame, shell::Here, trouble::Trouble};
@@ -57,10 +57,14 @@ async fn to_change(place: &Place<'_>, here: &Here, id: RoleId) -> Result<Role, T
 }
 
 /// How many have a role, wherever the role can be given.
-async fn count_holders(place: &Place<'_>, role: &Role) -> Result<usize, StoreError> {
-    let reach = role.organization.map_or(Reach::Instance, Reach::Organization);
-    let count = place.app.store.within(reach).count_holders_up_to(role.id, MOST_COUNTED).await?;
+async fn count_holders(view: &mut View<'_>, role: &Role) -> Result<usize, StoreError> {
+    let count = view.count_holders_up_to(role.id, MOST_COUNTED).await?;
     Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// Where those are who may have it.
+fn reach_of(role: &Role) -> Reach {
+    role.organization.map_or(Reach::Instance, Reach::Organization)
 }
 
 /// Whose a role is and where it comes from, as badges.

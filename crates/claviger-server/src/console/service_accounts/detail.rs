@@ -154,7 +154,8 @@ async fn rights(view: &mut View<'_>, here: &Here, account: &ServiceAccount) -> R
         };
         match assignment.scope {
             Scope::Organization(_) => named.push(name),
-            Scope::Instance => everywhere.push(name),
+            Scope::Instance if here.person.may(permission::ASSIGNMENTS_READ) => everywhere.push(name),
+            Scope::Instance => {}
         }
     }
     let held = view.held(account.id.into(), organization.id).await?.masked_by(&organization.effective_ceiling());

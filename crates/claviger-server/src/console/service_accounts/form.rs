@@ -1,6 +1,8 @@
 //! What somebody types of a service account, or of a fleet whose devices are service accounts: read as it is, made into what the rules
 //! judge, and shown again with what is wrong.
 
+use std::collections::BTreeSet;
+
 use claviger_core::{
     Assignment, NewServiceAccount, Reach, Rejection, Role, Scope, ServiceAccount, ServiceAccountChanges, names_in,
     permission,
@@ -53,7 +55,11 @@ pub(crate) struct AccountForm {
 impl Typed {
     pub(crate) fn of(fields: &Fields) -> Self {
         let value = |name| fields.value(name).to_owned();
-        let all = |name| fields.values(name).into_iter().map(str::to_owned).collect();
+        // Two roles may have one name; who ticks both gives that name, once.
+        let all = |name| {
+            let all: BTreeSet<&str> = fields.values(name).into_iter().collect();
+            all.into_iter().map(str::to_owned).collect()
+        };
         Self {
             name: value("name"),
             external_id: value("external_id"),
@@ -283,6 +289,7 @@ pub(in crate::console) fn wrong_by(rejection: &Rejection, typed: &Typed, frame: 
 pub(in crate::console) fn sorted(entries: &[String]) -> Vec<&str> {
     let mut entries: Vec<&str> = entries.iter().map(String::as_str).collect();
     entries.sort_unstable();
+    entries.dedup();
     entries
 }
 

@@ -64,6 +64,10 @@ impl Extra {
         self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value.as_str())
     }
 
+    fn clear(&mut self, name: &str) {
+        self.0.iter_mut().filter(|(known, _)| *known == name).for_each(|(_, value)| value.clear());
+    }
+
     /// The same without white space around it; `None`: nothing.
     pub(super) fn given(&self, name: &str) -> Option<&str> {
         Some(self.value(name).trim()).filter(|value| !value.is_empty())
@@ -312,9 +316,13 @@ async fn with(
     here: &Here,
     account: &ServiceAccount,
     typed: Typed,
-    extra: Extra,
+    mut extra: Extra,
     wrong: Wrong,
 ) -> Result<Response, Trouble> {
+    if wrong.of("material").is_some() {
+        // It may be a private key that was pasted by mistake: it is not shown again.
+        extra.clear("material");
+    }
     let of = place.client().ok_or(Trouble::Absent)?;
     let (now, frame, list) = (place.app.now(), place.frame().await?, place.list());
     let status = if wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };

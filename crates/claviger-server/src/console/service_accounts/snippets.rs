@@ -3,6 +3,7 @@
 
 use claviger_core::{Api, Federation, Preset, ServiceAccount};
 use serde_json::Value;
+use url::form_urlencoded::byte_serialize;
 
 use crate::{
     app::App,
@@ -244,12 +245,14 @@ pub(super) fn of_federation(federation: &Federation, asking: &Asking<'_>, frame:
     match federation.preset {
         Preset::Github => {
             let branch = one("ref").and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
+            // It stands in an address and in a command: nothing of it may be read as part of either.
+            let own = federation.audience.as_deref().map(|own| byte_serialize(own.as_bytes()).collect::<String>());
             vec![Snippet {
                 id: "workflow",
                 title: frame.text("snippet-github"),
                 what: Some(frame.text("snippet-github-what")),
                 text: asking.github(
-                    if federation.audience.is_none() { "$CLAVIGER_URL" } else { audience },
+                    own.as_deref().unwrap_or("$CLAVIGER_URL"),
                     branch.as_deref(),
                     one("environment").as_deref(),
                 ),

@@ -2,13 +2,15 @@
 //
 // node screenshots.mjs DIRECTORY
 
+import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { withBrowser, withInstance } from './instance.mjs';
 
 const SIZES = { wide: { width: 1280, height: 860 }, narrow: { width: 360, height: 740 } };
-const DAY = 24 * 60 * 60 * 1000;
+const HOUR = 60 * 60 * 1000;
+const DAY = 24 * HOUR;
 
 /** Service accounts and keys as a company has them after a while. */
 async function fill({ url, internal, key }) {
@@ -27,9 +29,9 @@ async function fill({ url, internal, key }) {
   const [billing, warehouse, partner] = [await account('Billing sync'), await account('Data warehouse'), await account('Partner portal')];
   const production = await make(billing, 'Production, Frankfurt', { permissions, expires_at: ends(300), allowed_networks: ['203.0.113.0/24'] });
   await make(billing, 'Staging', { environment: 'test', expires_at: ends(80) });
-  await make(warehouse, 'Nightly export', { expires_at: ends(9), rate_limits: [{ name: 'default', limit: 100, window_seconds: 60 }] });
+  const nightly = await make(warehouse, 'Nightly export', { expires_at: ends(9), rate_limits: [{ name: 'default', limit: 100, window_seconds: 60 }] });
   const legacy = await make(warehouse, 'Legacy import');
-  await make(partner, 'Partner A', { objects: ['customer:4711', 'customer:4712'], expires_at: ends(180) });
+  const partnerA = await make(partner, 'Partner A', { objects: ['customer:4711', 'customer:4712'], expires_at: ends(180) });
   const old = await make(partner, 'Partner B');
   await call('POST', `/v1/api-keys/${old.id}/revoke`, { reason: 'compromised' });
   await call('PATCH', `/v1/api-keys/${legacy.id}`, { disabled: true });
@@ -39,10 +41,27 @@ async function fill({ url, internal, key }) {
     body: JSON.stringify({ credential: production.token, permissions: ['invoices:read'], client_ip }),
   });
   for (let use = 0; use < 240; use += 1) await verify(use % 24 === 0 ? '198.51.100.7' : '203.0.113.17');
+  await report(internal, [[production, 3200], [nightly, 900], [partnerA, 1400]]);
   await call('POST', `/v1/api-keys/${production.id}/roll`, { overlap_seconds: 86_400 });
   // Uses are written within a second or two.
   await new Promise((resolve) => { setTimeout(resolve, 2500); });
   return { key: production.id, account: billing.id };
+}
+
+/** A day of use as services tell of it: more of it at noon than at night, and now and then a refusal. */
+async function report(internal, keys) {
+  for (const [{ id: credential_id }, most] of keys) {
+    const uses = [];
+    for (let hour = 1; hour < 24; hour += 1) {
+      const last_used_at = new Date(Date.now() - hour * HOUR).toISOString();
+      const count = Math.round(most * (0.55 + 0.45 * Math.cos(((hour - 9) / 24) * 2 * Math.PI)));
+      const told = (code, part) => ({ credential_id, code, count: Math.max(1, Math.round(count * part)), last_used_at });
+      uses.push(told('valid', 1), told('permission_missing', 0.02), told('rate_limited', 0.03));
+    }
+    const body = JSON.stringify({ id: randomUUID(), uses });
+    const answer = await fetch(`${internal}/v1/usage-reports`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    if (!answer.ok) throw new Error(`usage reports: ${answer.status} ${await answer.text()}`);
+  }
 }
 
 const directory = process.argv[2] ?? 'screenshots';
@@ -52,7 +71,7 @@ await withInstance(async (instance) => {
   const { key: id, account } = await fill(instance);
   const at = '/organizations/acme';
   const pages = {
-    'overview': at,
+    'overview': `${at}?window=24h`,
     'api-keys': `${at}/api-keys`,
     'api-key': `${at}/api-keys/${id}`,
     'api-key-new': `${at}/api-keys/new?account=new`,

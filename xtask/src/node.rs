@@ -57,7 +57,7 @@ pub(crate) fn screenshots() -> Result<ExitCode> {
     let mut node = Command::new("node");
     process::run(node.args(["screenshots.mjs", "../target/screenshots"]).current_dir(BROWSER.directory))?;
     for theme in ["light", "dark"] {
-        fs::copy(format!("{PICTURES}/api-key-wide-{theme}.png"), format!("docs/images/console-{theme}.png"))?;
+        fs::copy(format!("{PICTURES}/overview-wide-{theme}.png"), format!("docs/images/console-{theme}.png"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -227,7 +227,7 @@ mod tests {
         assert!(address.starts_with("/new?name=a+b&permission=x%3Ay&permission=z&mark="), "{address}");
         assert_eq!(resumed("name=a"), None);
         let without = resumed("resume=/new&name=a&material=-----BEGIN+PRIVATE+KEY-----").unwrap();
-        assert!(without.starts_with("/new?name=a&mark=") && !without.contains("PRIVATE"), "{without}");
+        assert!(without.starts_with("/new?name=a&cut=1&mark=") && !without.contains("PRIVATE"), "{without}");
         assert_eq!(resumed("resume=//evil.test&name=a"), None);
         let long = resumed(&format!("resume=/new&name=n&account=a&objects={}", "o".repeat(5000))).unwrap();
         assert!(long.starts_with("/new?name=n&account=a&cut=1&mark="), "{long}");

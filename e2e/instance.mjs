@@ -1,5 +1,6 @@
 // The real binary on a data directory of its own, and the real browser.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -11,6 +12,10 @@ import { chromium } from 'playwright-core';
 
 const BINARY = process.env.CLAVIGER_BINARY ?? fileURLToPath(new URL('../target/debug/claviger', import.meta.url));
 const AXE = fileURLToPath(import.meta.resolve('axe-core/axe.min.js'));
+const SCREEN = { width: 1280, height: 900 };
+const TELEPHONE = { width: 360, height: 740 };
+/** The rules of axe whose findings differ between light and dark. */
+const RULES_OF_COLOUR = ['color-contrast', 'link-in-text-block'];
 const CHROMIUM = process.env.CLAVIGER_CHROMIUM ?? '/usr/bin/chromium';
 
 /** Runs `test` with a served example, perhaps with settings and at a port; whatever happens, nothing is left behind. */
@@ -45,21 +50,34 @@ export function claviger(args, directory) {
 }
 
 /**
- * What axe finds wrong with a page as `context` sees it, perhaps in another colour scheme or size. It is a script, and so it looks
- * from a context of its own.
+ * Holds that everybody can read the pages at `paths` of `url` as `context` sees them: axe finds nothing wrong, in light nor in dark,
+ * and a telephone shows all of their width. axe is a script, and so it looks from a context of its own, where no colour is on its way.
  */
-export async function findings(context, url, options = {}) {
-  const seeing = await context.browser().newContext({ bypassCSP: true, locale: 'en-GB', ...options });
+export async function everybodyCanRead(context, url, paths = ['']) {
+  const seeing = await context.browser().newContext({ bypassCSP: true, locale: 'en-GB', reducedMotion: 'reduce' });
   try {
     await seeing.addCookies(await context.cookies());
     const page = await seeing.newPage();
-    await page.goto(url);
-    await page.addScriptTag({ path: AXE });
-    const { violations } = await page.evaluate(() => globalThis.axe.run());
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
+    for (const path of paths) {
+      await page.emulateMedia({ colorScheme: 'light' });
+      await page.setViewportSize(SCREEN);
+      await page.goto(new URL(path, url).href);
+      await page.addScriptTag({ path: AXE });
+      assert.deepEqual(await faults(page), [], `${path} in light`);
+      await page.emulateMedia({ colorScheme: 'dark' });
+      assert.deepEqual(await faults(page, { runOnly: RULES_OF_COLOUR }), [], `${path} in dark`);
+      await page.setViewportSize(TELEPHONE);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(width <= TELEPHONE.width, `${path} is ${width} wide`);
+    }
   } finally {
     await seeing.close();
   }
+}
+
+async function faults(page, options = {}) {
+  const { violations } = await page.evaluate((options) => globalThis.axe.run(options), options);
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
 }
 
 /** The sign-in link, the administrator's key, where gateways ask, and the link to the first administrator, as `--dev` prints them. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { findings, withBrowser, withInstance } from './instance.mjs';
+import { everybodyCanRead, withBrowser, withInstance } from './instance.mjs';
 import { freePort } from './ports.mjs';
 
 const PASSWORD = 'plum harbor seven lanterns';
@@ -149,18 +149,9 @@ test('the pages of passkeys can be read by everybody, in light and dark, and on 
       const paths = [
         '/account/security', '/account/security/passkeys/new', passkey, `${passkey}/remove`, '/sign-in/again',
       ];
-      const look = async (path) => {
-        for (const colorScheme of ['light', 'dark']) {
-          assert.deepEqual(await findings(context, `${url}${path}`, { colorScheme }), [], `${path} in ${colorScheme}`);
-        }
-        await page.setViewportSize({ width: 360, height: 740 });
-        await page.goto(`${url}${path}`);
-        const width = await page.evaluate(() => document.documentElement.scrollWidth);
-        assert.ok(width <= 360, `${path} is ${width} wide`);
-      };
-      for (const path of paths) await look(path);
+      await everybodyCanRead(context, url, paths);
       await context.clearCookies();
-      await look('/sign-in');
+      await everybodyCanRead(context, url, ['/sign-in']);
     }, undefined, SCRIPTS);
   });
 });

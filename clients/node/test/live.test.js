@@ -255,7 +255,11 @@ test('what fails in a service lets nobody through, and ends nothing', () =>
     const { token } = await world.key();
     const plain = claviger.require('invoices:read');
     await becomes(await world.serve((request, response) => plain(request, response, () => response.end('x'))), token, 200, SOON);
-    for (const options of [{ objects: failing }, { path: failing }, { clientIp: failing }, { certificate: failing }]) {
+    const later = async () => failing();
+    for (const options of [
+      ...[{ objects: failing }, { path: failing }, { clientIp: failing }, { certificate: failing }],
+      ...[{ objects: later }, { path: later }, { clientIp: later }, { certificate: later }],
+    ]) {
       const guard = claviger.require('invoices:read', options);
       let reached = 0;
       const reach = (response) => () => response.end(String((reached += 1)));
@@ -270,6 +274,25 @@ test('what fails in a service lets nobody through, and ends nothing', () =>
       const response = await fetch(await world.serve(app), { headers: { authorization: `Bearer ${token}` } });
       assert.deepEqual([response.status, await response.text(), reached], [500, 'the service is wrong', 0]);
     }
+    // What Express takes for no error, or for a way around the rest.
+    for (const thrown of [undefined, null, '', 0, 'route', 'router']) {
+      const odd = () => {
+        throw thrown;
+      };
+      for (const objects of [odd, async () => odd()]) {
+        let reached = 0;
+        const app = express();
+        app.use(claviger.require('invoices:read', { objects }));
+        app.use((_, response) => response.send(String((reached += 1))));
+        app.use((error, _, response, next) => (error ? response.status(500).send(error.message) : next()));
+        const response = await fetch(await world.serve(app), { headers: { authorization: `Bearer ${token}` } });
+        assert.deepEqual([response.status, reached], [500, 0], `${thrown}`);
+      }
+    }
+    const waiting = claviger.require('invoices:read', { clientIp: async () => '10.1.2.3' });
+    const near = await world.key({ allowed_networks: ['10.0.0.0/8'] });
+    const behind = await world.serve((request, response) => waiting(request, response, () => response.end('x')));
+    assert.deepEqual(await asked(behind, near.token), [200, '']);
     for (const handler of [failing, async () => failing()]) {
       assert.deepEqual(await asked(await world.serve((request, response) => plain(request, response, handler)), token), [500, '']);
     }

@@ -16,6 +16,7 @@ app.get('/b', claviger.require('a:read', { objects: (request) => [`base:${reques
 });
 
 app.get('/c', claviger.require('a:read', { objects: async (request) => [`base:${request.url}`] }));
+export const lost: number = claviger.usesLost;
 
 export const handler = claviger.guard('a:read', (request, more: number) =>
   Response.json([more, identityOf(request).permissions]),

@@ -1,5 +1,6 @@
 """Services of somebody else's, while the instance is away, or what stands between is bad: what they do not let through then."""
 
+import asyncio
 import base64
 import json
 import logging
@@ -8,16 +9,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
 
 import jwt
 import pytest
-from fastapi import FastAPI
 from instance import PROMISE, SOON, World, service
 from spoiled import Cut, spoiled
 
-from claviger_verify import Claviger, Identity
-from claviger_verify.fastapi import REFUSALS, following, require
+from claviger_verify import Claviger, Use
 
 
 def test_while_the_server_is_away_tokens_count_and_keys_do_not_for_long(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -167,33 +165,27 @@ def test_an_answer_that_a_revocation_overtook_on_its_way_lets_nobody_through(wor
     assert world.asked(url, key["token"]) == (401, "revoked")
 
 
-def test_behind_a_guard_that_was_not_told_of_objects_another_asks_anew(world: World) -> None:
-    def change(answer: bytes, _: str) -> bytes:
-        return re.sub(rb'"objects":(?:null|\[[^\]]*\]),', b"", answer)
+def test_uses_that_are_judged_while_the_server_is_away_are_told_when_it_is_back(world: World) -> None:
+    key = world.start().key()
 
-    world.start()
-    internal = world.ends.enter_context(spoiled(world.instance.internal, change=change))
-    claviger = Claviger(world.settings(internal_address=internal))
-    outer = require(claviger, "invoices:read", objects=lambda _: ["repo:acme/site"])
-    inner = require(claviger, "invoices:read", objects=lambda _: ["repo:acme/other"])
-    app = FastAPI(lifespan=following(claviger), exception_handlers=REFUSALS)
+    async def use() -> int:
+        async with Claviger(world.settings(keys_without_feed_seconds=30)) as claviger:
+            while not claviger.is_followed:
+                await asyncio.sleep(0.02)
 
-    @app.get("/outer")
-    async def one(caller: Annotated[Identity, outer]) -> bool:
-        return caller.is_for("repo:acme/site")
+            async def check() -> None:
+                assert (await claviger.check(key["token"], Use())).code == "valid"
 
-    @app.get("/both", dependencies=[outer, inner])
-    async def both() -> None:
-        pass
+            await check()
+            await asyncio.to_thread(world.instance.stop)
+            await check()
+            await claviger.report_uses()
+            await check()
+            await asyncio.to_thread(world.instance.start)
+        return claviger.uses_lost
 
-    url = world.serve(app)
-    all_of_them, single = world.key()["token"], world.key(objects=["repo:acme/site"])["token"]
-    for token in (all_of_them, single):
-        world.becomes(f"{url}/outer", token, 200, SOON)
-    response = world.http.get(f"{url}/outer", headers={"authorization": f"Bearer {all_of_them}"})
-    assert response.json() is False, "nobody knows"
-    assert world.asked(f"{url}/both", all_of_them) == (200, "")
-    assert world.asked(f"{url}/both", single) == (403, "object_not_allowed")
+    assert asyncio.run(asyncio.wait_for(use(), 60)) == 0
+    world.becomes_used(key["id"], "valid", 3)
 
 
 @pytest.mark.parametrize("is_silent", [True, False])

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { Agent } from 'undici';
+
 import { Claviger } from '@claviger/verify';
 
-import { PROMISE, SOON, World, asked, becomes, service, spoiled } from './instance.js';
+import { Authority, PROMISE, SOON, World, asked, becomes, service, spoiled } from './instance.js';
 
 test('while the server is away tokens count and keys do not for long; when it is back all is as before', () =>
   World.with(async (world) => {
@@ -156,6 +158,26 @@ test('an answer that a revocation overtook on its way lets nobody through', () =
     release();
     assert.deepEqual(await first, [401, 'revoked'], 'it was true when it was read');
     assert.deepEqual(await asked(url, token), [401, 'revoked']);
+  }));
+
+test('an instance behind a private authority is believed by whoever is given that, and by nobody else', () =>
+  World.with(async (world) => {
+    const authority = await Authority.make();
+    world.ends.push(() => authority.remove());
+    const places = {
+      internalAddress: await spoiled(world, { tls: authority }),
+      publicAddress: await spoiled(world, { tls: authority, target: world.instance.public }),
+    };
+    const dispatcher = new Agent({ connect: { ca: authority.certificate } });
+    world.ends.push(() => dispatcher.close());
+    const [url, without] = [await service(world, { ...places, dispatcher }), await service(world, places)];
+    const [key, { token }] = [await world.key(), await world.token()];
+    for (const credential of [key.token, token]) {
+      await becomes(url, credential, 200, SOON);
+      assert.deepEqual(await asked(without, credential), [503, 'unavailable']);
+    }
+    await world.made(`/v1/api-keys/${key.id}/revoke`, {});
+    await becomes(url, key.token, 401, PROMISE);
   }));
 
 test('uses that are judged while the server is away are told when it is back', () =>

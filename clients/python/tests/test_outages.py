@@ -5,13 +5,21 @@ import base64
 import json
 import logging
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import jwt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from instance import PROMISE, SOON, World, service
 from spoiled import Cut, spoiled
 
@@ -163,6 +171,39 @@ def test_an_answer_that_a_revocation_overtook_on_its_way_lets_nobody_through(wor
         released.set()
         assert first.result() == (401, "revoked"), "it was true when it was read"
     assert world.asked(url, key["token"]) == (401, "revoked")
+
+
+def authority(directory: Path) -> Path:
+    """A certificate of nobody's for this machine, with its key in the same file."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    file = directory / "authority.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    return file
+
+
+def test_an_instance_behind_a_private_authority_is_believed_by_whoever_is_given_that(world: World, tmp_path: Path) -> None:
+    certificate = authority(tmp_path)
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(certificate)
+    instance = world.start().instance
+    places = {
+        "internal_address": world.ends.enter_context(spoiled(instance.internal, tls=own)),
+        "public_address": world.ends.enter_context(spoiled(instance.public, tls=own)),
+    }
+    context = ssl.create_default_context(cafile=certificate)
+    url, without = service(world, {**places, "ssl_context": context}), service(world, places)
+    key, (token, _) = world.key(), world.token()
+    for credential in (key["token"], token):
+        world.becomes(url, credential, 200, SOON)
+        assert world.asked(without, credential) == (503, "unavailable")
+    world.made(f"/v1/api-keys/{key['id']}/revoke")
+    world.becomes(url, key["token"], 401, PROMISE)
 
 
 def test_uses_that_are_judged_while_the_server_is_away_are_told_when_it_is_back(world: World) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -71,6 +72,9 @@ def message(reset: bool, position: int, *changes: tuple[int, str]) -> Message:
         ({"cache_entries": 0}, "cache_entries"),
         ({"patience_seconds": 10}, None),
         ({"patience_seconds": 10.1}, "patience_seconds"),
+        ({"ssl_context": ssl.create_default_context()}, None),
+        ({"ssl_context": ssl._create_unverified_context()}, "ssl_context"),
+        ({"ssl_context": True}, "ssl_context"),
     ],
 )
 def test_settings_that_cannot_be_followed_are_refused(more: dict[str, Any], wrong: str | None) -> None:

@@ -38,7 +38,8 @@ export class Remote {
   constructor(settings) {
     this.#settings = settings;
     this.#patience = settings.patienceSeconds * 1000;
-    this.#options = { redirect: /** @type {const} */ ('manual') };
+    const { dispatcher } = settings;
+    this.#options = { redirect: /** @type {const} */ ('manual'), ...(dispatcher && /** @type {{}} */ ({ dispatcher })) };
   }
 
   /** Ends whatever is open. */

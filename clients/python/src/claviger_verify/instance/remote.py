@@ -55,7 +55,8 @@ class Remote:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
         headers = {"accept-encoding": "identity"}
         timeout = httpx.Timeout(self._patience, read=None)
-        self._client = httpx.AsyncClient(trust_env=False, limits=limits, headers=headers, timeout=timeout)
+        verify = True if settings.ssl_context is None else settings.ssl_context
+        self._client = httpx.AsyncClient(verify=verify, trust_env=False, limits=limits, headers=headers, timeout=timeout)
 
     async def close(self) -> None:
         """Ends whatever is open."""

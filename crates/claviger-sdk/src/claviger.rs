@@ -235,6 +235,11 @@ impl Claviger {
         self.shared.kept.report().await;
     }
 
+    /// How many uses that were judged here are counted nowhere: the instance was away for too long, or did not take them.
+    pub fn uses_lost(&self) -> u64 {
+        self.shared.kept.usage.lost()
+    }
+
     pub(crate) fn issuer(&self) -> &str {
         &self.shared.settings.issuer
     }

@@ -11,6 +11,7 @@ import { Remote, SILENCE } from './instance/remote.js';
 import { Replays } from './instance/replays.js';
 import { complete } from './instance/settings.js';
 import { Places, Turns } from './instance/turns.js';
+import { Usage } from './instance/usage.js';
 import { checkProof } from './token/dpop.js';
 import { positionOf } from './token/feed.js';
 import { judge, judgeRights, readToken, refusalOf } from './token/judge.js';
@@ -57,7 +58,9 @@ export class Claviger {
   #replays = new Replays();
   #questions = new Places(MOST_QUESTIONS);
   #turns = new Turns();
-  #isClosed = false;
+  #usage;
+  /** @type {Promise<void> | undefined} */
+  #closing;
 
   /**
    * Begins to follow an instance, also while it is not there: until it is, no credential counts and requests are answered with
@@ -73,13 +76,32 @@ export class Claviger {
     this.#opaque = new Opaque(this.#settings.cacheEntries);
     this.#remote = new Remote(this.#settings);
     this.#following = new Following(this.#remote, this.#settings, this.#clock, this.#opaque.names);
+    this.#usage = new Usage(this.#remote, this.#settings.log);
   }
 
-  /** Follows it no more, so that the process can end: from then on there is no verdict. */
+  /**
+   * Follows it no more, so that the process can end: from then on there is no verdict. What was counted is told before, if the
+   * instance is there.
+   */
   close() {
-    this.#isClosed = true;
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close() {
     this.#following.close();
+    await this.#usage.close();
     this.#remote.close();
+  }
+
+  /** Tells the instance now which uses were judged here, as happens by itself every few seconds and at the end. */
+  async reportUses() {
+    await this.#usage.report();
+  }
+
+  /** How many uses that were judged here are counted nowhere: the instance was away for too long, or did not take them. */
+  get usesLost() {
+    return this.#usage.lost;
   }
 
   /** Whether it is followed right now: keys are there, and both feeds are heard. */
@@ -127,14 +149,12 @@ export class Claviger {
   async check(credential, asked = {}) {
     const use = useOf(asked);
     if (!use.objects.every(isObjectName)) return { refusal: 'invalid_object' };
-    const checked = await this.#verdict(credential, use);
-    const isOfTest = 'proved' in checked && checked.proved.found.credential.environment === 'test';
-    return isOfTest && !use.testToo ? { refusal: 'test_not_allowed' } : checked;
+    return this.#verdict(credential, use);
   }
 
   /** @param {string} credential @param {Use} use @returns {Promise<Checked>} */
   async #verdict(credential, use) {
-    if (this.#isClosed) throw new Unreachable();
+    if (this.#closing) throw new Unreachable();
     // Three parts, the first of which is a JSON object.
     if (credential.startsWith('eyJ') && credential.includes('.')) return this.#checkToken(credential, use);
     return isWellFormed(credential) ? this.#checkOpaque(credential, use) : { refusal: 'malformed' };
@@ -205,21 +225,17 @@ export class Claviger {
     if (certificateOf(use.certificate) === 'invalid') return { refusal: 'proof_invalid' };
     const hash = sha256(credential);
     const before = this.#provedBefore(hash, use);
-    // An answer that says nothing of objects is about that use alone.
-    if (before?.isAsked && before.found.credential.objects !== undefined) return answered(before, use);
+    if (before?.isAsked) return answered(before, use);
     const isHeard = this.#following.areChangesHeard(this.#settings.keysWithoutFeedSeconds * 1000);
     const lookUp = () => (isHeard ? this.#opaque.known(hash, monotonic()) : 'asked');
     const known = lookUp();
-    const conclude = (/** @type {import('./instance/cache.js').Entry | import('./refusal.js').Refusal} */ known) =>
+    const conclude = (/** @type {{ found: Found } | import('./refusal.js').Refusal} */ known) =>
       typeof known === 'string' ? { refusal: known } : this.#decided(known.found, NOTHING_ENDED, hash, credential, use);
     if (known !== undefined && known !== 'asked') return conclude(known);
     return this.#patiently(async (isOver) => {
       // Of many who present the same at once, one asks.
-      const after =
-        known ??
-        (await this.#turns.take(hash, async () => lookUp() ?? { checked: await this.#ask(hash, credential, use, false, isOver) }));
-      if (after === 'asked') return this.#ask(hash, credential, use, true, isOver);
-      return typeof after === 'object' && 'checked' in after ? after.checked : conclude(after);
+      const facts = known ?? (await this.#turns.take(hash, async () => lookUp() ?? this.#askState(hash, credential, isOver)));
+      return facts === 'asked' ? this.#ask(hash, credential, use, isOver) : conclude(facts);
     });
   }
 
@@ -236,12 +252,16 @@ export class Claviger {
     const fresh = before || use.dpop === null ? undefined : await this.#proof(use.dpop, credential, use);
     const { key, certificate } = before ?? { key: keyOf(fresh), certificate: certificateOf(use.certificate) };
     const { audience } = this.#settings;
-    const { permissions, objects, whateverObject, clientIp } = use;
+    const { environment, permissions, objects, whateverObject, clientIp } = use;
     const now = this.#clock.now();
-    const code = judge(found, ended, { audience, permissions, objects, whateverObject, clientIp, key, certificate }, now);
-    if (code !== 'valid') return { refusal: code };
+    const asked = { audience, environment, permissions, objects, whateverObject, clientIp, key, certificate };
+    const verdict = judge(found, ended, asked, now);
     // Only what matters is remembered: nobody else's proofs take its place.
-    if (fresh && fresh !== 'invalid' && !this.#replays.isFirst(fresh, now)) return { refusal: 'proof_invalid' };
+    const isRepeated = verdict === 'valid' && fresh && fresh !== 'invalid' && !this.#replays.isFirst(fresh, now);
+    const code = isRepeated ? 'proof_invalid' : verdict;
+    // What a guard before this one let through was counted there.
+    if (!before) this.#usage.count(found, code, permissions, clientIp, now);
+    if (code !== 'valid') return { refusal: code };
     return { proved: { claviger: this, hash, found, key, certificate, isAsked: false } };
   }
 
@@ -269,53 +289,72 @@ export class Claviger {
   }
 
   /**
+   * What is known of a credential as such, which spends nothing and is kept for all its uses.
+   *
    * @param {string} hash
    * @param {string} credential
-   * @param {Use} use
-   * @param {boolean} isWhole or without the permissions, so that it is kept also if it lacks one
    * @param {() => boolean} isOver
-   * @returns {Promise<Checked>}
    */
-  async #ask(hash, credential, use, isWhole, isOver) {
+  async #askState(hash, credential, isOver) {
     return this.#questions.take(async () => {
-      const first = await this.#askOnce(hash, credential, use, isWhole, isOver);
+      const first = await this.#askStateOnce(hash, credential, isOver);
       // Once: what is asked after the change was heard is no older than it, but for nodes that are behind for a moment.
-      const told = first.isOvertaken ? await this.#askOnce(hash, credential, use, isWhole, isOver) : first;
-      return told.checked;
+      const told = first.isOvertaken ? await this.#askStateOnce(hash, credential, isOver) : first;
+      return told.known;
     });
   }
 
   /**
    * @param {string} hash
    * @param {string} credential
-   * @param {Use} use
-   * @param {boolean} isWhole
    * @param {() => boolean} isOver
-   * @returns {Promise<{ checked: Checked, isOvertaken: boolean }>} and whether a change was heard of while the answer was on its way
+   * @returns {Promise<{ known: { found: Found } | import('./refusal.js').Refusal | 'asked', isOvertaken: boolean }>} and whether a
+   *   change was heard of while the answer was on its way
    */
-  async #askOnce(hash, credential, use, isWhole, isOver) {
+  async #askStateOnce(hash, credential, isOver) {
     // Nobody waits for it any more.
     if (isOver()) throw new Unreachable();
     const [{ beginning, position: told }, askedAt] = [this.#opaque.names.place(), monotonic()];
-    const { answer, position: header } = await this.#verify(this.#question(credential, use, isWhole));
-    const { code, found, maxAge, retryAfter } = answer;
+    const { answer, position: header } = await this.#verify({ credential, state_only: true });
+    const { code, found, maxAge } = answer;
     if (code !== 'valid') {
-      if (isAboutState(code)) this.#opaque.keepRefusal(hash, code, askedAt);
-      return { checked: { refusal: code, retryAfter }, isOvertaken: false };
+      this.#opaque.keepRefusal(hash, code, askedAt);
+      return { known: code, isOvertaken: false };
     }
     if (!found) throw new Unreachable();
-    const checked = answered({ claviger: this, hash, found, key: null, certificate: null, isAsked: true }, use);
     if (maxAge === undefined) {
       this.#opaque.keepAsked(hash, askedAt);
-      // It may have been counted, so that it is not asked for again.
-      return { checked, isOvertaken: false };
+      return { known: 'asked', isOvertaken: false };
     }
     const position = positionOf(told, header);
     const entry = position === undefined ? undefined : { found, beginning, position };
     const isKept = entry !== undefined && this.#opaque.keep(hash, entry, maxAge, askedAt);
     // Else those who wait would ask one after the other.
     if (!isKept) this.#opaque.keepAsked(hash, monotonic(), NOT_KEPT_FOR);
-    return { checked, isOvertaken: entry !== undefined && !this.#opaque.holds(entry) };
+    return { known: { found }, isOvertaken: entry !== undefined && !this.#opaque.holds(entry) };
+  }
+
+  /**
+   * The verdict of the instance on one use, which it counts.
+   *
+   * @param {string} hash
+   * @param {string} credential
+   * @param {Use} use
+   * @param {() => boolean} isOver
+   * @returns {Promise<Checked>}
+   */
+  async #ask(hash, credential, use, isOver) {
+    return this.#questions.take(async () => {
+      if (isOver()) throw new Unreachable();
+      const askedAt = monotonic();
+      const { code, found, retryAfter } = (await this.#verify(this.#question(credential, use))).answer;
+      if (code !== 'valid') {
+        if (isAboutState(code)) this.#opaque.keepRefusal(hash, code, askedAt);
+        return { refusal: code, retryAfter };
+      }
+      if (!found) throw new Unreachable();
+      return answered({ claviger: this, hash, found, key: null, certificate: null, isAsked: true }, use);
+    });
   }
 
   /** @param {Record<string, unknown>} question */
@@ -329,12 +368,12 @@ export class Claviger {
     }
   }
 
-  /** @param {string} credential @param {Use} use @param {boolean} isWhole */
-  #question(credential, use, isWhole) {
-    const { permissions, objects, clientIp, method, path, dpop, certificate } = use;
+  /** @param {string} credential @param {Use} use */
+  #question(credential, use) {
+    const { environment, permissions, objects, clientIp, method, path, dpop, certificate } = use;
     /** @type {Record<string, unknown>} */
-    const question = { credential, audience: this.#settings.audience, method, path };
-    if (isWhole) question['permissions'] = permissions;
+    const question = { credential, audience: this.#settings.audience, method, path, permissions };
+    if (environment !== null) question['environment'] = environment;
     if (objects.length > 0) question['object'] = objects;
     if (clientIp !== null) question['client_ip'] = clientIp;
     if (dpop !== null || certificate !== null) {
@@ -346,7 +385,7 @@ export class Claviger {
 }
 
 /**
- * The answer may be about less than is asked here: permissions are held against it.
+ * The answer may be about less than is asked here: environment, permissions and objects are held against it.
  *
  * @param {Proved} proved
  * @param {Use} use

@@ -15,19 +15,23 @@ import { isPermission } from './token/permission.js';
 /** @typedef {{ credential: string, dpop: string | null }} Presented */
 
 /**
+ * @template T
+ * @typedef {T | Promise<T>} Told
+ */
+/**
  * What a request is asked for beside permissions, each by a function of the request.
  *
  * @template R
  * @typedef {object} Options
- * @property {(request: R) => readonly string[]} [objects] which objects it is about. Without, a credential that is for some
+ * @property {(request: R) => Told<readonly string[]>} [objects] which objects it is about. Without, a credential that is for some
  *   objects only is refused
- * @property {boolean} [whateverObject] lets a JWT through that is for some objects only: the handler asks `isFor`. An opaque
- *   credential of that kind is refused until it was seen with an object, for the instance says nothing of it before
- * @property {(request: R) => string | undefined | null} [clientIp] where it comes from. Without, a credential that is for some
+ * @property {boolean} [whateverObject] lets a credential through that is for some objects only: the handler asks `isFor`. One that
+ *   the instance must be asked about each time, because it is limited or bound, is refused
+ * @property {(request: R) => Told<string | undefined | null>} [clientIp] where it comes from. Without, a credential that is for some
  *   networks only is refused
- * @property {(request: R) => string} [path] the path by which clients reach it, as a proof of possession names it. Without, that
+ * @property {(request: R) => Told<string>} [path] the path by which clients reach it, as a proof of possession names it. Without, that
  *   which the request has
- * @property {(request: R) => Uint8Array | undefined | null} [certificate] the certificate of the client as DER, from your TLS.
+ * @property {(request: R) => Told<Uint8Array | undefined | null>} [certificate] the certificate of the client as DER, from your TLS.
  *   Without, a credential that is bound to one is refused
  * @property {boolean} [testToo] lets credentials of the test environment through as well: the handler asks `isTest`
  */

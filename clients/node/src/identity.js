@@ -53,7 +53,6 @@ export class Identity {
   /** Whether it is for this object: to be asked where `whateverObject` was said. @param {string} object */
   isFor(object) {
     const { objects } = this.#found.credential;
-    // Where nobody knows, it is for none.
-    return isObjectName(object) && objects !== undefined && (objects === null || covers(objects, object));
+    return isObjectName(object) && (objects === null || covers(objects, object));
   }
 }

@@ -1,4 +1,4 @@
-// Why a credential does not count: the codes of the verify call and two of our own, how HTTP tells them, and what people read.
+// Why a credential does not count: the codes of the verify call and one of our own, how HTTP tells them, and what people read.
 
 /** @typedef {keyof typeof REFUSALS} Refusal */
 /** @typedef {keyof typeof TOLD} Told */
@@ -22,7 +22,10 @@ const TOLD = /** @type {const} */ ({
   proof_required: [401, 'The credential is bound to a key or a certificate; prove that you hold it.'],
   proof_invalid: [401, 'The proof is not valid for this credential; use the key or the certificate that it is bound to.'],
   network_not_allowed: [403, 'The credential must not be used from this address; use an allowed network.'],
-  audience_mismatch: [401, 'The credential is not meant for this API; use one that holds a permission of it.'],
+  audience_mismatch: [
+    401,
+    "The credential is not meant for this API, or not for this environment's data; use one that holds a permission of it there.",
+  ],
   permission_missing: [403, 'The credential lacks a permission; ask an admin to grant it.'],
   object_required: [403, 'The credential is limited to objects; name the object in the check.'],
   object_not_allowed: [403, 'The credential is not allowed for this object; use one that covers it.'],
@@ -36,7 +39,6 @@ export const REFUSALS = /** @type {const} */ ({
     400,
     'What the request is about cannot be named: an object has no `*`, no `..`, no empty part and no encoded slash.',
   ],
-  test_not_allowed: [401, 'Credentials of the test environment do not count here; use one of the live environment.'],
 });
 
 const ABOUT_STATE = new Set(['malformed', 'unknown', 'revoked', 'disabled', 'pending_approval', 'expired', 'not_yet_valid']);

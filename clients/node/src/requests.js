@@ -142,6 +142,27 @@ function pathOf(target) {
 }
 
 /**
+ * What the service's own functions say of a request, one after the other. What they throw is an `Error`: of anything else Express
+ * may take it for none, or for the name of a way around the rest of a router.
+ *
+ * @template R
+ * @param {R} request
+ * @param {import('./guard.js').Options<R>} options
+ */
+async function toldOf(request, { objects, clientIp, path, certificate }) {
+  try {
+    return {
+      objects: await objects?.(request),
+      clientIp: await clientIp?.(request),
+      path: await path?.(request),
+      certificate: await certificate?.(request),
+    };
+  } catch (error) {
+    throw error instanceof Error ? error : new Error('an option of the guard failed', { cause: error });
+  }
+}
+
+/**
  * @template {object} R
  * @param {Claviger} claviger
  * @param {string | readonly string[]} wanted
@@ -154,13 +175,12 @@ function admission(claviger, wanted, options) {
   return async (request, { headers, method, path }) => {
     try {
       const { credential, dpop } = presented(headers);
+      const told = await toldOf(request, options);
       const checked = await claviger.check(credential, {
         ...{ permissions, method, dpop },
         ...{ whateverObject: options.whateverObject ?? false, testToo: options.testToo ?? false },
-        objects: options.objects?.(request) ?? [],
-        clientIp: options.clientIp?.(request) ?? null,
-        path: options.path?.(request) ?? path,
-        certificate: options.certificate?.(request) ?? null,
+        ...{ objects: told.objects ?? [], clientIp: told.clientIp ?? null, path: told.path ?? path },
+        certificate: told.certificate ?? null,
         proved: PROVED.get(request),
       });
       if ('refusal' in checked) throw new NotAdmitted(checked.refusal, checked.retryAfter);

@@ -42,7 +42,7 @@ export function useOf(asked) {
     throw new TypeError('whateverObject and testToo are true or false');
   return {
     ...{ permissions: permissionsOf(asked.permissions ?? []), objects: /** @type {readonly string[]} */ ([...objects]) },
-    ...{ whateverObject, testToo, clientIp: addressOf(clientIp)?.toString() ?? null, method: method ?? '', path: path ?? '' },
+    ...{ whateverObject, environment: testToo ? null : /** @type {const} */ ('live'), clientIp: addressOf(clientIp)?.toString() ?? null, method: method ?? '', path: path ?? '' },
     ...{ dpop: dpop ?? null, certificate: certificate ?? null, proved },
   };
 }

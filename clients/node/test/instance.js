@@ -1,10 +1,11 @@
 // The real binary on a data directory of its own, an API with a service account, and what stands between them and a service.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, request as ask } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -210,6 +211,24 @@ export async function becomes(url, credential, status, bound, never = []) {
   }
 }
 
+/** An authority that nobody knows, with a certificate for this machine. */
+export class Authority {
+  static async make() {
+    const authority = new Authority();
+    authority.directory = await mkdtemp(path.join(tmpdir(), 'claviger-authority-'));
+    const files = ['key.pem', 'certificate.pem'].map((name) => path.join(authority.directory, name));
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    const named = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '1'];
+    execFileSync('openssl', ['req', '-x509', ...curve, ...named, '-keyout', files[0], '-out', files[1]], { stdio: 'ignore' });
+    [authority.key, authority.certificate] = await Promise.all(files.map((file) => readFile(file)));
+    return authority;
+  }
+
+  async remove() {
+    await rm(this.directory, { recursive: true });
+  }
+}
+
 /**
  * Stands between a service and the instance, and does to answers what a network may do, or a bad proxy.
  *
@@ -220,12 +239,13 @@ export async function becomes(url, credential, status, bound, never = []) {
  * @param {(path: string) => Promise<void> | void} harm.hold answers until this is done
  * @param {(answer: string, path: string) => string} harm.change what is sent in place of another answer
  * @param {string} harm.target
+ * @param {Authority} harm.tls by which it speaks
  */
 export async function spoiled(
   world,
-  { spoil = (event) => event, forgets = false, hold = () => {}, change, target = world.instance.internal },
+  { spoil = (event) => event, forgets = false, hold = () => {}, change, target = world.instance.internal, tls },
 ) {
-  const server = createServer((incoming, outgoing) => {
+  const pass = (incoming, outgoing) => {
     const headers = { ...incoming.headers };
     if (forgets) delete headers['last-event-id'];
     delete headers.host;
@@ -261,8 +281,9 @@ export async function spoiled(
     upstream.on('error', () => outgoing.destroy());
     outgoing.on('close', () => upstream.destroy());
     incoming.pipe(upstream);
-  });
+  };
+  const server = tls ? createSecureServer({ key: tls.key, cert: tls.certificate }, pass) : createServer(pass);
   const port = await listening(server);
   world.ends.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()));
-  return `http://127.0.0.1:${port}`;
+  return `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
 }

@@ -85,6 +85,49 @@ test('a key that is limited is asked about every time', () =>
     const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
     assert.deepEqual([response.status, response.headers.get('x-claviger-code')], [429, 'rate_limited']);
     assert.ok(Number(response.headers.get('retry-after')) > 0);
+    const rate_limits = [{ name: 'default', limit: 2, window_seconds: 3600 }];
+    const trial = await world.key({ rate_limits, environment: 'test' });
+    for (let use = 0; use < 3; use += 1) assert.deepEqual(await asked(url, trial.token), [401, 'audience_mismatch']);
+    const testing = await service(world, {}, { testToo: true });
+    for (const status of [200, 200, 429]) assert.equal((await asked(testing, trial.token))[0], status, 'nothing else is spent');
+  }));
+
+test('what a service judges is counted once, also if it closes at once', () =>
+  World.with(async (world) => {
+    const [key, narrow] = [await world.key(), await world.key({ permissions: ['invoices:write'] })];
+    const [trial, { token, secret }] = [await world.key({ environment: 'test' }), await world.token()];
+    // From memory, however busy the machine is: what the instance is asked about it counts itself.
+    const claviger = new Claviger(world.settings({ keysWithoutFeedSeconds: 30, patienceSeconds: 10 }));
+    const [app, guard] = [express(), claviger.require('invoices:read')];
+    app.get('/invoices', guard, guard, (_, response) => response.send());
+    const url = `${await world.serve(app)}/invoices`;
+    const began = performance.now();
+    while (!claviger.isFollowed) {
+      assert.ok(performance.now() - began < SOON);
+      await sleep(20);
+    }
+    for (let use = 0; use < 5; use += 1) {
+      assert.equal((await asked(url, key.token))[0], 200);
+      assert.equal((await asked(url, narrow.token))[0], 403);
+      assert.equal((await asked(url, trial.token))[0], 401);
+      assert.equal((await asked(url, token))[0], 200);
+    }
+    await claviger.close();
+    assert.equal(claviger.usesLost, 0);
+    for (const [id, code] of [
+      [key.id, 'valid'],
+      [narrow.id, 'permission_missing'],
+      [trial.id, 'audience_mismatch'],
+      [secret, 'valid'],
+    ]) {
+      const used = async () => (await world.send('GET', `/v1/usage?by=day&group=code&credential_id=${id}`)).items;
+      const told = (items) => items.map((item) => [item.code, item.uses]);
+      for (const began = performance.now(); (await used()).length === 0; await sleep(100))
+        assert.ok(performance.now() - began < SOON);
+      // Getting a token is a use of its client's secret.
+      assert.deepEqual(told(await used()), [[code, id === secret ? 6 : 5]]);
+    }
+    assert.ok((await world.send('GET', `/v1/api-keys/${key.id}`)).last_used_at);
   }));
 
 test('objects, networks and the environment hold as the service tells them', () =>
@@ -97,6 +140,7 @@ test('objects, networks and the environment hold as the service tells them', () 
     const { token } = await world.key({ objects: ['base:app7', 'base:acme/*'] });
     await becomes(`${telling}?base=app7`, token, 200, SOON);
     assert.deepEqual(await asked(plain, token), [403, 'object_required']);
+    await becomes(await service(world, {}, { whateverObject: true }), token, 200, SOON);
     assert.deepEqual(await asked(`${telling}?base=acme/x`, token), [200, '']);
     assert.deepEqual(await asked(`${telling}?base=app8`, token), [403, 'object_not_allowed']);
     for (const base of ['*', '..', 'acme/../x', 'acme%252fx']) {
@@ -110,7 +154,7 @@ test('objects, networks and the environment hold as the service tells them', () 
     assert.deepEqual(await from('11.1.2.3'), [403, 'network_not_allowed']);
     assert.deepEqual(await from('elsewhere'), [403, 'network_not_allowed']);
     const trial = await world.key({ environment: 'test' });
-    assert.deepEqual(await asked(plain, trial.token), [401, 'test_not_allowed']);
+    assert.deepEqual(await asked(plain, trial.token), [401, 'audience_mismatch']);
     assert.deepEqual(await asked(await service(world, {}, { testToo: true }), trial.token), [200, '']);
   }));
 
@@ -230,8 +274,11 @@ test('whoever asks without a request is told the same', () =>
       }
     }
     const trial = await world.key({ environment: 'test' });
-    assert.equal(await check(trial.token), 'test_not_allowed');
-    assert.equal(await check(trial.token, { testToo: true }), 'valid');
+    const rate_limits = [{ name: 'default', limit: 1, window_seconds: 3600 }];
+    for (const { token } of [trial, await world.key({ environment: 'test', rate_limits })]) {
+      assert.equal(await check(token), 'audience_mismatch');
+      assert.equal(await check(token, { testToo: true }), 'valid');
+    }
     const [near, far] = [await world.key({ allowed_networks: ['10.0.0.0/8'] }), await world.key({ allowed_networks: ['::/0'] })];
     for (let use = 0; use < 2; use += 1) {
       assert.equal(await check(near.token, { clientIp: '::ffff:a01:101' }), 'valid');
@@ -255,7 +302,11 @@ test('what fails in a service lets nobody through, and ends nothing', () =>
     const { token } = await world.key();
     const plain = claviger.require('invoices:read');
     await becomes(await world.serve((request, response) => plain(request, response, () => response.end('x'))), token, 200, SOON);
-    for (const options of [{ objects: failing }, { path: failing }, { clientIp: failing }, { certificate: failing }]) {
+    const later = async () => failing();
+    for (const options of [
+      ...[{ objects: failing }, { path: failing }, { clientIp: failing }, { certificate: failing }],
+      ...[{ objects: later }, { path: later }, { clientIp: later }, { certificate: later }],
+    ]) {
       const guard = claviger.require('invoices:read', options);
       let reached = 0;
       const reach = (response) => () => response.end(String((reached += 1)));
@@ -270,6 +321,25 @@ test('what fails in a service lets nobody through, and ends nothing', () =>
       const response = await fetch(await world.serve(app), { headers: { authorization: `Bearer ${token}` } });
       assert.deepEqual([response.status, await response.text(), reached], [500, 'the service is wrong', 0]);
     }
+    // What Express takes for no error, or for a way around the rest.
+    for (const thrown of [undefined, null, '', 0, 'route', 'router']) {
+      const odd = () => {
+        throw thrown;
+      };
+      for (const objects of [odd, async () => odd()]) {
+        let reached = 0;
+        const app = express();
+        app.use(claviger.require('invoices:read', { objects }));
+        app.use((_, response) => response.send(String((reached += 1))));
+        app.use((error, _, response, next) => (error ? response.status(500).send(error.message) : next()));
+        const response = await fetch(await world.serve(app), { headers: { authorization: `Bearer ${token}` } });
+        assert.deepEqual([response.status, reached], [500, 0], `${thrown}`);
+      }
+    }
+    const waiting = claviger.require('invoices:read', { clientIp: async () => '10.1.2.3' });
+    const near = await world.key({ allowed_networks: ['10.0.0.0/8'] });
+    const behind = await world.serve((request, response) => waiting(request, response, () => response.end('x')));
+    assert.deepEqual(await asked(behind, near.token), [200, '']);
     for (const handler of [failing, async () => failing()]) {
       assert.deepEqual(await asked(await world.serve((request, response) => plain(request, response, handler)), token), [500, '']);
     }

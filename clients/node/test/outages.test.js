@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import express from 'express';
+import { Agent } from 'undici';
 
-import { Claviger, identityOf } from '@claviger/verify';
+import { Claviger } from '@claviger/verify';
 
-import { PROMISE, SOON, World, asked, becomes, service, spoiled } from './instance.js';
+import { Authority, PROMISE, SOON, World, asked, becomes, service, spoiled } from './instance.js';
 
 test('while the server is away tokens count and keys do not for long; when it is back all is as before', () =>
   World.with(async (world) => {
@@ -160,23 +160,48 @@ test('an answer that a revocation overtook on its way lets nobody through', () =
     assert.deepEqual(await asked(url, token), [401, 'revoked']);
   }));
 
-test('behind a guard that was not told of objects, another asks anew', () =>
+test('an instance behind a private authority is believed by whoever is given that, and by nobody else', () =>
   World.with(async (world) => {
-    const change = (answer) => answer.replace(/"objects":(?:null|\[[^\]]*\]),/, '');
-    const claviger = new Claviger(world.settings({ internalAddress: await spoiled(world, { change }) }));
+    const authority = await Authority.make();
+    world.ends.push(() => authority.remove());
+    const places = {
+      internalAddress: await spoiled(world, { tls: authority }),
+      publicAddress: await spoiled(world, { tls: authority, target: world.instance.public }),
+    };
+    const dispatcher = new Agent({ connect: { ca: authority.certificate } });
+    world.ends.push(() => dispatcher.close());
+    const [url, without] = [await service(world, { ...places, dispatcher }), await service(world, places)];
+    const [key, { token }] = [await world.key(), await world.token()];
+    for (const credential of [key.token, token]) {
+      await becomes(url, credential, 200, SOON);
+      assert.deepEqual(await asked(without, credential), [503, 'unavailable']);
+    }
+    await world.made(`/v1/api-keys/${key.id}/revoke`, {});
+    await becomes(url, key.token, 401, PROMISE);
+  }));
+
+test('uses that are judged while the server is away are told when it is back', () =>
+  World.with(async (world) => {
+    const claviger = new Claviger(world.settings({ keysWithoutFeedSeconds: 30 }));
     world.ends.push(() => claviger.close());
-    const app = express();
-    const outer = claviger.require('invoices:read', { objects: () => ['repo:acme/site'] });
-    const inner = claviger.require('invoices:read', { objects: () => ['repo:acme/other'] });
-    const isFor = (request, response) => response.json(identityOf(request).isFor('repo:acme/site'));
-    app.get('/outer', outer, isFor).get('/both', outer, inner, isFor);
-    const url = await world.serve(app);
-    const [{ token: all }, { token: one }] = [await world.key(), await world.key({ objects: ['repo:acme/site'] })];
-    for (const token of [all, one]) await becomes(`${url}/outer`, token, 200, SOON);
-    const response = await fetch(`${url}/outer`, { headers: { authorization: `Bearer ${all}` } });
-    assert.equal(await response.json(), false, 'nobody knows');
-    assert.deepEqual(await asked(`${url}/both`, all), [200, '']);
-    assert.deepEqual(await asked(`${url}/both`, one), [403, 'object_not_allowed']);
+    const { id, token } = await world.key();
+    const began = performance.now();
+    while (!claviger.isFollowed) {
+      assert.ok(performance.now() - began < SOON);
+      await sleep(20);
+    }
+    const use = async () => assert.ok('proved' in (await claviger.check(token)));
+    await use();
+    await world.instance.stop();
+    await use();
+    await claviger.reportUses();
+    await use();
+    await world.instance.start();
+    await claviger.reportUses();
+    const used = async () => (await world.send('GET', `/v1/usage?by=day&group=code&credential_id=${id}`)).items;
+    for (const began = performance.now(); (await used())[0]?.uses !== 3; await sleep(100))
+      assert.ok(performance.now() - began < SOON, JSON.stringify(await used()));
+    assert.equal(claviger.usesLost, 0);
   }));
 
 test('while keys cannot be read, a token of one that is not known is not wrong', () =>

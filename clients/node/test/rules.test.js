@@ -10,8 +10,10 @@ import { Identity } from '../src/identity.js';
 import { Bounded, Opaque } from '../src/instance/cache.js';
 import { Clock, Heard } from '../src/instance/clock.js';
 import { Replays } from '../src/instance/replays.js';
+import { RemoteError } from '../src/instance/remote.js';
 import { complete } from '../src/instance/settings.js';
 import { Places, Turns } from '../src/instance/turns.js';
+import { Usage } from '../src/instance/usage.js';
 import { readAnswer } from '../src/token/answer.js';
 import { proofUrl } from '../src/token/dpop.js';
 import { Ended, readEnded } from '../src/token/ended.js';
@@ -49,6 +51,9 @@ test('settings that cannot be followed are refused with what would be right', ()
     [{ log: false }, 'log'],
     [{ log: 'console' }, 'log'],
     [{ log: undefined }, undefined],
+    [{ dispatcher: {} }, 'dispatcher'],
+    [{ dispatcher: null }, 'dispatcher'],
+    [{ dispatcher: { dispatch() {} } }, undefined],
     [{ publicAddress: 'keys' }, 'publicAddress'],
     [{ publicAddress: 'http://10.0.0.1' }, 'publicAddress'],
     [{ publicAddress: 'http://[::1]:7420' }, undefined],
@@ -300,18 +305,110 @@ test('an answer that a change overtook is not kept, and none is kept for longer 
   assert.ok(isKnown(0), 'strangers push out nobody but each other');
 });
 
-test('whose objects nobody tells is not for all of them', () => {
+test('who is for some objects is not for others', () => {
   const body = {
     ...{ code: 'valid', permissions: [], metadata: {} },
     credential: { id: KEY, kind: 'api_key', name: 'x', environment: 'live', expires_at: null },
     principal: { id: 'sa_01h2xcejqtf2nbrexx3vqjhp41', name: 'x' },
     organization: { id: 'org_01h2xcejqtf2nbrexx3vqjhp41', slug: 'x' },
   };
-  const isFor = (more) => new Identity(readAnswer({ ...body, ...more }).found).isFor('repo:acme/site');
+  const isFor = (objects) => new Identity(readAnswer({ ...body, objects }).found).isFor('repo:acme/site');
+  assert.deepEqual([isFor(null), isFor(['repo:acme/*']), isFor(['repo:acme'])], [true, true, false]);
+});
+
+/** Counts uses, and tells them to an instance that `takes` them, or says with which status it does not. */
+function counting(takes) {
+  const reports = [];
+  const remote = {
+    async report(report) {
+      const status = takes(report);
+      if (status !== undefined) throw new RemoteError('refused', status);
+      reports.push(report);
+    },
+  };
+  const logged = [];
+  const usage = new Usage(remote, (message) => logged.push(message));
+  const found = (id = KEY) => ({ credential: { id, generation: 'current' } });
+  return { usage, found, logged, uses: () => reports.flatMap(({ uses }) => uses), reports };
+}
+
+test('uses are told apart by verdict and hour, and each permission is counted', async () => {
+  const { usage, found, uses } = counting(() => {});
+  const at = (second) => (1_800_000_000 + second) * 1000;
+  usage.count(found(), 'valid', ['a:read'], '192.0.2.1', at(0));
+  usage.count(found(), 'valid', ['a:read', 'a:write', 'a:read'], null, at(1));
+  usage.count(found(), 'permission_missing', [], null, at(2));
+  usage.count(found(), 'valid', [], null, at(3600));
+  await usage.close();
+  const told = (code, count, second, more) => ({
+    ...{ credential_id: KEY, generation: 'current', code, count, permissions: [] },
+    ...{ last_used_at: new Date(at(second)).toISOString(), last_used_from: null, ...more },
+  });
+  const permissions = [{ name: 'a:read', count: 2 }, { name: 'a:write', count: 1 }];
+  assert.deepEqual(uses(), [
+    told('valid', 2, 1, { permissions, last_used_from: '192.0.2.1' }),
+    told('permission_missing', 1, 2),
+    told('valid', 1, 3600),
+  ]);
+  assert.equal(usage.lost, 0);
+});
+
+test('a report is no longer than what is read, and an item counts no more than is taken', async () => {
+  const { usage, found, uses, reports } = counting(() => {});
+  const permissions = Array.from({ length: 60 }, (_, number) => `${'a'.repeat(50)}:p${number}`);
+  for (let key = 0; key < 250; key += 1) usage.count(found(`key_${key}`), 'valid', permissions, null, 0);
+  for (let use = 0; use < 1_000_001; use += 1) usage.count(found(), 'valid', ['a:read'], null, 0);
+  await usage.close();
+  assert.ok(reports.every((report) => JSON.stringify(report).length < 64 << 10 && report.uses.length <= 100));
+  assert.ok(reports.length > (250 * 50 * 60) / (48 << 10) && reports.length < 40, String(reports.length));
+  assert.equal(new Set(reports.map(({ id }) => id)).size, reports.length);
+  assert.ok(uses().every(({ permissions }) => permissions.length <= 50));
+  const large = uses().filter(({ credential_id }) => credential_id === KEY);
   assert.deepEqual(
-    [isFor({}), isFor({ objects: null }), isFor({ objects: ['repo:acme/*'] }), isFor({ objects: ['repo:acme'] })],
-    [false, true, true, false],
+    large.map(({ count, permissions }) => [count, permissions[0].count]),
+    [
+      [1_000_000, 1_000_000],
+      [1, 1],
+    ],
   );
+});
+
+test('one use that is refused takes no other with it, and is told to be lost', async () => {
+  const { usage, found, uses, logged } = counting(({ uses }) => {
+    if (uses.some(({ count }) => count === 7)) return 422;
+    return uses.length > 4 ? 413 : undefined;
+  });
+  for (let key = 1; key <= 11; key += 1) for (let use = 0; use < key; use += 1) usage.count(found(`key_${key}`), 'valid', [], null, 0);
+  await usage.report();
+  assert.deepEqual(
+    uses().map(({ count }) => count),
+    [1, 2, 3, 4, 5, 6, 8, 9, 10, 11],
+  );
+  assert.deepEqual([usage.lost, logged], [7, ['uses are counted nowhere: a report was refused with status 422']]);
+  await usage.close();
+});
+
+test('what is not taken waits in the same words, and not without end', async () => {
+  let [status, seen] = [503, []];
+  const { usage, found, uses, logged } = counting((report) => {
+    seen.push(report.id);
+    return status;
+  });
+  usage.count(found(), 'valid', [], null, 0);
+  for (status of [503, 401, undefined]) await usage.report();
+  assert.deepEqual([new Set(seen).size, seen.length, uses().length, usage.lost], [1, 3, 1, 0]);
+  status = 500;
+  for (let round = 0; round < 502; round += 1) {
+    usage.count(found(), 'valid', [], null, 0);
+    await usage.report();
+  }
+  assert.deepEqual([usage.lost, logged.length], [2, 2]);
+  for (let key = 0; key < 50_003; key += 1) usage.count(found(`key_${key}`), 'valid', [], null, 0);
+  assert.equal(usage.lost, 5, 'no more are counted between two reports');
+  await usage.close();
+  assert.equal(usage.lost, 502 + 50_003, 'and nobody is there at the end');
+  usage.count(found(), 'valid', [], null, 0);
+  assert.equal(usage.lost, 502 + 50_004, 'nor after it');
 });
 
 test('no more is kept than was chosen', () => {

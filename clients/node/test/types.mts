@@ -15,6 +15,9 @@ app.get('/b', claviger.require('a:read', { objects: (request) => [`base:${reques
   response.send();
 });
 
+app.get('/c', claviger.require('a:read', { objects: async (request) => [`base:${request.url}`] }));
+export const lost: number = claviger.usesLost;
+
 export const handler = claviger.guard('a:read', (request, more: number) =>
   Response.json([more, identityOf(request).permissions]),
 );

@@ -20,7 +20,7 @@ async function read(name) {
 
 /** What a request asks for and shows. */
 async function asked(use, credential, now) {
-  const { audience, permissions, objects, client_ip: clientIp, certificate, dpop, ...others } = use;
+  const { audience, environment, permissions, objects, client_ip: clientIp, certificate, dpop, ...others } = use;
   assert.deepEqual(others, {}, 'a member that is not tested');
   let key = null;
   if (dpop) {
@@ -29,7 +29,7 @@ async function asked(use, credential, now) {
     key = proof ? { held: proof.thumbprint } : 'invalid';
   }
   const shown = certificate === null ? null : { held: certificate };
-  return { audience, permissions, objects, whateverObject: false, clientIp, key, certificate: shown };
+  return { audience, environment, permissions, objects, whateverObject: false, clientIp, key, certificate: shown };
 }
 
 const tokens = await read('access-tokens');
@@ -48,9 +48,11 @@ for (const { name, token, now: second, use, revocations, expected } of tokens.ca
   });
 }
 
-for (const { name, answer, now: second, use, cacheable, expected } of (await read('verify-answers')).cases) {
+for (const { name, answer, now: second, use, is_answer = true, cacheable, expected } of (await read('verify-answers')).cases) {
   test(`a kept answer: ${name}`, async () => {
-    const { found, maxAge } = readAnswer(answer);
+    const told = readAnswer(answer);
+    assert.equal(told !== undefined, is_answer);
+    const { found, maxAge } = told ?? {};
     assert.equal(maxAge !== undefined, cacheable);
     const now = second * 1000;
     const code = cacheable && found ? judge(found, new Ended(), await asked(use, '', now), now) : null;

@@ -144,6 +144,16 @@ class World:
         """Revokes a client's secret, and with it every token that was made from it."""
         self.made(f"/v1/service-accounts/{self.account}/secrets/{secret}/revoke")
 
+    def becomes_used(self, credential: str, code: str, uses: int) -> None:
+        """Waits until so many uses of a credential are counted, with one verdict."""
+        began = time.monotonic()
+        while True:
+            items = self.send("GET", f"/v1/usage?by=day&group=code&credential_id={credential}")["items"]
+            if [(item["code"], item["uses"]) for item in items] == [(code, uses)]:
+                return
+            assert time.monotonic() - began < SOON, items
+            time.sleep(0.1)
+
     def settings(self, **more: Any) -> Settings:
         places = {"public_address": self.instance.public, "internal_address": self.instance.internal}
         return Settings(**{"issuer": ISSUER, "audience": AUDIENCE, **places, **more})

@@ -1,6 +1,7 @@
 """What stands between a service and the instance, and does to answers what a network may do, or a bad proxy."""
 
 import http.client
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,11 +22,13 @@ def spoiled(
     forgets: bool = False,
     hold: Callable[[str], object] = lambda _: None,
     change: Callable[[bytes, str], bytes] = lambda answer, _: answer,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[str]:
     """Stands between a service and the instance, and does to answers what a network may do, or a bad proxy.
 
     `spoil` says what is sent in place of an event of the change feed; with `forgets`, nothing of where the service was reaches the
-    instance; answers are held until `hold` is done; `change` says what is sent in place of another answer.
+    instance; answers are held until `hold` is done; `change` says what is sent in place of another answer. With `tls`, it speaks
+    by that.
     """
     upstream = httpx.URL(target)
 
@@ -81,10 +84,12 @@ def spoiled(
 
     server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

@@ -100,6 +100,42 @@ def test_a_key_that_is_limited_is_asked_about_every_time(world: World) -> None:
     response = world.http.get(url, headers={"authorization": f"Bearer {token}"})
     assert (response.status_code, response.headers["x-claviger-code"]) == (429, "rate_limited")
     assert int(response.headers["retry-after"]) > 0
+    limits = [{"name": "default", "limit": 2, "window_seconds": 3600}]
+    trial = world.key(rate_limits=limits, environment="test")["token"]
+    for _ in range(3):
+        assert world.asked(url, trial) == (401, "audience_mismatch")
+    testing = service(world, test_too=True)
+    assert [world.asked(testing, trial)[0] for _ in range(3)] == [200, 200, 429], "nothing else is spent"
+
+
+def test_what_a_service_judges_is_counted_once_also_if_it_ends_at_once(world: World) -> None:
+    key, narrow = world.start().key(), world.key(permissions=["invoices:write"])
+    trial, (token, secret) = world.key(environment="test"), world.token()
+
+    async def use() -> int:
+        # From memory, however busy the machine is: what the instance is asked about it counts itself.
+        async with Claviger(world.settings(keys_without_feed_seconds=30, patience_seconds=10)) as claviger:
+            while not claviger.is_followed:
+                await asyncio.sleep(0.02)
+            for _ in range(5):
+                for credential in (key["token"], narrow["token"], trial["token"], token):
+                    checked = await claviger.check(credential, Use(permissions="invoices:read"))
+                    again = Use(permissions="invoices:read", proved=checked.proved)
+                    if checked.proved is not None:
+                        assert (await claviger.check(credential, again)).code == "valid"
+        return claviger.uses_lost
+
+    assert asyncio.run(asyncio.wait_for(use(), 30)) == 0
+    # Getting a token is a use of its client's secret.
+    expected = {
+        key["id"]: ("valid", 5),
+        narrow["id"]: ("permission_missing", 5),
+        trial["id"]: ("audience_mismatch", 5),
+        secret: ("valid", 6),
+    }
+    for credential, (code, uses) in expected.items():
+        world.becomes_used(credential, code, uses)
+    assert world.send("GET", f"/v1/api-keys/{key['id']}")["last_used_at"] is not None
 
 
 def test_objects_networks_and_the_environment_hold_as_the_service_tells_them(world: World) -> None:
@@ -114,6 +150,7 @@ def test_objects_networks_and_the_environment_hold_as_the_service_tells_them(wor
     token = world.key(objects=["base:app7", "base:acme/*"])["token"]
     world.becomes(f"{telling}?base=app7", token, 200, SOON)
     assert world.asked(plain, token) == (403, "object_required")
+    world.becomes(service(world, whatever_object=True), token, 200, SOON)
     assert world.asked(f"{telling}?base=acme/x", token) == (200, "")
     assert world.asked(f"{telling}?base=app8", token) == (403, "object_not_allowed")
     for base in ("*", "..", "acme/../x", "acme%252fx"):
@@ -125,7 +162,7 @@ def test_objects_networks_and_the_environment_hold_as_the_service_tells_them(wor
         assert world.asked(telling, near, x_from=address) == expected
     assert world.asked(telling, near, x_from="elsewhere") == (403, "network_not_allowed")
     trial = world.key(environment="test")["token"]
-    assert world.asked(plain, trial) == (401, "test_not_allowed")
+    assert world.asked(plain, trial) == (401, "audience_mismatch")
     assert world.asked(service(world, test_too=True), trial) == (200, "")
 
 
@@ -226,6 +263,8 @@ def test_whoever_asks_without_a_request_is_told_the_same(world: World) -> None:
     world.becomes(service(world.start()), world.key()["token"], 200, SOON)
     key, (token, _) = world.key(objects=["repo:acme/*"])["token"], world.token()
     trial = world.key(environment="test")["token"]
+    once = [{"name": "default", "limit": 1, "window_seconds": 3600}]
+    limited = world.key(environment="test", rate_limits=once)["token"]
     near, far = (world.key(allowed_networks=[network])["token"] for network in ("10.0.0.0/8", "::/0"))
 
     async def checks() -> None:
@@ -244,8 +283,9 @@ def test_whoever_asks_without_a_request_is_told_the_same(world: World) -> None:
                 for asked in wrong:
                     with pytest.raises(ValueError, match="is no permission|are a list|True or False"):
                         await check(credential, **asked)
-            assert await check(trial) == "test_not_allowed"
-            assert await check(trial, test_too=True) == "valid"
+            for credential in (trial, limited):
+                assert await check(credential) == "audience_mismatch"
+                assert await check(credential, test_too=True) == "valid"
             for _ in range(2):
                 assert await check(near, client_ip="10.1.1.1") == "valid"
                 assert await check(near, client_ip=ip_address("::ffff:a01:101")) == "valid"

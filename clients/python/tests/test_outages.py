@@ -1,23 +1,29 @@
 """Services of somebody else's, while the instance is away, or what stands between is bad: what they do not let through then."""
 
+import asyncio
 import base64
 import json
 import logging
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import jwt
 import pytest
-from fastapi import FastAPI
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from instance import PROMISE, SOON, World, service
 from spoiled import Cut, spoiled
 
-from claviger_verify import Claviger, Identity
-from claviger_verify.fastapi import REFUSALS, following, require
+from claviger_verify import Claviger, Use
 
 
 def test_while_the_server_is_away_tokens_count_and_keys_do_not_for_long(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -167,33 +173,60 @@ def test_an_answer_that_a_revocation_overtook_on_its_way_lets_nobody_through(wor
     assert world.asked(url, key["token"]) == (401, "revoked")
 
 
-def test_behind_a_guard_that_was_not_told_of_objects_another_asks_anew(world: World) -> None:
-    def change(answer: bytes, _: str) -> bytes:
-        return re.sub(rb'"objects":(?:null|\[[^\]]*\]),', b"", answer)
+def authority(directory: Path) -> Path:
+    """A certificate of nobody's for this machine, with its key in the same file."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    file = directory / "authority.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    return file
 
-    world.start()
-    internal = world.ends.enter_context(spoiled(world.instance.internal, change=change))
-    claviger = Claviger(world.settings(internal_address=internal))
-    outer = require(claviger, "invoices:read", objects=lambda _: ["repo:acme/site"])
-    inner = require(claviger, "invoices:read", objects=lambda _: ["repo:acme/other"])
-    app = FastAPI(lifespan=following(claviger), exception_handlers=REFUSALS)
 
-    @app.get("/outer")
-    async def one(caller: Annotated[Identity, outer]) -> bool:
-        return caller.is_for("repo:acme/site")
+def test_an_instance_behind_a_private_authority_is_believed_by_whoever_is_given_that(world: World, tmp_path: Path) -> None:
+    certificate = authority(tmp_path)
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(certificate)
+    instance = world.start().instance
+    places = {
+        "internal_address": world.ends.enter_context(spoiled(instance.internal, tls=own)),
+        "public_address": world.ends.enter_context(spoiled(instance.public, tls=own)),
+    }
+    context = ssl.create_default_context(cafile=certificate)
+    url, without = service(world, {**places, "ssl_context": context}), service(world, places)
+    key, (token, _) = world.key(), world.token()
+    for credential in (key["token"], token):
+        world.becomes(url, credential, 200, SOON)
+        assert world.asked(without, credential) == (503, "unavailable")
+    world.made(f"/v1/api-keys/{key['id']}/revoke")
+    world.becomes(url, key["token"], 401, PROMISE)
 
-    @app.get("/both", dependencies=[outer, inner])
-    async def both() -> None:
-        pass
 
-    url = world.serve(app)
-    all_of_them, single = world.key()["token"], world.key(objects=["repo:acme/site"])["token"]
-    for token in (all_of_them, single):
-        world.becomes(f"{url}/outer", token, 200, SOON)
-    response = world.http.get(f"{url}/outer", headers={"authorization": f"Bearer {all_of_them}"})
-    assert response.json() is False, "nobody knows"
-    assert world.asked(f"{url}/both", all_of_them) == (200, "")
-    assert world.asked(f"{url}/both", single) == (403, "object_not_allowed")
+def test_uses_that_are_judged_while_the_server_is_away_are_told_when_it_is_back(world: World) -> None:
+    key = world.start().key()
+
+    async def use() -> int:
+        async with Claviger(world.settings(keys_without_feed_seconds=30)) as claviger:
+            while not claviger.is_followed:
+                await asyncio.sleep(0.02)
+
+            async def check() -> None:
+                assert (await claviger.check(key["token"], Use())).code == "valid"
+
+            await check()
+            await asyncio.to_thread(world.instance.stop)
+            await check()
+            await claviger.report_uses()
+            await check()
+            await asyncio.to_thread(world.instance.start)
+        return claviger.uses_lost
+
+    assert asyncio.run(asyncio.wait_for(use(), 60)) == 0
+    world.becomes_used(key["id"], "valid", 3)
 
 
 @pytest.mark.parametrize("is_silent", [True, False])

@@ -3,10 +3,13 @@
 import asyncio
 import base64
 import json
+import ssl
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
+from ipaddress import ip_address
 from typing import Any
 
 import jwt
@@ -17,8 +20,10 @@ from claviger_verify import Identity, Settings, WrongSettings
 from claviger_verify.guard import NotAdmitted, permissions_of, presented
 from claviger_verify.instance.cache import Bounded, Entry, Opaque, Refused
 from claviger_verify.instance.clock import Clock, Heard
+from claviger_verify.instance.remote import Remote, RemoteError
 from claviger_verify.instance.replays import Replays
 from claviger_verify.instance.turns import Turns
+from claviger_verify.instance.usage import Usage
 from claviger_verify.token.answer import read_answer
 from claviger_verify.token.dpop import Proof, proof_url
 from claviger_verify.token.ended import Document, Ended, read_ended
@@ -67,6 +72,9 @@ def message(reset: bool, position: int, *changes: tuple[int, str]) -> Message:
         ({"cache_entries": 0}, "cache_entries"),
         ({"patience_seconds": 10}, None),
         ({"patience_seconds": 10.1}, "patience_seconds"),
+        ({"ssl_context": ssl.create_default_context()}, None),
+        ({"ssl_context": ssl._create_unverified_context()}, "ssl_context"),
+        ({"ssl_context": True}, "ssl_context"),
     ],
 )
 def test_settings_that_cannot_be_followed_are_refused(more: dict[str, Any], wrong: str | None) -> None:
@@ -239,11 +247,14 @@ def test_no_more_is_believed_of_a_position_than_was_told() -> None:
         assert position_of(5, header) == expected
 
 
-def found(objects: dict[str, Any] | None = None) -> Found:
+def found(objects: list[str] | None = None) -> Found:
     answer = read_answer(
         {
-            **{"code": "valid", "permissions": [], "metadata": {}, **({"objects": None} if objects is None else objects)},
-            "credential": {"id": KEY, "kind": "api_key", "name": "x", "environment": "live", "expires_at": None},
+            **{"code": "valid", "permissions": [], "metadata": {}, "objects": objects},
+            "credential": {
+                **{"id": KEY, "kind": "api_key", "name": "x", "generation": "current"},
+                **{"environment": "live", "expires_at": None},
+            },
             "principal": {"id": ACCOUNT, "name": "x", "external_id": None},
             "organization": {"id": "org_01h2xcejqtf2nbrexx3vqjhp41", "slug": "x", "external_id": None},
         }
@@ -289,12 +300,115 @@ def test_an_answer_that_a_change_overtook_is_not_kept_and_none_is_kept_for_longe
     assert is_known(0), "strangers push out nobody but each other"
 
 
-@pytest.mark.parametrize(
-    ("objects", "is_for"),
-    [({}, False), ({"objects": None}, True), ({"objects": ["repo:acme/*"]}, True), ({"objects": ["repo:acme"]}, False)],
-)
-def test_whose_objects_nobody_tells_is_not_for_all_of_them(objects: dict[str, Any], is_for: bool) -> None:
+@pytest.mark.parametrize(("objects", "is_for"), [(None, True), (["repo:acme/*"], True), (["repo:acme"], False)])
+def test_who_is_for_some_objects_is_not_for_others(objects: list[str] | None, is_for: bool) -> None:
     assert Identity(found(objects)).is_for("repo:acme/site") == is_for
+
+
+class Taking(Remote):
+    """An instance that takes reports, or says with which status it does not."""
+
+    def __init__(self, takes: Callable[[Any], int | None]) -> None:
+        self.takes = takes
+        self.reports: list[Any] = []
+
+    async def report(self, report: Any) -> None:
+        status = self.takes(report)
+        if status is not None:
+            raise RemoteError("refused", status)
+        self.reports.append(report)
+
+    @property
+    def uses(self) -> list[Any]:
+        return [used for report in self.reports for used in report["uses"]]
+
+
+def named(number: int) -> Found:
+    return replace(found(), credential=f"key_{number}")
+
+
+def test_uses_are_told_apart_by_verdict_and_hour_and_each_permission_is_counted() -> None:
+    usage, remote = Usage(), Taking(lambda _: None)
+
+    def at(second: int) -> datetime:
+        return datetime.fromtimestamp(1_800_000_000 + second, UTC)
+
+    usage.count(found(), "valid", ["a:read"], ip_address("192.0.2.1"), at(0))
+    usage.count(found(), "valid", ["a:read", "a:write", "a:read"], None, at(1))
+    usage.count(found(), "permission_missing", [], None, at(2))
+    usage.count(found(), "valid", [], None, at(3600))
+    asyncio.run(usage.report(remote))
+
+    def told(code: str, count: int, second: int, **more: Any) -> Any:
+        used = {"credential_id": KEY, "generation": "current", "code": code, "count": count, "permissions": []}
+        return used | {"last_used_at": at(second).isoformat(), "last_used_from": None} | more
+
+    permissions = [{"name": "a:read", "count": 2}, {"name": "a:write", "count": 1}]
+    first = told("valid", 2, 1, permissions=permissions, last_used_from="192.0.2.1")
+    assert remote.uses == [first, told("permission_missing", 1, 2), told("valid", 1, 3600)]
+    assert usage.lost == 0
+
+
+def test_a_report_is_no_longer_than_what_is_read_and_an_item_counts_no_more_than_is_taken() -> None:
+    usage, remote, now = Usage(), Taking(lambda _: None), datetime.now(UTC)
+    permissions = [f"{'a' * 50}:p{number}" for number in range(60)]
+    for number in range(250):
+        usage.count(named(number), "valid", permissions, None, now)
+    facts = found()
+    for _ in range(1_000_001):
+        usage.count(facts, "valid", ["a:read"], None, now)
+    asyncio.run(usage.report(remote))
+    assert all(len(json.dumps(report)) < 64 << 10 and len(report["uses"]) <= 100 for report in remote.reports)
+    assert 250 * 50 * 60 / (48 << 10) < len(remote.reports) < 40
+    assert len({report["id"] for report in remote.reports}) == len(remote.reports)
+    assert all(len(used["permissions"]) <= 50 for used in remote.uses)
+    large = [used for used in remote.uses if used["credential_id"] == KEY]
+    assert [(used["count"], used["permissions"][0]["count"]) for used in large] == [(1_000_000, 1_000_000), (1, 1)]
+
+
+def test_one_use_that_is_refused_takes_no_other_with_it_and_is_told_to_be_lost() -> None:
+    def takes(report: Any) -> int | None:
+        counts = [used["count"] for used in report["uses"]]
+        return 422 if 7 in counts else 413 if len(counts) > 4 else None
+
+    usage, remote, now = Usage(), Taking(takes), datetime.now(UTC)
+    for number in range(1, 12):
+        for _ in range(number):
+            usage.count(named(number), "valid", [], None, now)
+    asyncio.run(usage.report(remote))
+    assert [used["count"] for used in remote.uses] == [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]
+    assert usage.lost == 7
+
+
+def test_what_is_not_taken_waits_in_the_same_words_and_not_without_end() -> None:
+    seen: list[str] = []
+    status: int | None = None
+
+    def takes(report: Any) -> int | None:
+        seen.append(report["id"])
+        return status
+
+    async def check() -> None:
+        nonlocal status
+        usage, remote, now = Usage(), Taking(takes), datetime.now(UTC)
+        async with usage.running(remote):
+            usage.count(found(), "valid", [], None, now)
+            for status in (503, 401, None):
+                await usage.report(remote)
+            assert (len(set(seen)), len(seen), len(remote.uses), usage.lost) == (1, 3, 1, 0)
+            status = 500
+            for _ in range(502):
+                usage.count(found(), "valid", [], None, now)
+                await usage.report(remote)
+            assert usage.lost == 2
+            for number in range(50_003):
+                usage.count(named(number), "valid", [], None, now)
+            assert usage.lost == 5, "no more are counted between two reports"
+        assert usage.lost == 502 + 50_003, "and nobody is there at the end"
+        usage.count(found(), "valid", [], None, now)
+        assert usage.lost == 502 + 50_004, "nor after it"
+
+    asyncio.run(check())
 
 
 def test_no_more_is_kept_than_was_chosen() -> None:

@@ -8,8 +8,8 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use claviger_token::{
-    Certificate, DpopExpected, DpopProof, Found, Object, Permission, Proof, ProofUrl, Refusal, Shown, TokenHash,
-    Verdict,
+    Certificate, DpopExpected, DpopProof, Environment, Found, Object, Permission, Proof, ProofUrl, Refusal, Shown,
+    TokenHash, Verdict,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -93,14 +93,9 @@ pub struct Verified {
 }
 
 impl Verified {
-    fn of(checked: Checked, test_too: bool) -> Self {
+    fn of(checked: Checked) -> Self {
         let Checked { verdict, found, retry_after_seconds, .. } = checked;
-        let identity = found.map(Identity);
-        if !test_too && identity.as_ref().is_some_and(Identity::is_test) {
-            let verdict = Verdict::Refused(Refusal::AudienceMismatch);
-            return Self { verdict, identity: None, retry_after_seconds: None };
-        }
-        Self { verdict, identity, retry_after_seconds }
+        Self { verdict, identity: found.map(Identity), retry_after_seconds }
     }
 }
 
@@ -120,8 +115,16 @@ pub(crate) struct Use<'a> {
     pub(crate) path: &'a str,
     pub(crate) dpop: Option<&'a str>,
     pub(crate) certificate: Option<&'a Certificate>,
+    pub(crate) test_too: bool,
     /// What a guard before this one proved of the same request.
     pub(crate) proved: Option<&'a Proved>,
+}
+
+impl Use<'_> {
+    /// Which data it is about, unless that does not matter.
+    fn environment(&self) -> Option<Environment> {
+        (!self.test_too).then_some(Environment::Live)
+    }
 }
 
 /// What was proved of a request: those who ask again judge from it, so that a proof is used, and a limit is spent, once.
@@ -219,16 +222,22 @@ impl Claviger {
         let Wanted { permissions, objects, whatever_object, client_ip, method, path, dpop, certificate, test_too } =
             *wanted;
         if !may_be_a_credential(credential) {
-            return Ok(Verified::of(Checked::refused(Refusal::Malformed), test_too));
+            return Ok(Verified::of(Checked::refused(Refusal::Malformed)));
         }
         let proved = None;
-        let asked = Use { permissions, objects, whatever_object, client_ip, method, path, dpop, certificate, proved };
-        Ok(Verified::of(self.check(credential, &asked).await?, test_too))
+        let asked =
+            Use { permissions, objects, whatever_object, client_ip, method, path, dpop, certificate, test_too, proved };
+        Ok(Verified::of(self.check(credential, &asked).await?))
     }
 
     /// Tells the instance now which uses were judged here, as happens by itself every few seconds: to be called before the process ends.
     pub async fn report_uses(&self) {
         self.shared.kept.report().await;
+    }
+
+    /// How many uses that were judged here are counted nowhere: the instance was away for too long, or did not take them.
+    pub fn uses_lost(&self) -> u64 {
+        self.shared.kept.usage.lost()
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -342,8 +351,7 @@ impl Shared {
     fn asking<'a>(&'a self, asked: &Use<'a>, proof: Proof) -> Asked<'a> {
         Asked {
             audience: Some(&self.settings.audience),
-            // What is for tests is refused by whoever knows whether it is wanted.
-            environment: None,
+            environment: asked.environment(),
             permissions: asked.permissions,
             objects: asked.objects,
             whatever_object: asked.whatever_object,
@@ -395,6 +403,9 @@ impl Shared {
         let mut question = json!({
             "credential": credential, "audience": self.settings.audience, "permissions": asked.permissions,
         });
+        if let Some(environment) = asked.environment() {
+            question["environment"] = json!(environment);
+        }
         if !asked.objects.is_empty() {
             question["object"] = json!(asked.objects);
         }
@@ -426,11 +437,14 @@ fn checked(verdict: Verdict, proved: Proved) -> Checked {
     Checked { verdict, found, retry_after_seconds: None, proved: is_valid.then_some(proved) }
 }
 
-/// The answer may be about less than is asked here: permissions and objects are held against it.
+/// The answer may be about less than is asked here: environment, permissions and objects are held against it.
 fn of_an_answer(asked: &Use<'_>, proved: Proved) -> Checked {
     let may = &proved.found.rights.permissions;
     let objects = proved.found.credential.objects.as_ref();
-    let verdict = if !asked.permissions.iter().all(|permission| may.contains(permission.as_str())) {
+    let own = proved.found.credential.environment;
+    let verdict = if asked.environment().is_some_and(|environment| environment != own) {
+        Verdict::Refused(Refusal::AudienceMismatch)
+    } else if !asked.permissions.iter().all(|permission| may.contains(permission.as_str())) {
         Verdict::Refused(Refusal::PermissionMissing)
     } else if objects.is_some_and(|objects| !asked.objects.iter().all(|object| objects.covers(object))) {
         Verdict::Refused(Refusal::ObjectNotAllowed)

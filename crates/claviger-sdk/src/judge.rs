@@ -66,7 +66,7 @@ pub struct Asked<'a> {
 pub fn read_token(text: &str, keys: &Keys, issuer: &str, now: Timestamp) -> Result<Found, NotProved> {
     let jws = Jws::parse(text, Typ::ACCESS_TOKEN).map_err(|_| NotProved::Malformed)?;
     let key = jws.kid().and_then(|kid| keys.key(kid)).ok_or(NotProved::UnknownKey)?;
-    let claims: AccessTokenClaims = jws.proved(key).map_err(|_| NotProved::Forged)?;
+    let claims: AccessTokenClaims = jws.proved_closed(key).map_err(|_| NotProved::Forged)?;
     let lives = claims.exp.saturating_sub(claims.iat);
     // What ended is told for no longer than that.
     if lives > LONGEST_LIFE || claims.iss != issuer || claims.iat > now.as_second().saturating_add(CLOCKS_DIFFER) {

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use claviger_token::{Certificate, Environment, Object, Permission, PermissionError, Refusal, Verdict};
+use claviger_token::{Certificate, Object, Permission, PermissionError, Refusal, Verdict};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use tower::{Layer, Service};
 
@@ -114,14 +114,12 @@ impl Guard {
             path: path.as_deref().unwrap_or(parts.uri.path()),
             dpop: presented.dpop,
             certificate: parts.extensions.get::<Certificate>(),
+            test_too: self.test_too,
             proved: parts.extensions.get::<Proved>(),
         };
         let checked = self.claviger.check(presented.credential, &asked).await.map_err(|_| Refused::Unreachable)?;
         let Checked { verdict, found, retry_after_seconds, proved } = checked;
         match (verdict, found) {
-            (Verdict::Valid, Some(found)) if found.credential.environment == Environment::Test && !self.test_too => {
-                Err(Refused::Test)
-            }
             (Verdict::Valid, Some(found)) => Ok((Identity(found), proved)),
             (Verdict::Valid, None) => Err(Refused::Unreachable),
             (Verdict::Refused(refusal), _) => Err(Refused::Verdict(refusal, retry_after_seconds)),
@@ -133,7 +131,6 @@ impl Guard {
 enum Refused {
     Nothing,
     Ambiguous,
-    Test,
     Verdict(Refusal, Option<u64>),
     Unreachable,
 }
@@ -248,9 +245,6 @@ fn answer<R: Default>(issuer: &str, permissions: &[Permission], refused: &Refuse
     let (status, code, challenge, retry) = match refused {
         Refused::Nothing => (StatusCode::UNAUTHORIZED, "unauthenticated", Some(String::new()), None),
         Refused::Ambiguous => (StatusCode::BAD_REQUEST, "ambiguous_credentials", None, None),
-        Refused::Test => {
-            (StatusCode::UNAUTHORIZED, "test_not_allowed", Some(", error=\"invalid_token\"".to_owned()), None)
-        }
         Refused::Unreachable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", None, Some(1)),
         Refused::Verdict(refusal, retry) => {
             let status = StatusCode::from_u16(refusal.http_status()).unwrap_or(StatusCode::UNAUTHORIZED);
@@ -355,7 +349,6 @@ mod tests {
             let refused = match case.code.as_str() {
                 "unauthenticated" => Refused::Nothing,
                 "ambiguous_credentials" => Refused::Ambiguous,
-                "test_not_allowed" => Refused::Test,
                 "unavailable" => Refused::Unreachable,
                 code => {
                     let refusal = Refusal::ALL.into_iter().find(|refusal| refusal.code() == code).unwrap();

@@ -53,10 +53,11 @@ pub(crate) struct Tokens {
     reading_keys: Mutex<Option<Instant>>,
     ended: RwLock<Arc<Ended>>,
     ended_heard: Heard,
-    proven: Cache<TokenHash, Arc<Proven>>,
+    proven: Cache<TokenHash, Proven>,
 }
 
 /// A token that keys proved, and counts only as long as those are the instance's.
+#[derive(Clone)]
 struct Proven {
     found: Arc<Found>,
     keys: Arc<Keys>,
@@ -99,11 +100,11 @@ impl Tokens {
         let keys = Arc::clone(&self.keys.read());
         let known = self.proven.get(&hash).filter(|proven| Arc::ptr_eq(&proven.keys, &keys));
         let found = match known {
-            Some(proven) => Arc::clone(&proven.found),
+            Some(proven) => proven.found,
             None => match self.prove(token).await {
                 Ok(proven) => {
                     let found = Arc::clone(&proven.found);
-                    self.proven.insert(hash, Arc::new(proven));
+                    self.proven.insert(hash, proven);
                     found
                 }
                 // While keys cannot be read, one that is not known may be new.

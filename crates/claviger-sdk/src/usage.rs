@@ -4,7 +4,10 @@
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -48,6 +51,8 @@ const HOUR_MS: i64 = 3_600_000;
 pub(crate) struct Usage {
     counts: Mutex<HashMap<What, Count>>,
     waiting: tokio::sync::Mutex<VecDeque<UsageReport>>,
+    /// How many uses are counted nowhere.
+    lost: AtomicU64,
 }
 
 /// What is counted together.
@@ -82,6 +87,7 @@ impl Usage {
         let what = What { credential: found.credential.id, generation, code: verdict.code(), hour };
         let mut counts = self.counts.lock();
         if counts.len() >= MOST_COUNTED && !counts.contains_key(&what) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let count = counts.entry(what).or_insert_with(|| Count { uses: 0, permissions: Vec::new(), last: now, from });
@@ -98,6 +104,14 @@ impl Usage {
                 count.permissions.push((permission.clone(), 1));
             }
         }
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn lose(&self, report: &UsageReport) {
+        self.lost.fetch_add(report.uses.iter().map(|used| used.count).sum(), Ordering::Relaxed);
     }
 
     /// What was counted since the last time, as reports.
@@ -125,10 +139,10 @@ fn reports(uses: impl Iterator<Item = ReportedUse>) -> Vec<UsageReport> {
 }
 
 /// Both halves of what was refused as a whole, under other names; none of what cannot be halved.
-fn halves(mut report: UsageReport) -> Vec<UsageReport> {
-    let second = report.uses.split_off(report.uses.len() / 2);
-    let halves = [report.uses, second].map(|uses| UsageReport { id: id(), uses });
-    if halves.iter().any(|half| half.uses.is_empty()) { Vec::new() } else { halves.into() }
+fn halves(report: &UsageReport) -> Vec<UsageReport> {
+    let (first, second) = report.uses.split_at(report.uses.len() / 2);
+    let half = |uses: &[ReportedUse]| UsageReport { id: id(), uses: uses.to_vec() };
+    if first.is_empty() { Vec::new() } else { vec![half(first), half(second)] }
 }
 
 impl What {
@@ -177,8 +191,10 @@ impl Kept {
     pub(crate) async fn report(&self) {
         let mut waiting = self.usage.waiting.lock().await;
         waiting.extend(self.usage.taken());
-        while waiting.len() > MOST_WAITING {
-            waiting.pop_front();
+        while waiting.len() > MOST_WAITING
+            && let Some(oldest) = waiting.pop_front()
+        {
+            self.usage.lose(&oldest);
             tracing::warn!("a report of uses is lost: the instance was away for too long");
         }
         while let Some(report) = waiting.front() {
@@ -188,11 +204,12 @@ impl Kept {
                 }
                 // One use that is not taken takes no other with it.
                 Err(RemoteError::Status(status)) if status.is_client_error() => {
-                    let refused = waiting.pop_front().filter(|_| is_of_content(status));
-                    let halves = refused.map(halves).unwrap_or_default();
+                    let halves = if is_of_content(status) { halves(report) } else { Vec::new() };
                     if halves.is_empty() {
+                        self.usage.lose(report);
                         tracing::warn!(%status, "a report of uses was refused, and is lost");
                     }
+                    waiting.pop_front();
                     halves.into_iter().rev().for_each(|half| waiting.push_front(half));
                 }
                 Err(error) => {
@@ -238,6 +255,15 @@ mod tests {
         assert_eq!((counts, uses[0].last_used_from), (vec![2, 1], Some([192, 0, 2, 1].into())));
         assert!(usage.taken().is_empty());
         assert_ne!(id(), id());
+    }
+
+    #[test]
+    fn no_more_is_counted_between_two_reports_than_fits() {
+        let (usage, found) = (Usage::default(), found());
+        let at = |hour: usize| Timestamp::from_second(i64::try_from(hour * 3600).unwrap()).unwrap();
+        (0..MOST_COUNTED + 3).for_each(|hour| usage.count(&found, Verdict::Valid, &[], None, at(hour)));
+        usage.count(&found, Verdict::Valid, &[], None, at(0));
+        assert_eq!((usage.counts.lock().len(), usage.lost()), (MOST_COUNTED, 3));
     }
 
     fn used(uses: u64, permissions: usize) -> Vec<ReportedUse> {
@@ -291,5 +317,6 @@ mod tests {
         kept.report().await;
         assert_eq!(*TAKEN.lock(), [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]);
         assert!(kept.usage.waiting.lock().await.is_empty());
+        assert_eq!(kept.usage.lost(), 7);
     }
 }

@@ -9,7 +9,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use claviger_sdk::{Answer, Asked, Ended, Events, Keys, Names, Object, Permission, Proof, Shown, judge, read_token};
 use claviger_token::{
-    Brand, Concerns, DpopExpected, DpopProof, Opaque, ProofUrl, SigningAlgorithm, SigningKey, Verdict,
+    Brand, Concerns, DpopExpected, DpopProof, Environment, Opaque, ProofUrl, SigningAlgorithm, SigningKey, Verdict,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -32,6 +32,7 @@ fn read<T: for<'de> Deserialize<'de>>(name: &str) -> T {
 #[serde(deny_unknown_fields)]
 struct Use {
     audience: String,
+    environment: Option<Environment>,
     permissions: Vec<Permission>,
     objects: Vec<Object>,
     client_ip: Option<std::net::IpAddr>,
@@ -58,8 +59,8 @@ impl Use {
         });
         let certificate = self.certificate.as_ref().map_or(Shown::Nothing, |shown| Shown::Held(shown.parse().unwrap()));
         Asked {
-            environment: None,
             audience: Some(&self.audience),
+            environment: self.environment,
             permissions: &self.permissions,
             objects: &self.objects,
             whatever_object: false,
@@ -286,7 +287,8 @@ fn claims(more: &Value) -> Value {
 
 fn usual(more: &Value) -> Value {
     let usual = json!({
-        "audience": AUDIENCE, "permissions": ["invoices:read"], "objects": [], "client_ip": null, "certificate": null, "dpop": null,
+        "audience": AUDIENCE, "environment": null, "permissions": ["invoices:read"], "objects": [], "client_ip": null,
+        "certificate": null, "dpop": null,
     });
     merged(usual, more)
 }
@@ -489,7 +491,28 @@ fn write_the_vectors_of_access_tokens() {
             "permission_missing",
         ),
         ("a permission is not a prefix", json!({ "scope": "invoices:readonly" }), json!({}), "permission_missing"),
-        ("test data", json!({ "env": "test" }), json!({}), "valid"),
+        ("test data, whichever is asked about", json!({ "env": "test" }), json!({}), "valid"),
+        ("test data, where test data is", json!({ "env": "test" }), json!({ "environment": "test" }), "valid"),
+        (
+            "test data, where live data is",
+            json!({ "env": "test" }),
+            json!({ "environment": "live" }),
+            "audience_mismatch",
+        ),
+        ("live data, where live data is", json!({}), json!({ "environment": "live" }), "valid"),
+        ("live data, where test data is", json!({}), json!({ "environment": "test" }), "audience_mismatch"),
+        (
+            "the environment is asked before the permission",
+            json!({ "scope": "absent" }),
+            json!({ "environment": "test" }),
+            "audience_mismatch",
+        ),
+        (
+            "the network is asked before the environment",
+            json!({ "networks": ["10.0.0.0/8"] }),
+            json!({ "environment": "test" }),
+            "network_not_allowed",
+        ),
         ("objects, and none is named", json!({ "objects": ["base:app7"] }), json!({}), "object_required"),
         ("its object", json!({ "objects": ["base:app7"] }), json!({ "objects": ["base:app7"] }), "valid"),
         (
@@ -764,7 +787,7 @@ fn write_the_vectors_of_access_tokens() {
     );
 
     let file = json!({
-        "about": "Access tokens (RFC 9068) and the verdict on each use. `now` is seconds since 1970. `revocations` are documents of the feed of what ended, one after the other as they were received: what any of them said counts; one that does not count says nothing, and the feed is not heard by it. The order of tests is that of the design: signature, revoked, expired, proof, network, audience, permissions, objects.",
+        "about": "Access tokens (RFC 9068) and the verdict on each use. `now` is seconds since 1970. `revocations` are documents of the feed of what ended, one after the other as they were received: what any of them said counts; one that does not count says nothing, and the feed is not heard by it. The order of tests is that of the design: signature, revoked, expired, proof, network, audience, environment, permissions, objects.",
         "issuer": ISSUER, "keys": maker.jwks(), "cases": cases,
     });
     fs::write(path("access-tokens.json"), serde_json::to_string_pretty(&file).unwrap() + "\n").unwrap();

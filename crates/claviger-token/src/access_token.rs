@@ -8,7 +8,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::jose::given;
+use crate::jose::{Closed, given};
+use crate::text::read_text;
 use crate::{
     AccessTokenFacts, AccessTokenId, AuthorizationDetails, Confirmation, CredentialFacts, CredentialId, CredentialKind,
     Environment, Found, Limits, NetworkSet, ObjectSet, OrganizationFacts, OrganizationId, PermissionMask,
@@ -104,9 +105,11 @@ impl ActorClaim {
     }
 }
 
+impl Closed for AccessTokenClaims {}
+
 impl AccessTokenClaims {
     /// What is known of a token by itself, for whoever does not ask about its credential. `None` if it names times that there are not.
-    pub fn alone(&self) -> Option<Found> {
+    pub fn alone(self) -> Option<Found> {
         let credential = CredentialFacts {
             id: self.cred,
             kind: CredentialKind::AccessToken,
@@ -126,14 +129,15 @@ impl AccessTokenClaims {
             metadata: serde_json::value::RawValue::from_string("{}".to_owned()).ok()?,
         };
         let principal = Arc::new(PrincipalFacts::bare(self.sub, self.scope.clone()));
-        self.found(&credential, &principal, &Arc::new(OrganizationFacts::bare(self.org)))
+        let organization = Arc::new(OrganizationFacts::bare(self.org));
+        self.found(&credential, &principal, &organization)
     }
 
     /// What is known of a token that says this, by what is known of the credential that it was made from, whose principal and
     /// organization these are. It is never more than its credential now: what became narrower there is narrower here, and
     /// what ended there has ended here. `None` if it names another principal or organization, or times that there are not.
     pub fn found(
-        &self,
+        self,
         credential: &CredentialFacts,
         principal: &Arc<PrincipalFacts>,
         organization: &Arc<OrganizationFacts>,
@@ -145,8 +149,8 @@ impl AccessTokenClaims {
         let issued_at = Timestamp::from_second(self.iat).ok()?;
         let permissions = PermissionMask::from(self.scope.masked_by(&credential.permissions));
         // Of limits that have nothing in common nothing is left, and no set says so.
-        let objects = both(self.objects.as_ref(), credential.objects.as_ref(), ObjectSet::common);
-        let networks = both(self.networks.as_ref(), credential.networks.as_ref(), NetworkSet::intersection);
+        let objects = both(self.objects, credential.objects.as_ref(), ObjectSet::common);
+        let networks = both(self.networks, credential.networks.as_ref(), NetworkSet::intersection);
         let nothing_left = objects.is_none() || networks.is_none();
         let environment = match (self.env, credential.environment) {
             (Environment::Live, Environment::Live) => Environment::Live,
@@ -160,9 +164,9 @@ impl AccessTokenClaims {
                 client_id: self.client_id,
                 issued_at,
                 expires_at,
-                scope: self.scope.clone(),
-                details: self.authorization_details.clone(),
-                act: self.act.clone(),
+                scope: self.scope,
+                details: self.authorization_details,
+                act: self.act,
                 credential_epoch: credential.epoch,
                 revoked: false,
             })),
@@ -188,16 +192,17 @@ impl AccessTokenClaims {
             principal: Arc::clone(principal),
             organization: Arc::clone(organization),
             rights,
-            audiences: self.aud.clone().into(),
+            audiences: self.aud.into(),
         })
     }
 }
 
 /// What two limits allow together, each of which may be none; nothing if there is nothing that both do.
-fn both<T: Clone>(one: Option<&T>, other: Option<&T>, common: impl Fn(&T, &T) -> Option<T>) -> Option<Option<T>> {
+fn both<T: Clone>(one: Option<T>, other: Option<&T>, common: impl Fn(&T, &T) -> Option<T>) -> Option<Option<T>> {
     match (one, other) {
-        (Some(one), Some(other)) => common(one, other).map(Some),
-        (limit, None) | (None, limit) => Some(limit.cloned()),
+        (Some(one), Some(other)) => common(&one, other).map(Some),
+        (limit, None) => Some(limit),
+        (None, limit) => Some(limit.cloned()),
     }
 }
 
@@ -211,13 +216,27 @@ fn actors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Actor
 
 /// RFC 7519, section 4.1.3: one text, or a list.
 mod one_or_many {
+    use std::fmt;
+
     use super::{Deserialize, Deserializer, Serializer, de};
 
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Texts {
-        One(String),
-        Many(Vec<String>),
+    struct Texts;
+
+    impl<'de> de::Visitor<'de> for Texts {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an audience, or a list of audiences")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(vec![text.to_owned()])
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, list: A) -> Result<Vec<String>, A::Error> {
+            let texts = Vec::deserialize(de::value::SeqAccessDeserializer::new(list))?;
+            if texts.is_empty() { Err(de::Error::custom("an audience is wanted")) } else { Ok(texts) }
+        }
     }
 
     pub(super) fn serialize<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
@@ -228,24 +247,20 @@ mod one_or_many {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-        match Texts::deserialize(deserializer)? {
-            Texts::One(text) => Ok(vec![text]),
-            Texts::Many(texts) if texts.is_empty() => Err(de::Error::custom("an audience is wanted")),
-            Texts::Many(texts) => Ok(texts),
-        }
+        deserializer.deserialize_any(Texts)
     }
 }
 
 /// RFC 8693, section 4.2: one text, separated by spaces.
 pub(crate) mod scope {
-    use super::{Deserialize, Deserializer, PermissionSet, Serializer, de};
+    use super::{Deserializer, PermissionSet, Serializer, read_text};
 
     pub(crate) fn serialize<S: Serializer>(permissions: &PermissionSet, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&permissions.to_text())
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PermissionSet, D::Error> {
-        PermissionSet::from_text(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        read_text(deserializer, PermissionSet::from_text)
     }
 }
 
@@ -255,7 +270,7 @@ mod tests {
 
     use super::*;
     use crate::confirmation::tests::thumbprint;
-    use crate::jose::read_object;
+    use crate::jose::{Jws, JwsError, SigningAlgorithm, SigningKey, Typ, read_object};
 
     fn least() -> Value {
         json!({
@@ -326,6 +341,44 @@ mod tests {
             claims.as_object_mut().unwrap().remove(required);
             assert!(read(&claims).is_none(), "{required}");
         }
+    }
+
+    #[test]
+    fn what_is_said_twice_is_refused_at_any_depth_in_one_walk() {
+        let key = SigningKey::generate(SigningAlgorithm::EdDsa).unwrap();
+        let key = SigningKey::from_pkcs8(SigningAlgorithm::EdDsa, &key).unwrap();
+        let full = with(json!({
+            "cnf": { "jkt": thumbprint(1), "x5t#S256": thumbprint(2) }, "scope": "a:b",
+            "authorization_details": [{ "type": "objects", "objects": ["base:app7"] }],
+            "status": { "status_list": { "idx": 7, "uri": "u" } },
+            "act": { "sub": "sa_01h2xcejqtf2nbrexx3vqjhp41", "act": { "sub": "user_01h2xcejqtf2nbrexx3vqjhp41" } },
+        }));
+        let proved = |payload: String| {
+            let payload = serde_json::value::RawValue::from_string(payload).unwrap();
+            let text = key.sign("at+jwt", "k", &payload).unwrap();
+            let jws = Jws::parse(&text, Typ::ACCESS_TOKEN).unwrap();
+            let closed = jws.proved_closed::<AccessTokenClaims>(key.verifying_key());
+            assert_eq!(closed, jws.proved(key.verifying_key()), "both ways say the same: {payload}");
+            closed
+        };
+        let text = full.to_string();
+        assert_eq!(proved(text.clone()).map(|claims| json!(claims)), Ok(full));
+        let names = text.match_indices("\":").map(|(end, _)| (text[..end].rfind('"').unwrap(), end));
+        let mut count = 0;
+        for (start, end) in names {
+            // The member once more, where its object begins.
+            let rest = &text[end + 2..];
+            let value = serde_json::Deserializer::from_str(rest).into_iter::<&serde_json::value::RawValue>().next();
+            let member = format!("{}\":{}", &text[start..end], value.unwrap().unwrap());
+            assert_eq!(
+                proved(format!("{}{member},{}", &text[..start], &text[start..])),
+                Err(JwsError::Claims),
+                "{member}"
+            );
+            count += 1;
+        }
+        assert_eq!(count, 11 + 5 + 2 + 2 + 1 + 2 + 3);
+        assert_eq!(proved(format!("[{text}]")), Err(JwsError::Claims));
     }
 
     fn found_by(claims: Value, change: impl FnOnce(&mut Found)) -> Option<Found> {

@@ -60,6 +60,17 @@ fn made_at(now: Timestamp, random: &[u8; 10]) -> Uuid {
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SUFFIX_LENGTH: usize = 26;
 
+/// The digit that each byte is, or one that there is not.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        digits[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+};
+
 fn write(f: &mut fmt::Formatter<'_>, prefix: &str, uuid: Uuid) -> fmt::Result {
     let mut suffix = [0; SUFFIX_LENGTH];
     let mut rest = uuid.as_u128();
@@ -93,8 +104,8 @@ fn decode(suffix: &str) -> Option<Uuid> {
         return None;
     }
     let number = suffix.bytes().try_fold(0_u128, |number, byte| {
-        let digit = ALPHABET.iter().position(|&known| known == byte)?;
-        Some(number << 5 | digit as u128)
+        let digit = DIGITS[usize::from(byte)];
+        (digit != u8::MAX).then(|| number << 5 | u128::from(digit))
     })?;
     Some(Uuid::from_u128(number))
 }

@@ -46,8 +46,8 @@ pub use id::{
     TypedId, UserId,
 };
 pub use jose::{
-    IssuerAlgorithm, IssuerKey, JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm, SigningFailed,
-    SigningKey, Typ, UnknownAlgorithm, UnknownIssuerAlgorithm, VerifyingKey, read_object,
+    Closed, IssuerAlgorithm, IssuerKey, JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm,
+    SigningFailed, SigningKey, Typ, UnknownAlgorithm, UnknownIssuerAlgorithm, VerifyingKey, read_object,
 };
 pub use limit::{Limits, Quota, QuotaPeriod, RateLimit, seconds_to_wait};
 pub use network::{NetworkError, NetworkSet};

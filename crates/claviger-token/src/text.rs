@@ -1,6 +1,33 @@
 //! What every type with one text form shares: serde through `Display` and `FromStr`, and its OpenAPI
 //! schema. It must not know any of those types.
 
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{self, Visitor};
+
+/// Reads a string by `read`, without a copy of it.
+pub(crate) fn read_text<'de, T, E: fmt::Display, D: Deserializer<'de>>(
+    deserializer: D,
+    read: fn(&str) -> Result<T, E>,
+) -> Result<T, D::Error> {
+    struct Text<T, E>(fn(&str) -> Result<T, E>);
+
+    impl<T, E: fmt::Display> Visitor<'_> for Text<T, E> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<F: de::Error>(self, text: &str) -> Result<T, F> {
+            (self.0)(text).map_err(F::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Text(read))
+}
+
 /// Serde as one string; reading validates, because `FromStr` is the only way in.
 macro_rules! serde_as_text {
     ($name:ty) => {
@@ -12,8 +39,7 @@ macro_rules! serde_as_text {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                crate::text::read_text(deserializer, str::parse)
             }
         }
     };

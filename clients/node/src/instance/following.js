@@ -254,20 +254,10 @@ export class Following {
     if (this.#closed || this.#silent.has(what) === (error !== undefined)) return;
     if (error === undefined) {
       this.#silent.delete(what);
-      void this.#log(`${what}: heard again`);
+      this.#settings.log(`${what}: heard again`);
     } else {
       this.#silent.add(what);
-      void this.#log(`${what}: ${reasonOf(error)}`);
-    }
-  }
-
-  /** @param {string} message */
-  async #log(message) {
-    try {
-      // It may return a promise.
-      await this.#settings.log(message);
-    } catch {
-      // A logger that fails changes nothing of what is known.
+      this.#settings.log(`${what}: ${reasonOf(error)}`);
     }
   }
 }

@@ -29,6 +29,8 @@ export class RemoteError extends Error {
 export class Remote {
   #settings;
   #patience;
+  /** How all is asked. */
+  #options;
   /** What is open, to be ended with the service. @type {Set<AbortController>} */
   #open = new Set();
 
@@ -36,6 +38,8 @@ export class Remote {
   constructor(settings) {
     this.#settings = settings;
     this.#patience = settings.patienceSeconds * 1000;
+    const { dispatcher } = settings;
+    this.#options = { redirect: /** @type {const} */ ('manual'), ...(dispatcher && /** @type {{}} */ ({ dispatcher })) };
   }
 
   /** Ends whatever is open. */
@@ -94,20 +98,25 @@ export class Remote {
    */
   async verify(question) {
     return this.#within(this.#patience, async (signal) => {
-      const headers = { ...PLAIN, ...this.#inside(), 'content-type': 'application/json' };
-      const options = {
-        method: 'POST',
-        headers,
-        body: JSON.stringify(question),
-        redirect: /** @type {const} */ ('manual'),
-        signal,
-      };
-      const response = await fetch(this.#internal('/v1/verify'), options);
-      if (response.status !== 200) throw await refused(response);
+      const response = await this.#post('/v1/verify', question, signal);
       const answer = readAnswer(parsed(await bodyOf(response)));
       if (!answer) throw new RemoteError('the answer is not what was asked for');
       return { answer, position: response.headers.get('x-claviger-position'), date: response.headers.get('date') };
     });
+  }
+
+  /** Tells of uses that were judged here. @param {import('./usage.js').Report} report */
+  async report(report) {
+    await this.#within(this.#patience, (signal) => this.#post('/v1/usage-reports', report, signal));
+  }
+
+  /** @param {string} path @param {object} body @param {AbortSignal} signal */
+  async #post(path, body, signal) {
+    const headers = { ...PLAIN, ...this.#inside(), 'content-type': 'application/json' };
+    const options = { ...this.#options, method: 'POST', headers, body: JSON.stringify(body), signal };
+    const response = await fetch(this.#internal(path), options);
+    if (response.status !== 200) throw await refused(response);
+    return response;
   }
 
   /**
@@ -118,7 +127,7 @@ export class Remote {
    * @param {AbortSignal} signal
    */
   async #get(address, headers, signal, isKnown = false) {
-    const response = await fetch(address, { headers: { ...PLAIN, ...headers }, redirect: 'manual', signal });
+    const response = await fetch(address, { ...this.#options, headers: { ...PLAIN, ...headers }, signal });
     if (response.status === 200 || (isKnown && response.status === 304)) return response;
     throw await refused(response);
   }

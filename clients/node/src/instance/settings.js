@@ -22,8 +22,10 @@ import { isIP } from 'node:net';
  * @property {number} [cacheEntries] how many credentials are kept. Default: 100 000
  * @property {number} [patienceSeconds] how long an answer of the instance may take, and a request waits for it. Default: 2 seconds; 10
  *   at most
- * @property {(message: string) => void} [log] is told when the instance cannot be heard, and when it is heard again. Default:
- *   `console.warn`
+ * @property {object} [dispatcher] how the instance is connected to, if not as `fetch` does by itself: an `Agent` of undici, whose
+ *   `connect.ca` has a private authority
+ * @property {(message: string) => void} [log] is told when the instance cannot be heard, when it is heard again, and when uses are
+ *   counted nowhere. Default: `console.warn`
  */
 
 const DEFAULTS = {
@@ -34,6 +36,7 @@ const DEFAULTS = {
   tokensWithoutFeedSeconds: 300,
   cacheEntries: 100_000,
   patienceSeconds: 2,
+  dispatcher: /** @type {object | undefined} */ (undefined),
   log: (/** @type {string} */ message) => console.warn(`claviger: ${message}`),
 };
 const NEEDED = ['issuer', 'internalAddress', 'audience'];
@@ -92,7 +95,19 @@ export function complete(given) {
     if (!isSound) throw new WrongSettings(setting, value, `a number from ${least} to ${most} is wanted`);
   }
   if (typeof settings.log !== 'function') throw new WrongSettings('log', settings.log, 'a function of a message is wanted');
-  return settings;
+  if (settings.dispatcher !== undefined && typeof Object(settings.dispatcher).dispatch !== 'function')
+    throw new WrongSettings('dispatcher', '…', 'a Dispatcher of undici is wanted');
+  return { ...settings, log: (message) => void tell(settings.log, message) };
+}
+
+/** A logger that fails changes nothing of what is known. @param {(message: string) => unknown} log @param {string} message */
+async function tell(log, message) {
+  try {
+    // It may return a promise.
+    await log(message);
+  } catch {
+    // Nobody is left to be told.
+  }
 }
 
 /** @param {string} text */

@@ -19,6 +19,7 @@ import { isPermission } from './permission.js';
  */
 
 const KINDS = ['api_key', 'personal_access_token', 'access_token'];
+const GENERATIONS = ['current', 'retiring', 'retired'];
 
 /**
  * Reads the body of an answer with status 200, if it is one.
@@ -33,8 +34,9 @@ export function readAnswer(body) {
   // What is there must be understood: it may be all that is allowed.
   if (objects !== undefined && objects !== null && !isObjectSet(objects)) return undefined;
   if (code !== 'valid') return isRefusal(code) ? { code, found: undefined, maxAge: undefined, retryAfter } : undefined;
-  // No word of objects means that nobody knows.
-  const cache = objects === undefined ? undefined : readCache(body['cache']);
+  // Without a word nobody knows whether it is for all of them.
+  if (objects === undefined) return undefined;
+  const cache = readCache(body['cache']);
   const found = readFound(body, objects, cache);
   return found && { code, found, maxAge: cache?.maxAge, retryAfter };
 }
@@ -54,7 +56,7 @@ function readCache(cache) {
 
 /**
  * @param {Record<string, unknown>} body
- * @param {string[] | null | undefined} objects
+ * @param {string[] | null} objects
  * @param {ReturnType<typeof readCache>} cache
  * @returns {Found | undefined}
  */
@@ -62,9 +64,10 @@ function readFound(body, objects, cache) {
   const { credential, principal, organization, permissions, metadata } = body;
   if (!isObject(credential) || !isObject(principal) || !isObject(organization) || (metadata ?? undefined) === undefined)
     return undefined;
-  const { id, kind, name, environment } = credential;
+  const { id, kind, name, environment, generation = null } = credential;
   const expiresAt = credential['expires_at'] === null ? null : instantOf(credential['expires_at']);
   if (!isCredentialId(id) || typeof kind !== 'string' || !KINDS.includes(kind) || typeof name !== 'string') return undefined;
+  if (!isTextOrNull(generation) || (generation !== null && !GENERATIONS.includes(generation))) return undefined;
   if ((environment !== 'live' && environment !== 'test') || expiresAt === undefined) return undefined;
   if (!Array.isArray(permissions) || !permissions.every(isPermission)) return undefined;
   const [externalId, organizationExternalId] = [principal['external_id'] ?? null, organization['external_id'] ?? null];
@@ -73,7 +76,7 @@ function readFound(body, objects, cache) {
   if (!isTextOrNull(organizationExternalId)) return undefined;
   return {
     credential: {
-      ...{ id, kind, name, environment, objects, expiresAt, metadata },
+      ...{ id, kind, name, generation, environment, objects, expiresAt, metadata },
       networks: cache?.networks ?? null,
       confirmation: null,
       epoch: cache?.epoch ?? 0,

@@ -53,6 +53,7 @@ export function readClaims(claims) {
         id: cred,
         kind: 'access_token',
         name: '',
+        generation: null,
         environment: env,
         objects: isObjectSet(objects) ? objects : null,
         networks,

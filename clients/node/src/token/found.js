@@ -19,9 +19,9 @@
  * @property {string} credential.id of an access token, of that which it was made from
  * @property {string} credential.kind `api_key`, `personal_access_token` or `access_token`
  * @property {string} credential.name
+ * @property {string | null} credential.generation which of its secrets was presented; of a JWT none
  * @property {'live' | 'test'} credential.environment
- * @property {string[] | null | undefined} credential.objects the only ones that it is for; `null` is no limit, and `undefined`
- *   that nobody knows, of an answer that is about one use alone
+ * @property {string[] | null} credential.objects the only ones that it is for; `null` is no limit
  * @property {import('./network.js').Network[] | null} credential.networks the only ones that it is for; `null` is no limit
  * @property {number | null} credential.expiresAt the first instant at which it no longer counts, in milliseconds since 1970
  * @property {Confirmation | null} credential.confirmation

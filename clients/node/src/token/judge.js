@@ -13,8 +13,8 @@ import { covers } from './object.js';
 /** @typedef {import('./found.js').Shown} Shown */
 /** @typedef {import('../refusal.js').Code} Code */
 
-/** @typedef {{ audience: string, permissions: readonly string[], objects: readonly string[], whateverObject: boolean,
- *   clientIp: string | null, key: Shown, certificate: Shown }} Asked */
+/** @typedef {{ audience: string, environment: 'live' | 'test' | null, permissions: readonly string[], objects: readonly string[],
+ *   whateverObject: boolean, clientIp: string | null, key: Shown, certificate: Shown }} Asked */
 
 /**
  * Why a text is no token of the instance: `unknown_key` may be a key that is new.
@@ -78,13 +78,14 @@ export function judge(found, ended, asked, now) {
 }
 
 /**
- * The last part of it: whether the credential may do what is asked, to what it is asked for.
+ * The last part of it: whether the credential is for the data that is asked about, and may do what is asked, to what it is asked for.
  *
  * @param {Found} found
- * @param {Pick<Asked, 'permissions' | 'objects' | 'whateverObject'>} asked
+ * @param {Pick<Asked, 'environment' | 'permissions' | 'objects' | 'whateverObject'>} asked
  * @returns {Code}
  */
-export function judgeRights({ permissions, credential: { objects } }, asked) {
+export function judgeRights({ permissions, credential: { environment, objects } }, asked) {
+  if (asked.environment !== null && asked.environment !== environment) return 'audience_mismatch';
   if (!asked.permissions.every((permission) => permissions.has(permission))) return 'permission_missing';
   if (objects && asked.objects.length === 0 && !asked.whateverObject) return 'object_required';
   if (objects && !asked.objects.every((object) => covers(objects, object))) return 'object_not_allowed';

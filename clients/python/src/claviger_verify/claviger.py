@@ -2,23 +2,24 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
-from typing import Self
+from typing import Literal, Self
 
 from cryptography import x509
 
 from .guard import permissions_of
-from .instance.cache import NOT_KEPT_FOR, Bounded, Entry, Opaque, Refused
+from .instance.cache import NOT_KEPT_FOR, Bounded, Entry, Known, Opaque, Refused
 from .instance.clock import Clock, monotonic
 from .instance.following import KEYS_PAUSE, OUTAGES, Following
-from .instance.remote import SILENCE, Remote
+from .instance.remote import SILENCE, Remote, Told
 from .instance.replays import Replays
 from .instance.settings import Settings
 from .instance.turns import Turns
+from .instance.usage import Usage
 from .refusal import ABOUT_STATE, Unreachable
 from .token.dpop import Proof, check_proof
 from .token.feed import Place, position_of
@@ -79,6 +80,7 @@ class _Asked:
     permissions: tuple[str, ...]
     objects: tuple[str, ...]
     whatever_object: bool
+    environment: Literal["live"] | None
     client_ip: IPv4Address | IPv6Address | None
     method: str
     path: str
@@ -99,7 +101,8 @@ class Checked:
 class Claviger:
     """An instance, followed within `async with`.
 
-    Also while it is not there: until it is, no credential counts and requests are answered with 503.
+    Also while it is not there: until it is, no credential counts and requests are answered with 503. At the end it is told what
+    was counted, if it is there.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -110,6 +113,7 @@ class Claviger:
         self._opaque = Opaque(settings.cache_entries)
         self._replays = Replays()
         self._turns = Turns()
+        self._usage = Usage()
         self._questions = asyncio.Semaphore(_MOST_QUESTIONS)
         self._remote: Remote | None = None
         self._following: Following | None = None
@@ -122,6 +126,7 @@ class Claviger:
         self._remote = Remote(self.settings)
         self._following = Following(self._remote, self.settings, self._clock, self._opaque.names)
         self._running.push_async_callback(self._remote.close)
+        await self._running.enter_async_context(self._usage.running(self._remote))
         await self._running.enter_async_context(self._following.running())
         return self
 
@@ -140,6 +145,16 @@ class Claviger:
         ended = following.ended_heard.within(self.settings.tokens_without_feed_seconds)
         return ended and following.changes_heard.within(SILENCE)
 
+    async def report_uses(self) -> None:
+        """Tells the instance now which uses were judged here, as happens by itself every few seconds and at the end."""
+        if self._remote is not None:
+            await self._usage.report(self._remote)
+
+    @property
+    def uses_lost(self) -> int:
+        """How many uses that were judged here are counted nowhere: the instance was away for too long, or did not take them."""
+        return self._usage.lost
+
     async def check(self, credential: str, use: Use) -> Checked:
         """The verdict on one use of what was presented: the same as on a request.
 
@@ -148,9 +163,7 @@ class Claviger:
         asked = _asked(use)
         if not all(map(is_object_name, asked.objects)):
             return Checked("invalid_object")
-        checked = await self._verdict(credential, asked)
-        is_of_test = checked.proved is not None and checked.proved.found.environment == "test"
-        return Checked("test_not_allowed") if is_of_test and not use.test_too else checked
+        return await self._verdict(credential, asked)
 
     async def _verdict(self, credential: str, use: _Asked) -> Checked:
         # Three parts, the first of which is a JSON object.
@@ -202,25 +215,22 @@ class Claviger:
             return Checked("proof_invalid")
         key = digest(credential)
         before = self._proved_before(key, use)
-        # An answer that says nothing of objects is about that use alone.
-        if before is not None and before.is_asked and before.found.are_objects_known:
+        if before is not None and before.is_asked:
             return _answered(before, use)
         if not following.are_changes_heard(self.settings.keys_without_feed_seconds):
-            return await self._ask(key, credential, use, is_whole=True)
-        known = self._opaque.known(key, monotonic())
+            return await self._ask(key, credential, use)
+        known: Known | Found | None = self._opaque.known(key, monotonic())
         if known is None:
             # Of many who present the same at once, one asks.
             async with self._turns.take(key):
-                known = self._opaque.known(key, monotonic())
-                if known is None:
-                    return await self._ask(key, credential, use, is_whole=False)
+                known = self._opaque.known(key, monotonic()) or await self._ask_state(key, credential)
         match known:
-            case Entry():
-                return self._decided(known.found, _nothing_ended, key, credential, use)
+            case Entry(found=found) | (Found() as found):
+                return self._decided(found, _nothing_ended, key, credential, use)
             case Refused():
                 return Checked(known.code)
             case "asked":
-                return await self._ask(key, credential, use, is_whole=True)
+                return await self._ask(key, credential, use)
 
     def _decided(self, found: Found, has_ended: Callable[[Found], bool], key: str, credential: str, use: _Asked) -> Checked:
         now = self._clock.now()
@@ -234,6 +244,7 @@ class Claviger:
             certificate = _certificate_of(use.certificate)
         asked = Asked(
             audience=self.settings.audience,
+            environment=use.environment,
             permissions=use.permissions,
             objects=use.objects,
             whatever_object=use.whatever_object,
@@ -242,11 +253,14 @@ class Claviger:
             certificate=certificate,
         )
         code = judge(found, has_ended, asked, now)
+        # Only what matters is remembered: nobody else's proofs take its place.
+        if code == "valid" and fresh is not None and not self._replays.is_first(fresh, now):
+            code = "proof_invalid"
+        # What a guard before this one let through was counted there.
+        if before is None:
+            self._usage.count(found, code, use.permissions, use.client_ip, now)
         if code != "valid":
             return Checked(code)
-        # Only what matters is remembered: nobody else's proofs take its place.
-        if fresh is not None and not self._replays.is_first(fresh, now):
-            return Checked("proof_invalid")
         return Checked("valid", Proved(self, key, found, dpop, certificate, is_asked=False))
 
     def _proved_before(self, key: str, use: _Asked) -> Proved | None:
@@ -263,43 +277,55 @@ class Claviger:
         """The address of a request as its client knows it."""
         return f"{self.settings.origin}{use.path}" if self.settings.origin is not None and use.path.startswith("/") else None
 
-    async def _ask(self, key: str, credential: str, use: _Asked, *, is_whole: bool) -> Checked:
-        """Asks with the permissions, or without, so that the answer is kept also if the credential lacks one."""
+    async def _ask_state(self, key: str, credential: str) -> Found | Refused | Literal["asked"]:
+        """What is known of a credential as such, which spends nothing and is kept for all its uses."""
         async with self._questions:
-            checked, is_overtaken = await self._ask_once(key, credential, use, is_whole)
+            known, is_overtaken = await self._ask_state_once(key, credential)
             if is_overtaken:
                 # Once: what is asked after the change was heard is no older than it, but for nodes that are behind for a moment.
-                checked, _ = await self._ask_once(key, credential, use, is_whole)
-            return checked
+                known, _ = await self._ask_state_once(key, credential)
+            return known
 
-    async def _ask_once(self, key: str, credential: str, use: _Asked, is_whole: bool) -> tuple[Checked, bool]:
-        """The answer, and whether a change was heard of while it was on its way."""
-        if self._remote is None:
-            raise Unreachable
+    async def _ask_state_once(self, key: str, credential: str) -> tuple[Found | Refused | Literal["asked"], bool]:
+        """The same, and whether a change was heard of while the answer was on its way."""
         place, asked_at = self._opaque.names.place(), monotonic()
-        told = await self._remote.verify(self._question(credential, use, is_whole))
-        self._clock.was_told(told.date)
+        told = await self._verify({"credential": credential, "state_only": True})
         answer, position = told.answer, position_of(place.position, told.position)
         if answer.found is None:
-            if answer.code in ABOUT_STATE:
-                self._opaque.keep_refusal(key, answer.code, asked_at)
-            return Checked(answer.code, retry_after=answer.retry_after), False
-        checked = _answered(Proved(self, key, answer.found, None, None, is_asked=True), use)
+            self._opaque.keep_refusal(key, answer.code, asked_at)
+            return Refused(answer.code), False
         if answer.max_age is None:
             self._opaque.keep_asked(key, asked_at)
-            # It may have been counted, so that it is not asked for again.
-            return checked, False
+            return "asked", False
         entry = None if position is None else Entry(answer.found, Place(place.beginning, position))
         if entry is None or not self._opaque.keep(key, entry, answer.max_age, asked_at):
             # Else those who wait would ask one after the other.
             self._opaque.keep_asked(key, monotonic(), NOT_KEPT_FOR)
-        return checked, entry is not None and not self._opaque.holds(entry)
+        return answer.found, entry is not None and not self._opaque.holds(entry)
 
-    def _question(self, credential: str, use: _Asked, is_whole: bool) -> dict[str, object]:
+    async def _ask(self, key: str, credential: str, use: _Asked) -> Checked:
+        """The verdict of the instance on one use, which it counts."""
+        async with self._questions:
+            asked_at = monotonic()
+            answer = (await self._verify(self._question(credential, use))).answer
+            if answer.found is None:
+                if answer.code in ABOUT_STATE:
+                    self._opaque.keep_refusal(key, answer.code, asked_at)
+                return Checked(answer.code, retry_after=answer.retry_after)
+            return _answered(Proved(self, key, answer.found, None, None, is_asked=True), use)
+
+    async def _verify(self, question: Mapping[str, object]) -> Told:
+        if self._remote is None:
+            raise Unreachable
+        told = await self._remote.verify(question)
+        self._clock.was_told(told.date)
+        return told
+
+    def _question(self, credential: str, use: _Asked) -> dict[str, object]:
         question: dict[str, object] = {"credential": credential, "audience": self.settings.audience}
-        question |= {"method": use.method, "path": use.path}
-        if is_whole:
-            question["permissions"] = list(use.permissions)
+        question |= {"method": use.method, "path": use.path, "permissions": list(use.permissions)}
+        if use.environment is not None:
+            question["environment"] = use.environment
         if use.objects:
             question["object"] = list(use.objects)
         if use.client_ip is not None:
@@ -319,7 +345,7 @@ def _asked(use: Use) -> _Asked:
     client_ip = None if use.client_ip is None else read_address(str(use.client_ip))
     permissions, objects = permissions_of(use.permissions), tuple(use.objects)
     shown = (use.method, use.path, use.dpop, use.certificate, use.proved)
-    return _Asked(permissions, objects, use.whatever_object, client_ip, *shown)
+    return _Asked(permissions, objects, use.whatever_object, None if use.test_too else "live", client_ip, *shown)
 
 
 def _nothing_ended(_: Found) -> bool:
@@ -328,8 +354,8 @@ def _nothing_ended(_: Found) -> bool:
 
 
 def _answered(proved: Proved, use: _Asked) -> Checked:
-    """The answer may be about less than is asked here: permissions are held against it."""
-    code = judge_rights(proved.found, use.permissions, use.objects, use.whatever_object)
+    """The answer may be about less than is asked here: environment, permissions and objects are held against it."""
+    code = judge_rights(proved.found, use)
     return Checked(code, proved if code == "valid" else None)
 
 

@@ -67,8 +67,8 @@ def require(
     """A dependency: lets through whoever has these permissions, as an `Identity`; of none, whoever has a credential for this API.
 
     `objects` tells which objects a request is about. Without, a credential that is for some objects only is refused. With
-    `whatever_object`, a JWT of that kind is let through, and the handler asks `is_for`; an opaque credential of that kind is
-    refused until it was seen with an object, for the instance says nothing of it before.
+    `whatever_object`, one of that kind is let through, and the handler asks `is_for`; one that the instance must be asked about each
+    time, because it is limited or bound, is refused.
 
     `client_ip` tells where a request comes from. Without, a credential that is for some networks only is refused.
 

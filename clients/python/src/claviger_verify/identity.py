@@ -56,5 +56,4 @@ class Identity:
     def is_for(self, name: str) -> bool:
         """Whether it is for this object: to be asked where `whatever_object` was said."""
         found = self._found
-        # Where nobody knows, it is for none.
-        return is_object_name(name) and found.are_objects_known and (found.objects is None or covers(found.objects, name))
+        return is_object_name(name) and (found.objects is None or covers(found.objects, name))

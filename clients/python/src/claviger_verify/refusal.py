@@ -1,4 +1,4 @@
-"""Why a credential does not count: the codes of the verify call and two of our own, how HTTP tells them, and what people read."""
+"""Why a credential does not count: the codes of the verify call and one of our own, how HTTP tells them, and what people read."""
 
 # Those of the verify call. By the code: the status, which is 401 where another credential or a proof would help (RFC 6750
 # `invalid_token`), 403 where this one may not (`insufficient_scope`), 429 where it must wait; and a message for people, with the
@@ -14,7 +14,10 @@ TOLD: dict[str, tuple[int, str]] = {
     "proof_required": (401, "The credential is bound to a key or a certificate; prove that you hold it."),
     "proof_invalid": (401, "The proof is not valid for this credential; use the key or the certificate that it is bound to."),
     "network_not_allowed": (403, "The credential must not be used from this address; use an allowed network."),
-    "audience_mismatch": (401, "The credential is not meant for this API; use one that holds a permission of it."),
+    "audience_mismatch": (
+        401,
+        "The credential is not meant for this API, or not for this environment's data; use one that holds a permission of it there.",
+    ),
     "permission_missing": (403, "The credential lacks a permission; ask an admin to grant it."),
     "object_required": (403, "The credential is limited to objects; name the object in the check."),
     "object_not_allowed": (403, "The credential is not allowed for this object; use one that covers it."),
@@ -27,7 +30,6 @@ REFUSALS: dict[str, tuple[int, str]] = TOLD | {
         400,
         "What the request is about cannot be named: an object has no `*`, no `..`, no empty part and no encoded slash.",
     ),
-    "test_not_allowed": (401, "Credentials of the test environment do not count here; use one of the live environment."),
 }
 
 # What is about the credential as such, and not about one use of it.

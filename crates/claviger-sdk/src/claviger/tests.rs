@@ -21,7 +21,8 @@ fn found_in(environment: &str) -> Arc<Found> {
         "valid": true, "code": "valid", "permissions": ["a:read"], "objects": ["base:app7"], "metadata": {}, "limits": [],
         "credential": { "id": id("key"), "kind": "api_key", "name": "x", "generation": "current", "environment": environment, "expires_at": null },
         "principal": { "id": id("sa"), "type": "service_account", "name": "x", "external_id": null },
-        "organization": { "id": id("org"), "slug": "x", "external_id": null }, "cache": null,
+        "organization": { "id": id("org"), "slug": "x", "external_id": null },
+        "cache": { "max_age_seconds": 60, "audiences": ["urn:api"], "networks": null, "epoch": 1 },
     });
     Arc::new(Answer::read(answer.to_string().as_bytes()).unwrap().found.unwrap())
 }
@@ -39,6 +40,7 @@ async fn what_was_proved_counts_for_a_request_that_shows_the_same_and_for_a_mome
         path: "/",
         dpop: Some("proof"),
         certificate: None,
+        test_too: false,
         proved: None,
     };
     let hash = TokenHash::of("x");
@@ -73,6 +75,7 @@ async fn an_answer_about_less_is_held_against_what_is_asked() {
             path: "/",
             dpop: None,
             certificate: None,
+            test_too: false,
             proved: None,
         };
         let shows = Shows::of(TokenHash::of("x"), &asked);
@@ -86,14 +89,32 @@ async fn an_answer_about_less_is_held_against_what_is_asked() {
     check("a:read", None, true, "valid");
 }
 
-#[test]
-fn a_credential_of_the_test_environment_counts_where_it_is_wanted() {
+#[tokio::test]
+async fn a_credential_of_the_test_environment_counts_where_it_is_wanted() {
+    let claviger =
+        Claviger::start(Settings::new("https://keys.acme.test", "http://127.0.0.1:7421", "urn:api")).unwrap();
     let check = |environment: &str, test_too: bool, expected: &str| {
-        let found = Some(found_in(environment));
-        let checked = Checked { found, ..Checked::of(Verdict::Valid) };
-        let verified = Verified::of(checked, test_too);
-        assert_eq!(verified.verdict.code(), expected, "{environment} {test_too}");
-        assert_eq!(verified.identity.is_some(), expected == "valid");
+        let asked = Use {
+            permissions: &[],
+            objects: &[],
+            whatever_object: true,
+            client_ip: None,
+            method: &Method::GET,
+            path: "/",
+            dpop: None,
+            certificate: None,
+            test_too,
+            proved: None,
+        };
+        let (shared, hash) = (&claviger.shared, TokenHash::of("x"));
+        let kept = shared.decided(found_in(environment), None, (hash, "x"), &asked);
+        let proved = shared.proved(Shows::of(hash, &asked), &asked, Proof::default(), found_in(environment), true);
+        for checked in [kept, of_an_answer(&asked, proved)] {
+            assert_eq!(checked.verdict.code(), expected, "{environment} {test_too}");
+            assert_eq!(Verified::of(checked).identity.is_some(), expected == "valid");
+        }
+        let question = shared.question("x", &asked);
+        assert_eq!(question.get("environment"), (!test_too).then(|| json!("live")).as_ref());
     };
     check("live", false, "valid");
     check("live", true, "valid");

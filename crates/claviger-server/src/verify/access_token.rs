@@ -112,7 +112,7 @@ impl App {
         let mark = self.store.changes().mark();
         let (keys, now) = (self.proving_keys().await?, self.now());
         let Some(key) = jws.kid().and_then(|kid| keys.verifying_key(kid, now)) else { return unknown };
-        let Ok(claims) = jws.proved::<AccessTokenClaims>(key) else { return unknown };
+        let Ok(claims) = jws.proved_closed::<AccessTokenClaims>(key) else { return unknown };
         if claims.iss != self.config.public_url || claims.iat > now.as_second().saturating_add(CLOCKS_DIFFER) {
             return unknown;
         }

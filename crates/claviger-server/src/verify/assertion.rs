@@ -52,9 +52,9 @@ impl App {
         found: &Found,
         audience: &str,
     ) -> Result<Option<HeaderValue>, RequestError> {
-        let catalog = self.catalog().await?;
+        let catalog = self.last_known_catalog().await?;
         let Some(api) = catalog.api(audience) else { return Ok(None) };
-        let (keys, now) = (self.signing_keys().await?, self.now());
+        let (keys, now) = (self.proving_keys().await?, self.now());
         let signer = keys.signer(api.access_tokens.algorithm, now).ok_or_else(|| {
             unavailable(&format_args!("there is no key that signs with {}", api.access_tokens.algorithm.as_str()))
         })?;

@@ -59,6 +59,10 @@ impl Catalog {
             && changes.hold_since(self.mark, [Touched::Catalog])
     }
 
+    fn held_at_last(&self, changes: &Changes) -> bool {
+        changes.held_at_last(self.mark, self.read_at, [Touched::Catalog])
+    }
+
     /// The permissions of the APIs that this principal serves, if it serves any of `audiences`.
     pub(crate) fn served_by(&self, principal: PrincipalId, audiences: &[String]) -> Option<PermissionSet> {
         let PrincipalId::ServiceAccount(server) = principal else { return None };
@@ -136,6 +140,18 @@ impl App {
         .await
     }
 
+    /// The same; or as they were last known while storage does not answer, unless they are known to have changed since. For what is
+    /// asked about tokens that are verified meanwhile.
+    pub(super) async fn last_known_catalog(&self) -> Result<Arc<Catalog>, StoreError> {
+        if let Some(catalog) = self.remembered_catalog() {
+            return Ok(catalog);
+        }
+        let changes = self.store.changes();
+        let last = || self.credentials.catalog.current.read().clone().filter(|catalog| catalog.held_at_last(changes));
+        // Boxed for the same reason.
+        Box::pin(self.or_last_known(last, self.catalog())).await
+    }
+
     fn remembered_catalog(&self) -> Option<Arc<Catalog>> {
         let now = monotonic();
         let catalog = self.credentials.catalog.current.read().clone()?;
@@ -164,5 +180,33 @@ impl App {
         let catalog = Arc::new(Catalog { apis, declared, mark, read_at, refreshing: AtomicBool::new(false) });
         *self.credentials.catalog.current.write() = Some(Arc::clone(&catalog));
         Ok(catalog)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::tests::app;
+
+    #[tokio::test]
+    async fn while_storage_is_away_the_apis_are_those_that_were_true_when_the_log_was_read_last() {
+        let (app, _directory) = app().await;
+        drop(app.read_catalog().await.unwrap());
+        app.store.database().close().await;
+        let read_before_the_log = |age: Duration| {
+            let now = monotonic();
+            let mut current = app.credentials.catalog.current.write();
+            let mut catalog = Arc::into_inner(current.take().unwrap()).unwrap();
+            catalog.read_at = now - app.store.changes().staleness(now) - age;
+            *current = Some(Arc::new(catalog));
+        };
+        read_before_the_log(Changes::ENTRY_LIFE - Duration::from_millis(1));
+        assert!(app.catalog().await.is_err(), "too old for whoever needs what is true now");
+        assert!(app.last_known_catalog().await.is_ok());
+        read_before_the_log(Changes::ENTRY_LIFE);
+        assert!(app.last_known_catalog().await.is_err(), "nobody knows what was true then");
+        read_before_the_log(Changes::ENTRY_LIFE - Duration::from_millis(1));
+        app.store.changes().name(&[Touched::Catalog], monotonic());
+        assert!(app.last_known_catalog().await.is_err(), "it changed");
     }
 }

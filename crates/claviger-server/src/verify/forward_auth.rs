@@ -55,7 +55,7 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     let id = log::chosen(headers);
     let occasion = occasion(headers, id.as_ref());
     let catalog = match asked.api() {
-        Some(_) => Some(app.catalog().await?),
+        Some(_) => Some(app.last_known_catalog().await?),
         None => None,
     };
     let question = match (asked.api(), &catalog) {
@@ -67,7 +67,7 @@ async fn check(app: &App, asked: &Asked, headers: &HeaderMap) -> Result<Response
     };
     let required = question.required();
     let presented = if may_be_elsewhere(headers) {
-        let also = app.catalog().await?.also_accept(&required);
+        let also = app.last_known_catalog().await?.also_accept(&required);
         credential_at_gateway(headers, &also, |text| app.kind_of(text))
     } else {
         credential(headers).map(|found| found.map(Cow::Borrowed))
@@ -126,7 +126,7 @@ async fn proved(
     presented: &str,
 ) -> Result<Proving, RequestError> {
     let path = occasion.path.filter(|path| path.starts_with('/') && is_one_request(headers));
-    let origins = app.catalog().await?.origins(required, &found.audiences);
+    let origins = app.last_known_catalog().await?.origins(required, &found.audiences);
     let urls: Vec<ProofUrl> = match path {
         Some(path) => origins.iter().filter_map(|origin| ProofUrl::parse(&format!("{origin}{path}"))).collect(),
         None => Vec::new(),
@@ -215,7 +215,7 @@ fn not_proved(refusal: Refusal, told_of: &ProofTold) -> Response {
 
 /// A challenge for each scheme that the API takes, in one line: some gateways pass on only one.
 async fn unauthenticated(app: &App, code: &'static str, error: &str, required: &Required<'_>) -> Response {
-    let basic = app.catalog().await.is_ok_and(|catalog| catalog.also_accept(required).basic);
+    let basic = app.last_known_catalog().await.is_ok_and(|catalog| catalog.also_accept(required).basic);
     let basic = if basic { ", Basic realm=\"claviger\", charset=\"UTF-8\"" } else { "" };
     let dpop = bare_challenge();
     told(StatusCode::UNAUTHORIZED, code, Some(format!("Bearer realm=\"claviger\"{error}{basic}, {dpop}")))

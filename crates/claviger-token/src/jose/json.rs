@@ -11,14 +11,26 @@ use serde::{Deserialize, Deserializer};
 const MOST_MEMBERS: usize = 100;
 
 /// Reads a JSON object in whose whole text no object has two members with one name, at any depth.
-pub fn read_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
-    // Serde would take a list for a structure, member by member in order; nobody means that.
-    if text.trim_ascii_start().first() != Some(&b'{') {
-        return Err(de::Error::custom("a JSON object is wanted"));
-    }
+pub fn read_object<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, serde_json::Error> {
+    must_be_object(text)?;
     let mut walk = serde_json::Deserializer::from_slice(text);
     Once.deserialize(&mut walk)?;
     serde_json::from_slice(text)
+}
+
+/// What knows all its members, at any depth, so that reading it refuses by itself what is said twice.
+pub trait Closed: DeserializeOwned {}
+
+/// The same as [`read_object`], in one walk.
+pub(super) fn read_closed<T: Closed>(text: &[u8]) -> Result<T, serde_json::Error> {
+    must_be_object(text)?;
+    serde_json::from_slice(text)
+}
+
+/// Serde would take a list for a structure, member by member in order; nobody means that.
+fn must_be_object(text: &[u8]) -> Result<(), serde_json::Error> {
+    let is_object = text.trim_ascii_start().first() == Some(&b'{');
+    if is_object { Ok(()) } else { Err(de::Error::custom("a JSON object is wanted")) }
 }
 
 /// What is there must be of its type: `null` is not "absent".
@@ -75,7 +87,7 @@ impl<'de> Visitor<'de> for Once {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let mut seen: Vec<Cow<'de, str>> = Vec::new();
-        while let Some(name) = members.next_key_seed(Name)? {
+        while let Some(Text(name)) = members.next_key()? {
             if seen.contains(&name) {
                 return Err(de::Error::custom("two members have the same name"));
             }
@@ -89,30 +101,30 @@ impl<'de> Visitor<'de> for Once {
     }
 }
 
-/// A member's name, without a copy where it stands in the text as it is.
-struct Name;
+/// A text, without a copy where it stands in the JSON as it is.
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrowing;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
+        impl<'de> Visitor<'de> for Borrowing {
+            type Value = Cow<'de, str>;
 
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
+                Ok(Cow::Borrowed(text))
+            }
 
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Borrowed(name))
-    }
+            fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
+                Ok(Cow::Owned(text.to_owned()))
+            }
+        }
 
-    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Owned(name.to_owned()))
+        deserializer.deserialize_str(Borrowing).map(Self)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::json::given;
+use super::json::{Closed, Text, given, read_closed};
 use super::{IssuerAlgorithm, IssuerKey, SigningAlgorithm, VerifyingKey, decode, read_object};
 
 /// The longest text that is looked at, unless somebody wants longer ones.
@@ -31,10 +31,10 @@ impl Typ {
 
     fn admits(self, typ: Option<&str>) -> bool {
         // RFC 7515, section 4.1.9: a media type, whose `application/` may be left out, in any case of letters.
-        let plain = |typ: &str| {
+        fn plain(typ: &str) -> &str {
             let prefixed = typ.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("application/"));
-            typ.get(if prefixed { 12 } else { 0 }..).unwrap_or_default().to_owned()
-        };
+            typ.get(if prefixed { 12 } else { 0 }..).unwrap_or_default()
+        }
         match (self, typ) {
             (Self::Is(wanted), Some(typ)) => plain(typ).eq_ignore_ascii_case(wanted),
             (Self::Is(_), None) => false,
@@ -88,12 +88,13 @@ pub struct Jws<'a, A = SigningAlgorithm> {
 }
 
 #[derive(Deserialize)]
-struct Header {
-    alg: String,
-    #[serde(default, deserialize_with = "given")]
-    typ: Option<String>,
-    #[serde(default, deserialize_with = "given")]
-    kid: Option<String>,
+struct Header<'a> {
+    #[serde(borrow)]
+    alg: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "given")]
+    typ: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "given")]
+    kid: Option<Text<'a>>,
     #[serde(default, deserialize_with = "given")]
     jwk: Option<Map<String, Value>>,
     #[serde(default)]
@@ -130,10 +131,19 @@ impl<'a> Jws<'a> {
 
     /// What it says, if this key signed it.
     pub fn proved<T: DeserializeOwned>(&self, key: &VerifyingKey) -> Result<T, JwsError> {
-        if key.algorithm() != self.algorithm || !key.verifies(self.signed.as_bytes(), &self.signature) {
-            return Err(JwsError::Signature);
-        }
+        self.must_be_signed_by(key)?;
         self.unproved()
+    }
+
+    /// The same of what knows all its members.
+    pub fn proved_closed<T: Closed>(&self, key: &VerifyingKey) -> Result<T, JwsError> {
+        self.must_be_signed_by(key)?;
+        read_closed(&self.payload).map_err(|_| JwsError::Claims)
+    }
+
+    fn must_be_signed_by(&self, key: &VerifyingKey) -> Result<(), JwsError> {
+        let is_signed = key.algorithm() == self.algorithm && key.verifies(self.signed.as_bytes(), &self.signature);
+        if is_signed { Ok(()) } else { Err(JwsError::Signature) }
     }
 }
 
@@ -169,18 +179,19 @@ impl<'a, A: Copy> Jws<'a, A> {
         // A third dot would be in the payload, where base64url has none.
         let parts = (decode(header), decode(payload), decode(signature));
         let (Some(header), Some(payload), Some(signature)) = parts else { return Err(JwsError::Malformed) };
-        let header: Header = read_object(&header).map_err(|_| JwsError::Header)?;
+        let header: Header<'_> = read_object(&header).map_err(|_| JwsError::Header)?;
         if header.crit.0 || header.b64.0 {
             return Err(JwsError::Critical);
         }
-        let algorithm = algorithm(&header.alg)?;
-        if !typ.admits(header.typ.as_deref()) {
+        let algorithm = algorithm(&header.alg.0)?;
+        if !typ.admits(header.typ.as_ref().map(|typ| &*typ.0)) {
             return Err(JwsError::Type);
         }
-        if header.kid.as_ref().is_some_and(|kid| kid.len() > LONGEST_KID) {
+        let kid = header.kid.map(|kid| kid.0.into_owned());
+        if kid.as_ref().is_some_and(|kid| kid.len() > LONGEST_KID) {
             return Err(JwsError::Header);
         }
-        Ok(Self { algorithm, kid: header.kid, jwk: header.jwk, signed, payload, signature })
+        Ok(Self { algorithm, kid, jwk: header.jwk, signed, payload, signature })
     }
 
     /// What its header says that it is signed with.

@@ -17,7 +17,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
 pub use issuer_key::{IssuerAlgorithm, IssuerKey, UnknownIssuerAlgorithm};
 pub(crate) use json::given;
-pub use json::read_object;
+pub use json::{Closed, read_object};
 pub use jws::{Jws, JwsError, Typ};
 pub use signing_key::{KeyRejected, SigningFailed, SigningKey};
 pub use verifying_key::{JwkError, PublicJwk, VerifyingKey};

@@ -257,13 +257,12 @@ fn a_refused_request_spends_nothing_and_whatever_object_lets_a_key_for_objects_t
         let service = listener.local_addr().unwrap();
         tokio::spawn(async move {
             let claviger = Claviger::start(settings).unwrap();
-            let route = |path: &str, permission: &str| {
-                let guard = claviger.require(permission).unwrap();
-                axum::Router::new().route(path, axum::routing::get(async || "")).layer(guard)
-            };
-            let whatever = claviger.require("invoices:read").unwrap().whatever_object();
-            let app = route("/read", "invoices:read").merge(route("/write", "invoices:write"));
-            let app = app.merge(axum::Router::new().route("/any", axum::routing::get(async || "")).layer(whatever));
+            let guard = |permission| claviger.require(permission).unwrap();
+            let route = |path, guard| axum::Router::new().route(path, axum::routing::get(async || "")).layer(guard);
+            let app = route("/read", guard("invoices:read"))
+                .merge(route("/write", guard("invoices:write")))
+                .merge(route("/any", guard("invoices:read").whatever_object()))
+                .merge(route("/test", guard("invoices:read").test_too()));
             axum::serve(listener, app).await.unwrap();
         });
         let get = async |path: &str, key: &str| {
@@ -276,12 +275,19 @@ fn a_refused_request_spends_nothing_and_whatever_object_lets_a_key_for_objects_t
             assert!(began.elapsed() < SOON);
         }
         let limits = json!([{ "name": "default", "limit": 2, "window_seconds": 3600 }]);
-        let key = text(&world.key(json!({ "rate_limits": limits })).await["token"]);
+        let key = text(&world.key(json!({ "rate_limits": &limits })).await["token"]);
         for _ in 0..3 {
             assert_eq!(get("/write", &key).await, StatusCode::FORBIDDEN);
         }
         for expected in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
             assert_eq!(get("/read", &key).await, expected);
+        }
+        let of_test = text(&world.key(json!({ "rate_limits": limits, "environment": "test" })).await["token"]);
+        for _ in 0..3 {
+            assert_eq!(get("/read", &of_test).await, StatusCode::UNAUTHORIZED);
+        }
+        for expected in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
+            assert_eq!(get("/test", &of_test).await, expected);
         }
         let for_objects = text(&world.key(json!({ "objects": ["base:app7"] })).await["token"]);
         assert_eq!(get("/read", &for_objects).await, StatusCode::FORBIDDEN);
@@ -397,6 +403,7 @@ fn what_a_service_judges_is_counted_once() {
     run(async |world| {
         let key = world.key(json!({})).await;
         let narrow = world.key(json!({ "permissions": ["invoices:write"] })).await;
+        let of_test = world.key(json!({ "environment": "test" })).await;
         let (one, other) = (text(&key["id"]), text(&narrow["id"]));
         // From memory, however busy the machine is: what Claviger refuses when it is asked is remembered, and counted once in a second.
         let mut settings = settings(&world.server);
@@ -412,7 +419,10 @@ fn what_a_service_judges_is_counted_once() {
         assert_eq!(asked(&key["token"]).await, StatusCode::OK);
         for _ in 0..5 {
             assert_eq!(asked(&narrow["token"]).await, StatusCode::FORBIDDEN);
+            assert_eq!(asked(&of_test["token"]).await, StatusCode::UNAUTHORIZED);
         }
+        let mismatched = [("audience_mismatch", 5)];
+        world.becomes_used(&text(&of_test["id"]), "code", &mismatched, Duration::from_secs(20)).await;
         world.becomes_used(&other, "code", &[("permission_missing", 5)], Duration::from_secs(20)).await;
         let used = world.send(Method::GET, &format!("/v1/api-keys/{one}"), json!({})).await.1;
         assert!(used["last_used_at"].is_string(), "{used}: they are told together");

@@ -55,7 +55,8 @@ class Remote:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
         headers = {"accept-encoding": "identity"}
         timeout = httpx.Timeout(self._patience, read=None)
-        self._client = httpx.AsyncClient(trust_env=False, limits=limits, headers=headers, timeout=timeout)
+        verify = True if settings.ssl_context is None else settings.ssl_context
+        self._client = httpx.AsyncClient(verify=verify, trust_env=False, limits=limits, headers=headers, timeout=timeout)
 
     async def close(self) -> None:
         """Ends whatever is open."""
@@ -88,10 +89,8 @@ class Remote:
 
     async def verify(self, question: Mapping[str, object]) -> Told:
         """The verdict on one use."""
-        headers = self._inside() | {"content-type": "application/json"}
         async with asyncio.timeout(self._patience):
-            address, content = self._internal("/v1/verify"), json.dumps(question).encode()
-            async with self._asked("POST", address, headers, content=content) as response:
+            async with self._posted("/v1/verify", question) as response:
                 try:
                     answer = read_answer(json.loads(await _body_of(response)))
                 except (ValueError, RecursionError):
@@ -99,6 +98,17 @@ class Remote:
                 if answer is None:
                     raise RemoteError("the answer is not what was asked for")
                 return Told(answer, response.headers.get("x-claviger-position"), response.headers.get("date"))
+
+    async def report(self, report: Mapping[str, object]) -> None:
+        """Tells of uses that were judged here."""
+        async with asyncio.timeout(self._patience), self._posted("/v1/usage-reports", report):
+            pass
+
+    @asynccontextmanager
+    async def _posted(self, path: str, body: Mapping[str, object]) -> AsyncIterator[httpx.Response]:
+        headers, content = self._inside() | {"content-type": "application/json"}, json.dumps(body).encode()
+        async with self._asked("POST", self._internal(path), headers, content=content) as response:
+            yield response
 
     @asynccontextmanager
     async def _asked(

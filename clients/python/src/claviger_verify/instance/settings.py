@@ -1,6 +1,7 @@
 """What a service chooses."""
 
 import re
+import ssl
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -49,6 +50,10 @@ class Settings:
     """How many credentials are kept."""
     patience_seconds: float = 2
     """How long an answer of the instance may take, and a request waits for it. At most 10 seconds."""
+    ssl_context: ssl.SSLContext | None = None
+    """How the instance proves who it is, if not by the authorities that `httpx` knows: with a private one, made by
+    `ssl.create_default_context(cafile=…)`.
+    """
 
     def __post_init__(self) -> None:
         """Refuses what cannot be followed, with what would be right."""
@@ -70,6 +75,9 @@ class Settings:
             seconds = getattr(self, f"{name}_seconds")
             if not least <= seconds <= most:
                 raise WrongSettings(f"{name}_seconds", seconds, f"{least} to {most:.0f} seconds are wanted")
+        context = self.ssl_context
+        if context is not None and not (isinstance(context, ssl.SSLContext) and context.check_hostname):
+            raise WrongSettings("ssl_context", context, "an SSLContext is wanted that checks who answers")
         if not 1 <= self.cache_entries <= 100_000_000:
             raise WrongSettings("cache_entries", self.cache_entries, "1 to 100000000 are wanted")
 

@@ -14,6 +14,7 @@ from .object import is_object_set
 from .permission import is_permission
 
 _KINDS = ("api_key", "personal_access_token", "access_token")
+_GENERATIONS = (None, "current", "retiring", "retired")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 
 
@@ -50,8 +51,10 @@ def read_answer(body: object) -> Answer | None:
         return None
     if code != "valid":
         return Answer(code, retry_after=retry_after) if isinstance(code, str) and code in TOLD else None
-    # No word of objects means that nobody knows.
-    cache = _read_cache(body.get("cache")) if "objects" in body else None
+    # Without a word nobody knows whether it is for all of them.
+    if "objects" not in body:
+        return None
+    cache = _read_cache(body.get("cache"))
     found = _read_found(body, cache)
     return None if found is None else Answer("valid", found, cache.max_age if cache else None, retry_after)
 
@@ -79,6 +82,8 @@ def _read_found(body: dict[str, Any], cache: _Cache | None) -> Found | None:
         return None
     if credential.get("kind") not in _KINDS or credential.get("environment") not in ("live", "test"):
         return None
+    if credential.get("generation") not in _GENERATIONS:
+        return None
     if not isinstance(permissions, list) or not all(map(is_permission, permissions)):
         return None
     # No word of its end is not that it has none.
@@ -92,13 +97,13 @@ def _read_found(body: dict[str, Any], cache: _Cache | None) -> Found | None:
         credential=credential["id"],
         kind=credential["kind"],
         name=credential["name"],
+        generation=credential.get("generation"),
         environment=credential["environment"],
         principal=principal,
         organization=organization,
         permissions=frozenset(permissions),
         audiences=cache.audiences if cache else (),
         objects=None if objects is None else tuple(objects),
-        are_objects_known="objects" in body,
         networks=cache.networks if cache else None,
         expires_at=expires_at,
         confirmation=Confirmation(),

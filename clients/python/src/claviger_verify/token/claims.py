@@ -65,6 +65,7 @@ def read_claims(claims: dict[str, Any]) -> Claims | None:
         credential=cred,
         kind="access_token",
         name="",
+        generation=None,
         environment=env,
         principal=Party(sub),
         organization=Party(org),

@@ -43,15 +43,15 @@ class Party:
 class Found:
     """A credential, and whom it stands for.
 
-    Of an access token, `credential` is the id of that which it was made from, and `token` its own, if it is a JWT. `objects` and
-    `networks` are the only ones that it is for; `None` is no limit, or of objects that nobody knows, if the answer was about one
-    use alone and `are_objects_known` is false. At `expires_at` it no longer counts. `permissions` is what it
-    may do now.
+    Of an access token, `credential` is the id of that which it was made from, and `token` its own, if it is a JWT; of a key,
+    `generation` says which of its secrets was presented. `objects` and `networks` are the only ones that it is for; `None` is no
+    limit. At `expires_at` it no longer counts. `permissions` is what it may do now.
     """
 
     credential: str
     kind: str
     name: str
+    generation: str | None
     environment: Literal["live", "test"]
     principal: Party
     organization: Party
@@ -64,4 +64,3 @@ class Found:
     epoch: int
     token: str | None
     metadata: Any
-    are_objects_known: bool = True

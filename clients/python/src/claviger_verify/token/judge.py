@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
-from typing import Literal
+from typing import Literal, Protocol
 
 from .claims import read_claims
 from .found import Confirmation, Found, Shown
@@ -33,6 +33,7 @@ class Asked:
     """What is asked of a credential, and what its caller showed. All of the permissions and objects are wanted."""
 
     audience: str
+    environment: Literal["live", "test"] | None
     permissions: Sequence[str]
     objects: Sequence[str]
     whatever_object: bool = False
@@ -77,16 +78,31 @@ def judge(found: Found, has_ended: Callable[[Found], bool], asked: Asked, now: d
         return "network_not_allowed"
     if not any(is_same_audience(own, asked.audience) for own in found.audiences):
         return "audience_mismatch"
-    return judge_rights(found, asked.permissions, asked.objects, asked.whatever_object)
+    return judge_rights(found, asked)
 
 
-def judge_rights(found: Found, permissions: Sequence[str], objects: Sequence[str], whatever_object: bool) -> str:
-    """The last part of it: whether the credential may do what is asked, to what it is asked for."""
-    if not found.permissions.issuperset(permissions):
+class Rights(Protocol):
+    """What is asked of a credential that is for this API."""
+
+    @property
+    def environment(self) -> Literal["live", "test"] | None: ...
+    @property
+    def permissions(self) -> Sequence[str]: ...
+    @property
+    def objects(self) -> Sequence[str]: ...
+    @property
+    def whatever_object(self) -> bool: ...
+
+
+def judge_rights(found: Found, asked: Rights) -> str:
+    """The last part of it: whether it is for the data that is asked about, and may do what is asked, to what it is asked for."""
+    if asked.environment not in (None, found.environment):
+        return "audience_mismatch"
+    if not found.permissions.issuperset(asked.permissions):
         return "permission_missing"
-    if found.objects is not None and not objects and not whatever_object:
+    if found.objects is not None and not asked.objects and not asked.whatever_object:
         return "object_required"
-    if found.objects is not None and not all(covers(found.objects, name) for name in objects):
+    if found.objects is not None and not all(covers(found.objects, name) for name in asked.objects):
         return "object_not_allowed"
     return "valid"
 

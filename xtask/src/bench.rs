@@ -16,7 +16,7 @@ const POSTGRES: [&str; 2] = ["-c", "shared_preload_libraries=pg_stat_statements"
 pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     tools::install_packages()?;
     tools::install_packages_of_bench()?;
-    let postgres = Postgres::start_with(&POSTGRES)?;
+    let postgres = Postgres::start_in(tempfile::tempdir()?, &POSTGRES)?;
     let mut command = built()?;
     // Beside the built programs, because `/tmp` may be in memory: a commit there would cost nothing.
     let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(target()?)?;

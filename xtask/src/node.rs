@@ -44,7 +44,7 @@ impl Project {
         }
         files.sort();
         let mut node = Command::new("node");
-        node.args(["--test", "--test-reporter=tap"]).args(files).current_dir(directory);
+        node.args(["--test", "--test-concurrency=2", "--test-reporter=tap"]).args(files).current_dir(directory);
         Ok(node)
     }
 }

@@ -38,14 +38,14 @@ pub(crate) fn serve() -> Result<ExitCode> {
 }
 
 impl Postgres {
+    /// For tests.
     pub(crate) fn start() -> Result<Self> {
-        Self::start_with(&[])
+        Self::start_in(tools::scratch("claviger-postgres-")?, &[])
     }
 
-    /// With more arguments for the server.
-    pub(crate) fn start_with(arguments: &[&str]) -> Result<Self> {
+    /// With its data in `directory`, and with more arguments for the server.
+    pub(crate) fn start_in(directory: TempDir, arguments: &[&str]) -> Result<Self> {
         let binaries = tools::directory_of("postgres")?;
-        let directory = tempfile::Builder::new().prefix("claviger-postgres-").tempdir()?;
         if geteuid().is_root() {
             process::run(Command::new("chown").arg("postgres").arg(directory.path()))?;
         }

@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -23,6 +24,8 @@ const BUILD: &str = "build --workspace --all-features --bins";
 /// As in the README, where no binary is named.
 const RUN: &str = "run --quiet -- --version";
 const TESTS: &str = "test --workspace --all-features --no-fail-fast";
+/// For each core: tests wait for databases, servers and clocks more than they compute.
+const THREADS: usize = 3;
 
 /// Runs the gates and all tests, or without the gates the tests that `only` names.
 pub(crate) fn run(only: Option<&str>) -> Result<ExitCode> {
@@ -75,7 +78,9 @@ impl Report {
         let done = step("tests", || {
             let scratch = scratch()?;
             let mut command = words(TESTS);
+            let threads = THREADS * thread::available_parallelism()?.get();
             command.args(only).envs(postgres.variables()).env("TMPDIR", scratch.path());
+            command.env("RUST_TEST_THREADS", threads.to_string());
             process::run_reading(&mut command, |line| {
                 println!("{line}");
                 self.read(line);
@@ -185,7 +190,7 @@ fn words(arguments: &str) -> Command {
 /// Where tests put their files, so that these go with the run even if a test is killed. Open to
 /// the user `postgres`, who runs the databases that tests start.
 fn scratch() -> Result<TempDir> {
-    let scratch = tempfile::Builder::new().prefix("claviger-test-").tempdir()?;
+    let scratch = tools::scratch("claviger-test-")?;
     fs::set_permissions(scratch.path(), Permissions::from_mode(0o1777))?;
     Ok(scratch)
 }

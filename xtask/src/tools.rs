@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use rustix::process::geteuid;
+use rustix::{fs::statvfs, process::geteuid};
+use tempfile::TempDir;
 
 use crate::{Result, process};
 
@@ -79,7 +80,8 @@ pub(crate) fn install_envoy() -> Result<()> {
 
 pub(crate) fn install_cargo_deny() -> Result<()> {
     if !cargo().args(["deny", "--version"]).output()?.status.success() {
-        process::run(cargo().args(["install", "--locked", CARGO_DENY]))?;
+        // Not optimized: building it would take longer than it runs.
+        process::run(cargo().args(["install", "--debug", "--locked", CARGO_DENY]))?;
     }
     Ok(())
 }
@@ -89,6 +91,16 @@ pub(crate) fn directory_of(binary: &str) -> Result<PathBuf> {
     let package = PACKAGES.iter().find(|package| package.binary == binary);
     let found = package.and_then(|package| newest(package.directory, binary));
     found.ok_or_else(|| format!("no `{binary}` on this machine: run `cargo xtask test` once").into())
+}
+
+/// A directory for what nobody keeps: in memory where there is room, for a test makes and removes a database of many files.
+pub(crate) fn scratch(prefix: &str) -> Result<TempDir> {
+    const MEMORY: &str = "/dev/shm";
+    const ROOM: u64 = 4 << 30;
+    let has_room = statvfs(MEMORY).is_ok_and(|found| found.f_bavail * found.f_frsize >= ROOM);
+    let mut directory = tempfile::Builder::new();
+    directory.prefix(prefix);
+    Ok(if has_room { directory.tempdir_in(MEMORY) } else { directory.tempdir() }?)
 }
 
 /// The cargo that runs this program.

@@ -12,6 +12,7 @@ use std::{
 
 use claviger_token::Secret;
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -81,13 +82,11 @@ fn write(file: &Path, text: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
     make.recursive(true).create(directory)?;
-    let new = file.with_extension(format!("{}.new", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&new).and_then(|mut open| open.write_all(text).and_then(|()| open.sync_all()));
-    written.and_then(|()| fs::rename(&new, file)).inspect_err(|_| drop(fs::remove_file(&new)))
+    let mut new = NamedTempFile::new_in(directory)?;
+    new.write_all(text)?;
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    Ok(())
 }
 
 /// In the user's directory for settings (XDG Base Directory Specification), or on Windows in that of applications.

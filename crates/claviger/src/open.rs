@@ -1,7 +1,7 @@
 //! From settings to an open instance: database, master key, keys, app.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
@@ -13,7 +13,8 @@ use claviger_core::{MasterKey, Reach};
 use claviger_server::{AccessLog, App, Clock, Config, KeyError, Keys};
 use claviger_store::{Changes, Database, NotLetIn, Store};
 use jiff::Timestamp;
-use rand::{Rng as _, rand_core::UnwrapErr};
+use rand::rand_core::UnwrapErr;
+use tempfile::{NamedTempFile, PersistError};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -242,20 +243,14 @@ fn default_master_key(settings: &Settings, sealed: bool) -> Result<PathBuf, Fail
 
 /// Whole or not at all, and on the disk before any key is sealed under it. If another process was first, its key stays.
 fn write_master_key(directory: &Path, path: &Path) -> io::Result<()> {
-    let mut rng = rng();
-    let draft = directory.join(format!(".master.key.{:016x}", rng.next_u64()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    let linked = file
-        .write_all(MasterKey::generate(&mut rng).as_bytes())
-        .and_then(|()| file.write_all(b"\n"))
-        .and_then(|()| file.set_permissions(Permissions::from_mode(0o600)))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| match fs::hard_link(&draft, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
-        });
-    fs::remove_file(&draft)?;
-    linked?;
+    let mut draft = NamedTempFile::new_in(directory)?;
+    draft.write_all(MasterKey::generate(&mut rng()).as_bytes())?;
+    draft.write_all(b"\n")?;
+    draft.as_file().sync_all()?;
+    match draft.persist_noclobber(path) {
+        Err(PersistError { error, .. }) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
     File::open(directory)?.sync_all()
 }
 

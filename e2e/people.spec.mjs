@@ -96,7 +96,7 @@ test('somebody is invited, joins, is given more, less, and is removed', async ()
   });
 });
 
-test('a role is found by typing, and narrowed only after a question', async () => {
+test('a role is found by typing, narrowed only after a question, and a colour is seen as it is typed', async () => {
   await withInstance(async ({ link, url }) => {
     await withBrowser(async (page) => {
       await signIn(page, link);
@@ -130,6 +130,16 @@ test('a role is found by typing, and narrowed only after a question', async () =
       // The example's own keys never end.
       await page.getByRole('heading', { name: 'Make the rules stricter?' }).waitFor();
       await page.getByRole('link', { name: 'Policy' }).first().click();
+
+      await page.goto(`${url}/organizations/acme/settings/edit`);
+      const swatch = page.locator('#portal_color-swatch');
+      for (const [typed, shown] of [['#0a7d4b', '#0a7d4b'], ['#0a7d4', 'none'], ['#F6A5C0', '#F6A5C0']]) {
+        await page.getByLabel('Colour of the portal').fill(typed);
+        assert.equal(await swatch.getAttribute('fill'), shown);
+      }
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('Saved.').waitFor();
+      await page.getByText('#f6a5c0').waitFor();
     }, undefined, { javaScriptEnabled: true });
   });
 });

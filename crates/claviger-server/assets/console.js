@@ -1,4 +1,5 @@
-// What pages do better with a script, and all of them do without: copying, filtering as one types, and following what happens.
+// What pages do better with a script, and all of them do without: copying, filtering and seeing a colour as one types, and following
+// what happens.
 
 'use strict';
 
@@ -43,6 +44,13 @@ for (const input of document.querySelectorAll('input[data-filter]')) {
   input.addEventListener('input', filter);
   // Enter would send the form that is not complete yet.
   input.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
+}
+
+for (const input of document.querySelectorAll('input[data-color]')) {
+  const swatch = document.getElementById(input.dataset.color);
+  input.addEventListener('input', () => {
+    swatch.setAttribute('fill', /^#[0-9a-f]{6}$/i.test(input.value) ? input.value : 'none');
+  });
 }
 
 // What is newer is asked for again and again, while somebody looks at the page and types nothing.

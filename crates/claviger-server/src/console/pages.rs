@@ -2,6 +2,9 @@
 
 use std::{fmt::Display, str::FromStr};
 
+use claviger_store::Page;
+use serde::Deserialize;
+
 use super::trouble::Trouble;
 
 /// How many rows a page has.
@@ -9,6 +12,15 @@ pub(crate) const MOST: u32 = 50;
 
 /// A list's search is a few words.
 const LONGEST_SEARCH: usize = 100;
+
+/// What a list that can only be searched is asked for, as it stands in its address.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    #[serde(default)]
+    pub(crate) q: String,
+    #[serde(default)]
+    pub(crate) after: String,
+}
 
 /// The ways on, and back to the first page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,8 +40,9 @@ impl Pages {
     ) -> Self {
         let more = rows.len() > MOST as usize;
         rows.truncate(MOST as usize);
-        let next = rows.last().filter(|_| more).map(|last| address(path, asked, &id(last).to_string()));
-        Self { next, first: (!after.is_empty()).then(|| address(path, asked, "")) }
+        let after_it = |last: &T| address(path, &[asked, &[("after", &id(last).to_string())]].concat());
+        let next = rows.last().filter(|_| more).map(after_it);
+        Self { next, first: (!after.is_empty()).then(|| address(path, asked)) }
     }
 }
 
@@ -39,20 +52,30 @@ pub(crate) fn searched(q: &str) -> Option<String> {
     (!q.is_empty()).then_some(q)
 }
 
-/// The place where a page begins.
-pub(crate) fn place<Id: FromStr>(after: &str) -> Result<Option<Id>, Trouble> {
-    match after {
-        "" => Ok(None),
-        after => after.parse().map(Some).map_err(|_| Trouble::Absent),
-    }
+/// The rows of the page that begins after this one, and one more.
+pub(crate) fn rows<Id: FromStr>(after: &str) -> Result<Page<Id>, Trouble> {
+    let after = match after {
+        "" => None,
+        after => Some(after.parse().map_err(|_| Trouble::Absent)?),
+    };
+    Ok(Page { after, limit: MOST + 1 })
 }
 
-fn address(path: &str, asked: &[(&str, &str)], after: &str) -> String {
+/// A path with what is asked for, of which nothing that is empty.
+pub(crate) fn address(path: &str, asked: &[(&str, &str)]) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(asked.iter().chain(&[("after", after)]).filter(|(_, value)| !value.is_empty()));
+    query.extend_pairs(asked.iter().filter(|(_, value)| !value.is_empty()));
     match query.finish() {
         query if query.is_empty() => path.to_owned(),
         query => format!("{path}?{query}"),
+    }
+}
+
+#[cfg(test)]
+impl Pages {
+    /// For the test that renders every template.
+    pub(crate) fn sample(goes_on: bool, is_later: bool) -> Self {
+        Self { next: goes_on.then(|| "/list?after=1".to_owned()), first: is_later.then(|| "/list".to_owned()) }
     }
 }
 

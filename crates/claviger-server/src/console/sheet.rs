@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
-use claviger_core::Rejection;
+use claviger_core::{Color, Rejection};
 
 use super::{
     credential::{Place, form::Wrong, picker::Picker},
@@ -46,6 +46,8 @@ pub(crate) struct Section {
 pub(crate) enum Part {
     /// One line.
     Line(Field),
+    /// One line with a colour, and what that looks like.
+    Color(Field),
     /// Several.
     Lines(Field),
     /// One of a list.
@@ -116,6 +118,11 @@ impl Field {
 
     pub(crate) fn like(self, example: &'static str) -> Self {
         Self { example, ..self }
+    }
+
+    /// The colour that was typed, as a picture is filled with it; no other text gets there.
+    pub(crate) fn fill(&self) -> String {
+        Color::parse(&self.value).map_or("none".to_owned(), |color| color.to_string())
     }
 
     /// What it is described by.

@@ -34,7 +34,7 @@ use super::{
     organizations::OrganizationsPage,
     overview::OverviewPage,
     page::{Frame, TroublePage},
-    passkeys,
+    pages, passkeys,
     password_reset::PasswordResetPage,
     portal,
     provider::DeparturePage,
@@ -251,8 +251,7 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
             frame: frame(),
             path: path(),
             rows: rows(),
-            next: (many > 1).then(path),
-            first: filtered.then(path),
+            pages: pages::Pages::sample(many > 1, filtered),
             wanted: if filtered { Wanted::sample(text) } else { Wanted::default() },
             account: some(),
             makes: !filtered,
@@ -262,8 +261,7 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
             frame: frame(),
             path: path(),
             rows: rows(),
-            next: (many > 1).then(|| "/account/tokens?after=pat_1".to_owned()),
-            continued: filtered,
+            pages: pages::Pages::sample(many > 1, filtered),
             makes: filtered,
         };
         add("tokens", page.render());
@@ -382,9 +380,8 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
     add("overview", overview.render());
     samples::pages(many, language, text, add);
     let (q, organizations) = (own(), vec![("/organizations/acme".to_owned(), own(), own()); many]);
-    let (next, searches) = ((many > 1).then(|| "/organizations?after=org_1".to_owned()), many > 0);
-    let makes = many > 1;
-    add("organizations", OrganizationsPage { frame: frame(), q, organizations, next, searches, makes }.render());
+    let (pages, searches, makes) = (pages::Pages::sample(many > 1, many > 0), many > 0, many > 1);
+    add("organizations", OrganizationsPage { frame: frame(), q, organizations, pages, searches, makes }.render());
 }
 
 /// What a token asks for, with so many of each.

@@ -47,6 +47,7 @@ mod federations;
 mod feed;
 mod first_run;
 mod fleet_certificates;
+mod fleet_pages;
 mod fleets;
 mod forward_auth;
 mod internal;

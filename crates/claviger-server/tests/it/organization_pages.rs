@@ -175,6 +175,39 @@ on_both_databases! {
         assert_eq!(app.audit_trail(&id).await, expected.map(|change| format!("organization.{change}")));
     }
 
+    async fn a_portal_is_named_and_coloured_by_its_settings(app: &TestApp) {
+        let (acme, _) = app.account("acme", &[]).await;
+        let (admin, _) = app.somebody(&acme, "admin@acme.test", &["organization-admin"], &[]).await;
+        admin.get(SETTINGS).await.shows(StatusCode::OK, "the organization’s");
+        let shown = admin.get(&format!("{SETTINGS}/edit")).await;
+        shown.shows(StatusCode::OK, "fill=\"none\"");
+        let seen = shown.field("seen");
+        let save = async |seen: &str, name: &str, color: &str| {
+            let fields = [("seen", seen), ("name", "acme"), ("portal_name", name), ("portal_color", color)];
+            admin.act(&format!("{SETTINGS}/edit"), &fields).await
+        };
+        let wrong = save(&seen, &"x".repeat(101), "url(//evil.test)").await;
+        for part in ["id=\"portal_name-error\"", "A colour is # and six hexadecimal digits", "value=\"url(//evil.test)\"", "fill=\"none\""] {
+            wrong.shows(StatusCode::UNPROCESSABLE_ENTITY, part);
+        }
+        // What can be told is shown, though something else is wrong.
+        save(&seen, &"x".repeat(101), "#FFee00").await.shows(StatusCode::UNPROCESSABLE_ENTITY, "fill=\"#ffee00\"");
+        save(&seen, "Cloud <b>", "#FFee00").await.leads_to(&format!("{SETTINGS}?done=saved"));
+        let path = format!("/v1/organizations/{acme}");
+        let stands = app.root().get(&path).await.expect(StatusCode::OK);
+        assert_eq!((&stands["portal_name"], &stands["portal_color"]), (&json!("Cloud <b>"), &json!("#ffee00")));
+        for page in [SETTINGS.to_owned(), format!("{SETTINGS}/edit")] {
+            let page = admin.get(&page).await;
+            page.shows(StatusCode::OK, "Cloud &#60;b&#62;");
+            page.shows(StatusCode::OK, "fill=\"#ffee00\"");
+        }
+        let late = save(&seen, "Cloud", "#000000").await;
+        late.shows(StatusCode::UNPROCESSABLE_ENTITY, "It is now: #ffee00");
+        save(&late.field("seen"), "", "").await.leads_to(&format!("{SETTINGS}?done=saved"));
+        let stands = app.root().get(&path).await.expect(StatusCode::OK);
+        assert_eq!((&stands["portal_name"], &stands["portal_color"]), (&json!(null), &json!(null)));
+    }
+
     async fn stricter_rules_tell_what_they_touch_before_they_count(app: &TestApp) {
         app.declare_invoices().await;
         let (acme, account) = app.account("acme", &[READ, WRITE]).await;

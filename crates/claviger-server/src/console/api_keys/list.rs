@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{CredentialStatus, Kind, permission};
-use claviger_store::{CredentialFilter, Order, Page, StatusAt};
-use claviger_token::{CredentialId, ServiceAccountId};
+use claviger_store::{CredentialFilter, Order, StatusAt};
+use claviger_token::ServiceAccountId;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
@@ -12,11 +12,12 @@ use crate::{
     app::App,
     console::{
         credential::{
-            list::{Listed, MOST, rows},
+            list::{Listed, rows},
             shown::Names,
         },
         inside::Inside,
         page::{Frame, page},
+        pages::{self, Pages},
         query::Query,
         trouble::Trouble,
     },
@@ -26,8 +27,6 @@ use crate::{
 pub(crate) const SOON: i64 = 14;
 /// After how many days without use a key is not needed, perhaps.
 pub(crate) const IDLE: i64 = 90;
-/// A list's search is a few words.
-const LONGEST_SEARCH: usize = 100;
 
 /// The states that can be chosen, and the keys of their texts.
 const STATES: [(&str, &str); 9] = [
@@ -70,10 +69,7 @@ pub(crate) struct ApiKeysPage {
     pub(crate) frame: Frame,
     pub(crate) path: String,
     pub(crate) rows: Vec<Listed>,
-    /// The address of the next page, if there is one.
-    pub(crate) next: Option<String>,
-    /// The address of the first page, if this is another.
-    pub(crate) first: Option<String>,
+    pub(crate) pages: Pages,
     pub(crate) wanted: Wanted,
     /// The name of the service account that is asked for.
     pub(crate) account: Option<String>,
@@ -118,11 +114,10 @@ impl Wanted {
     }
 
     fn filter(&self, now: Timestamp) -> CredentialFilter {
-        let q: String = self.q.trim().chars().take(LONGEST_SEARCH).collect();
         let base = CredentialFilter {
             kind: Some(Kind::ApiKey),
             principal: self.account.parse::<ServiceAccountId>().ok().map(Into::into),
-            q: (!q.is_empty()).then_some(q),
+            q: pages::searched(&self.q),
             ..CredentialFilter::default()
         };
         let status = |status| Some(StatusAt { status, at: now });
@@ -139,18 +134,8 @@ impl Wanted {
         }
     }
 
-    /// The address of this list from `after` on.
-    fn address(&self, path: &str, after: &str) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let fields = [
-            ("q", self.q.as_str()),
-            ("state", &self.state),
-            ("account", &self.account),
-            ("order", &self.order),
-            ("after", after),
-        ];
-        query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
-        format!("{path}?{}", query.finish())
+    fn fields(&self) -> [(&'static str, &str); 4] {
+        [("q", &self.q), ("state", &self.state), ("account", &self.account), ("order", &self.order)]
     }
 }
 
@@ -184,29 +169,21 @@ pub(crate) async fn show(
 ) -> Result<Response, Trouble> {
     let place = inside.place(&app);
     let (authority, now, path) = (place.reader()?, app.now(), place.list());
-    let after = match wanted.after.as_str() {
-        "" => None,
-        after => Some(after.parse::<CredentialId>().map_err(|_| Trouble::Absent)?),
-    };
     let filter = CredentialFilter { organization: Some(inside.here.organization.id), ..wanted.filter(now) };
     if !wanted.account.is_empty() && filter.principal.is_none() {
         return Err(Trouble::Absent);
     }
     let mut view = app.store.within(authority.reach);
-    let page_of = Page { after, limit: MOST + 1 };
-    let mut found = view.credentials_in(wanted.order(), &filter, &page_of).await?;
-    let more = found.len() > MOST as usize;
-    found.truncate(MOST as usize);
+    let mut found = view.credentials_in(wanted.order(), &filter, &pages::rows(&wanted.after)?).await?;
+    let pages = Pages::of(&mut found, |key| key.id, &path, &wanted.fields(), &wanted.after);
     let frame = place.frame().await?;
     let account = match filter.principal {
         Some(principal) => Some(Names::known(&place, vec![principal]).await?.of_principal(principal)),
         None => None,
     };
-    let last = found.last().filter(|_| more).map(|last| last.id.to_string());
     let shown = ApiKeysPage {
         rows: rows(&place, &found, |_| None, now, &frame).await?,
-        next: last.map(|last| wanted.address(&path, &last)),
-        first: after.map(|_| wanted.address(&path, "")),
+        pages,
         account,
         makes: place.changes() && inside.here.person.may(permission::SERVICE_ACCOUNTS_READ),
         frame,
@@ -226,13 +203,6 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_next_page_is_of_the_same_list() {
-        let wanted = Wanted { q: "a&b".to_owned(), order: "name".to_owned(), ..Wanted::default() };
-        assert_eq!(wanted.address("/x", "key_1"), "/x?q=a%26b&order=name&after=key_1");
-        assert_eq!(Wanted::default().address("/x", ""), "/x?");
-    }
 
     #[test]
     fn what_is_no_state_or_order_asks_for_nothing() {

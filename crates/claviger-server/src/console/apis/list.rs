@@ -3,8 +3,6 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{Reach, permission};
-use claviger_store::Page;
-use serde::Deserialize;
 
 use super::{LIST, path_of};
 use crate::{
@@ -12,7 +10,7 @@ use crate::{
     console::{
         everywhere::Everywhere,
         page::{Frame, page},
-        pages::{self, MOST, Pages},
+        pages::{self, Pages, Wanted},
         query::Query,
         trouble::Trouble,
     },
@@ -40,15 +38,6 @@ pub(crate) struct Row {
     pub(crate) life: String,
 }
 
-/// What is asked for.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Wanted {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    after: String,
-}
-
 /// `GET /apis`.
 pub(crate) async fn show(
     State(app): State<App>,
@@ -57,8 +46,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Trouble> {
     at.authority(permission::APIS_READ)?;
     let q = pages::searched(&wanted.q);
-    let asked = Page { after: pages::place(&wanted.after)?, limit: MOST + 1 };
-    let mut found = app.store.within(Reach::Instance).apis(q.as_deref(), &asked).await?;
+    let mut found = app.store.within(Reach::Instance).apis(q.as_deref(), &pages::rows(&wanted.after)?).await?;
     let q = q.unwrap_or_default();
     let pages = Pages::of(&mut found, |api| api.id, LIST, &[("q", &q)], &wanted.after);
     let frame = at.place(&app).frame().await?;

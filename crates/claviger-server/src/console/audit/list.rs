@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{Action, Chain};
-use claviger_store::{ChainState, Page};
+use claviger_store::ChainState;
 use claviger_token::EventId;
 
 use super::{
@@ -18,13 +18,11 @@ use crate::{
     console::{
         moment::Moment,
         page::{Frame, page_with},
+        pages::{self, Pages},
         query::Query,
         trouble::Trouble,
     },
 };
-
-/// How many a page shows.
-const MOST: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "audit.html")]
@@ -38,10 +36,7 @@ pub(crate) struct AuditPage {
     pub(crate) whom: Vec<(String, String)>,
     /// The name of whoever or whatever is asked for by an id.
     pub(crate) chosen: Vec<(&'static str, String)>,
-    /// The address of the next page, if there is one.
-    pub(crate) next: Option<String>,
-    /// The address of the first page, if this is another.
-    pub(crate) first: Option<String>,
+    pub(crate) pages: Pages,
     /// The address of what is newer than this.
     pub(crate) newer: String,
     /// Where one stops following, if one does.
@@ -102,22 +97,20 @@ pub(crate) async fn show(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Trouble> {
     let (frame, path, now) = (reader.frame(&app).await?, reader.path(), app.now());
-    let id = |text: &str| match text {
-        "" | "1" => Ok(None),
-        text => text.parse::<EventId>().map(Some).map_err(|_| Trouble::Absent),
+    let seen = match wanted.follow.as_str() {
+        "" | "1" => None,
+        seen => Some(seen.parse::<EventId>().map_err(|_| Trouble::Absent)?),
     };
-    let (after, seen) = (id(&wanted.after)?, id(&wanted.follow)?);
+    let asked = pages::rows(&wanted.after)?;
     let meant = wanted.meant(&reader, &app, &frame).await?;
     let mut view = app.store.within(reader.reach());
     // What cannot be meant is not answered with everything.
     let mut found = match meant.wrong.is_empty() {
-        true => view.audit_events(&meant.filter, &Page { after, limit: MOST + 1 }).await?,
+        true => view.audit_events(&meant.filter, &asked).await?,
         false => Vec::new(),
     };
-    let more = found.len() > MOST as usize;
-    found.truncate(MOST as usize);
+    let pages = Pages::of(&mut found, |event| event.id, &path, &wanted.fields(), &wanted.after);
     let newest = found.first().map(|event| event.id.to_string()).or(seen.map(|seen| seen.to_string()));
-    let last = found.last().filter(|_| more).map(|last| last.id.to_string());
     let events: Vec<Event> = found.into_iter().map(Event::read).collect();
     let names = Names::read(&reader, &app, &events).await?;
     let follows = !wanted.follow.is_empty();
@@ -147,8 +140,7 @@ pub(crate) async fn show(
         rows: events.iter().map(row).collect(),
         chosen: chosen.collect(),
         whom: whom.collect(),
-        next: last.map(|last| wanted.address(&path, &[("after", &last)])),
-        first: after.map(|_| wanted.address(&path, &[])),
+        pages,
         newer: wanted.address(&path, &[("follow", newest.as_deref().unwrap_or("1"))]),
         stop: follows.then(|| wanted.address(&path, &[])),
         exports: ["csv", "jsonl"].map(|form| wanted.address(&format!("{path}/export.{form}"), &[])),

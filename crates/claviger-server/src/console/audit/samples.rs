@@ -9,7 +9,7 @@ use super::{
     told::{Change, Named, Piece},
     wanted::Wanted,
 };
-use crate::console::{language::Language, moment::Moment, page::Frame};
+use crate::console::{language::Language, moment::Moment, page::Frame, pages::Pages};
 
 /// Renders each page in each of its shapes.
 pub(crate) fn pages(
@@ -49,8 +49,7 @@ pub(crate) fn pages(
             wrong: if filtered { vec![("actor", own()), ("to", own())] } else { Vec::new() },
             whom: vec![(own(), path()); many],
             chosen: vec![("actor", own()), ("target", own()), ("credential", own())],
-            next: (many > 1).then(path),
-            first: filtered.then(path),
+            pages: Pages::sample(many > 1, filtered),
             newer: path(),
             stop: filtered.then(path),
             exports: [path(), path()],

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::reader::Reader;
 use crate::{
     app::App,
-    console::{page::Frame, whom::Whom},
+    console::{page::Frame, pages, whom::Whom},
 };
 
 /// What stands in `chain` where only the instance's own events are meant.
@@ -65,7 +65,7 @@ impl Wanted {
         self.fields().iter().any(|(_, value)| !value.is_empty())
     }
 
-    fn fields(&self) -> [(&'static str, &str); 7] {
+    pub(super) fn fields(&self) -> [(&'static str, &str); 7] {
         [
             ("action", &self.action),
             ("actor", &self.actor),
@@ -79,11 +79,7 @@ impl Wanted {
 
     /// The address of something of the same events, with more in it.
     pub(super) fn address(&self, path: &str, more: &[(&str, &str)]) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let all = self.fields().into_iter().chain(more.iter().copied());
-        query.extend_pairs(all.filter(|(_, value)| !value.is_empty()));
-        let query = query.finish();
-        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+        pages::address(path, &[&self.fields()[..], more].concat())
     }
 
     /// What is meant, as far as it can be told.

@@ -11,9 +11,6 @@ use super::{
 };
 use crate::console::{moment::Moment, page::Frame};
 
-/// How many a page shows.
-pub(crate) const MOST: u32 = 50;
-
 /// A row.
 pub(crate) struct Listed {
     pub(crate) path: String,

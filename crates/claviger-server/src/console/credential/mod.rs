@@ -135,6 +135,14 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The same where secrets of ours are kept, which are rolled; nothing else is.
+    pub(super) fn with_secrets(self) -> Result<Self, Trouble> {
+        match self.client().map(|of| of.kind) {
+            None | Some(Kind::ClientSecret | Kind::ApiKey | Kind::PersonalAccessToken) => Ok(self),
+            Some(Kind::PublicKey | Kind::Certificate | Kind::Federation) => Err(Trouble::Absent),
+        }
+    }
+
     /// The path of one credential.
     pub(super) fn path(&self, id: CredentialId) -> String {
         format!("{}/{id}", self.list())

@@ -1,5 +1,5 @@
-//! The routes of one credential, wherever it is kept: an organization's key, a token of one's own, the same at a portal. They differ in
-//! who is let in, which the types of their handlers' arguments say, and in nothing else.
+//! The routes of one credential, wherever it is kept: an organization's key, what a client of it proves itself by, a token of one's own,
+//! the same at a portal. They differ in who is let in, which the types of their handlers' arguments say, and in nothing else.
 
 use std::str::FromStr;
 
@@ -71,12 +71,12 @@ async fn ask_to_roll<Id: Kept, V: Visitor>(
     Which(id): Which<Id>,
     by: V,
 ) -> Result<Response, Trouble> {
-    roll::show(&by.place(&app), id.into()).await
+    roll::show(&by.place(&app).with_secrets()?, id.into()).await
 }
 
 /// `POST …/{id}/roll` with `overlap`, `seen` and `once`.
 async fn roll<Id: Kept, S: Sender>(State(app): State<App>, Which(id): Which<Id>, by: S) -> Result<Response, Trouble> {
-    roll::submit(&by.place(&app), id.into(), by.fields()).await
+    roll::submit(&by.place(&app).with_secrets()?, id.into(), by.fields()).await
 }
 
 /// `POST …/{id}/end-overlap`.
@@ -85,7 +85,7 @@ async fn end_overlap<Id: Kept, S: Sender>(
     Which(id): Which<Id>,
     by: S,
 ) -> Result<Response, Trouble> {
-    action::end_overlap(&by.place(&app), id.into()).await
+    action::end_overlap(&by.place(&app).with_secrets()?, id.into()).await
 }
 
 /// `POST …/{id}/disable`.

@@ -3,15 +3,10 @@
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use claviger_core::{ClaimCode, ClaimCodeStatus, Fleet, NewClaimCode, Reach, Rejection, permission};
-use claviger_store::Page;
 use claviger_token::{ClaimCodeId, Secret};
 use jiff::SignedDuration;
 
-use super::{
-    Which, detail, find,
-    list::{Wanted, address},
-    may_write, path, writer,
-};
+use super::{Which, detail, find, may_write, path, writer};
 use crate::{
     app::App,
     console::{
@@ -20,6 +15,7 @@ use crate::{
         inside::{self, Inside, InsideForm},
         moment::Moment,
         page::{Frame, go, page, page_with},
+        pages::{self, Pages, Wanted},
         query::Query,
         shell::Here,
         trouble::Trouble,
@@ -27,9 +23,6 @@ use crate::{
     manage::claim_code,
     problem::RequestError,
 };
-
-/// How many a page shows.
-const MOST: u32 = 50;
 
 /// How long a code may count, in days.
 const LIVES: [u32; 5] = [1, 7, 30, 90, 365];
@@ -41,8 +34,7 @@ pub(crate) struct CodesPage {
     pub(crate) fleet: (String, String),
     pub(crate) path: String,
     pub(crate) rows: Vec<Row>,
-    pub(crate) next: Option<String>,
-    pub(crate) continued: bool,
+    pub(crate) pages: Pages,
     /// Whether they may make one; a closed fleet takes none.
     pub(crate) makes: bool,
     pub(crate) changes: bool,
@@ -119,11 +111,10 @@ pub(crate) async fn list(
 ) -> Result<Response, Trouble> {
     let (here, place, now) = (&inside.here, inside.place(&app), app.now());
     let fleet = find(&app, here, id).await?;
-    let after = wanted.cursor::<ClaimCodeId>()?;
     let mut view = app.store.within(Reach::Organization(here.organization.id));
-    let mut found = view.claim_codes(id, &Page { after, limit: MOST + 1 }).await?;
-    let more = found.len() > MOST as usize;
-    found.truncate(MOST as usize);
+    let mut found = view.claim_codes(id, &pages::rows(&wanted.after)?).await?;
+    let path = list_of(here, &fleet);
+    let pages = Pages::of(&mut found, |code| code.id, &path, &[], &wanted.after);
     let mut frame = place.frame().await?;
     frame.tell_only(|done| matches!(done, "once" | "revoked"));
     let moment = |time| Moment::new(frame.language(), time, now);
@@ -137,12 +128,11 @@ pub(crate) async fn list(
         ends: moment(code.ends_at),
         made: moment(code.created_at),
     };
-    let (path, changes) = (list_of(here, &fleet), here.person.may(permission::FLEETS_WRITE));
+    let changes = here.person.may(permission::FLEETS_WRITE);
     let shown = CodesPage {
         fleet: of(here, &fleet),
         rows: found.iter().map(row).collect(),
-        next: found.last().filter(|_| more).map(|last| address(&path, "", &last.id.to_string())),
-        continued: after.is_some(),
+        pages,
         makes: changes && fleet.closed_at.is_none(),
         changes,
         closed: fleet.closed_at.is_some(),

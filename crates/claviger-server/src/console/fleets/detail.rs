@@ -3,12 +3,11 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{DeviceStatus, Reach, permission};
-use claviger_store::{ListedDevice, Page};
-use claviger_token::ServiceAccountId;
+use claviger_store::ListedDevice;
 
 use super::{
     Which, find,
-    list::{Wanted, address, badge, days},
+    list::{badge, days},
     path,
 };
 use crate::{
@@ -21,15 +20,13 @@ use crate::{
         inside::Inside,
         moment::Moment,
         page::{Frame, page},
+        pages::{self, Pages, Wanted},
         query::Query,
         shell::Here,
         trouble::Trouble,
     },
     manage::fleet,
 };
-
-/// How many devices a page shows.
-const MOST: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "fleet.html")]
@@ -101,8 +98,7 @@ pub(crate) struct DevicesPage {
     pub(crate) path: String,
     pub(crate) q: String,
     pub(crate) rows: Vec<Row>,
-    pub(crate) next: Option<String>,
-    pub(crate) first: Option<String>,
+    pub(crate) pages: Pages,
 }
 
 /// A device.
@@ -126,20 +122,16 @@ pub(crate) async fn devices(
 ) -> Result<Response, Trouble> {
     let (here, place) = (&inside.here, inside.place(&app));
     let fleet = find(&app, here, id).await?;
-    let (after, q) = (wanted.cursor::<ServiceAccountId>()?, wanted.words());
     let mut view = app.store.within(Reach::Organization(here.organization.id));
-    let page_of = Page { after, limit: MOST + 1 };
-    let mut found = view.devices(id, (!q.is_empty()).then_some(q.as_str()), &page_of).await?;
-    let more = found.len() > MOST as usize;
-    found.truncate(MOST as usize);
-    let (frame, path) = (place.frame().await?, path(here, id));
+    let q = pages::searched(&wanted.q);
+    let mut found = view.devices(id, q.as_deref(), &pages::rows(&wanted.after)?).await?;
+    let (frame, path, q) = (place.frame().await?, path(here, id), q.unwrap_or_default());
     let list = format!("{path}/devices");
-    let last = found.last().filter(|_| more).map(|last| last.device.account.to_string());
+    let pages = Pages::of(&mut found, |one| one.device.account, &list, &[("q", &q)], &wanted.after);
     let shown = DevicesPage {
         fleet: (fleet.name.to_string(), path),
         rows: found.into_iter().map(|one| row(one, here, &app, &frame)).collect(),
-        next: last.map(|last| address(&list, &q, &last)),
-        first: after.map(|_| address(&list, &q, "")),
+        pages,
         path: list,
         q,
         frame,

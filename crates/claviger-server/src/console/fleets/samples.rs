@@ -22,6 +22,7 @@ use crate::console::{
     language::Language,
     moment::Moment,
     page::Frame,
+    pages::Pages,
     service_accounts::form::{AccountForm, Typed},
 };
 
@@ -52,8 +53,7 @@ pub(crate) fn pages(
             path: path(),
             q: if searched { own() } else { String::new() },
             rows: (0..many).map(|_| row()).collect(),
-            next: (many > 1).then(path),
-            first: searched.then(path),
+            pages: Pages::sample(many > 1, searched),
             makes: !searched,
         };
         add("fleets", page.render());
@@ -72,8 +72,7 @@ pub(crate) fn pages(
             path: path(),
             q: if searched { own() } else { String::new() },
             rows: (0..many).map(|_| device()).collect(),
-            next: (many > 1).then(path),
-            first: searched.then(path),
+            pages: Pages::sample(many > 1, searched),
         };
         add("devices", page.render());
         let code = || codes::Row {
@@ -91,8 +90,7 @@ pub(crate) fn pages(
             fleet: fleet(),
             path: path(),
             rows: (0..many).map(|_| code()).collect(),
-            next: (many > 1).then(path),
-            continued: searched,
+            pages: Pages::sample(many > 1, searched),
             makes: !searched,
             changes: !searched,
             closed: searched,

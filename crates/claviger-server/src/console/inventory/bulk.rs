@@ -128,7 +128,7 @@ pub(crate) async fn show(
     match Meant::of(wanted.clone(), &place, here, &frame, app.now()).await? {
         Some(meant) => preview(&place, here, reach, frame, meant, None, String::new()).await,
         // The list says what is wrong.
-        None => Ok(go(&wanted.address(&place.list(), &[]), [])),
+        None => Ok(go(&wanted.address(&place.list()), [])),
     }
 }
 

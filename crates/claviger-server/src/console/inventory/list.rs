@@ -8,7 +8,7 @@ use axum::{
 };
 use claviger_core::{Credential, Kind, Reach, permission};
 use claviger_store::{CredentialFilter, Order, Page, StoreError};
-use claviger_token::{CredentialId, PrincipalId, UserId};
+use claviger_token::{PrincipalId, UserId};
 
 use super::wanted::{Choices, Wanted};
 use crate::{
@@ -17,10 +17,11 @@ use crate::{
         approval,
         credential::{
             Place,
-            list::{Listed, MOST, rows},
+            list::{Listed, rows},
         },
         inside::Inside,
         page::{Frame, page_with},
+        pages::{self, Pages},
         query::Query,
         shell::Here,
         trouble::Trouble,
@@ -49,8 +50,7 @@ pub(crate) struct InventoryPage {
     pub(crate) wrong: Option<String>,
     /// Who could be: a name, and the address of their tokens.
     pub(crate) whom: Vec<(String, String)>,
-    pub(crate) next: Option<String>,
-    pub(crate) first: Option<String>,
+    pub(crate) pages: Pages,
     /// Where all of these are ended, if somebody may.
     pub(crate) bulk: Option<String>,
 }
@@ -111,7 +111,7 @@ pub(crate) async fn show(
         Owner::Unclear(wrong, all) => {
             let named = |(id, name): (PrincipalId, String)| {
                 let wanted = Wanted { owner: id.to_string(), ..wanted.clone() };
-                (name, wanted.address(&place.list(), &[]))
+                (name, wanted.address(&place.list()))
             };
             let shown = InventoryPage {
                 whom: all.into_iter().map(named).collect(),
@@ -122,8 +122,7 @@ pub(crate) async fn show(
                 of: None,
                 waiting: Vec::new(),
                 more_wait: false,
-                next: None,
-                first: None,
+                pages: Pages::default(),
                 bulk: None,
                 wanted,
                 frame,
@@ -158,16 +157,12 @@ async fn with(
     owner: Option<UserId>,
 ) -> Result<Response, Trouble> {
     let (app, now, organization) = (place.app, place.app.now(), here.organization.id);
-    let after = match wanted.after.as_str() {
-        "" => None,
-        after => Some(after.parse::<CredentialId>().map_err(|_| Trouble::Absent)?),
-    };
     let mut view = app.store.within(Reach::Organization(organization));
     let filter = wanted.filter(organization, owner, now);
-    let mut found = view.credentials_in(wanted.order(), &filter, &Page { after, limit: MOST + 1 }).await?;
-    let more = found.len() > MOST as usize;
-    found.truncate(MOST as usize);
-    let is_front = after.is_none() && wanted.q.is_empty() && wanted.state.is_empty();
+    let mut found = view.credentials_in(wanted.order(), &filter, &pages::rows(&wanted.after)?).await?;
+    let path = place.list();
+    let pages = Pages::of(&mut found, |one| one.id, &path, &wanted.fields(), &wanted.after);
+    let is_front = wanted.after.is_empty() && wanted.q.is_empty() && wanted.state.is_empty();
     let mut waits = match is_front {
         true => {
             let filter = CredentialFilter {
@@ -195,8 +190,6 @@ async fn with(
         owner: called(one.principal),
         since: approval::since(one),
     };
-    let last = found.last().filter(|_| more).map(|last| last.id.to_string());
-    let path = place.list();
     let can_end = decides && !found.is_empty() && wanted.is_endable();
     let shown = InventoryPage {
         rows: rows(place, &found, |one| Some(called(one.principal)), now, &frame).await?,
@@ -205,9 +198,8 @@ async fn with(
         more_wait,
         wrong: None,
         whom: Vec::new(),
-        next: last.map(|last| wanted.address(&path, &[("order", &wanted.order), ("after", &last)])),
-        first: after.map(|_| wanted.address(&path, &[("order", &wanted.order)])),
-        bulk: can_end.then(|| wanted.address(&format!("{path}/revoke"), &[])),
+        pages,
+        bulk: can_end.then(|| wanted.address(&format!("{path}/revoke"))),
         everybody: path.clone(),
         path,
         wanted,

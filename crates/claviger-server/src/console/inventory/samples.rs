@@ -13,6 +13,7 @@ use crate::console::{
     language::Language,
     moment::Moment,
     page::Frame,
+    pages::Pages,
 };
 
 /// Renders each page in each of its shapes.
@@ -55,8 +56,7 @@ pub(crate) fn pages(
             more_wait: many > 1,
             wrong: (filtered && many == 0).then(own),
             whom: vec![(own(), path()); many],
-            next: (many > 1).then(path),
-            first: filtered.then(path),
+            pages: Pages::sample(many > 1, filtered),
             bulk: (many > 0).then(path),
         };
         add("inventory", page.render());

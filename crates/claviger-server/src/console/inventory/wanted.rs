@@ -11,12 +11,10 @@ use crate::{
         api_keys::list::{IDLE, SOON, rolling},
         form::Fields,
         page::Frame,
+        pages,
     },
     manage::inventory::InventoryQuery,
 };
-
-/// A list's search is a few words.
-const LONGEST: usize = 100;
 
 /// The states that can be chosen, and the keys of their texts.
 const STATES: [(&str, &str); 10] = [
@@ -102,8 +100,7 @@ impl Wanted {
 
     /// The words that are looked for.
     pub(super) fn search(&self) -> Option<String> {
-        let q: String = self.q.trim().chars().take(LONGEST).collect();
-        (!q.is_empty()).then_some(q)
+        pages::searched(&self.q)
     }
 
     /// As the API would be asked for them.
@@ -145,14 +142,14 @@ impl Wanted {
         }
     }
 
-    /// The address of something of these tokens, with more in it.
-    pub(super) fn address(&self, path: &str, more: &[(&str, &str)]) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let fields = [("q", self.q.as_str()), ("state", &self.state), ("owner", &self.owner)];
-        let all = fields.into_iter().chain(more.iter().copied());
-        query.extend_pairs(all.filter(|(_, value)| !value.is_empty()));
-        let query = query.finish();
-        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+    pub(super) fn fields(&self) -> [(&'static str, &str); 4] {
+        [("q", &self.q), ("state", &self.state), ("owner", &self.owner), ("order", &self.order)]
+    }
+
+    /// The address of something of these tokens.
+    pub(super) fn address(&self, path: &str) -> String {
+        let [q, state, owner, _] = self.fields();
+        pages::address(path, &[q, state, owner])
     }
 }
 
@@ -191,10 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn the_next_page_is_of_the_same_list() {
+    fn what_is_done_about_all_of_them_asks_for_no_order() {
         let wanted = Wanted { q: "a&b".to_owned(), order: "name".to_owned(), ..Wanted::default() };
-        let next = wanted.address("/x", &[("order", &wanted.order), ("after", "pat_1")]);
-        assert_eq!(next, "/x?q=a%26b&order=name&after=pat_1");
-        assert_eq!(Wanted::default().address("/x", &[]), "/x");
+        assert_eq!(wanted.address("/x"), "/x?q=a%26b");
+        assert_eq!(Wanted::default().address("/x"), "/x");
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{InvitationStatus, Reach, permission};
-use claviger_store::{InvitationStatusFilter, Page};
+use claviger_store::InvitationStatusFilter;
 use serde::Deserialize;
 
 use super::{few, list_of};
@@ -13,7 +13,7 @@ use crate::{
         inside::Inside,
         moment::Moment,
         page::{Frame, page},
-        pages::{self, MOST, Pages},
+        pages::{self, Pages},
         query::Query,
         trouble::Trouble,
     },
@@ -89,8 +89,7 @@ pub(crate) async fn show(
     let (state, _, status) = STATES.into_iter().find(|(word, ..)| *word == wanted.state).unwrap_or(STATES[0]);
     let filter = status.map(|status| InvitationStatusFilter { status, at: now });
     let mut view = app.store.within(Reach::Organization(organization));
-    let asked = Page { after: pages::place(&wanted.after)?, limit: MOST + 1 };
-    let mut found = view.invitations(organization, filter, &asked).await?;
+    let mut found = view.invitations(organization, filter, &pages::rows(&wanted.after)?).await?;
     let list = list_of(here);
     let path = format!("{list}/invitations");
     let pages = Pages::of(&mut found, |one| one.id, &path, &[("state", state)], &wanted.after);

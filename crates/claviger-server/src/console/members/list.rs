@@ -3,8 +3,7 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{Assignment, Reach, Scope, names_in, permission};
-use claviger_store::{Member, Page};
-use serde::Deserialize;
+use claviger_store::Member;
 
 use super::{called, few, list_of};
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
         inside::Inside,
         moment::Moment,
         page::{Frame, page},
-        pages::{self, MOST, Pages},
+        pages::{self, Pages, Wanted},
         query::Query,
         trouble::Trouble,
     },
@@ -44,15 +43,6 @@ pub(crate) struct Row {
     pub(crate) since: Moment,
 }
 
-/// What is asked for.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Wanted {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    after: String,
-}
-
 /// `GET …/members`.
 pub(crate) async fn show(
     State(app): State<App>,
@@ -63,8 +53,7 @@ pub(crate) async fn show(
     here.must(permission::MEMBERS_READ)?;
     let (organization, q) = (here.organization.id, pages::searched(&wanted.q));
     let mut view = app.store.within(Reach::Organization(organization));
-    let asked = Page { after: pages::place(&wanted.after)?, limit: MOST + 1 };
-    let mut found = view.members(organization, q.as_deref(), &asked).await?;
+    let mut found = view.members(organization, q.as_deref(), &pages::rows(&wanted.after)?).await?;
     let (path, q) = (list_of(here), q.unwrap_or_default());
     let pages = Pages::of(&mut found, |member| member.user.id, &path, &[("q", &q)], &wanted.after);
     let held = view.assignments_in(organization, found.iter().map(|member| member.user.id.into())).await?;

@@ -24,7 +24,12 @@ use crate::{
 /// An organization, as the form has it: for who reaches the instance there is more.
 fn stands(organization: &Organization, authority: &Authority<'_>) -> Entered {
     let origins = organization.portal_origins.to_string().replace(' ', "\n");
-    let entered = Entered::default().with("name", organization.name.to_string()).with("origins", origins);
+    let look = &organization.portal_look;
+    let entered = Entered::default()
+        .with("name", organization.name.to_string())
+        .with("origins", origins)
+        .with("portal_name", look.name.as_ref().map(ToString::to_string).unwrap_or_default())
+        .with("portal_color", look.color.map(|color| color.to_string()).unwrap_or_default());
     if authority.reach != Reach::Instance {
         return entered;
     }
@@ -88,6 +93,8 @@ fn changes(entered: &Entered, now: &Entered) -> OrganizationChanges {
         slug: differs("slug").then(|| entered.one("slug").to_owned()),
         external_id: differs("external_id").then(|| typed("external_id")),
         portal_origins: differs("origins").then(|| words("origins")),
+        portal_name: differs("portal_name").then(|| typed("portal_name")),
+        portal_color: differs("portal_color").then(|| typed("portal_color")),
         ceiling: differs("ceiling").then(|| words("ceiling")),
         ..OrganizationChanges::default()
     }
@@ -101,6 +108,8 @@ fn told(draft: &mut Draft, rejection: &Rejection, frame: &Frame) {
         "slug" => Some(("slug", frame.text("organization-slug-wrong"))),
         "external_id" => Some(("external_id", frame.text("organization-external-wrong"))),
         "portal_origins" => Some(("origins", frame.text_with("api-origin-wrong", "name", entry("origins", said)))),
+        "portal_name" => Some(("portal_name", frame.text("name-wrong"))),
+        "portal_color" => Some(("portal_color", frame.text("organization-portal-color-wrong"))),
         "ceiling" => Some(("ceiling", frame.text_with("rights-permission-unknown", "name", entry("ceiling", said)))),
         _ => None,
     });
@@ -118,13 +127,18 @@ pub(super) fn refuse_taken(draft: &mut Draft, message: &str, frame: &Frame) {
 
 fn form(here: &Here, authority: &Authority<'_>, draft: Draft, frame: Frame) -> Response {
     let field = |name, label: &str, hint: &str| Field::of(&draft, name, frame.text(label), frame.text(hint));
-    let names = vec![
-        Part::Line(field("name", "form-name", "organization-name-hint").required()),
+    let names = vec![Part::Line(field("name", "form-name", "organization-name-hint").required())];
+    let portal = vec![
+        Part::Line(field("portal_name", "organization-portal-name", "organization-portal-name-hint")),
+        Part::Color(
+            field("portal_color", "organization-portal-color", "organization-portal-color-hint").like("#3550cb"),
+        ),
         Part::Lines(
             field("origins", "organization-origins", "organization-origins-hint").like("https://app.acme.test"),
         ),
     ];
-    let mut sections = vec![Section::plain(names)];
+    let (title, hint) = (frame.text("organization-portal"), frame.text("organization-portal-hint"));
+    let mut sections = vec![Section::plain(names), Section { title, hint, parts: portal }];
     if authority.reach == Reach::Instance {
         let parts = vec![
             Part::Line(field("slug", "organization-slug", "organization-slug-hint").required()),

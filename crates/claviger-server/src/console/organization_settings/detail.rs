@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
-use claviger_core::{Reach, permission};
+use claviger_core::{PortalLook, Reach, permission};
 use claviger_token::{PermissionMask, QuotaPeriod};
 
 use super::path_of;
@@ -29,6 +29,8 @@ pub(crate) struct OrganizationPage {
     pub(crate) ceiling: Option<Vec<String>>,
     pub(crate) limits: Vec<String>,
     pub(crate) origins: Vec<String>,
+    /// What its portal is called and its colour, where that is not the default.
+    pub(crate) look: PortalLook,
     pub(crate) made: Moment,
     /// Since when nothing in it works.
     pub(crate) stopped: Option<Moment>,
@@ -58,6 +60,7 @@ pub(crate) async fn show(State(app): State<App>, inside: Inside) -> Result<Respo
         ceiling: organization.ceiling.as_ref().map(PermissionMask::entries),
         limits: rates.chain(quota).collect(),
         origins: organization.portal_origins.to_string().split_whitespace().map(str::to_owned).collect(),
+        look: organization.portal_look.clone(),
         made: moment(organization.created_at),
         stopped: organization.disabled_at.map(moment),
         changes: reach.is_some(),

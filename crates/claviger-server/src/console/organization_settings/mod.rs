@@ -1,6 +1,6 @@
 //! An organization itself: made (`/organizations/-/new`, which no slug can be), shown and changed (`/organizations/{organization}/settings`),
-//! stopped, and ended. Who holds `claviger:organizations:write` there changes its name and where its portal may stand; the rest is for who
-//! holds it with instance scope.
+//! stopped, and ended. Who holds `claviger:organizations:write` there changes its name and its portal; the rest is for who holds it with
+//! instance scope.
 
 pub(super) mod change;
 pub(super) mod detail;

@@ -1,6 +1,7 @@
 //! The pages of organizations with sample data, for the tests of every template.
 
 use askama::Template;
+use claviger_core::{Color, Name, PortalLook};
 use jiff::Timestamp;
 
 use super::detail::OrganizationPage;
@@ -26,6 +27,10 @@ pub(crate) fn pages(
         ceiling: (many > 0).then(|| vec![own(); many]),
         limits: vec![own(); many],
         origins: vec![own(); many],
+        look: PortalLook {
+            name: Name::parse(text).ok().filter(|_| many > 0),
+            color: (many > 0).then_some(Color::new(0x35, 0x50, 0xcb)),
+        },
         made: moment(),
         stopped: (many > 1).then(moment),
         changes: many > 0,

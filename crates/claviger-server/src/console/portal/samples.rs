@@ -9,6 +9,7 @@ use crate::console::{
     credential::{made::MadePage, revoke::RevokePage, roll::RollPage},
     language::Language,
     page::Frame,
+    pages,
     tests::{Pages, credential_form, listed},
     tokens::{TokensPage, new::NewTokenPage},
 };
@@ -36,8 +37,7 @@ pub(in crate::console) fn pages(many: usize, language: Language, text: &str, add
             frame: frame(),
             path: path(),
             rows: (0..many).map(|_| listed(many, language, text)).collect(),
-            next: (many > 1).then(|| "/portal?after=pat_1".to_owned()),
-            continued: lives,
+            pages: pages::Pages::sample(many > 1, lives),
             makes: true,
         };
         add("portal", page.render());

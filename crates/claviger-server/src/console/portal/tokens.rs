@@ -12,8 +12,9 @@ use crate::{
             routes::{Sender, Visitor},
         },
         form::{Fields, PortalForm},
+        pages::Wanted,
         query::Query,
-        tokens::{self, After, new},
+        tokens::{self, new},
         trouble::Trouble,
     },
 };
@@ -38,9 +39,9 @@ impl Sender for PortalForm {
 pub(crate) async fn list(
     State(app): State<App>,
     at: AtPortal,
-    Query(asked): Query<After>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Response, Trouble> {
-    tokens::listed(&at.place(&app), &asked).await
+    tokens::listed(&at.place(&app), &wanted.after).await
 }
 
 /// `GET /portal/new`.

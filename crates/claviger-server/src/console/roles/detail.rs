@@ -3,9 +3,7 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{Assignment, Reach, Scope, permission};
-use claviger_store::Page;
 use claviger_token::{PrincipalId, RoleId};
-use serde::Deserialize;
 
 use super::{badges, find, list_of, may_change, path_of};
 use crate::{
@@ -15,7 +13,7 @@ use crate::{
         inside::{Inside, Which},
         moment::Moment,
         page::{Frame, page},
-        pages::{self, MOST, Pages},
+        pages::{self, Pages, Wanted},
         query::Query,
         trouble::Trouble,
     },
@@ -51,13 +49,6 @@ pub(crate) struct Holder {
     pub(crate) since: Moment,
 }
 
-/// Where the list of holders goes on.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Wanted {
-    #[serde(default)]
-    after: String,
-}
-
 /// `GET …/roles/{id}`.
 pub(crate) async fn show(
     State(app): State<App>,
@@ -71,8 +62,7 @@ pub(crate) async fn show(
     let mut view = app.store.within(Reach::Organization(organization));
     let (mut pages, mut holders) = (Pages::default(), None);
     if here.person.may(permission::ASSIGNMENTS_READ) {
-        let asked = Page { after: pages::place(&wanted.after)?, limit: MOST + 1 };
-        let mut found = view.assignments_of_role(id, Some(organization), &asked).await?;
+        let mut found = view.assignments_of_role(id, Some(organization), &pages::rows(&wanted.after)?).await?;
         pages = Pages::of(&mut found, |one| one.id, &path, &[], &wanted.after);
         let principals: Vec<PrincipalId> = found.iter().map(|one| one.principal).collect();
         let names = view.names_in(organization, &principals).await?;

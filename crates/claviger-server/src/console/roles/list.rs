@@ -3,8 +3,6 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{Reach, permission};
-use claviger_store::Page;
-use serde::Deserialize;
 
 use super::{badges, list_of, path_of};
 use crate::{
@@ -13,7 +11,7 @@ use crate::{
         inside::Inside,
         moment::Moment,
         page::{Frame, page},
-        pages::{self, MOST, Pages},
+        pages::{self, Pages, Wanted},
         query::Query,
         trouble::Trouble,
     },
@@ -42,15 +40,6 @@ pub(crate) struct Row {
     pub(crate) made: Moment,
 }
 
-/// What is asked for.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Wanted {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    after: String,
-}
-
 /// `GET …/roles`.
 pub(crate) async fn show(
     State(app): State<App>,
@@ -60,9 +49,8 @@ pub(crate) async fn show(
     let (place, here) = (inside.place(&app), &inside.here);
     here.must(permission::ROLES_READ)?;
     let (organization, q) = (here.organization.id, pages::searched(&wanted.q));
-    let asked = Page { after: pages::place(&wanted.after)?, limit: MOST + 1 };
     let mut view = app.store.within(Reach::Organization(organization));
-    let mut found = view.roles(Some(organization), q.as_deref(), &asked).await?;
+    let mut found = view.roles(Some(organization), q.as_deref(), &pages::rows(&wanted.after)?).await?;
     let (path, q) = (list_of(here), q.unwrap_or_default());
     let pages = Pages::of(&mut found, |role| role.id, &path, &[("q", &q)], &wanted.after);
     let frame = place.frame().await?;

@@ -29,6 +29,7 @@ use crate::console::{
     language::Language,
     moment::Moment,
     page::Frame,
+    pages::Pages,
 };
 
 fn snippet(text: &str) -> Snippet {
@@ -87,8 +88,7 @@ fn of_accounts(many: usize, language: Language, text: &str, add: Add<'_>) {
             path: path(),
             q: if searched { own() } else { String::new() },
             rows: (0..many).map(|_| row()).collect(),
-            next: (many > 1).then(path),
-            first: searched.then(path),
+            pages: Pages::sample(many > 1, searched),
             makes: !searched,
             sees_keys: searched,
         };
@@ -179,8 +179,7 @@ fn of_proofs(many: usize, language: Language, text: &str, add: Add<'_>) {
             make: "client-secret-new",
             path: path(),
             rows: (0..many).map(|_| row()).collect(),
-            next: (many > 1).then(path),
-            continued,
+            pages: Pages::sample(many > 1, continued),
             makes: !continued,
             lacks_grants: continued,
         };

@@ -12,18 +12,18 @@ use axum::{
     response::Response,
 };
 use claviger_core::{Credential, Kind};
-use claviger_store::{CredentialFilter, Order, Page};
-use claviger_token::{CredentialId, OrganizationId};
-use serde::Deserialize;
+use claviger_store::{CredentialFilter, Order};
+use claviger_token::OrganizationId;
 
 use super::{
     credential::{
         Place, What,
-        list::{Listed, MOST, rows},
+        list::{Listed, rows},
         routes::{Sender, Visitor},
     },
     form::{Fields, SessionForm},
     page::{Frame, page},
+    pages::{self, Pages, Wanted},
     query::Query,
     trouble::Trouble,
     visit::{SignedIn, Visit},
@@ -39,10 +39,7 @@ pub(super) struct TokensPage {
     pub(super) frame: Frame,
     pub(super) path: String,
     pub(super) rows: Vec<Listed>,
-    /// The address of the next page, if there is one.
-    pub(super) next: Option<String>,
-    /// Whether this is another than the first.
-    pub(super) continued: bool,
+    pub(super) pages: Pages,
     /// Whether there is any organization in which a token of theirs could act.
     pub(super) makes: bool,
 }
@@ -52,13 +49,6 @@ impl TokensPage {
     pub(super) fn owner_title(&self) -> String {
         if self.frame.portal().is_some() { String::new() } else { self.frame.text("approval-organization") }
     }
-}
-
-/// Where the page before ended.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct After {
-    #[serde(default)]
-    after: String,
 }
 
 /// Somebody at their own tokens.
@@ -93,27 +83,22 @@ impl Sender for SessionForm {
 }
 
 /// `GET /account/tokens`.
-pub(super) async fn list(State(app): State<App>, at: AtOwn, Query(asked): Query<After>) -> Result<Response, Trouble> {
-    listed(&at.place(&app), &asked).await
+pub(super) async fn list(State(app): State<App>, at: AtOwn, Query(wanted): Query<Wanted>) -> Result<Response, Trouble> {
+    listed(&at.place(&app), &wanted.after).await
 }
 
 /// One page of the list.
-pub(super) async fn listed(place: &Place<'_>, asked: &After) -> Result<Response, Trouble> {
+pub(super) async fn listed(place: &Place<'_>, after: &str) -> Result<Response, Trouble> {
     let (app, session, path) = (place.app, place.session, place.list());
     let (authority, now) = (place.reader()?, app.now());
-    let after = match asked.after.as_str() {
-        "" => None,
-        after => Some(after.parse::<CredentialId>().map_err(|_| Trouble::Absent)?),
-    };
     let filter = CredentialFilter {
         kind: Some(Kind::PersonalAccessToken),
         principal: Some(session.user().into()),
         ..CredentialFilter::default()
     };
     let mut view = app.store.within(authority.reach);
-    let mut found = view.credentials_in(Order::Newest, &filter, &Page { after, limit: MOST + 1 }).await?;
-    let more = found.len() > MOST as usize;
-    found.truncate(MOST as usize);
+    let mut found = view.credentials_in(Order::Newest, &filter, &pages::rows(after)?).await?;
+    let pages = Pages::of(&mut found, |one| one.id, &path, &[], after);
     let belongings = app.store.belongings_of(session.user(), MOST_ORGANIZATIONS).await?;
     let makes = !belongings.is_empty();
     let names: HashMap<OrganizationId, String> =
@@ -121,7 +106,6 @@ pub(super) async fn listed(place: &Place<'_>, asked: &After) -> Result<Response,
     let called =
         |one: &Credential| Some(names.get(&one.organization).cloned().unwrap_or_else(|| one.organization.to_string()));
     let frame = place.frame().await?;
-    let next = found.last().filter(|_| more).map(|last| format!("{path}?after={}", last.id));
     let rows = rows(place, &found, called, now, &frame).await?;
-    Ok(page(&TokensPage { frame, path, rows, next, continued: after.is_some(), makes }, []))
+    Ok(page(&TokensPage { frame, path, rows, pages, makes }, []))
 }

@@ -11,7 +11,7 @@ use super::{
     unused::{Unused, UnusedPage},
     window::Window,
 };
-use crate::console::{language::Language, moment::Moment, page::Frame};
+use crate::console::{language::Language, moment::Moment, page::Frame, pages::Pages};
 
 /// The boxes of an overview, with so many of each thing and `text` wherever something comes from elsewhere.
 pub(crate) fn boxes(many: usize, language: Language, text: &str) -> Option<Boxes> {
@@ -48,8 +48,7 @@ pub(crate) fn pages(
             overview: "/organizations/acme".to_owned(),
             keys_path: "/organizations/acme/api-keys".to_owned(),
             rows: (0..many).map(|_| unused(many, language, text)).collect(),
-            first: next.clone(),
-            next,
+            pages: Pages { first: next.clone(), next },
         };
         add("unused permissions", page.render());
     }

@@ -11,7 +11,6 @@ use claviger_core::{Credential, CredentialStatus, Kind, Reach, permission};
 use claviger_store::{CredentialFilter, Order, Page, StatusAt};
 use claviger_token::{ApiKeyId, CredentialId, Permission, PermissionSet, PrincipalId};
 use jiff::SignedDuration;
-use serde::Deserialize;
 
 use super::MOST;
 use crate::{
@@ -21,6 +20,7 @@ use crate::{
         inside::Inside,
         moment::Moment,
         page::{Frame, page},
+        pages::{self, Pages, Wanted},
         query::Query,
         trouble::Trouble,
     },
@@ -65,17 +65,7 @@ pub(crate) struct UnusedPage {
     pub(crate) overview: String,
     pub(crate) keys_path: String,
     pub(crate) rows: Vec<Unused>,
-    /// The address of the next page, if there is one.
-    pub(crate) next: Option<String>,
-    /// The address of the first page, if this is another.
-    pub(crate) first: Option<String>,
-}
-
-/// Where the page before ended.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Wanted {
-    #[serde(default)]
-    after: String,
+    pub(crate) pages: Pages,
 }
 
 /// `GET /organizations/{organization}/unused-permissions`.
@@ -87,17 +77,13 @@ pub(crate) async fn show(
     let (place, here) = (inside.place(&app), &inside.here);
     here.must(permission::USAGE_READ)?;
     here.must(permission::API_KEYS_READ)?;
-    let after = match wanted.after.as_str() {
-        "" => None,
-        after => Some(after.parse::<ApiKeyId>().map_err(|_| Trouble::Absent)?.into()),
-    };
+    let after = pages::rows::<ApiKeyId>(&wanted.after)?.after.map(Into::into);
     let frame = place.frame().await?;
     let (rows, next) = found(&place, after, SHOWN, LOOKED_AT, &frame).await?;
     let path = here.path("/unused-permissions");
     let shown = UnusedPage {
         rows,
-        next: next.map(|last| format!("{path}?after={last}")),
-        first: after.map(|_| path),
+        pages: Pages { next: next.map(|last| format!("{path}?after={last}")), first: after.map(|_| path) },
         overview: here.path(""),
         keys_path: here.path("/api-keys"),
         frame,

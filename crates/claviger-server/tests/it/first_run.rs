@@ -1,5 +1,6 @@
 //! The first minutes of an instance in a browser: from the link that `serve` prints to a key that counts.
 
+use claviger_server::FirstRun;
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -12,16 +13,16 @@ use crate::{
 const ADMIN: &str = "admin@orders.test";
 const AUDIENCE: &str = "https://api.orders.test";
 
-/// The path of the link to the first administrator.
-async fn link(app: &TestApp) -> String {
-    let link = app.app.first_run_link().await.unwrap().expect("nobody administers the instance yet");
+/// The path of a link to the first administrator.
+async fn link(app: &TestApp, printed: FirstRun) -> String {
+    let link = app.app.first_run_link(printed).await.unwrap().expect("nobody administers the instance yet");
     link.expose().strip_prefix(PUBLIC_URL).unwrap().to_owned()
 }
 
-/// A browser that came by the link.
-async fn arrived(app: &TestApp) -> Browser<'_> {
+/// A browser that came by such a link.
+async fn arrived(app: &TestApp, printed: FirstRun) -> Browser<'_> {
     let browser = Browser::new(app);
-    browser.get(&link(app).await).await.leads_to("/first-run");
+    browser.get(&link(app, printed).await).await.leads_to("/first-run");
     browser
 }
 
@@ -29,9 +30,9 @@ fn person(email: &str) -> [(&str, &str); 4] {
     [("email", email), ("name", "Zoë <b>"), ("new", PASSWORD), ("again", PASSWORD)]
 }
 
-/// The first administrator's browser.
+/// The first administrator's browser, whatever else is there already.
 pub(crate) async fn administrator(app: &TestApp) -> Browser<'_> {
-    let browser = arrived(app).await;
+    let browser = arrived(app, FirstRun::Dev).await;
     browser.fill_in("/first-run", "/first-run", &person(ADMIN)).await.leads_to("/first-run/api");
     browser
 }
@@ -94,10 +95,10 @@ on_both_databases! {
     }
 
     async fn the_link_makes_one_administrator_and_is_no_use_afterwards(app: &TestApp) {
-        let late = arrived(app).await;
+        let late = arrived(app, FirstRun::Untouched).await;
         let shown = late.get("/first-run").await;
         shown.shows(StatusCode::OK, "Set up Claviger");
-        let link = link(app).await;
+        let link = link(app, FirstRun::Untouched).await;
         administrator(app).await;
         let csrf = shown.field("csrf");
         let fields: Vec<(&str, &str)> = person("late@orders.test").into_iter().chain([("csrf", csrf.as_str())]).collect();
@@ -106,7 +107,7 @@ on_both_databases! {
         let other = Browser::new(app);
         other.get(&link).await.leads_to("/first-run");
         other.get("/first-run").await.leads_to("/sign-in?next=%2Ffirst-run");
-        assert!(app.app.first_run_link().await.unwrap().is_none());
+        assert!(app.app.first_run_link(FirstRun::Untouched).await.unwrap().is_none());
         let users = app.root().get("/v1/users").await.expect(StatusCode::OK);
         assert_eq!(users["items"].as_array().unwrap().len(), 1, "{users}");
         // It is told as the operator's.
@@ -124,7 +125,7 @@ on_both_databases! {
         nobody.get("/first-run?code=x").await.shows(StatusCode::GONE, "Ask for a new one");
         nobody.get(&format!("/first-run?code={}", "1f".repeat(20))).await.leads_to("/first-run");
         nobody.get("/first-run").await.shows(StatusCode::GONE, "Ask for a new one");
-        let browser = arrived(app).await;
+        let browser = arrived(app, FirstRun::Dev).await;
         browser.get("/first-run").await.shows(StatusCode::OK, "Set up Claviger");
         browser.post("/first-run", &person(ADMIN)).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
         let wrong = async |fields: &[(&str, &str)], text: &str| {
@@ -141,6 +142,31 @@ on_both_databases! {
         // After a day the link is over.
         app.clock.advance(SignedDuration::from_hours(24));
         browser.get("/first-run").await.shows(StatusCode::GONE, "Ask for a new one");
+    }
+
+    async fn the_link_of_an_instance_that_has_customers_by_now_makes_nobody(app: &TestApp) {
+        let submit = async |browser: &Browser<'_>, shown: &Page| {
+            let csrf = shown.field("csrf");
+            let fields: Vec<(&str, &str)> = person(ADMIN).into_iter().chain([("csrf", csrf.as_str())]).collect();
+            browser.post("/first-run", &fields).await
+        };
+        let browser = arrived(app, FirstRun::Untouched).await;
+        let shown = browser.get("/first-run").await;
+        shown.shows(StatusCode::OK, "Set up Claviger");
+        let void = async || {
+            browser.get("/first-run").await.shows(StatusCode::GONE, "Ask for a new one");
+            submit(&browser, &shown).await.shows(StatusCode::GONE, "Ask for a new one");
+            assert!(app.app.first_run_link(FirstRun::Untouched).await.unwrap().is_none());
+        };
+        let user = app.root().post("/v1/users", json!({ "email": "zoe@acme.test" })).await.expect(StatusCode::CREATED);
+        void().await;
+        app.root().delete(&format!("/v1/users/{}", text(&user["id"]))).await.expect(StatusCode::NO_CONTENT);
+        browser.get("/first-run").await.shows(StatusCode::OK, "Set up Claviger");
+        app.account("acme", &[]).await;
+        void().await;
+        // With `--dev`, the example is a customer too.
+        let other = arrived(app, FirstRun::Dev).await;
+        submit(&other, &other.get("/first-run").await).await.leads_to("/first-run/api");
     }
 
     async fn an_api_says_what_is_wrong_with_it_where_it_is_wrong(app: &TestApp) {

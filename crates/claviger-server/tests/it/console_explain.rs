@@ -57,6 +57,16 @@ on_both_databases! {
         send(&verifier, EXPLAIN, &[("credential", own.id.as_str())]).await.shows(StatusCode::OK, "It is not known here.");
         let told = send(&verifier, EXPLAIN, &[("credential", own.token.as_str()), ("permissions", "invoices:read")]).await;
         told.shows(StatusCode::OK, "not yours to see");
+        // What its organization may not use looks to them like what nobody gave, but not to who reads organizations.
+        app.root().patch(&format!("/v1/organizations/{}", two.acme), json!({ "ceiling": ["claviger:verify", "claviger:organizations:read"] })).await.expect(StatusCode::OK);
+        let asked = [("credential", own.token.as_str()), ("permissions", "invoices:read invoices:write")];
+        let told = send(&verifier, EXPLAIN, &asked).await;
+        told.shows(StatusCode::OK, "The owner does not hold it, or the organization may not use it.");
+        assert!(!told.html.contains("The organization may not use it."), "{}", told.html);
+        let rights = ["claviger:verify", "claviger:organizations:read"];
+        let (reader, _) = two.somebody(&two.acme, "reader@acme.test", &[], &rights).await;
+        send(&reader, EXPLAIN, &asked).await.shows(StatusCode::OK, "The organization may not use it.");
+        app.root().patch(&format!("/v1/organizations/{}", two.acme), json!({ "ceiling": null })).await.expect(StatusCode::OK);
         assert!(!told.html.contains("/api-keys/"), "{}", told.html);
         // The page itself is for who may verify.
         let (auditor, _) = two.somebody(&two.acme, "auditor@acme.test", &["auditor"], &[]).await;

@@ -106,10 +106,11 @@ fn advice(refusal: Refusal) -> &'static str {
 }
 
 /// Where a permission is lost, and the keys of the texts.
-const LOST: [(&str, &str); 6] = [
+const LOST: [(&str, &str); 7] = [
     ("not_declared", "explain-lost-not-declared"),
     ("not_given", "explain-lost-not-given"),
     ("ceiling", "explain-lost-ceiling"),
+    ("not_held", "explain-lost-not-held"),
     ("wildcards_forbidden", "explain-lost-wildcards"),
     ("not_on_credential", "explain-lost-list"),
     ("not_in_scope", "explain-lost-scope"),

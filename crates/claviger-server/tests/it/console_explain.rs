@@ -97,6 +97,17 @@ on_both_databases! {
         send(&admin, EXPLAIN, &[]).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "Paste a token, or give an id.");
         // A link with a token in it leads to the page without.
         admin.get(&format!("{EXPLAIN}?credential=clv_key_notatoken")).await.leads_to(EXPLAIN);
+        // Whoever is not signed in, or must prove it again, takes no token along either.
+        let stranger = crate::browser::Browser::new(app);
+        let link = format!("{EXPLAIN}?credential={}&permissions=a%3Ab", key.token);
+        stranger.get(&link).await.leads_to("/sign-in?next=%2Forganizations%2Facme%2Fexplain%3Fpermissions%3Da%253Ab");
+        let next: String = url::form_urlencoded::byte_serialize(link.as_bytes()).collect();
+        for page in ["/sign-in", "/sign-in/passkey"] {
+            let shown = stranger.get(&format!("{page}?next={next}")).await;
+            shown.shows(StatusCode::OK, "name=\"next\" value=\"/organizations/acme/explain?permissions=a%3Ab\"");
+            let form = shown.html.split("<form").find(|form| form.contains("name=\"next\"")).unwrap();
+            assert!(!form.contains(&key.token), "{form}");
+        }
         // Whoever is signed out meanwhile comes back without it.
         let csrf = admin.get(EXPLAIN).await.field("csrf");
         send(&admin, "/sign-out", &[]).await;

@@ -358,6 +358,31 @@ on_both_databases! {
         added(&browser, &mut second, "second").await.leads_to("/account/security?done=passkey");
         browser.fill_in(&remove, &remove, &[]).await.leads_to("/account/security?done=passkey-removed");
         only(app, zoe).await;
+        // One that was made for a former name of the instance lets nobody in, and so it goes.
+        let (path, kept) = only(app, zoe).await;
+        let former = Passkey {
+            id: <claviger_token::PasskeyId as claviger_token::TypedId>::generate(app.app.now(), &mut app.app.rng()),
+            relying_party: "former.test".to_owned(),
+            credential: vec![7; 32],
+            ..kept
+        };
+        let (by, event) = (claviger_core::By::operator(), former.remove());
+        let mut tx = app.app.store.begin(&by).await.unwrap();
+        tx.insert_passkey(&former).await.unwrap();
+        tx.commit(event, app.app.now(), &mut app.app.rng()).await.unwrap();
+        let remove = format!("{path}/remove");
+        browser.get(&remove).await.shows(StatusCode::OK, "could not sign in any more");
+        browser.act(&remove, &[]).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "could not sign in any more");
+        app.clock.advance(SignedDuration::from_mins(10));
+        let page = browser.get("/sign-in/again").await;
+        assert_eq!(asked(&page)["allowCredentials"].as_array().unwrap().len(), 1, "nor is it asked for");
+        let fields = second.answers(&page);
+        post(&browser, "/sign-in/again/passkey", &fields).await.leads_to("/");
+        let remove = format!("/account/security/passkeys/{}/remove", former.id);
+        let shown = browser.get(&remove).await;
+        assert!(shown.status == StatusCode::OK && !shown.html.contains("could not sign in any more"));
+        browser.act(&remove, &[]).await.leads_to("/account/security?done=passkey-removed");
+        only(app, zoe).await;
     }
 
     async fn somebody_has_twenty_passkeys_and_no_more(app: &TestApp) {

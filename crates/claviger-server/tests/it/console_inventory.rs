@@ -78,6 +78,9 @@ on_both_databases! {
         let (half, _) = two.somebody(&two.acme, "half@acme.test", &[], &rights).await;
         assert_eq!(half.get(&format!("{path}/revoke")).await.status, StatusCode::NOT_FOUND);
         half.get(&format!("{TOKENS}/revoke")).await.shows(StatusCode::OK, "One token would end.");
+        // Nor looks at one, though all are listed.
+        half.get(TOKENS).await.shows(StatusCode::OK, "<strong>&#60;i&#62;mine</strong>");
+        assert_eq!(half.get(&path).await.status, StatusCode::NOT_FOUND);
     }
 
     async fn a_token_is_found_stopped_and_ended(app: &TestApp) {

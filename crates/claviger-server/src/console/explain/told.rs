@@ -5,7 +5,7 @@ use claviger_token::{CredentialKind, Found, Refusal, Verdict};
 use serde_json::Value;
 
 use crate::{
-    console::{moment::Moment, page::Frame, shell::Here},
+    console::{credential::TOKENS_READ, moment::Moment, page::Frame, shell::Here},
     session::Session,
     verify::Explained,
 };
@@ -153,9 +153,7 @@ fn path_of(found: &Found, session: &Session, here: &Here) -> Option<String> {
         Kind::PersonalAccessToken if found.principal.id == session.user().into() => {
             Some(format!("/account/tokens/{id}"))
         }
-        Kind::PersonalAccessToken => {
-            here.person.may(permission::CREDENTIALS_READ).then(|| here.path(&format!("/tokens/{id}")))
-        }
+        Kind::PersonalAccessToken => here.may_all(&TOKENS_READ).then(|| here.path(&format!("/tokens/{id}"))),
         Kind::ClientSecret | Kind::PublicKey | Kind::Certificate | Kind::Federation => None,
     }
 }

@@ -159,7 +159,7 @@ fn of_proofs(many: usize, language: Language, text: &str, add: Add<'_>) {
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let moment = || Moment::new(language, now, now);
     let row = || Listed {
-        path: path(),
+        path: (many > 1).then(path),
         name: own(),
         begins: own(),
         owner: own(),

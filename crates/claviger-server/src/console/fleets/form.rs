@@ -181,15 +181,9 @@ async fn stands(app: &App, here: &Here, fleet: &Fleet) -> Result<Typed, Trouble>
 }
 
 fn as_typed(fleet: &Fleet, given: &[(Granted, PermissionSet)]) -> Typed {
-    let (roles, permissions) = fleet::names(given);
-    Typed {
-        name: fleet.name.to_string(),
-        roles,
-        permissions,
-        days: fleet.device_lifetime_days.to_string(),
-        picks: true,
-        ..Typed::default()
-    }
+    let typed =
+        Typed { name: fleet.name.to_string(), days: fleet.device_lifetime_days.to_string(), ..Typed::default() };
+    typed.holding(given.iter().map(|(granted, _)| granted))
 }
 
 /// What a form carries of what it showed.

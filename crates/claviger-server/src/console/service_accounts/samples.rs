@@ -29,6 +29,7 @@ use crate::console::{
     language::Language,
     moment::Moment,
     page::Frame,
+    sheet::Offered,
 };
 
 fn snippet(text: &str) -> Snippet {
@@ -95,6 +96,7 @@ fn of_accounts(many: usize, language: Language, text: &str, add: Add<'_>) {
         add("service accounts", page.render());
     }
     let choice = || Choice { entry: own(), what: own(), chosen: many > 1 };
+    let role = || Offered { value: own(), label: own(), hint: own(), chosen: many > 1 };
     let form = || {
         let fields = ["name", "external_id", "roles", "permissions", "method", "key_bound", "certificate_bound"];
         let group = || Group { name: own(), identifier: own(), choices: vec![choice()] };
@@ -104,7 +106,7 @@ fn of_accounts(many: usize, language: Language, text: &str, add: Add<'_>) {
                 fields: fields.into_iter().take(many * 7).map(|field| (field, own())).collect(),
                 page: (many > 0).then(own),
             },
-            roles: (0..many).map(|_| choice()).collect(),
+            roles: (0..many).map(|_| role()).collect(),
             picker: Picker { wildcards: Vec::new(), groups: (0..many * 9).map(|_| group()).collect() },
             of_fleet: false,
         }

@@ -19,7 +19,7 @@ use crate::{
         form::Fields,
         inside::{self, Inside, InsideForm},
         moment::Moment,
-        page::{Frame, go, page, page_with},
+        page::{Frame, go, go_and_tell, page, page_with},
         query::Query,
         shell::Here,
         trouble::Trouble,
@@ -124,8 +124,7 @@ pub(crate) async fn list(
     let mut found = view.claim_codes(id, &Page { after, limit: MOST + 1 }).await?;
     let more = found.len() > MOST as usize;
     found.truncate(MOST as usize);
-    let mut frame = place.frame().await?;
-    frame.tell_only(|done| matches!(done, "once" | "revoked"));
+    let frame = place.frame().await?;
     let moment = |time| Moment::new(frame.language(), time, now);
     let row = |code: &ClaimCode| Row {
         id: code.id.to_string(),
@@ -301,7 +300,7 @@ pub(crate) async fn revoke(
     match claim_code::revoked(&app, &writer(&place)?, fleet.id, id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{list}?done=revoked"), []))
+            Ok(go_and_tell(&list, "revoked", []))
         }
         // Somebody else was faster.
         Err(RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&list, [])),

@@ -12,7 +12,7 @@ use crate::{
         credential::{Place, form::Wrong, once::Once, withheld},
         form::{CUT, Fields},
         inside::{Inside, InsideForm},
-        page::{Frame, go, page_with},
+        page::{Frame, go, go_and_tell, page_with},
         service_accounts::form::{AccountForm, Typed, sorted, wrong_by},
         shell::Here,
         trouble::Trouble,
@@ -134,7 +134,7 @@ pub(crate) async fn save(State(app): State<App>, Which(id): Which, form: InsideF
                 return with(&place, here, Some(&fleet), seen(&app, &before), typed, wrong).await;
             }
             updated.tx.commit(updated.event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{path}?done=saved"), []))
+            Ok(go_and_tell(&path, "saved", []))
         }
         Err(RequestError::Rejected(rejection)) => {
             let wrong = wrong_by(&rejection, &typed, &frame);

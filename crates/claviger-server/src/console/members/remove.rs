@@ -11,7 +11,7 @@ use crate::{
         ask::{AskPage, Fact},
         credential::withheld,
         inside::{Inside, InsideForm, Which},
-        page::go,
+        page::{go, go_and_tell},
         sheet::Way,
         trouble::Trouble,
     },
@@ -74,5 +74,5 @@ pub(crate) async fn submit(
     tx.commit(event, app.now(), &mut app.rng()).await?;
     // Who removed themselves sees nothing here any more.
     let is_self = sent.session.user() == id;
-    Ok(go(&if is_self { "/".to_owned() } else { format!("{}?done=removed", list_of(here)) }, []))
+    Ok(if is_self { go("/", []) } else { go_and_tell(&list_of(here), "removed", []) })
 }

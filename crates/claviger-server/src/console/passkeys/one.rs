@@ -12,7 +12,7 @@ use crate::{
     console::{
         form::SessionForm,
         inside::Which,
-        page::{Frame, go, page_with},
+        page::{Frame, go, go_and_tell, page_with},
         security::renewed,
         trouble::Trouble,
         visit::{SignedIn, Visit},
@@ -79,7 +79,7 @@ pub(crate) async fn rename(
         tx.rename_passkey(&renamed).await?;
         tx.commit(event, app.now(), &mut app.rng()).await?;
     }
-    Ok(go("/account/security?done=saved", []))
+    Ok(go_and_tell("/account/security", "saved", []))
 }
 
 /// `GET /account/security/passkeys/{id}/remove`: asks once more.
@@ -116,7 +116,7 @@ pub(crate) async fn remove(
     };
     let cookie = renewed(&app, &mut tx, &visit, &session, SessionEnd::PasskeyRemoved).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(go("/account/security?done=passkey-removed", [cookie]))
+    Ok(go_and_tell("/account/security", "passkey-removed", [cookie]))
 }
 
 /// Whether the outside provider lets them in.

@@ -12,7 +12,7 @@ use crate::{
     console::{
         credential::{Place, withheld},
         inside::{Inside, InsideForm},
-        page::{Frame, go, page},
+        page::{Frame, go, go_and_tell, page},
         trouble::Trouble,
     },
     manage::{Authority, service_account},
@@ -66,7 +66,7 @@ async fn set_disabled(place: &Place<'_>, id: ServiceAccountId, disabled: bool) -
         Ok(updated) => {
             updated.tx.commit(updated.event, app.now(), &mut app.rng()).await?;
             let done = if disabled { "disabled" } else { "enabled" };
-            Ok(go(&format!("{path}?done={done}"), []))
+            Ok(go_and_tell(&path, done, []))
         }
         Err(error) => Err(withheld(error)),
     }
@@ -115,7 +115,7 @@ pub(crate) async fn delete(
     match service_account::deleted(&app, &authority, id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{list}?done=deleted"), []))
+            Ok(go_and_tell(&list, "deleted", []))
         }
         // Somebody else was faster.
         Err(RequestError::NotFound | RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&list, [])),

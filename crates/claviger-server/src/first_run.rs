@@ -261,7 +261,10 @@ mod tests {
         let (app, _directory) = app().await;
         let by = By::operator();
         let nameless = FirstAdministrator { organization: " ".to_owned(), ..first(&app, "one@orders.test") };
-        assert!(matches!(app.make_first_administrator(&by, FirstRun::Untouched, nameless).await, Err(NotMade::OrganizationRejected)));
+        assert!(matches!(
+            app.make_first_administrator(&by, FirstRun::Untouched, nameless).await,
+            Err(NotMade::OrganizationRejected)
+        ));
         let homeless = app.make_first_administrator(&by, FirstRun::Untouched, first(&app, "no address")).await;
         assert!(matches!(homeless, Err(NotMade::Rejected(_))), "{homeless:?}");
         assert!(app.home().await.unwrap().is_none());

@@ -215,6 +215,51 @@ on_both_databases! {
         assert!(late.location().contains("done=once") || late.location().starts_with("/sign-in/again"), "{}", late.location());
     }
 
+    async fn whoever_declares_apis_alone_sees_no_organizations_and_no_keys(app: &TestApp) {
+        let admin = administrator(app).await;
+        declare(&admin, AUDIENCE, "orders:read").await.leads_to("/first-run/key");
+        let shown = admin.get("/first-run/key").await;
+        let new = [("organization", "new"), ("organization_name", "Globex"), ("permission", "orders:read")];
+        secret(app, &make(&admin, &shown, &new).await);
+        let home = text(&app.root().get("/v1/organizations?q=default").await.expect(StatusCode::OK)["items"][0]["id"]);
+        let somebody = async |name: &str, permissions: &[&str]| {
+            let role = json!({ "name": name, "permissions": permissions });
+            app.root().post("/v1/roles", role).await.expect(StatusCode::CREATED);
+            let (browser, user) = app.somebody(&home, &format!("{name}@orders.test"), &[], &[]).await;
+            app.give_everywhere(&home, &user, name).await;
+            browser
+        };
+        let writer = somebody("writer", &["claviger:apis:write"]).await;
+        for path in ["/first-run/api", "/first-run/key", "/first-run/done"] {
+            assert_eq!(writer.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        let declarer = somebody("declarer", &["claviger:apis:read", "claviger:apis:write"]).await;
+        declarer.get("/first-run").await.leads_to("/first-run/done");
+        assert_eq!(declarer.get("/first-run/key").await.status, StatusCode::NOT_FOUND);
+        let sent = declarer.act("/first-run/key", &[("organization", "new")]).await;
+        assert_eq!(sent.status, StatusCode::NOT_FOUND);
+        for path in ["/first-run/api", "/first-run/done"] {
+            let page = declarer.get(path).await;
+            page.shows(StatusCode::OK, "first-run");
+            for hidden in ["Globex", "globex", "warehouse", "/first-run/key"] {
+                assert!(!page.html.contains(hidden), "{path} {hidden}");
+            }
+        }
+        declare(&declarer, "https://other.test", "other:read").await.leads_to("/first-run/done");
+    }
+
+    async fn an_api_is_declared_once_however_often_the_form_is_sent(app: &TestApp) {
+        let admin = administrator(app).await;
+        let shown = admin.get("/first-run/api").await;
+        let (csrf, once) = (shown.field("csrf"), shown.field("once"));
+        let fields = [("csrf", csrf.as_str()), ("once", &once), ("identifier", AUDIENCE), ("permissions", "orders:read")];
+        for _ in 0..2 {
+            admin.post("/first-run/api", &fields).await.leads_to("/first-run/key");
+        }
+        let other = [("csrf", csrf.as_str()), ("identifier", "https://other.test"), ("permissions", "other:read")];
+        assert_eq!(admin.post("/first-run/api", &other).await.status, StatusCode::FORBIDDEN);
+    }
+
     async fn nobody_else_sets_up_an_instance(app: &TestApp) {
         let (organization, _) = app.account("acme", &[]).await;
         let user = app.person("zoe@acme.test", Some(PASSWORD)).await;

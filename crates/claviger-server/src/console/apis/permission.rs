@@ -142,7 +142,9 @@ pub(crate) async fn ask_to_retire(
     let (api, _) = to_change(&app, &at, id).await?;
     let name = Fields::of_query(&at.visit.path).value("name").to_owned();
     declared(&api, &name)?;
-    retire_page(&app, &api, &name, at.place(&app).frame().await?).await
+    let place = at.place(&app);
+    place.must_be_fresh(at.visit.path.clone())?;
+    retire_page(&app, &api, &name, place.frame().await?).await
 }
 
 /// `POST /apis/{id}/permissions/retire` with `name`.

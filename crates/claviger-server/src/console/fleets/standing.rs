@@ -78,6 +78,7 @@ pub(crate) async fn ask_to_delete(
 async fn ask(place: &Place<'_>, id: FleetId, deletes: bool) -> Result<Response, Trouble> {
     let here = may_write(place)?;
     let fleet = find(place.app, here, id).await?;
+    place.must_be_fresh(place.visit.path.clone())?;
     let devices = place.app.store.within(Reach::Organization(here.organization.id)).count_devices(id).await?;
     let shown = EndPage {
         frame: place.frame().await?,
@@ -111,6 +112,7 @@ pub(crate) async fn delete(State(app): State<App>, Which(id): Which, form: Insid
     let here = may_write(&place)?;
     let list = list_path(here);
     find(&app, here, id).await?;
+    place.must_be_fresh(format!("{}/delete", path(here, id)))?;
     match fleet::deleted(&app, &writer(&place)?, id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;

@@ -30,6 +30,7 @@ pub(crate) async fn show(
     if reaches_further(&place, here, id).await? {
         return Err(Trouble::Withheld);
     }
+    place.must_be_fresh(inside.visit.path.clone())?;
     let organization = here.organization.id;
     let mut view = app.store.within(Reach::Organization(organization));
     let held = view.assignments_of(id.into()).await?;
@@ -70,6 +71,7 @@ pub(crate) async fn submit(
 ) -> Result<Response, Trouble> {
     let place = sent.place(&app);
     let (here, authority) = writer(&place)?;
+    place.must_be_fresh(format!("{}/{id}/remove", list_of(here)))?;
     let (tx, event) = removed(&app, &authority, here.organization.id, id).await.map_err(withheld)?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     // Who removed themselves sees nothing here any more.

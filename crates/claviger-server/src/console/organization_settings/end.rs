@@ -68,6 +68,7 @@ async fn set_disabled(place: &Place<'_>, disabled: bool) -> Result<Response, Tro
 pub(crate) async fn ask_to_delete(State(app): State<App>, inside: Inside) -> Result<Response, Trouble> {
     let place = inside.place(&app);
     let (here, _) = owner(&place)?;
+    place.must_be_fresh(inside.visit.path.clone())?;
     deletion(&place, here, place.frame().await?).await
 }
 
@@ -75,6 +76,7 @@ pub(crate) async fn ask_to_delete(State(app): State<App>, inside: Inside) -> Res
 pub(crate) async fn delete(State(app): State<App>, sent: InsideForm) -> Result<Response, Trouble> {
     let place = sent.place(&app);
     let (here, authority) = owner(&place)?;
+    place.must_be_fresh(format!("{}/delete", path_of(here)))?;
     match deleted(&app, &authority, here.organization.id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;

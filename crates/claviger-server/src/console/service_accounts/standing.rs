@@ -87,6 +87,7 @@ pub(crate) async fn ask_to_delete(
     let place = inside.place(&app);
     let here = may_write(&place)?;
     let account = find(&app, here, id).await?;
+    place.must_be_fresh(inside.visit.path.clone())?;
     let mut view = app.store.within(claviger_core::Reach::Organization(here.organization.id));
     let held = view.credentials_of_accounts(&[id], app.now(), COUNTED + 1).await?;
     let Held { api_keys, proofs } = held.get(&id).copied().unwrap_or_default();
@@ -112,6 +113,7 @@ pub(crate) async fn delete(
     let list = list_path(here);
     let authority = writer(&place)?;
     find(&app, here, id).await?;
+    place.must_be_fresh(format!("{}/delete", path(here, id)))?;
     match service_account::deleted(&app, &authority, id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;

@@ -150,7 +150,8 @@ pub struct PermissionTrace {
     /// Whether the credential has it.
     pub effective: bool,
     /// What takes it away, first in the order of the formula: `not_declared`, `not_given`, `ceiling`, `wildcards_forbidden`,
-    /// `not_on_credential`, `not_in_scope` (of an access token, whose credential has it); null if it is effective.
+    /// `not_on_credential`, `not_in_scope` (of an access token, whose credential has it); null if it is effective. `not_held` stands for
+    /// `not_given` and `ceiling` if the caller may not read the organization.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "ceiling"))]
     pub cut_by: Option<&'static str>,
     /// The identifier of the API that declares it.
@@ -313,6 +314,13 @@ impl PermissionTrace {
             on_credential,
         }
     }
+
+    /// As it is for whoever may not read the organization: what its ceiling leaves out looks like what nobody gave.
+    #[must_use]
+    pub fn without_ceiling(self) -> Self {
+        let cut_by = self.cut_by.map(|by| if matches!(by, "not_given" | "ceiling") { "not_held" } else { by });
+        Self { cut_by, within_ceiling: None, ..self }
+    }
 }
 
 #[cfg(test)]
@@ -361,6 +369,10 @@ mod tests {
             let declared_by = declared.then(|| "https://api.test".to_owned());
             let trace = PermissionTrace::of(&"a:b".parse().unwrap(), &found, Some(&stored), declared_by);
             assert_eq!(trace.cut_by, expected);
+            // Whoever may not read the organization cannot tell what its ceiling leaves out from what nobody gave.
+            let hidden = trace.without_ceiling();
+            let expected = expected.map(|by| if ["not_given", "ceiling"].contains(&by) { "not_held" } else { by });
+            assert_eq!((hidden.cut_by, hidden.within_ceiling), (expected, None));
         };
         check("a:b", "*", "a:b", "a:b", true, None);
         check("a:b", "*", "a:b", "a:b", false, Some("not_declared"));

@@ -33,6 +33,8 @@ pub struct Passkey {
     pub id: PasskeyId,
     /// Whose.
     pub user: UserId,
+    /// For which name of the instance it was made ([`RelyingParty::id`]).
+    pub relying_party: String,
     /// What its authenticator calls it; unique, and no secret.
     pub credential: Vec<u8>,
     /// Its public key, as the authenticator wrote it (RFC 9052, section 7).
@@ -78,6 +80,7 @@ impl Passkey {
         let passkey = Self {
             id: PasskeyId::generate(now, rng),
             user,
+            relying_party: new.relying_party,
             credential: new.credential,
             key: new.key,
             sign_count: new.sign_count,
@@ -90,6 +93,11 @@ impl Passkey {
         };
         let event = passkey.event(Action::PasskeyAdded, json!({ "name": passkey.name.as_str() }));
         Ok((passkey, event))
+    }
+
+    /// Whether browsers offer it here: one that was made for another name of the instance lets nobody in.
+    pub fn is_of(&self, here: &RelyingParty) -> bool {
+        self.relying_party == here.id
     }
 
     /// Called otherwise.
@@ -128,10 +136,18 @@ impl Passkey {
     }
 }
 
-/// Whether a user could not sign in any more without one of their passkeys: it is the last, they have no password, and no
-/// outside provider speaks for them.
-pub fn is_last_way_in(own: &Authenticators, passkeys: usize, comes_by_provider: bool) -> bool {
-    passkeys <= 1 && own.password.is_none() && !comes_by_provider
+/// Whether a user could not sign in any more without one of their passkeys: it is the last of `all` of them that counts here, they have
+/// no password, and no outside provider speaks for them.
+pub fn is_last_way_in(
+    own: &Authenticators,
+    one: &Passkey,
+    all: &[Passkey],
+    here: Option<&RelyingParty>,
+    comes_by_provider: bool,
+) -> bool {
+    let counts = |passkey: &Passkey| here.is_some_and(|here| passkey.is_of(here));
+    let others = all.iter().any(|other| other.id != one.id && counts(other));
+    counts(one) && !others && own.password.is_none() && !comes_by_provider
 }
 
 /// The ways by which an authenticator is reached that are known (WebAuthn Level 3, section 5.8.4), each once.

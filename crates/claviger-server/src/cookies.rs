@@ -26,9 +26,16 @@ pub(crate) enum Cookie {
     Code,
     /// The language that somebody chose.
     Language,
+    /// Proves that this browser did what the next page tells.
+    Done,
+    /// The same at an organization's portal.
+    DoneAtPortal,
 }
 
 impl Cookie {
+    /// Those that prove what was done.
+    pub(crate) const DONE: [Self; 2] = [Self::Done, Self::DoneAtPortal];
+
     fn name(self, secure: bool) -> &'static str {
         match (self, secure) {
             (Self::Session, true) => "__Host-claviger",
@@ -39,6 +46,8 @@ impl Cookie {
             (Self::Departure, true) => "__Host-claviger-departure",
             (Self::Code, true) => "__Host-claviger-code",
             (Self::Language, true) => "__Host-claviger-language",
+            (Self::Done, true) => "__Host-claviger-done",
+            (Self::DoneAtPortal, true) => "__Host-claviger-portal-done",
             (Self::Session, false) => "claviger",
             (Self::Portal, false) => "claviger-portal",
             (Self::Visit, false) => "claviger-visit",
@@ -47,6 +56,8 @@ impl Cookie {
             (Self::Departure, false) => "claviger-departure",
             (Self::Code, false) => "claviger-code",
             (Self::Language, false) => "claviger-language",
+            (Self::Done, false) => "claviger-done",
+            (Self::DoneAtPortal, false) => "claviger-portal-done",
         }
     }
 
@@ -57,6 +68,7 @@ impl Cookie {
             Self::Session | Self::Portal | Self::Visit => None,
             Self::Device | Self::Language => Some(400 * DAY),
             Self::HalfWay | Self::Departure | Self::Code => Some(600),
+            Self::Done | Self::DoneAtPortal => Some(60),
         }
     }
 
@@ -82,7 +94,7 @@ impl Cookie {
     fn line(self, value: &str, life: &str, secure: bool) -> HeaderValue {
         let flags = match (self, secure) {
             // In a frame, too, and there only below the site that frames us: another site's frame has another cookie.
-            (Self::Portal, true) => "SameSite=None; Secure; Partitioned",
+            (Self::Portal | Self::DoneAtPortal, true) => "SameSite=None; Secure; Partitioned",
             (_, true) => "SameSite=Lax; Secure",
             (_, false) => "SameSite=Lax",
         };

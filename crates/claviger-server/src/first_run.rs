@@ -27,6 +27,36 @@ const END: usize = 10;
 /// And how many prove it. Together they have the form of every code in a link.
 const PROOF: usize = 30;
 
+/// Where a link was printed, which its code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstRun {
+    /// On an instance without customers and without people. It works as long as that is so: one that serves them already is nobody's
+    /// to take over by what a log says.
+    Untouched,
+    /// With `--dev`, beside the example.
+    Dev,
+}
+
+impl FirstRun {
+    const ALL: [Self; 2] = [Self::Untouched, Self::Dev];
+
+    /// What its code is a proof of.
+    fn purpose(self) -> &'static str {
+        match self {
+            Self::Untouched => "first run",
+            Self::Dev => "first run dev",
+        }
+    }
+
+    /// Whether what made it worth printing is still so.
+    async fn holds(self, view: &mut View<'_>) -> Result<bool, StoreError> {
+        match self {
+            Self::Untouched => is_untouched(view).await,
+            Self::Dev => Ok(true),
+        }
+    }
+}
+
 /// Who will administer the instance.
 pub(crate) struct FirstAdministrator {
     pub(crate) email: String,
@@ -41,6 +71,8 @@ pub(crate) struct FirstAdministrator {
 pub(crate) enum NotMade {
     /// Somebody was faster.
     TooLate,
+    /// The link does not count, or not any more.
+    Void,
     /// A rule says no to the person.
     Rejected(Rejection),
     /// Or to the name of the organization.
@@ -62,24 +94,20 @@ impl From<StoreError> for NotMade {
 }
 
 impl App {
-    /// The link to the first administrator, as long as no person administers this instance.
-    pub async fn first_run_link(&self) -> Result<Option<Secret>, StoreError> {
-        if self.is_administered().await? {
+    /// The link to the first administrator, if one that is printed there would work.
+    pub async fn first_run_link(&self, printed: FirstRun) -> Result<Option<Secret>, StoreError> {
+        if self.is_administered().await? || !self.still_holds(printed).await? {
             return Ok(None);
         }
         let ends = format!("{:0END$x}", (self.now() + LIFE).as_second());
-        let proof = self.peppers.keyed_hash("first run", &[ends.as_bytes()]);
+        let proof = self.peppers.keyed_hash(printed.purpose(), &[ends.as_bytes()]);
         let url = format!("{}/first-run?code={ends}{}", self.config.public_url, &hex(&proof)[..PROOF]);
         Ok(Some(Secret::new(url)))
     }
 
-    /// Whether this instance is as it was made: without customers and without people. One that serves them already is nobody's to
-    /// take over by what a log says.
-    pub async fn is_untouched(&self) -> Result<bool, StoreError> {
-        let mut view = self.store.within(Reach::Instance);
-        let organizations = view.organizations(None, &Page { after: None, limit: 2 }).await?;
-        let users = view.users(&UserFilter::default(), &Page { after: None, limit: 1 }).await?;
-        Ok(users.is_empty() && organizations.iter().all(|one| one.slug.as_str() == ORGANIZATION))
+    /// Whether what made a link worth printing is still so.
+    pub(crate) async fn still_holds(&self, printed: FirstRun) -> Result<bool, StoreError> {
+        printed.holds(&mut self.store.within(Reach::Instance)).await
     }
 
     /// Whether some person administers it.
@@ -87,16 +115,17 @@ impl App {
         has_administrator(&mut self.store.within(Reach::Instance)).await
     }
 
-    /// Whether a code is one of ours, and its time is not over. It opens nothing once somebody administers the instance.
-    pub(crate) fn is_first_run_code(&self, code: &str) -> bool {
-        let Some((ends, proof)) = code.split_at_checked(END) else { return false };
+    /// Where a code was printed, if it is one of ours and its time is not over.
+    pub(crate) fn first_run_code(&self, code: &str) -> Option<FirstRun> {
+        let (ends, proof) = code.split_at_checked(END)?;
         let parts = [ends.as_bytes()];
-        let is_ours = self
-            .peppers
-            .keyed_hashes("first run", &parts)
-            .any(|known| hex(&known).get(..PROOF).is_some_and(|known| is_token(proof, known)));
-        let ends = i64::from_str_radix(ends, 16).ok().and_then(|ends| Timestamp::from_second(ends).ok());
-        is_ours && ends.is_some_and(|ends| self.now() < ends)
+        let is_ours = |printed: &FirstRun| {
+            let mut known = self.peppers.keyed_hashes(printed.purpose(), &parts);
+            known.any(|known| hex(&known).get(..PROOF).is_some_and(|known| is_token(proof, known)))
+        };
+        let printed = FirstRun::ALL.into_iter().find(is_ours)?;
+        let ends = i64::from_str_radix(ends, 16).ok().and_then(|ends| Timestamp::from_second(ends).ok())?;
+        (self.now() < ends).then_some(printed)
     }
 
     /// The organization that runs the instance, if there is one yet.
@@ -108,6 +137,7 @@ impl App {
     pub(crate) async fn make_first_administrator(
         &self,
         by: &By,
+        printed: FirstRun,
         new: FirstAdministrator,
     ) -> Result<Authenticators, NotMade> {
         let now = self.now();
@@ -133,8 +163,12 @@ impl App {
                 home
             }
         };
-        if has_administrator(&mut tx.within(Reach::Instance)).await? {
+        let mut view = tx.within(Reach::Instance);
+        if has_administrator(&mut view).await? {
             return Err(NotMade::TooLate);
+        }
+        if !printed.holds(&mut view).await? {
+            return Err(NotMade::Void);
         }
         let body = NewUser { name: new.name, ..NewUser::with_email(&new.email) };
         let (user, created) = User::create(&body, now, &mut self.rng())?;
@@ -171,6 +205,13 @@ async fn has_administrator(view: &mut View<'_>) -> Result<bool, StoreError> {
     Ok(holders.iter().any(|holder| matches!(holder, PrincipalId::User(_))))
 }
 
+/// Whether the instance is as it was made: without customers and without people.
+async fn is_untouched(view: &mut View<'_>) -> Result<bool, StoreError> {
+    let organizations = view.organizations(None, &Page { after: None, limit: 2 }).await?;
+    let users = view.users(&UserFilter::default(), &Page { after: None, limit: 1 }).await?;
+    Ok(users.is_empty() && organizations.iter().all(|one| one.slug.as_str() == ORGANIZATION))
+}
+
 /// What would keep its members from administering the instance is taken away: whoever runs it could do that as well.
 async fn open_up(tx: &mut Tx<'_>, home: Organization) -> Result<Organization, StoreError> {
     let open = Organization { disabled_at: None, ceiling: Some(PermissionMask::everything()), ..home.clone() };
@@ -195,12 +236,12 @@ mod tests {
     #[tokio::test]
     async fn a_new_instance_gets_one_administrator_however_many_ask_at_once() {
         let (app, _directory) = app().await;
-        assert!(app.is_untouched().await.unwrap() && app.home().await.unwrap().is_none());
-        assert!(app.first_run_link().await.unwrap().is_some());
+        assert!(app.home().await.unwrap().is_none());
+        assert!(app.first_run_link(FirstRun::Untouched).await.unwrap().is_some());
         let by = By::operator();
         let (one, other) = tokio::join!(
-            app.make_first_administrator(&by, first(&app, "one@orders.test")),
-            app.make_first_administrator(&by, first(&app, "other@orders.test"))
+            app.make_first_administrator(&by, FirstRun::Untouched, first(&app, "one@orders.test")),
+            app.make_first_administrator(&by, FirstRun::Untouched, first(&app, "other@orders.test"))
         );
         assert_eq!([&one, &other].into_iter().filter(|made| made.is_ok()).count(), 1, "{one:?} {other:?}");
         assert!([&one, &other].into_iter().any(|made| matches!(made, Err(NotMade::TooLate))));
@@ -209,8 +250,10 @@ mod tests {
         let user = one.or(other).unwrap().user;
         let held = app.store.within(Reach::Instance).held_everywhere(user.into()).await.unwrap();
         assert!(held.contains("claviger:apis:write"));
-        assert!(app.is_administered().await.unwrap() && !app.is_untouched().await.unwrap());
-        assert!(app.first_run_link().await.unwrap().is_none());
+        assert!(app.is_administered().await.unwrap());
+        for printed in FirstRun::ALL {
+            assert!(app.first_run_link(printed).await.unwrap().is_none());
+        }
     }
 
     #[tokio::test]
@@ -218,22 +261,29 @@ mod tests {
         let (app, _directory) = app().await;
         let by = By::operator();
         let nameless = FirstAdministrator { organization: " ".to_owned(), ..first(&app, "one@orders.test") };
-        assert!(matches!(app.make_first_administrator(&by, nameless).await, Err(NotMade::OrganizationRejected)));
-        let homeless = app.make_first_administrator(&by, first(&app, "no address")).await;
+        assert!(matches!(
+            app.make_first_administrator(&by, FirstRun::Untouched, nameless).await,
+            Err(NotMade::OrganizationRejected)
+        ));
+        let homeless = app.make_first_administrator(&by, FirstRun::Untouched, first(&app, "no address")).await;
         assert!(matches!(homeless, Err(NotMade::Rejected(_))), "{homeless:?}");
-        assert!(app.home().await.unwrap().is_none() && app.is_untouched().await.unwrap());
+        assert!(app.home().await.unwrap().is_none());
+        assert!(app.still_holds(FirstRun::Untouched).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_code_is_whole_or_none() {
         let (app, _directory) = app().await;
-        let link = app.first_run_link().await.unwrap().unwrap();
-        let (_, code) = link.expose().split_once("?code=").unwrap();
-        assert!(claviger_core::is_link_code(code) && app.is_first_run_code(code));
-        let later = format!("f{}", &code[1..]);
-        for wrong in ["", "f", &code[..39], &later, &code.replace(&code[39..], "x"), &"é".repeat(20), &"0".repeat(40)]
-        {
-            assert!(!app.is_first_run_code(wrong), "{wrong}");
+        for printed in FirstRun::ALL {
+            let link = app.first_run_link(printed).await.unwrap().unwrap();
+            let (_, code) = link.expose().split_once("?code=").unwrap();
+            assert!(claviger_core::is_link_code(code));
+            assert_eq!(app.first_run_code(code), Some(printed));
+            let later = format!("f{}", &code[1..]);
+            let (part, other) = (&code[..39], code.replace(&code[39..], "x"));
+            for wrong in ["", "f", part, &later, &other, &"é".repeat(20), &"0".repeat(40)] {
+                assert_eq!(app.first_run_code(wrong), None, "{wrong}");
+            }
         }
     }
 }

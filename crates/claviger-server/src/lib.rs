@@ -52,6 +52,7 @@ pub use accepting::{AcceptError, Invited, OpenInvitation};
 pub use access_log::{AccessLog, AccessLogAt};
 pub use app::{App, Clock, Config};
 pub use bootstrap::{BootstrapError, Bootstrapped};
+pub use first_run::FirstRun;
 pub use keys::{KeyError, Keys};
 pub use limits::RedisAt;
 pub use oauth::{KeySet, RemoteKeysError, RotateError, Signer, SigningKeys};

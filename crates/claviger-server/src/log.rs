@@ -83,6 +83,11 @@ fn fresh(app: &App) -> RequestId {
     RequestId(uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string().into())
 }
 
+/// Whether something that looks like a token stands in a text.
+pub(crate) fn has_token(text: &str) -> bool {
+    matches!(redacted(text), Cow::Owned(_))
+}
+
 /// Text that a caller had a hand in, without what looks like a token: one does not belong into a log or an error.
 pub(crate) fn redacted(text: &str) -> Cow<'_, str> {
     let of_jwt = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');

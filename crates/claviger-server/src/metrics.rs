@@ -143,10 +143,12 @@ pub(crate) enum Guarded {
     UserCode,
     /// A device that enrols in a fleet, or renews its key.
     Enrolment,
+    /// Somebody who takes the audit trail as a file, or has it proved.
+    Audit,
 }
 
 impl Guarded {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::SignIn,
         Self::SecondFactor,
         Self::Provider,
@@ -157,6 +159,7 @@ impl Guarded {
         Self::DeviceAuthorization,
         Self::UserCode,
         Self::Enrolment,
+        Self::Audit,
     ];
 
     fn as_str(self) -> &'static str {
@@ -171,6 +174,7 @@ impl Guarded {
             Self::DeviceAuthorization => "device_authorization",
             Self::UserCode => "user_code",
             Self::Enrolment => "enrolment",
+            Self::Audit => "audit",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Whether a request that changes something comes from a page of ours (fetch metadata, or else `Origin`), and which
 //! addresses are ours. The room must not know who is signed in.
 
-use axum::http::{HeaderMap, HeaderValue, header};
-use url::Url;
+use std::borrow::Cow;
 
-use crate::app::Config;
+use axum::http::{HeaderMap, HeaderValue, header};
+use url::{Url, form_urlencoded};
+
+use crate::{app::Config, log::has_token};
 
 /// What browsers would have to lie about: a page of elsewhere cannot.
 pub(crate) fn is_from_here(headers: &HeaderMap, config: &Config) -> bool {
@@ -26,7 +28,7 @@ pub(crate) fn here(path: &str, config: &Config) -> String {
 }
 
 /// A path of this instance that somebody asked to be sent to, without the one that the instance lives below; or none:
-/// `next` comes from whoever made the link.
+/// `next` comes from whoever made the link. What looks like a token stays behind: it would go from address to address.
 pub(crate) fn local(next: &str) -> Option<String> {
     const LONGEST: usize = 2000;
     if next.len() > LONGEST || !next.starts_with('/') || next.contains(['\\', '\t', '\r', '\n']) {
@@ -34,10 +36,22 @@ pub(crate) fn local(next: &str) -> Option<String> {
     }
     let home = Url::parse("https://instance.invalid/").ok()?;
     let target = home.join(next).ok()?;
-    let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
     // Not as it came but as it was read, so that a browser cannot read it in another way.
-    let inside = target.origin() == home.origin() && !target.path().starts_with("//");
-    inside.then(|| target.path().to_owned() + &query)
+    let inside = target.origin() == home.origin() && !target.path().starts_with("//") && !has_token(target.path());
+    inside.then(|| target.path().to_owned() + &query(&target))
+}
+
+/// What stands behind the path, without fields in which a token may stand.
+fn query(target: &Url) -> String {
+    let is_secret = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| has_token(name) || has_token(value);
+    let query = match target.query() {
+        Some(_) if target.query_pairs().any(|pair| is_secret(&pair)) => {
+            let kept = target.query_pairs().filter(|pair| !is_secret(pair));
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
+        }
+        query => query.unwrap_or_default().to_owned(),
+    };
+    if query.is_empty() { query } else { format!("?{query}") }
 }
 
 fn of(config: &Config) -> Option<Url> {
@@ -83,6 +97,12 @@ mod tests {
         check("/account/security?x=1#y", Some("/account/security?x=1"));
         check("/a/../b", Some("/b"));
         check("/é", Some("/%C3%A9"));
+        // Nor does a token travel along.
+        let token = "clv_key_abcdefghijklmnopqrstuvwxyzABCDEF012345";
+        check(&format!("/x?a=b%20c&credential={token}"), Some("/x?a=b+c"));
+        check(&format!("/x?credential=%20{token}"), Some("/x"));
+        check(&format!("/sign-in?next=%2Fx%3Fcredential%3D{token}&{token}=1"), Some("/sign-in"));
+        check("/x?credential=key_01h455vb4pex5vsknk084sn02q", Some("/x?credential=key_01h455vb4pex5vsknk084sn02q"));
         for elsewhere in [
             "",
             "account",
@@ -95,6 +115,7 @@ mod tests {
             "/.//evil.test",
             "javascript:alert(1)",
             &format!("/{}", "x".repeat(2000)),
+            &format!("/x/{token}?a=b"),
         ] {
             check(elsewhere, None);
         }

@@ -124,7 +124,8 @@ impl Session {
             if closed || !session.counts(app.config.sessions, now) {
                 return Ok(Err(Some(Box::new(found))));
             }
-            if session.is_to_be_noted(now)
+            if !from.by_itself
+                && session.is_to_be_noted(now)
                 && let Err(error) = app.store.note_session(session.id, now).await
             {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the use of a session was not noted");
@@ -183,6 +184,11 @@ impl FromRequestParts<App> for AnySession {
     }
 }
 
+/// Whether a query is that of a page which asks for itself again and again.
+fn follows(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "follow")
+}
+
 /// RFC 9110, section 9.2.1.
 fn is_safe(method: &Method) -> bool {
     method.is_safe()
@@ -202,6 +208,8 @@ pub(crate) struct From {
     pub(crate) user_agent: Option<String>,
     /// The request's id.
     pub(crate) request_id: Option<String>,
+    /// Whether a page asks by itself, to follow what happens: nobody need be there, and so it keeps no session from going idle.
+    pub(crate) by_itself: bool,
 }
 
 impl From {
@@ -213,6 +221,7 @@ impl From {
             address,
             user_agent: user_agent.map(str::to_owned),
             request_id: parts.extensions.get::<RequestId>().map(ToString::to_string),
+            by_itself: is_safe(&parts.method) && parts.uri.query().is_some_and(follows),
         }
     }
 }

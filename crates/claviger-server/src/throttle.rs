@@ -17,7 +17,7 @@ use std::{
 };
 
 use claviger_core::{Rate, Try};
-use claviger_token::{DeviceRequestId, RateLimit};
+use claviger_token::{DeviceRequestId, RateLimit, UserId};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -39,6 +39,9 @@ pub(crate) struct Throttle {
     returns: Buckets<IpAddr>,
     returned: Buckets<[u8; 32]>,
     failures_told: Buckets<Account>,
+    copies_told: Buckets<Account>,
+    exports: Buckets<UserId>,
+    proofs: Buckets<UserId>,
     client_failures: Buckets<IpAddr>,
     devices: Buckets<IpAddr>,
     polls: Buckets<DeviceRequestId>,
@@ -73,6 +76,11 @@ impl Default for Throttle {
             // Longer than a way to a provider and back may take.
             returned: Buckets::new(1, 15 * MINUTE),
             failures_told: Buckets::new(1, MINUTE),
+            copies_told: Buckets::new(1, MINUTE),
+            // Each may read all that ever happened, and nobody wants many.
+            exports: Buckets::new(10, 5 * MINUTE),
+            // The page of a long chain presses its button by itself, some times in a second.
+            proofs: Buckets::new(120, MINUTE),
             client_failures: Buckets::new(60, MINUTE),
             devices: Buckets::new(30, 5 * MINUTE),
             // Which of them was too fast is storage's to say, exactly; it need not say so to a flood.
@@ -176,6 +184,21 @@ impl Throttle {
     pub(crate) fn is_failure_to_be_told(&self, account: Account, now: Timestamp) -> bool {
         self.failures_told.spend(account, now).is_ok()
     }
+
+    /// Whether a passkey that was copied is to be told, likewise, and whatever else failed before: who has a copy could fail on purpose.
+    pub(crate) fn is_copy_to_be_told(&self, account: Account, now: Timestamp) -> bool {
+        self.copies_told.spend(account, now).is_ok()
+    }
+
+    /// Counts somebody who takes the audit trail as a file, or tells how long to wait.
+    pub(crate) fn exports(&self, user: UserId, now: Timestamp) -> Result<(), Duration> {
+        self.exports.spend(user, now)
+    }
+
+    /// Counts somebody who has a stretch of a chain proved, or tells how long to wait.
+    pub(crate) fn proves(&self, user: UserId, now: Timestamp) -> Result<(), Duration> {
+        self.proofs.spend(user, now)
+    }
 }
 
 /// What one customer of a provider has: an IPv4 address, or an IPv6 /64.
@@ -270,6 +293,7 @@ fn since_epoch(now: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use claviger_token::TypedId as _;
     use jiff::SignedDuration;
 
     use super::*;
@@ -381,6 +405,8 @@ mod tests {
         let throttle = Throttle::default();
         let told = |seconds| throttle.is_failure_to_be_told(ZOE, at(seconds));
         assert_eq!([told(0), told(1), told(59), told(60)], [true, false, false, true]);
+        let copy = |seconds| throttle.is_copy_to_be_told(ZOE, at(seconds));
+        assert_eq!([copy(0), copy(59), copy(60)], [true, false, true], "whatever else failed");
     }
 
     #[test]
@@ -399,6 +425,16 @@ mod tests {
         assert_eq!(typed(ZOE, "192.0.2.2", 0), Err(Duration::from_secs(180)));
         assert_eq!(typed(YANN, "192.0.2.1", 0), Err(Duration::from_secs(180)));
         assert!(typed(YANN, "192.0.2.2", 0).is_ok() && typed(ZOE, "192.0.2.1", 180).is_ok());
+    }
+
+    #[test]
+    fn whoever_reads_the_audit_trail_takes_ten_files_and_a_hundred_and_twenty_stretches_at_once() {
+        let throttle = Throttle::default();
+        let user = |number: u128| UserId::from_uuid(uuid::Uuid::from_u128(number));
+        let exports = |of, seconds| (0..200).filter(|_| throttle.exports(user(of), at(seconds)).is_ok()).count();
+        let proofs = |of, seconds| (0..200).filter(|_| throttle.proves(user(of), at(seconds)).is_ok()).count();
+        assert_eq!((exports(1, 0), exports(1, 29), exports(1, 60), exports(2, 0)), (10, 0, 2, 10));
+        assert_eq!((proofs(1, 0), proofs(1, 1), proofs(2, 0)), (120, 2, 120));
     }
 
     #[test]

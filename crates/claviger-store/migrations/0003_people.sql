@@ -80,6 +80,7 @@ CREATE TABLE recovery_code (
 CREATE TABLE passkey (
     id TEXT PRIMARY KEY,
     person TEXT NOT NULL REFERENCES person (id),
+    relying_party TEXT NOT NULL,
     credential BLOB NOT NULL,
     public_key BLOB NOT NULL,
     sign_count BIGINT NOT NULL,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 const COLUMNS: &str =
-    "SELECT id, person, credential, public_key, sign_count, transports, backup_eligible, backed_up, name,
+    "SELECT id, person, relying_party, credential, public_key, sign_count, transports, backup_eligible, backed_up, name,
                               created_at, used_at FROM passkey";
 
 /// More than anybody has (`Passkey::MOST`).
@@ -37,12 +37,13 @@ impl Tx<'_> {
 
     /// Adds one. One that somebody has already, whoever it is, is taken.
     pub async fn insert_passkey(&mut self, new: &Passkey) -> Result<(), StoreError> {
-        let insert = sql("INSERT INTO passkey (id, person, credential, public_key, sign_count, transports,
-                              backup_eligible, backed_up, name, created_at, used_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+        let insert = sql("INSERT INTO passkey (id, person, relying_party, credential, public_key, sign_count,
+                              transports, backup_eligible, backed_up, name, created_at, used_at)
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
         let insert = insert
             .bind(text(new.id))
             .bind(text(new.user))
+            .bind(new.relying_party.as_str())
             .bind(new.credential.as_slice())
             .bind(new.key.as_slice())
             .bind(new.sign_count)
@@ -95,6 +96,7 @@ fn read(row: &Row) -> Result<Passkey, StoreError> {
     Ok(Passkey {
         id: row.parse("id")?,
         user: row.parse("person")?,
+        relying_party: row.text("relying_party")?,
         credential: row.bytes("credential")?,
         key: row.bytes("public_key")?,
         sign_count: row.count("sign_count")?,

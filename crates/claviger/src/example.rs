@@ -7,7 +7,7 @@ use claviger_core::{
     NewOrganization, NewPersonalAccessToken, NewServiceAccount, NewUser, OneTimeCode, Organization, Reach, Rejection,
     Scope, ServiceAccount, User,
 };
-use claviger_server::{App, BootstrapError};
+use claviger_server::{App, BootstrapError, FirstRun};
 use claviger_store::{Page, StoreError};
 use claviger_token::{CredentialId, Permission, Secret};
 
@@ -51,7 +51,7 @@ pub(crate) async fn welcome(
 ) -> Result<String, Failure> {
     let (public, internal) = (address_to_call(scheme, public), address_to_call("http", internal));
     if exists(app).await? {
-        return Ok(again(&public, app.first_run_link().await?.as_ref()));
+        return Ok(again(&public, app.first_run_link(FirstRun::Dev).await?.as_ref()));
     }
     let administrator = match app.bootstrap(false).await {
         Ok(made) => Some(made.api_key),
@@ -60,7 +60,7 @@ pub(crate) async fn welcome(
     };
     let example = make(app).await.map_err(|error| Failure::because("cannot make the example", &error))?;
     let internal_token = app.config.internal_token.is_some();
-    let set_up = app.first_run_link().await?;
+    let set_up = app.first_run_link(FirstRun::Dev).await?;
     Ok(first(&public, &internal, internal_token, administrator.as_ref(), &example, set_up.as_ref()))
 }
 

@@ -105,6 +105,7 @@ impl Explanation {
                 None => "effective",
                 Some("not_declared") => "no API declares it",
                 Some("not_given") => "the principal does not hold it here",
+                Some("not_held") => "the principal does not hold it here, or the organization may not use it",
                 Some("ceiling") => "the organization's ceiling leaves it out",
                 Some("wildcards_forbidden") => "the organization's policy forbids the wildcard that it came by",
                 Some("not_on_credential") => "not on the credential's list",

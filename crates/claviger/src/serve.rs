@@ -2,7 +2,7 @@
 
 use std::{future::Future, process::ExitCode};
 
-use claviger_server::{AccessLog, AccessLogAt, Listeners, Tls, TlsAt};
+use claviger_server::{AccessLog, AccessLogAt, FirstRun, Listeners, Tls, TlsAt};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -57,12 +57,10 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     app.install_builtins().await?;
     if command.dev {
         output::answer(&example::welcome(&app, scheme, public, internal).await?)?;
-    } else if app.is_untouched().await?
-        && let Some(link) = app.first_run_link().await?
-    {
+    } else if let Some(link) = app.first_run_link(FirstRun::Untouched).await? {
         // Beside the log, and not in it: what goes to stdout may be an access log.
         output::note(&format!(
-            "\nSet up this instance in a browser. The link works within a day, until there is an administrator:\n\n  {}\n\n\
+            "\nSet up this instance in a browser. The link works within a day, until there is an administrator or a customer:\n\n  {}\n\n\
              Without a browser, `claviger bootstrap` prints an administrator's key.\n",
             link.expose()
         ));

@@ -96,6 +96,7 @@ pub struct PasskeyCreation<'a> {
 /// A passkey that was just made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPasskey {
+    pub(super) relying_party: String,
     pub(super) credential: Vec<u8>,
     pub(super) key: Vec<u8>,
     pub(super) sign_count: u32,
@@ -116,6 +117,7 @@ impl PasskeyCreation<'_> {
         let signed = [attestation.data, digest(&SHA256, self.client_data).as_ref()].concat();
         attestation.statement.must_hold(&key, &signed)?;
         Ok(NewPasskey {
+            relying_party: here.id.clone(),
             credential: credential.id.to_vec(),
             key: credential.key.to_vec(),
             sign_count: data.sign_count,

@@ -349,7 +349,14 @@ fn a_user_has_twenty_passkeys() {
 #[test]
 fn the_last_way_in_is_the_last_passkey_of_who_has_nothing_else() {
     let hash = Password::presented("plum harbor seven lanterns").unwrap().hash(&mut rng());
-    let check = |passkeys, password: bool, provider, expected| {
+    let one = kept(&software());
+    let other = |name: &str| {
+        let id = PasskeyId::generate(at(1), &mut rng());
+        Passkey { id, relying_party: name.to_owned(), ..one.clone() }
+    };
+    let (another, former) = (other("claviger.test"), other("former.test"));
+    let all = [one.clone(), another.clone(), former.clone()];
+    let check = |passkey: &Passkey, all: &[Passkey], password: bool, provider, expected| {
         let own = Authenticators {
             user: zoe(),
             email: "zoe@acme.test".to_owned(),
@@ -359,12 +366,18 @@ fn the_last_way_in_is_the_last_passkey_of_who_has_nothing_else() {
             password_set_at: None,
             totp: None,
         };
-        assert_eq!(is_last_way_in(&own, passkeys, provider), expected, "{passkeys} {password} {provider}");
+        let last = is_last_way_in(&own, passkey, all, Some(&here()), provider);
+        assert_eq!(last, expected, "{} {} {password} {provider}", passkey.relying_party, all.len());
+        assert!(!is_last_way_in(&own, passkey, all, None, provider), "where there are none, none is");
     };
-    check(1, false, false, true);
-    check(2, false, false, false);
-    check(1, true, false, false);
-    check(1, false, true, false);
+    check(&one, &all[..1], false, false, true);
+    check(&one, &all, false, false, false);
+    check(&one, &all[..1], true, false, false);
+    check(&one, &all[..1], false, true, false);
+    // One of a former name lets nobody in.
+    check(&one, &[one.clone(), former.clone()], false, false, true);
+    check(&former, &[one.clone(), former.clone()], false, false, false);
+    check(&former, std::slice::from_ref(&former), false, false, false);
 }
 
 #[test]

@@ -40,6 +40,7 @@ explain-lost = Missing
 explain-lost-not-declared = No API declares it: check how it is spelt.
 explain-lost-not-given = The owner does not hold it: give a role or the permission.
 explain-lost-ceiling = The organization may not use it.
+explain-lost-not-held = The owner does not hold it, or the organization may not use it.
 explain-lost-wildcards = The organization forbids wildcards, by which alone it would be held.
 explain-lost-list = It is not on the list of the key or token: edit that.
 explain-lost-scope = The access token was made without it: ask for a wider scope.

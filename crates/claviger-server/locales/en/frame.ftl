@@ -86,7 +86,7 @@ time-years-ahead = { $count ->
 ## Done
 done-changed = Done. All other browsers are signed out.
 done-saved = Saved. It counts from now on.
-done-once = This form was sent before, so nothing more was made. The secret was shown then, and is not shown again.
+done-once = This form was sent before, so nothing more was made. If it made a secret, that was shown then, and is not shown again.
 done-disabled = It is disabled: refused from now on, until somebody enables it.
 done-enabled = It is enabled and works again.
 done-overlap = The old secret has ended. Only the new one works.

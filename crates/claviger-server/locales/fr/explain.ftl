@@ -40,6 +40,7 @@ explain-lost = Manquante
 explain-lost-not-declared = Aucune API ne la déclare : vérifiez l’orthographe.
 explain-lost-not-given = Le propriétaire ne la détient pas : donnez un rôle ou la permission.
 explain-lost-ceiling = L’organisation ne peut pas l’utiliser.
+explain-lost-not-held = Le propriétaire ne la détient pas, ou l’organisation ne peut pas l’utiliser.
 explain-lost-wildcards = L’organisation interdit les jokers, seul moyen de la détenir ici.
 explain-lost-list = Elle n’est pas sur la liste de la clé ou du jeton : modifiez-la.
 explain-lost-scope = Le jeton d’accès a été émis sans elle : demandez une portée plus large.

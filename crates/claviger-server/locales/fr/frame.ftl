@@ -86,7 +86,7 @@ time-years-ahead = { $count ->
 ## Done
 done-changed = C’est fait. Tous les autres navigateurs sont déconnectés.
 done-saved = Enregistré. C’est valable dès maintenant.
-done-once = Ce formulaire a déjà été envoyé, rien d’autre n’a été créé. Le secret a été montré à ce moment et ne le sera plus.
+done-once = Ce formulaire a déjà été envoyé, rien d’autre n’a été créé. S’il a créé un secret, celui-ci a été montré à ce moment et ne le sera plus.
 done-disabled = Désactivé : refusé dès maintenant, jusqu’à ce que quelqu’un le réactive.
 done-enabled = Réactivé : il fonctionne de nouveau.
 done-overlap = L’ancien secret a pris fin. Seul le nouveau fonctionne.

@@ -40,6 +40,7 @@ explain-lost = なし
 explain-lost-not-declared = どの API も宣言していません。綴りを確認してください。
 explain-lost-not-given = 所有者が持っていません。ロールか権限を付与してください。
 explain-lost-ceiling = 組織で使用できない権限です。
+explain-lost-not-held = 所有者が持っていないか、組織で使用できない権限です。
 explain-lost-wildcards = 組織がワイルドカードを禁止しており、それ以外では付与されていません。
 explain-lost-list = キーまたはトークンの権限リストにありません。編集してください。
 explain-lost-scope = アクセストークンのスコープに含まれていません。より広いスコープで取得してください。

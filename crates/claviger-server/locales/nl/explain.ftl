@@ -40,6 +40,7 @@ explain-lost = Ontbreekt
 explain-lost-not-declared = Geen API declareert het: controleer de spelling.
 explain-lost-not-given = De eigenaar heeft het niet: geef een rol of het recht.
 explain-lost-ceiling = De organisatie mag het niet gebruiken.
+explain-lost-not-held = De eigenaar heeft het niet, of de organisatie mag het niet gebruiken.
 explain-lost-wildcards = De organisatie verbiedt jokertekens, en alleen daarmee zou het aanwezig zijn.
 explain-lost-list = Het staat niet op de lijst van de sleutel of het token: wijzig die.
 explain-lost-scope = Het toegangstoken is zonder dit recht gemaakt: vraag een ruimere scope.

@@ -86,7 +86,7 @@ time-years-ahead = { $count ->
 ## Done
 done-changed = Klaar. Alle andere browsers zijn uitgelogd.
 done-saved = Opgeslagen. Het geldt vanaf nu.
-done-once = Dit formulier is al eerder verstuurd; er is niets nieuws gemaakt. Het geheim is toen getoond en wordt niet nog eens getoond.
+done-once = Dit formulier is al eerder verstuurd; er is niets nieuws gemaakt. Als het een geheim maakte, is dat toen getoond en wordt het niet nog eens getoond.
 done-disabled = Uitgeschakeld: vanaf nu geweigerd, tot iemand het inschakelt.
 done-enabled = Ingeschakeld; het werkt weer.
 done-overlap = Het oude geheim is beëindigd. Alleen het nieuwe werkt.

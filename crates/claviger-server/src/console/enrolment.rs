@@ -13,7 +13,7 @@ use qrcode::{EcLevel, QrCode, render::svg};
 
 use super::{
     form::SessionForm,
-    page::{Frame, go, page, page_with},
+    page::{Frame, go, go_and_tell, page, page_with},
     security::{must_be_fresh, renewed},
     trouble::Trouble,
     visit::{SignedIn, Visit},
@@ -90,7 +90,7 @@ pub(crate) async fn disable(State(app): State<App>, form: SessionForm) -> Result
     tx.replace_recovery_codes(user.user, &[]).await?;
     let cookie = renewed(&app, &mut tx, &visit, &session, SessionEnd::SecondFactorChanged).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(go("/account/security?done=changed", [cookie]))
+    Ok(go_and_tell("/account/security", "changed", [cookie]))
 }
 
 /// `POST /account/security/recovery-codes`.

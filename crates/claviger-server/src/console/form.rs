@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 use super::{portal::AtPortal, trouble::Trouble, visit::Visit};
 use crate::{
     app::App,
-    body, origin,
+    body,
+    log::has_token,
+    origin,
     session::{Session, hex, is_token},
 };
 
@@ -20,7 +22,7 @@ const MARK: &str = "mark";
 /// The field that says that not all of it had room.
 pub(crate) const CUT: &str = "cut";
 
-/// What never goes along, since something secret could have been pasted there by mistake.
+/// What never goes along, since something secret could have been pasted there by mistake. Neither does what looks like a token.
 const MATERIAL: &str = "material";
 
 /// What stays where not all of it has room.
@@ -56,10 +58,11 @@ impl Fields {
     pub(crate) fn resumed(&self, peppers: &Peppers, who: Option<&str>) -> Option<String> {
         let page = origin::local(self.value("resume"))?;
         let Some(who) = who else { return Some(page) };
-        let kept = |name: &str| ![MARK, CUT, MATERIAL, "csrf", "resume", "once"].contains(&name);
-        let mut typed: Vec<(&str, &str)> =
-            self.pairs().filter(|(name, value)| kept(name) && !value.is_empty()).collect();
-        if !self.value(MATERIAL).is_empty() {
+        let kept = |name: &str| ![MARK, CUT, "csrf", "resume", "once"].contains(&name);
+        let given = || self.pairs().filter(|(name, value)| kept(name) && !value.is_empty());
+        let is_secret = |(name, value): &(&str, &str)| *name == MATERIAL || has_token(name) || has_token(value);
+        let mut typed: Vec<(&str, &str)> = given().filter(|pair| !is_secret(pair)).collect();
+        if given().any(|pair| is_secret(&pair)) {
             typed.push((CUT, "1"));
         }
         let short = typed
@@ -228,6 +231,10 @@ mod tests {
         assert_eq!(resumed("name=a"), None);
         let without = resumed("resume=/new&name=a&material=-----BEGIN+PRIVATE+KEY-----").unwrap();
         assert!(without.starts_with("/new?name=a&cut=1&mark=") && !without.contains("PRIVATE"), "{without}");
+        let token = "clv_key_abcdefghijklmnopqrstuvwxyzABCDEF012345";
+        let without = resumed(&format!("resume=/new&name={token}&account=a")).unwrap();
+        assert!(without.starts_with("/new?account=a&cut=1&mark="), "{without}");
+        assert!(Fields::taken_up(&without, &peppers, &["zoe".to_owned()]).is_some());
         assert_eq!(resumed("resume=//evil.test&name=a"), None);
         let long = resumed(&format!("resume=/new&name=n&account=a&objects={}", "o".repeat(5000))).unwrap();
         assert!(long.starts_with("/new?name=n&account=a&cut=1&mark="), "{long}");

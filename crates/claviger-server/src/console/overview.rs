@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{
     api_keys::list::{IDLE, SOON, endless, idle, rolling, soon},
+    first_run,
     inside::Inside,
     page::{Frame, page},
     query::Query,
@@ -95,7 +96,7 @@ pub(super) async fn show(
         keys = Some(counted(active));
     }
     let makes = here.person.may(permission::API_KEYS_WRITE) && here.person.may(permission::SERVICE_ACCOUNTS_READ);
-    let sets_up = here.person.reach(permission::APIS_WRITE) == Some(Reach::Instance);
+    let sets_up = first_run::SETS_UP.iter().all(|needed| here.person.reach(needed) == Some(Reach::Instance));
     let organization = here.organization.name.to_string();
     let boxes = Boxes::read(&inside.place(&app), Window::named(&wanted.window), &frame).await?;
     let shown = OverviewPage { frame, organization, attention, keys, keys_path, makes, sets_up, boxes };

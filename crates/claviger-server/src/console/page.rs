@@ -26,7 +26,12 @@ use super::{
     trouble::Words,
     visit::Visit,
 };
-use crate::{app::App, origin, session::Session};
+use crate::{
+    app::App,
+    cookies::Cookie,
+    origin,
+    session::{Session, hex, is_token},
+};
 
 /// Nothing runs but our own files, nothing is loaded from elsewhere, no form leaves, and nothing frames us but the pages whose
 /// portal it is, on which nothing runs at all.
@@ -54,7 +59,7 @@ pub(super) fn version(content: &str) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// What `?done=` says of what was done, and the key of its text.
+/// What can have been done, as an address names it in `done`, and the key of its text.
 const NOTICES: [(&str, &str); 16] = [
     ("changed", "done-changed"),
     ("saved", "done-saved"),
@@ -87,15 +92,16 @@ pub(crate) struct Frame {
     shell: Option<Shell>,
     /// The portal that it belongs to.
     portal: Option<Framing>,
-    /// Whether what the address says was done is not so.
-    silent: bool,
+    /// The key of what was done before somebody was sent here.
+    notice: Option<&'static str>,
 }
 
 impl Frame {
     /// Of a page for somebody who is signed in.
     pub(crate) fn of(session: &Session, visit: &Visit, app: &App) -> Self {
         let user = Some(session.shown().to_owned());
-        Self { user, csrf: session.csrf().to_owned(), ..Self::bare(visit.language, &visit.path, app) }
+        let notice = notice(visit, app);
+        Self { user, csrf: session.csrf().to_owned(), notice, ..Self::bare(visit.language, &visit.path, app) }
     }
 
     /// Of a page for whoever looks, and the cookie by which its forms are known.
@@ -129,7 +135,7 @@ impl Frame {
     fn bare(language: Language, path: &str, app: &App) -> Self {
         let base = origin::here("", &app.config);
         let (user, csrf) = (None, String::new());
-        Self { language, base, path: path.to_owned(), user, csrf, shell: None, portal: None, silent: false }
+        Self { language, base, path: path.to_owned(), user, csrf, shell: None, portal: None, notice: None }
     }
 
     /// The navigation.
@@ -165,20 +171,9 @@ impl Frame {
         self.portal()?.color.map(|color| self.here(theme::path(color)))
     }
 
-    /// What was done before somebody was sent here.
+    /// The key of what was done before somebody was sent here.
     pub(crate) fn notice(&self) -> Option<&'static str> {
-        self.done().filter(|_| !self.silent).map(|(_, words)| words)
-    }
-
-    /// Tells what was done only if it is so.
-    pub(crate) fn tell_only(&mut self, is_so: impl Fn(&str) -> bool) {
-        self.silent = self.done().is_some_and(|(done, _)| !is_so(done));
-    }
-
-    fn done(&self) -> Option<(&'static str, &'static str)> {
-        let (_, query) = self.path.split_once('?')?;
-        let (_, done) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done")?;
-        NOTICES.into_iter().find(|(word, _)| *word == done)
+        self.notice
     }
 
     /// A path of ours, as browsers must ask for it.
@@ -248,7 +243,7 @@ impl Frame {
             csrf: "c0ffee".to_owned(),
             shell: None,
             portal: None,
-            silent: false,
+            notice: None,
         }
     }
 
@@ -297,6 +292,31 @@ pub(crate) fn go(path: &str, cookies: impl IntoIterator<Item = HeaderValue>) -> 
     (AppendHeaders(cookies), axum::response::Redirect::to(path)).into_response()
 }
 
+/// Which address tells what was done; travels from the handler to the frame.
+#[derive(Clone)]
+struct Done(String);
+
+/// To a page that tells, once, what was done.
+pub(crate) fn go_and_tell(path: &str, done: &str, cookies: impl IntoIterator<Item = HeaderValue>) -> Response {
+    let path = format!("{path}?done={done}");
+    let mut response = go(&path, cookies);
+    response.extensions_mut().insert(Done(path));
+    response
+}
+
+/// What a browser brings along to an address that tells what was done. A link is anybody's to make, and tells nothing without it.
+fn done_mark(path: &str, app: &App) -> String {
+    hex(&app.peppers.keyed_hash("done", &[path.as_bytes()]))
+}
+
+fn notice(visit: &Visit, app: &App) -> Option<&'static str> {
+    let (_, query) = visit.path.split_once('?')?;
+    let (_, done) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done")?;
+    let mark = done_mark(&visit.path, app);
+    visit.done.iter().find(|known| is_token(known, &mark))?;
+    NOTICES.into_iter().find(|(word, _)| *word == done).map(|(_, words)| words)
+}
+
 #[derive(Template)]
 #[template(path = "trouble.html")]
 pub(super) struct TroublePage {
@@ -309,8 +329,17 @@ pub(crate) async fn framed(State(app): State<App>, request: Request, next: Next)
     let language = Language::of(request.headers(), app.is_secure());
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let is_get = request.method().is_safe();
+    let was_told = Cookie::DONE.map(|cookie| (cookie, cookie.read(request.headers(), app.is_secure()).is_some()));
     let mut response = next.run(request).await;
     let framing = response.extensions_mut().remove::<Framing>();
+    if let Some(Done(path)) = response.extensions_mut().remove() {
+        let cookie = if framing.is_some() { Cookie::DoneAtPortal } else { Cookie::Done };
+        response.headers_mut().append(header::SET_COOKIE, cookie.set(&done_mark(&path, &app), app.is_secure()));
+    } else if is_get {
+        for (cookie, _) in was_told.into_iter().filter(|(_, told)| *told) {
+            response.headers_mut().append(header::SET_COOKIE, cookie.clear(app.is_secure()));
+        }
+    }
     if let Some(Words(key)) = response.extensions_mut().remove::<Words>() {
         let frame = Frame::bare(language, if is_get { &path } else { "/" }, &app);
         let (status, headers) = (response.status(), response.headers().clone());

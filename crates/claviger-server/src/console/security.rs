@@ -7,7 +7,7 @@ use claviger_token::SessionId;
 
 use super::{
     form::SessionForm,
-    page::{Frame, go, page_with, shown},
+    page::{Frame, go, go_and_tell, page_with, shown},
     passkeys::ListedPasskey,
     sign_in::presented,
     sign_out,
@@ -80,7 +80,7 @@ pub(crate) async fn change_password(State(app): State<App>, form: SessionForm) -
     tx.save_authenticators(&changed).await?;
     let cookie = renewed(&app, &mut tx, &visit, &session, SessionEnd::PasswordChanged).await?;
     tx.commit(event, now, &mut app.rng()).await?;
-    Ok(go("/account/security?done=changed", [cookie]))
+    Ok(go_and_tell("/account/security", "changed", [cookie]))
 }
 
 /// `POST /account/security/sessions` with `session`: an id, or `others`.

@@ -38,6 +38,11 @@ impl Here {
         path(self.organization.slug.as_str(), page)
     }
 
+    /// Whether they hold all of these here.
+    pub(crate) fn may_all(&self, needed: &[&str]) -> bool {
+        needed.iter().all(|permission| self.person.may(permission))
+    }
+
     /// That they hold a permission here, or the page is not there for them.
     pub(crate) fn must(&self, permission: &str) -> Result<(), Trouble> {
         if self.person.may(permission) { Ok(()) } else { Err(Trouble::Absent) }

@@ -201,7 +201,7 @@ pub(super) fn listed(many: usize, language: Language, text: &str) -> Listed {
     let moment = || Moment::new(language, now, now);
     let frame = Frame::sample(language, None);
     Listed {
-        path: "/organizations/acme/api-keys".to_owned(),
+        path: Some("/organizations/acme/api-keys".to_owned()),
         name: own(),
         begins: own(),
         owner: own(),

@@ -9,7 +9,7 @@ use axum::{
 use claviger_core::Rejection;
 use claviger_store::StoreError;
 
-use crate::{app::App, metrics::Guarded, passwords::Busy, problem::RequestError};
+use crate::{app::App, metrics::Guarded, origin, passwords::Busy, problem::RequestError};
 
 /// Why there is no page, or not the one that was asked for.
 #[derive(Debug)]
@@ -159,6 +159,7 @@ impl App {
 
 /// To a page that sends back to `next`. Paths are relative to the pages' own: the frame puts the instance's before them.
 fn go(path: &str, next: &str) -> Response {
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    let next = origin::local(next).unwrap_or_else(|| "/".to_owned());
+    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
     Redirect::to(&format!("{path}?{query}")).into_response()
 }

@@ -31,6 +31,8 @@ pub(crate) struct Visit {
     pub(crate) half_way: Option<String>,
     pub(crate) code: Option<String>,
     pub(crate) departure: Option<String>,
+    /// What proves that something was done before somebody was sent here, in the console or at a portal.
+    pub(crate) done: Vec<String>,
 }
 
 impl FromRequestParts<App> for Visit {
@@ -58,6 +60,7 @@ impl Visit {
             half_way: read(Cookie::HalfWay),
             code: read(Cookie::Code),
             departure: read(Cookie::Departure),
+            done: Cookie::DONE.into_iter().filter_map(read).collect(),
         }
     }
 

@@ -79,7 +79,7 @@ pub(crate) struct ExplanationView<'a> {
 ///
 /// Every test in its order with the facts it looked at, and for each permission which API declares it, which assignment gives
 /// it, and what takes it away. Credentials out of the caller's reach are `unknown`. Who gave a permission is shown to callers
-/// with `claviger:assignments:read`, the ceiling to those with `claviger:organizations:read`.
+/// with `claviger:assignments:read`, whether the ceiling leaves it out to those with `claviger:organizations:read`.
 #[utoipa::path(
     post, path = "/v1/explain", tag = "Verify", operation_id = "explain",
     request_body = ExplainRequest,
@@ -222,10 +222,7 @@ async fn traces(app: &App, sight: Sight, found: &Found, case: &Case<'_>) -> Resu
         if covers(sight.assignments) {
             trace.given_by = Some(Source::of(permission, found, &assignments, holds));
         }
-        if !covers(sight.organizations) {
-            trace.within_ceiling = None;
-        }
-        trace
+        if covers(sight.organizations) { trace } else { trace.without_ceiling() }
     };
     Ok(case.required.permissions.iter().map(trace).collect())
 }

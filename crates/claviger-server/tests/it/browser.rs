@@ -1,6 +1,12 @@
 //! A browser as far as pages without scripts need one: it keeps cookies, shows pages and sends their forms.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use claviger_core::{By, CodePurpose, NewPasswordReset, NewUser, OneTimeCode, Password, PasswordChange, User};
 use claviger_token::{Secret, UserId};
@@ -114,7 +120,9 @@ impl<'a> Browser<'a> {
             let (name, rest) = line.to_str().unwrap().split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
             let flags = match name {
-                "__Host-claviger-portal" => "; Path=/; HttpOnly; SameSite=None; Secure; Partitioned",
+                "__Host-claviger-portal" | "__Host-claviger-portal-done" => {
+                    "; Path=/; HttpOnly; SameSite=None; Secure; Partitioned"
+                }
                 _ => "; Path=/; HttpOnly; SameSite=Lax; Secure",
             };
             assert!(rest.contains(flags), "{rest}");
@@ -140,7 +148,9 @@ impl<'a> Browser<'a> {
         let shown = self.get(page).await;
         assert_eq!(shown.status, StatusCode::OK, "{}: {}", shown.location(), shown.html);
         let csrf = shown.field("csrf");
-        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("csrf", csrf.as_str())]).collect();
+        let once = shown.html.contains("name=\"once\"").then(|| shown.field("once"));
+        let own = [("csrf", csrf.as_str())].into_iter().chain(once.as_deref().map(|once| ("once", once)));
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain(own).collect();
         self.post(action, &fields).await
     }
 
@@ -257,10 +267,13 @@ impl TestApp {
 }
 
 impl Browser<'_> {
-    /// Sends a form that carries the session's token.
+    /// Sends a form that carries the session's token, and as if it had not been sent before.
     pub(crate) async fn act(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        static SENT: AtomicU64 = AtomicU64::new(0);
         let csrf = self.get("/account/security").await.field("csrf");
-        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("csrf", csrf.as_str())]).collect();
+        let once = format!("{:032x}", SENT.fetch_add(1, Ordering::Relaxed));
+        let own = [("csrf", csrf.as_str()), ("once", once.as_str())];
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain(own).collect();
         self.post(path, &fields).await
     }
 }

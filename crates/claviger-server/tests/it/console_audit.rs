@@ -1,5 +1,6 @@
 //! The audit trail in a browser: who reads it, what is found, both sides of a change, files of it, and its proof.
 
+use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -239,5 +240,53 @@ on_both_databases! {
         // Whoever goes on is told no more than that.
         send(&admin, &path, &[("from", "2")]).await.shows(StatusCode::OK, "What came before was not read again");
         two.root().await.get("/audit/chain").await.shows(StatusCode::OK, "not proved yet");
+    }
+    async fn files_and_proofs_of_one_person_are_bounded_in_number(app: &TestApp) {
+        let two = Two::new(app).await;
+        let (admin, other) = (two.admin().await, two.root().await);
+        let exports = [format!("{AUDIT}/export.csv"), format!("{AUDIT}/export.jsonl")];
+        for number in 0..10 {
+            assert_eq!(admin.get(&exports[number % 2]).await.status, StatusCode::OK, "{number}");
+        }
+        for export in &exports {
+            let refused = admin.get(export).await;
+            refused.shows(StatusCode::TOO_MANY_REQUESTS, "Too many");
+            assert_ne!(refused.header("retry-after"), "");
+            assert_eq!(other.get(export).await.status, StatusCode::OK, "somebody else");
+        }
+        // What cannot be meant is told all the same.
+        admin.get(&format!("{AUDIT}/export.csv?from=x")).await.leads_to(&format!("{AUDIT}?from=x"));
+        app.clock.advance(SignedDuration::from_secs(30));
+        assert_eq!(admin.get(&exports[0]).await.status, StatusCode::OK);
+        let csrf = admin.get("/account/security").await.field("csrf");
+        let fields = [("csrf", csrf.as_str()), ("from", "0")];
+        // Two more become free in each second of it.
+        let mut proved = 0;
+        let refused = loop {
+            let sent = admin.post(&format!("{AUDIT}/chain"), &fields).await;
+            if sent.status != StatusCode::OK {
+                break sent;
+            }
+            proved += 1;
+        };
+        refused.shows(StatusCode::TOO_MANY_REQUESTS, "Too many");
+        assert!(proved >= 120, "{proved}");
+        send(&other, &format!("{AUDIT}/chain"), &[("from", "0")]).await.shows(StatusCode::OK, "Every event");
+    }
+
+    async fn a_page_that_follows_keeps_no_session_from_going_idle(app: &TestApp) {
+        let two = Two::new(app).await;
+        let admin = two.admin().await;
+        // Whoever looks stays for longer than twelve hours.
+        for _ in 0..14 {
+            app.clock.advance(SignedDuration::from_hours(1));
+            assert_eq!(admin.get(AUDIT).await.status, StatusCode::OK);
+        }
+        for _ in 0..11 {
+            app.clock.advance(SignedDuration::from_hours(1));
+            assert_eq!(admin.get(&format!("{AUDIT}?follow=1")).await.status, StatusCode::OK);
+        }
+        app.clock.advance(SignedDuration::from_hours(1));
+        assert!(admin.get(&format!("{AUDIT}?follow=1")).await.location().starts_with("/sign-in?next="));
     }
 }

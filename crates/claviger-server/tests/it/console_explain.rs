@@ -57,6 +57,16 @@ on_both_databases! {
         send(&verifier, EXPLAIN, &[("credential", own.id.as_str())]).await.shows(StatusCode::OK, "It is not known here.");
         let told = send(&verifier, EXPLAIN, &[("credential", own.token.as_str()), ("permissions", "invoices:read")]).await;
         told.shows(StatusCode::OK, "not yours to see");
+        // What its organization may not use looks to them like what nobody gave, but not to who reads organizations.
+        app.root().patch(&format!("/v1/organizations/{}", two.acme), json!({ "ceiling": ["claviger:verify", "claviger:organizations:read"] })).await.expect(StatusCode::OK);
+        let asked = [("credential", own.token.as_str()), ("permissions", "invoices:read invoices:write")];
+        let told = send(&verifier, EXPLAIN, &asked).await;
+        told.shows(StatusCode::OK, "The owner does not hold it, or the organization may not use it.");
+        assert!(!told.html.contains("The organization may not use it."), "{}", told.html);
+        let rights = ["claviger:verify", "claviger:organizations:read"];
+        let (reader, _) = two.somebody(&two.acme, "reader@acme.test", &[], &rights).await;
+        send(&reader, EXPLAIN, &asked).await.shows(StatusCode::OK, "The organization may not use it.");
+        app.root().patch(&format!("/v1/organizations/{}", two.acme), json!({ "ceiling": null })).await.expect(StatusCode::OK);
         assert!(!told.html.contains("/api-keys/"), "{}", told.html);
         // The page itself is for who may verify.
         let (auditor, _) = two.somebody(&two.acme, "auditor@acme.test", &["auditor"], &[]).await;
@@ -87,6 +97,17 @@ on_both_databases! {
         send(&admin, EXPLAIN, &[]).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "Paste a token, or give an id.");
         // A link with a token in it leads to the page without.
         admin.get(&format!("{EXPLAIN}?credential=clv_key_notatoken")).await.leads_to(EXPLAIN);
+        // Whoever is not signed in, or must prove it again, takes no token along either.
+        let stranger = crate::browser::Browser::new(app);
+        let link = format!("{EXPLAIN}?credential={}&permissions=a%3Ab", key.token);
+        stranger.get(&link).await.leads_to("/sign-in?next=%2Forganizations%2Facme%2Fexplain%3Fpermissions%3Da%253Ab");
+        let next: String = url::form_urlencoded::byte_serialize(link.as_bytes()).collect();
+        for page in ["/sign-in", "/sign-in/passkey"] {
+            let shown = stranger.get(&format!("{page}?next={next}")).await;
+            shown.shows(StatusCode::OK, "name=\"next\" value=\"/organizations/acme/explain?permissions=a%3Ab\"");
+            let form = shown.html.split("<form").find(|form| form.contains("name=\"next\"")).unwrap();
+            assert!(!form.contains(&key.token), "{form}");
+        }
         // Whoever is signed out meanwhile comes back without it.
         let csrf = admin.get(EXPLAIN).await.field("csrf");
         send(&admin, "/sign-out", &[]).await;

@@ -78,6 +78,9 @@ on_both_databases! {
         let (half, _) = two.somebody(&two.acme, "half@acme.test", &[], &rights).await;
         assert_eq!(half.get(&format!("{path}/revoke")).await.status, StatusCode::NOT_FOUND);
         half.get(&format!("{TOKENS}/revoke")).await.shows(StatusCode::OK, "One token would end.");
+        // Nor looks at one, though all are listed.
+        half.get(TOKENS).await.shows(StatusCode::OK, "<strong>&#60;i&#62;mine</strong>");
+        assert_eq!(half.get(&path).await.status, StatusCode::NOT_FOUND);
     }
 
     async fn a_token_is_found_stopped_and_ended(app: &TestApp) {
@@ -152,11 +155,15 @@ on_both_databases! {
         assert_eq!(page.html.matches("class=\"title\"").count(), 20);
         page.shows(StatusCode::OK, "These are the newest of them.");
         let fields = hidden(&page);
+        assert_eq!(page.field("owner"), zoe);
         let sent = async |with: &[(&str, &str)]| send(&admin, &path, &form(&fields, with)).await;
         sent(&[("count", "22")]).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "Type the number of tokens");
         sent(&[("count", "")]).await.shows(StatusCode::UNPROCESSABLE_ENTITY, "Nothing was revoked");
         assert_eq!(sent(&[("count", "23"), ("at", "x")]).await.status, StatusCode::FORBIDDEN);
         assert_eq!(sent(&[("count", "23"), ("state", "revoked")]).await.status, StatusCode::FORBIDDEN);
+        for owner in ["zoe", "zoe@acme.test", &two.account] {
+            assert_eq!(sent(&[("count", "23"), ("owner", owner)]).await.status, StatusCode::FORBIDDEN, "{owner}");
+        }
         let old = sent(&[("count", "23"), ("at", "2001-01-01T00:00:00Z")]).await;
         old.shows(StatusCode::UNPROCESSABLE_ENTITY, "more than an hour");
         // One more since is not among them; one less is told.
@@ -179,6 +186,25 @@ on_both_databases! {
         admin.get(&format!("{path}?state=rolling")).await.leads_to(&format!("{TOKENS}?state=rolling"));
         admin.get(&format!("{path}?owner=nobody")).await.leads_to(&format!("{TOKENS}?owner=nobody"));
         admin.get(&format!("{path}?q=none")).await.shows(StatusCode::OK, "There is nothing to revoke");
+    }
+
+    async fn what_ends_is_whose_the_preview_told_whoever_is_called_so_by_then(app: &TestApp) {
+        let two = Two::new(app).await;
+        let admin = two.admin().await;
+        let (_, zoe) = two.somebody(&two.acme, "zoe@acme.test", &[], &["invoices:read"]).await;
+        let (_, max) = two.somebody(&two.acme, "max@acme.test", &[], &["invoices:read"]).await;
+        let (of_zoe, of_max) = (token(app, &two, &zoe, "own").await.1, token(app, &two, &max, "own").await.1);
+        let page = admin.get(&format!("{TOKENS}/revoke?owner=zoe%40acme")).await;
+        page.shows(StatusCode::OK, "One token would end.");
+        assert_eq!(page.field("owner"), zoe);
+        // Meanwhile another is called so.
+        for (user, email) in [(&zoe, "old@acme.test"), (&max, "zoe@acme.test")] {
+            app.root().patch(&format!("/v1/users/{user}"), json!({ "email": email })).await.expect(StatusCode::OK);
+        }
+        let fields = hidden(&page);
+        let done = send(&admin, &format!("{TOKENS}/revoke"), &form(&fields, &[("count", "1")])).await;
+        done.shows(StatusCode::OK, "One token was revoked.");
+        assert_eq!((app.code(&of_zoe).await, app.code(&of_max).await), ("revoked".to_owned(), "valid".to_owned()));
     }
 
     async fn whoever_governs_one_organization_does_not_end_what_administers_the_instance(app: &TestApp) {

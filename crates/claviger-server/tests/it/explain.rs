@@ -103,6 +103,13 @@ on_both_databases! {
         assert_eq!(explained["code"], "valid");
         assert_eq!(explained["organization"]["id"], organization);
         assert_eq!((&explained["permissions"][0]["given_by"], &explained["permissions"][0]["within_ceiling"]), (&Value::Null, &Value::Null));
+        app.root().patch(&format!("/v1/organizations/{organization}"), json!({ "ceiling": ["claviger:verify"] })).await.expect(StatusCode::OK);
+        let cut = ask(&own.token).await["permissions"][0].clone();
+        assert_eq!((&cut["effective"], &cut["cut_by"], &cut["within_ceiling"]), (&json!(false), &json!("not_held"), &Value::Null));
+        let asked = json!({ "credential": own.token, "permissions": ["invoices:read"] });
+        let told = app.root().post("/v1/explain", asked).await.expect(StatusCode::OK);
+        let cut = &told["permissions"][0];
+        assert_eq!((&cut["cut_by"], &cut["within_ceiling"]), (&json!("ceiling"), &json!(false)));
         let hidden = ask(&foreign.token).await;
         assert_eq!((&hidden["code"], &hidden["credential"], &hidden["permissions"]), (&json!("unknown"), &Value::Null, &json!([])));
         assert!(hidden["steps"].as_array().unwrap().iter().all(|step| step["facts"] == Value::Null), "{hidden}");

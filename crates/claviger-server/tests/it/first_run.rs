@@ -1,5 +1,6 @@
 //! The first minutes of an instance in a browser: from the link that `serve` prints to a key that counts.
 
+use claviger_server::FirstRun;
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -12,16 +13,16 @@ use crate::{
 const ADMIN: &str = "admin@orders.test";
 const AUDIENCE: &str = "https://api.orders.test";
 
-/// The path of the link to the first administrator.
-async fn link(app: &TestApp) -> String {
-    let link = app.app.first_run_link().await.unwrap().expect("nobody administers the instance yet");
+/// The path of a link to the first administrator.
+async fn link(app: &TestApp, printed: FirstRun) -> String {
+    let link = app.app.first_run_link(printed).await.unwrap().expect("nobody administers the instance yet");
     link.expose().strip_prefix(PUBLIC_URL).unwrap().to_owned()
 }
 
-/// A browser that came by the link.
-async fn arrived(app: &TestApp) -> Browser<'_> {
+/// A browser that came by such a link.
+async fn arrived(app: &TestApp, printed: FirstRun) -> Browser<'_> {
     let browser = Browser::new(app);
-    browser.get(&link(app).await).await.leads_to("/first-run");
+    browser.get(&link(app, printed).await).await.leads_to("/first-run");
     browser
 }
 
@@ -29,9 +30,9 @@ fn person(email: &str) -> [(&str, &str); 4] {
     [("email", email), ("name", "Zoë <b>"), ("new", PASSWORD), ("again", PASSWORD)]
 }
 
-/// The first administrator's browser.
+/// The first administrator's browser, whatever else is there already.
 pub(crate) async fn administrator(app: &TestApp) -> Browser<'_> {
-    let browser = arrived(app).await;
+    let browser = arrived(app, FirstRun::Dev).await;
     browser.fill_in("/first-run", "/first-run", &person(ADMIN)).await.leads_to("/first-run/api");
     browser
 }
@@ -94,10 +95,10 @@ on_both_databases! {
     }
 
     async fn the_link_makes_one_administrator_and_is_no_use_afterwards(app: &TestApp) {
-        let late = arrived(app).await;
+        let late = arrived(app, FirstRun::Untouched).await;
         let shown = late.get("/first-run").await;
         shown.shows(StatusCode::OK, "Set up Claviger");
-        let link = link(app).await;
+        let link = link(app, FirstRun::Untouched).await;
         administrator(app).await;
         let csrf = shown.field("csrf");
         let fields: Vec<(&str, &str)> = person("late@orders.test").into_iter().chain([("csrf", csrf.as_str())]).collect();
@@ -106,7 +107,7 @@ on_both_databases! {
         let other = Browser::new(app);
         other.get(&link).await.leads_to("/first-run");
         other.get("/first-run").await.leads_to("/sign-in?next=%2Ffirst-run");
-        assert!(app.app.first_run_link().await.unwrap().is_none());
+        assert!(app.app.first_run_link(FirstRun::Untouched).await.unwrap().is_none());
         let users = app.root().get("/v1/users").await.expect(StatusCode::OK);
         assert_eq!(users["items"].as_array().unwrap().len(), 1, "{users}");
         // It is told as the operator's.
@@ -124,7 +125,7 @@ on_both_databases! {
         nobody.get("/first-run?code=x").await.shows(StatusCode::GONE, "Ask for a new one");
         nobody.get(&format!("/first-run?code={}", "1f".repeat(20))).await.leads_to("/first-run");
         nobody.get("/first-run").await.shows(StatusCode::GONE, "Ask for a new one");
-        let browser = arrived(app).await;
+        let browser = arrived(app, FirstRun::Dev).await;
         browser.get("/first-run").await.shows(StatusCode::OK, "Set up Claviger");
         browser.post("/first-run", &person(ADMIN)).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
         let wrong = async |fields: &[(&str, &str)], text: &str| {
@@ -141,6 +142,31 @@ on_both_databases! {
         // After a day the link is over.
         app.clock.advance(SignedDuration::from_hours(24));
         browser.get("/first-run").await.shows(StatusCode::GONE, "Ask for a new one");
+    }
+
+    async fn the_link_of_an_instance_that_has_customers_by_now_makes_nobody(app: &TestApp) {
+        let submit = async |browser: &Browser<'_>, shown: &Page| {
+            let csrf = shown.field("csrf");
+            let fields: Vec<(&str, &str)> = person(ADMIN).into_iter().chain([("csrf", csrf.as_str())]).collect();
+            browser.post("/first-run", &fields).await
+        };
+        let browser = arrived(app, FirstRun::Untouched).await;
+        let shown = browser.get("/first-run").await;
+        shown.shows(StatusCode::OK, "Set up Claviger");
+        let void = async || {
+            browser.get("/first-run").await.shows(StatusCode::GONE, "Ask for a new one");
+            submit(&browser, &shown).await.shows(StatusCode::GONE, "Ask for a new one");
+            assert!(app.app.first_run_link(FirstRun::Untouched).await.unwrap().is_none());
+        };
+        let user = app.root().post("/v1/users", json!({ "email": "zoe@acme.test" })).await.expect(StatusCode::CREATED);
+        void().await;
+        app.root().delete(&format!("/v1/users/{}", text(&user["id"]))).await.expect(StatusCode::NO_CONTENT);
+        browser.get("/first-run").await.shows(StatusCode::OK, "Set up Claviger");
+        app.account("acme", &[]).await;
+        void().await;
+        // With `--dev`, the example is a customer too.
+        let other = arrived(app, FirstRun::Dev).await;
+        submit(&other, &other.get("/first-run").await).await.leads_to("/first-run/api");
     }
 
     async fn an_api_says_what_is_wrong_with_it_where_it_is_wrong(app: &TestApp) {
@@ -187,6 +213,51 @@ on_both_databases! {
         admin.get("/first-run/key").await.leads_to("/sign-in/again?next=%2Ffirst-run%2Fkey");
         let late = make(&admin, &shown, &[("organization", &home), read]).await;
         assert!(late.location().contains("done=once") || late.location().starts_with("/sign-in/again"), "{}", late.location());
+    }
+
+    async fn whoever_declares_apis_alone_sees_no_organizations_and_no_keys(app: &TestApp) {
+        let admin = administrator(app).await;
+        declare(&admin, AUDIENCE, "orders:read").await.leads_to("/first-run/key");
+        let shown = admin.get("/first-run/key").await;
+        let new = [("organization", "new"), ("organization_name", "Globex"), ("permission", "orders:read")];
+        secret(app, &make(&admin, &shown, &new).await);
+        let home = text(&app.root().get("/v1/organizations?q=default").await.expect(StatusCode::OK)["items"][0]["id"]);
+        let somebody = async |name: &str, permissions: &[&str]| {
+            let role = json!({ "name": name, "permissions": permissions });
+            app.root().post("/v1/roles", role).await.expect(StatusCode::CREATED);
+            let (browser, user) = app.somebody(&home, &format!("{name}@orders.test"), &[], &[]).await;
+            app.give_everywhere(&home, &user, name).await;
+            browser
+        };
+        let writer = somebody("writer", &["claviger:apis:write"]).await;
+        for path in ["/first-run/api", "/first-run/key", "/first-run/done"] {
+            assert_eq!(writer.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        let declarer = somebody("declarer", &["claviger:apis:read", "claviger:apis:write"]).await;
+        declarer.get("/first-run").await.leads_to("/first-run/done");
+        assert_eq!(declarer.get("/first-run/key").await.status, StatusCode::NOT_FOUND);
+        let sent = declarer.act("/first-run/key", &[("organization", "new")]).await;
+        assert_eq!(sent.status, StatusCode::NOT_FOUND);
+        for path in ["/first-run/api", "/first-run/done"] {
+            let page = declarer.get(path).await;
+            page.shows(StatusCode::OK, "first-run");
+            for hidden in ["Globex", "globex", "warehouse", "/first-run/key"] {
+                assert!(!page.html.contains(hidden), "{path} {hidden}");
+            }
+        }
+        declare(&declarer, "https://other.test", "other:read").await.leads_to("/first-run/done");
+    }
+
+    async fn an_api_is_declared_once_however_often_the_form_is_sent(app: &TestApp) {
+        let admin = administrator(app).await;
+        let shown = admin.get("/first-run/api").await;
+        let (csrf, once) = (shown.field("csrf"), shown.field("once"));
+        let fields = [("csrf", csrf.as_str()), ("once", &once), ("identifier", AUDIENCE), ("permissions", "orders:read")];
+        for _ in 0..2 {
+            admin.post("/first-run/api", &fields).await.leads_to("/first-run/key");
+        }
+        let other = [("csrf", csrf.as_str()), ("identifier", "https://other.test"), ("permissions", "other:read")];
+        assert_eq!(admin.post("/first-run/api", &other).await.status, StatusCode::FORBIDDEN);
     }
 
     async fn nobody_else_sets_up_an_instance(app: &TestApp) {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     app::{TestApp, text},
-    browser::{Browser, Page},
+    browser::{Browser, PASSWORD, Page},
 };
 
 const READ: &str = "invoices:read";
@@ -259,6 +259,123 @@ on_both_databases! {
         save(&admin, &shown, &done).await.leads_to(&format!("{POLICY}?done=saved"));
         assert_eq!(app.code(&key.token).await, "disabled");
         admin.get(POLICY).await.shows(StatusCode::OK, "<strong>Personal access tokens</strong>");
+    }
+
+    async fn what_takes_away_wants_a_fresh_sign_in_wherever_it_stands(app: &TestApp) {
+        let api = text(&app.declare_invoices().await["id"]);
+        let (acme, account) = app.account("acme", &[]).await;
+        let root = root(app).await;
+        let (_, bob) = app.somebody(&acme, "bob@acme.test", &["member"], &[READ]).await;
+        let made = async |path: &str, body: serde_json::Value| {
+            text(&app.root().post(path, body).await.expect(StatusCode::CREATED)["id"])
+        };
+        let role = made("/v1/roles", json!({ "name": "reader", "organization_id": acme, "permissions": [READ] })).await;
+        let fleet = made("/v1/fleets", json!({ "name": "meters", "organization_id": acme, "permissions": [READ] })).await;
+        let token = json!({ "organization_id": acme, "user_id": bob, "name": "ci", "permissions": [READ] });
+        let token = made("/v1/personal-access-tokens", token).await;
+        let at = "/organizations/acme";
+        // The page that asks, what its form carries, and what is still there afterwards.
+        let pages = [
+            (format!("/apis/{api}/permissions/retire?name=invoices%3Awrite"), vec![("name", WRITE)], format!("/v1/apis/{api}")),
+            (format!("/apis/{api}/delete"), vec![], format!("/v1/apis/{api}")),
+            (format!("{at}/roles/{role}/delete"), vec![], format!("/v1/roles/{role}")),
+            (format!("{at}/tokens/revoke?q=ci"), vec![("q", "ci"), ("expected", "1"), ("count", "1")], format!("/v1/personal-access-tokens/{token}")),
+            (format!("{at}/members/{bob}/remove"), vec![], format!("/v1/organizations/{acme}/members/{bob}")),
+            (format!("{at}/service-accounts/{account}/delete"), vec![], format!("/v1/service-accounts/{account}")),
+            (format!("{at}/fleets/{fleet}/revoke"), vec![], format!("/v1/fleets/{fleet}")),
+            (format!("{at}/fleets/{fleet}/delete"), vec![], format!("/v1/fleets/{fleet}")),
+            (format!("{SETTINGS}/delete"), vec![], format!("/v1/organizations/{acme}")),
+        ];
+        for (page, _, _) in &pages {
+            assert_eq!(root.get(page).await.status, StatusCode::OK, "{page}");
+        }
+        let before = async |thing: &str| app.root().get(thing).await.expect(StatusCode::OK);
+        let mut all = Vec::new();
+        for (_, _, thing) in &pages {
+            all.push(before(thing).await);
+        }
+        app.clock.advance(SignedDuration::from_mins(11));
+        let counted_at = app.app.now().to_string();
+        for ((page, fields, thing), known) in pages.iter().zip(&all) {
+            assert!(root.get(page).await.location().starts_with("/sign-in/again?next="), "{page}");
+            let fields: Vec<_> = fields.iter().copied().chain([("at", counted_at.as_str())]).collect();
+            let sent = root.act(page.split('?').next().unwrap(), &fields).await;
+            assert!(sent.location().starts_with("/sign-in/again?next="), "{page}: {} {}", sent.status, sent.html);
+            assert_eq!(before(thing).await, *known, "{page}");
+        }
+        // Who proved it goes on.
+        let again = [("password", PASSWORD), ("next", pages[0].0.as_str())];
+        root.fill_in("/sign-in/again", "/sign-in/again", &again).await.leads_to(&pages[0].0);
+        for (page, fields, _) in &pages {
+            root.get(page).await.shows(StatusCode::OK, "<form");
+            let fields: Vec<_> = fields.iter().copied().chain([("at", counted_at.as_str())]).collect();
+            let sent = root.act(page.split('?').next().unwrap(), &fields).await;
+            assert!([StatusCode::SEE_OTHER, StatusCode::OK].contains(&sent.status) && !sent.location().contains("sign-in"), "{page}: {}", sent.html);
+        }
+        app.root().get(&format!("/v1/organizations/{acme}")).await.problem(StatusCode::NOT_FOUND, "not_found");
+    }
+
+    async fn a_form_makes_one_thing_however_often_it_is_sent(app: &TestApp) {
+        let api = text(&app.declare_invoices().await["id"]);
+        app.account("acme", &[]).await;
+        let root = root(app).await;
+        let forms: [(&str, String, Vec<(&str, &str)>); 5] = [
+            ("/apis/new", "/apis/api_".to_owned(), vec![("name", "Orders"), ("identifier", "https://orders.test"), ("permissions", "orders:read"), ("life", "300")]),
+            (&format!("/apis/{api}/permissions/new"), format!("/apis/{api}"), vec![("name", "invoices:delete")]),
+            ("/organizations/-/new", "/organizations/globex/settings".to_owned(), vec![("name", "Globex")]),
+            ("/organizations/acme/roles/new", "/organizations/acme/roles/role_".to_owned(), vec![("name", "own"), ("permission", READ)]),
+            ("/organizations/acme/roles/new?for=instance", "/organizations/acme/roles/role_".to_owned(), vec![("for", "instance"), ("name", "all"), ("permission", READ)]),
+        ];
+        for (page, leads_to, fields) in &forms {
+            let shown = root.get(page).await;
+            let (csrf, once) = (shown.field("csrf"), shown.field("once"));
+            let action = page.split('?').next().unwrap();
+            let of_page = [("csrf", csrf.as_str()), ("once", once.as_str())];
+            let fields: Vec<(&str, &str)> = fields.iter().copied().chain(of_page).collect();
+            // Twice at once, and once more: all are led to the one that was made.
+            let (one, other) = tokio::join!(root.post(action, &fields), root.post(action, &fields));
+            let again = root.post(action, &fields).await;
+            let there = again.location().strip_suffix("?done=once").unwrap_or_else(|| panic!("{page}: {}", again.html));
+            assert!(there.starts_with(leads_to.as_str()), "{page}: {there}");
+            for sent in [&one, &other] {
+                assert_eq!(sent.location().split('?').next(), Some(there), "{page}: {} {}", sent.status, sent.html);
+            }
+            root.get(again.location()).await.shows(StatusCode::OK, "so nothing more was made");
+            // Nothing is made by a form that is none of ours.
+            let bare: Vec<_> = fields.iter().copied().filter(|(name, _)| *name != "once").collect();
+            assert_eq!(root.post(action, &bare).await.status, StatusCode::FORBIDDEN, "{page}");
+        }
+        for (path, most) in [("/v1/organizations?q=globex", 1), ("/v1/apis?q=orders", 1), ("/v1/roles?q=own", 1)] {
+            let found = app.root().get(path).await.expect(StatusCode::OK);
+            assert_eq!(found["items"].as_array().unwrap().len(), most, "{path}");
+        }
+    }
+
+    async fn what_was_done_is_told_once_and_by_no_link(app: &TestApp) {
+        let api = text(&app.declare_invoices().await["id"]);
+        app.account("acme", &[]).await;
+        let root = root(app).await;
+        let lists = ["/apis", "/organizations", "/organizations/acme/roles", "/organizations/acme/members", "/account/security", SETTINGS, POLICY, "/settings"];
+        let claims = [("deleted", "Deleted."), ("removed", "Removed."), ("saved", "Saved."), ("changed", "Done."), ("rotated", "signs in ten minutes")];
+        for page in lists {
+            for (done, text) in claims {
+                let shown = root.get(&format!("{page}?done={done}")).await;
+                assert!(shown.status == StatusCode::OK && !shown.html.contains(&format!("role=\"status\">{text}")), "{page} {done}");
+                assert!(!shown.html.contains(">Deleted.<"), "{page} {done}");
+            }
+        }
+        root.act(&format!("/apis/{api}/delete"), &[]).await.leads_to("/apis?done=deleted");
+        // Neither another page nor another claim.
+        let elsewhere = Browser::new(app);
+        elsewhere.cookies.lock().unwrap().clone_from(&root.cookies.lock().unwrap());
+        assert!(!elsewhere.get("/organizations?done=deleted").await.html.contains("Deleted."));
+        assert!(!root.get("/apis?done=removed").await.html.contains("Removed."));
+        root.act("/language", &[]).await;
+        assert!(!root.get("/apis?done=deleted").await.html.contains("Deleted."), "the page before took it");
+        let api = text(&app.declare_invoices().await["id"]);
+        root.act(&format!("/apis/{api}/delete"), &[]).await.leads_to("/apis?done=deleted");
+        root.get("/apis?done=deleted").await.shows(StatusCode::OK, "Deleted.");
+        assert!(!root.get("/apis?done=deleted").await.html.contains("Deleted."), "a second time");
     }
 
     async fn each_page_of_organizations_and_apis_is_for_who_may_do_the_same_over_the_api(app: &TestApp) {

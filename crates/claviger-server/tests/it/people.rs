@@ -149,6 +149,30 @@ on_both_databases! {
         some.act(&format!("{path}/remove"), &[]).await.shows(StatusCode::FORBIDDEN, "This is not yours to do");
     }
 
+    async fn of_two_roles_of_one_name_the_one_that_was_ticked_is_given_to_a_member(app: &TestApp) {
+        let (acme, admin) = acme(app).await;
+        let (_, bob) = app.somebody(&acme, "bob@acme.test", &[], &[]).await;
+        let make = async |of: Option<&str>, permission: &str| {
+            let body = json!({ "name": "reader", "organization_id": of, "permissions": [permission] });
+            text(&app.root().post("/v1/roles", body).await.expect(StatusCode::CREATED)["id"])
+        };
+        let (own, instances) = (make(Some(&acme), READ).await, make(None, WRITE).await);
+        let path = format!("{MEMBERS}/{bob}");
+        for (ticked, other, label) in [(&instances, &own, "reader · Whole instance"), (&own, &instances, "reader")] {
+            let shown = admin.get(&format!("{path}/edit")).await;
+            assert!(shown.html.contains(&format!("value=\"{own}\"")) && shown.html.contains(&format!("value=\"{instances}\"")));
+            shown.shows(StatusCode::OK, label);
+            let asked = save(&admin, &path, &shown, &[("role", ticked)]).await;
+            if asked.status == StatusCode::OK {
+                let confirmed = asked.field("confirmed");
+                save(&admin, &path, &shown, &[("role", ticked), ("confirmed", &confirmed)]).await.leads_to(&format!("{path}?done=saved"));
+            }
+            let page = admin.get(&path).await;
+            page.shows(StatusCode::OK, &format!("{ROLES}/{ticked}"));
+            assert!(!page.html.contains(other.as_str()), "{}", page.html);
+        }
+    }
+
     async fn whoever_is_removed_loses_all_that_was_told(app: &TestApp) {
         let (acme, admin) = acme(app).await;
         let (bob, id) = app.somebody(&acme, "bob@acme.test", &["member"], &[READ]).await;

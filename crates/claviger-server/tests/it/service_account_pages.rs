@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    app::TestApp,
+    app::{TestApp, text},
     browser::{Browser, PASSWORD, Page},
     machine::Machine,
 };
@@ -80,15 +80,56 @@ fn secret(app: &TestApp, page: &Page) -> String {
 }
 
 on_both_databases! {
+    async fn of_two_roles_of_one_name_the_one_that_was_ticked_is_given(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let admin = acme.admin().await;
+        let role = async |of: Value, permission: &str| {
+            let body = json!({ "name": "reader", "organization_id": of, "permissions": [permission] });
+            text(&app.root().post("/v1/roles", body).await.expect(StatusCode::CREATED)["id"])
+        };
+        // In this order, since one of the instance's keeps its name from organizations.
+        let own = role(json!(acme.id), READ).await;
+        let instances = role(Value::Null, WRITE).await;
+        let fleets = "/organizations/acme/fleets";
+        for (list, api) in [(ACCOUNTS, "/v1/service-accounts"), (fleets, "/v1/fleets")] {
+            for (ticked, gives) in [(&own, READ), (&instances, WRITE)] {
+                let shown = admin.get(&format!("{list}/new")).await;
+                for offered in [format!("value=\"{own}\"><span><code>reader</code>"), format!("value=\"{instances}\"><span><code>reader · Whole instance</code>")] {
+                    shown.shows(StatusCode::OK, &offered);
+                }
+                let fields = [("name", "sync"), ("role", ticked), ("days", "90")];
+                let made = fill_in(&admin, &shown, &format!("{list}/new"), &fields).await;
+                assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.html);
+                let edit = format!("{}/edit", made.location());
+                let id = made.location().rsplit('/').next().unwrap();
+                let now = app.root().get(&format!("{api}/{id}")).await.expect(StatusCode::OK);
+                assert_eq!(now["roles"], json!(["reader"]), "{now}");
+                // What is ticked stands there again, and nothing else; another is told by its name.
+                let shown = admin.get(&edit).await;
+                assert_eq!(shown.html.matches("\" checked><span><code>reader").count(), 1, "{}", shown.html);
+                shown.shows(StatusCode::OK, &format!("value=\"{ticked}\" checked"));
+                let late = fill_in(&admin, &shown, &edit, &[("name", "x"), ("seen", "x"), ("days", "90")]).await;
+                assert_eq!(late.status, StatusCode::SEE_OTHER, "{}", late.html);
+                if list == ACCOUNTS {
+                    fill_in(&admin, &admin.get(&edit).await, &edit, &[("name", "x"), ("role", ticked)]).await;
+                    let key = app.key(id, &[gives], json!({})).await;
+                    assert_eq!(app.permissions(&key.token).await, [gives]);
+                }
+            }
+        }
+    }
+
     async fn an_account_is_made_once_changed_stopped_and_ended(app: &TestApp) {
         let acme = Acme::new(app).await;
         let admin = acme.admin().await;
         let list = admin.get(ACCOUNTS).await;
         list.shows(StatusCode::OK, &format!("href=\"{}\"", acme.path()));
         let shown = admin.get(&format!("{ACCOUNTS}/new")).await;
-        shown.shows(StatusCode::OK, "name=\"role\" value=\"auditor\"");
+        let auditor = app.root().get("/v1/roles?q=auditor").await.expect(StatusCode::OK);
+        let auditor = text(&auditor["items"][0]["id"]);
+        shown.shows(StatusCode::OK, &format!("name=\"role\" value=\"{auditor}\""));
         let hostile = "<b>\"sync\" & co";
-        let fields = [("name", hostile), ("role", "auditor"), ("permission", READ), ("external_id", "app-7")];
+        let fields = [("name", hostile), ("role", auditor.as_str()), ("permission", READ), ("external_id", "app-7")];
         let made = fill_in(&admin, &shown, &format!("{ACCOUNTS}/new"), &fields).await;
         assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.html);
         let path = made.location().to_owned();

@@ -13,6 +13,7 @@ fn passkey(user: UserId, credential: &[u8], milliseconds: i64) -> Passkey {
     Passkey {
         id: PasskeyId::generate(at(milliseconds), &mut rng()),
         user,
+        relying_party: "claviger.test".to_owned(),
         credential: credential.to_vec(),
         key: vec![0xa5, 1, 2],
         sign_count: u32::MAX,

@@ -63,8 +63,8 @@ on_both_databases! {
         let set = format!(
             "UPDATE person SET password = '$argon2id$x', password_set_at = 1, totp_seed = {}, totp_confirmed_at = 1 WHERE id = '{}';
              INSERT INTO recovery_code (person, digest) VALUES ('{}', {});
-             INSERT INTO passkey (id, person, credential, public_key, sign_count, transports, backup_eligible, backed_up, name, created_at)
-               VALUES ('passkey_x', '{}', {}, {}, 0, '', 0, 0, 'x', 0)",
+             INSERT INTO passkey (id, person, relying_party, credential, public_key, sign_count, transports, backup_eligible, backed_up, name, created_at)
+               VALUES ('passkey_x', '{}', 'claviger.test', {}, {}, 0, '', 0, 0, 'x', 0)",
             db.blob("01"), bob.id, bob.id, db.blob("02"), bob.id, db.blob("03"), db.blob("04"),
         );
         db.tamper(&set).await;
@@ -258,8 +258,8 @@ fn leftovers(db: &TestDb, world: &World, user: &User) -> String {
          INSERT INTO one_time_code (digest, purpose, person, details, created_at, created_by, ends_at)
            VALUES ({blob}, 'portal', '{id}', '{{}}', 0, 'operator', 9);
          INSERT INTO recovery_code (person, digest) VALUES ('{id}', {blob});
-         INSERT INTO passkey (id, person, credential, public_key, sign_count, transports, backup_eligible, backed_up, name, created_at)
-           VALUES ('passkey_x', '{id}', {blob}, {blob}, 0, '', 0, 0, 'x', 0);
+         INSERT INTO passkey (id, person, relying_party, credential, public_key, sign_count, transports, backup_eligible, backed_up, name, created_at)
+           VALUES ('passkey_x', '{id}', 'claviger.test', {blob}, {blob}, 0, '', 0, 0, 'x', 0);
          INSERT INTO identity (issuer, subject, person, created_at) VALUES ('https://idp.test', '1', '{id}', 0);
          INSERT INTO invitation (id, organization, email, email_key, roles, permissions, digest, created_at, created_by, ends_at)
            VALUES ('inv_x', '{acme}', '{key}', '{key}', '', '', {blob}, 0, 'operator', 9)",

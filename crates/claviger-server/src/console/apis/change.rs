@@ -8,10 +8,10 @@ use super::{LIST, path_of, to_change, writer};
 use crate::{
     app::App,
     console::{
-        credential::withheld,
+        credential::{once::Once, withheld},
         everywhere::{Everywhere, EverywhereForm},
         inside::Which,
-        page::{Frame, go},
+        page::{Frame, go_and_tell},
         sheet::{Draft, Entered, Field, Offered, Part, Section, Sheet, Way},
         trouble::Trouble,
     },
@@ -53,7 +53,7 @@ pub(crate) async fn ask(State(app): State<App>, at: Everywhere) -> Result<Respon
     place.must_be_fresh(at.visit.path.clone())?;
     let frame = place.frame().await?;
     let draft = Draft::begun(&place, &blank(), &frame);
-    Ok(new_form(draft, frame))
+    Ok(new_form(&app, draft, frame))
 }
 
 /// `POST /apis/new`.
@@ -61,13 +61,17 @@ pub(crate) async fn make(
     State(app): State<App>,
     EverywhereForm { at, fields }: EverywhereForm,
 ) -> Result<Response, Trouble> {
-    let (place, authority) = (at.place(&app), writer(&at)?);
+    let (place, authority, now) = (at.place(&app), writer(&at)?, app.now());
+    let once = Once::of(&app, &at.session, LIST, &fields)?;
+    if let Some(response) = once.done(&app).await? {
+        return Ok(response);
+    }
     place.must_be_fresh(place.resumed(&fields).unwrap_or_else(|| format!("{LIST}/new")))?;
     let frame = place.frame().await?;
     let mut draft = Draft::sent(&fields, &blank());
     let permissions = declared(&mut draft, &frame);
     if !draft.wrong.is_empty() {
-        return Ok(new_form(draft, frame));
+        return Ok(new_form(&app, draft, frame));
     }
     let entered = &draft.entered;
     let new = NewApi {
@@ -85,12 +89,16 @@ pub(crate) async fn make(
     };
     match created(&app, authority.by, new).await {
         Ok((tx, api, event)) => {
-            tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{}?done=made", path_of(api.id)), []))
+            let path = path_of(api.id);
+            let before = once.commit(&app, tx, event, path.clone(), now).await?;
+            Ok(before.unwrap_or_else(|| go_and_tell(&path, "made", [])))
         }
         Err(RequestError::Rejected(rejection)) => {
+            if let Some(response) = once.done(&app).await? {
+                return Ok(response);
+            }
             told(&mut draft, &rejection, &frame);
-            Ok(new_form(draft, frame))
+            Ok(new_form(&app, draft, frame))
         }
         Err(error) => Err(withheld(error)),
     }
@@ -147,7 +155,7 @@ pub(crate) async fn submit(
         }
         Ok(Updated { tx, event, .. }) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{path}?done=saved"), []))
+            Ok(go_and_tell(&path, "saved", []))
         }
         Err(RequestError::Rejected(rejection)) => {
             told(&mut draft, &rejection, &frame);
@@ -207,7 +215,7 @@ fn told(draft: &mut Draft, rejection: &Rejection, frame: &Frame) {
     });
 }
 
-fn new_form(draft: Draft, frame: Frame) -> Response {
+fn new_form(app: &App, draft: Draft, frame: Frame) -> Response {
     let field = |name, label: &str, hint: &str| Field::of(&draft, name, frame.text(label), frame.text(hint));
     let names = vec![
         Part::Line(field("name", "form-name", "api-name-hint").required()),
@@ -223,7 +231,7 @@ fn new_form(draft: Draft, frame: Frame) -> Response {
         title: frame.text("api-new"),
         lead: frame.text("api-new-what"),
         back: Way { path: LIST.to_owned(), label: frame.text("nav-apis") },
-        hidden: vec![("resume", action.clone())],
+        hidden: vec![("once", Once::field(app)), ("resume", action.clone())],
         action,
         sections: vec![Section::plain(names), tokens(&draft, &frame)],
         wrong: draft.wrong,

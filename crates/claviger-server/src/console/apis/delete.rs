@@ -11,7 +11,7 @@ use crate::{
         credential::withheld,
         everywhere::{Everywhere, EverywhereForm},
         inside::Which,
-        page::go,
+        page::go_and_tell,
         sheet::Way,
         trouble::Trouble,
     },
@@ -21,7 +21,9 @@ use crate::{
 /// `GET /apis/{id}/delete`.
 pub(crate) async fn show(State(app): State<App>, Which(id): Which<ApiId>, at: Everywhere) -> Result<Response, Trouble> {
     let (api, _) = to_change(&app, &at, id).await?;
-    let (frame, path) = (at.place(&app).frame().await?, path_of(id));
+    let (place, path) = (at.place(&app), path_of(id));
+    place.must_be_fresh(at.visit.path.clone())?;
+    let frame = place.frame().await?;
     let names = api.permissions.iter().map(|one| one.name.to_string()).collect();
     let ask = AskPage {
         title: frame.text("api-delete-title"),
@@ -45,7 +47,8 @@ pub(crate) async fn submit(
     EverywhereForm { at, .. }: EverywhereForm,
 ) -> Result<Response, Trouble> {
     let (_, authority) = to_change(&app, &at, id).await?;
+    at.place(&app).must_be_fresh(format!("{}/delete", path_of(id)))?;
     let (tx, event) = deleted(&app, &authority, id).await.map_err(withheld)?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(go(&format!("{LIST}?done=deleted"), []))
+    Ok(go_and_tell(LIST, "deleted", []))
 }

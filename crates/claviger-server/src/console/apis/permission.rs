@@ -10,11 +10,11 @@ use crate::{
     app::App,
     console::{
         ask::{AskPage, Fact},
-        credential::withheld,
+        credential::{once::Once, withheld},
         everywhere::{Everywhere, EverywhereForm},
         form::Fields,
         inside::Which,
-        page::{Frame, go},
+        page::{Frame, go_and_tell},
         sheet::{Draft, Entered, Field, Part, Section, Sheet, Way},
         trouble::Trouble,
     },
@@ -45,7 +45,7 @@ pub(crate) async fn ask(State(app): State<App>, Which(id): Which<ApiId>, at: Eve
     place.must_be_fresh(at.visit.path.clone())?;
     let frame = place.frame().await?;
     let draft = Draft::begun(&place, &blank(), &frame);
-    Ok(new_form(&api, draft, frame))
+    Ok(new_form(&app, &api, draft, frame))
 }
 
 /// `POST /apis/{id}/permissions/new`.
@@ -56,26 +56,34 @@ pub(crate) async fn declare(
 ) -> Result<Response, Trouble> {
     let (api, authority) = to_change(&app, &at, id).await?;
     let (place, path) = (at.place(&app), path_of(id));
+    let once = Once::of(&app, &at.session, &format!("{path}/permissions/new"), &fields)?;
+    if let Some(response) = once.done(&app).await? {
+        return Ok(response);
+    }
     place.must_be_fresh(place.resumed(&fields).unwrap_or_else(|| format!("{path}/permissions/new")))?;
     let frame = place.frame().await?;
     let mut draft = Draft::sent(&fields, &blank());
     let Ok(name) = draft.entered.one("name").parse() else {
         let text = frame.text_with("api-permission-wrong", "name", draft.entered.one("name"));
         draft.refuse("name", text);
-        return Ok(new_form(&api, draft, frame));
+        return Ok(new_form(&app, &api, draft, frame));
     };
     let what = draft.entered.one("description");
     let new = DeclaredPermission { name, description: (!what.is_empty()).then(|| what.to_owned()) };
     let all = api.permissions.iter().cloned().chain([new]).collect();
-    match saved(&app, &authority, &api, all).await? {
-        Saved::Done => Ok(go(&format!("{path}?done=saved"), [])),
+    let saved = saved(&app, &authority, &api, all, Some(&once)).await?;
+    if let Some(response) = once.done(&app).await?.filter(|_| !matches!(saved, Saved::Done)) {
+        return Ok(response);
+    }
+    match saved {
+        Saved::Done => Ok(go_and_tell(&path, "saved", [])),
         Saved::Meanwhile => {
             draft.wrong.page = Some(frame.text("api-changed-meanwhile"));
-            Ok(new_form(&api, draft, frame))
+            Ok(new_form(&app, &api, draft, frame))
         }
         Saved::Refused(error) => {
             told(&mut draft, &error, &frame);
-            Ok(new_form(&api, draft, frame))
+            Ok(new_form(&app, &api, draft, frame))
         }
     }
 }
@@ -112,8 +120,8 @@ pub(crate) async fn describe(
         true => DeclaredPermission { name: old.name.clone(), description: what.clone() },
         false => old.clone(),
     };
-    match saved(&app, &authority, &api, api.permissions.iter().map(changed).collect()).await? {
-        Saved::Done => Ok(go(&format!("{path}?done=saved"), [])),
+    match saved(&app, &authority, &api, api.permissions.iter().map(changed).collect(), None).await? {
+        Saved::Done => Ok(go_and_tell(&path, "saved", [])),
         Saved::Meanwhile => {
             draft.wrong.page = Some(frame.text("api-changed-meanwhile"));
             Ok(form(&api, one, draft, frame))
@@ -134,7 +142,9 @@ pub(crate) async fn ask_to_retire(
     let (api, _) = to_change(&app, &at, id).await?;
     let name = Fields::of_query(&at.visit.path).value("name").to_owned();
     declared(&api, &name)?;
-    retire_page(&app, &api, &name, at.place(&app).frame().await?).await
+    let place = at.place(&app);
+    place.must_be_fresh(at.visit.path.clone())?;
+    retire_page(&app, &api, &name, place.frame().await?).await
 }
 
 /// `POST /apis/{id}/permissions/retire` with `name`.
@@ -146,9 +156,10 @@ pub(crate) async fn retire(
     let (api, authority) = to_change(&app, &at, id).await?;
     let name = fields.value("name");
     declared(&api, name)?;
+    at.place(&app).must_be_fresh(path_of(id))?;
     let rest = api.permissions.iter().filter(|one| one.name.as_str() != name).cloned().collect();
-    match saved(&app, &authority, &api, rest).await? {
-        Saved::Done => Ok(go(&format!("{}?done=deleted", path_of(id)), [])),
+    match saved(&app, &authority, &api, rest, None).await? {
+        Saved::Done => Ok(go_and_tell(&path_of(id), "deleted", [])),
         // The page tells what stands in the way: perhaps a route rule that somebody wrote meanwhile.
         Saved::Meanwhile | Saved::Refused(_) => {
             let (api, frame) = (super::find(&app, &at, id).await?, at.place(&app).frame().await?);
@@ -165,18 +176,23 @@ enum Saved {
     Refused(Rejection),
 }
 
-/// Makes these all the permissions of an API, if it is as it was read.
+/// Makes these all the permissions of an API, if it is as it was read. A form that does so `once` is led to the API.
 async fn saved(
     app: &App,
     authority: &Authority<'_>,
     api: &Api,
     permissions: Vec<DeclaredPermission>,
+    once: Option<&Once>,
 ) -> Result<Saved, Trouble> {
     let changes = ApiChanges { permissions: Some(permissions), ..ApiChanges::default() };
     match updated(app, authority, api.id, changes).await {
         Ok(Updated { old, .. }) if old != *api => Ok(Saved::Meanwhile),
         Ok(Updated { tx, event, .. }) => {
-            tx.commit(event, app.now(), &mut app.rng()).await?;
+            let now = app.now();
+            match once {
+                Some(once) => drop(once.commit(app, tx, event, path_of(api.id), now).await?),
+                None => tx.commit(event, now, &mut app.rng()).await?,
+            }
             Ok(Saved::Done)
         }
         Err(RequestError::Rejected(rejection)) => Ok(Saved::Refused(rejection)),
@@ -199,7 +215,7 @@ fn blank() -> Entered {
     Entered::default().with("name", "").with("description", "")
 }
 
-fn new_form(api: &Api, draft: Draft, frame: Frame) -> Response {
+fn new_form(app: &App, api: &Api, draft: Draft, frame: Frame) -> Response {
     let field = |name, label: &str, hint: &str| Field::of(&draft, name, frame.text(label), frame.text(hint));
     let parts = vec![
         Part::Line(field("name", "form-name", "api-permission-name-hint").like("invoices:read").required()),
@@ -211,7 +227,7 @@ fn new_form(api: &Api, draft: Draft, frame: Frame) -> Response {
         title: frame.text("api-permission-new"),
         lead: frame.text("api-permission-new-what"),
         back: Way { path, label: api.name.to_string() },
-        hidden: vec![("resume", action.clone())],
+        hidden: vec![("once", Once::field(app)), ("resume", action.clone())],
         action,
         sections: vec![Section::plain(parts)],
         wrong: draft.wrong,

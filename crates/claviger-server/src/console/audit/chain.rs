@@ -14,6 +14,7 @@ use crate::{
         page::{Frame, page},
         trouble::Trouble,
     },
+    metrics::Guarded,
     session::hex,
 };
 
@@ -98,6 +99,7 @@ pub(crate) async fn show(State(app): State<App>, reader: Reader) -> Result<Respo
 pub(crate) async fn prove(State(app): State<App>, form: ReaderForm) -> Result<Response, Trouble> {
     let ReaderForm { reader, fields } = form;
     let from = fields.value("from").parse::<i64>().map_err(|_| Trouble::Form)?.max(0);
+    app.throttle.proves(reader.session.user(), app.now()).map_err(|wait| app.throttled(Guarded::Audit, wait))?;
     let run = app.store.prove_chain(reader.chain(), from, STRETCH, app.now()).await?;
     let Some(run) = run else { return with(&reader, &app, Outcome::None, None).await };
     let outcome = match run.finding {

@@ -24,6 +24,7 @@ use crate::{
     app::App,
     console::{page::go, query::Query, trouble::Trouble},
     manage::audit_event::AuditEventView,
+    metrics::Guarded,
 };
 
 /// How many events are read at a time.
@@ -64,6 +65,7 @@ async fn export(app: App, reader: &Reader, wanted: &Wanted, format: Format) -> R
         // The list says what is wrong.
         return Ok(go(&wanted.address(&reader.path(), &[]), []));
     }
+    app.throttle.exports(reader.session.user(), app.now()).map_err(|wait| app.throttled(Guarded::Audit, wait))?;
     let (media_type, ending) = match format {
         Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
         Format::JsonLines => ("application/jsonl; charset=utf-8", "jsonl"),

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::reader::Reader;
-use crate::{app::App, console::page::Frame};
+use crate::{
+    app::App,
+    console::{credential::TOKENS_READ, page::Frame},
+};
 
 /// How many ids of one list are looked up: a page of events has about as many.
 const MOST_NAMES: usize = 300;
@@ -174,13 +177,13 @@ impl<'a> Names<'a> {
     /// The page of something, where there is one that the reader may see.
     fn path(&self, id: &str) -> Option<String> {
         let here = self.reader.here.as_ref()?;
-        let (page, needed) = match id.rsplit_once('_')?.0 {
-            "key" => ("/api-keys", permission::API_KEYS_READ),
-            "pat" => ("/tokens", permission::CREDENTIALS_READ),
+        let (page, needed): (_, &[&str]) = match id.rsplit_once('_')?.0 {
+            "key" => ("/api-keys", &[permission::API_KEYS_READ]),
+            "pat" => ("/tokens", &TOKENS_READ),
             _ => return None,
         };
         // What is gone has no page any more.
-        (here.person.may(needed) && self.things.contains_key(id)).then(|| here.path(&format!("{page}/{id}")))
+        (here.may_all(needed) && self.things.contains_key(id)).then(|| here.path(&format!("{page}/{id}")))
     }
 
     /// A value as lines of text: each entry of a list is one, and ids have their names beside them.

@@ -6,7 +6,10 @@ use claviger_token::CredentialId;
 
 use super::{Place, What, withheld};
 use crate::{
-    console::{page::go, trouble::Trouble},
+    console::{
+        page::{go, go_and_tell},
+        trouble::Trouble,
+    },
     problem::RequestError,
 };
 
@@ -24,7 +27,7 @@ pub(crate) async fn disable(place: &Place<'_>, id: CredentialId, disabled: bool)
         Ok((tx, _, event)) => {
             tx.commit(event, place.app.now(), &mut place.app.rng()).await?;
             let done = if disabled { "disabled" } else { "enabled" };
-            Ok(go(&format!("{path}?done={done}"), []))
+            Ok(go_and_tell(&path, done, []))
         }
         Err(RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&path, [])),
         Err(error) => Err(withheld(error)),
@@ -37,7 +40,7 @@ pub(crate) async fn end_overlap(place: &Place<'_>, id: CredentialId) -> Result<R
     place.find(id).await?;
     let path = place.path(id);
     match authority.end_overlap(place.app, id).await {
-        Ok(_) => Ok(go(&format!("{path}?done=overlap"), [])),
+        Ok(_) => Ok(go_and_tell(&path, "overlap", [])),
         Err(RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&path, [])),
         Err(error) => Err(withheld(error)),
     }

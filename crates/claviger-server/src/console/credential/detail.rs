@@ -82,23 +82,13 @@ impl Can {
 /// Shows it.
 pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response, Trouble> {
     let one: Credential = place.find(id).await?;
-    let (mut frame, now) = (place.frame().await?, place.app.now());
+    let (frame, now) = (place.frame().await?, place.app.now());
     let terms = Terms::read(place, &one, &frame).await?;
     let (changes, gives) = if place.changes() { place.writer()?.may(place.app, &one).await? } else { (false, false) };
     // Whoever governs starts what anybody stopped; others what they stopped themselves.
     let by = place.session.user().to_string();
     let starts = place.here.is_some() || one.disabled_by.as_deref().is_none_or(|stopped| stopped == by);
     let rolling = one.is_rolling(now) && one.revocation.is_none();
-    // An address says what somebody likes; the page says what is so.
-    let (revoked, disabled) = (one.revocation.is_some(), one.disabled_at.is_some());
-    frame.tell_only(|done| match done {
-        "revoked" => revoked,
-        "disabled" => disabled,
-        "enabled" => !disabled && !revoked,
-        "overlap" => !rolling,
-        "saved" | "once" | "registered" => true,
-        _ => false,
-    });
     let can = Can::of(one.status(now), changes, gives, starts).with_secrets(!one.secrets.is_empty());
     let mut links = Vec::new();
     if let Some(here) = place.here {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     console::{
         form::{CUT, Fields},
-        page::{Frame, go, page_with, shown},
+        page::{Frame, go, go_and_tell, page_with, shown},
         trouble::Trouble,
     },
     problem::RequestError,
@@ -81,7 +81,7 @@ pub(crate) async fn submit(place: &Place<'_>, id: CredentialId, fields: &Fields)
         }
         Ok((tx, _, event)) => {
             tx.commit(event, now, &mut app.rng()).await?;
-            Ok(go(&format!("{path}?done=saved"), []))
+            Ok(go_and_tell(&path, "saved", []))
         }
         Err(RequestError::Rejected(rejection)) => {
             let wrong = Wrong::by(&rejection, &typed, &frame);

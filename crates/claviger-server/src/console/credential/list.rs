@@ -13,7 +13,8 @@ use crate::console::{moment::Moment, page::Frame};
 
 /// A row.
 pub(crate) struct Listed {
-    pub(crate) path: String,
+    /// Its page, if that is theirs to see.
+    pub(crate) path: Option<String>,
     pub(crate) name: String,
     pub(crate) begins: String,
     /// Whose, or where.
@@ -37,8 +38,9 @@ pub(crate) async fn rows(
 ) -> Result<Vec<Listed>, StoreError> {
     let names = Names::known(place, found.iter().map(|one| one.principal).collect()).await?;
     let moment = |time| Moment::new(frame.language(), time, now);
+    let looks = place.looks();
     let row = |one: &Credential| Listed {
-        path: place.path(one.id),
+        path: looks.then(|| place.path(one.id)),
         name: one.name.to_string(),
         begins: one.secrets.first().map(|secret| begins(one, secret, &place.app.config.brand)).unwrap_or_default(),
         owner: owner(one).unwrap_or_else(|| names.of_principal(one.principal)),

@@ -37,6 +37,9 @@ use crate::{
     session::Session,
 };
 
+/// What a token of somebody else is looked at with, as over the API; the list of them wants the first alone.
+pub(super) const TOKENS_READ: [&str; 2] = [permission::CREDENTIALS_READ, permission::PERSONAL_ACCESS_TOKENS_READ];
+
 /// What is managed at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
@@ -150,12 +153,16 @@ impl<'a> Place<'a> {
 
     /// Somebody's, to look at what is here.
     pub(super) fn reader(&self) -> Result<Authority<'a>, Trouble> {
-        self.authority(match self.what {
+        self.authority(self.seen_with())
+    }
+
+    fn seen_with(self) -> &'static [&'static str] {
+        match self.what {
             What::ApiKeys => &[permission::API_KEYS_READ],
             What::OwnTokens => &[permission::PERSONAL_ACCESS_TOKENS_READ],
-            What::Tokens => &[permission::CREDENTIALS_READ],
+            What::Tokens => &TOKENS_READ,
             What::OfClient(_) => &[permission::SERVICE_ACCOUNTS_READ],
-        })
+        }
     }
 
     /// And to change it.
@@ -176,7 +183,7 @@ impl<'a> Place<'a> {
     /// As far as all that is needed reaches.
     fn authority(&self, needed: &[&'static str]) -> Result<Authority<'a>, Trouble> {
         let Some(here) = self.here else { return Ok(Authority::over_own(self.session, needed[0])) };
-        if !needed.iter().all(|permission| here.person.may(permission)) {
+        if !here.may_all(needed) {
             return Err(Trouble::Absent);
         }
         let near = needed.iter().find(|permission| here.person.reach(permission) != Some(Reach::Instance));
@@ -188,9 +195,14 @@ impl<'a> Place<'a> {
         authority.ok_or(Trouble::Absent)
     }
 
+    /// Whether somebody may look at one of what is here, and not only at the list.
+    pub(super) fn looks(&self) -> bool {
+        self.here.is_none_or(|here| here.may_all(self.seen_with()))
+    }
+
     /// Whether somebody may change what is here, or only look.
     pub(super) fn changes(&self) -> bool {
-        self.here.is_none_or(|here| self.changed_with().iter().all(|permission| here.person.may(permission)))
+        self.here.is_none_or(|here| here.may_all(self.changed_with()))
     }
 
     /// A credential that belongs here.

@@ -1,5 +1,5 @@
-//! Forms that make a secret: however often one is sent, it happens once. Its address is kept and its secret is not, so that whoever
-//! sends it again, by coming back or by a second click, comes to what was made.
+//! Forms that make something: however often one is sent, it happens once. The address of what it made is kept and a secret is not, so that
+//! whoever sends it again, by coming back or by a second click, comes to what was made.
 
 use axum::{http::StatusCode, response::Response};
 use claviger_core::Event;
@@ -9,7 +9,7 @@ use rand::Rng as _;
 
 use crate::{
     app::App,
-    console::{form::Fields, page::go, trouble::Trouble},
+    console::{form::Fields, page::go_and_tell, trouble::Trouble},
     session::{Session, hex},
 };
 
@@ -57,7 +57,7 @@ impl Once {
     /// To what was made of it, if it was sent before.
     pub(crate) async fn done(&self, app: &App) -> Result<Option<Response>, StoreError> {
         let kept = app.store.remembered(&self.key.key).await?;
-        Ok(kept.and_then(|kept| kept.location).map(|path| go(&format!("{path}?done=once"), [])))
+        Ok(kept.and_then(|kept| kept.location).map(|path| go_and_tell(&path, "once", [])))
     }
 
     /// Commits what the form asked for. If it was sent twice at once, one of them made it, and the other is led there.
@@ -77,7 +77,7 @@ impl Once {
                 let list =
                     answer.location.as_deref().and_then(|path| path.rsplit_once('/')).map_or("/", |(list, _)| list);
                 let there = self.done(app).await?;
-                Ok(Some(there.unwrap_or_else(|| go(&format!("{list}?done=once"), []))))
+                Ok(Some(there.unwrap_or_else(|| go_and_tell(list, "once", []))))
             }
             Err(error) => Err(error.into()),
         }

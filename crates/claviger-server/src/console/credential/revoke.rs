@@ -10,7 +10,7 @@ use crate::{
     console::{
         form::Fields,
         moment::Moment,
-        page::{Frame, go, page},
+        page::{Frame, go, go_and_tell, page},
         trouble::Trouble,
     },
     problem::RequestError,
@@ -75,7 +75,7 @@ pub(crate) async fn submit(place: &Place<'_>, id: CredentialId, fields: &Fields)
     match authority.revoked(place.app, id, reason(fields)).await {
         Ok((tx, _, event)) => {
             tx.commit(event, place.app.now(), &mut place.app.rng()).await?;
-            Ok(go(&format!("{path}?done=revoked"), []))
+            Ok(go_and_tell(&path, "revoked", []))
         }
         // Somebody else was faster; the page says why it ended.
         Err(RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&path, [])),

@@ -13,6 +13,7 @@ use claviger_core::{Kind, Reach, permission};
 use claviger_token::{CredentialId, Presented, Required};
 
 use super::{
+    credential::TOKENS_READ,
     form::Fields,
     inside::{Inside, InsideForm},
     page::{Frame, go, page, page_with},
@@ -109,9 +110,7 @@ async fn look_up(app: &App, session: &Session, here: &Here, typed: &Typed) -> Re
     let stored = app.store.within(Reach::Organization(here.organization.id)).credential(id).await?;
     let may_see = stored.is_some_and(|one| match Kind::of(one.id) {
         Kind::ApiKey => here.person.may(permission::API_KEYS_READ),
-        Kind::PersonalAccessToken => {
-            one.principal == session.user().into() || here.person.may(permission::CREDENTIALS_READ)
-        }
+        Kind::PersonalAccessToken => one.principal == session.user().into() || here.may_all(&TOKENS_READ),
         // No API gets one of these: they are for the token endpoint.
         Kind::ClientSecret | Kind::PublicKey | Kind::Certificate | Kind::Federation => false,
     });

@@ -5,7 +5,7 @@ use claviger_token::{CredentialKind, Found, Refusal, Verdict};
 use serde_json::Value;
 
 use crate::{
-    console::{moment::Moment, page::Frame, shell::Here},
+    console::{credential::TOKENS_READ, moment::Moment, page::Frame, shell::Here},
     session::Session,
     verify::Explained,
 };
@@ -106,10 +106,11 @@ fn advice(refusal: Refusal) -> &'static str {
 }
 
 /// Where a permission is lost, and the keys of the texts.
-const LOST: [(&str, &str); 6] = [
+const LOST: [(&str, &str); 7] = [
     ("not_declared", "explain-lost-not-declared"),
     ("not_given", "explain-lost-not-given"),
     ("ceiling", "explain-lost-ceiling"),
+    ("not_held", "explain-lost-not-held"),
     ("wildcards_forbidden", "explain-lost-wildcards"),
     ("not_on_credential", "explain-lost-list"),
     ("not_in_scope", "explain-lost-scope"),
@@ -152,9 +153,7 @@ fn path_of(found: &Found, session: &Session, here: &Here) -> Option<String> {
         Kind::PersonalAccessToken if found.principal.id == session.user().into() => {
             Some(format!("/account/tokens/{id}"))
         }
-        Kind::PersonalAccessToken => {
-            here.person.may(permission::CREDENTIALS_READ).then(|| here.path(&format!("/tokens/{id}")))
-        }
+        Kind::PersonalAccessToken => here.may_all(&TOKENS_READ).then(|| here.path(&format!("/tokens/{id}"))),
         Kind::ClientSecret | Kind::PublicKey | Kind::Certificate | Kind::Federation => None,
     }
 }

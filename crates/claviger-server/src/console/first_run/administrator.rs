@@ -22,7 +22,7 @@ use crate::{
         visit::Visit,
     },
     cookies::Cookie,
-    first_run::{FirstAdministrator, NotMade},
+    first_run::{FirstAdministrator, FirstRun, NotMade},
 };
 
 #[derive(Template)]
@@ -53,7 +53,7 @@ impl Typed {
 
 /// Asks who they are.
 pub(super) async fn show(app: &App, visit: &Visit) -> Result<Response, Trouble> {
-    must_hold_the_link(app, visit)?;
+    must_hold_the_link(app, visit).await?;
     with(app, visit, Typed::default(), Wrong::default()).await
 }
 
@@ -63,7 +63,7 @@ pub(in crate::console) async fn submit(State(app): State<App>, form: VisitForm) 
     if app.is_administered().await? {
         return Err(Trouble::NotSignedIn { next: ADMINISTRATOR.to_owned() });
     }
-    must_hold_the_link(&app, &visit)?;
+    let printed = must_hold_the_link(&app, &visit).await?;
     let (typed, frame) = (Typed::of(&fields), Frame::of_anybody(&visit, &app).0);
     let wrong = |typed, field, text| with(&app, &visit, typed, Wrong { fields: vec![(field, text)], page: None });
     let chosen = match chosen(fields.value("new"), fields.value("again"), &[typed.email.as_str(), typed.name.as_str()])
@@ -79,9 +79,10 @@ pub(in crate::console) async fn submit(State(app): State<App>, form: VisitForm) 
     };
     // Whoever holds the link was shown it by the operator.
     let by = By { actor: Actor::Operator, address: visit.from.address, request_id: visit.from.request_id.clone() };
-    let user = match app.make_first_administrator(&by, new).await {
+    let user = match app.make_first_administrator(&by, printed, new).await {
         Ok(user) => user,
         Err(NotMade::TooLate) => return Err(Trouble::NotSignedIn { next: ADMINISTRATOR.to_owned() }),
+        Err(NotMade::Void) => return Err(Trouble::Link),
         Err(NotMade::OrganizationRejected) => return wrong(typed, "organization", frame.text("name-wrong")).await,
         Err(NotMade::Rejected(rejection)) => return with(&app, &visit, typed, told(&rejection, &frame)).await,
         Err(NotMade::Store(StoreError::Taken(_))) => {
@@ -94,9 +95,10 @@ pub(in crate::console) async fn submit(State(app): State<App>, form: VisitForm) 
     Ok(response)
 }
 
-fn must_hold_the_link(app: &App, visit: &Visit) -> Result<(), Trouble> {
-    let holds = visit.code.as_deref().is_some_and(|code| app.is_first_run_code(code));
-    if holds { Ok(()) } else { Err(Trouble::Link) }
+/// Where theirs was printed, if it still counts.
+async fn must_hold_the_link(app: &App, visit: &Visit) -> Result<FirstRun, Trouble> {
+    let printed = visit.code.as_deref().and_then(|code| app.first_run_code(code)).ok_or(Trouble::Link)?;
+    if app.still_holds(printed).await? { Ok(printed) } else { Err(Trouble::Link) }
 }
 
 /// What the rules say of who they are.

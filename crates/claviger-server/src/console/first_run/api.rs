@@ -6,11 +6,11 @@ use claviger_core::{DeclaredPermission, NewApi, Rejection};
 use claviger_token::Permission;
 use url::Url;
 
-use super::{KEY, SettingUp, SettingUpForm, Step, apis};
+use super::{API, SettingUp, SettingUpForm, Step, apis};
 use crate::{
     app::App,
     console::{
-        credential::form::Wrong,
+        credential::{form::Wrong, once::Once},
         form::Fields,
         page::{Frame, go, page_with},
         trouble::Trouble,
@@ -32,6 +32,9 @@ pub(super) struct ApiPage {
     pub(super) step: Step,
     /// Name and identifier of each that is there already.
     pub(super) existing: Vec<(String, String)>,
+    pub(super) once: String,
+    /// The step that follows.
+    pub(super) next: &'static str,
     pub(super) typed: Typed,
     pub(super) wrong: Wrong,
 }
@@ -127,17 +130,21 @@ fn told(frame: &Frame, words: &str, name: &str) -> String {
 pub(in crate::console) async fn show(State(app): State<App>, who: SettingUp) -> Result<Response, Trouble> {
     let frame = Frame::inside(&who.session, &who.visit, &app, None).await?;
     let typed = Typed::starter(&frame);
-    with(&app, frame, typed, Wrong::default()).await
+    with(&app, &who, frame, typed, Wrong::default()).await
 }
 
-/// `POST /first-run/api` with `identifier`, `name` and `permissions`.
+/// `POST /first-run/api` with `identifier`, `name`, `permissions` and `once`.
 pub(in crate::console) async fn submit(State(app): State<App>, form: SettingUpForm) -> Result<Response, Trouble> {
     let SettingUpForm { who, fields } = form;
+    let once = Once::of(&app, &who.session, API, &fields)?;
+    if once.was_sent(&app).await? {
+        return Ok(go(who.after_api(), []));
+    }
     let frame = Frame::inside(&who.session, &who.visit, &app, None).await?;
     let (typed, mut wrong) = (Typed::of(&fields), Wrong::default());
     let permissions = typed.declared(&frame, &mut wrong);
     if !wrong.is_empty() {
-        return with(&app, frame, typed, wrong).await;
+        return with(&app, &who, frame, typed, wrong).await;
     }
     let body = NewApi {
         identifier: typed.identifier.clone(),
@@ -153,18 +160,20 @@ pub(in crate::console) async fn submit(State(app): State<App>, form: SettingUpFo
         access_token_format: None,
     };
     match manage::api::created(&app, who.session.by(), body).await {
-        Ok((tx, _, event)) => tx.commit(event, app.now(), &mut app.rng()).await?,
+        Ok((tx, _, event)) => drop(once.commit(&app, tx, event, who.after_api().to_owned(), app.now()).await?),
+        Err(RequestError::Rejected(_)) if once.was_sent(&app).await? => {}
         Err(RequestError::Rejected(rejection)) => {
             let wrong = typed.refused(&rejection, &frame);
-            return with(&app, frame, typed, wrong).await;
+            return with(&app, &who, frame, typed, wrong).await;
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(go(KEY, []))
+    Ok(go(who.after_api(), []))
 }
 
-async fn with(app: &App, frame: Frame, typed: Typed, wrong: Wrong) -> Result<Response, Trouble> {
+async fn with(app: &App, who: &SettingUp, frame: Frame, typed: Typed, wrong: Wrong) -> Result<Response, Trouble> {
     let existing = apis(app).await?.into_iter().take(MOST).map(|api| (api.name.to_string(), api.identifier)).collect();
     let status = if wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    Ok(page_with(status, &ApiPage { frame, step: Step::Api, existing, typed, wrong }, []))
+    let (step, once, next) = (Step::Api, Once::field(app), who.after_api());
+    Ok(page_with(status, &ApiPage { frame, step, existing, once, next, typed, wrong }, []))
 }

@@ -2,9 +2,9 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
-use claviger_core::Api;
+use claviger_core::{Api, permission};
 
-use super::{SettingUp, Step, a_key, apis};
+use super::{MAKES_KEYS, SettingUp, Step, a_key, all, apis};
 use crate::{
     app::App,
     console::{
@@ -32,12 +32,16 @@ pub(super) struct DonePage {
 pub(in crate::console) async fn show(State(app): State<App>, who: SettingUp) -> Result<Response, Trouble> {
     let apis = apis(&app).await?;
     let (audience, permission) = asked(&apis);
+    // Whom the step of the key is not for is not told whether it was done.
+    let has_key = !all(&who.standings, &MAKES_KEYS) || a_key(&app).await?.is_some();
+    let sees_home = all(&who.standings, &[permission::ORGANIZATIONS_READ]);
+    let home = if sees_home { app.home().await? } else { None };
     let shown = DonePage {
         frame: Frame::inside(&who.session, &who.visit, &app, None).await?,
         step: Step::Done,
         has_api: !apis.is_empty(),
-        has_key: a_key(&app).await?.is_some(),
-        home: app.home().await?.map(|home| path(home.slug.as_str(), "")),
+        has_key,
+        home: home.map(|home| path(home.slug.as_str(), "")),
         snippets: Snippets::of(&app, &Values::of(&app, permission, audience)),
     };
     Ok(page(&shown, []))

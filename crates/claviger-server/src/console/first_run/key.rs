@@ -122,6 +122,7 @@ enum Outcome {
 
 /// `GET /first-run/key`.
 pub(in crate::console) async fn show(State(app): State<App>, who: SettingUp) -> Result<Response, Trouble> {
+    who.must_make_keys()?;
     must_be_fresh(&app, &who, || KEY.to_owned())?;
     let frame = Frame::inside(&who.session, &who.visit, &app, None).await?;
     let apis = apis(&app).await?;
@@ -136,6 +137,7 @@ pub(in crate::console) async fn show(State(app): State<App>, who: SettingUp) -> 
 /// `POST /first-run/key` with `organization` and perhaps `organization_name`, `account_name`, `permission` and `once`.
 pub(in crate::console) async fn submit(State(app): State<App>, form: SettingUpForm) -> Result<Response, Trouble> {
     let SettingUpForm { who, fields } = form;
+    who.must_make_keys()?;
     let once = Once::of(&app, &who.session, KEY, &fields)?;
     if let Some(response) = once.done(&app).await? {
         return Ok(response);

@@ -38,6 +38,17 @@ const API: &str = "/first-run/api";
 const KEY: &str = "/first-run/key";
 const DONE: &str = "/first-run/done";
 
+/// What all steps ask for.
+pub(super) const SETS_UP: [&str; 2] = [permission::APIS_READ, permission::APIS_WRITE];
+
+/// What the step of the key asks for besides: it shows organizations and a key, and makes them.
+const MAKES_KEYS: [&str; 4] = [
+    permission::ORGANIZATIONS_READ,
+    permission::API_KEYS_READ,
+    permission::API_KEYS_WRITE,
+    permission::SERVICE_ACCOUNTS_WRITE,
+];
+
 /// How many keys are looked at for one that is no administrator's.
 const MOST: u32 = 50;
 
@@ -91,13 +102,23 @@ impl FromRequestParts<App> for SettingUp {
 impl SettingUp {
     async fn with(session: Session, visit: Visit, app: &App) -> Result<Self, Trouble> {
         let standings = app.store.standings_of(session.user()).await?;
-        if sets_up(&standings) { Ok(Self { session, visit, standings }) } else { Err(Trouble::Absent) }
+        if all(&standings, &SETS_UP) { Ok(Self { session, visit, standings }) } else { Err(Trouble::Absent) }
+    }
+
+    /// That the step of the key is theirs, or the page is not there for them.
+    fn must_make_keys(&self) -> Result<(), Trouble> {
+        if all(&self.standings, &MAKES_KEYS) { Ok(()) } else { Err(Trouble::Absent) }
+    }
+
+    /// Where the step of the API leads on.
+    fn after_api(&self) -> &'static str {
+        if all(&self.standings, &MAKES_KEYS) { KEY } else { DONE }
     }
 }
 
-/// Whether who stands like this may set up the instance.
-pub(super) fn sets_up(standings: &[Standing]) -> bool {
-    Standing::reaches(standings, permission::APIS_WRITE).contains(&Reach::Instance)
+/// Whether who stands like this holds all of these with instance scope.
+fn all(standings: &[Standing], needed: &[&str]) -> bool {
+    needed.iter().all(|permission| Standing::reaches(standings, permission).contains(&Reach::Instance))
 }
 
 /// The same with a form of theirs.
@@ -125,10 +146,11 @@ pub(super) async fn show(
     if let Some(moved) = code.moved(ADMINISTRATOR, &visit) {
         return moved;
     }
-    if let Some(session) = &session
-        && sets_up(&app.store.standings_of(session.user()).await?)
-    {
-        return Ok(go(next(&app).await?.path(), []));
+    if let Some(session) = &session {
+        let standings = app.store.standings_of(session.user()).await?;
+        if all(&standings, &SETS_UP) {
+            return Ok(go(next(&app, &standings).await?.path(), []));
+        }
     }
     if app.is_administered().await? {
         return Err(
@@ -139,11 +161,11 @@ pub(super) async fn show(
 }
 
 /// What is missing.
-async fn next(app: &App) -> Result<Step, StoreError> {
+async fn next(app: &App, standings: &[Standing]) -> Result<Step, StoreError> {
     if apis(app).await?.is_empty() {
         return Ok(Step::Api);
     }
-    Ok(if a_key(app).await?.is_none() { Step::Key } else { Step::Done })
+    Ok(if all(standings, &MAKES_KEYS) && a_key(app).await?.is_none() { Step::Key } else { Step::Done })
 }
 
 /// The APIs that somebody declared, which are few.

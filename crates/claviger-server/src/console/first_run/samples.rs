@@ -47,6 +47,8 @@ pub(in crate::console) fn samples(
         frame: frame(),
         step: Step::Api,
         existing: vec![(own(), own()); many],
+        once: own(),
+        next: "/first-run/key",
         typed: api::Typed { identifier: own(), name: own(), permissions: own() },
         wrong: wrong(&["identifier", "name", "permissions"]),
     };

@@ -14,7 +14,7 @@ use crate::{
         form::Fields,
         inside::{self, Inside, InsideForm},
         moment::Moment,
-        page::{Frame, go, page, page_with},
+        page::{Frame, go, go_and_tell, page, page_with},
         pages::{self, Pages, Wanted},
         query::Query,
         shell::Here,
@@ -115,8 +115,7 @@ pub(crate) async fn list(
     let mut found = view.claim_codes(id, &pages::rows(&wanted.after)?).await?;
     let path = list_of(here, &fleet);
     let pages = Pages::of(&mut found, |code| code.id, &path, &[], &wanted.after);
-    let mut frame = place.frame().await?;
-    frame.tell_only(|done| matches!(done, "once" | "revoked"));
+    let frame = place.frame().await?;
     let moment = |time| Moment::new(frame.language(), time, now);
     let row = |code: &ClaimCode| Row {
         id: code.id.to_string(),
@@ -291,7 +290,7 @@ pub(crate) async fn revoke(
     match claim_code::revoked(&app, &writer(&place)?, fleet.id, id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{list}?done=revoked"), []))
+            Ok(go_and_tell(&list, "revoked", []))
         }
         // Somebody else was faster.
         Err(RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&list, [])),

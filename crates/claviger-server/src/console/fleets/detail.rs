@@ -56,8 +56,7 @@ pub(crate) struct FleetPage {
 pub(crate) async fn show(State(app): State<App>, Which(id): Which, inside: Inside) -> Result<Response, Trouble> {
     let (here, place, now) = (&inside.here, inside.place(&app), app.now());
     let fleet = find(&app, here, id).await?;
-    let mut frame = place.frame().await?;
-    frame.tell_only(|done| matches!(done, "saved" | "revoked"));
+    let frame = place.frame().await?;
     let mut view = app.store.within(Reach::Organization(here.organization.id));
     let (roles, permissions) = fleet::names(&view.given_by_fleet(id).await?);
     let shown = FleetPage {

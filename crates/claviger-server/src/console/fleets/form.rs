@@ -12,7 +12,7 @@ use crate::{
         credential::{Place, form::Wrong, once::Once, withheld},
         form::{CUT, Fields},
         inside::{Inside, InsideForm},
-        page::{Frame, go, page_with},
+        page::{Frame, go, go_and_tell, page_with},
         service_accounts::form::{AccountForm, Typed, sorted, wrong_by},
         shell::Here,
         trouble::Trouble,
@@ -134,7 +134,7 @@ pub(crate) async fn save(State(app): State<App>, Which(id): Which, form: InsideF
                 return with(&place, here, Some(&fleet), seen(&app, &before), typed, wrong).await;
             }
             updated.tx.commit(updated.event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{path}?done=saved"), []))
+            Ok(go_and_tell(&path, "saved", []))
         }
         Err(RequestError::Rejected(rejection)) => {
             let wrong = wrong_by(&rejection, &typed, &frame);
@@ -181,15 +181,9 @@ async fn stands(app: &App, here: &Here, fleet: &Fleet) -> Result<Typed, Trouble>
 }
 
 fn as_typed(fleet: &Fleet, given: &[(Granted, PermissionSet)]) -> Typed {
-    let (roles, permissions) = fleet::names(given);
-    Typed {
-        name: fleet.name.to_string(),
-        roles,
-        permissions,
-        days: fleet.device_lifetime_days.to_string(),
-        picks: true,
-        ..Typed::default()
-    }
+    let typed =
+        Typed { name: fleet.name.to_string(), days: fleet.device_lifetime_days.to_string(), ..Typed::default() };
+    typed.holding(given.iter().map(|(granted, _)| granted))
 }
 
 /// What a form carries of what it showed.

@@ -24,6 +24,7 @@ use crate::console::{
     page::Frame,
     pages::Pages,
     service_accounts::form::{AccountForm, Typed},
+    sheet::Offered,
 };
 
 pub(crate) fn pages(
@@ -102,11 +103,12 @@ pub(crate) fn pages(
             EndPage { frame: frame(), path: path(), name, id, devices: 3, deletes: searched }.render(),
         );
         let choice = || Choice { entry: own(), what: own(), chosen: many > 1 };
+        let role = || Offered { value: own(), label: own(), hint: own(), chosen: many > 1 };
         let group = || Group { name: own(), identifier: own(), choices: vec![choice()] };
         let form = AccountForm {
             typed: Typed { name: own(), days: own(), ..Typed::default() },
             wrong: Wrong { fields: vec![("days", own()); many], page: (many > 0).then(own) },
-            roles: (0..many).map(|_| choice()).collect(),
+            roles: (0..many).map(|_| role()).collect(),
             picker: Picker { wildcards: Vec::new(), groups: (0..many).map(|_| group()).collect() },
             of_fleet: true,
         };

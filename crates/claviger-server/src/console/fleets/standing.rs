@@ -11,7 +11,7 @@ use crate::{
     console::{
         credential::{Place, withheld},
         inside::{Inside, InsideForm},
-        page::{Frame, go, page},
+        page::{Frame, go, go_and_tell, page},
         trouble::Trouble,
     },
     manage::fleet,
@@ -51,7 +51,7 @@ async fn set_closed(place: &Place<'_>, id: FleetId, closed: bool) -> Result<Resp
     match fleet::updated(app, &writer(place)?, id, &changes).await {
         Ok(updated) => {
             updated.tx.commit(updated.event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{path}?done=saved"), []))
+            Ok(go_and_tell(&path, "saved", []))
         }
         Err(error) => Err(withheld(error)),
     }
@@ -78,6 +78,7 @@ pub(crate) async fn ask_to_delete(
 async fn ask(place: &Place<'_>, id: FleetId, deletes: bool) -> Result<Response, Trouble> {
     let here = may_write(place)?;
     let fleet = find(place.app, here, id).await?;
+    place.must_be_fresh(place.visit.path.clone())?;
     let devices = place.app.store.within(Reach::Organization(here.organization.id)).count_devices(id).await?;
     let shown = EndPage {
         frame: place.frame().await?,
@@ -95,12 +96,11 @@ pub(crate) async fn revoke(State(app): State<App>, Which(id): Which, form: Insid
     let place = form.place(&app);
     let here = may_write(&place)?;
     find(&app, here, id).await?;
-    // What comes of it is a new authority.
     place.must_be_fresh(format!("{}/revoke", path(here, id)))?;
     match fleet::revoked(&app, &writer(&place)?, id, RevokeReason::Unspecified).await {
         Ok((tx, _, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{}?done=revoked", path(here, id)), []))
+            Ok(go_and_tell(&path(here, id), "revoked", []))
         }
         Err(error) => Err(withheld(error)),
     }
@@ -112,10 +112,11 @@ pub(crate) async fn delete(State(app): State<App>, Which(id): Which, form: Insid
     let here = may_write(&place)?;
     let list = list_path(here);
     find(&app, here, id).await?;
+    place.must_be_fresh(format!("{}/delete", path(here, id)))?;
     match fleet::deleted(&app, &writer(&place)?, id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{list}?done=deleted"), []))
+            Ok(go_and_tell(&list, "deleted", []))
         }
         // Somebody else was faster.
         Err(RequestError::NotFound | RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&list, [])),

@@ -90,25 +90,17 @@ struct Meant {
 }
 
 impl Meant {
-    async fn of(
-        wanted: Wanted,
-        place: &Place<'_>,
-        here: &Here,
-        frame: &Frame,
-        at: Timestamp,
-    ) -> Result<Option<Self>, Trouble> {
-        let owner = match Owner::of(&wanted, here, place.app, frame).await? {
-            Owner::Anybody => None,
-            Owner::One(user) => Some(user),
-            Owner::Unclear(..) => return Ok(None),
-        };
+    /// None where tokens like these cannot be ended together.
+    fn of(wanted: Wanted, owner: Option<UserId>, here: &Here, at: Timestamp) -> Option<Self> {
         if !wanted.is_endable() {
-            return Ok(None);
+            return None;
         }
         let query = wanted.query(here.organization.id, owner, at);
         // What is made after it was counted was not counted.
         let query = InventoryQuery { created_before: Some(at), ..query };
-        Ok(Some(Self { wanted, owner, query, at }))
+        // What was typed may mean somebody else by the time that the form is sent.
+        let owner_id = owner.map(|user| user.to_string()).unwrap_or_default();
+        Some(Self { wanted: Wanted { owner: owner_id, ..wanted }, owner, query, at })
     }
 }
 
@@ -124,24 +116,36 @@ pub(crate) async fn show(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Trouble> {
     let (place, here) = (inside.tokens(&app), &inside.here);
-    let (reach, frame) = (reach(here)?, place.frame().await?);
-    match Meant::of(wanted.clone(), &place, here, &frame, app.now()).await? {
+    let reach = reach(here)?;
+    place.must_be_fresh(inside.visit.path.clone())?;
+    let frame = place.frame().await?;
+    let meant = match Owner::of(&wanted, here, &app, &frame).await? {
+        Owner::Anybody => Meant::of(wanted.clone(), None, here, app.now()),
+        Owner::One(user) => Meant::of(wanted.clone(), Some(user), here, app.now()),
+        Owner::Unclear(..) => None,
+    };
+    match meant {
         Some(meant) => preview(&place, here, reach, frame, meant, None, String::new()).await,
         // The list says what is wrong.
         None => Ok(go(&wanted.address(&place.list()), [])),
     }
 }
 
-/// `POST …/tokens/revoke` with the filters, when they were counted (`at`), how many they were (`expected`), the same as typed (`count`), and
+/// `POST …/tokens/revoke` with the filters, the owner by id, when they were counted (`at`), how many they were (`expected`), the same as typed (`count`), and
 /// `reason`.
 pub(crate) async fn submit(State(app): State<App>, form: InsideForm) -> Result<Response, Trouble> {
     let (place, here, fields) = (form.tokens(&app), &form.here, &form.fields);
-    let (reach, frame, now) = (reach(here)?, place.frame().await?, app.now());
+    let (reach, wanted, now) = (reach(here)?, Wanted::of(fields), app.now());
+    place.must_be_fresh(wanted.address(&format!("{}/revoke", place.list()), &[]))?;
+    let frame = place.frame().await?;
+    let owner = match wanted.owner.as_str() {
+        "" => None,
+        id => Some(id.parse::<UserId>().map_err(|_| Trouble::Form)?),
+    };
     let counted_at = fields.value("at").parse::<Timestamp>().map_err(|_| Trouble::Form)?;
     let is_recent = counted_at <= now && now.duration_since(counted_at) < LONGEST;
-    let wanted = Wanted::of(fields);
     let at = if is_recent { counted_at } else { now };
-    let Some(meant) = Meant::of(wanted, &place, here, &frame, at).await? else { return Err(Trouble::Form) };
+    let meant = Meant::of(wanted, owner, here, at).ok_or(Trouble::Form)?;
     let reason = reason(fields);
     let again = |words: &str| Some(frame.text(words));
     let expected = fields.value("expected").parse::<u64>().map_err(|_| Trouble::Form)?;

@@ -103,7 +103,7 @@ pub(crate) async fn show(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Trouble> {
     let place = inside.tokens(&app);
-    place.reader()?;
+    inside.here.must(permission::CREDENTIALS_READ)?;
     let frame = place.frame().await?;
     match Owner::of(&wanted, &inside.here, &app, &frame).await? {
         Owner::Anybody => with(&place, &inside.here, frame, wanted, None).await,
@@ -140,7 +140,7 @@ pub(crate) async fn show_of_member(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Trouble> {
     let place = inside.tokens(&app);
-    place.reader()?;
+    inside.here.must(permission::CREDENTIALS_READ)?;
     let (user, here) = (user.parse::<UserId>().map_err(|_| Trouble::Absent)?, &inside.here);
     let mut view = app.store.within(Reach::Organization(here.organization.id));
     view.membership(here.organization.id, user).await?.ok_or(Trouble::Absent)?;

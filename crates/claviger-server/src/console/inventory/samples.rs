@@ -30,7 +30,7 @@ pub(crate) fn pages(
     let some = || (many > 0).then(own);
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let row = || Listed {
-        path: path(),
+        path: (many > 1).then(path),
         name: own(),
         begins: own(),
         owner: own(),

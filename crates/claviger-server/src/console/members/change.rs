@@ -12,7 +12,7 @@ use crate::{
         ask::{AskPage, Fact},
         credential::{Place, withheld},
         inside::{Inside, InsideForm, Which},
-        page::{Frame, go},
+        page::{Frame, go_and_tell},
         sheet::{Draft, Entered, Sheet, Way},
         shell::Here,
         trouble::Trouble,
@@ -123,7 +123,7 @@ pub(crate) async fn submit(
     }
     let Changed { tx, event, .. } = made;
     tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(go(&format!("{path}?done=saved"), []))
+    Ok(go_and_tell(&path, "saved", []))
 }
 
 /// What somebody may do here.

@@ -14,7 +14,7 @@ use crate::{
         credential::{Place, made, once::Once, withheld},
         inside::{Inside, InsideForm, Which},
         moment::Moment,
-        page::{Frame, go, page},
+        page::{Frame, go, go_and_tell, page},
         sheet::{Draft, Entered, Field, Offered, Part, Section, Sheet, Way},
         shell::Here,
         trouble::Trouble,
@@ -117,9 +117,8 @@ pub(crate) async fn show(
     let by = one.accepted.map(|(_, user)| PrincipalId::from(user));
     let people: Vec<PrincipalId> = maker.into_iter().chain(by).collect();
     let names = view.names_in(here.organization.id, &people).await?;
-    let mut frame = place.frame().await?;
+    let frame = place.frame().await?;
     let status = one.status(now);
-    frame.tell_only(|done| done == "once" || (done == "withdrawn" && status == InvitationStatus::Revoked));
     let moment = |time| Moment::new(frame.language(), time, now);
     let brings = one.roles.iter().filter_map(|id| roles.get(id).cloned());
     let shown = ShownPage {
@@ -179,7 +178,7 @@ pub(crate) async fn withdraw(
     match revoked(&app, &authority, here.organization.id, id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{path}?done=withdrawn"), []))
+            Ok(go_and_tell(&path, "withdrawn", []))
         }
         // It ended otherwise meanwhile; its page says how.
         Err(RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&path, [])),

@@ -1,8 +1,6 @@
 //! What a form offers of rights: the roles and permissions that somebody can give here, and what is chosen already.
 
-use std::collections::BTreeMap;
-
-use claviger_core::{Grantor, Reach, Role};
+use claviger_core::{Grantor, Reach};
 use claviger_store::Page;
 use claviger_token::RoleId;
 
@@ -10,7 +8,8 @@ use crate::console::{
     api_keys::new::can_be_given,
     credential::{Place, picker::Picker},
     page::Frame,
-    sheet::{Draft, Entered, Field, Offered, Part, Said, Section},
+    roles::choices,
+    sheet::{Draft, Entered, Field, Part, Said, Section},
     shell::Here,
     trouble::Trouble,
 };
@@ -48,14 +47,7 @@ pub(super) async fn sections(
         chosen.contains(&role.id) || grantor.may_give_for_good(&role.permissions, Some(organization)).is_ok()
     });
     known.extend(view.roles_by_id(chosen.iter().copied()).await?);
-    let by_name: BTreeMap<String, Role> = known.into_iter().map(|role| (role.name.clone(), role)).collect();
-    let offered = by_name.into_values().map(|role| Offered {
-        chosen: chosen.contains(&role.id),
-        value: role.id.to_string(),
-        label: role.name,
-        hint: role.description.unwrap_or_default(),
-    });
-    let offered: Vec<Offered> = offered.collect();
+    let offered = choices(known, &chosen, frame);
     let text = |key: &str| frame.text(key);
     let mut roles = Vec::new();
     if !offered.is_empty() {

@@ -11,7 +11,7 @@ use crate::{
         ask::{AskPage, Fact},
         credential::withheld,
         inside::{Inside, InsideForm, Which},
-        page::go,
+        page::{go, go_and_tell},
         sheet::Way,
         trouble::Trouble,
     },
@@ -30,6 +30,7 @@ pub(crate) async fn show(
     if reaches_further(&place, here, id).await? {
         return Err(Trouble::Withheld);
     }
+    place.must_be_fresh(inside.visit.path.clone())?;
     let organization = here.organization.id;
     let mut view = app.store.within(Reach::Organization(organization));
     let held = view.assignments_of(id.into()).await?;
@@ -70,9 +71,10 @@ pub(crate) async fn submit(
 ) -> Result<Response, Trouble> {
     let place = sent.place(&app);
     let (here, authority) = writer(&place)?;
+    place.must_be_fresh(format!("{}/{id}/remove", list_of(here)))?;
     let (tx, event) = removed(&app, &authority, here.organization.id, id).await.map_err(withheld)?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     // Who removed themselves sees nothing here any more.
     let is_self = sent.session.user() == id;
-    Ok(go(&if is_self { "/".to_owned() } else { format!("{}?done=removed", list_of(here)) }, []))
+    Ok(if is_self { go("/", []) } else { go_and_tell(&list_of(here), "removed", []) })
 }

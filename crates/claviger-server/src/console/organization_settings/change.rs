@@ -9,7 +9,7 @@ use crate::{
     console::{
         credential::withheld,
         inside::{Inside, InsideForm},
-        page::{Frame, go},
+        page::{Frame, go_and_tell},
         sheet::{Draft, Entered, Field, Part, Section, Sheet, Way},
         shell::{Here, path},
         trouble::Trouble,
@@ -69,7 +69,7 @@ pub(crate) async fn submit(State(app): State<App>, sent: InsideForm) -> Result<R
         }
         Ok(Updated { tx, organization, event, .. }) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&path(organization.slug.as_str(), "/settings?done=saved"), []))
+            Ok(go_and_tell(&path(organization.slug.as_str(), "/settings"), "saved", []))
         }
         Err(RequestError::Rejected(Rejection::Conflict { code: "taken", message })) => {
             refuse_taken(&mut draft, &message, &frame);

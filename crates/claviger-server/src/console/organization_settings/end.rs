@@ -11,7 +11,7 @@ use crate::{
         ask::{AskPage, Fact},
         credential::{Place, withheld},
         inside::{Inside, InsideForm},
-        page::{Frame, go},
+        page::{Frame, go, go_and_tell},
         sheet::Way,
         shell::Here,
         trouble::Trouble,
@@ -61,13 +61,14 @@ async fn set_disabled(place: &Place<'_>, disabled: bool) -> Result<Response, Tro
     let Updated { tx, event, .. } = updated(app, &authority, here.organization.id, changes).await.map_err(withheld)?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
     let done = if disabled { "disabled" } else { "enabled" };
-    Ok(go(&format!("{path}?done={done}"), []))
+    Ok(go_and_tell(&path, done, []))
 }
 
 /// `GET …/settings/delete`.
 pub(crate) async fn ask_to_delete(State(app): State<App>, inside: Inside) -> Result<Response, Trouble> {
     let place = inside.place(&app);
     let (here, _) = owner(&place)?;
+    place.must_be_fresh(inside.visit.path.clone())?;
     deletion(&place, here, place.frame().await?).await
 }
 
@@ -75,10 +76,11 @@ pub(crate) async fn ask_to_delete(State(app): State<App>, inside: Inside) -> Res
 pub(crate) async fn delete(State(app): State<App>, sent: InsideForm) -> Result<Response, Trouble> {
     let place = sent.place(&app);
     let (here, authority) = owner(&place)?;
+    place.must_be_fresh(format!("{}/delete", path_of(here)))?;
     match deleted(&app, &authority, here.organization.id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go("/organizations?done=deleted", []))
+            Ok(go_and_tell("/organizations", "deleted", []))
         }
         // The page says what stands in the way.
         Err(RequestError::Rejected(Rejection::Conflict { .. })) => deletion(&place, here, place.frame().await?).await,

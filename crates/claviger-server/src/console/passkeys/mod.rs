@@ -38,9 +38,13 @@ impl Ask {
         Some(Self::with(json!({ "rpId": here.id, "userVerification": "required" }), challenge, wrong))
     }
 
-    /// For one of these. None if there are none.
+    /// For one of these. None if none of them counts here.
     pub(super) fn to_prove(app: &App, csrf: &str, passkeys: &[Passkey], wrong: Option<&'static str>) -> Option<Self> {
-        let here = app.relying_party().filter(|_| !passkeys.is_empty())?;
+        let here = app.relying_party()?;
+        let passkeys: Vec<&Passkey> = passkeys.iter().filter(|passkey| passkey.is_of(&here)).collect();
+        if passkeys.is_empty() {
+            return None;
+        }
         let challenge = issue(app, Ceremony::Prove, csrf);
         let options =
             json!({ "rpId": here.id, "allowCredentials": described(passkeys), "userVerification": "required" });
@@ -83,15 +87,15 @@ impl Ask {
 }
 
 /// Passkeys, as browsers are told of them.
-fn described(passkeys: &[Passkey]) -> Vec<Value> {
-    let one = |passkey: &Passkey| {
+fn described<'a>(passkeys: impl IntoIterator<Item = &'a Passkey>) -> Vec<Value> {
+    let one = |passkey: &'a Passkey| {
         let mut one = json!({ "type": "public-key", "id": URL_SAFE_NO_PAD.encode(&passkey.credential) });
         if !passkey.transports.words().is_empty() {
             one["transports"] = json!(passkey.transports.words());
         }
         one
     };
-    passkeys.iter().map(one).collect()
+    passkeys.into_iter().map(one).collect()
 }
 
 /// What a form carries in a field as base64url; empty if it is not.

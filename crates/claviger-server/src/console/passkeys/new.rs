@@ -13,7 +13,7 @@ use crate::{
     app::App,
     console::{
         form::SessionForm,
-        page::{Frame, go, page_with},
+        page::{Frame, go_and_tell, page_with},
         trouble::Trouble,
         visit::{SignedIn, Visit},
     },
@@ -91,7 +91,7 @@ pub(crate) async fn submit(State(app): State<App>, form: SessionForm) -> Result<
         done => done?,
     }
     tx.commit(event, now, &mut app.rng()).await?;
-    Ok(go("/account/security?done=passkey", []))
+    Ok(go_and_tell("/account/security", "passkey", []))
 }
 
 fn must_be_fresh(app: &App, session: &Session) -> Result<(), Trouble> {

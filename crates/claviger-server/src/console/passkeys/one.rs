@@ -12,7 +12,7 @@ use crate::{
     console::{
         form::SessionForm,
         inside::Which,
-        page::{Frame, go, page_with},
+        page::{Frame, go, go_and_tell, page_with},
         security::renewed,
         trouble::Trouble,
         visit::{SignedIn, Visit},
@@ -79,7 +79,7 @@ pub(crate) async fn rename(
         tx.rename_passkey(&renamed).await?;
         tx.commit(event, app.now(), &mut app.rng()).await?;
     }
-    Ok(go("/account/security?done=saved", []))
+    Ok(go_and_tell("/account/security", "saved", []))
 }
 
 /// `GET /account/security/passkeys/{id}/remove`: asks once more.
@@ -106,8 +106,8 @@ pub(crate) async fn remove(
     let comes_by_provider = comes_by_provider(&app, &session).await?;
     let mut tx = app.store.begin(session.by()).await?;
     let user = tx.authenticators(session.user()).await?.ok_or(Trouble::Absent)?;
-    let known = tx.passkeys_of(user.user).await?.len();
-    if is_last_way_in(&user, known, comes_by_provider) {
+    let known = tx.passkeys_of(user.user).await?;
+    if is_last_way_in(&user, &shown, &known, app.relying_party().as_ref(), comes_by_provider) {
         drop(tx);
         return removing(&app, &visit, &session, &shown, StatusCode::UNPROCESSABLE_ENTITY).await;
     }
@@ -116,7 +116,7 @@ pub(crate) async fn remove(
     };
     let cookie = renewed(&app, &mut tx, &visit, &session, SessionEnd::PasskeyRemoved).await?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(go("/account/security?done=passkey-removed", [cookie]))
+    Ok(go_and_tell("/account/security", "passkey-removed", [cookie]))
 }
 
 /// Whether the outside provider lets them in.
@@ -162,8 +162,8 @@ async fn removing(
 ) -> Result<Response, Trouble> {
     let frame = Frame::inside(session, visit, app, None).await?;
     let user = app.user_of(session).await?;
-    let known = app.store.passkeys_of(user.user).await?.len();
-    let last_way = is_last_way_in(&user, known, comes_by_provider(app, session).await?);
+    let (known, here) = (app.store.passkeys_of(user.user).await?, app.relying_party());
+    let last_way = is_last_way_in(&user, passkey, &known, here.as_ref(), comes_by_provider(app, session).await?);
     let page = RemovePasskeyPage { frame, path: path(passkey), name: passkey.name.to_string(), last_way };
     Ok(page_with(status, &page, []))
 }

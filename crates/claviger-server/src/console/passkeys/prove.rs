@@ -18,7 +18,7 @@ use crate::{
         again,
         form::{Fields, SessionForm, VisitForm},
         page::go,
-        sign_in::{self, Second, open, tell_failure},
+        sign_in::{self, Second, open, tell_behind, tell_failure},
         trouble::Trouble,
         visit::Visit,
     },
@@ -128,9 +128,12 @@ async fn proved(
         }
         Err(error) => {
             tracing::info!(%error, passkey = %passkey.id, "a passkey did not count");
-            let stage = if error == PasskeyError::Counter { "passkey_copied" } else { "passkey" };
             let account = app.account(&user.email.to_lowercase());
-            tell_failure(app, visit, &user, account, stage);
+            if error != PasskeyError::Counter {
+                tell_failure(app, visit, &user, account, "passkey");
+            } else if app.throttle.is_copy_to_be_told(account, app.now()) {
+                tell_behind(app, visit, user.sign_in_failed("passkey_copied"));
+            }
             Ok(None)
         }
     }

@@ -10,7 +10,7 @@ use crate::{
         ask::{AskPage, Fact},
         credential::{Place, withheld},
         inside::{Inside, InsideForm},
-        page::{Frame, go},
+        page::{Frame, go_and_tell},
         sheet::{Draft, Entered, Field, Offered, Part, Section, Sheet, Way},
         shell::Here,
         trouble::Trouble,
@@ -117,7 +117,7 @@ pub(crate) async fn submit(State(app): State<App>, sent: InsideForm) -> Result<R
         return Ok(ask.shown());
     }
     made.commit(&app).await?;
-    Ok(go(&format!("{path}?done=saved"), []))
+    Ok(go_and_tell(&path, "saved", []))
 }
 
 /// Only what was typed otherwise than it stands.

@@ -10,10 +10,10 @@ use crate::{
     console::{
         api_keys::new::can_be_given,
         ask::{AskPage, Fact},
-        credential::{Place, picker::Picker, withheld},
+        credential::{Place, once::Once, picker::Picker, withheld},
         form::Fields,
         inside::{Inside, InsideForm, Which},
-        page::{Frame, go},
+        page::{Frame, go_and_tell},
         sheet::{Draft, Entered, Field, Part, Section, Sheet, Way},
         shell::Here,
         trouble::Trouble,
@@ -62,6 +62,10 @@ pub(crate) async fn make(State(app): State<App>, sent: InsideForm) -> Result<Res
     let (place, fields) = (sent.place(&app), &sent.fields);
     let (here, authority) = writer(&place)?;
     let everywhere = is_everywhere(here, fields)?;
+    let once = Once::of(&app, &sent.session, &list_of(here), fields)?;
+    if let Some(response) = once.done(&app).await? {
+        return Ok(response);
+    }
     place.must_be_fresh(place.resumed(fields).unwrap_or_else(|| format!("{}/new", list_of(here))))?;
     let frame = place.frame().await?;
     let mut draft = Draft::sent(fields, &blank());
@@ -74,10 +78,14 @@ pub(crate) async fn make(State(app): State<App>, sent: InsideForm) -> Result<Res
     };
     match created(&app, &authority, new).await {
         Ok((tx, role, event)) => {
-            tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{}?done=made", path_of(here, role.id)), []))
+            let path = path_of(here, role.id);
+            let before = once.commit(&app, tx, event, path.clone(), app.now()).await?;
+            Ok(before.unwrap_or_else(|| go_and_tell(&path, "made", [])))
         }
         Err(RequestError::Rejected(rejection)) => {
+            if let Some(response) = once.done(&app).await? {
+                return Ok(response);
+            }
             told(&mut draft, &rejection, &frame);
             form(&place, here, What::New { everywhere }, draft, frame).await
         }
@@ -161,7 +169,7 @@ pub(crate) async fn submit(
     }
     let Updated { tx, event, .. } = made;
     tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(go(&format!("{path}?done=saved"), []))
+    Ok(go_and_tell(&path, "saved", []))
 }
 
 /// Only what was typed otherwise than it stands.
@@ -230,32 +238,27 @@ async fn form(place: &Place<'_>, here: &Here, what: What<'_>, draft: Draft, fram
         },
     ];
     let list = list_of(here);
-    let (title, lead, back, action, of_what) = match what {
+    let (of_all, once) = (Way { path: list.clone(), label: frame.text("nav-roles") }, Once::field(place.app));
+    let (title, lead, back, action, mut hidden) = match what {
         What::New { everywhere: true } => {
-            let back = Way { path: list.clone(), label: frame.text("nav-roles") };
-            (
-                "role-new-everywhere",
-                "role-new-everywhere-what",
-                back,
-                format!("{list}/new"),
-                ("for", EVERYWHERE.to_owned()),
-            )
+            let hidden = vec![("once", once), ("for", EVERYWHERE.to_owned())];
+            ("role-new-everywhere", "role-new-everywhere-what", of_all, format!("{list}/new"), hidden)
         }
         What::New { everywhere: false } => {
-            let back = Way { path: list.clone(), label: frame.text("nav-roles") };
-            ("role-new", "role-new-what", back, format!("{list}/new"), ("seen", String::new()))
+            ("role-new", "role-new-what", of_all, format!("{list}/new"), vec![("once", once)])
         }
         What::Known(role) => {
             let path = path_of(here, role.id);
             let back = Way { path: path.clone(), label: role.name.clone() };
-            ("role-change", "role-change-what", back, format!("{path}/edit"), ("seen", draft.seen.clone()))
+            ("role-change", "role-change-what", back, format!("{path}/edit"), vec![("seen", draft.seen.clone())])
         }
     };
+    hidden.push(("resume", action.clone()));
     let sheet = Sheet {
         back,
         title: frame.text(title),
         lead: frame.text(lead),
-        hidden: vec![of_what, ("resume", action.clone())],
+        hidden,
         action,
         sections,
         wrong: draft.wrong,

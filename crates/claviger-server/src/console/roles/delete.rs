@@ -10,7 +10,7 @@ use crate::{
         ask::{AskPage, Fact},
         credential::withheld,
         inside::{Inside, InsideForm, Which},
-        page::go,
+        page::go_and_tell,
         sheet::Way,
         trouble::Trouble,
     },
@@ -26,6 +26,7 @@ pub(crate) async fn show(
     let place = inside.place(&app);
     let (here, _) = writer(&place)?;
     let role = to_change(&place, here, id).await?;
+    place.must_be_fresh(inside.visit.path.clone())?;
     let holders = count_holders(&mut app.store.within(reach_of(&role)), &role).await?;
     let (frame, path) = (place.frame().await?, path_of(here, id));
     let names = role.permissions.iter().map(ToString::to_string).collect();
@@ -58,7 +59,8 @@ pub(crate) async fn submit(
     let place = sent.place(&app);
     let (here, authority) = writer(&place)?;
     to_change(&place, here, id).await?;
+    place.must_be_fresh(format!("{}/delete", path_of(here, id)))?;
     let (tx, event) = deleted(&app, &authority, id).await.map_err(withheld)?;
     tx.commit(event, app.now(), &mut app.rng()).await?;
-    Ok(go(&format!("{}?done=deleted", list_of(here)), []))
+    Ok(go_and_tell(&list_of(here), "deleted", []))
 }

@@ -12,7 +12,7 @@ use claviger_core::{Reach, Role, permission};
 use claviger_store::{StoreError, View};
 use claviger_token::RoleId;
 
-use super::{credential::Place, page::Frame, shell::Here, trouble::Trouble};
+use super::{credential::Place, page::Frame, sheet::Offered, shell::Here, trouble::Trouble};
 use crate::manage::Authority;
 
 /// How far holders are counted.
@@ -65,6 +65,23 @@ async fn count_holders(view: &mut View<'_>, role: &Role) -> Result<usize, StoreE
 /// Where those are who may have it.
 fn reach_of(role: &Role) -> Reach {
     role.organization.map_or(Reach::Instance, Reach::Organization)
+}
+
+/// Roles to choose from, by id: an organization's and the instance's may have one name.
+pub(super) fn choices(mut all: Vec<Role>, chosen: &[RoleId], frame: &Frame) -> Vec<Offered> {
+    all.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+    all.dedup_by_key(|role| role.id);
+    let choice = |role: &Role| {
+        let is_twice = all.iter().filter(|other| other.name == role.name).count() > 1;
+        let of_instance = (is_twice && role.organization.is_none()).then(|| frame.text("role-of-instance"));
+        Offered {
+            value: role.id.to_string(),
+            label: [role.name.clone()].into_iter().chain(of_instance).collect::<Vec<_>>().join(" · "),
+            hint: role.description.clone().unwrap_or_default(),
+            chosen: chosen.contains(&role.id),
+        }
+    };
+    all.iter().map(choice).collect()
 }
 
 /// Whose a role is and where it comes from, as badges.

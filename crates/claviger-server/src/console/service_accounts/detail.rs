@@ -99,14 +99,8 @@ impl ServiceAccountPage {
 pub(crate) async fn show(State(app): State<App>, Account(id): Account, inside: Inside) -> Result<Response, Trouble> {
     let (here, place, now) = (&inside.here, inside.place(&app), app.now());
     let account = find(&app, here, id).await?;
-    let mut frame = place.frame().await?;
+    let frame = place.frame().await?;
     let stopped = account.disabled_at.is_some();
-    frame.tell_only(|done| match done {
-        "disabled" => stopped,
-        "enabled" => !stopped,
-        "saved" => true,
-        _ => false,
-    });
     let mut view = app.store.within(Reach::Organization(here.organization.id));
     let rights = rights(&mut view, here, &account).await?;
     let fleet = view.device(id).await?.map(|device| device.fleet);

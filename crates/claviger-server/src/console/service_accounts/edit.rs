@@ -16,7 +16,7 @@ use crate::{
         credential::{Place, form::Wrong, withheld},
         form::CUT,
         inside::{Inside, InsideForm},
-        page::{Frame, go, page_with},
+        page::{Frame, go_and_tell, page_with},
         shell::Here,
         trouble::Trouble,
     },
@@ -82,7 +82,7 @@ pub(crate) async fn save(State(app): State<App>, Account(id): Account, form: Ins
                 return with(&place, here, &account, seen(&app, &before), typed, wrong).await;
             }
             updated.tx.commit(updated.event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{path}?done=saved"), []))
+            Ok(go_and_tell(&path, "saved", []))
         }
         Err(RequestError::Rejected(rejection)) => {
             let wrong = wrong_by(&rejection, &typed, &frame);

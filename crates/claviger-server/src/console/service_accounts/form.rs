@@ -1,24 +1,21 @@
 //! What somebody types of a service account, or of a fleet whose devices are service accounts: read as it is, made into what the rules
 //! judge, and shown again with what is wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::{
-    Assignment, NewServiceAccount, Reach, Rejection, Role, Scope, ServiceAccount, ServiceAccountChanges, names_in,
-    permission,
+    Assignment, Granted, NewServiceAccount, Reach, Rejection, Scope, ServiceAccount, ServiceAccountChanges, permission,
 };
 use claviger_store::Page;
-use claviger_token::{ClientAuthMethod, PermissionSet};
+use claviger_token::{ClientAuthMethod, PermissionSet, RoleId};
 use serde_json::json;
 
 use crate::console::{
-    credential::{
-        Place,
-        form::Wrong,
-        picker::{Choice, Picker},
-    },
+    credential::{Place, form::Wrong, picker::Picker},
     form::Fields,
     page::Frame,
+    roles::choices,
+    sheet::Offered,
     shell::Here,
     trouble::Trouble,
 };
@@ -34,7 +31,10 @@ pub(crate) struct Typed {
     pub(crate) method: String,
     pub(crate) key_bound: bool,
     pub(crate) certificate_bound: bool,
+    /// By id.
     pub(crate) roles: Vec<String>,
+    /// What roles that are had already are called.
+    pub(crate) called: BTreeMap<String, String>,
     pub(crate) permissions: Vec<String>,
     /// Of a fleet, how many days a device's key lasts.
     pub(crate) days: String,
@@ -46,7 +46,7 @@ pub(crate) struct Typed {
 pub(crate) struct AccountForm {
     pub(crate) typed: Typed,
     pub(crate) wrong: Wrong,
-    pub(crate) roles: Vec<Choice>,
+    pub(crate) roles: Vec<Offered>,
     pub(crate) picker: Picker,
     /// Whether it is of a fleet.
     pub(crate) of_fleet: bool,
@@ -55,7 +55,6 @@ pub(crate) struct AccountForm {
 impl Typed {
     pub(crate) fn of(fields: &Fields) -> Self {
         let value = |name| fields.value(name).to_owned();
-        // Two roles may have one name; who ticks both gives that name, once.
         let all = |name| {
             let all: BTreeSet<&str> = fields.values(name).into_iter().collect();
             all.into_iter().map(str::to_owned).collect()
@@ -67,6 +66,7 @@ impl Typed {
             key_bound: !fields.value("key_bound").is_empty(),
             certificate_bound: !fields.value("certificate_bound").is_empty(),
             roles: all("role"),
+            called: BTreeMap::new(),
             permissions: all("permission"),
             days: value("days"),
             picks: !fields.value("picker").is_empty(),
@@ -75,19 +75,31 @@ impl Typed {
 
     /// As an account stands.
     pub(crate) fn of_account(account: &ServiceAccount, held: &[Assignment]) -> Self {
-        let (roles, permissions) = names_in(held, Scope::Organization(account.organization));
-        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
-        Self {
+        let scope = Scope::Organization(account.organization);
+        let typed = Self {
             name: account.name.to_string(),
             external_id: account.external_id.clone().unwrap_or_default(),
             method: account.token_endpoint_auth_method.map(|method| method.to_string()).unwrap_or_default(),
             key_bound: account.dpop_bound_access_tokens,
             certificate_bound: account.tls_client_certificate_bound_access_tokens,
-            roles: owned(roles),
-            permissions: owned(permissions),
-            days: String::new(),
-            picks: true,
+            ..Self::default()
+        };
+        typed.holding(held.iter().filter(|one| one.scope == scope).map(|one| &one.granted))
+    }
+
+    /// With what is given already.
+    pub(crate) fn holding<'a>(self, given: impl Iterator<Item = &'a Granted>) -> Self {
+        let mut typed = Self { picks: true, ..self };
+        for granted in given {
+            match granted {
+                Granted::Role { id, name } => {
+                    typed.roles.push(id.to_string());
+                    typed.called.insert(id.to_string(), name.clone());
+                }
+                Granted::Permission(permission) => typed.permissions.push(permission.to_string()),
+            }
         }
+        typed
     }
 
     /// One text for all of it: another, if any of it is.
@@ -129,11 +141,12 @@ impl Typed {
     /// What stands now beside what was typed otherwise, where somebody else changed it meanwhile.
     pub(crate) fn beside(&self, now: &Self, frame: &Frame) -> Wrong {
         let mut wrong = Wrong { page: Some(frame.text("edit-changed-meanwhile")), ..Wrong::default() };
+        let called: Vec<&str> = now.called.values().map(String::as_str).collect();
         let flag = |set: bool| frame.text(if set { "account-yes" } else { "account-no" });
         let fields = [
             ("name", self.name == now.name, now.name.clone()),
             ("external_id", self.external_id == now.external_id, now.external_id.clone()),
-            ("roles", !self.picks || sorted(&self.roles) == sorted(&now.roles), now.roles.join(", ")),
+            ("roles", !self.picks || sorted(&self.roles) == sorted(&now.roles), called.join(", ")),
             (
                 "permissions",
                 !self.picks || sorted(&self.permissions) == sorted(&now.permissions),
@@ -181,24 +194,14 @@ impl AccountForm {
         let mut picker = Picker::of(&view.catalog().await?, &offered, &typed.permissions, frame);
         // What an account holds is named: a wildcard is for its credentials.
         picker.wildcards.clear();
-        let mut known: Vec<Role> = Vec::new();
+        let picked: Vec<RoleId> = typed.roles.iter().filter_map(|id| id.parse().ok()).collect();
+        let mut known = view.roles_by_id(picked.iter().copied()).await?;
         if here.person.may(permission::ROLES_READ) {
-            known = view.roles(Some(organization.id), None, &Page { after: None, limit: MOST_ROLES }).await?;
+            let page = Page { after: None, limit: MOST_ROLES };
+            let all = view.roles(Some(organization.id), None, &page).await?;
+            known.extend(all.into_iter().filter(|role| role.permissions.iter().all(|one| gives(one.as_str()))));
         }
-        let picked = |name: &str| typed.roles.iter().any(|one| one == name);
-        known.retain(|role| picked(&role.name) || role.permissions.iter().all(|one| gives(one.as_str())));
-        known.sort_by(|one, other| one.name.cmp(&other.name));
-        let roles = known.into_iter().map(|role| Choice {
-            chosen: picked(&role.name),
-            what: role.description.unwrap_or_default(),
-            entry: role.name,
-        });
-        let mut roles: Vec<Choice> = roles.collect();
-        for name in &typed.roles {
-            if !roles.iter().any(|role| role.entry == *name) {
-                roles.push(Choice { entry: name.clone(), what: String::new(), chosen: true });
-            }
-        }
+        let roles = choices(known, &picked, frame);
         Ok(Self { typed, wrong, roles, picker, of_fleet: false })
     }
 

@@ -21,7 +21,7 @@ use crate::{
         },
         form::{CUT, Fields},
         inside::{Inside, InsideForm},
-        page::{Frame, go, page_with},
+        page::{Frame, go_and_tell, page_with},
         shell::Here,
         trouble::Trouble,
     },
@@ -212,7 +212,7 @@ pub(crate) async fn submit(State(app): State<App>, Of(of): Of, form: InsideForm)
         Made::Bare(credential, event) => {
             let path = place.path(credential.id);
             let done = once.commit(&app, tx, event, path.clone(), now).await?;
-            Ok(done.unwrap_or_else(|| go(&format!("{path}?done=registered"), [])))
+            Ok(done.unwrap_or_else(|| go_and_tell(&path, "registered", [])))
         }
     }
 }

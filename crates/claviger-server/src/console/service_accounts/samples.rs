@@ -30,6 +30,7 @@ use crate::console::{
     moment::Moment,
     page::Frame,
     pages::Pages,
+    sheet::Offered,
 };
 
 fn snippet(text: &str) -> Snippet {
@@ -95,6 +96,7 @@ fn of_accounts(many: usize, language: Language, text: &str, add: Add<'_>) {
         add("service accounts", page.render());
     }
     let choice = || Choice { entry: own(), what: own(), chosen: many > 1 };
+    let role = || Offered { value: own(), label: own(), hint: own(), chosen: many > 1 };
     let form = || {
         let fields = ["name", "external_id", "roles", "permissions", "method", "key_bound", "certificate_bound"];
         let group = || Group { name: own(), identifier: own(), choices: vec![choice()] };
@@ -104,7 +106,7 @@ fn of_accounts(many: usize, language: Language, text: &str, add: Add<'_>) {
                 fields: fields.into_iter().take(many * 7).map(|field| (field, own())).collect(),
                 page: (many > 0).then(own),
             },
-            roles: (0..many).map(|_| choice()).collect(),
+            roles: (0..many).map(|_| role()).collect(),
             picker: Picker { wildcards: Vec::new(), groups: (0..many * 9).map(|_| group()).collect() },
             of_fleet: false,
         }
@@ -159,7 +161,7 @@ fn of_proofs(many: usize, language: Language, text: &str, add: Add<'_>) {
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let moment = || Moment::new(language, now, now);
     let row = || Listed {
-        path: path(),
+        path: (many > 1).then(path),
         name: own(),
         begins: own(),
         owner: own(),

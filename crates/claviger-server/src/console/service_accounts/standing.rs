@@ -12,7 +12,7 @@ use crate::{
     console::{
         credential::{Place, withheld},
         inside::{Inside, InsideForm},
-        page::{Frame, go, page},
+        page::{Frame, go, go_and_tell, page},
         trouble::Trouble,
     },
     manage::{Authority, service_account},
@@ -66,7 +66,7 @@ async fn set_disabled(place: &Place<'_>, id: ServiceAccountId, disabled: bool) -
         Ok(updated) => {
             updated.tx.commit(updated.event, app.now(), &mut app.rng()).await?;
             let done = if disabled { "disabled" } else { "enabled" };
-            Ok(go(&format!("{path}?done={done}"), []))
+            Ok(go_and_tell(&path, done, []))
         }
         Err(error) => Err(withheld(error)),
     }
@@ -87,6 +87,7 @@ pub(crate) async fn ask_to_delete(
     let place = inside.place(&app);
     let here = may_write(&place)?;
     let account = find(&app, here, id).await?;
+    place.must_be_fresh(inside.visit.path.clone())?;
     let mut view = app.store.within(claviger_core::Reach::Organization(here.organization.id));
     let held = view.credentials_of_accounts(&[id], app.now(), COUNTED + 1).await?;
     let Held { api_keys, proofs } = held.get(&id).copied().unwrap_or_default();
@@ -112,10 +113,11 @@ pub(crate) async fn delete(
     let list = list_path(here);
     let authority = writer(&place)?;
     find(&app, here, id).await?;
+    place.must_be_fresh(format!("{}/delete", path(here, id)))?;
     match service_account::deleted(&app, &authority, id).await {
         Ok((tx, event)) => {
             tx.commit(event, app.now(), &mut app.rng()).await?;
-            Ok(go(&format!("{list}?done=deleted"), []))
+            Ok(go_and_tell(&list, "deleted", []))
         }
         // Somebody else was faster.
         Err(RequestError::NotFound | RequestError::Rejected(Rejection::Conflict { .. })) => Ok(go(&list, [])),

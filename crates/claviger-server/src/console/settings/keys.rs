@@ -13,7 +13,7 @@ use crate::{
     console::{
         credential::{once::Once, shown::Badge},
         moment::Moment,
-        page::{Frame, go, page_with},
+        page::{Frame, go_and_tell, page_with},
         trouble::Trouble,
     },
     oauth::RotateError,
@@ -138,7 +138,7 @@ async fn submit(app: &App, form: &KeeperForm, emergency: bool) -> Result<Respons
     let KeeperForm { who, fields } = form;
     who.must_rotate()?;
     let told = if emergency { "replaced" } else { "rotated" };
-    let done = || go(&format!("{SETTINGS}?done={told}"), []);
+    let done = || go_and_tell(SETTINGS, told, []);
     let once = Once::of(app, &who.session, path(emergency), fields)?;
     if once.was_sent(app).await? {
         return Ok(done());

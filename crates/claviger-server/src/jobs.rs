@@ -16,6 +16,9 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 /// Bounds what a crash loses of counts to a second, the writing included.
 const FLUSH_EVERY: Duration = Duration::from_millis(800);
 const TRIM_EVERY: Duration = Duration::from_secs(3600);
+/// Days are made of hours for a minute at a time, however many there are: what is left over waits for the next round.
+const KEEP_USAGE_EVERY: Duration = Duration::from_secs(600);
+const KEEP_USAGE_FOR: Duration = Duration::from_secs(60);
 /// Bounds how late who waits for news of what ended has them.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 /// Bounds how late a Redis that is away is told of, while no request asks it.
@@ -51,11 +54,17 @@ pub(crate) async fn trim(app: App, stop: CancellationToken) {
             Ok(()) => app.store.trim(app.now()).await.map(drop),
             Err(error) => Err(error),
         };
-        let done = match done {
-            Ok(()) => app.store.keep_usage(app.config.usage_kept, app.now()).await.map(drop),
-            Err(error) => Err(error),
-        };
         failing = tell(&app, Work::Trim, done, failing);
+    }
+}
+
+/// Makes days of hours of use that are not kept.
+pub(crate) async fn keep_usage(app: App, stop: CancellationToken) {
+    let mut failing = false;
+    while wait(KEEP_USAGE_EVERY, &stop).await {
+        let began = monotonic();
+        let done = app.keep_usage(|| began.elapsed() < KEEP_USAGE_FOR && !stop.is_cancelled()).await;
+        failing = tell(&app, Work::UsageDays, done, failing);
     }
 }
 

@@ -98,6 +98,8 @@ pub(crate) enum Work {
     Audit,
     /// Removing what nobody needs any more.
     Trim,
+    /// Making days of hours of use.
+    UsageDays,
     /// Rotating signing keys.
     SigningKeys,
     /// Reading which access tokens ended by themselves.
@@ -105,7 +107,8 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    const ALL: [Self; 6] = [Self::ChangeLog, Self::Usage, Self::Audit, Self::Trim, Self::SigningKeys, Self::DenyList];
+    const ALL: [Self; 7] =
+        [Self::ChangeLog, Self::Usage, Self::Audit, Self::Trim, Self::UsageDays, Self::SigningKeys, Self::DenyList];
 
     /// The word in log and metrics.
     pub(crate) fn as_str(self) -> &'static str {
@@ -114,6 +117,7 @@ impl Work {
             Self::Usage => "usage",
             Self::Audit => "audit",
             Self::Trim => "trim",
+            Self::UsageDays => "usage_days",
             Self::SigningKeys => "signing_keys",
             Self::DenyList => "deny_list",
         }

@@ -148,6 +148,7 @@ pub async fn serve(
     tasks.spawn(jobs::follow_changes(app.clone(), cursor, ended.clone()));
     tasks.spawn(jobs::flush_usage(app.clone(), ended.clone()));
     tasks.spawn(jobs::trim(app.clone(), ended.clone()));
+    tasks.spawn(jobs::keep_usage(app.clone(), ended.clone()));
     tasks.spawn(jobs::tend_signing_keys(app.clone(), ended.clone()));
     tasks.spawn(jobs::tend_deny_list(app.clone(), ended.clone()));
     tasks.spawn(jobs::tend_redis(app.clone(), ended.clone()));

@@ -38,17 +38,27 @@ CREATE TABLE usage_rank (
     organization TEXT NOT NULL,
     credential TEXT NOT NULL,
     day BIGINT NOT NULL,
+    kind TEXT NOT NULL,
     uses BIGINT NOT NULL,
     PRIMARY KEY (organization, credential, day)
 ) WITHOUT ROWID;
-INSERT INTO usage_rank (organization, credential, day, uses)
-    SELECT k.organization, u.credential, u.hour - u.hour % 86400000, CAST(SUM(u.uses) AS BIGINT)
+INSERT INTO usage_rank (organization, credential, day, kind, uses)
+    SELECT k.organization, u.credential, u.hour - u.hour % 86400000, k.kind, CAST(SUM(u.uses) AS BIGINT)
     FROM usage_hour u JOIN credential k ON k.id = u.credential
     WHERE u.hour >= (SELECT COALESCE(MAX(hour), 0) FROM usage_hour) - 33 * CAST(86400000 AS BIGINT)
-    GROUP BY k.organization, u.credential, u.hour - u.hour % 86400000;
-CREATE INDEX usage_rank_most ON usage_rank (day, organization, uses);
+    GROUP BY k.organization, u.credential, u.hour - u.hour % 86400000, k.kind;
+CREATE INDEX usage_rank_most ON usage_rank (day, organization, kind, uses);
 
--- The few that are stopped or ended, by name: among many that are neither they are far between.
+-- What each process that counts wrote last (at: when, in milliseconds): if it is not told so, it can ask before it writes the same again.
+CREATE TABLE usage_flush (
+    writer TEXT PRIMARY KEY,
+    at BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- The few that are stopped or ended, by age and by name: among many that are neither they are far between.
+CREATE INDEX credential_revoked_age ON credential (organization, kind, id) WHERE revoked_at IS NOT NULL;
+CREATE INDEX credential_disabled_age ON credential (organization, kind, id)
+    WHERE revoked_at IS NULL AND disabled_at IS NOT NULL;
 CREATE INDEX credential_revoked ON credential (organization, kind, LOWER(name), id) WHERE revoked_at IS NOT NULL;
 CREATE INDEX credential_disabled ON credential (organization, kind, LOWER(name), id)
     WHERE revoked_at IS NULL AND disabled_at IS NOT NULL;

@@ -68,6 +68,15 @@ pub struct CredentialFilter {
     pub local_only: bool,
 }
 
+/// How many were found among so many that were looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CountedAmong {
+    /// So many at least.
+    pub number: i64,
+    /// Whether not all were looked at.
+    pub more: bool,
+}
+
 /// A state at a moment.
 #[derive(Debug, Clone, Copy)]
 pub struct StatusAt {
@@ -134,6 +143,26 @@ impl View<'_> {
         let query = filtered(query, filter).and_if(" AND k.organization = ?", filter.organization.map(text));
         let query = self.bound(query, "k.organization").and_bind(" LIMIT ?", i64::from(most)).and(") counted");
         self.executor.optional(query).await?.map_or(Ok(0), |row| row.int("number"))
+    }
+
+    /// How many there are among so many, those that an index finds: what few match is not looked for without end.
+    pub async fn count_credentials_among(
+        &mut self,
+        filter: &CredentialFilter,
+        looked_at: u32,
+    ) -> Result<CountedAmong, StoreError> {
+        let query = sql("SELECT COUNT(*) AS looked_at,
+                           CAST(COALESCE(SUM(CASE WHEN k.deleted_at IS NULL");
+        let query = filtered(query, filter)
+            .and(" THEN 1 ELSE 0 END), 0) AS BIGINT) AS number FROM (SELECT k.* FROM credential k WHERE 1 = 1")
+            .and_if(" AND k.principal = ?", filter.principal.map(text))
+            .and_if(" AND k.organization = ?", filter.organization.map(text));
+        let is_inside = filter.organization.is_some() || self.reach != Reach::Instance;
+        let query = found_by_index(self.bound(query, "k.organization"), filter, is_inside);
+        let row = self.executor.optional(query.and_bind(" LIMIT ?) k", i64::from(looked_at) + 1)).await?;
+        // None, if a name with a NUL is asked for.
+        let Some(row) = row else { return Ok(CountedAmong { number: 0, more: false }) };
+        Ok(CountedAmong { number: row.int("number")?, more: row.int("looked_at")? > i64::from(looked_at) })
     }
 
     /// What the owners of credentials are called: a user by name or else address.
@@ -246,7 +275,7 @@ pub(crate) fn filtered(query: Query, filter: &CredentialFilter) -> Query {
             Some(false) => " AND k.expires_at IS NOT NULL",
         })
         .and_if(UNUSED, filter.unused_since)
-        .and_if(" AND k.revoked_at IS NULL AND COALESCE(k.expires_at, 9223372036854775807) > ?", filter.live_at)
+        .and_if(live(filter), filter.live_at)
         .and_if(" AND k.id IN (SELECT s.credential FROM secret s WHERE s.ends_at > ?)", filter.rolling_at)
         .and_if(NAMES, filter.names.as_ref().map(|permission| contains(&format!(" {permission} "))))
         .and(if filter.waits { " AND k.pending_since IS NOT NULL" } else { "" })
@@ -256,6 +285,42 @@ pub(crate) fn filtered(query: Query, filter: &CredentialFilter) -> Query {
         None => query,
     };
     with_status(touched(query, filter.touched), filter.status)
+}
+
+/// With another end of the time it is a range of the index of ends. Alone, that would find most of all there are, in an order that nobody asks for.
+fn live(filter: &CredentialFilter) -> &'static str {
+    match filter.expires_before {
+        Some(_) => " AND k.revoked_at IS NULL AND COALESCE(k.expires_at, 9223372036854775807) > ?",
+        None => " AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)",
+    }
+}
+
+/// As much of a filter as an index knows, for whoever looks at the rest one by one.
+fn found_by_index(query: Query, filter: &CredentialFilter, is_inside: bool) -> Query {
+    if let Some(at) = filter.rolling_at {
+        return query
+            .and_bind(" AND k.id IN (SELECT s.credential FROM secret s WHERE s.ends_at > ?) ORDER BY k.id", at);
+    }
+    let Some(kind) = filter.kind.filter(|_| is_inside) else { return query.and(" ORDER BY k.id") };
+    let query = query.and_bind(" AND k.kind = ?", kind.as_str());
+    let active = |status: &StatusAt| status.status == CredentialStatus::Active;
+    let living = filter.live_at.or(filter.status.filter(active).map(|status| status.at));
+    match filter.status.map(|status| status.status) {
+        Some(CredentialStatus::Revoked) => query.and(" AND k.revoked_at IS NOT NULL"),
+        Some(CredentialStatus::Disabled) => query.and(" AND k.revoked_at IS NULL AND k.disabled_at IS NOT NULL"),
+        Some(
+            CredentialStatus::PendingApproval
+            | CredentialStatus::Expired
+            | CredentialStatus::NotYetValid
+            | CredentialStatus::Active,
+        )
+        | None => match filter.never_expires {
+            Some(true) => query.and(" AND COALESCE(k.expires_at, 9223372036854775807) = 9223372036854775807"),
+            Some(false) | None => query
+                .and_if(" AND COALESCE(k.expires_at, 9223372036854775807) > ?", living)
+                .and_if(" AND COALESCE(k.expires_at, 9223372036854775807) < ?", filter.expires_before),
+        },
+    }
 }
 
 const LOCAL: &str =
@@ -300,7 +365,7 @@ fn with_status(query: Query, filter: Option<StatusAt>) -> Query {
         }
     };
     match status {
-        CredentialStatus::Expired => query.and_bind(" AND k.expires_at <= ?", at),
+        CredentialStatus::Expired => query.and_bind(" AND COALESCE(k.expires_at, 9223372036854775807) <= ?", at),
         CredentialStatus::NotYetValid => query.and_bind(UNEXPIRED, at).and_bind(" AND k.not_before > ?", at),
         CredentialStatus::Active
         | CredentialStatus::Revoked

@@ -186,6 +186,7 @@ impl Database {
             "usage_day",
             "usage_permission_day",
             "usage_rank",
+            "usage_flush",
             "organization_usage_hour",
             "organization_usage_day",
             "quota_use",

@@ -1,5 +1,5 @@
-//! The whole difference between SQLite and PostgreSQL: how to connect, three words of the schema, one clause, one
-//! function, one question, two locks. How SQLite's writers take turns stands in `writer.rs`.
+//! The whole difference between SQLite and PostgreSQL: how to connect, three words of the schema, two clauses, one
+//! join, one function, one question, three locks. How SQLite's writers take turns stands in `writer.rs`.
 
 use std::{
     io,
@@ -37,6 +37,14 @@ const LOOK_UPS: usize = 4;
 /// that refers to it. SQLite needs none: a write transaction there is alone.
 pub(crate) const LOCK_ROW: &str = " FOR NO KEY UPDATE";
 
+/// The same for rows that somebody else holds just as well a little later: those that are locked are left out.
+pub(crate) const LOCK_FREE_ROWS: &str = " FOR NO KEY UPDATE SKIP LOCKED";
+
+/// What stands before and behind `table u WHERE …`, so that its rows are looked up for each row before it. Left to themselves both engines
+/// may as well read all of the table first: SQLite is kept from it by a word, PostgreSQL by a bound that it cannot see through.
+pub(crate) const ONE_BY_ONE_SQLITE: (&str, &str) = ("CROSS JOIN ", "");
+pub(crate) const ONE_BY_ONE_POSTGRES: (&str, &str) = ("CROSS JOIN LATERAL (SELECT * FROM ", " OFFSET 0) u");
+
 /// Before a credential gets a place where the state of its tokens is told: what is taken from it meanwhile is either seen, or
 /// ends the tokens of that place. Whoever waited in the queue for it would keep those below apart too. SQLite needs neither lock, for the
 /// same reason.
@@ -46,7 +54,7 @@ pub(crate) const TRY_PLACES: &str =
 /// Before it is asked which credentials have such a place. Those who ask do not keep each other out.
 pub(crate) const HOLD_PLACES: &str = "SELECT pg_advisory_xact_lock_shared(8417)";
 
-/// Held by the one node that makes days of hours of use.
+/// Held by the one node that makes days of hours of use, or removes days.
 pub(crate) const TRY_ROLL_UP: &str =
     "SELECT CAST(CASE WHEN pg_try_advisory_xact_lock(8418) THEN 1 ELSE 0 END AS BIGINT) AS locked";
 

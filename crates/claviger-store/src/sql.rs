@@ -12,7 +12,9 @@ use sqlx::{
 use tracing::Span;
 
 use crate::{
-    dialect::{LOCK_ROW, Pools, READ_PATIENCE, TRANSACTION_CAP},
+    dialect::{
+        LOCK_FREE_ROWS, LOCK_ROW, ONE_BY_ONE_POSTGRES, ONE_BY_ONE_SQLITE, Pools, READ_PATIENCE, TRANSACTION_CAP,
+    },
     error::StoreError,
     lent::Lent,
     writer::{Telling, Turn, settle},
@@ -254,6 +256,18 @@ impl Executor<'_> {
         }
     }
 
+    /// See [`ONE_BY_ONE_SQLITE`].
+    pub(crate) fn one_by_one(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Pools(Pools::Sqlite { .. })
+            | Self::Follower(Pools::Sqlite { .. })
+            | Self::Transaction { transaction: WriteTransaction::Sqlite(_), .. } => ONE_BY_ONE_SQLITE,
+            Self::Pools(Pools::Postgres { .. })
+            | Self::Follower(Pools::Postgres { .. })
+            | Self::Transaction { transaction: WriteTransaction::Postgres(_), .. } => ONE_BY_ONE_POSTGRES,
+        }
+    }
+
     pub(crate) async fn all(&mut self, query: Query) -> Result<Vec<Row>, StoreError> {
         if query.asks_for_nul() {
             return Ok(Vec::new());
@@ -310,6 +324,15 @@ impl WriteTransaction {
 
     pub(crate) fn read(&mut self) -> Executor<'_> {
         Executor::Transaction { transaction: self, lock: false }
+    }
+
+    /// Reads rows that will be changed, but for those that somebody else holds: nobody is waited for.
+    pub(crate) async fn free_rows(&mut self, query: Query) -> Result<Vec<Row>, StoreError> {
+        let query = match self {
+            Self::Sqlite(_) => query,
+            Self::Postgres(_) => query.and(LOCK_FREE_ROWS),
+        };
+        self.read().all(query).await
     }
 
     /// Takes a lock that only PostgreSQL has, until the end, if nobody holds it.

@@ -32,7 +32,7 @@ pub(crate) const BATCH: u64 = 5000;
 impl Store {
     /// Removes codes and sessions that have ended, single uses that ended ten minutes ago, requests of devices that ended an
     /// hour ago, access tokens that ended a day ago, places in status lists of weeks that ended a day ago, invitations and claim codes that ended a month ago, change-log rows and kept answers older than a day,
-    /// and uses of quotas and removed signing keys older than 400 days. Usage is trimmed by [`Self::keep_usage`]. The newest log row stays:
+    /// and uses of quotas and removed signing keys older than 400 days. Usage is kept by [`Self::keep_usage`]. The newest log row stays:
     /// its number is how a node knows that it still follows the same log.
     pub async fn trim(&self, now: Timestamp) -> Result<u64, StoreError> {
         let log = "DELETE FROM change_log WHERE seq IN
@@ -98,7 +98,7 @@ impl Store {
     }
 
     /// Repeats a statement that removes [`BATCH`] rows at most until it finds less.
-    pub(crate) async fn in_batches(&self, statement: &Query) -> Result<u64, StoreError> {
+    async fn in_batches(&self, statement: &Query) -> Result<u64, StoreError> {
         let mut rows = 0;
         loop {
             let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use claviger_core::{By, Credential};
+use claviger_core::{By, Credential, Kind};
 use claviger_token::{CredentialId, OrganizationId, Permission};
 use jiff::Timestamp;
 use rand::CryptoRng;
@@ -47,27 +47,56 @@ const LAST_USES: Table = (
 );
 
 const RANKS: Table = (
-    "usage_rank (organization, credential, day, uses)",
-    "value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT)",
+    "usage_rank (organization, credential, day, kind, uses)",
+    "value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), value ->> 3, CAST(value ->> 4 AS BIGINT)",
     "ON CONFLICT (organization, credential, day) DO UPDATE SET uses = usage_rank.uses + excluded.uses",
 );
 
 /// More credentials and days than these wait for nobody: who is busy comes again.
 const MOST_RANKED: usize = 100_000;
 
+/// Verifications by organization, credential, hour (its start in ms) and verdict code.
+type Hours = BTreeMap<(OrganizationId, CredentialId, i64, &'static str), u64>;
+/// Permissions asked for, by credential, day (its start in ms) and permission.
+type PermissionDays = BTreeMap<(CredentialId, i64, Permission), u64>;
+/// The latest use of each secret, by credential and generation.
+type LastUses = BTreeMap<(CredentialId, u32), LastUse>;
+/// Verifications by organization, credential and day (its start in ms).
+pub type UsageRanks = BTreeMap<(OrganizationId, CredentialId, i64), u64>;
+
 /// Everything counted since the flush before. Ordered, so that nodes that flush at once lock rows in one order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct UsageBatch {
     /// Verifications by organization, credential, hour (its start in ms) and verdict code.
-    pub hours: BTreeMap<(OrganizationId, CredentialId, i64, &'static str), u64>,
+    pub hours: Hours,
     /// The same by organization, credential and day, to find the busiest; written less often, by [`Store::flush_ranks`].
-    pub ranks: BTreeMap<(OrganizationId, CredentialId, i64), u64>,
+    pub ranks: UsageRanks,
     /// Permissions asked for, by credential, day (its start in ms) and permission.
-    pub permission_days: BTreeMap<(CredentialId, i64, Permission), u64>,
+    pub permission_days: PermissionDays,
     /// The latest use of each secret, by credential and generation.
-    pub last_uses: BTreeMap<(CredentialId, u32), LastUse>,
+    pub last_uses: LastUses,
     /// Uses of secrets that were rolled away, the last of each credential. The caller tells them, and takes out what it told.
     pub retired: BTreeMap<CredentialId, RetiredUse>,
+    /// What is on its way.
+    pub part: UsagePart,
+}
+
+/// What one transaction writes. It stays as it is until it is known to be written, for the answer to a commit can be lost.
+#[derive(Debug, Clone, Default)]
+pub struct UsagePart {
+    /// By whom: what a process wrote last is told by its row in `usage_flush`.
+    writer: Option<String>,
+    /// When it was begun, in ms; higher than that of the part before.
+    at: i64,
+    hours: Hours,
+    permission_days: PermissionDays,
+    last_uses: LastUses,
+}
+
+impl UsagePart {
+    fn rows(&self) -> usize {
+        self.hours.len() + self.permission_days.len() + self.last_uses.len()
+    }
 }
 
 /// When and from where a secret was last used.
@@ -103,9 +132,19 @@ impl UsageBatch {
     ) {
         let at = at.as_millisecond();
         *self.hours.entry((organization, credential, at - at.rem_euclid(HOUR_MS), code)).or_default() += uses;
-        let rank = (organization, credential, at - at.rem_euclid(DAY_MS));
+        self.rank((organization, credential, at - at.rem_euclid(DAY_MS)), uses);
+    }
+
+    fn rank(&mut self, rank: (OrganizationId, CredentialId, i64), uses: u64) {
         if self.ranks.len() < MOST_RANKED || self.ranks.contains_key(&rank) {
             *self.ranks.entry(rank).or_default() += uses;
+        }
+    }
+
+    /// Takes back what could not be written of its ranks.
+    pub fn take_back(&mut self, ranks: UsageRanks) {
+        for (rank, uses) in ranks {
+            self.rank(rank, uses);
         }
     }
 
@@ -119,49 +158,80 @@ impl UsageBatch {
 
     /// How many rows there are to write with the next flush.
     pub fn rows(&self) -> usize {
-        self.hours.len() + self.permission_days.len() + self.last_uses.len() + self.retired.len()
+        self.hours.len() + self.permission_days.len() + self.last_uses.len() + self.retired.len() + self.part.rows()
+    }
+
+    /// Makes the next part, unless there is one that is perhaps not written. Tells whether there is any.
+    fn next_part(&mut self, now: Timestamp, rng: &mut (dyn CryptoRng + Send)) -> bool {
+        if self.part.rows() == 0 {
+            self.part = UsagePart {
+                writer: Some(
+                    self.part
+                        .writer
+                        .take()
+                        .unwrap_or_else(|| format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64())),
+                ),
+                at: now.as_millisecond().max(self.part.at + 1),
+                hours: take_first(&mut self.hours),
+                permission_days: take_first(&mut self.permission_days),
+                last_uses: take_first(&mut self.last_uses),
+            };
+        }
+        self.part.rows() > 0
     }
 }
 
 impl Store {
-    /// Adds a batch to the roll-ups, and takes out of it what was written: after a failure the rest can be tried again.
-    /// Not a change: nothing is audited.
-    pub async fn flush_usage(&self, batch: &mut UsageBatch) -> Result<(), StoreError> {
-        while !(batch.hours.is_empty() && batch.permission_days.is_empty() && batch.last_uses.is_empty()) {
-            let hours = first(&batch.hours, |(_, credential, hour, code), uses| json!([credential, hour, code, uses]));
-            let sums = sums(batch.hours.iter().take(CHUNK));
-            let sums = first(&sums, |(organization, hour, code), uses| json!([organization, hour, code, uses]));
-            let days =
-                first(&batch.permission_days, |(credential, day, name), uses| json!([credential, day, name, uses]));
-            let last_uses = first(&batch.last_uses, |(credential, number), last| {
-                json!([credential, number, last.at.as_millisecond(), last.from])
-            });
-            // Every node writes the tables in this order, and the rows of each by their key. An organization's sums are written
-            // with what they sum, so that neither can be there without the other, and last: all nodes write the same few.
-            let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
-            let tables = [(hours, HOURS), (days, DAYS), (last_uses, LAST_USES), (sums, ORGANIZATION_HOURS)];
-            for (rows, table) in tables {
-                self.add_rows(&mut transaction, rows, table).await?;
-            }
-            transaction.commit().await?;
-            drop_first(&mut batch.hours);
-            drop_first(&mut batch.permission_days);
-            drop_first(&mut batch.last_uses);
+    /// Adds a batch to the roll-ups, and takes out of it what was written: after a failure the rest can be tried again, and is counted
+    /// once. Not a change: nothing is audited.
+    pub async fn flush_usage(
+        &self,
+        batch: &mut UsageBatch,
+        now: Timestamp,
+        rng: &mut (dyn CryptoRng + Send),
+    ) -> Result<(), StoreError> {
+        while batch.next_part(now, rng) {
+            self.write_part(&batch.part).await?;
+            let UsagePart { writer, at, .. } = std::mem::take(&mut batch.part);
+            batch.part = UsagePart { writer, at, ..UsagePart::default() };
         }
         Ok(())
     }
 
-    /// Adds to that by which the busiest are found, and takes out of the batch what was written. What a crash loses of it is missing in
-    /// no count.
-    pub async fn flush_ranks(&self, batch: &mut UsageBatch) -> Result<(), StoreError> {
-        while !batch.ranks.is_empty() {
-            let rows = first(&batch.ranks, |(organization, credential, day), uses| {
-                json!([organization, credential, day, uses])
+    async fn write_part(&self, part: &UsagePart) -> Result<(), StoreError> {
+        let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
+        let begin = sql("INSERT INTO usage_flush (writer, at) VALUES ($1, $2)
+                         ON CONFLICT (writer) DO UPDATE SET at = excluded.at WHERE usage_flush.at < excluded.at");
+        if transaction.execute(begin.bind(part.writer.clone()).bind(part.at)).await? == 0 {
+            // It is written: only the answer to its commit did not arrive.
+            return Ok(());
+        }
+        let hours = rows(&part.hours, |(_, credential, hour, code), uses| json!([credential, hour, code, uses]));
+        let sums = sums(&part.hours);
+        let sums = rows(&sums, |(organization, hour, code), uses| json!([organization, hour, code, uses]));
+        let days = rows(&part.permission_days, |(credential, day, name), uses| json!([credential, day, name, uses]));
+        let last_uses = rows(&part.last_uses, |(credential, number), last| {
+            json!([credential, number, last.at.as_millisecond(), last.from])
+        });
+        // Every node writes the tables in this order, and the rows of each by their key. An organization's sums are written
+        // with what they sum, so that neither can be there without the other, and last: all nodes write the same few.
+        for (rows, table) in [(hours, HOURS), (days, DAYS), (last_uses, LAST_USES), (sums, ORGANIZATION_HOURS)] {
+            self.add_rows(&mut transaction, rows, table).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Adds to that by which the busiest are found, and takes out what was written. What a crash loses of it is missing in no count.
+    pub async fn flush_ranks(&self, ranks: &mut UsageRanks) -> Result<(), StoreError> {
+        while !ranks.is_empty() {
+            let first = ranks.iter().take(CHUNK).map(|(rank, uses)| (*rank, *uses)).collect::<UsageRanks>();
+            let rows = rows(&first, |(organization, credential, day), uses| {
+                json!([organization, credential, day, Kind::of(*credential).as_str(), uses])
             });
             let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
             self.add_rows(&mut transaction, rows, RANKS).await?;
             transaction.commit().await?;
-            drop_first(&mut batch.ranks);
+            take_first(ranks);
         }
         Ok(())
     }
@@ -237,9 +307,7 @@ impl Store {
 }
 
 /// What hours come to in their organizations.
-fn sums<'a>(
-    hours: impl Iterator<Item = (&'a (OrganizationId, CredentialId, i64, &'static str), &'a u64)>,
-) -> BTreeMap<(OrganizationId, i64, &'static str), u64> {
+fn sums(hours: &Hours) -> BTreeMap<(OrganizationId, i64, &'static str), u64> {
     let mut sums = BTreeMap::<_, u64>::new();
     for ((organization, _, hour, code), uses) in hours {
         let sum = sums.entry((*organization, *hour, *code)).or_default();
@@ -248,12 +316,14 @@ fn sums<'a>(
     sums
 }
 
-/// The first rows of a map as one value, so that the statement is the same for any number of them.
-fn first<K, V>(map: &BTreeMap<K, V>, row: impl Fn(&K, &V) -> Json) -> String {
-    Json::Array(map.iter().take(CHUNK).map(|(key, value)| row(key, value)).collect()).to_string()
+/// A map as one value, so that the statement is the same for any number of rows.
+fn rows<K, V>(map: &BTreeMap<K, V>, row: impl Fn(&K, &V) -> Json) -> String {
+    Json::Array(map.iter().map(|(key, value)| row(key, value)).collect()).to_string()
 }
 
-fn drop_first<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>) {
+/// As many as go into one transaction.
+fn take_first<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>) -> BTreeMap<K, V> {
     let rest = map.keys().nth(CHUNK).cloned();
-    *map = rest.map(|first| map.split_off(&first)).unwrap_or_default();
+    let rest = rest.map(|first| map.split_off(&first)).unwrap_or_default();
+    std::mem::replace(map, rest)
 }

@@ -8,7 +8,7 @@ use std::{
     str::FromStr,
 };
 
-use claviger_core::Reach;
+use claviger_core::{Kind, Reach};
 use claviger_token::{CredentialId, OrganizationId, Permission, PrincipalId};
 use jiff::Timestamp;
 
@@ -19,10 +19,10 @@ use crate::{
     view::{View, bound_to},
 };
 
-/// Rows of the tables that one report reads, at most: what would need more is asked for in parts.
+/// Rows of the tables that one report reads, and credentials that it looks up for them, at most: what would need more is asked for in parts.
 const MOST_READ: i64 = 250_000;
 
-/// Of each day so many are looked at, to find those that are busiest over several.
+/// Of each kind and day so many are looked at, to find those that are busiest over several.
 const RANKED: i64 = 20;
 
 /// What a report counts.
@@ -89,26 +89,28 @@ impl View<'_> {
             Counted::CodesByDay => &[("usage_hour", "hour", "code"), ("usage_day", "day", "code")],
             Counted::PermissionsByDay => &[("usage_permission_day", "day", "permission")],
         };
-        // Few credentials are looked up one by one; without a bound on them, time is what narrows most. CROSS keeps SQLite to that.
+        // Few credentials are looked up one by one; without a bound on them, time is what narrows most.
         let is_narrow = filter.credential.is_some() || filter.principal.is_some() || filter.organization.is_some();
-        let reach = self.reach;
-        let is_narrow = is_narrow || reach != Reach::Instance;
+        let is_narrow = is_narrow || self.reach != Reach::Instance;
+        let looked_up = if is_narrow { " + (SELECT COUNT(*) FROM k)" } else { "" };
+        let mut query = sql("WITH ");
+        if is_narrow {
+            query = query
+                .and("k AS MATERIALIZED (SELECT k.id FROM credential k WHERE 1 = 1")
+                .and_if(" AND k.id = ?", filter.credential.map(text))
+                .and_if(" AND k.principal = ?", filter.principal.map(text))
+                .and_if(" AND k.organization = ?", filter.organization.map(text));
+            query = self.bound(query, "k.organization").and_bind(" LIMIT ?), ", MOST_READ + 1);
+        }
+        let (before, after) = if is_narrow { self.executor.one_by_one() } else { ("", "") };
         let rows = |query: Query, (table, time, what): Table| {
-            let from = if is_narrow {
-                format!("credential k CROSS JOIN {table} u")
-            } else {
-                format!("{table} u CROSS JOIN credential k")
-            };
-            let select = format!(
-                "SELECT u.{time} AS time, u.credential AS id, u.{what} AS what, u.uses FROM {from}
-                 WHERE u.credential = k.id"
-            );
-            let query = query.and(&select).and_if(" AND k.id = ?", filter.credential.map(text));
-            let query = query.and_if(" AND k.principal = ?", filter.principal.map(text));
-            let query = query.and_if(" AND k.organization = ?", filter.organization.map(text));
-            within(bound_to(reach, query, "k.organization"), filter, &format!("u.{time}"), &format!("u.{what}"))
+            let select = format!("SELECT u.{time} AS time, u.credential AS id, u.{what} AS what, u.uses FROM ");
+            let query =
+                query.and(&select).and(if is_narrow { "k " } else { "" }).and(before).and(&format!("{table} u WHERE "));
+            let query = query.and(if is_narrow { "u.credential = k.id" } else { "1 = 1" });
+            within(query, filter, &format!("u.{time}")).and(after)
         };
-        self.summed(filter, tables, rows, limit).await
+        self.summed(query, looked_up, filter, tables, rows, limit).await
     }
 
     /// The same of all the credentials of each organization together, which is as quick for many as for few.
@@ -130,14 +132,17 @@ impl View<'_> {
                 "SELECT u.{time} AS time, u.organization AS id, u.{what} AS what, u.uses FROM {table} u WHERE 1 = 1"
             );
             let query = query.and(&select).and_if(" AND u.organization = ?", filter.organization.map(text));
-            within(bound_to(reach, query, "u.organization"), filter, &format!("u.{time}"), &format!("u.{what}"))
+            within(bound_to(reach, query, "u.organization"), filter, &format!("u.{time}"))
         };
-        self.summed(filter, tables, rows, limit).await
+        self.summed(sql("WITH "), "", filter, tables, rows, limit).await
     }
 
-    /// Sums of what `rows` selects of each table, from a snapshot: what becomes a day meanwhile is neither missed nor told twice.
+    /// Sums of what `rows` selects of each table, from a snapshot: what becomes a day meanwhile is neither missed nor told twice. Rows that
+    /// the filter leaves out are read all the same, and so they count as read, as does what was `looked_up` for them.
     async fn summed<Id: FromStr<Err: Display>>(
         &mut self,
+        mut query: Query,
+        looked_up: &str,
         filter: &UsageFilter<'_>,
         tables: &[Table],
         rows: impl Fn(Query, Table) -> Query,
@@ -146,22 +151,27 @@ impl View<'_> {
         if tables.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let length = filter.counted.length();
-        let mut query = sql(&format!(
-            "SELECT b.time - b.time % {length} AS start, b.id, b.what, CAST(SUM(b.uses) AS BIGINT) AS uses,
-                    COUNT(*) AS number FROM ("
-        ));
+        query = query.and("b AS MATERIALIZED (");
         for (place, table) in tables.iter().enumerate() {
             query = query.and(if place == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
             query = rows(query, *table).and_bind(&format!(" LIMIT ?) t{place}"), MOST_READ + 1);
         }
-        let query = query.and(") b GROUP BY 1, 2, 3 ORDER BY 1, 2, 3").and_bind(" LIMIT ?", i64::from(limit) + 1);
+        let length = filter.counted.length();
+        // How much was read comes before all that was found.
+        let query = query
+            .and(&format!(
+                ") SELECT b.time - b.time % {length} AS start, b.id, b.what, CAST(SUM(b.uses) AS BIGINT) AS uses
+                 FROM b WHERE 1 = 1"
+            ))
+            .and_if(" AND b.what = ?", filter.what)
+            .and(&format!(
+                " GROUP BY 1, 2, 3 UNION ALL SELECT -1, '', '', (SELECT COUNT(*) FROM b){looked_up} ORDER BY 1, 2, 3"
+            ))
+            .and_bind(" LIMIT ?", i64::from(limit) + 2);
         let found = self.executor.all(query).await?;
-        let mut read = 0;
-        for row in &found {
-            read += row.int("number")?;
-        }
-        if found.len() > limit as usize || read > MOST_READ {
+        // Of something that cannot be stored nothing is read.
+        let Some((read, found)) = found.split_first() else { return Ok(Some(Vec::new())) };
+        if found.len() > limit as usize || read.int("uses")? > MOST_READ {
             return Ok(None);
         }
         let used = |row: &Row| {
@@ -175,29 +185,35 @@ impl View<'_> {
         found.iter().map(used).collect::<Result<_, StoreError>>().map(Some)
     }
 
-    /// Those of an organization that were used most since the hour `from`, with how often, the busiest first. Of each day of that time
-    /// the busiest are looked at: somebody who is among them on none is not found, however many days there are.
+    /// Those of these kinds in an organization that were used most since the hour `from`, with how often, the busiest first. Of each day of
+    /// that time the busiest are looked at: somebody who is among them on none is not found, however many days there are.
     pub async fn busiest(
         &mut self,
         organization: OrganizationId,
+        kinds: &[Kind],
         from: Timestamp,
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<(CredentialId, i64)>, StoreError> {
         let first = from.as_millisecond() - from.as_millisecond().rem_euclid(DAY_MS);
         let days = (first..=now.as_millisecond()).step_by(usize::try_from(DAY_MS).unwrap_or(usize::MAX));
+        let looked_at = days.flat_map(|day| kinds.iter().map(move |kind| (day, *kind)));
         let mut query = sql("WITH top AS MATERIALIZED (");
-        for (place, day) in days.enumerate() {
+        for (place, (day, kind)) in looked_at.enumerate() {
             query = query.and(if place == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
             query = self
                 .bound(query.and_bind("SELECT r.credential FROM usage_rank r WHERE r.day = ?", day), "r.organization")
                 .and_bind(" AND r.organization = ?", text(organization))
+                .and_bind(" AND r.kind = ?", kind.as_str())
                 .and_bind(&format!(" ORDER BY r.uses DESC LIMIT ?) t{place}"), RANKED);
+        }
+        if query.values.is_empty() {
+            return Ok(Vec::new());
         }
         let query = query
             .and_bind(
-                ") SELECT r.credential FROM top CROSS JOIN usage_rank r
-                 WHERE r.organization = ? AND r.credential = top.credential",
+                ") SELECT r.credential FROM top CROSS JOIN usage_rank r JOIN credential k ON k.id = r.credential
+                 WHERE r.organization = ? AND r.credential = top.credential AND k.deleted_at IS NULL",
                 text(organization),
             )
             .and_bind(" AND r.day >= ? GROUP BY r.credential ORDER BY SUM(r.uses) DESC, r.credential", first)
@@ -254,12 +270,13 @@ impl View<'_> {
 }
 
 /// The start of the hour or day decides, so that of two questions one after the other only one has it.
-fn within(query: Query, filter: &UsageFilter<'_>, time: &str, what: &str) -> Query {
+fn within(query: Query, filter: &UsageFilter<'_>, time: &str) -> Query {
     let length = filter.counted.length();
+    let next_start = |at: Timestamp| {
+        let at = at.as_millisecond();
+        at.saturating_add((-at).rem_euclid(length))
+    };
     query
-        .and_bind(&format!(" AND {time} >= ?"), filter.from)
-        .and_bind(&format!(" AND {time} < ?"), filter.to.as_millisecond().saturating_add(length))
-        .and_bind(&format!(" AND {time} - {time} % {length} >= ?"), filter.from)
-        .and_bind(&format!(" AND {time} - {time} % {length} < ?"), filter.to)
-        .and_if(&format!(" AND {what} = ?"), filter.what)
+        .and_bind(&format!(" AND {time} >= ?"), next_start(filter.from))
+        .and_bind(&format!(" AND {time} < ?"), next_start(filter.to))
 }

@@ -12,16 +12,20 @@ use crate::{
     Store,
     dialect::TRY_ROLL_UP,
     error::StoreError,
-    sql::{Executor, WriteTransaction, sql},
+    sql::{Query, WriteTransaction, sql},
     trim::BATCH,
     usage::DAY_MS,
+    view::View,
 };
 
 /// Hours per transaction: other writers wait no longer than these take.
-const HOURS: usize = 2000;
+const HOURS: i64 = 2000;
 
 /// Longer than the longest time of which the busiest are asked for.
 const KEEP_RANKS: SignedDuration = SignedDuration::from_hours(32 * 24);
+
+/// Far longer than anybody tries to write the same.
+const KEEP_FLUSHES: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// For how long use is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +43,23 @@ impl Default for UsageKept {
 }
 
 impl UsageKept {
-    /// From when on there are hours: the start of a day (UTC), since a day is never in both places by halves.
+    /// From when on hours are kept: the start of a day (UTC), since a day is never in both places by halves.
     pub fn hours_since(&self, now: Timestamp) -> Timestamp {
         let from = now.saturating_sub(self.hours).unwrap_or(Timestamp::MIN);
         let day = from.as_millisecond() - from.as_millisecond().rem_euclid(DAY_MS);
         Timestamp::from_millisecond(day).unwrap_or(from)
+    }
+}
+
+impl View<'_> {
+    /// From when on there are all hours: as long ago as they are kept, but for those that became days while they were kept for less. Asked for after
+    /// they were read, it tells of what became a day meanwhile too.
+    pub async fn hours_since(&mut self, kept: UsageKept, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let query = "SELECT MAX(d.day) AS day FROM (SELECT MAX(day) AS day FROM usage_day
+                                                    UNION ALL SELECT MAX(day) AS day FROM organization_usage_day) d";
+        let last = self.executor.one(sql(query)).await?.int_or_null("day")?;
+        let after = last.map(|day| Timestamp::from_millisecond(day.saturating_add(DAY_MS)).unwrap_or(Timestamp::MAX));
+        Ok(kept.hours_since(now).max(after.unwrap_or(Timestamp::MIN)))
     }
 }
 
@@ -52,9 +68,14 @@ const TABLES: [(&str, &str, &str); 2] =
     [("usage_hour", "usage_day", "credential"), ("organization_usage_hour", "organization_usage_day", "organization")];
 
 impl Store {
-    /// Makes days of the hours that are not kept, and removes days that are not kept either. Returns how many rows it took away.
+    /// One turn of it: makes days of hours that are not kept, and removes days that are not kept either, some of each. Returns how many rows it
+    /// took away; if that is none, there are no more, or another node is at it.
     pub async fn keep_usage(&self, kept: UsageKept, now: Timestamp) -> Result<u64, StoreError> {
-        let mut removed = self.roll_up_usage(kept.hours_since(now)).await?;
+        let before = kept.hours_since(now);
+        let mut gone = 0;
+        for tables in TABLES {
+            gone += self.roll_up_some(tables, before).await?;
+        }
         let days = "DELETE FROM usage_day WHERE (credential, day, code) IN
                     (SELECT credential, day, code FROM usage_day WHERE day < $1 LIMIT $2)";
         let organization_days = "DELETE FROM organization_usage_day WHERE (organization, day, code) IN
@@ -63,38 +84,35 @@ impl Store {
                                (SELECT credential, day, permission FROM usage_permission_day WHERE day < $1 LIMIT $2)";
         let ranks = "DELETE FROM usage_rank WHERE (organization, credential, day) IN
                      (SELECT organization, credential, day FROM usage_rank WHERE day < $1 LIMIT $2)";
+        let flushes = "DELETE FROM usage_flush WHERE writer IN (SELECT writer FROM usage_flush WHERE at < $1 LIMIT $2)";
         let tables = [
             (days, kept.days),
             (organization_days, kept.days),
             (permission_days, kept.days),
             (ranks, KEEP_RANKS.min(kept.days)),
+            (flushes, KEEP_FLUSHES),
         ];
         for (delete, keep) in tables {
-            removed += self.in_batches(&sql(delete).bind(now - keep).bind(BATCH as i64)).await?;
+            gone += self.remove_some(sql(delete).bind(now - keep).bind(BATCH as i64)).await?;
         }
-        Ok(removed)
+        Ok(gone)
     }
 
-    /// Makes days of the hours before `before`, which is the start of a day. Returns how many hours there were.
-    async fn roll_up_usage(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let mut hours = 0;
-        for tables in TABLES {
-            loop {
-                let done = self.roll_up_some(tables, before).await?;
-                hours += done as u64;
-                if done < HOURS {
-                    break;
-                }
-            }
+    async fn remove_some(&self, delete: Query) -> Result<u64, StoreError> {
+        let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
+        if !transaction.try_lock(TRY_ROLL_UP).await? {
+            return Ok(0);
         }
-        Ok(hours)
+        let gone = transaction.execute(delete).await?;
+        transaction.commit().await?;
+        Ok(gone)
     }
 
     async fn roll_up_some(
         &self,
         (hours, days, whose): (&str, &str, &str),
         before: Timestamp,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<u64, StoreError> {
         let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
         // Another node that does it already needs no help.
         if !transaction.try_lock(TRY_ROLL_UP).await? {
@@ -103,9 +121,9 @@ impl Store {
         let oldest = format!(
             "SELECT {whose} AS whose, hour, code, uses FROM {hours} WHERE hour < $1 ORDER BY hour, {whose}, code LIMIT $2"
         );
-        // Whoever counts for one of these hours meanwhile waits, and makes it anew.
-        let mut locked = Executor::Transaction { transaction: &mut transaction, lock: true };
-        let rows = locked.all(sql(&oldest).bind(before).bind(HOURS as i64)).await?;
+        // Whoever counts for one of these hours meanwhile waits, and makes it anew. Those who count lock them in another order, so nothing
+        // that they hold is waited for: the next turn takes it along.
+        let rows = transaction.free_rows(sql(&oldest).bind(before).bind(HOURS)).await?;
         let (mut gone, mut sums) = (Vec::with_capacity(rows.len()), BTreeMap::<_, i64>::new());
         for row in &rows {
             let (whose, hour, code) = (row.text("whose")?, row.int("hour")?, row.text("code")?);
@@ -123,7 +141,7 @@ impl Store {
              ON CONFLICT ({whose}, day, code) DO UPDATE SET uses = {days}.uses + excluded.uses"
         );
         transaction.execute(sql(&add).bind(serde_json::Value::from(sums).to_string())).await?;
-        let number = gone.len();
+        let number = gone.len() as u64;
         // The bounds say nothing that the list does not, but SQLite reads no more than what is between them.
         let take = format!(
             "DELETE FROM {hours} WHERE ({whose}, hour, code) IN

@@ -105,6 +105,9 @@ struct Owner {
 #[derive(Debug, Deserialize)]
 struct Revoked {
     matched: u64,
+    /// Whether there may be more than those. Older services count all.
+    #[serde(default)]
+    more: bool,
     revoked: u64,
     credentials: Vec<Entry>,
 }
@@ -136,14 +139,15 @@ pub(crate) fn run(Inventory { remote, command }: Inventory) -> Result<ExitCode, 
 /// How many that still count match, which only counting for a revocation tells; nothing if whoever asks may not know.
 pub(crate) fn count(service: &Service, filters: &[(&str, &str)]) -> Option<String> {
     let counted = service.post_asking(&[Entry::PATH, "revoke"], filters, &Body::new().json()).ok()?;
-    noun::understood::<Revoked>(&counted).ok().map(|counted| counted.matched.to_string())
+    let counted = noun::understood::<Revoked>(&counted).ok()?;
+    Some(format!("{}{}", counted.matched, if counted.more { " or more" } else { "" }))
 }
 
 fn revoked(service: &Service, answer: &str) -> Result<(), Failure> {
     if service.output == Output::Json {
         return output::json(answer);
     }
-    let Revoked { matched, revoked, credentials } = noun::understood(answer)?;
+    let Revoked { matched, more, revoked, credentials } = noun::understood(answer)?;
     if revoked > 0 {
         output::note(&format!(
             "Revoked {revoked}: refused on that node from now on, and on every other within a second."
@@ -152,6 +156,13 @@ fn revoked(service: &Service, answer: &str) -> Result<(), Failure> {
     }
     if !credentials.is_empty() {
         output::answer(&output::table(Entry::TITLES, credentials.into_iter().map(Noun::row)))?;
+    }
+    if more {
+        output::note(&format!(
+            "{matched} or more would end: not all were looked at. Nothing was done yet; narrow the filters, or repeat this with --expected \
+             {matched} to be told how many there are."
+        ));
+        return Ok(());
     }
     output::note(&format!(
         "{matched} would end. Nothing was done yet: repeat this with --expected {matched} to revoke them."

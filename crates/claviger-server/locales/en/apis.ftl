@@ -82,6 +82,7 @@ api-retire-credentials = { $count ->
     [one] One key or token names it, and loses it.
    *[other] { $count } keys and tokens name it, and lose it.
 }
+api-retire-more = Only { $count } keys and tokens were looked at: more may lose it.
 api-retire-do = Retire for good
 api-delete-title = Delete this API?
 api-delete-what = Its permissions stop working everywhere at once, and no token can be had for it any more.

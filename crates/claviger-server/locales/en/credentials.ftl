@@ -27,6 +27,7 @@ keys-none = No API keys yet
 keys-none-what = A key lets one program call your APIs, with just the permissions that you choose. You can roll it without downtime and revoke it at any moment.
 keys-none-such = Nothing found
 keys-none-such-what = Nothing here matches what you look for.
+list-looks-on = Not all were looked at: there may be more on the next page.
 service-account = Service account
 key-new = New API key
 key-new-title = New API key

@@ -12,6 +12,7 @@ inventory-none-what = Members make them under “Personal access tokens”. What
 ## Many at once
 inventory-revoke-all = Revoke all of these…
 inventory-revoke-title = Revoke many tokens?
+inventory-more = Only { $count } tokens were looked at, so this is not the number of all. Go back and choose an owner first.
 inventory-matched = { $count ->
     [one] One token would end.
    *[other] { $count } tokens would end.

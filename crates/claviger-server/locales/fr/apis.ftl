@@ -82,6 +82,7 @@ api-retire-credentials = { $count ->
     [one] Une clé ou un jeton la nomme, et la perd.
    *[other] { $count } clés et jetons la nomment, et la perdent.
 }
+api-retire-more = Seuls { $count } clés et jetons ont été parcourus : d’autres peuvent la perdre aussi.
 api-retire-do = Retirer pour de bon
 api-delete-title = Supprimer cette API ?
 api-delete-what = Ses permissions cessent aussitôt de fonctionner partout, et aucun jeton ne peut plus être obtenu pour elle.

@@ -27,6 +27,7 @@ keys-none = Pas encore de clé d’API
 keys-none-what = Une clé permet à un programme d’appeler vos API, avec seulement les permissions que vous choisissez. Vous pouvez la renouveler sans interruption et la révoquer à tout moment.
 keys-none-such = Rien trouvé
 keys-none-such-what = Rien ne correspond à votre recherche.
+list-looks-on = Tous n’ont pas été parcourus : la page suivante peut en contenir d’autres.
 service-account = Compte de service
 key-new = Nouvelle clé d’API
 key-new-title = Nouvelle clé d’API

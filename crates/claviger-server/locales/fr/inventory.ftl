@@ -12,6 +12,7 @@ inventory-none-what = Les membres les créent sous « Jetons d’accès personne
 ## Many at once
 inventory-revoke-all = Révoquer tous ceux-ci…
 inventory-revoke-title = Révoquer plusieurs jetons ?
+inventory-more = Seuls { $count } jetons ont été parcourus, le compte n’est donc pas complet. Revenez en arrière et choisissez d’abord un propriétaire.
 inventory-matched = { $count ->
     [one] Un jeton prendrait fin.
    *[other] { $count } jetons prendraient fin.

@@ -79,6 +79,7 @@ api-retire-no-credential = これを含むキーやトークンはありませ�
 api-retire-credentials = { $count ->
    *[other] これを含む { $count } 個のキーやトークンが失います。
 }
+api-retire-more = 調べたのは { $count } 個だけです。ほかにも失うキーやトークンがあるかもしれません。
 api-retire-do = 完全に廃止
 api-delete-title = この API を削除しますか？
 api-delete-what = その権限は直ちにどこでも使えなくなり、この API 向けのトークンも取得できなくなります。

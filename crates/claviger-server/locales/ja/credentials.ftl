@@ -27,6 +27,7 @@ keys-none = API キーはまだありません
 keys-none-what = キーがあれば、選んだ権限だけで1つのプログラムが API を呼び出せます。停止なしで更新でき、いつでも失効させられます。
 keys-none-such = 見つかりません
 keys-none-such-what = 条件に合うものはありません。
+list-looks-on = まだすべては調べていません。次のページにもあるかもしれません。
 service-account = サービスアカウント
 key-new = 新しい API キー
 key-new-title = 新しい API キー

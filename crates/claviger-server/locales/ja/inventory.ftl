@@ -12,6 +12,7 @@ inventory-none-what = メンバーは「個人アクセストークン」で作�
 ## Many at once
 inventory-revoke-all = これらをすべて失効…
 inventory-revoke-title = 複数のトークンを失効させますか
+inventory-more = 調べたのは { $count } 個のトークンだけで、すべての数ではありません。戻って、先に所有者を選んでください。
 inventory-matched = { $count } 個のトークンが失効します。
 inventory-anybody = すべて
 inventory-any-live = 失効も期限切れもしていないもの

@@ -82,6 +82,7 @@ api-retire-credentials = { $count ->
     [one] Eén sleutel of token noemt het, en verliest het.
    *[other] { $count } sleutels en tokens noemen het, en verliezen het.
 }
+api-retire-more = Er zijn maar { $count } sleutels en tokens bekeken: er kunnen er meer zijn die het verliezen.
 api-retire-do = Definitief afschaffen
 api-delete-title = Deze API verwijderen?
 api-delete-what = Haar rechten werken meteen nergens meer, en er is geen token meer voor te krijgen.

@@ -27,6 +27,7 @@ keys-none = Nog geen API-sleutels
 keys-none-what = Met een sleutel kan één programma uw API’s aanroepen, met precies de rechten die u kiest. U kunt hem zonder onderbreking vernieuwen en op elk moment intrekken.
 keys-none-such = Niets gevonden
 keys-none-such-what = Niets komt overeen met wat u zoekt.
+list-looks-on = Niet alles is bekeken: op de volgende pagina kunnen er meer staan.
 service-account = Serviceaccount
 key-new = Nieuwe API-sleutel
 key-new-title = Nieuwe API-sleutel

@@ -12,6 +12,7 @@ inventory-none-what = Leden maken ze onder ‘Persoonlijke toegangstokens’. Wa
 ## Many at once
 inventory-revoke-all = Deze allemaal intrekken…
 inventory-revoke-title = Veel tokens intrekken?
+inventory-more = Er zijn maar { $count } tokens bekeken, dus de telling is niet volledig. Ga terug en kies eerst een eigenaar.
 inventory-matched = { $count ->
     [one] Eén token zou eindigen.
    *[other] { $count } tokens zouden eindigen.

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{CredentialStatus, Kind, Reach, permission};
-use claviger_store::{CredentialFilter, StatusAt};
+use claviger_store::{CountedAmong, CredentialFilter, StatusAt};
 use serde::Deserialize;
 
 use super::{
@@ -17,8 +17,9 @@ use super::{
 };
 use crate::app::App;
 
-/// How far keys are counted: beyond it, how many there are takes long to know and changes nothing.
+/// How far keys are counted, and among how many: beyond that, how many there are takes long to know and changes nothing.
 const MOST: u32 = 1000;
+const LOOKED_AT: u32 = 5000;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -27,8 +28,8 @@ pub(super) struct OverviewPage {
     pub(super) organization: String,
     /// Address and words of each thing to look at.
     pub(super) attention: Vec<(String, String)>,
-    /// How many API keys work; `None`: that is not theirs to know.
-    pub(super) keys: Option<usize>,
+    /// How many API keys work, in numbers and in words; `None`: that is not theirs to know.
+    pub(super) keys: Option<(usize, String)>,
     pub(super) keys_path: String,
     /// Whether they may make one.
     pub(super) makes: bool,
@@ -48,12 +49,7 @@ pub(super) struct Wanted {
 
 impl OverviewPage {
     pub(super) fn active(&self) -> usize {
-        self.keys.unwrap_or_default()
-    }
-
-    /// How many work, in words.
-    pub(super) fn lead(&self) -> String {
-        told(&self.frame, "overview-keys", self.active())
+        self.keys.as_ref().map_or(0, |(number, _)| *number)
     }
 }
 
@@ -86,14 +82,14 @@ pub(super) async fn show(
             ("endless", endless(all(), now), "attention-endless"),
         ];
         for (state, filter, words) in looked_at {
-            let count = counted(view.count_credentials_up_to(&filter, MOST + 1).await?);
-            if count > 0 {
-                attention.push((format!("{keys_path}?state={state}"), told(&frame, words, count)));
+            let counted = view.count_credentials_among(&filter, LOOKED_AT).await?;
+            if counted.number > 0 {
+                attention.push((format!("{keys_path}?state={state}"), told(&frame, words, counted).1));
             }
         }
         let status = Some(StatusAt { status: CredentialStatus::Active, at: now });
-        let active = view.count_credentials_up_to(&CredentialFilter { status, ..all() }, MOST + 1).await?;
-        keys = Some(counted(active));
+        let active = view.count_credentials_among(&CredentialFilter { status, ..all() }, LOOKED_AT).await?;
+        keys = Some(told(&frame, "overview-keys", active));
     }
     let makes = here.person.may(permission::API_KEYS_WRITE) && here.person.may(permission::SERVICE_ACCOUNTS_READ);
     let sets_up = first_run::SETS_UP.iter().all(|needed| here.person.reach(needed) == Some(Reach::Instance));
@@ -103,15 +99,14 @@ pub(super) async fn show(
     Ok(page(&shown, []))
 }
 
-fn counted(count: i64) -> usize {
-    usize::try_from(count).unwrap_or_default()
-}
-
-/// So many, or so many and more.
-fn told(frame: &Frame, words: &str, count: usize) -> String {
-    let most = MOST as usize;
-    let text = frame.text_counting(words, count.min(most));
-    if count > most { text.replace(&most.to_string(), &format!("{most}+")) } else { text }
+/// So many, or so many and more, in words too. Where not all were looked at, nobody says that there are none.
+fn told(frame: &Frame, words: &str, counted: CountedAmong) -> (usize, String) {
+    let (most, number) = (MOST as usize, usize::try_from(counted.number).unwrap_or_default());
+    if counted.more || number > most {
+        (number.max(1), frame.text_with(words, "count", format!("{}+", number.min(most))))
+    } else {
+        (number, frame.text_counting(words, number))
+    }
 }
 
 /// The words speak of these numbers.

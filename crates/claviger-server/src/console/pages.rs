@@ -27,6 +27,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Pages {
     pub(crate) next: Option<String>,
     pub(crate) first: Option<String>,
+    /// Whether the next page looks at more rows, of which perhaps none is meant.
+    pub(crate) looks_on: bool,
 }
 
 impl Pages {
@@ -42,7 +44,22 @@ impl Pages {
         rows.truncate(MOST as usize);
         let after_it = |last: &T| address(path, &[asked, &[("after", &id(last).to_string())]].concat());
         let next = rows.last().filter(|_| more).map(after_it);
-        Self { next, first: (!after.is_empty()).then(|| address(path, asked)) }
+        Self { next, first: (!after.is_empty()).then(|| address(path, asked)), looks_on: false }
+    }
+
+    /// The same of a list of which no more was looked at than up to `looked_to`, if there is more.
+    pub(crate) fn through<T, Id: Display>(
+        rows: &mut Vec<T>,
+        looked_to: Option<Id>,
+        id: impl Fn(&T) -> Id,
+        path: &str,
+        asked: &[(&str, &str)],
+        after: &str,
+    ) -> Self {
+        let pages = Self::of(rows, id, path, asked, after);
+        let Some(last) = looked_to else { return pages };
+        let next = address(path, &[asked, &[("after", &last.to_string())]].concat());
+        Self { next: Some(next), looks_on: true, ..pages }
     }
 }
 
@@ -75,7 +92,8 @@ pub(crate) fn address(path: &str, asked: &[(&str, &str)]) -> String {
 impl Pages {
     /// For the test that renders every template.
     pub(crate) fn sample(goes_on: bool, is_later: bool) -> Self {
-        Self { next: goes_on.then(|| "/list?after=1".to_owned()), first: is_later.then(|| "/list".to_owned()) }
+        let next = goes_on.then(|| "/list?after=1".to_owned());
+        Self { next, first: is_later.then(|| "/list".to_owned()), looks_on: goes_on && is_later }
     }
 }
 
@@ -91,5 +109,8 @@ mod tests {
         assert_eq!(pages.first, None);
         let pages = Pages::of(&mut rows, |row| *row, "/x", &[], "7");
         assert_eq!((pages.next, pages.first.as_deref()), (None, Some("/x")));
+        rows.truncate(3);
+        let pages = Pages::through(&mut rows, Some(900), |row| *row, "/x", &[], "");
+        assert_eq!((pages.next.as_deref(), pages.looks_on), (Some("/x?after=900"), true));
     }
 }

@@ -371,7 +371,7 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
         frame: frame(),
         organization: own(),
         attention: vec![("/approvals".to_owned(), own()); many],
-        keys: many.checked_sub(1),
+        keys: many.checked_sub(1).map(|number| (number, text.to_owned())),
         keys_path: path(),
         makes: many > 0,
         sets_up: many > 0,

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{By, Credential, CredentialStatus, Kind, Reach, Rejection, RevokeReason};
-use claviger_store::{CredentialFilter, StatusAt};
+use claviger_store::{CountedAmong, CredentialFilter, Order, Page, StatusAt};
 use claviger_token::{
     Confirmation, CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PrincipalId,
     PrincipalType,
@@ -23,6 +23,9 @@ use crate::{
 
 /// How many of the matching credentials a preview shows.
 const SHOWN: u32 = 20;
+
+/// Among how many credentials matching ones are counted before somebody means it.
+pub(crate) const LOOKED_AT: u32 = 100_000;
 
 /// A credential, as whoever governs the organization sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -150,6 +153,9 @@ pub(crate) struct RevokeMany {
 pub(crate) struct RevokedMany {
     /// How many live credentials the filters match.
     matched: u64,
+    /// Whether there may be more: 100 000 credentials are looked at to count them. Asked to revoke so many, 409 `count_changed` tells how many
+    /// there are.
+    more: bool,
     /// How many of them ended: none where the request only counted.
     revoked: u64,
     /// The newest of those that match, 20 at most; empty once they ended.
@@ -196,15 +202,18 @@ pub(crate) async fn revoke(
         let detail = "name at least one filter of the list (GET /v1/credentials), and neither limit nor cursor";
         return Err(RequestError::unreadable(StatusCode::BAD_REQUEST, "invalid_query", detail));
     }
-    let Matched { matched, revoked, found } = revoke_matching(&app, caller.by(), caller.reach(), query, &body).await?;
+    let Matched { matched, more, revoked, found } =
+        revoke_matching(&app, caller.by(), caller.reach(), query, &body).await?;
     let credentials = views(&app, caller.reach(), found).await?;
-    Ok(Answer(RevokedMany { matched, revoked, credentials }))
+    Ok(Answer(RevokedMany { matched, more, revoked, credentials }))
 }
 
 /// What a query matched, and what became of it.
 pub(crate) struct Matched {
     /// How many live credentials.
     pub(crate) matched: u64,
+    /// Whether there may be more.
+    pub(crate) more: bool,
     /// How many of them ended.
     pub(crate) revoked: u64,
     /// The newest of them, if none ended.
@@ -229,18 +238,21 @@ pub(crate) async fn revoke_matching(
         ..query.filter(now)
     };
     let mut view = app.store.within(reach);
-    let matched = u64::try_from(view.count_credentials(&filter).await?).unwrap_or_default();
+    let told = |number: i64| u64::try_from(number).unwrap_or_default();
     let Some(expected) = body.expected else {
-        let found = view.credentials(&filter, &claviger_store::Page { after: None, limit: SHOWN }).await?;
-        return Ok(Matched { matched, revoked: 0, found });
+        let CountedAmong { number, more } = view.count_credentials_among(&filter, LOOKED_AT).await?;
+        let page = Page { after: None, limit: SHOWN };
+        let (found, _) = view.look_through(Order::Newest, &filter, &page).await?;
+        return Ok(Matched { matched: told(number), more, revoked: 0, found });
     };
+    let matched = told(view.count_credentials(&filter).await?);
     if expected != matched {
         let message = format!("the filters match {matched} live credentials, and not {expected}; look at them again");
         return Err(Rejection::Conflict { code: "count_changed", message }.into());
     }
     let many = Many { filter, reason: body.reason, told: query.told() };
     let revoked = app.revoke_many(by, reach, many).await?;
-    Ok(Matched { matched, revoked, found: Vec::new() })
+    Ok(Matched { matched, more: false, revoked, found: Vec::new() })
 }
 
 /// With the names of the owners, which are read together.

@@ -122,8 +122,9 @@ struct Question<'a> {
 
 /// Show how much credentials are used
 ///
-/// Counts are a second or two behind. Hours are kept for 35 days and days for 400, unless the operator says otherwise. At most 10 000 items;
-/// 422 asks for a narrower question. A picture of an organization comes with `per=organization`.
+/// Counts are a second or two behind. Hours are kept for 35 days and days for 400, unless the operator says otherwise; asked by the hour for
+/// earlier ones, 422 `hours_not_kept` tells since when there are hours. At most 10 000 items, of 250 000 counts that are looked at; 422
+/// `too_many_items` asks for a narrower question. A picture of an organization comes with `per=organization`.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "Usage", operation_id = "showUsage",
     params(UsageQuery),
@@ -146,9 +147,17 @@ pub(crate) async fn report(
             used.map(|used| used.into_iter().map(UsageItem::of_organization).collect())
         }
     };
+    if by == By::Hour {
+        let since = view.hours_since(app.config.usage_kept, app.now()).await?;
+        if filter.from < since {
+            let detail = format!("hours are kept since {since}, and days for longer; ask from then on, or by=day");
+            return Err(refused("hours_not_kept", &detail));
+        }
+    }
     let Some(items) = items else {
-        let detail = "more than 10000 items, or more hours and days behind them than one report reads; narrow it with credential_id, \
-                      service_account_id, organization_id, code, from and to, or ask by=day or per=organization";
+        let detail = "more than 10000 items, or more than 250000 counts and credentials to look at for them, whatever code or permission is \
+                      asked for; narrow it with from and to, credential_id, service_account_id or organization_id, or ask by=day or \
+                      per=organization";
         return Err(refused("too_many_items", detail));
     };
     Ok(Answer(Usage { from: filter.from, to: filter.to, by, group, per, items }))
@@ -187,12 +196,6 @@ impl UsageQuery {
         let from = self.from.unwrap_or_else(|| to.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(to));
         if from >= to {
             return Err(refused("invalid_query", "from must be before to"));
-        }
-        let hours_since = app.config.usage_kept.hours_since(app.now());
-        if by == By::Hour && from < hours_since {
-            let detail =
-                format!("hours are kept since {hours_since}, and days for longer; ask from then on, or by=day");
-            return Err(refused("hours_not_kept", &detail));
         }
         let filter = UsageFilter {
             credential: self.credential_id,

@@ -114,10 +114,24 @@ impl App {
             }
         }
         if written.is_ok() && self.must_rank() {
-            written = self.store.flush_ranks(&mut pending).await.map_err(|error| (Work::Usage, error));
+            let mut ranks = std::mem::take(&mut pending.ranks);
+            // These may be many, and whoever tells of uses meanwhile does not wait for them.
+            drop(pending);
+            written = self.store.flush_ranks(&mut ranks).await.map_err(|error| (Work::Usage, error));
+            pending = self.usage.pending.lock().await;
+            pending.take_back(ranks);
         }
         self.metrics.usage_pending.set(i64::try_from(pending.rows()).unwrap_or(i64::MAX));
         written
+    }
+
+    /// Makes days of the hours of use that are not kept, in turns, as long as it goes on. What time it is, PostgreSQL is asked too: a node whose
+    /// clock is ahead would make days of hours that others still look at, and days do not become hours again.
+    pub async fn keep_usage(&self, goes_on: impl Fn() -> bool) -> Result<(), StoreError> {
+        let now = self.now();
+        let now = self.store.database().server_time().await?.map_or(now, |servers| servers.min(now));
+        while goes_on() && self.store.keep_usage(self.config.usage_kept, now).await? > 0 {}
+        Ok(())
     }
 
     /// Whether it is time, or there will be no other.
@@ -131,7 +145,8 @@ impl App {
     }
 
     async fn write(&self, pending: &mut UsageBatch) -> Result<(), (Work, StoreError)> {
-        self.store.flush_usage(pending).await.map_err(|error| (Work::Usage, error))?;
+        let flushed = self.store.flush_usage(pending, self.now(), &mut self.rng()).await;
+        flushed.map_err(|error| (Work::Usage, error))?;
         while let Some((&credential, used)) = pending.retired.first_key_value() {
             let told = self.store.tell_retired_use(used, self.now(), &mut self.rng()).await;
             told.map_err(|error| (Work::Audit, error))?;
@@ -214,6 +229,7 @@ impl App {
 
 #[cfg(test)]
 mod tests {
+    use claviger_core::By;
     use claviger_token::{ApiKeyId, TypedId as _};
 
     use super::*;
@@ -235,5 +251,34 @@ mod tests {
         app.store.database().close().await;
         assert!(app.flush_usage().await.is_err());
         assert_eq!(app.usage.pending.lock().await.rows(), 2);
+    }
+
+    #[tokio::test]
+    async fn who_tells_of_uses_does_not_wait_for_the_ranks() {
+        let (app, _directory) = app().await;
+        let credential = CredentialId::from(ApiKeyId::generate(app.now(), &mut app.rng()));
+        let rank = (OrganizationId::generate(app.now(), &mut app.rng()), credential, 0);
+        app.usage.pending.lock().await.ranks.insert(rank, 1);
+        // Whoever writes waits for this one.
+        let by = By::system();
+        let turn = app.store.begin(&by).await.unwrap();
+        let flushing = tokio::spawn({
+            let app = app.clone();
+            async move { app.flush_usage().await }
+        });
+        while !app.usage.pending.lock().await.ranks.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!flushing.is_finished());
+        drop(turn);
+        flushing.await.unwrap().unwrap();
+        assert!(app.usage.pending.lock().await.ranks.is_empty());
+
+        // What could not be written is there for the next time.
+        app.usage.pending.lock().await.ranks.insert(rank, 2);
+        *app.usage.ranked.lock() = None;
+        app.store.database().close().await;
+        assert!(app.flush_usage().await.is_err());
+        assert_eq!(app.usage.pending.lock().await.ranks[&rank], 2);
     }
 }

@@ -73,7 +73,7 @@ on_both_databases! {
 
         let path = format!("/v1/credentials/revoke?organization_id={organization}&q=ci");
         let counted = app.root().post(&path, json!({})).await.expect(StatusCode::OK);
-        assert_eq!((&counted["matched"], &counted["revoked"]), (&json!(2), &json!(0)));
+        assert_eq!((&counted["matched"], &counted["more"], &counted["revoked"]), (&json!(2), &json!(false), &json!(0)));
         assert_eq!(names(&counted["credentials"]), ["ci 2", "ci 1"]);
         let wrong = app.root().post(&path, json!({ "expected": 3 })).await;
         wrong.problem(StatusCode::CONFLICT, "count_changed");

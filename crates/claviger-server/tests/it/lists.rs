@@ -117,7 +117,7 @@ on_both_databases! {
             let body = json!({ "organization_id": acme, "name": format!("role-{number}"), "permissions": ["invoices:read"] });
             app.root().post("/v1/roles", body).await.expect(StatusCode::CREATED);
             let user = app.user(&format!("user-{number}@acme.test")).await;
-            app.root().put(&format!("/v1/organizations/{acme}/members/{user}"), json!({})).await.expect(StatusCode::CREATED);
+            app.root().put(&format!("/v1/organizations/{acme}/members/{user}"), json!({ "roles": [] })).await.expect(StatusCode::CREATED);
         }
         app.key(&account, &["invoices:read"], json!({ "name": "sync" })).await;
         let (admin, _) = app.somebody(&acme, "admin@acme.test", &["organization-admin"], &[]).await;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use claviger_store::UsageBatch;
+use claviger_store::{UsageBatch, UsageKept};
+use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -145,7 +146,7 @@ on_both_databases! {
             "object_required", "object_not_allowed", "network_not_allowed", "proof_required", "proof_invalid", "audience_mismatch"];
         let hours = (1..=800).flat_map(|hour| codes.map(|code| ((organization, id, now - hour * 3_600_000, code), 1)));
         let mut batch = UsageBatch { hours: hours.collect(), ..UsageBatch::default() };
-        app.app.store.flush_usage(&mut batch).await.unwrap();
+        app.app.store.flush_usage(&mut batch, app.app.now(), &mut app.app.rng()).await.unwrap();
         let from = app.app.config.usage_kept.hours_since(app.app.now());
         let path = format!("/v1/usage?credential_id={}&from={from}", key.id);
         let reply = app.root().get(&path).await;
@@ -156,6 +157,45 @@ on_both_databases! {
         let reply = app.root().get(&format!("/v1/usage?credential_id={}&from=2020-01-01T00:00:00Z", key.id)).await;
         assert!(text(&reply.body["detail"]).contains(&from.to_string()), "{}", reply.body);
         reply.problem(StatusCode::UNPROCESSABLE_ENTITY, "hours_not_kept");
+    }
+
+    async fn by_the_hour_is_told_since_when_there_are_hours(app: &TestApp) {
+        let key = app.reader().await;
+        let shown = app.root().get(&format!("/v1/api-keys/{}", key.id)).await.expect(StatusCode::OK);
+        let (organization, id) = (text(&shown["organization_id"]).parse().unwrap(), key.id.parse().unwrap());
+        let (now, store) = (app.app.now(), &app.app.store);
+        let ago = |hours| now - SignedDuration::from_hours(hours);
+        let mut batch = UsageBatch::default();
+        (1..=480).for_each(|hours| batch.count((organization, id), ago(hours), "expired", 1));
+        store.flush_usage(&mut batch, now, &mut app.app.rng()).await.unwrap();
+        let ask = async |from: Timestamp, by: &str| {
+            app.root().get(&format!("/v1/usage?credential_id={}&code=expired&by={by}&from={from}", key.id)).await
+        };
+        assert!(ask(ago(400), "hour").await.expect(StatusCode::OK)["items"].as_array().unwrap().len() >= 399);
+        // They were kept for less before they are kept for so long as they are now.
+        let kept = UsageKept { hours: SignedDuration::from_hours(8 * 24), ..UsageKept::default() };
+        while store.keep_usage(kept, now).await.unwrap() > 0 {}
+        let since = kept.hours_since(now);
+        let refused = ask(since - SignedDuration::from_secs(1), "hour").await;
+        assert!(text(&refused.body["detail"]).contains(&format!("since {since},")), "{}", refused.body);
+        refused.problem(StatusCode::UNPROCESSABLE_ENTITY, "hours_not_kept");
+        assert!(!ask(since, "hour").await.expect(StatusCode::OK)["items"].as_array().unwrap().is_empty());
+        ask(ago(400), "day").await.expect(StatusCode::OK);
+    }
+
+    async fn hours_become_days_as_long_as_it_may_go_on_and_by_no_clock_that_is_ahead(app: &TestApp) {
+        let key = app.reader().await;
+        app.verify(&key.token, json!({})).await;
+        let id = key.id.parse().unwrap();
+        let hours = async || app.app.store.uses(id).await.unwrap().len();
+        within(SOON, "it is counted", async || hours().await == 1).await;
+        app.clock.advance(SignedDuration::from_hours(40 * 24));
+        app.app.keep_usage(|| false).await.unwrap();
+        assert_eq!(hours().await, 1);
+        app.app.keep_usage(|| true).await.unwrap();
+        // SQLite has no other clock than that of its machine.
+        let is_ahead_of_all = app.app.store.database().engine() == "SQLite";
+        assert_eq!(hours().await, usize::from(!is_ahead_of_all));
     }
 
     async fn using_a_retired_secret_is_an_event_once(app: &TestApp) {

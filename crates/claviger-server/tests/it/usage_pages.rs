@@ -38,8 +38,8 @@ async fn used(app: &TestApp, organization: &str, key: &Key, hours: i64, uses: &[
     }
     let day = at.as_millisecond() - at.as_millisecond().rem_euclid(86_400_000);
     batch.permission_days.extend(asked.iter().map(|name| ((id, day, name.parse().unwrap()), 1)));
-    app.app.store.flush_usage(&mut batch).await.unwrap();
-    app.app.store.flush_ranks(&mut batch).await.unwrap();
+    app.app.store.flush_usage(&mut batch, app.app.now(), &mut app.app.rng()).await.unwrap();
+    app.app.store.flush_ranks(&mut batch.ranks).await.unwrap();
 }
 
 /// A part of a page, from the heading with this id on.

@@ -1,12 +1,12 @@
 //! API keys and their secrets in storage.
 
-use claviger_core::{Credential, CredentialStatus, Reach, Revocation, RevokeReason, SecretRecord};
-use claviger_store::{CredentialFilter, LastUse, Order, Page, StatusAt, StoreError, UsageBatch};
+use claviger_core::{Credential, CredentialStatus, Kind, Reach, Revocation, RevokeReason, SecretRecord};
+use claviger_store::{CountedAmong, CredentialFilter, LastUse, Order, Page, StatusAt, StoreError, UsageBatch};
 use claviger_token::PermissionMask;
 
 use crate::{
     db::{all, walk},
-    sample::{World, at, digest, full_key, key, limits, metadata, name, networks, secret, service_account},
+    sample::{World, at, digest, full_key, key, limits, metadata, name, networks, rng, secret, service_account},
 };
 
 on_both_databases! {
@@ -192,7 +192,7 @@ on_both_databases! {
         let world = World::stored(db).await;
         let used = LastUse { at: at(77), from: Some("2001:db8::1".to_owned()) };
         let mut batch = UsageBatch { last_uses: [((world.key.id, 1), used)].into(), ..UsageBatch::default() };
-        db.store.flush_usage(&mut batch).await.unwrap();
+        db.store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
         let ended = |number, at| SecretRecord { ends_at: Some(at), ..secret(number) };
         let first = |ends_at| SecretRecord {
             last_used_at: Some(at(77)), last_used_from: Some("2001:db8::1".to_owned()), ..ended(1, ends_at)
@@ -284,6 +284,59 @@ on_both_databases! {
         assert_eq!(after(last.id, world.acme.id).await, []);
         // Elsewhere that is no place, and so the list begins.
         assert_eq!(after(last.id, world.globex.id).await, [world.strange_key.id]);
+    }
+
+    async fn what_few_match_is_looked_for_among_so_many_and_then_among_the_next(db: &TestDb) {
+        let world = World::stored(db).await;
+        // Eleven of them are called so, far apart by age and beside each other by name.
+        db.tamper(&format!("INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, epoch, metadata,
+                                                    created_at, created_by, revoked_at)
+                            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 21000)
+                            SELECT substr(id, 1, 20) || CAST(100000 + i AS TEXT) || '0000', kind, organization, principal, 'bulk' || i,
+                                   environment, permissions, epoch, metadata, created_at, created_by,
+                                   CASE WHEN i % 2 = 0 THEN 1 END
+                            FROM n CROSS JOIN credential WHERE id = '{}'", world.key.id)).await;
+        let sparse = |q: &str| CredentialFilter {
+            kind: Some(Kind::ApiKey), organization: Some(world.acme.id), q: Some(q.to_owned()), ..CredentialFilter::default()
+        };
+        let total = db.view().count_credentials(&CredentialFilter { q: None, ..sparse("") }).await.unwrap();
+        assert_eq!(total, 21_002);
+        for order in [Order::Newest, Order::Oldest, Order::Name, Order::EndsNext] {
+            let (mut after, mut turns, mut found) = (None, 0, Vec::new());
+            loop {
+                let page = Page { after, limit: 3 };
+                let (some, on) = db.view().look_through(order, &sparse("bulk2099"), &page).await.unwrap();
+                let last = some.last().filter(|_| some.len() == 3).map(|last| last.id);
+                found.extend(some.into_iter().map(|one| one.id));
+                turns += 1;
+                after = last.or(on);
+                if after.is_none() {
+                    break;
+                }
+            }
+            let mut at_once = db.view().credentials_in(order, &sparse("bulk2099"), &all()).await.unwrap();
+            assert_eq!(found, at_once.drain(..).map(|one| one.id).collect::<Vec<_>>());
+            assert_eq!(found.len(), 11);
+            assert!((5..=7).contains(&turns), "{turns}");
+        }
+        // What everybody matches fills the page at once.
+        let (some, on) = db.view().look_through(Order::Newest, &sparse("bulk"), &Page { after: None, limit: 3 }).await.unwrap();
+        assert_eq!((some.len(), on), (3, None));
+
+        let count = async |filter: CredentialFilter, most| db.view().count_credentials_among(&filter, most).await.unwrap();
+        let told = |number, more| CountedAmong { number, more };
+        assert_eq!(count(sparse("nobody"), 100).await, told(0, true));
+        assert_eq!(count(sparse("bulk7"), 30_000).await, told(1111, false));
+        let status = |status| CredentialFilter { q: None, status: Some(StatusAt { status, at: at(0) }), ..sparse("") };
+        assert_eq!(count(status(CredentialStatus::Revoked), 20_000).await, told(10_501, false));
+        assert_eq!(count(status(CredentialStatus::Disabled), 10).await, told(0, false));
+        assert_eq!(count(status(CredentialStatus::Expired), 30_000).await, told(0, false));
+        assert_eq!(count(status(CredentialStatus::Active), 30_000).await, told(10_501, false));
+        assert!(count(status(CredentialStatus::Active), 100).await.more);
+        let soon = CredentialFilter { q: None, live_at: Some(at(0)), expires_before: Some(at(900)), ..sparse("") };
+        assert_eq!(count(soon, 10).await, told(0, false));
+        assert_eq!(count(CredentialFilter { rolling_at: Some(at(0)), ..CredentialFilter::default() }, 10).await, told(0, false));
+        assert_eq!(count(sparse("a\0"), 10).await, told(0, false));
     }
 
     async fn an_overlap_ends_in_storage_and_is_found_until_then(db: &TestDb) {

@@ -98,7 +98,7 @@ on_both_databases! {
             }).await;
             let mut batch = UsageBatch::default();
             batch.last_uses.insert((keys[0].id, 0), LastUse { at: at(7), from: None });
-            db.store.flush_usage(&mut batch).await.unwrap();
+            db.store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
         }
         let page = async |page| db.view().devices(gateways.id, None, &page).await;
         assert_eq!(walk(|one: &ListedDevice| one.device.account, page).await, ids);

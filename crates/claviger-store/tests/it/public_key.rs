@@ -6,7 +6,7 @@ use claviger_token::{CredentialId, PublicKeyId};
 
 use crate::{
     db::{all, walk},
-    sample::{World, at, client_key, client_secret, digest, name, public_key},
+    sample::{World, at, client_key, client_secret, digest, name, public_key, rng},
 };
 
 const ED25519: &str = r#"{"jwk":{"alg":"EdDSA","crv":"Ed25519","kid":"1","kty":"OKP","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}"#;
@@ -92,7 +92,7 @@ on_both_databases! {
             let mut batch = UsageBatch::default();
             let last = LastUse { at: at(milliseconds), from: from.map(str::to_owned) };
             batch.last_uses.insert((key.id, 0), last);
-            db.store.flush_usage(&mut batch).await.unwrap();
+            db.store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
             let read = db.view().credential(key.id).await.unwrap().unwrap();
             let used = LastUsed { at: at(milliseconds), from: from.map(str::to_owned) };
             assert_eq!((read.last_used(), read.secrets.len()), (Some(used), 0));

@@ -304,7 +304,7 @@ on_both_databases! {
                     let used = LastUse { at: at(1000 + 2 * round + task), from: None };
                     let numbers = 1..=newest.load(Ordering::Relaxed);
                     let last_uses = numbers.map(|number| ((id, number), used.clone())).collect();
-                    store.flush_usage(&mut UsageBatch { last_uses, ..UsageBatch::default() }).await.unwrap();
+                    store.flush_usage(&mut UsageBatch { last_uses, ..UsageBatch::default() }, at(0), &mut rng()).await.unwrap();
                 }
             });
         }

@@ -4,7 +4,7 @@
 //! empty and full), write its rows as plain `INSERT`s into `tests/fixtures/schema_NNNN.sql` with blobs as `{hex}`,
 //! and add a test here that reads all of it through the public API. A fixture is frozen once its schema is released.
 
-use claviger_core::{AccessTokens, AlsoAccepts, Credential, Digest, Reach, RevokeReason, Sealed};
+use claviger_core::{AccessTokens, AlsoAccepts, Credential, Digest, Kind, Reach, RevokeReason, Sealed};
 use claviger_store::{AuditFilter, Changes, Counted, CredentialFilter, Database, KeyPurpose, Store, UsageFilter};
 use claviger_token::{ApiKeyId, Environment, Limits, OrganizationId, Quota, QuotaPeriod, RateLimit};
 use jiff::Timestamp;
@@ -122,7 +122,7 @@ on_both_databases! {
         };
         let summed = view.organization_usage(&filter, 10).await.unwrap().unwrap();
         assert_eq!(summed.iter().map(|used| (used.what.as_str(), used.uses)).collect::<Vec<_>>(), [("valid", 3)]);
-        let busiest = view.busiest(full_id, at(0), at(1), 5).await.unwrap();
+        let busiest = view.busiest(full_id, &[Kind::ApiKey], at(0), at(1), 5).await.unwrap();
         assert_eq!(busiest.iter().map(|(_, uses)| *uses).collect::<Vec<_>>(), [3]);
         let asked = store.permission_uses(key_id.into()).await.unwrap();
         assert_eq!(asked, [(1_799_971_200_000, "invoices:read".to_owned(), 2)]);

@@ -46,8 +46,8 @@ on_both_databases! {
             permission_days: [((id, HOUR, "a:read".parse().unwrap()), 4)].into(),
             ..UsageBatch::default()
         };
-        db.store.flush_usage(&mut batch()).await.unwrap();
-        db.store.flush_usage(&mut batch()).await.unwrap();
+        db.store.flush_usage(&mut batch(), at(0), &mut rng()).await.unwrap();
+        db.store.flush_usage(&mut batch(), at(0), &mut rng()).await.unwrap();
         let expected = [(HOUR, "expired".to_owned(), 2), (HOUR, "valid".to_owned(), 4)];
         assert_eq!(db.store.uses(id).await.unwrap(), expected);
         assert_eq!(db.store.uses(other).await.unwrap(), [(HOUR, "valid".to_owned(), 10)]);
@@ -56,7 +56,7 @@ on_both_databases! {
     }
 
     async fn an_empty_batch_is_no_trouble(db: &TestDb) {
-        db.store.flush_usage(&mut UsageBatch::default()).await.unwrap();
+        db.store.flush_usage(&mut UsageBatch::default(), at(0), &mut rng()).await.unwrap();
     }
 
     async fn what_was_written_before_a_failure_is_not_counted_twice(db: &TestDb) {
@@ -77,15 +77,50 @@ on_both_databases! {
             ),
         };
         db.tamper(&stop).await;
-        assert!(db.store.flush_usage(&mut batch).await.is_err());
-        assert_eq!((batch.hours.len(), db.store.uses(id).await.unwrap().len()), (600, 600));
+        assert!(db.store.flush_usage(&mut batch, at(0), &mut rng()).await.is_err());
+        assert_eq!((batch.rows(), db.store.uses(id).await.unwrap().len()), (1200, 600));
         assert_eq!(db.number("SELECT CAST(SUM(uses) AS BIGINT) FROM organization_usage_hour").await, 1800);
         db.tamper(go).await;
-        db.store.flush_usage(&mut batch).await.unwrap();
+        db.store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
         assert_eq!(batch.rows(), 0);
         let uses = db.store.uses(id).await.unwrap();
         assert_eq!((uses.len(), uses.iter().all(|(_, _, uses)| *uses == 3)), (1200, true));
         assert_eq!(db.number("SELECT CAST(SUM(uses) AS BIGINT) FROM organization_usage_hour").await, 3600);
+    }
+
+    async fn what_was_written_without_an_answer_is_not_counted_twice(db: &TestDb) {
+        let world = World::stored(db).await;
+        let id: CredentialId = world.key.id;
+        let mut batch = batch((world.acme.id, id), 300);
+        let flush = async |batch: &mut UsageBatch| db.store.flush_usage(batch, at(0), &mut rng()).await;
+        let (stop, go) = match db.engine {
+            Engine::Sqlite => (
+                "CREATE TRIGGER stop BEFORE INSERT ON usage_hour BEGIN SELECT RAISE(ABORT, 'stop'); END",
+                "DROP TRIGGER stop",
+            ),
+            Engine::Postgres => (
+                "ALTER TABLE usage_hour ADD CONSTRAINT stop CHECK (uses < 0) NOT VALID",
+                "ALTER TABLE usage_hour DROP CONSTRAINT stop",
+            ),
+        };
+        db.tamper(stop).await;
+        assert!(flush(&mut batch).await.is_err());
+        db.tamper(go).await;
+        // This one is written; the other is told nothing of that, and counts on meanwhile.
+        let mut unanswered = batch.clone();
+        batch.hours.clear();
+        batch.permission_days.clear();
+        flush(&mut batch).await.unwrap();
+        assert_eq!((batch.rows(), db.store.uses(id).await.unwrap().len()), (0, 200));
+        unanswered.count((world.acme.id, id), jiff::Timestamp::from_millisecond(HOUR).unwrap(), "valid", 4);
+        flush(&mut unanswered).await.unwrap();
+        let uses = db.store.uses(id).await.unwrap();
+        assert_eq!((uses.len(), uses[0].2, uses.iter().map(|(_, _, uses)| uses).sum::<i64>()), (300, 3 + 4, 300 * 3 + 4));
+        assert_eq!(db.number("SELECT CAST(SUM(uses) AS BIGINT) FROM organization_usage_hour").await, 904);
+        let asked = db.store.permission_uses(id).await.unwrap();
+        assert_eq!((asked.len(), asked.iter().all(|(_, _, uses)| *uses == 2)), (300, true));
+        // One row for all of it.
+        assert_eq!(db.number("SELECT COUNT(*) FROM usage_flush").await, 1);
     }
 
     async fn nothing_is_lost_between_flushers(db: &TestDb) {
@@ -100,7 +135,7 @@ on_both_databases! {
                     let mut batch = batch(ids[(task + round) % 2], 600);
                     let from = Some(format!("10.0.0.{task}"));
                     batch.last_uses.insert(secret, LastUse { at: at((10 * task + round) as i64), from });
-                    store.flush_usage(&mut batch).await.unwrap();
+                    store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
                 }
             });
         }
@@ -124,7 +159,7 @@ on_both_databases! {
         let check = async |milliseconds, from: Option<&str>, expected: (i64, Option<&str>)| {
             let used = LastUse { at: at(milliseconds), from: from.map(str::to_owned) };
             let mut batch = UsageBatch { last_uses: [((world.key.id, 1), used)].into(), ..UsageBatch::default() };
-            db.store.flush_usage(&mut batch).await.unwrap();
+            db.store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
             assert_eq!(last_use(db, &world).await, (Some(at(expected.0)), expected.1.map(str::to_owned)));
         };
         check(50, Some("10.0.0.1"), (50, Some("10.0.0.1"))).await;

@@ -1,13 +1,13 @@
 //! Reports of use: by hour and day, of what and whom, the busiest, and which permissions are asked for.
 
-use claviger_core::Reach;
+use claviger_core::{Kind, Reach};
 use claviger_store::{Counted, UsageBatch, UsageFilter, UsageKept};
 use claviger_token::{CredentialId, OrganizationId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     db::TestDb,
-    sample::{World, at, digest, key},
+    sample::{World, at, client_key, digest, key, public_key, rng},
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -62,7 +62,7 @@ async fn used(db: &TestDb) -> World {
         .into(),
         ..UsageBatch::default()
     };
-    db.store.flush_usage(&mut batch).await.unwrap();
+    db.store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
     world
 }
 
@@ -137,8 +137,30 @@ on_both_databases! {
                             SELECT '{}', {} + i % 24 * {HOUR_MS}, 'c' || i, 1 FROM n", world.key.id, day())).await;
         let filter = UsageFilter { counted: Counted::CodesByDay, ..everything() };
         assert_eq!(db.view().usage(&filter, 300_000).await.unwrap(), None);
+        // What is left out is read as well; a shorter time is not.
         let one = UsageFilter { what: Some("c7"), ..filter };
-        assert_eq!(db.view().usage(&one, 300_000).await.unwrap().unwrap().len(), 1);
+        assert_eq!(db.view().usage(&one, 10).await.unwrap(), None);
+        let hours = UsageFilter { from: moment(hour(7)), to: moment(hour(8)), counted: Counted::CodesByHour, ..one };
+        assert_eq!(db.view().usage(&hours, 10).await.unwrap().unwrap().len(), 1);
+        let none = UsageFilter { what: Some("c8"), ..hours };
+        assert_eq!(db.view().usage(&none, 10).await.unwrap(), Some(vec![]));
+        assert_eq!(db.view().usage(&UsageFilter { what: Some("a\0"), ..hours }, 10).await.unwrap(), Some(vec![]));
+        assert_eq!(db.view().usage(&UsageFilter { organization: Some(world.acme.id), ..one }, 10).await.unwrap(), None);
+        let elsewhere = UsageFilter { organization: Some(world.globex.id), ..one };
+        assert_eq!(db.view().usage(&elsewhere, 10).await.unwrap(), Some(vec![]));
+    }
+
+    async fn credentials_that_were_not_used_are_looked_up_all_the_same(db: &TestDb) {
+        let world = World::stored(db).await;
+        db.tamper(&format!("INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, epoch,
+                                                    metadata, created_at, created_by)
+                            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 250000)
+                            SELECT 'key_' || i, kind, organization, principal, name, environment, permissions, epoch, metadata,
+                                   created_at, created_by FROM n CROSS JOIN credential WHERE id = '{}'", world.key.id)).await;
+        let all = UsageFilter { organization: Some(world.acme.id), ..everything() };
+        assert_eq!(db.view().usage(&all, 10).await.unwrap(), None);
+        assert_eq!(db.view().usage(&UsageFilter { credential: Some(world.key.id), ..all }, 10).await.unwrap(), Some(vec![]));
+        assert_eq!(db.view().organization_usage(&all, 10).await.unwrap(), Some(vec![]));
     }
 
     async fn the_busiest_are_found_by_days_and_told_exactly(db: &TestDb) {
@@ -158,22 +180,47 @@ on_both_databases! {
         batch.count((acme, world.key.id), moment(hour(1)), "valid", 1000);
         batch.count((acme, world.key.id), moment(hour(30)), "expired", 5);
         batch.count((world.globex.id, world.strange_key.id), moment(hour(1)), "valid", 9999);
-        db.store.flush_usage(&mut batch).await.unwrap();
+        db.store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
         let busiest = async |reach, from: i64, limit| {
-            let found = db.store.within(reach).busiest(acme, moment(from), moment(hour(31)), limit).await.unwrap();
+            let found = db.store.within(reach).busiest(acme, &Kind::ALL, moment(from), moment(hour(31)), limit).await.unwrap();
             found.into_iter().map(|(id, uses)| (id == world.key.id, uses)).collect::<Vec<_>>()
         };
         assert_eq!(busiest(Reach::Instance, day(), 3).await, []);
-        db.store.flush_ranks(&mut batch).await.unwrap();
+        db.store.flush_ranks(&mut batch.ranks).await.unwrap();
         assert!(batch.ranks.is_empty());
         assert_eq!(busiest(Reach::Organization(acme), day(), 3).await, [(true, 1005), (false, 39), (false, 38)]);
         // The time begins with its hour, though they are found by the day.
         assert_eq!(busiest(Reach::Instance, hour(2), 3).await, [(true, 5)]);
         assert_eq!(busiest(Reach::Organization(world.globex.id), day(), 3).await, []);
+        let of_kind = async |kind| db.view().busiest(acme, &[kind], moment(day()), moment(hour(31)), 99).await.unwrap().len();
+        assert_eq!((of_kind(Kind::ApiKey).await, of_kind(Kind::PublicKey).await), (20, 0));
+        assert_eq!(db.view().busiest(acme, &[], moment(day()), moment(hour(31)), 3).await.unwrap(), []);
         // The same once hours are days.
         let kept = UsageKept { hours: SignedDuration::ZERO, ..UsageKept::default() };
         db.store.keep_usage(kept, moment(hour(48))).await.unwrap();
         assert_eq!(busiest(Reach::Instance, day(), 2).await, [(true, 1005), (false, 39)]);
+        db.write(async |tx| tx.save_credential(&world.key.clone().delete(at(9)).0).await).await;
+        assert_eq!(busiest(Reach::Instance, day(), 2).await, [(false, 39), (false, 38)]);
+    }
+
+    async fn the_busiest_of_a_kind_are_found_among_many_that_are_busier(db: &TestDb) {
+        let world = World::stored(db).await;
+        const JWK: &str = r#"{"jwk":{"alg":"EdDSA","crv":"Ed25519","kid":"1","kty":"OKP","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}"#;
+        let busier: Vec<_> = (0..30).map(|number| public_key(&world.ci, &format!("k{number}"))).collect();
+        db.write(async |tx| {
+            for one in &busier {
+                tx.insert_public_key(one, &client_key(JWK)).await?;
+            }
+            Ok(())
+        }).await;
+        let mut batch = UsageBatch::default();
+        for id in busier.iter().map(|one| one.id).chain([world.key.id]) {
+            batch.count((world.acme.id, id), moment(hour(1)), "valid", if id == world.key.id { 1 } else { 50 });
+        }
+        db.store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
+        db.store.flush_ranks(&mut batch.ranks).await.unwrap();
+        let busiest = db.view().busiest(world.acme.id, &[Kind::ApiKey], moment(day()), moment(hour(2)), 5).await.unwrap();
+        assert_eq!(busiest, [(world.key.id, 1)]);
     }
 
     async fn which_permissions_were_asked_is_told_within_reach(db: &TestDb) {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use claviger_core::Reach;
-use claviger_store::{Counted, UsageBatch, UsageFilter, UsageKept};
+use claviger_store::{Counted, Store, StoreError, UsageBatch, UsageFilter, UsageKept};
 use claviger_token::CredentialId;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use crate::{
     db::{Engine, TestDb},
-    sample::{World, at},
+    sample::{World, at, digest, key, rng},
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -58,6 +58,17 @@ async fn days(db: &TestDb, world: &World) -> Vec<(i64, String, i64)> {
     of_key
 }
 
+/// All turns of it, until there is no more to do.
+async fn keep(store: &Store, kept: UsageKept, now: Timestamp) -> Result<u64, StoreError> {
+    let mut all = 0;
+    loop {
+        match store.keep_usage(kept, now).await? {
+            0 => return Ok(all),
+            some => all += some,
+        }
+    }
+}
+
 fn of_day(number: i64, expired: i64, valid: i64) -> [(i64, String, i64); 2] {
     let day = hour(24 * number).as_millisecond();
     [(day, "expired".to_owned(), expired), (day, "valid".to_owned(), valid)]
@@ -67,34 +78,37 @@ on_both_databases! {
     async fn hours_become_days_and_nothing_is_counted_twice(db: &TestDb) {
         let world = World::stored(db).await;
         let id: CredentialId = world.key.id;
-        db.store.flush_usage(&mut batch(&world, 0..60)).await.unwrap();
+        db.store.flush_usage(&mut batch(&world, 0..60), at(0), &mut rng()).await.unwrap();
         let expected = [of_day(0, 24, 48), of_day(1, 24, 48), of_day(2, 12, 24)].concat();
         assert_eq!(days(db, &world).await, expected);
         // Only whole days go, of key and organization alike: four tables' worth of hours.
-        assert_eq!(db.store.keep_usage(kept(24, 400), hour(60)).await.unwrap(), 2 * 2 * 24);
+        assert_eq!(keep(&db.store, kept(24, 400), hour(60)).await.unwrap(), 2 * 2 * 24);
         assert_eq!(db.store.uses(id).await.unwrap().len(), 2 * 36);
         assert_eq!(days(db, &world).await, expected);
-        assert_eq!(db.store.keep_usage(kept(24, 400), hour(60)).await.unwrap(), 0);
+        assert_eq!(keep(&db.store, kept(24, 400), hour(60)).await.unwrap(), 0);
         // What is told late of an hour that is gone counts as well.
-        db.store.flush_usage(&mut batch(&world, 3..5)).await.unwrap();
+        db.store.flush_usage(&mut batch(&world, 3..5), at(0), &mut rng()).await.unwrap();
         let expected = [of_day(0, 26, 52), of_day(1, 24, 48), of_day(2, 12, 24)].concat();
         assert_eq!(days(db, &world).await, expected);
-        assert_eq!(db.store.keep_usage(kept(24, 400), hour(60)).await.unwrap(), 2 * 2 * 2);
+        assert_eq!(keep(&db.store, kept(24, 400), hour(60)).await.unwrap(), 2 * 2 * 2);
         assert_eq!(days(db, &world).await, expected);
     }
 
     async fn many_hours_become_days_in_turns(db: &TestDb) {
         let world = World::stored(db).await;
-        db.store.flush_usage(&mut batch(&world, 0..2400)).await.unwrap();
+        db.store.flush_usage(&mut batch(&world, 0..2400), at(0), &mut rng()).await.unwrap();
         let before = days(db, &world).await;
-        db.store.keep_usage(kept(0, 400), hour(2400)).await.unwrap();
+        // One turn takes some of each, and no more.
+        assert_eq!(db.store.keep_usage(kept(0, 400), hour(2400)).await.unwrap(), 2 * 2000 + 1);
+        assert_eq!(days(db, &world).await, before);
+        keep(&db.store, kept(0, 400), hour(2400)).await.unwrap();
         assert_eq!((db.store.uses(world.key.id).await.unwrap().len(), before.len()), (0, 200));
         assert_eq!(days(db, &world).await, before);
     }
 
     async fn what_is_interrupted_is_done_by_the_next(db: &TestDb) {
         let world = World::stored(db).await;
-        db.store.flush_usage(&mut batch(&world, 0..2400)).await.unwrap();
+        db.store.flush_usage(&mut batch(&world, 0..2400), at(0), &mut rng()).await.unwrap();
         let before = days(db, &world).await;
         // The hours of one transaction do not go, and neither does what was added for them.
         let late = hour(1500).as_millisecond();
@@ -112,27 +126,27 @@ on_both_databases! {
             ),
         };
         db.tamper(&stop).await;
-        assert!(db.store.keep_usage(kept(0, 400), hour(2400)).await.is_err());
+        assert!(keep(&db.store, kept(0, 400), hour(2400)).await.is_err());
         assert_eq!(db.store.uses(world.key.id).await.unwrap().len(), 4800 - 2000);
         assert_eq!(days(db, &world).await, before);
         db.tamper(go).await;
-        db.store.keep_usage(kept(0, 400), hour(2400)).await.unwrap();
+        keep(&db.store, kept(0, 400), hour(2400)).await.unwrap();
         assert_eq!(db.store.uses(world.key.id).await.unwrap().len(), 0);
         assert_eq!(days(db, &world).await, before);
     }
 
     async fn nodes_that_do_it_at_once_while_uses_are_told_lose_nothing(db: &TestDb) {
         let world = Arc::new(World::stored(db).await);
-        db.store.flush_usage(&mut batch(&world, 0..1200)).await.unwrap();
+        db.store.flush_usage(&mut batch(&world, 0..1200), at(0), &mut rng()).await.unwrap();
         let mut tasks = JoinSet::new();
         for node in 0..6 {
             let (store, world) = (Arc::clone(&db.store), Arc::clone(&world));
             tasks.spawn(async move {
                 for _ in 0..3 {
                     if node % 2 == 0 {
-                        store.keep_usage(kept(0, 400), hour(1200)).await.unwrap();
+                        keep(&store, kept(0, 400), hour(1200)).await.unwrap();
                     } else {
-                        store.flush_usage(&mut batch(&world, 0..1200)).await.unwrap();
+                        store.flush_usage(&mut batch(&world, 0..1200), at(0), &mut rng()).await.unwrap();
                     }
                 }
             });
@@ -142,8 +156,61 @@ on_both_databases! {
         }
         let expected: Vec<_> = (0..50).flat_map(|day| of_day(day, 10 * 24, 10 * 48)).collect();
         assert_eq!(days(db, &world).await, expected);
-        db.store.keep_usage(kept(0, 400), hour(1200)).await.unwrap();
+        keep(&db.store, kept(0, 400), hour(1200)).await.unwrap();
         assert_eq!((days(db, &world).await, db.store.uses(world.key.id).await.unwrap().len()), (expected, 0));
+    }
+
+    async fn nobody_waits_in_a_circle_for_hours_that_become_days(db: &TestDb) {
+        let world = Arc::new(World::stored(db).await);
+        let keys: Arc<Vec<_>> = Arc::new((0..20).map(|number| key(&world.ci, &format!("k{number}"))).collect());
+        db.write(async |tx| {
+            for one in keys.iter() {
+                tx.insert_credential(one, &digest()).await?;
+            }
+            Ok(())
+        }).await;
+        // Late uses of many keys in the same old hours: they are counted key by key, and become days hour by hour.
+        let mut tasks = JoinSet::new();
+        for node in 0..4 {
+            let (store, world, keys) = (Arc::clone(&db.store), Arc::clone(&world), Arc::clone(&keys));
+            tasks.spawn(async move {
+                for _ in 0..6 {
+                    if node == 0 {
+                        for _ in 0..4 {
+                            store.keep_usage(kept(0, 400), hour(240)).await?;
+                        }
+                        continue;
+                    }
+                    let mut batch = UsageBatch::default();
+                    for one in keys.iter() {
+                        (0..60).for_each(|number| batch.count((world.acme.id, one.id), hour(number), "valid", 1));
+                    }
+                    store.flush_usage(&mut batch, at(0), &mut rng()).await?;
+                }
+                Ok::<_, StoreError>(())
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap().unwrap();
+        }
+        keep(&db.store, kept(0, 400), hour(240)).await.unwrap();
+        assert_eq!(db.number("SELECT COUNT(*) FROM usage_hour").await, 0);
+        for table in ["usage_day", "organization_usage_day"] {
+            let sum = db.number(&format!("SELECT CAST(SUM(uses) AS BIGINT) FROM {table}")).await;
+            assert_eq!(sum, 3 * 6 * 20 * 60, "{table}");
+        }
+    }
+
+    async fn hours_that_became_days_are_not_told_as_if_there_had_been_none(db: &TestDb) {
+        let world = World::stored(db).await;
+        let since = async |kept| db.view().hours_since(kept, hour(24 * 10 + 5)).await.unwrap();
+        assert_eq!(since(kept(24 * 9, 400)).await, hour(24));
+        db.store.flush_usage(&mut batch(&world, 0..24 * 10), at(0), &mut rng()).await.unwrap();
+        assert_eq!(since(kept(24 * 9, 400)).await, hour(24));
+        keep(&db.store, kept(24 * 3, 400), hour(24 * 10 + 5)).await.unwrap();
+        // They are to be kept for longer from now on, and begin where they are left.
+        assert_eq!(since(kept(24 * 9, 400)).await, hour(24 * 7));
+        assert_eq!(since(kept(24, 400)).await, hour(24 * 9));
     }
 
     async fn days_are_kept_as_long_as_it_is_said(db: &TestDb) {
@@ -151,22 +218,22 @@ on_both_databases! {
         let id: CredentialId = world.key.id;
         let mut batch = batch(&world, 0..1);
         batch.permission_days.insert((id, hour(0).as_millisecond(), "a:read".parse().unwrap()), 1);
-        db.store.flush_usage(&mut batch).await.unwrap();
-        db.store.flush_ranks(&mut batch).await.unwrap();
+        db.store.flush_usage(&mut batch, at(0), &mut rng()).await.unwrap();
+        db.store.flush_ranks(&mut batch.ranks).await.unwrap();
         let ranks = "SELECT COUNT(*) FROM usage_rank";
         // Hours that are kept longer than that stay hours; here they are a day from the first round on.
-        db.store.keep_usage(kept(24, 100), hour(24 * 32)).await.unwrap();
+        keep(&db.store, kept(24, 100), hour(24 * 32)).await.unwrap();
         assert_eq!((days(db, &world).await.len(), db.number(ranks).await), (2, 1));
-        db.store.keep_usage(kept(24, 100), hour(24 * 100)).await.unwrap();
+        keep(&db.store, kept(24, 100), hour(24 * 100)).await.unwrap();
         assert_eq!((days(db, &world).await.len(), db.number(ranks).await), (2, 0));
         assert_eq!(db.store.permission_uses(id).await.unwrap().len(), 1);
-        db.store.keep_usage(kept(24, 100), hour(24 * 100) + SignedDuration::from_millis(1)).await.unwrap();
+        keep(&db.store, kept(24, 100), hour(24 * 100) + SignedDuration::from_millis(1)).await.unwrap();
         assert_eq!((days(db, &world).await, db.store.permission_uses(id).await.unwrap().len()), (vec![], 0));
         // Of credentials that nobody knows any more too, and more than go in one transaction.
         db.tamper("INSERT INTO usage_hour (credential, hour, code, uses)
                    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5001)
                    SELECT 'key_' || i, 0, 'valid', 1 FROM n").await;
-        assert_eq!(db.store.keep_usage(kept(24, 100), hour(24 * 100)).await.unwrap(), 2 * 5001);
+        assert_eq!(keep(&db.store, kept(24, 100), hour(24 * 100)).await.unwrap(), 2 * 5001);
     }
 }
 

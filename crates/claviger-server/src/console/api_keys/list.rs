@@ -174,8 +174,8 @@ pub(crate) async fn show(
         return Err(Trouble::Absent);
     }
     let mut view = app.store.within(authority.reach);
-    let mut found = view.credentials_in(wanted.order(), &filter, &pages::rows(&wanted.after)?).await?;
-    let pages = Pages::of(&mut found, |key| key.id, &path, &wanted.fields(), &wanted.after);
+    let (mut found, looked_to) = view.look_through(wanted.order(), &filter, &pages::rows(&wanted.after)?).await?;
+    let pages = Pages::through(&mut found, looked_to, |key| key.id, &path, &wanted.fields(), &wanted.after);
     let frame = place.frame().await?;
     let account = match filter.principal {
         Some(principal) => Some(Names::known(&place, vec![principal]).await?.of_principal(principal)),

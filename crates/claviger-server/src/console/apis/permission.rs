@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use claviger_core::{Api, ApiChanges, DeclaredPermission, Reach, Rejection};
-use claviger_store::CredentialFilter;
+use claviger_store::{CountedAmong, CredentialFilter};
 use claviger_token::ApiId;
 
 use super::{path_of, to_change};
@@ -25,8 +25,8 @@ use crate::{
     problem::RequestError,
 };
 
-/// How far credentials are counted, and how many roles are told by name.
-const MOST: u32 = 1000;
+/// Among how many credentials those are counted that name one, and how many roles are told by name.
+const LOOKED_AT: u32 = 100_000;
 const MOST_ROLES: u32 = 50;
 
 /// One that is declared.
@@ -261,16 +261,18 @@ async fn retire_page(app: &App, api: &Api, name: &str, frame: Frame) -> Result<R
     let roles = view.roles_holding(name, MOST_ROLES).await?;
     let filter =
         CredentialFilter { names: Some(name.to_owned()), live_at: Some(app.now()), ..CredentialFilter::default() };
-    let credentials = usize::try_from(view.count_credentials_up_to(&filter, MOST).await?).unwrap_or_default();
+    let CountedAmong { number, more } = view.count_credentials_among(&filter, LOOKED_AT).await?;
     let rules = api.routes.rules().iter().filter(|rule| rule.permissions.iter().any(|one| one.as_str() == name));
     let rules: Vec<String> = rules.map(|rule| format!("{} {}", rule.methods.join(","), rule.path)).collect();
     let roles = roles.into_iter().map(|role| role.name).collect();
     let mut follows: Vec<Fact> = Fact::listed(frame.text("api-retire-rules"), rules).into_iter().collect();
     follows.extend(Fact::listed(frame.text("api-retire-roles"), roles));
-    follows.push(Fact::told(match credentials {
-        0 => frame.text("api-retire-no-credential"),
-        count => frame.text_counting("api-retire-credentials", count),
+    follows.push(Fact::told(match (more, usize::try_from(number).unwrap_or_default()) {
+        (true, count) => frame.text_with("api-retire-credentials", "count", format!("{count}+")),
+        (false, 0) => frame.text("api-retire-no-credential"),
+        (false, count) => frame.text_counting("api-retire-credentials", count),
     }));
+    follows.extend(more.then(|| Fact::told(frame.text_with("api-retire-more", "count", frame.number(LOOKED_AT)))));
     let path = path_of(api.id);
     let ask = AskPage {
         title: frame.text("api-retire-title"),

@@ -18,7 +18,7 @@ pub(crate) fn pages(
     let frame = || Frame::sample_inside(language, text);
     let own = || text.to_owned();
     let path = || "/apis/api_x".to_owned();
-    let ways = Pages { next: (many > 1).then(path), first: (many == 0).then(path) };
+    let ways = Pages { next: (many > 1).then(path), first: (many == 0).then(path), ..Pages::default() };
     let row = || Row {
         path: path(),
         name: own(),

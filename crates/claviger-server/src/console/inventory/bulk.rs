@@ -23,7 +23,7 @@ use crate::{
         shell::Here,
         trouble::Trouble,
     },
-    manage::inventory::{InventoryQuery, Matched, RevokeMany, revoke_matching},
+    manage::inventory::{InventoryQuery, LOOKED_AT, Matched, RevokeMany, revoke_matching},
     problem::RequestError,
 };
 
@@ -40,6 +40,8 @@ pub(crate) struct RevokeManyPage {
     pub(crate) owner: Option<String>,
     pub(crate) state: Option<String>,
     pub(crate) matched: usize,
+    /// Whether there may be more.
+    pub(crate) more: bool,
     pub(crate) rows: Vec<Listed>,
     /// When it was counted.
     pub(crate) at: String,
@@ -55,13 +57,21 @@ impl RevokeManyPage {
         reasons(&self.frame)
     }
 
+    /// That not all were looked at: what nobody has counted is not ended here.
+    pub(crate) fn told_more(&self) -> String {
+        self.frame.text_with("inventory-more", "count", self.frame.number(LOOKED_AT))
+    }
+
     /// Whether there are more than are shown.
     pub(crate) fn is_longer(&self) -> bool {
         self.matched > self.rows.len()
     }
 
     pub(crate) fn counted(&self) -> String {
-        self.frame.text_counting("inventory-matched", self.matched)
+        match self.more {
+            true => self.frame.text_with("inventory-matched", "count", format!("{}+", self.matched)),
+            false => self.frame.text_counting("inventory-matched", self.matched),
+        }
     }
 }
 
@@ -136,7 +146,7 @@ pub(crate) async fn show(
 pub(crate) async fn submit(State(app): State<App>, form: InsideForm) -> Result<Response, Trouble> {
     let (place, here, fields) = (form.tokens(&app), &form.here, &form.fields);
     let (reach, wanted, now) = (reach(here)?, Wanted::of(fields), app.now());
-    place.must_be_fresh(wanted.address(&format!("{}/revoke", place.list()), &[]))?;
+    place.must_be_fresh(wanted.address(&format!("{}/revoke", place.list())))?;
     let frame = place.frame().await?;
     let owner = match wanted.owner.as_str() {
         "" => None,
@@ -190,7 +200,7 @@ async fn preview(
 ) -> Result<Response, Trouble> {
     let (app, now) = (place.app, place.app.now());
     let counted = RevokeMany { expected: None, ..RevokeMany::default() };
-    let Matched { matched, found, .. } =
+    let Matched { matched, more, found, .. } =
         revoke_matching(app, place.session.by(), reach, &meant.query, &counted).await?;
     let mut view = app.store.within(Reach::Organization(here.organization.id));
     let owners: Vec<_> = found.iter().map(|one| one.principal).chain(meant.owner.map(PrincipalId::from)).collect();
@@ -203,6 +213,7 @@ async fn preview(
         owner: meant.owner.map(|user| called(user.into())),
         state: meant.wanted.state_words(&frame),
         matched: usize::try_from(matched).unwrap_or(usize::MAX),
+        more,
         at: meant.at.to_string(),
         leaves_out: reach != Reach::Instance,
         wrong,

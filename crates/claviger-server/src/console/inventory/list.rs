@@ -159,9 +159,9 @@ async fn with(
     let (app, now, organization) = (place.app, place.app.now(), here.organization.id);
     let mut view = app.store.within(Reach::Organization(organization));
     let filter = wanted.filter(organization, owner, now);
-    let mut found = view.credentials_in(wanted.order(), &filter, &pages::rows(&wanted.after)?).await?;
+    let (mut found, looked_to) = view.look_through(wanted.order(), &filter, &pages::rows(&wanted.after)?).await?;
     let path = place.list();
-    let pages = Pages::of(&mut found, |one| one.id, &path, &wanted.fields(), &wanted.after);
+    let pages = Pages::through(&mut found, looked_to, |one| one.id, &path, &wanted.fields(), &wanted.after);
     let is_front = wanted.after.is_empty() && wanted.q.is_empty() && wanted.state.is_empty();
     let mut waits = match is_front {
         true => {
@@ -190,7 +190,7 @@ async fn with(
         owner: called(one.principal),
         since: approval::since(one),
     };
-    let can_end = decides && !found.is_empty() && wanted.is_endable();
+    let can_end = decides && (!found.is_empty() || pages.looks_on) && wanted.is_endable();
     let shown = InventoryPage {
         rows: rows(place, &found, |one| Some(called(one.principal)), now, &frame).await?,
         of: owner.map(|user| (called(user.into()), user.to_string())),

@@ -72,6 +72,7 @@ pub(crate) fn pages(
             wrong: filtered.then(own),
             reason: own(),
             leaves_out: filtered,
+            more: filtered,
         };
         add("revoke many", page.render());
     }

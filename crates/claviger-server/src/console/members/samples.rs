@@ -37,7 +37,7 @@ pub(crate) fn pages(
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let moment = || Moment::new(language, now, now);
     let path = || "/organizations/acme/members".to_owned();
-    let ways = || Pages { next: (many > 1).then(path), first: (many == 0).then(path) };
+    let ways = || Pages { next: (many > 1).then(path), first: (many == 0).then(path), ..Pages::default() };
     let (some_are, many_are) = (many > 0, many > 1);
     let row = || Row {
         path: path(),

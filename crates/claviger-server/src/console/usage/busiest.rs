@@ -31,16 +31,15 @@ pub(super) async fn busiest(place: &Place<'_>, from: Timestamp, frame: &Frame) -
     let organization = here.organization.id;
     let mut view = place.app.store.within(Reach::Organization(organization));
     let (all, keys) = (here.person.may(permission::CREDENTIALS_READ), here.person.may(permission::API_KEYS_READ));
+    let kinds: &[Kind] = match (all, keys) {
+        (true, _) => &Kind::ALL,
+        (false, true) => &[Kind::ApiKey],
+        (false, false) => &[],
+    };
     let mut found = Vec::new();
-    if all || keys {
-        for (id, uses) in view.busiest(organization, from, place.app.now(), 2 * MOST as u32).await? {
-            if found.len() < MOST
-                && (all || Kind::of(id) == Kind::ApiKey)
-                && let Some(one) = view.credential(id).await?
-            {
-                found.push((one, uses));
-            }
-        }
+    for (id, uses) in view.busiest(organization, kinds, from, place.app.now(), MOST as u32).await? {
+        // It may be gone meanwhile.
+        found.extend(view.credential(id).await?.map(|one| (one, uses)));
     }
     shown(place, found, frame).await
 }
@@ -56,7 +55,7 @@ pub(super) async fn newest(place: &Place<'_>, from: Timestamp, frame: &Frame) ->
         live_at: Some(place.app.now()),
         ..CredentialFilter::default()
     };
-    let found = view.credentials_in(Order::Newest, &filter, &Page { after: None, limit: MOST as u32 }).await?;
+    let (found, _) = view.look_through(Order::Newest, &filter, &Page { after: None, limit: MOST as u32 }).await?;
     let ids: Vec<CredentialId> = found.iter().map(|one| one.id).collect();
     let uses = view.uses_since(&ids, from).await?;
     let with_uses = |one: Credential| {

@@ -48,7 +48,7 @@ pub(crate) fn pages(
             overview: "/organizations/acme".to_owned(),
             keys_path: "/organizations/acme/api-keys".to_owned(),
             rows: (0..many).map(|_| unused(many, language, text)).collect(),
-            pages: Pages { first: next.clone(), next },
+            pages: Pages { first: next.clone(), next, ..Pages::default() },
         };
         add("unused permissions", page.render());
     }

@@ -83,7 +83,11 @@ pub(crate) async fn show(
     let path = here.path("/unused-permissions");
     let shown = UnusedPage {
         rows,
-        pages: Pages { next: next.map(|last| format!("{path}?after={last}")), first: after.map(|_| path) },
+        pages: Pages {
+            next: next.map(|last| format!("{path}?after={last}")),
+            first: after.map(|_| path),
+            ..Pages::default()
+        },
         overview: here.path(""),
         keys_path: here.path("/api-keys"),
         frame,
@@ -119,11 +123,12 @@ async fn found(
     let mut rows: Vec<(Credential, Vec<String>)> = Vec::new();
     let mut next = None;
     while rows.len() < most && looked_at > 0 {
-        let keys = view.credentials_in(Order::Newest, &filter, &Page { after, limit: TURN }).await?;
+        let (keys, looked_to) = view.look_through(Order::Newest, &filter, &Page { after, limit: TURN }).await?;
         let ids: Vec<CredentialId> = keys.iter().map(|key| key.id).collect();
         let asked = view.permissions_asked(&ids, from).await?;
-        next = (keys.len() == TURN as usize).then(|| ids.last().copied()).flatten();
-        looked_at = looked_at.saturating_sub(keys.len().max(1));
+        next = ids.last().copied().filter(|_| keys.len() == TURN as usize).or(looked_to);
+        // Among very many that are not in use, one turn is enough.
+        looked_at = if looked_to.is_some() { 0 } else { looked_at.saturating_sub(keys.len().max(1)) };
         for key in keys {
             let Some(asked) = asked.get(&key.id) else { continue };
             let everything = if key.permissions.follows_principal() {

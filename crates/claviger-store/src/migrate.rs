@@ -1,7 +1,7 @@
 //! The schema's history. Each file is frozen once released; `tests/fixtures` keeps data of every release.
 
 use sqlx::{
-    Connection as _,
+    ConnectOptions as _, Connection as _,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
     postgres::PgPoolOptions,
 };
@@ -47,8 +47,10 @@ pub(crate) async fn run_to(pools: &Pools, target: i64) -> Result<(), StoreError>
             done
         }
         Pools::Postgres { pool, .. } => {
-            // A connection of its own without the cap on statements, which a migration of much data would break.
+            // A connection of its own without the cap on statements, which a migration of much data would break, and without lines
+            // of the log about statements that take long, as on SQLite.
             let uncapped = pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
+            let uncapped = uncapped.disable_statement_logging();
             let pool = PgPoolOptions::new().max_connections(1).connect_with(uncapped).await?;
             let done = migrator(schema_for_postgres).run_to(target, &pool).await;
             pool.close().await;

@@ -159,9 +159,10 @@ impl Writer {
         Ok(Self { options: Arc::new(options), group: Arc::new(Mutex::new(group)) })
     }
 
-    /// A connection by itself, for what is no part of a group.
+    /// A connection by itself, for what is no part of a group. No statement that takes long is a line of the log, whole as it is:
+    /// of a migration, it would be all of it.
     pub(crate) async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
-        self.options.connect().await
+        SqliteConnectOptions::clone(&self.options).disable_statement_logging().connect().await
     }
 
     /// Waits for the turn. What is read in it may be what others wrote who wait for the commit; `alone`: they are committed before.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     access_tokens,
-    app::{TestApp, instant, within},
+    app::{SOON, TestApp, instant, within},
     database::{Engine, TestDatabase},
     metrics::scrape,
 };
@@ -41,7 +41,7 @@ fn lines(path: &Path) -> Vec<Value> {
 /// The last line about a surface, once there are as many.
 async fn told(path: &Path, surface: &str, count: usize) -> Value {
     let of = |surface: &str| lines(path).into_iter().filter(|line| line["surface"] == surface).collect::<Vec<_>>();
-    within(Duration::from_secs(2), "the line is there", async || of(surface).len() == count).await;
+    within(SOON, "the line is there", async || of(surface).len() == count).await;
     of(surface).pop().unwrap()
 }
 

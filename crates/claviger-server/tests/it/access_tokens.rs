@@ -12,7 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
-    app::{INVOICES, Key, PUBLIC_URL, Reply, TestApp, text, within},
+    app::{INVOICES, Key, PUBLIC_URL, Reply, SOON, TestApp, text, within},
     metrics::scrape,
 };
 
@@ -342,7 +342,7 @@ on_both_databases! {
             assert_eq!(app.verify(&token, asked.clone()).await["code"], code, "here, at once: {target}");
             let unseen = app.verify(&fresh, json!({ "permissions": ["invoices:write"] })).await;
             assert_eq!(unseen["code"], code, "nor one that was not seen before: {target}");
-            within(PROMISE, &target, async || other.verify(&token, asked.clone()).await["code"] == code).await;
+            within(SOON, &target, async || other.verify(&token, asked.clone()).await["code"] == code).await;
         };
         take("{key}/revoke", json!({}), "revoked").await;
         take("{key}/roll", json!({}), "revoked").await;
@@ -431,7 +431,7 @@ on_both_databases! {
         let name = r#"claviger_verdicts_total{code="rate_limited",kind="access_token",surface="verify"}"#;
         assert_eq!(after.value(name) - before.value(name), 2.0);
         let id = key.id.parse().unwrap();
-        within(Duration::from_secs(2), "all is counted for the key", async || {
+        within(SOON, "all is counted for the key", async || {
             let uses = app.app.store.uses(id).await.unwrap();
             let uses: Vec<(&str, i64)> = uses.iter().map(|(_, code, uses)| (code.as_str(), *uses)).collect();
             uses == [("rate_limited", 3), ("valid", 3)]
@@ -466,7 +466,7 @@ on_both_databases! {
         assert_eq!((app.code(&token).await, app.code(&jwt).await), ("valid".to_owned(), "unknown".to_owned()));
         app.root().post(&format!("/v1/api-keys/{}/revoke", key.id), json!({})).await.expect(StatusCode::OK);
         assert_eq!(app.code(&token).await, "revoked");
-        within(PROMISE, "refused there", async || other.code(&token).await == "revoked").await;
+        within(SOON, "refused there", async || other.code(&token).await == "revoked").await;
         app.clock.advance(SignedDuration::from_secs(600));
         assert_eq!(app.code(&token).await, "revoked");
         other.finish().await;
@@ -512,7 +512,7 @@ on_both_databases! {
                 let told = app.verify(&one, json!({})).await;
                 assert_eq!((&told["code"], &told["credential"]["id"]), (&json!("revoked"), &json!(key.id)), "here, at once");
             }
-            within(PROMISE, "refused there", async || other.code(&one).await == "revoked").await;
+            within(SOON, "refused there", async || other.code(&one).await == "revoked").await;
             app.client(&one).delete("/v1/token").await.problem(StatusCode::UNAUTHORIZED, "invalid_token");
             for node in [app, &other] {
                 assert_eq!((node.code(&two).await, node.code(&key.token).await), ("valid".to_owned(), "valid".to_owned()));
@@ -548,7 +548,7 @@ on_both_databases! {
         }
         app.root().post("/v1/signing-keys/rotate", json!({ "emergency": true })).await.expect(StatusCode::OK);
         assert_eq!(app.code(&old).await, "unknown");
-        within(PROMISE, "refused there", async || other.code(&old).await == "unknown").await;
+        within(SOON, "refused there", async || other.code(&old).await == "unknown").await;
         let new = signed(app, &claims).await;
         for node in [app, &other] {
             assert_eq!(node.code(&new).await, "valid");

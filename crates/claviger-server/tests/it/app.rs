@@ -408,6 +408,9 @@ pub(crate) fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
+/// What is promised within a second or two, on a machine that is busy with other tests; how long it takes, `cargo xtask bench` measures.
+pub(crate) const SOON: Duration = Duration::from_secs(5);
+
 /// Waits for what becomes true soon, and fails if it does not within `bound`.
 pub(crate) async fn within<F: Future<Output = bool>>(bound: Duration, what: &str, mut holds: impl FnMut() -> F) {
     let began = instant();

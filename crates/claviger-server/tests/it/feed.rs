@@ -5,10 +5,9 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Key, Reply, TestApp, instant, text, within};
+use crate::app::{Key, Reply, SOON, TestApp, instant, text, within};
 
 const PATH: &str = "/v1/changes";
-const SOON: Duration = Duration::from_secs(5);
 
 async fn ask(app: &TestApp, query: &str) -> Reply {
     Reply::read(app, app.request(Method::GET, app.internal, &format!("{PATH}{query}")).send().await.unwrap()).await

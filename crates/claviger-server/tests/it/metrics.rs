@@ -1,18 +1,16 @@
 //! What Prometheus reads: that it can, that it moves, and that nobody outside decides how many series there are.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use claviger_token::Secret;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::{
-    app::{Reply, TestApp, text, within},
+    app::{Reply, SOON, TestApp, text, within},
     browser::Browser,
     database::{Engine, TestDatabase},
 };
-
-const SOON: Duration = Duration::from_secs(5);
 
 on_both_databases! {
     async fn verdicts_are_counted_where_they_are_asked(app: &TestApp) {
@@ -146,7 +144,7 @@ on_both_databases! {
                 [
                     "verify", "forward_auth", "mqtt", "management", "oauth",
                     "sign_in", "second_factor", "provider", "confirmation", "token", "introspection", "revocation",
-                    "device_authorization", "user_code", "enrolment",
+                    "device_authorization", "user_code", "enrolment", "audit",
                 ]
                 .as_slice(),
             ),

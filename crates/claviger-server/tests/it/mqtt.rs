@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     access_tokens,
-    app::{Key, TestApp, text, within},
+    app::{Key, SOON, TestApp, text, within},
     metrics::scrape,
 };
 
@@ -160,7 +160,7 @@ on_both_databases! {
         assert_eq!(mosquitto(&other, &key.id, 2, "devices/42/up").await, "valid");
         app.root().post(&format!("/v1/api-keys/{}/revoke", key.id), json!({})).await.expect(StatusCode::OK);
         check(&key.id, 2, "devices/42/up", "revoked").await;
-        within(Duration::from_secs(1), "there too", async || {
+        within(SOON, "there too", async || {
             mosquitto(&other, &key.id, 2, "devices/42/up").await == "revoked"
         }).await;
         other.finish().await;

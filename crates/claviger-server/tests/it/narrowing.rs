@@ -1,7 +1,7 @@
 //! What is taken away by a change elsewhere: tokens of before are dead for whoever asks us, in the status list and in the feed of what
 //! ended, and a new token works with what is left.
 
-use std::{cell::RefCell, time::Duration};
+use std::cell::RefCell;
 
 use claviger_token::{CredentialId, TokenStatus};
 use reqwest::{Method, StatusCode};
@@ -9,13 +9,11 @@ use serde_json::{Value, json};
 
 use crate::{
     access_tokens::{claims, signed},
-    app::{Key, Reply, TestApp, text, within},
+    app::{Key, Reply, SOON, TestApp, text, within},
     machine::Machine,
     revocations::min_epoch,
     status_list::{claim, state},
 };
-
-const PROMISE: Duration = Duration::from_millis(1500);
 
 /// A key whose tokens are watched.
 struct Watched<'a> {
@@ -53,8 +51,8 @@ impl<'a> Watched<'a> {
         let (token, epoch) = self.newest.borrow().clone();
         assert_eq!(self.app.code(&token).await, "revoked", "{what}: at once");
         let claim = claim(self.app, &self.key, epoch).await;
-        within(PROMISE, what, async || state(self.app, &claim).await == TokenStatus::Invalid).await;
-        within(PROMISE, what, async || min_epoch(self.app, &self.key.id).await > Some(epoch)).await;
+        within(SOON, what, async || state(self.app, &claim).await == TokenStatus::Invalid).await;
+        within(SOON, what, async || min_epoch(self.app, &self.key.id).await > Some(epoch)).await;
     }
 
     async fn is_untouched_by(&self, what: &str) {

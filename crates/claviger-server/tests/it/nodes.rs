@@ -6,7 +6,7 @@ use claviger_core::{BUILTIN_ROLES, By, Reach};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, text, within};
+use crate::app::{SOON, TestApp, text, within};
 
 const PROMISE: Duration = Duration::from_secs(1);
 
@@ -34,7 +34,7 @@ on_both_databases! {
             };
             reply.expect(StatusCode::OK);
             assert_eq!(app.verify(&key.token, asked.clone()).await["code"], code, "here, at once: {target}");
-            within(PROMISE, &target, async || other.verify(&key.token, asked.clone()).await["code"] == code).await;
+            within(SOON, &target, async || other.verify(&key.token, asked.clone()).await["code"] == code).await;
         };
         take("{key}/revoke", json!({}), "revoked").await;
         take("{key}/roll", json!({}), "revoked").await;
@@ -79,7 +79,7 @@ on_both_databases! {
             let mut other = app.another_node().await;
             assert_eq!(other.code(&key.token).await, "valid");
             app.root().post(&format!("/v1/api-keys/{}/revoke", key.id), json!({})).await.expect(StatusCode::OK);
-            within(PROMISE, "refused there", async || other.code(&key.token).await == "revoked").await;
+            within(SOON, "refused there", async || other.code(&key.token).await == "revoked").await;
             other.finish().await;
         }
     }

@@ -1,12 +1,10 @@
 //! Revocation (RFC 7009; the numbers are those of the cases that it must answer).
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::{
-    app::{TestApp, within},
+    app::{SOON, TestApp, within},
     machine::claims,
 };
 
@@ -23,7 +21,7 @@ on_both_databases! {
         let reply = app.form_of(&client, REVOKE, &[("token", &token)]).await;
         assert_eq!((reply.status, reply.header("cache-control"), &reply.body), (StatusCode::OK, Some("no-store"), &json!(null)));
         assert_eq!(app.code(&token).await, "revoked", "here, at once");
-        within(Duration::from_secs(1), "there, within a second", async || other.code(&token).await == "revoked").await;
+        within(SOON, "there, within a second", async || other.code(&token).await == "revoked").await;
         for node in [app, &other] {
             assert_eq!(node.code(&spared).await, "valid");
         }

@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 
 use crate::{
     access_tokens::{claims, signed},
-    app::{PUBLIC_URL, TestApp, instant, within},
+    app::{PUBLIC_URL, SOON, TestApp, instant, within},
     status_list::{claim, proved},
 };
 
 const PATH: &str = "/oauth/revocations";
-const PROMISE: Duration = Duration::from_secs(2);
 
 async fn ask(app: &TestApp, query: &str, known: Option<&str>) -> Response {
     let mut request = app.request(Method::GET, app.public, &format!("{PATH}{query}"));
@@ -74,18 +73,18 @@ on_both_databases! {
         for key in [&named, &quiet] {
             app.root().patch(&format!("/v1/api-keys/{}", key.id), json!({ "disabled": true })).await.expect(StatusCode::OK);
         }
-        within(PROMISE, "named", async || min_epoch(app, &named.id).await == Some(3)).await;
+        within(SOON, "named", async || min_epoch(app, &named.id).await == Some(3)).await;
         assert_eq!(min_epoch(app, &quiet.id).await, None);
         app.root().patch(&format!("/v1/api-keys/{}", named.id), json!({ "disabled": false })).await.expect(StatusCode::OK);
         // What was told never falls: some keep the highest.
-        within(PROMISE, "as it is now", async || min_epoch(app, &named.id).await == Some(3)).await;
+        within(SOON, "as it is now", async || min_epoch(app, &named.id).await == Some(3)).await;
         app.root().post(&format!("/v1/api-keys/{}/revoke", named.id), json!({})).await.expect(StatusCode::OK);
-        within(PROMISE, "ended", async || min_epoch(app, &named.id).await == Some(5)).await;
+        within(SOON, "ended", async || min_epoch(app, &named.id).await == Some(5)).await;
         app.clock.advance(SignedDuration::from_mins(64));
         assert_eq!(min_epoch(app, &named.id).await, Some(5));
         app.clock.advance(SignedDuration::from_mins(1));
         app.user("alice@acme.test").await;
-        within(PROMISE, "no token of before counts", async || min_epoch(app, &named.id).await.is_none()).await;
+        within(SOON, "no token of before counts", async || min_epoch(app, &named.id).await.is_none()).await;
     }
 
     async fn r07_a_token_that_ends_by_itself_is_named(app: &TestApp) {
@@ -94,7 +93,7 @@ on_both_databases! {
         claims.aud = vec![PUBLIC_URL.to_owned()];
         let token = signed(app, &claims).await;
         app.client(&token).delete("/v1/token").await.expect(StatusCode::NO_CONTENT);
-        within(PROMISE, "named", async || feed(app).await.0["revocations"]["tokens"] == json!([claims.jti])).await;
+        within(SOON, "named", async || feed(app).await.0["revocations"]["tokens"] == json!([claims.jti])).await;
         assert_eq!(min_epoch(app, &key.id).await, None);
     }
 
@@ -104,14 +103,14 @@ on_both_databases! {
         app.clock.advance(SignedDuration::from_mins(30));
         app.user("alice@acme.test").await;
         let anew = async || ask(app, "", Some(&tag)).await.status() == StatusCode::OK;
-        within(PROMISE, "signed anew", anew).await;
+        within(SOON, "signed anew", anew).await;
         let (second, tag) = feed(app).await;
         assert_eq!((&second["revocations"], second["exp"].as_i64() > first["exp"].as_i64()), (&first["revocations"], true));
 
         let rotate = json!({ "algorithm": "ES256", "emergency": true });
         app.root().post("/v1/signing-keys/rotate", rotate).await.expect(StatusCode::OK);
         let anew = async || ask(app, "", Some(&tag)).await.status() == StatusCode::OK;
-        within(PROMISE, "signed by a key that counts", anew).await;
+        within(SOON, "signed by a key that counts", anew).await;
         feed(app).await;
     }
 
@@ -144,7 +143,7 @@ on_both_databases! {
         let (revoked, (here, here_at), (there, there_at)) = tokio::join!(revoke, wait(app), wait(&other));
         for (feed, at) in [(here, here_at), (there, there_at)] {
             assert_eq!(feed["revocations"]["credentials"], json!([{ "cred": key.id, "min_epoch": 3 }]));
-            assert!(at.saturating_duration_since(revoked) < PROMISE);
+            assert!(at.saturating_duration_since(revoked) < SOON);
         }
         other.finish().await;
     }

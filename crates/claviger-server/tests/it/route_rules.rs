@@ -1,11 +1,9 @@
 //! The route rules of an API, as they are written and as a gateway asks by them.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{INVOICES, Key, Reply, TestApp, text, within};
+use crate::app::{INVOICES, Key, Reply, SOON, TestApp, text, within};
 
 fn rules() -> Value {
     json!([
@@ -158,7 +156,7 @@ on_both_databases! {
         let stricter = json!([{ "methods": ["GET"], "path": "/apps/{id}", "permissions": ["invoices:write"] }]);
         app.root().patch(&path, json!({ "route_rules": stricter })).await.expect(StatusCode::OK);
         assert_eq!(ask(app, &key.token, "GET", "/apps/7").await.0, 403);
-        within(Duration::from_secs(1), "the rule is stricter", async || ask(&other, &key.token, "GET", "/apps/7").await.0 == 403).await;
+        within(SOON, "the rule is stricter", async || ask(&other, &key.token, "GET", "/apps/7").await.0 == 403).await;
         other.finish().await;
     }
 

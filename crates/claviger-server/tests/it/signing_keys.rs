@@ -1,16 +1,13 @@
 //! The keys that sign tokens: published before they sign and until their last token has ended, on every node.
 
-use std::time::Duration;
-
 use claviger_core::{Action, By, Chain, Event, Reach, Sealed, SigningKeyRecord, Touched};
 use claviger_token::{Jws, SigningAlgorithm, Typ, VerifyingKey};
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Reply, TestApp, text, within};
+use crate::app::{Reply, SOON, TestApp, text, within};
 
-const PROMISE: Duration = Duration::from_secs(1);
 const KEY_SET: &str = "/.well-known/jwks.json";
 const ES256: SigningAlgorithm = SigningAlgorithm::Es256;
 
@@ -130,7 +127,7 @@ on_both_databases! {
         let made = rotate(app, body).await.expect(StatusCode::OK);
         assert_eq!(made["items"][0]["state"], "active");
         assert_eq!(proved(app, &stolen).await, None, "here, at once");
-        within(PROMISE, "gone there", async || proved(&other, &stolen).await.is_none()).await;
+        within(SOON, "gone there", async || proved(&other, &stolen).await.is_none()).await;
         let fresh = signed(&other, ES256).await;
         assert_eq!(proved(app, &fresh).await, Some(text(&made["items"][0]["id"])));
         assert_eq!(app.audit_trail(&first).await, ["signing_key.created", "signing_key.removed"]);

@@ -7,10 +7,7 @@ use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Key, PUBLIC_URL, TestApp, instant, within};
-
-/// How old a list is at the origin at most, and time for a busy machine to say so.
-const PROMISE: Duration = Duration::from_millis(1500);
+use crate::app::{Key, PUBLIC_URL, SOON, TestApp, within};
 
 /// What a document of ours says, if a key that we publish signed it for this purpose.
 pub(crate) async fn proved(app: &TestApp, text: &str, typ: &'static str) -> Value {
@@ -129,9 +126,8 @@ on_both_databases! {
             assert_eq!(state(node, &claim).await, TokenStatus::Valid);
         }
         app.root().post(&format!("/v1/api-keys/{}/revoke", key.id), json!({})).await.expect(StatusCode::OK);
-        let acknowledged = instant();
         for node in [app, &other] {
-            within(PROMISE.saturating_sub(acknowledged.elapsed()), "told", async || state(node, &claim).await == TokenStatus::Invalid).await;
+            within(SOON, "told", async || state(node, &claim).await == TokenStatus::Invalid).await;
         }
         other.finish().await;
     }

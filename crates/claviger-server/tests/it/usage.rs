@@ -7,9 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::app::{Key, TestApp, text, within};
-
-const SOON: Duration = Duration::from_secs(2);
+use crate::app::{Key, SOON, TestApp, text, within};
 
 on_both_databases! {
     async fn last_use_is_visible_within_two_seconds_for_each_generation(app: &TestApp) {

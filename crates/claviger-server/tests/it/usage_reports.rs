@@ -1,15 +1,12 @@
 //! `POST /v1/usage-reports`: what verifiers tell of uses that they judged by themselves.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Key, Reply, TestApp, within};
+use crate::app::{Key, Reply, SOON, TestApp, within};
 
 const PATH: &str = "/v1/usage-reports";
-const SOON: Duration = Duration::from_secs(2);
 
 async fn inside(app: &TestApp, body: &Value) -> Reply {
     let sent = app.request(Method::POST, app.internal, PATH).json(body).send().await.unwrap();

@@ -25,7 +25,7 @@ const BUILD: &str = "build --workspace --all-features --bins";
 const RUN: &str = "run --quiet -- --version";
 const TESTS: &str = "test --workspace --all-features --no-fail-fast";
 /// For each core: tests wait for databases, servers and clocks more than they compute.
-const THREADS: usize = 3;
+const THREADS: usize = 2;
 
 /// Runs the gates and all tests, or without the gates the tests that `only` names.
 pub(crate) fn run(only: Option<&str>) -> Result<ExitCode> {

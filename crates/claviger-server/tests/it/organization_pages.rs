@@ -319,7 +319,8 @@ on_both_databases! {
         let api = text(&app.declare_invoices().await["id"]);
         app.account("acme", &[]).await;
         let root = root(app).await;
-        let forms: [(&str, String, Vec<(&str, &str)>); 5] = [
+        type Field = (&'static str, &'static str);
+        let forms: [(&str, String, Vec<Field>); 5] = [
             ("/apis/new", "/apis/api_".to_owned(), vec![("name", "Orders"), ("identifier", "https://orders.test"), ("permissions", "orders:read"), ("life", "300")]),
             (&format!("/apis/{api}/permissions/new"), format!("/apis/{api}"), vec![("name", "invoices:delete")]),
             ("/organizations/-/new", "/organizations/globex/settings".to_owned(), vec![("name", "Globex")]),

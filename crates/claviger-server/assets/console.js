@@ -62,4 +62,6 @@ for (const link of document.querySelectorAll('a[data-follow]')) {
 }
 
 // A long proof goes on by itself; whoever leaves the page stops it.
-document.querySelector('button[data-go-on]')?.form.requestSubmit();
+// Two stretches in a second are let through.
+const goesOn = document.querySelector('button[data-go-on]');
+if (goesOn) setTimeout(() => goesOn.form.requestSubmit(), 600);

@@ -2,7 +2,10 @@
 //! however many there are.
 
 use claviger_core::{Credential, CredentialStatus, Kind};
-use claviger_token::CredentialId;
+use claviger_token::{
+    ApiKeyId, CertificateId, ClientSecretId, CredentialId, FederationId, PersonalAccessTokenId, PublicKeyId, TypedId,
+};
+use jiff::Timestamp;
 
 use crate::{
     credential::{COLUMNS, CredentialFilter, filtered},
@@ -28,13 +31,13 @@ pub enum Order {
 /// After every end that there is; the text of the index.
 const END: &str = "COALESCE(k.expires_at, 9223372036854775807)";
 
-/// How many one page looks at: what few of them match is told in several pages, and not after very many were read.
-const LOOKED_AT: i64 = 10_000;
-
 /// A place in an order: what is compared before the id, if anything is, and the id.
 type Place = (Option<Value>, String);
 
 impl View<'_> {
+    /// How many one page looks at: what few of them match is told in several pages, and not after very many were read.
+    pub const LOOKED_AT: u32 = 10_000;
+
     /// A page of them with their newest secrets. A page after one that is not within reach, or not there, is the first.
     pub async fn credentials_in(
         &mut self,
@@ -75,6 +78,7 @@ impl View<'_> {
         let query = sql("SELECT ").and(COLUMNS).and(" FROM credential k WHERE k.deleted_at IS NULL");
         let query = self.bound(filtered(query, filter), "k.organization");
         let query = query.and_if(" AND k.organization = ?", filter.organization.map(text));
+        let query = order.among(query, filter);
         let query = order.until(order.behind(query, after), end).and(order.by());
         let rows = self.executor.all(query.and_bind(" LIMIT ?", i64::from(limit))).await?;
         self.with_secrets(&rows).await
@@ -93,11 +97,15 @@ impl View<'_> {
             self.bound(query, "k.organization").and_if(" AND k.organization = ?", filter.organization.map(text));
         let query = match key {
             Some(_) => query.and_if(" AND k.kind = ?", filter.kind.map(Kind::as_str)),
-            None => query.and_if(" AND k.principal = ?", filter.principal.map(text)),
+            None => order.among(query.and_if(" AND k.principal = ?", filter.principal.map(text)), filter),
         };
-        let query = order.behind(query, after).and(order.by()).and_bind(" LIMIT 1 OFFSET ?", LOOKED_AT - 1);
-        let row = self.executor.optional(query).await?;
-        row.as_ref().map(|row| Ok((order.value(row)?, row.text("id")?))).transpose()
+        // And one more, for of exactly so many the last is no place to go on from.
+        let query =
+            order.behind(query, after).and(order.by()).and_bind(" LIMIT 2 OFFSET ?", i64::from(Self::LOOKED_AT) - 1);
+        match &*self.executor.all(query).await? {
+            [last, _] => Ok(Some((order.value(last)?, last.text("id")?))),
+            _ => Ok(None),
+        }
     }
 
     async fn after(&mut self, order: Order, page: &Page<CredentialId>) -> Result<Option<Place>, StoreError> {
@@ -131,7 +139,33 @@ fn is_looked_through(order: Order, filter: &CredentialFilter) -> bool {
     is_sparse && (filter.principal.is_none() || order.key().is_none())
 }
 
+/// The ids of a kind are between these.
+fn ids_of(kind: Kind) -> [String; 2] {
+    fn ids<Id: TypedId>() -> [String; 2] {
+        [Timestamp::UNIX_EPOCH, Timestamp::MAX].map(|moment| Id::first_of(moment).to_string())
+    }
+    match kind {
+        Kind::ApiKey => ids::<ApiKeyId>(),
+        Kind::PersonalAccessToken => ids::<PersonalAccessTokenId>(),
+        Kind::ClientSecret => ids::<ClientSecretId>(),
+        Kind::PublicKey => ids::<PublicKeyId>(),
+        Kind::Certificate => ids::<CertificateId>(),
+        Kind::Federation => ids::<FederationId>(),
+    }
+}
+
 impl Order {
+    /// By age, kinds stand one after the other, for ids begin with them: only those of the kind are walked through.
+    fn among(self, query: Query, filter: &CredentialFilter) -> Query {
+        match filter.kind {
+            Some(kind) if self.key().is_none() && filter.principal.is_none() => {
+                let [first, last] = ids_of(kind);
+                query.and_bind(" AND k.id >= ?", first).and_bind(" AND k.id <= ?", last)
+            }
+            _ => query,
+        }
+    }
+
     /// What is compared before the id, if anything is.
     fn key(self) -> Option<&'static str> {
         match self {

@@ -159,8 +159,8 @@ fn revoked(service: &Service, answer: &str) -> Result<(), Failure> {
     }
     if more {
         output::note(&format!(
-            "{matched} or more would end: not all were looked at. Nothing was done yet; narrow the filters, or repeat this with --expected \
-             {matched} to be told how many there are."
+            "{matched} or more would end: not all were looked at. Nothing was done yet; narrow the filters, or repeat this with --expected 0 \
+             to be told how many there are."
         ));
         return Ok(());
     }

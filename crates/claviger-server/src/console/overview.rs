@@ -28,6 +28,8 @@ pub(super) struct OverviewPage {
     pub(super) organization: String,
     /// Address and words of each thing to look at.
     pub(super) attention: Vec<(String, String)>,
+    /// Whether all was looked at, so that nothing to look at is nothing.
+    pub(super) is_all: bool,
     /// How many API keys work, in numbers and in words; `None`: that is not theirs to know.
     pub(super) keys: Option<(usize, String)>,
     pub(super) keys_path: String,
@@ -62,7 +64,7 @@ pub(super) async fn show(
     let (here, now) = (&inside.here, app.now());
     let frame = Frame::inside(&inside.session, &inside.visit, &app, Some(here)).await?;
     let keys_path = here.path("/api-keys");
-    let (mut attention, mut keys) = (Vec::new(), None);
+    let (mut attention, mut is_all, mut keys) = (Vec::new(), true, None);
     let waiting = frame.shell().map(|shell| shell.waiting).unwrap_or_default();
     if waiting > 0 {
         attention.push(("/approvals".to_owned(), frame.text_counting("approvals-waiting", waiting)));
@@ -83,6 +85,7 @@ pub(super) async fn show(
         ];
         for (state, filter, words) in looked_at {
             let counted = view.count_credentials_among(&filter, LOOKED_AT).await?;
+            is_all &= !counted.more;
             if counted.number > 0 {
                 attention.push((format!("{keys_path}?state={state}"), told(&frame, words, counted).1));
             }
@@ -95,7 +98,7 @@ pub(super) async fn show(
     let sets_up = first_run::SETS_UP.iter().all(|needed| here.person.reach(needed) == Some(Reach::Instance));
     let organization = here.organization.name.to_string();
     let boxes = Boxes::read(&inside.place(&app), Window::named(&wanted.window), &frame).await?;
-    let shown = OverviewPage { frame, organization, attention, keys, keys_path, makes, sets_up, boxes };
+    let shown = OverviewPage { frame, organization, attention, is_all, keys, keys_path, makes, sets_up, boxes };
     Ok(page(&shown, []))
 }
 

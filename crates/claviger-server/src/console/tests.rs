@@ -371,6 +371,7 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
         frame: frame(),
         organization: own(),
         attention: vec![("/approvals".to_owned(), own()); many],
+        is_all: language == Language::English,
         keys: many.checked_sub(1).map(|number| (number, text.to_owned())),
         keys_path: path(),
         makes: many > 0,

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use claviger_core::{By, Credential, CredentialStatus, Kind, Reach, Rejection, RevokeReason};
-use claviger_store::{CountedAmong, CredentialFilter, Order, Page, StatusAt};
+use claviger_store::{CountedAmong, CredentialFilter, Order, Page, StatusAt, StoreError, View};
 use claviger_token::{
     Confirmation, CredentialId, Environment, NetworkSet, ObjectSet, OrganizationId, PermissionMask, PrincipalId,
     PrincipalType,
@@ -153,8 +153,8 @@ pub(crate) struct RevokeMany {
 pub(crate) struct RevokedMany {
     /// How many live credentials the filters match.
     matched: u64,
-    /// Whether there may be more: 100 000 credentials are looked at to count them. Asked to revoke so many, 409 `count_changed` tells how many
-    /// there are.
+    /// Whether there may be more: 100 000 credentials are looked at to count them. With 0 as `expected`, 409 `count_changed` tells how many there
+    /// are.
     more: bool,
     /// How many of them ended: none where the request only counted.
     revoked: u64,
@@ -241,8 +241,7 @@ pub(crate) async fn revoke_matching(
     let told = |number: i64| u64::try_from(number).unwrap_or_default();
     let Some(expected) = body.expected else {
         let CountedAmong { number, more } = view.count_credentials_among(&filter, LOOKED_AT).await?;
-        let page = Page { after: None, limit: SHOWN };
-        let (found, _) = view.look_through(Order::Newest, &filter, &page).await?;
+        let found = newest(&mut view, &filter).await?;
         return Ok(Matched { matched: told(number), more, revoked: 0, found });
     };
     let matched = told(view.count_credentials(&filter).await?);
@@ -253,6 +252,22 @@ pub(crate) async fn revoke_matching(
     let many = Many { filter, reason: body.reason, told: query.told() };
     let revoked = app.revoke_many(by, reach, many).await?;
     Ok(Matched { matched, more: false, revoked, found: Vec::new() })
+}
+
+/// The newest of those that match, among as many as are counted.
+async fn newest(view: &mut View<'_>, filter: &CredentialFilter) -> Result<Vec<Credential>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    for _ in 0..LOOKED_AT.div_ceil(View::LOOKED_AT) {
+        let page = Page { after, limit: SHOWN };
+        let (some, looked_to) = view.look_through(Order::Newest, filter, &page).await?;
+        found.extend(some);
+        after = looked_to;
+        if after.is_none() || found.len() >= SHOWN as usize {
+            break;
+        }
+    }
+    found.truncate(SHOWN as usize);
+    Ok(found)
 }
 
 /// With the names of the owners, which are read together.

@@ -296,6 +296,12 @@ on_both_databases! {
                                    environment, permissions, epoch, metadata, created_at, created_by,
                                    CASE WHEN i % 2 = 0 THEN 1 END
                             FROM n CROSS JOIN credential WHERE id = '{}'", world.key.id)).await;
+        // By age, those of another kind stand before all of them.
+        db.tamper(&format!("INSERT INTO credential (id, kind, organization, principal, name, environment, permissions, epoch, metadata,
+                                                    created_at, created_by)
+                            SELECT 'pat' || substr(id, 4), 'personal_access_token', organization, principal, name, environment, permissions, epoch,
+                                   metadata, created_at, created_by
+                            FROM credential WHERE name LIKE 'bulk%' AND organization = '{}'", world.acme.id)).await;
         let sparse = |q: &str| CredentialFilter {
             kind: Some(Kind::ApiKey), organization: Some(world.acme.id), q: Some(q.to_owned()), ..CredentialFilter::default()
         };

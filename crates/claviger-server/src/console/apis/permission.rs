@@ -15,6 +15,7 @@ use crate::{
         form::Fields,
         inside::Which,
         page::{Frame, go_and_tell},
+        pages,
         sheet::{Draft, Entered, Field, Part, Section, Sheet, Way},
         trouble::Trouble,
     },
@@ -156,7 +157,8 @@ pub(crate) async fn retire(
     let (api, authority) = to_change(&app, &at, id).await?;
     let name = fields.value("name");
     declared(&api, name)?;
-    at.place(&app).must_be_fresh(path_of(id))?;
+    let question = pages::address(&format!("{}/permissions/retire", path_of(id)), &[("name", name)]);
+    at.place(&app).must_be_fresh(question)?;
     let rest = api.permissions.iter().filter(|one| one.name.as_str() != name).cloned().collect();
     match saved(&app, &authority, &api, rest, None).await? {
         Saved::Done => Ok(go_and_tell(&path_of(id), "deleted", [])),

@@ -9,7 +9,7 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{Credential, CredentialStatus, Kind, Reach, permission};
 use claviger_store::{CredentialFilter, Order, Page, StatusAt};
-use claviger_token::{ApiKeyId, CredentialId, Permission, PermissionSet, PrincipalId};
+use claviger_token::{CredentialId, Permission, PermissionSet, PrincipalId};
 use jiff::SignedDuration;
 
 use super::MOST;
@@ -77,7 +77,7 @@ pub(crate) async fn show(
     let (place, here) = (inside.place(&app), &inside.here);
     here.must(permission::USAGE_READ)?;
     here.must(permission::API_KEYS_READ)?;
-    let after = pages::rows::<ApiKeyId>(&wanted.after)?.after.map(Into::into);
+    let after = pages::rows::<CredentialId>(&wanted.after)?.after;
     let frame = place.frame().await?;
     let (rows, next) = found(&place, after, SHOWN, LOOKED_AT, &frame).await?;
     let path = here.path("/unused-permissions");

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::{app::Config, log::has_token};
 
@@ -41,14 +41,17 @@ pub(crate) fn local(next: &str) -> Option<String> {
     inside.then(|| target.path().to_owned() + &query(&target))
 }
 
-/// What stands behind the path; nothing if a token may stand in it, for the rest may mean more than all of it did.
+/// What stands behind the path, without fields in which a token may stand.
 fn query(target: &Url) -> String {
-    let is_secret = |(name, value): (Cow<'_, str>, Cow<'_, str>)| has_token(&name) || has_token(&value);
-    match target.query() {
-        None | Some("") => String::new(),
-        Some(_) if target.query_pairs().any(is_secret) => String::new(),
-        Some(query) => format!("?{query}"),
-    }
+    let is_secret = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| has_token(name) || has_token(value);
+    let query = match target.query() {
+        Some(_) if target.query_pairs().any(|pair| is_secret(&pair)) => {
+            let kept = target.query_pairs().filter(|pair| !is_secret(pair));
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
+        }
+        query => query.unwrap_or_default().to_owned(),
+    };
+    if query.is_empty() { query } else { format!("?{query}") }
 }
 
 fn of(config: &Config) -> Option<Url> {
@@ -96,7 +99,7 @@ mod tests {
         check("/é", Some("/%C3%A9"));
         // Nor does a token travel along.
         let token = "clv_key_abcdefghijklmnopqrstuvwxyzABCDEF012345";
-        check(&format!("/x?a=b%20c&credential={token}"), Some("/x"));
+        check(&format!("/x?a=b%20c&credential={token}"), Some("/x?a=b+c"));
         check(&format!("/x?credential=%20{token}"), Some("/x"));
         check(&format!("/sign-in?next=%2Fx%3Fcredential%3D{token}&{token}=1"), Some("/sign-in"));
         check("/x?credential=key_01h455vb4pex5vsknk084sn02q", Some("/x?credential=key_01h455vb4pex5vsknk084sn02q"));

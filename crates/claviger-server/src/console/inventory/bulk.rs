@@ -23,6 +23,7 @@ use crate::{
         shell::Here,
         trouble::Trouble,
     },
+    log::has_token,
     manage::inventory::{InventoryQuery, LOOKED_AT, Matched, RevokeMany, revoke_matching},
     problem::RequestError,
 };
@@ -127,7 +128,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Trouble> {
     let (place, here) = (inside.tokens(&app), &inside.here);
     let reach = reach(here)?;
-    place.must_be_fresh(inside.visit.path.clone())?;
+    place.must_be_fresh(question(&place, &wanted))?;
     let frame = place.frame().await?;
     let meant = match Owner::of(&wanted, here, &app, &frame).await? {
         Owner::Anybody => Meant::of(wanted.clone(), None, here, app.now()),
@@ -146,7 +147,7 @@ pub(crate) async fn show(
 pub(crate) async fn submit(State(app): State<App>, form: InsideForm) -> Result<Response, Trouble> {
     let (place, here, fields) = (form.tokens(&app), &form.here, &form.fields);
     let (reach, wanted, now) = (reach(here)?, Wanted::of(fields), app.now());
-    place.must_be_fresh(wanted.address(&format!("{}/revoke", place.list())))?;
+    place.must_be_fresh(question(&place, &wanted))?;
     let frame = place.frame().await?;
     let owner = match wanted.owner.as_str() {
         "" => None,
@@ -187,6 +188,12 @@ pub(crate) async fn submit(State(app): State<App>, form: InsideForm) -> Result<R
         }
         Err(error) => Err(withheld(error)),
     }
+}
+
+/// Where to come back to after signing in again. What looks like a token does not travel there, and what is left would mean more.
+fn question(place: &Place<'_>, wanted: &Wanted) -> String {
+    let is_left_out = has_token(&wanted.q) || has_token(&wanted.owner);
+    if is_left_out { place.list() } else { wanted.address(&format!("{}/revoke", place.list())) }
 }
 
 async fn preview(

@@ -131,7 +131,11 @@ impl Store {
             let sum = sums.entry((whose, hour - hour.rem_euclid(DAY_MS), code)).or_default();
             *sum = sum.saturating_add(row.int("uses")?);
         }
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(0) };
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            // Ended here and not some time later, for until then nobody else has the lock.
+            transaction.commit().await?;
+            return Ok(0);
+        };
         let (first, last) = (first.int("hour")?, last.int("hour")?);
         let sums: Vec<_> = sums.iter().map(|((whose, day, code), uses)| json!([whose, day, code, uses])).collect();
         let from = self.database.pools.json_rows();

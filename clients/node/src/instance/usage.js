@@ -120,15 +120,24 @@ export class Usage {
   }
 
   async #reportAll() {
-    this.#waiting.push(...this.#taken());
-    this.#lose(this.#waiting.splice(0, Math.max(this.#waiting.length - MOST_WAITING, 0)), 'the instance was away for too long');
+    await this.#reportWaiting();
+    // While reports wait, what is counted meanwhile is counted together.
+    if (this.#waiting.length > 0) return;
+    this.#waiting = this.#taken();
+    await this.#reportWaiting();
+  }
+
+  async #reportWaiting() {
     for (let report = this.#waiting[0]; report; report = this.#waiting[0]) {
       try {
         await this.#remote.report(report);
         this.#waiting.shift();
       } catch (error) {
         const status = error instanceof RemoteError ? (error.status ?? 0) : 0;
-        if (status < 400 || status > 499 || MENDED.includes(status)) return;
+        if (status < 400 || status > 499 || MENDED.includes(status)) {
+          this.#lose(this.#waiting.splice(0, Math.max(this.#waiting.length - MOST_WAITING, 0)), 'the instance was away for too long');
+          return;
+        }
         // One use that is not taken takes no other with it.
         const halves = OF_CONTENT.includes(status) ? halvesOf(report) : [];
         this.#waiting.splice(0, 1, ...halves);

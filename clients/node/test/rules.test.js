@@ -411,6 +411,18 @@ test('what is not taken waits in the same words, and not without end', async () 
   assert.equal(usage.lost, 502 + 50_004, 'nor after it');
 });
 
+test('what a proxy says loses no report, and what is refused for good does not wait', async () => {
+  for (const [status, lost] of [...[401, 403, 404, 408, 421, 425, 429].map((status) => [status, 0]), [400, 1], [405, 1], [413, 1]]) {
+    let said = status;
+    const { usage, found, uses } = counting(() => said);
+    usage.count(found(), 'valid', [], null, 0);
+    await usage.report();
+    said = undefined;
+    await usage.close();
+    assert.deepEqual([uses().length, usage.lost], [1 - lost, lost], String(status));
+  }
+});
+
 test('however many reports there are, none is lost before the instance was away', async () => {
   const permissions = Array.from({ length: 50 }, (_, number) => `${'a'.repeat(120)}:p${number}`);
   for (const status of [undefined, 503]) {

@@ -36,8 +36,8 @@ _MOST_WAITING = 500
 _MOST_PERMISSIONS = 50
 # Statuses of a report of which less may be taken.
 _OF_CONTENT = (413, 422)
-# Statuses of who may ask, which an operator mends: the report waits.
-_MENDED = (401, 421)
+# Statuses of a report that nobody will take. Whatever else is said, also by a proxy, may pass: the report waits.
+_REFUSED = (400, 405, *_OF_CONTENT)
 
 _log = logging.getLogger("claviger_verify")
 
@@ -125,7 +125,7 @@ class Usage:
                 await remote.report(report)
             except RemoteError as error:
                 status = error.status or 0
-                if not 400 <= status < 500 or status in _MENDED:
+                if status not in _REFUSED:
                     self._cut()
                     return
                 # One use that is not taken takes no other with it.

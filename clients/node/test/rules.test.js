@@ -11,6 +11,7 @@ import { Bounded, Opaque } from '../src/instance/cache.js';
 import { Clock, Heard } from '../src/instance/clock.js';
 import { Replays } from '../src/instance/replays.js';
 import { RemoteError } from '../src/instance/remote.js';
+import { middleware } from '../src/requests.js';
 import { complete } from '../src/instance/settings.js';
 import { Places, Turns } from '../src/instance/turns.js';
 import { Usage } from '../src/instance/usage.js';
@@ -80,6 +81,17 @@ test('what is no permission is not asked for', () => {
   assert.deepEqual(permissionsOf([]), []);
   for (const wrong of ['', '*', 'a b', 'invoices:', 'a"b', 'x'.repeat(129)])
     assert.throws(() => permissionsOf(wrong), TypeError, wrong);
+});
+
+test('what has no text may be thrown as well', async () => {
+  const claviger = { issuer: 'https://keys.acme.test', check: async () => ({ proved: {} }) };
+  const request = { rawHeaders: ['Authorization', 'Bearer x'], headers: {}, headersDistinct: {}, method: 'GET', url: '/' };
+  const said = [];
+  const response = { headersSent: false, writeHead: (status) => said.push(status), end() {} };
+  await middleware(claviger, [], {})(request, response, () => {
+    throw Object.create(null);
+  });
+  assert.deepEqual(said, [500]);
 });
 
 test('what is too long is not looked at', () => {

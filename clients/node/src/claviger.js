@@ -229,13 +229,13 @@ export class Claviger {
     const isHeard = this.#following.areChangesHeard(this.#settings.keysWithoutFeedSeconds * 1000);
     const lookUp = () => (isHeard ? this.#opaque.known(hash, monotonic()) : 'asked');
     const known = lookUp();
-    const conclude = (/** @type {{ found: Found } | import('./refusal.js').Refusal} */ known) =>
-      typeof known === 'string' ? { refusal: known } : this.#decided(known.found, NOTHING_ENDED, hash, credential, use);
+    const conclude = (/** @type {{ found: Found } | import('./refusal.js').Refusal} */ known, isOver = () => false) =>
+      typeof known === 'string' ? { refusal: known } : this.#decided(known.found, NOTHING_ENDED, hash, credential, use, isOver);
     if (known !== undefined && known !== 'asked') return conclude(known);
     return this.#patiently(async (isOver) => {
       // Of many who present the same at once, one asks.
       const facts = known ?? (await this.#turns.take(hash, async () => lookUp() ?? this.#askState(hash, credential, isOver)));
-      return facts === 'asked' ? this.#ask(hash, credential, use, isOver) : conclude(facts);
+      return facts === 'asked' ? this.#ask(hash, credential, use, isOver) : conclude(facts, isOver);
     });
   }
 
@@ -245,11 +245,14 @@ export class Claviger {
    * @param {string} hash
    * @param {string} credential
    * @param {Use} use
+   * @param {() => boolean} [isOver]
    * @returns {Promise<Checked>}
    */
-  async #decided(found, ended, hash, credential, use) {
+  async #decided(found, ended, hash, credential, use, isOver = () => false) {
     const before = this.#provedBefore(hash, use);
     const fresh = before || use.dpop === null ? undefined : await this.#proof(use.dpop, credential, use);
+    // Who was answered already neither is counted nor spends a proof.
+    if (isOver()) throw new Unreachable();
     const { key, certificate } = before ?? { key: keyOf(fresh), certificate: certificateOf(use.certificate) };
     const { audience } = this.#settings;
     const { environment, permissions, objects, whateverObject, clientIp } = use;

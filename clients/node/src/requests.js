@@ -78,7 +78,11 @@ export function middleware(claviger, wanted, options) {
  * @param {unknown} error
  */
 function fail(response, error) {
-  process.emitWarning(error instanceof Error ? error : String(error));
+  try {
+    process.emitWarning(error instanceof Error ? error : String(error));
+  } catch {
+    process.emitWarning('something failed that has no text');
+  }
   if (response.headersSent) {
     response.destroy();
     return;

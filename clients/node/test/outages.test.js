@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Agent } from 'undici';
 
-import { Claviger } from '@claviger/verify';
+import { Claviger, Unreachable } from '@claviger/verify';
 
 import { Authority, PROMISE, SOON, World, asked, becomes, service, spoiled } from './instance.js';
 
@@ -158,6 +158,31 @@ test('an answer that a revocation overtook on its way lets nobody through', () =
     release();
     assert.deepEqual(await first, [401, 'revoked'], 'it was true when it was read');
     assert.deepEqual(await asked(url, token), [401, 'revoked']);
+  }));
+
+test('who was answered before the facts came is not counted', () =>
+  World.with(async (world) => {
+    let isHeld = false;
+    const hold = (path) => (isHeld && path === '/v1/verify' ? sleep(700) : undefined);
+    const internalAddress = await spoiled(world, { hold });
+    const claviger = new Claviger(world.settings({ internalAddress, patienceSeconds: 1 }));
+    world.ends.push(() => claviger.close());
+    for (const began = performance.now(); !claviger.isFollowed; await sleep(20)) assert.ok(performance.now() - began < SOON);
+    const { id, token } = await world.key();
+    await sleep(500);
+    isHeld = true;
+    const first = assert.rejects(claviger.check(token), Unreachable);
+    await sleep(300);
+    // What is overtaken is asked again, which takes longer than anybody waits.
+    await world.send('PATCH', `/v1/api-keys/${id}`, { name: 'renamed' });
+    await first;
+    await sleep(1000);
+    isHeld = false;
+    assert.ok('proved' in (await claviger.check(token)));
+    await claviger.reportUses();
+    const used = async () => (await world.send('GET', `/v1/usage?by=day&group=code&credential_id=${id}`)).items;
+    for (const began = performance.now(); (await used()).length === 0; await sleep(100)) assert.ok(performance.now() - began < SOON);
+    assert.equal((await used())[0].uses, 1);
   }));
 
 test('an instance behind a private authority is believed by whoever is given that, and by nobody else', () =>

@@ -11,6 +11,7 @@ import { Bounded, Opaque } from '../src/instance/cache.js';
 import { Clock, Heard } from '../src/instance/clock.js';
 import { Replays } from '../src/instance/replays.js';
 import { RemoteError } from '../src/instance/remote.js';
+import { middleware } from '../src/requests.js';
 import { complete } from '../src/instance/settings.js';
 import { Places, Turns } from '../src/instance/turns.js';
 import { Usage } from '../src/instance/usage.js';
@@ -80,6 +81,17 @@ test('what is no permission is not asked for', () => {
   assert.deepEqual(permissionsOf([]), []);
   for (const wrong of ['', '*', 'a b', 'invoices:', 'a"b', 'x'.repeat(129)])
     assert.throws(() => permissionsOf(wrong), TypeError, wrong);
+});
+
+test('what has no text may be thrown as well', async () => {
+  const claviger = { issuer: 'https://keys.acme.test', check: async () => ({ proved: {} }) };
+  const request = { rawHeaders: ['Authorization', 'Bearer x'], headers: {}, headersDistinct: {}, method: 'GET', url: '/' };
+  const said = [];
+  const response = { headersSent: false, writeHead: (status) => said.push(status), end() {} };
+  await middleware(claviger, [], {})(request, response, () => {
+    throw Object.create(null);
+  });
+  assert.deepEqual(said, [500]);
 });
 
 test('what is too long is not looked at', () => {
@@ -402,13 +414,37 @@ test('what is not taken waits in the same words, and not without end', async () 
     usage.count(found(), 'valid', [], null, 0);
     await usage.report();
   }
-  assert.deepEqual([usage.lost, logged.length], [2, 2]);
+  assert.deepEqual([usage.lost, logged.length], [0, 0], 'they are counted together');
   for (let key = 0; key < 50_003; key += 1) usage.count(found(`key_${key}`), 'valid', [], null, 0);
-  assert.equal(usage.lost, 5, 'no more are counted between two reports');
+  assert.equal(usage.lost, 4, 'no more are counted between two reports');
   await usage.close();
   assert.equal(usage.lost, 502 + 50_003, 'and nobody is there at the end');
   usage.count(found(), 'valid', [], null, 0);
   assert.equal(usage.lost, 502 + 50_004, 'nor after it');
+});
+
+test('what a proxy says loses no report, and what is refused for good does not wait', async () => {
+  for (const [status, lost] of [...[401, 403, 404, 408, 421, 425, 429].map((status) => [status, 0]), [400, 1], [405, 1], [413, 1]]) {
+    let said = status;
+    const { usage, found, uses } = counting(() => said);
+    usage.count(found(), 'valid', [], null, 0);
+    await usage.report();
+    said = undefined;
+    await usage.close();
+    assert.deepEqual([uses().length, usage.lost], [1 - lost, lost], String(status));
+  }
+});
+
+test('however many reports there are, none is lost before the instance was away', async () => {
+  const permissions = Array.from({ length: 50 }, (_, number) => `${'a'.repeat(120)}:p${number}`);
+  for (const status of [undefined, 503]) {
+    const { usage, found, uses } = counting(() => status);
+    for (let key = 0; key < 3500; key += 1) usage.count(found(`key_${key}`), 'valid', permissions, null, 0);
+    await usage.report();
+    assert.equal(status === undefined ? uses().length : 3500, 3500);
+    assert.equal(usage.lost > 0, status !== undefined);
+    await usage.close();
+  }
 });
 
 test('no more is kept than was chosen', () => {

@@ -400,15 +400,37 @@ def test_what_is_not_taken_waits_in_the_same_words_and_not_without_end() -> None
             for _ in range(502):
                 usage.count(found(), "valid", [], None, now)
                 await usage.report(remote)
-            assert usage.lost == 2
+            assert usage.lost == 0, "they are counted together"
             for number in range(50_003):
                 usage.count(named(number), "valid", [], None, now)
-            assert usage.lost == 5, "no more are counted between two reports"
+            assert usage.lost == 4, "no more are counted between two reports"
         assert usage.lost == 502 + 50_003, "and nobody is there at the end"
         usage.count(found(), "valid", [], None, now)
         assert usage.lost == 502 + 50_004, "nor after it"
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 413, 421, 425, 429])
+def test_what_a_proxy_says_loses_no_report_and_what_is_refused_for_good_does_not_wait(status: int) -> None:
+    said: list[int] = [status]
+    usage, remote = Usage(), Taking(lambda _: said.pop() if said else None)
+    usage.count(found(), "valid", [], None, datetime.now(UTC))
+    asyncio.run(usage.report(remote))
+    assert usage.lost == (1 if status in (400, 405, 413) else 0)
+    asyncio.run(usage.report(remote))
+    assert len(remote.uses) == 1 - usage.lost
+
+
+@pytest.mark.parametrize("status", [None, 503])
+def test_however_many_reports_there_are_none_is_lost_before_the_instance_was_away(status: int | None) -> None:
+    usage, remote, now = Usage(), Taking(lambda _: status), datetime.now(UTC)
+    permissions = [f"{'a' * 120}:p{number}" for number in range(50)]
+    for number in range(3500):
+        usage.count(named(number), "valid", permissions, None, now)
+    asyncio.run(usage.report(remote))
+    assert len(remote.uses) == (3500 if status is None else 0)
+    assert (usage.lost > 0) == (status is not None)
 
 
 def test_no_more_is_kept_than_was_chosen() -> None:

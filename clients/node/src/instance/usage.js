@@ -120,15 +120,24 @@ export class Usage {
   }
 
   async #reportAll() {
-    this.#waiting.push(...this.#taken());
-    this.#lose(this.#waiting.splice(0, Math.max(this.#waiting.length - MOST_WAITING, 0)), 'the instance was away for too long');
+    await this.#reportWaiting();
+    // While reports wait, what is counted meanwhile is counted together.
+    if (this.#waiting.length > 0) return;
+    this.#waiting = this.#taken();
+    await this.#reportWaiting();
+  }
+
+  async #reportWaiting() {
     for (let report = this.#waiting[0]; report; report = this.#waiting[0]) {
       try {
         await this.#remote.report(report);
         this.#waiting.shift();
       } catch (error) {
         const status = error instanceof RemoteError ? (error.status ?? 0) : 0;
-        if (status < 400 || status > 499 || MENDED.includes(status)) return;
+        if (!REFUSED.includes(status)) {
+          this.#lose(this.#waiting.splice(0, Math.max(this.#waiting.length - MOST_WAITING, 0)), 'the instance was away for too long');
+          return;
+        }
         // One use that is not taken takes no other with it.
         const halves = OF_CONTENT.includes(status) ? halvesOf(report) : [];
         this.#waiting.splice(0, 1, ...halves);
@@ -154,8 +163,8 @@ export class Usage {
 
 /** Statuses of a report of which less may be taken. */
 const OF_CONTENT = [413, 422];
-/** Statuses of who may ask, which an operator mends: the report waits. */
-const MENDED = [401, 421];
+/** Statuses of a report that nobody will take. Whatever else is said, also by a proxy, may pass: the report waits. */
+const REFUSED = [400, 405, ...OF_CONTENT];
 
 /**
  * As one item, or as many as it takes.

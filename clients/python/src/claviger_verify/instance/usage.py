@@ -36,8 +36,8 @@ _MOST_WAITING = 500
 _MOST_PERMISSIONS = 50
 # Statuses of a report of which less may be taken.
 _OF_CONTENT = (413, 422)
-# Statuses of who may ask, which an operator mends: the report waits.
-_MENDED = (401, 421)
+# Statuses of a report that nobody will take. Whatever else is said, also by a proxy, may pass: the report waits.
+_REFUSED = (400, 405, *_OF_CONTENT)
 
 _log = logging.getLogger("claviger_verify")
 
@@ -112,28 +112,38 @@ class Usage:
     async def report(self, remote: Remote) -> None:
         """Tells the instance what was counted. What it does not take now it is told the next time, in the same words."""
         async with self._reporting:
-            self._waiting.extend(self._taken())
-            lost = [self._waiting.popleft() for _ in range(len(self._waiting) - _MOST_WAITING)]
-            self._lose(lost, "the instance was away for too long")
-            while self._waiting:
-                report = self._waiting[0]
-                try:
-                    await remote.report(report)
-                except RemoteError as error:
-                    status = error.status or 0
-                    if not 400 <= status < 500 or status in _MENDED:
-                        return
-                    # One use that is not taken takes no other with it.
-                    halves = _halves(report) if status in _OF_CONTENT else []
-                    self._waiting.popleft()
-                    self._waiting.extendleft(reversed(halves))
-                    if not halves:
-                        self._lose([report], f"a report was refused with status {status}")
-                except Exception:
-                    # Whatever it is: what was counted waits.
+            await self._report_waiting(remote)
+            # While reports wait, what is counted meanwhile is counted together.
+            if not self._waiting:
+                self._waiting.extend(self._taken())
+                await self._report_waiting(remote)
+
+    async def _report_waiting(self, remote: Remote) -> None:
+        while self._waiting:
+            report = self._waiting[0]
+            try:
+                await remote.report(report)
+            except RemoteError as error:
+                status = error.status or 0
+                if status not in _REFUSED:
+                    self._cut()
                     return
-                else:
-                    self._waiting.popleft()
+                # One use that is not taken takes no other with it.
+                halves = _halves(report) if status in _OF_CONTENT else []
+                self._waiting.popleft()
+                self._waiting.extendleft(reversed(halves))
+                if not halves:
+                    self._lose([report], f"a report was refused with status {status}")
+            except Exception:
+                # Whatever it is: what was counted waits.
+                self._cut()
+                return
+            else:
+                self._waiting.popleft()
+
+    def _cut(self) -> None:
+        lost = [self._waiting.popleft() for _ in range(len(self._waiting) - _MOST_WAITING)]
+        self._lose(lost, "the instance was away for too long")
 
     def _taken(self) -> list[Report]:
         """What was counted since the last time, as reports."""

@@ -82,6 +82,8 @@ for (const javaScriptEnabled of [false, true]) {
     await withInstance(async ({ link }) => {
       await withBrowser(async (page) => {
         await page.goto(link);
+        // A browser moves the focus to what asks for it at the first frame.
+        await page.locator('button:focus').waitFor();
         await page.keyboard.press('Enter');
         await at(page, 'Acme');
         await tabTo(page, 'nav a[href$="/api-keys"]');

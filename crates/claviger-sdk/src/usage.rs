@@ -187,23 +187,25 @@ impl Kept {
         }
     }
 
-    /// Tells the instance what was counted. What it does not take now it is told the next time, in the same words.
+    /// Tells the instance what was counted. What it does not take now it is told the next time, in the same words; while something waits,
+    /// what is counted meanwhile is counted together.
     pub(crate) async fn report(&self) {
         let mut waiting = self.usage.waiting.lock().await;
-        waiting.extend(self.usage.taken());
-        while waiting.len() > MOST_WAITING
-            && let Some(oldest) = waiting.pop_front()
-        {
-            self.usage.lose(&oldest);
-            tracing::warn!("a report of uses is lost: the instance was away for too long");
+        if self.tell(&mut waiting).await {
+            waiting.extend(self.usage.taken());
+            self.tell(&mut waiting).await;
         }
+    }
+
+    /// Returns whether nothing waits any more.
+    async fn tell(&self, waiting: &mut VecDeque<UsageReport>) -> bool {
         while let Some(report) = waiting.front() {
             match self.remote.report(report).await {
                 Ok(()) => {
                     waiting.pop_front();
                 }
                 // One use that is not taken takes no other with it.
-                Err(RemoteError::Status(status)) if status.is_client_error() => {
+                Err(RemoteError::Status(status)) if is_refused(status) => {
                     let halves = if is_of_content(status) { halves(report) } else { Vec::new() };
                     if halves.is_empty() {
                         self.usage.lose(report);
@@ -214,11 +216,23 @@ impl Kept {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "uses could not be reported; they will be");
-                    return;
+                    while waiting.len() > MOST_WAITING
+                        && let Some(oldest) = waiting.pop_front()
+                    {
+                        self.usage.lose(&oldest);
+                        tracing::warn!("a report of uses is lost: the instance was away for too long");
+                    }
+                    return false;
                 }
             }
         }
+        true
     }
+}
+
+/// Whether nobody will take a report. Whatever else is said, also by a proxy, may pass.
+fn is_refused(status: StatusCode) -> bool {
+    is_of_content(status) || matches!(status, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED)
 }
 
 /// Whether a report of less may be taken.
@@ -318,5 +332,33 @@ mod tests {
         assert_eq!(*TAKEN.lock(), [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]);
         assert!(kept.usage.waiting.lock().await.is_empty());
         assert_eq!(kept.usage.lost(), 7);
+    }
+
+    #[tokio::test]
+    async fn what_a_proxy_says_loses_nothing_and_meanwhile_uses_are_counted_together() {
+        static STATUS: Mutex<StatusCode> = Mutex::new(StatusCode::NOT_FOUND);
+        static TAKEN: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+        let take = async |Json(report): Json<UsageReport>| {
+            let status = *STATUS.lock();
+            if status == StatusCode::OK {
+                TAKEN.lock().extend(report.uses.iter().map(|used| used.count));
+            }
+            status
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let routes = Router::new().route("/v1/usage-reports", post(take));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let kept = Kept::new(crate::KeeperSettings::new(&address)).unwrap();
+        let found = found();
+        for status in [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS] {
+            *STATUS.lock() = status;
+            kept.usage.count(&found, Verdict::Valid, &[], None, Timestamp::UNIX_EPOCH);
+            kept.report().await;
+            assert_eq!(kept.usage.waiting.lock().await.len(), 1, "{status}");
+        }
+        *STATUS.lock() = StatusCode::OK;
+        kept.report().await;
+        assert_eq!((&*TAKEN.lock(), kept.usage.lost()), (&vec![1, 2], 0));
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::{
     Store,
     error::StoreError,
+    flush::Flush,
     sql::{Row, WriteTransaction, sql},
 };
 
@@ -29,19 +30,22 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Adds uses, all or none of them, and tells what is used of each quota since. Not a change: nothing is audited.
-    pub async fn add_quota_uses(&self, uses: &QuotaUses) -> Result<QuotaUses, StoreError> {
-        let mut totals = QuotaUses::new();
+    /// Adds uses, all or none of them, and tells what is used of each quota since. What was added before by the same `flush` is not added
+    /// again: who is told of a failure does not know whether it was. Not a change: nothing is audited.
+    pub async fn add_quota_uses(&self, flush: &Flush, uses: &QuotaUses) -> Result<QuotaUses, StoreError> {
         if uses.is_empty() {
-            return Ok(totals);
+            return Ok(QuotaUses::new());
         }
         let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
+        let is_new = transaction.note_flush(flush).await?;
+        let mut totals = QuotaUses::new();
         for ((holder, period), used) in uses {
+            let used = if is_new { i64::try_from(*used).unwrap_or(i64::MAX) } else { 0 };
             let add = sql("INSERT INTO quota_use (holder, period, used) VALUES ($1, $2, $3)
                            ON CONFLICT (holder, period) DO UPDATE SET used = quota_use.used + excluded.used
                            RETURNING used");
-            let add = add.bind(holder.as_str()).bind(*period).bind(i64::try_from(*used).unwrap_or(i64::MAX));
-            let total = transaction.read().one(add).await?.int("used")?;
+            let total =
+                transaction.read().one(add.bind(holder.as_str()).bind(*period).bind(used)).await?.int("used")?;
             totals.insert((holder.clone(), *period), u64::try_from(total).map_err(StoreError::damaged)?);
         }
         transaction.commit().await?;

@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     Store,
     error::StoreError,
+    flush::Flush,
     sql::{WriteTransaction, sql, text},
 };
 
@@ -84,10 +85,7 @@ pub struct UsageBatch {
 /// What one transaction writes. It stays as it is until it is known to be written, for the answer to a commit can be lost.
 #[derive(Debug, Clone, Default)]
 pub struct UsagePart {
-    /// By whom: what a process wrote last is told by its row in `usage_flush`.
-    writer: Option<String>,
-    /// When it was begun, in ms; higher than that of the part before.
-    at: i64,
+    flush: Flush,
     hours: Hours,
     permission_days: PermissionDays,
     last_uses: LastUses,
@@ -164,18 +162,10 @@ impl UsageBatch {
     /// Makes the next part, unless there is one that is perhaps not written. Tells whether there is any.
     fn next_part(&mut self, now: Timestamp, rng: &mut (dyn CryptoRng + Send)) -> bool {
         if self.part.rows() == 0 {
-            self.part = UsagePart {
-                writer: Some(
-                    self.part
-                        .writer
-                        .take()
-                        .unwrap_or_else(|| format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64())),
-                ),
-                at: now.as_millisecond().max(self.part.at + 1),
-                hours: take_first(&mut self.hours),
-                permission_days: take_first(&mut self.permission_days),
-                last_uses: take_first(&mut self.last_uses),
-            };
+            self.part.flush.advance(now, rng);
+            self.part.hours = take_first(&mut self.hours);
+            self.part.permission_days = take_first(&mut self.permission_days);
+            self.part.last_uses = take_first(&mut self.last_uses);
         }
         self.part.rows() > 0
     }
@@ -192,18 +182,15 @@ impl Store {
     ) -> Result<(), StoreError> {
         while batch.next_part(now, rng) {
             self.write_part(&batch.part).await?;
-            let UsagePart { writer, at, .. } = std::mem::take(&mut batch.part);
-            batch.part = UsagePart { writer, at, ..UsagePart::default() };
+            let flush = std::mem::take(&mut batch.part.flush);
+            batch.part = UsagePart { flush, ..UsagePart::default() };
         }
         Ok(())
     }
 
     async fn write_part(&self, part: &UsagePart) -> Result<(), StoreError> {
         let mut transaction = WriteTransaction::begin_alone(&self.database.pools).await?;
-        let begin = sql("INSERT INTO usage_flush (writer, at) VALUES ($1, $2)
-                         ON CONFLICT (writer) DO UPDATE SET at = excluded.at WHERE usage_flush.at < excluded.at");
-        if transaction.execute(begin.bind(part.writer.clone()).bind(part.at)).await? == 0 {
-            // It is written: only the answer to its commit did not arrive.
+        if !transaction.note_flush(&part.flush).await? {
             return Ok(());
         }
         let hours = rows(&part.hours, |(_, credential, hour, code), uses| json!([credential, hour, code, uses]));

@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 pub use self::redis::RedisAt;
 use self::{
     meter::{QuotaMeter, RateMeter},
-    quota::Count,
+    quota::{Count, Writing},
     redis::Redis,
 };
 use crate::{
@@ -38,6 +38,7 @@ pub(crate) struct Limiter {
     quotas: Mutex<HashMap<String, Arc<Mutex<Count>>>>,
     /// Quotas with uses to write.
     unwritten: Mutex<Vec<(String, Arc<Mutex<Count>>)>>,
+    writing: tokio::sync::Mutex<Writing>,
     redis: Option<Redis>,
     began: Instant,
 }
@@ -75,6 +76,7 @@ impl Limiter {
             rates: Mutex::default(),
             quotas: Mutex::default(),
             unwritten: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             redis: redis.map(|redis| Redis::new(redis, metrics)),
             began: monotonic(),
         }

@@ -6,9 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use claviger_store::{QuotaUses, StoreError};
+use claviger_store::{Flush, QuotaUses, Store, StoreError};
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use rand::CryptoRng;
 
 use crate::app::App;
 
@@ -32,7 +33,7 @@ struct Uses {
     written: u64,
     /// What it does not hold yet.
     unwritten: u64,
-    /// Whether some of that is on its way there. What is read meanwhile may hold it already.
+    /// Whether some of that is on its way there, or perhaps arrived. What is read meanwhile may hold it already.
     writing: bool,
 }
 
@@ -99,10 +100,6 @@ impl Count {
         uses.written = uses.written.saturating_add(used).max(total);
     }
 
-    fn could_not_write(&mut self) {
-        self.periods.values_mut().for_each(|uses| uses.writing = false);
-    }
-
     fn uses(&mut self, period: Timestamp) -> &mut Uses {
         if !self.periods.contains_key(&period) && self.periods.len() >= MOST_PERIODS {
             // The oldest go first; what is not written stays.
@@ -114,36 +111,48 @@ impl Count {
     }
 }
 
+/// What is on its way to the database: whoever does not know whether it arrived sends the same again.
+#[derive(Default)]
+pub(super) struct Writing {
+    flush: Flush,
+    uses: QuotaUses,
+    counts: HashMap<String, Arc<Mutex<Count>>>,
+}
+
+impl Writing {
+    fn begin(&mut self, counts: HashMap<String, Arc<Mutex<Count>>>, now: Timestamp, rng: &mut (dyn CryptoRng + Send)) {
+        self.flush.advance(now, rng);
+        for (holder, count) in &counts {
+            let begun = count.lock().begin_writing();
+            self.uses.extend(begun.into_iter().map(|(period, used)| ((holder.clone(), period), used)));
+        }
+        self.counts = counts;
+    }
+
+    async fn write(&mut self, store: &Store) -> Result<(), StoreError> {
+        for (key, total) in store.add_quota_uses(&self.flush, &self.uses).await? {
+            if let (Some(count), Some(used)) = (self.counts.get(&key.0), self.uses.get(&key)) {
+                count.lock().wrote(key.1, *used, total);
+            }
+        }
+        self.uses.clear();
+        self.counts.clear();
+        Ok(())
+    }
+}
+
 impl App {
     /// Writes what was used of quotas, and learns what other nodes wrote. What cannot be written is kept for the next time.
     pub(crate) async fn flush_quotas(&self) -> Result<(), StoreError> {
+        let mut writing = self.limiter.writing.lock().await;
+        // What is perhaps not written goes first.
+        writing.write(&self.store).await?;
         let mut queued = std::mem::take(&mut *self.limiter.unwritten.lock());
         while !queued.is_empty() {
-            let chunk: HashMap<String, Arc<Mutex<Count>>> = queued.drain(..queued.len().min(CHUNK)).collect();
-            let mut uses = QuotaUses::new();
-            for (holder, count) in &chunk {
-                let begun = count.lock().begin_writing();
-                uses.extend(begun.into_iter().map(|(period, used)| ((holder.clone(), period), used)));
-            }
-            match self.store.add_quota_uses(&uses).await {
-                Ok(totals) => {
-                    for (key, total) in totals {
-                        if let (Some(count), Some(used)) = (chunk.get(&key.0), uses.get(&key)) {
-                            count.lock().wrote(key.1, *used, total);
-                        }
-                    }
-                }
-                Err(error) => {
-                    let mut waiting = self.limiter.unwritten.lock();
-                    for (holder, count) in chunk {
-                        count.lock().could_not_write();
-                        if count.lock().must_be_queued() {
-                            waiting.push((holder, count));
-                        }
-                    }
-                    waiting.extend(queued);
-                    return Err(error);
-                }
+            writing.begin(queued.drain(..queued.len().min(CHUNK)).collect(), self.now(), &mut self.rng());
+            if let Err(error) = writing.write(&self.store).await {
+                self.limiter.unwritten.lock().extend(queued);
+                return Err(error);
             }
         }
         Ok(())
@@ -153,6 +162,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::tests::app;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -200,16 +210,40 @@ mod tests {
         assert_eq!(count.used(at(0)), 17);
     }
 
-    #[test]
-    fn what_could_not_be_written_is_written_next_time() {
-        let mut count = Count::default();
-        count.spend(at(0), 2);
-        assert!(count.must_be_queued());
-        count.begin_writing();
-        count.could_not_write();
-        count.spend(at(0), 1);
-        assert!(count.must_be_queued());
-        assert_eq!(count.begin_writing(), [(at(0), 3)]);
+    #[tokio::test]
+    async fn what_is_perhaps_written_is_sent_again_as_it_was() {
+        let (app, _directory) = app().await;
+        let count = Arc::new(Mutex::new(Count::default()));
+        let spend = |cost| {
+            count.lock().spend(at(0), cost);
+            if count.lock().must_be_queued() {
+                app.limiter.unwritten.lock().push(("key_a".to_owned(), Arc::clone(&count)));
+            }
+        };
+        let stored = async || app.store.quotas_used(&[("key_a", at(0))]).await.unwrap().into_values().sum::<u64>();
+        spend(2);
+        let queued = std::mem::take(&mut *app.limiter.unwritten.lock());
+        {
+            let mut writing = app.limiter.writing.lock().await;
+            writing.begin(queued.into_iter().collect(), app.now(), &mut app.rng());
+            // It is written, and nobody is told; somebody who reads it counts it once.
+            app.store.add_quota_uses(&writing.flush, &writing.uses).await.unwrap();
+        }
+        count.lock().learn(at(0), stored().await);
+        spend(5);
+        assert_eq!(count.lock().used(at(0)), 7);
+        app.flush_quotas().await.unwrap();
+        assert_eq!((stored().await, count.lock().used(at(0)), count.lock().has_unwritten()), (7, 7, false));
+
+        // What certainly is not waits for the next time.
+        spend(1);
+        app.store.database().close().await;
+        for _ in 0..2 {
+            assert!(app.flush_quotas().await.is_err());
+            spend(1);
+        }
+        assert_eq!((count.lock().used(at(0)), app.limiter.unwritten.lock().len()), (10, 1));
+        assert_eq!(app.limiter.writing.lock().await.uses.values().sum::<u64>(), 1);
     }
 
     #[test]

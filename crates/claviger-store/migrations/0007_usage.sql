@@ -49,6 +49,24 @@ INSERT INTO usage_rank (organization, credential, day, kind, uses)
     GROUP BY k.organization, u.credential, u.hour - u.hour % 86400000, k.kind;
 CREATE INDEX usage_rank_most ON usage_rank (day, organization, kind, uses);
 
+-- Access tokens by the client (a service account) that they were issued to and the grant that it used, and the days that these hours become.
+CREATE TABLE issued_hour (
+    client TEXT NOT NULL,
+    hour BIGINT NOT NULL,
+    grant_type TEXT NOT NULL,
+    uses BIGINT NOT NULL,
+    PRIMARY KEY (client, hour, grant_type)
+) WITHOUT ROWID;
+CREATE INDEX issued_hour_hour ON issued_hour (hour, client, grant_type);
+CREATE TABLE issued_day (
+    client TEXT NOT NULL,
+    day BIGINT NOT NULL,
+    grant_type TEXT NOT NULL,
+    uses BIGINT NOT NULL,
+    PRIMARY KEY (client, day, grant_type)
+) WITHOUT ROWID;
+CREATE INDEX issued_day_day ON issued_day (day);
+
 -- What each process that counts wrote last (at: when, in milliseconds): if it is not told so, it can ask before it writes the same again.
 CREATE TABLE usage_flush (
     writer TEXT PRIMARY KEY,

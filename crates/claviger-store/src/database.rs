@@ -189,6 +189,8 @@ impl Database {
             "usage_flush",
             "organization_usage_hour",
             "organization_usage_day",
+            "issued_hour",
+            "issued_day",
             "quota_use",
             "idempotency",
             "used_jti",

@@ -1,10 +1,10 @@
-//! What verifying left behind, written in batches: counts, last uses, and uses of retired secrets. How it is read stands in
+//! What verifying and issuing left behind, written in batches: counts, last uses, and uses of retired secrets. How it is read stands in
 //! `usage_report.rs`, and what becomes of it with time in `usage_roll_up.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use claviger_core::{By, Credential, Kind};
-use claviger_token::{CredentialId, OrganizationId, Permission};
+use claviger_token::{CredentialId, OrganizationId, Permission, ServiceAccountId};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use serde_json::{Value as Json, json};
@@ -40,6 +40,11 @@ const DAYS: Table = (
     "value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, CAST(value ->> 3 AS BIGINT)",
     "ON CONFLICT (credential, day, permission) DO UPDATE SET uses = usage_permission_day.uses + excluded.uses",
 );
+const ISSUED: Table = (
+    "issued_hour (client, hour, grant_type, uses)",
+    "value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, CAST(value ->> 3 AS BIGINT)",
+    "ON CONFLICT (client, hour, grant_type) DO UPDATE SET uses = issued_hour.uses + excluded.uses",
+);
 const LAST_USES: Table = (
     "secret_use (credential, number, used_at, used_from)",
     "value ->> 0, CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), value ->> 3",
@@ -60,6 +65,8 @@ const MOST_RANKED: usize = 100_000;
 type Hours = BTreeMap<(OrganizationId, CredentialId, i64, &'static str), u64>;
 /// Permissions asked for, by credential, day (its start in ms) and permission.
 type PermissionDays = BTreeMap<(CredentialId, i64, Permission), u64>;
+/// Access tokens by the client that they were issued to, hour (its start in ms) and grant.
+type Issued = BTreeMap<(ServiceAccountId, i64, &'static str), u64>;
 /// The latest use of each secret, by credential and generation.
 type LastUses = BTreeMap<(CredentialId, u32), LastUse>;
 /// Verifications by organization, credential and day (its start in ms).
@@ -74,6 +81,8 @@ pub struct UsageBatch {
     pub ranks: UsageRanks,
     /// Permissions asked for, by credential, day (its start in ms) and permission.
     pub permission_days: PermissionDays,
+    /// Access tokens by the client that they were issued to, hour (its start in ms) and grant. They are no verifications.
+    pub issued: Issued,
     /// The latest use of each secret, by credential and generation.
     pub last_uses: LastUses,
     /// Uses of secrets that were rolled away, the last of each credential. The caller tells them, and takes out what it told.
@@ -88,12 +97,13 @@ pub struct UsagePart {
     flush: Flush,
     hours: Hours,
     permission_days: PermissionDays,
+    issued: Issued,
     last_uses: LastUses,
 }
 
 impl UsagePart {
     fn rows(&self) -> usize {
-        self.hours.len() + self.permission_days.len() + self.last_uses.len()
+        self.hours.len() + self.permission_days.len() + self.issued.len() + self.last_uses.len()
     }
 }
 
@@ -133,6 +143,12 @@ impl UsageBatch {
         self.rank((organization, credential, at - at.rem_euclid(DAY_MS)), uses);
     }
 
+    /// Counts access tokens that a client got by a grant.
+    pub fn count_issued(&mut self, client: ServiceAccountId, at: Timestamp, grant: &'static str, tokens: u64) {
+        let at = at.as_millisecond();
+        *self.issued.entry((client, at - at.rem_euclid(HOUR_MS), grant)).or_default() += tokens;
+    }
+
     fn rank(&mut self, rank: (OrganizationId, CredentialId, i64), uses: u64) {
         if self.ranks.len() < MOST_RANKED || self.ranks.contains_key(&rank) {
             *self.ranks.entry(rank).or_default() += uses;
@@ -156,7 +172,8 @@ impl UsageBatch {
 
     /// How many rows there are to write with the next flush.
     pub fn rows(&self) -> usize {
-        self.hours.len() + self.permission_days.len() + self.last_uses.len() + self.retired.len() + self.part.rows()
+        let counted = self.hours.len() + self.permission_days.len() + self.issued.len();
+        counted + self.last_uses.len() + self.retired.len() + self.part.rows()
     }
 
     /// Makes the next part, unless there is one that is perhaps not written. Tells whether there is any.
@@ -165,6 +182,7 @@ impl UsageBatch {
             self.part.flush.advance(now, rng);
             self.part.hours = take_first(&mut self.hours);
             self.part.permission_days = take_first(&mut self.permission_days);
+            self.part.issued = take_first(&mut self.issued);
             self.part.last_uses = take_first(&mut self.last_uses);
         }
         self.part.rows() > 0
@@ -197,12 +215,15 @@ impl Store {
         let sums = sums(&part.hours);
         let sums = rows(&sums, |(organization, hour, code), uses| json!([organization, hour, code, uses]));
         let days = rows(&part.permission_days, |(credential, day, name), uses| json!([credential, day, name, uses]));
+        let issued = rows(&part.issued, |(client, hour, grant), uses| json!([client, hour, grant, uses]));
         let last_uses = rows(&part.last_uses, |(credential, number), last| {
             json!([credential, number, last.at.as_millisecond(), last.from])
         });
         // Every node writes the tables in this order, and the rows of each by their key. An organization's sums are written
         // with what they sum, so that neither can be there without the other, and last: all nodes write the same few.
-        for (rows, table) in [(hours, HOURS), (days, DAYS), (last_uses, LAST_USES), (sums, ORGANIZATION_HOURS)] {
+        let tables =
+            [(hours, HOURS), (days, DAYS), (issued, ISSUED), (last_uses, LAST_USES), (sums, ORGANIZATION_HOURS)];
+        for (rows, table) in tables {
             self.add_rows(&mut transaction, rows, table).await?;
         }
         transaction.commit().await

@@ -1,4 +1,4 @@
-//! How much credentials are used: reports by hour and day, the busiest, and which permissions are asked for.
+//! How much credentials are used: reports by hour and day, the busiest, which permissions are asked for, and which access tokens are issued.
 //!
 //! Days are sums of hours that are there and of what became of hours that are not ([`crate::usage_roll_up`]); each use stands in one of both.
 
@@ -9,7 +9,7 @@ use std::{
 };
 
 use claviger_core::{Kind, Reach};
-use claviger_token::{CredentialId, OrganizationId, Permission, PrincipalId};
+use claviger_token::{CredentialId, OrganizationId, Permission, PrincipalId, ServiceAccountId};
 use jiff::Timestamp;
 
 use crate::{
@@ -34,6 +34,10 @@ pub enum Counted {
     CodesByDay,
     /// Permissions asked for, by day (UTC).
     PermissionsByDay,
+    /// Access tokens issued, by grant and hour. They are no use of a credential, and stand in a report of their own.
+    GrantsByHour,
+    /// Access tokens issued, by grant and day (UTC).
+    GrantsByDay,
 }
 
 /// Which use a report is about.
@@ -45,7 +49,7 @@ pub struct UsageFilter<'a> {
     pub principal: Option<PrincipalId>,
     /// Of the credentials of one organization.
     pub organization: Option<OrganizationId>,
-    /// One verdict code or permission.
+    /// One verdict code, permission or grant.
     pub what: Option<&'a str>,
     /// What is counted.
     pub counted: Counted,
@@ -55,14 +59,14 @@ pub struct UsageFilter<'a> {
     pub to: Timestamp,
 }
 
-/// A line of a report: about a credential, or about all of an organization.
+/// A line of a report: about a credential, all of an organization, or what was issued to a service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Used<Id = CredentialId> {
     /// Whose use.
     pub id: Id,
     /// When the hour or day begins.
     pub start: Timestamp,
-    /// The verdict code or the permission.
+    /// The verdict code, the permission or the grant.
     pub what: String,
     /// How often.
     pub uses: i64,
@@ -71,8 +75,8 @@ pub struct Used<Id = CredentialId> {
 impl Counted {
     fn length(self) -> i64 {
         match self {
-            Self::CodesByHour => HOUR_MS,
-            Self::CodesByDay | Self::PermissionsByDay => DAY_MS,
+            Self::CodesByHour | Self::GrantsByHour => HOUR_MS,
+            Self::CodesByDay | Self::PermissionsByDay | Self::GrantsByDay => DAY_MS,
         }
     }
 }
@@ -88,6 +92,7 @@ impl View<'_> {
             Counted::CodesByHour => &[("usage_hour", "hour", "code")],
             Counted::CodesByDay => &[("usage_hour", "hour", "code"), ("usage_day", "day", "code")],
             Counted::PermissionsByDay => &[("usage_permission_day", "day", "permission")],
+            Counted::GrantsByHour | Counted::GrantsByDay => &[],
         };
         // Few credentials are looked up one by one; without a bound on them, time is what narrows most.
         let is_narrow = filter.credential.is_some() || filter.principal.is_some() || filter.organization.is_some();
@@ -124,7 +129,7 @@ impl View<'_> {
             Counted::CodesByDay => {
                 &[("organization_usage_hour", "hour", "code"), ("organization_usage_day", "day", "code")]
             }
-            Counted::PermissionsByDay => &[],
+            Counted::PermissionsByDay | Counted::GrantsByHour | Counted::GrantsByDay => &[],
         };
         let reach = self.reach;
         let rows = |query: Query, (table, time, what): Table| {
@@ -133,6 +138,31 @@ impl View<'_> {
             );
             let query = query.and(&select).and_if(" AND u.organization = ?", filter.organization.map(text));
             within(bound_to(reach, query, "u.organization"), filter, &format!("u.{time}"))
+        };
+        self.summed(sql("WITH "), "", filter, tables, rows, limit).await
+    }
+
+    /// The access tokens that were issued to the service account that is the filter's principal, which may be deleted since; of nobody else there are any.
+    pub async fn issued(
+        &mut self,
+        filter: &UsageFilter<'_>,
+        limit: u32,
+    ) -> Result<Option<Vec<Used<ServiceAccountId>>>, StoreError> {
+        let Some(PrincipalId::ServiceAccount(client)) = filter.principal else { return Ok(Some(Vec::new())) };
+        let tables: &[Table] = match filter.counted {
+            Counted::GrantsByHour => &[("issued_hour", "hour", "grant_type")],
+            Counted::GrantsByDay => &[("issued_hour", "hour", "grant_type"), ("issued_day", "day", "grant_type")],
+            Counted::CodesByHour | Counted::CodesByDay | Counted::PermissionsByDay => &[],
+        };
+        let reach = self.reach;
+        let rows = |query: Query, (table, time, what): Table| {
+            let select = format!(
+                "SELECT u.{time} AS time, u.client AS id, u.{what} AS what, u.uses
+                 FROM {table} u JOIN service_account s ON s.id = u.client WHERE 1 = 1"
+            );
+            let query = query.and(&select).and_bind(" AND u.client = ?", text(client));
+            let query = query.and_if(" AND s.organization = ?", filter.organization.map(text));
+            within(bound_to(reach, query, "s.organization"), filter, &format!("u.{time}"))
         };
         self.summed(sql("WITH "), "", filter, tables, rows, limit).await
     }

@@ -12,6 +12,11 @@ chart-accepted = Accepted
 chart-throttled = Too many
 chart-refused = Refused
 
+issued = Access tokens issued
+issued-sum = { $count } issued
+issued-column = Issued
+issued-none = No access token was issued in this time.
+
 refusals = Why uses were refused
 refusals-none = No use was refused in this time.
 refusals-which = Show these keys

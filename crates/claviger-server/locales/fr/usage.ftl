@@ -12,6 +12,11 @@ chart-accepted = Acceptées
 chart-throttled = Trop nombreuses
 chart-refused = Refusées
 
+issued = Jetons d’accès émis
+issued-sum = { $count } émis
+issued-column = Émis
+issued-none = Aucun jeton d’accès n’a été émis pendant cette période.
+
 refusals = Pourquoi des utilisations ont été refusées
 refusals-none = Aucune utilisation n’a été refusée pendant cette période.
 refusals-which = Afficher ces clés

@@ -12,6 +12,11 @@ chart-accepted = 許可
 chart-throttled = 超過
 chart-refused = 拒否
 
+issued = 発行されたアクセストークン
+issued-sum = 発行 { $count }
+issued-column = 発行
+issued-none = この期間に発行されたアクセストークンはありません。
+
 refusals = 使用が拒否された理由
 refusals-none = この期間に拒否された使用はありません。
 refusals-which = 該当するキーを表示

@@ -12,6 +12,11 @@ chart-accepted = Geaccepteerd
 chart-throttled = Te veel
 chart-refused = Geweigerd
 
+issued = Uitgegeven toegangstokens
+issued-sum = { $count } uitgegeven
+issued-column = Uitgegeven
+issued-none = In deze tijd is geen toegangstoken uitgegeven.
+
 refusals = Waarom gebruik werd geweigerd
 refusals-none = In deze tijd is geen gebruik geweigerd.
 refusals-which = Toon deze sleutels

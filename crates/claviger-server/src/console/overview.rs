@@ -4,7 +4,6 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use claviger_core::{CredentialStatus, Kind, Reach, permission};
 use claviger_store::{CountedAmong, CredentialFilter, StatusAt};
-use serde::Deserialize;
 
 use super::{
     api_keys::list::{IDLE, SOON, endless, idle, rolling, soon},
@@ -13,7 +12,7 @@ use super::{
     page::{Frame, page},
     query::Query,
     trouble::Trouble,
-    usage::{Boxes, window::Window},
+    usage::{Boxes, window::Wanted},
 };
 use crate::app::App;
 
@@ -39,14 +38,6 @@ pub(super) struct OverviewPage {
     pub(super) sets_up: bool,
     /// How much is used here; `None`: that is not theirs to know.
     pub(super) boxes: Option<Boxes>,
-}
-
-/// What the address asks for.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Wanted {
-    /// How far back use is shown.
-    #[serde(default)]
-    window: String,
 }
 
 impl OverviewPage {
@@ -97,7 +88,7 @@ pub(super) async fn show(
     let makes = here.person.may(permission::API_KEYS_WRITE) && here.person.may(permission::SERVICE_ACCOUNTS_READ);
     let sets_up = first_run::SETS_UP.iter().all(|needed| here.person.reach(needed) == Some(Reach::Instance));
     let organization = here.organization.name.to_string();
-    let boxes = Boxes::read(&inside.place(&app), Window::named(&wanted.window), &frame).await?;
+    let boxes = Boxes::read(&inside.place(&app), wanted.window(), &frame).await?;
     let shown = OverviewPage { frame, organization, attention, is_all, keys, keys_path, makes, sets_up, boxes };
     Ok(page(&shown, []))
 }

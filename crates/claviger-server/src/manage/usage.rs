@@ -1,4 +1,4 @@
-//! `/v1/usage`: how much credentials are used, from the roll-ups that verifying leaves behind.
+//! `/v1/usage`: how much credentials are used and how many access tokens are issued, from the roll-ups that both leave behind.
 
 use axum::{extract::State, http::StatusCode};
 use claviger_store::{Counted, UsageFilter, Used};
@@ -32,7 +32,7 @@ pub(crate) struct Usage {
     items: Vec<UsageItem>,
 }
 
-/// How often a credential was used, or all of an organization.
+/// How often a credential was used, or all of an organization; or how many access tokens a service account got.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsageItem {
     /// With `per=credential`.
@@ -42,6 +42,10 @@ pub(crate) struct UsageItem {
     /// With `per=organization`.
     #[serde(skip_serializing_if = "Option::is_none")]
     organization_id: Option<OrganizationId>,
+    /// With `per=service_account`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "sa_01h455vb4pex5vsknk084sn02q")]
+    service_account_id: Option<ServiceAccountId>,
     /// When the hour or day (UTC) begins.
     start: Timestamp,
     /// The verdict, with `group=code`.
@@ -51,6 +55,10 @@ pub(crate) struct UsageItem {
     /// The permission that was asked for, with `group=permission`.
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<String>,
+    /// The grant by which tokens were got, with `group=grant_type`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "client_credentials")]
+    grant_type: Option<String>,
     uses: i64,
 }
 
@@ -72,6 +80,8 @@ pub(crate) enum Group {
     Code,
     /// The permission that was asked for.
     Permission,
+    /// The grant by which access tokens were got. Those are no uses of a credential, and stand beside them.
+    GrantType,
 }
 
 /// Whose uses are one item.
@@ -82,6 +92,8 @@ pub(crate) enum Per {
     Credential,
     /// Those of all credentials of an organization.
     Organization,
+    /// The access tokens that were issued to a service account.
+    ServiceAccount,
 }
 
 /// What the report is about.
@@ -104,11 +116,13 @@ pub(crate) struct UsageQuery {
     from: Option<Timestamp>,
     /// And before this one (RFC 3339); now if absent.
     to: Option<Timestamp>,
-    /// `hour` (the default with `group=code`) or `day`.
+    /// `hour` (the default, but with `group=permission`) or `day`.
     by: Option<By>,
-    /// `code` (the default) or `permission`, which is counted by day only.
+    /// `code` (the default); `permission`, which is counted by day only; or `grant_type`: how many access tokens were issued to the service account
+    /// of `service_account_id`.
     group: Option<Group>,
-    /// `credential` (the default), or `organization`: all of its credentials together, however many they are.
+    /// `credential` (the default); `organization`: all of its credentials together, however many they are; or `service_account`, which goes with
+    /// `group=grant_type`.
     per: Option<Per>,
 }
 
@@ -122,6 +136,7 @@ struct Question<'a> {
 
 /// Show how much credentials are used
 ///
+/// With `group=grant_type`: how many access tokens were issued to a service account, by grant; they are no uses, and in no other report.
 /// Counts are a second or two behind. Hours are kept for 35 days and days for 400, unless the operator says otherwise; asked by the hour for
 /// earlier ones, 422 `hours_not_kept` tells since when there are hours. At most 10 000 items, of 250 000 counts that are looked at; 422
 /// `too_many_items` asks for a narrower question. A picture of an organization comes with `per=organization`.
@@ -146,6 +161,10 @@ pub(crate) async fn report(
             let used = view.organization_usage(&filter, MOST_ROWS).await?;
             used.map(|used| used.into_iter().map(UsageItem::of_organization).collect())
         }
+        Per::ServiceAccount => {
+            let issued = view.issued(&filter, MOST_ROWS).await?;
+            issued.map(|issued| issued.into_iter().map(UsageItem::issued).collect())
+        }
     };
     if by == By::Hour {
         let since = view.hours_since(app.config.usage_kept, app.now()).await?;
@@ -166,11 +185,15 @@ pub(crate) async fn report(
 impl UsageQuery {
     fn question(&self, app: &App) -> Result<Question<'_>, RequestError> {
         let unasked = if self.permission.is_some() { Group::Permission } else { Group::Code };
-        let (group, per) = (self.group.unwrap_or(unasked), self.per.unwrap_or(Per::Credential));
+        let group = self.group.unwrap_or(unasked);
+        let of_one = if group == Group::GrantType { Per::ServiceAccount } else { Per::Credential };
+        let per = self.per.unwrap_or(of_one);
         let (by, counted) = match (group, self.by) {
             (Group::Code, None | Some(By::Hour)) => (By::Hour, Counted::CodesByHour),
             (Group::Code, Some(By::Day)) => (By::Day, Counted::CodesByDay),
             (Group::Permission, None | Some(By::Day)) => (By::Day, Counted::PermissionsByDay),
+            (Group::GrantType, None | Some(By::Hour)) => (By::Hour, Counted::GrantsByHour),
+            (Group::GrantType, Some(By::Day)) => (By::Day, Counted::GrantsByDay),
             (Group::Permission, Some(By::Hour)) => {
                 return Err(refused("invalid_query", "permissions are counted by day; ask with by=day"));
             }
@@ -190,6 +213,12 @@ impl UsageQuery {
         let is_of_some = self.credential_id.is_some() || self.service_account_id.is_some();
         if per == Per::Organization && (is_of_some || group == Group::Permission) {
             let detail = "per=organization counts the verdicts of all credentials; ask with per=credential for fewer, or for permissions";
+            return Err(refused("invalid_query", detail));
+        }
+        let is_of_one = self.service_account_id.is_some() && self.credential_id.is_none();
+        if (group == Group::GrantType) != (per == Per::ServiceAccount) || (per == Per::ServiceAccount && !is_of_one) {
+            let detail = "access tokens are counted by grant and service account; ask with group=grant_type and service_account_id, and without \
+                          credential_id";
             return Err(refused("invalid_query", detail));
         }
         let to = self.to.unwrap_or_else(|| app.now());
@@ -223,15 +252,31 @@ fn refused(code: &'static str, detail: &str) -> RequestError {
 impl UsageItem {
     fn of_credential(used: Used, group: Group) -> Self {
         let (code, permission) = match group {
-            Group::Code => (Some(used.what), None),
             Group::Permission => (None, Some(used.what)),
+            Group::Code | Group::GrantType => (Some(used.what), None),
         };
-        let credential_id = Some(used.id);
-        Self { credential_id, organization_id: None, start: used.start, code, permission, uses: used.uses }
+        Self { credential_id: Some(used.id), code, permission, ..Self::at(used.start, used.uses) }
     }
 
     fn of_organization(used: Used<OrganizationId>) -> Self {
-        let (organization_id, code) = (Some(used.id), Some(used.what));
-        Self { credential_id: None, organization_id, start: used.start, code, permission: None, uses: used.uses }
+        Self { organization_id: Some(used.id), code: Some(used.what), ..Self::at(used.start, used.uses) }
+    }
+
+    fn issued(issued: Used<ServiceAccountId>) -> Self {
+        let (service_account_id, grant_type) = (Some(issued.id), Some(issued.what));
+        Self { service_account_id, grant_type, ..Self::at(issued.start, issued.uses) }
+    }
+
+    fn at(start: Timestamp, uses: i64) -> Self {
+        Self {
+            credential_id: None,
+            organization_id: None,
+            service_account_id: None,
+            start,
+            code: None,
+            permission: None,
+            grant_type: None,
+            uses,
+        }
     }
 }

@@ -233,6 +233,9 @@ async fn redeem(
         tx.also(one.redeemed(approval, id));
     }
     tx.commit(issued.event, now, &mut app.rng()).await?;
+    if let DeviceClient::ServiceAccount(client) = one.client {
+        app.usage.count_issued(client, DEVICE_CODE, now);
+    }
     let expires_in = issued.credential.expires_at.map_or(0, |end| end.duration_since(now).as_secs());
     let answer = TokenAnswer::of_person(
         issued.secret,

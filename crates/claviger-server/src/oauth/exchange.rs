@@ -44,9 +44,9 @@ pub(super) async fn exchange(app: &App, request: &OAuthRequest) -> Result<Respon
         return Err(OAuthError::invalid_request(description).into());
     }
     let details = oauth::details(request.form.get("authorization_details"), subject)?;
+    let (parent, client, grant) = (subject, client.id, TOKEN_EXCHANGE);
     let (target, issued_token_type) = (&target, Some(asked.requested.as_str()));
-    match issue(app, Issue { parent: subject, client: client.id, target, shown, details, act, issued_token_type }).await
-    {
+    match issue(app, Issue { parent, client, grant, target, shown, details, act, issued_token_type }).await {
         // RFC 8693, section 2.2.2: what was presented is the request's.
         Err(NotDone::Refused(error)) if error.code == OAuthErrorCode::InvalidGrant => {
             Err(OAuthError::invalid_request(error.description()).into())

@@ -50,7 +50,7 @@ pub(super) async fn jwt_bearer(app: &App, request: &OAuthRequest) -> Result<Resp
     let proving = app.proved_key(request)?;
     let client = app.client_of_grant(request, request.form.required("assertion")?).await?;
     client.must_use(JWT_BEARER)?;
-    match own_rights(app, request, &client, &proving).await {
+    match own_rights(app, request, &client, &proving, JWT_BEARER).await {
         Err(NotDone::Refused(error)) if error.code == OAuthErrorCode::InvalidClient => Err(not_believed().into()),
         done => done,
     }

@@ -153,7 +153,7 @@ async fn client_credentials(app: &App, request: &OAuthRequest) -> Result<Respons
     let proving = app.proved_key(request)?;
     let client = app.client(request, 1).await?;
     client.must_use(CLIENT_CREDENTIALS)?;
-    own_rights(app, request, &client, &proving).await
+    own_rights(app, request, &client, &proving, CLIENT_CREDENTIALS).await
 }
 
 /// A token of a client's own rights.
@@ -162,6 +162,7 @@ pub(super) async fn own_rights(
     request: &OAuthRequest,
     client: &Client,
     proving: &Proving,
+    grant: &'static str,
 ) -> Result<Response, NotDone> {
     let shown = app.bound_to(client, proving).await?;
     let looked_up = app.with_place(request, client, None).await?;
@@ -172,7 +173,8 @@ pub(super) async fn own_rights(
     let target = oauth::target(catalog.apis(), held, request.form.get("scope"), &resources)?;
     let details = oauth::details(request.form.get("authorization_details"), found)?;
     let (parent, target) = (found, &target);
-    issue(app, Issue { parent, client: client.id, target, shown, details, act: None, issued_token_type: None }).await
+    let (client, act, issued_token_type) = (client.id, None, None);
+    issue(app, Issue { parent, client, grant, target, shown, details, act, issued_token_type }).await
 }
 
 impl App {
@@ -225,6 +227,8 @@ fn unproved(problem: DpopError) -> NotDone {
 pub(super) struct Issue<'a> {
     pub(super) parent: &'a Found,
     pub(super) client: ServiceAccountId,
+    /// By which grant it asks.
+    pub(super) grant: &'static str,
     pub(super) target: &'a Target<'a>,
     /// What the client proved to hold.
     pub(super) shown: Confirmation,
@@ -235,7 +239,7 @@ pub(super) struct Issue<'a> {
 
 /// A token, made from what stands behind a credential.
 pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDone> {
-    let Issue { parent, client, target, shown, details, act, issued_token_type } = issue;
+    let Issue { parent, client, grant, target, shown, details, act, issued_token_type } = issue;
     let (now, made, issuer) = (app.now(), target.api.access_tokens, &app.config.public_url);
     let lifetime = Lifetime::new(made.ttl_seconds, parent, now)?;
     let claims = oauth::claims(issuer, parent, client, target, lifetime, shown, details, now, &mut app.rng())?;
@@ -260,6 +264,7 @@ pub(super) async fn issue(app: &App, issue: Issue<'_>) -> Result<Response, NotDo
             token
         }
     };
+    app.usage.count_issued(client, grant, now);
     let bound = claims.cnf.is_some_and(|cnf| cnf.jkt.is_some());
     let token_type = if bound { "DPoP" } else { "Bearer" };
     let (expires_in, scope) = (lifetime.seconds(), claims.scope.to_text());

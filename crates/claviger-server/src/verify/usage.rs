@@ -1,4 +1,4 @@
-//! Counting without writing: each entry keeps its own tally, and a job writes them all twice a second.
+//! Counting without writing: each entry keeps its own tally, tokens that are issued have one together, and a job writes them all twice a second.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use claviger_store::{LastUse, RetiredUse, StoreError, UsageBatch};
-use claviger_token::{CredentialId, Generation, OrganizationId, Permission, Verdict};
+use claviger_token::{CredentialId, Generation, OrganizationId, Permission, ServiceAccountId, Verdict};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -49,9 +49,28 @@ pub(crate) struct Usage {
     queue: Mutex<Vec<Arc<Entry>>>,
     pending: tokio::sync::Mutex<UsageBatch>,
     ranked: Mutex<Option<Instant>>,
+    /// Access tokens that were issued since the flush before, by client and grant, and the last of them.
+    issued: Mutex<HashMap<(ServiceAccountId, &'static str), (Timestamp, u64)>>,
 }
 
 impl Usage {
+    /// Counts an access token that a client got by a grant.
+    pub(crate) fn count_issued(&self, client: ServiceAccountId, grant: &'static str, now: Timestamp) {
+        let mut issued = self.issued.lock();
+        let (last, tokens) = issued.entry((client, grant)).or_insert((now, 0));
+        *last = now;
+        *tokens += 1;
+    }
+
+    fn note_issued(&self, pending: &mut UsageBatch) {
+        let issued = std::mem::take(&mut *self.issued.lock());
+        for ((client, grant), (last, tokens)) in issued {
+            if pending.rows() < MOST_PENDING {
+                pending.count_issued(client, last, grant, tokens);
+            }
+        }
+    }
+
     /// Counts one verdict on a known credential. Unknown ones have nobody to count for.
     pub(crate) fn count(
         &self,
@@ -95,6 +114,7 @@ impl App {
     /// Writes what was counted. What cannot be written is kept for the next time, and a failure names what it was.
     pub(crate) async fn flush_usage(&self) -> Result<(), (Work, StoreError)> {
         let mut pending = self.usage.pending.lock().await;
+        self.usage.note_issued(&mut pending);
         // What could not be written before goes first.
         let mut written = self.write(&mut pending).await;
         let queue = std::mem::take(&mut *self.usage.queue.lock());

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    app::{PUBLIC_URL, Reply, TestApp, text},
+    app::{PUBLIC_URL, Reply, SOON, TestApp, text, within},
     browser::{Browser, PASSWORD, Page},
     machine::{Machine, TOKEN},
 };
@@ -339,6 +339,10 @@ on_both_databases! {
         let answer = form(&client, &theirs).await.expect(StatusCode::OK);
         app.handed_out(&text(&answer["access_token"]));
         assert_eq!(app.verify(&text(&answer["access_token"]), json!({})).await["credential"]["name"], "sync");
+        // Our own command line is nobody's service account.
+        let once = [(GRANT.1.to_owned(), 1)].into();
+        within(SOON, "the token is counted for its client", async || app.issued(&client).await == once).await;
+        assert!(app.issued(&stranger).await.is_empty());
     }
 
     async fn v02_a_client_of_elsewhere_asks_only_for_an_api_that_it_serves(app: &TestApp) {

@@ -1,5 +1,7 @@
 //! Service accounts as OAuth clients.
 
+use std::collections::BTreeMap;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -75,6 +77,17 @@ impl TestApp {
     /// A token of a client's own rights.
     pub(crate) async fn access_token(&self, client: &Machine, fields: &[(&str, &str)]) -> String {
         text(&self.ask(client, fields).await.expect(StatusCode::OK)["access_token"])
+    }
+
+    /// How many tokens a client got by each grant, as far as that is written.
+    pub(crate) async fn issued(&self, client: &Machine) -> BTreeMap<String, i64> {
+        let path = format!("/v1/usage?group=grant_type&by=day&service_account_id={}", client.id);
+        let mut issued = BTreeMap::new();
+        for item in self.root().get(&path).await.expect(StatusCode::OK)["items"].as_array().unwrap() {
+            assert_eq!(item["service_account_id"], client.id);
+            *issued.entry(text(&item["grant_type"])).or_default() += item["uses"].as_i64().unwrap();
+        }
+        issued
     }
 
     /// New tokens for the invoices API are opaque.

@@ -7,7 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::app::{Key, SOON, TestApp, text, within};
+use crate::{
+    app::{Key, SOON, TestApp, text, within},
+    machine::TOKEN,
+};
 
 on_both_databases! {
     async fn last_use_is_visible_within_two_seconds_for_each_generation(app: &TestApp) {
@@ -94,6 +97,10 @@ on_both_databases! {
             ("code=valid&group=permission", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
             ("permission=a:read&by=hour", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
             ("per=organization&group=permission", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("group=grant_type", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("group=grant_type&per=credential&service_account_id=sa_01h455vb4pex5vsknk084sn02q", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("group=grant_type&code=valid&service_account_id=sa_01h455vb4pex5vsknk084sn02q", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+            ("per=service_account&service_account_id=sa_01h455vb4pex5vsknk084sn02q", StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
             ("from=2020-01-01T00:00:00Z", StatusCode::UNPROCESSABLE_ENTITY, "hours_not_kept"),
         ] {
             app.root().get(&format!("/v1/usage?{query}")).await.problem(status, code);
@@ -133,6 +140,42 @@ on_both_databases! {
             let own = own["items"].as_array().unwrap();
             !own.is_empty() && own.iter().all(|item| item["organization_id"] == elsewhere.as_str())
         }).await;
+    }
+
+    async fn tokens_that_are_issued_are_counted_for_their_client_and_are_no_use(app: &TestApp) {
+        let client = app.machine().await;
+        let other = app.machine_with("globex", &["invoices:read"]).await;
+        let key = app.key(&client.id, &["invoices:read"], json!({})).await;
+        let token = app.access_token(&client, &[]).await;
+        app.opaque_from_now_on().await;
+        app.access_token(&client, &[]).await;
+        let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+        let of_key = [("subject_token", key.token.as_str()), ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token")];
+        let exchanged = app.form_of(&client, TOKEN, &[&[("grant_type", exchange)], &of_key[..]].concat()).await;
+        app.handed_out(&text(&exchanged.expect(StatusCode::OK)["access_token"]));
+        // What is refused was not issued.
+        app.ask(&client, &[("scope", "invoices:nothing")]).await.refusal(StatusCode::BAD_REQUEST, "invalid_scope");
+        assert_eq!(app.code(&token).await, "valid");
+        let expected = [("client_credentials".to_owned(), 2), (exchange.to_owned(), 1)].into();
+        within(SOON, "the tokens are told", async || app.issued(&client).await == expected).await;
+        assert!(app.issued(&other).await.is_empty());
+        // By the hour, too; and its secret was used as often as it was shown.
+        let path = |more: &str| format!("/v1/usage?service_account_id={}{more}", client.id);
+        let hours = app.root().get(&path("&group=grant_type&per=service_account")).await.expect(StatusCode::OK);
+        assert!(hours["per"] == "service_account" && hours["by"] == "hour" && hours["group"] == "grant_type", "{hours}");
+        let of_secret = path(&format!("&by=day&credential_id={}", client.secret_id));
+        within(SOON, "each time that it was shown is told", async || {
+            let report = app.root().get(&of_secret).await.expect(StatusCode::OK);
+            let items = report["items"].as_array().unwrap();
+            items.iter().map(|item| item["uses"].as_i64().unwrap()).sum::<i64>() == 4
+                && items.iter().all(|item| item["code"] == "valid")
+        }).await;
+        // Whoever sees one organization sees no other's.
+        let (_, stranger) = app.account("strangers", &[]).await;
+        app.root().patch(&format!("/v1/service-accounts/{stranger}"), json!({ "roles": ["auditor"] })).await.expect(StatusCode::OK);
+        let stranger = app.key(&stranger, &["claviger:*"], json!({})).await;
+        let told = app.client(&stranger.token).get(&path("&group=grant_type")).await.expect(StatusCode::OK);
+        assert_eq!(told["items"], json!([]));
     }
 
     async fn a_report_too_long_asks_for_a_narrower_question(app: &TestApp) {

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::{
-    app::{Key, TestApp},
+    app::{Key, SOON, TestApp, within},
     browser::{Browser, PASSWORD, Page},
 };
 
@@ -98,6 +98,36 @@ on_both_databases! {
         let page = admin.get(&format!("{OVERVIEW}?window=7d")).await;
         assert!(part(&page, "usage").contains("10 refused"), "{}", page.html);
         admin.get(&format!("{OVERVIEW}?window=%3Cb%3E")).await.shows(StatusCode::OK, "?window=30d\" aria-current");
+    }
+
+    async fn a_service_account_shows_the_tokens_that_it_got(app: &TestApp) {
+        let client = app.machine().await;
+        let path = format!("{OVERVIEW}/service-accounts/{}", client.id);
+        let admin = admin(app, &client.organization).await;
+        let page = admin.get(&path).await;
+        assert!(part(&page, "issued").contains("No access token was issued"), "{}", page.html);
+        app.access_token(&client, &[]).await;
+        let shown = async |query: &str| part(&admin.get(&format!("{path}{query}")).await, "issued").to_owned();
+        within(SOON, "the page shows it", async || shown("").await.contains(">1 issued<")).await;
+        let (id, now, store) = (client.id.parse().unwrap(), app.app.now(), &app.app.store);
+        let mut batch = UsageBatch::default();
+        batch.count_issued(id, now - SignedDuration::from_hours(60), "client_credentials", 40);
+        batch.count_issued(id, now - SignedDuration::from_hours(60), "urn:ietf:params:oauth:grant-type:jwt-bearer", 2);
+        batch.count_issued(id, now - SignedDuration::from_hours(24 * 20), "client_credentials", 900);
+        store.flush_usage(&mut batch, now, &mut app.app.rng()).await.unwrap();
+        for (query, sum, step) in [("?window=24h", 1, 1), ("?window=7d", 43, 42), ("", 943, 900)] {
+            let issued = shown(query).await;
+            assert!(issued.contains(&format!(">{sum} issued<")) && issued.contains(&format!("<td>{step}</td>")), "{issued}");
+        }
+        // They are no verifications of the organization: its secret was shown once.
+        let overview = async || part(&admin.get(OVERVIEW).await, "usage").contains(">1 accepted<");
+        within(SOON, "the overview tells of its secret alone", overview).await;
+        // Who may not see use does not see this either.
+        let rights = json!({ "roles": [], "permissions": ["claviger:service_accounts:read"] });
+        let reader = somebody(app, &client.organization, "reader@acme.test", rights).await;
+        let page = reader.get(&path).await;
+        page.shows(StatusCode::OK, "sync");
+        assert!(!page.html.contains("id=\"issued\""));
     }
 
     async fn who_may_not_see_use_or_keys_sees_none_of_it(app: &TestApp) {

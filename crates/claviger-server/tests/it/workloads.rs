@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{PUBLIC_URL, Reply, TestApp, text},
+    app::{PUBLIC_URL, Reply, SOON, TestApp, text, within},
     issuer::{Answer, Issuer, changed, jwk, key, now},
     machine::{CLIENT_CREDENTIALS, Machine, TOKEN, claims as claims_of},
 };
@@ -415,6 +415,8 @@ on_both_databases! {
             assert!(instant() < deadline, "its use is told");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        let once = [(JWT_BEARER.1.to_owned(), 1)].into();
+        within(SOON, "its token is told", async || app.issued(&client).await == once).await;
         node.finish().await;
     }
 }

@@ -116,7 +116,7 @@ on_both_databases! {
             }
         };
         // A table that is added must be added to the dump as well.
-        assert_eq!(db.number(tables).await, 45);
+        assert_eq!(db.number(tables).await, 47);
     }
 }
 

@@ -67,6 +67,64 @@ async fn used(db: &TestDb) -> World {
 }
 
 on_both_databases! {
+    async fn tokens_are_told_of_the_client_that_got_them_and_are_no_use(db: &TestDb) {
+        let world = World::stored(db).await;
+        let (ci, bot) = (world.ci.id, world.stranger.id);
+        let mut batch = UsageBatch::default();
+        for (client, number, grant, tokens) in [
+            (ci, 0, "client_credentials", 2),
+            (ci, 1, "client_credentials", 3),
+            (ci, 1, "token_exchange", 1),
+            (ci, 24, "client_credentials", 4),
+            (bot, 1, "client_credentials", 9),
+        ] {
+            batch.count_issued(client, moment(hour(number) + 5), grant, tokens);
+        }
+        assert_eq!(batch.rows(), 5);
+        for _ in 0..2 {
+            db.store.flush_usage(&mut batch.clone(), at(0), &mut rng()).await.unwrap();
+        }
+        let check = async |reach: Reach, filter: UsageFilter<'_>, expected: &[(i64, &str, i64)]| {
+            let told = db.store.within(reach).issued(&filter, 100).await.unwrap().unwrap();
+            let told: Vec<_> = told.iter().map(|one| (one.start.as_millisecond(), one.what.as_str(), one.uses)).collect();
+            assert_eq!(told, expected, "{filter:?}");
+        };
+        let hours = UsageFilter { principal: Some(ci.into()), counted: Counted::GrantsByHour, ..everything() };
+        let by_hour = [
+            (hour(0), "client_credentials", 4),
+            (hour(1), "client_credentials", 6),
+            (hour(1), "token_exchange", 2),
+            (hour(24), "client_credentials", 8),
+        ];
+        let by_day = [(day(), "client_credentials", 10), (day(), "token_exchange", 2), (hour(24), "client_credentials", 8)];
+        let days = UsageFilter { counted: Counted::GrantsByDay, ..hours };
+        check(Reach::Instance, hours, &by_hour).await;
+        check(Reach::Organization(world.acme.id), days, &by_day).await;
+        check(Reach::Instance, UsageFilter { what: Some("token_exchange"), ..days }, &by_day[1..2]).await;
+        check(Reach::Instance, UsageFilter { from: moment(hour(24)), ..hours }, &by_hour[3..]).await;
+        check(Reach::Instance, UsageFilter { organization: Some(world.acme.id), ..days }, &by_day).await;
+        // Neither others nor what counts something else tell of them.
+        check(Reach::Organization(world.globex.id), hours, &[]).await;
+        check(Reach::Instance, UsageFilter { organization: Some(world.globex.id), ..days }, &[]).await;
+        check(Reach::Instance, UsageFilter { counted: Counted::CodesByDay, ..days }, &[]).await;
+        check(Reach::Instance, UsageFilter { principal: None, ..days }, &[]).await;
+        for filter in [everything(), hours, days, UsageFilter { counted: Counted::CodesByDay, ..days }] {
+            let mut view = db.view();
+            assert_eq!(view.usage(&filter, 100).await.unwrap(), Some(vec![]));
+            assert_eq!(view.organization_usage(&filter, 100).await.unwrap(), Some(vec![]));
+        }
+        assert_eq!(db.view().issued(&hours, 3).await.unwrap(), None);
+        // Hours that became days are told with them, and go when days do.
+        let now = moment(hour(48));
+        let kept = |hours, days| UsageKept { hours: SignedDuration::from_hours(hours), days: SignedDuration::from_hours(days) };
+        while db.store.keep_usage(kept(24, 400 * 24), now).await.unwrap() > 0 {}
+        check(Reach::Instance, days, &by_day).await;
+        check(Reach::Instance, hours, &by_hour[3..]).await;
+        assert_eq!(db.view().hours_since(kept(400, 400 * 24), now).await.unwrap(), moment(hour(24)));
+        while db.store.keep_usage(kept(24, 24), now).await.unwrap() > 0 {}
+        check(Reach::Instance, days, &by_day[2..]).await;
+    }
+
     async fn a_report_counts_by_hour_or_day_within_its_reach(db: &TestDb) {
         let world = used(db).await;
         let (id, other): (CredentialId, CredentialId) = (world.key.id, world.strange_key.id);

@@ -1,4 +1,4 @@
-//! One service account: what it is, what it may do, by what it proves itself, and what happened to it.
+//! One service account: what it is, what it may do, by what it proves itself, which access tokens it got, and what happened to it.
 
 use askama::Template;
 use axum::{extract::State, response::Response};
@@ -22,8 +22,10 @@ use crate::{
         inside::Inside,
         moment::Moment,
         page::{Frame, page},
+        query::Query,
         shell::Here,
         trouble::Trouble,
+        usage::{issued::Issued, window::Wanted},
     },
 };
 
@@ -42,6 +44,8 @@ pub(crate) struct ServiceAccountPage {
     pub(crate) facts: Facts,
     pub(crate) rights: Rights,
     pub(crate) proofs: Vec<Proof>,
+    /// The access tokens that it got; `None`: that is not theirs to know.
+    pub(crate) issued: Option<Issued>,
     pub(crate) can: Can,
     pub(crate) snippets: Vec<Snippet>,
     pub(crate) history: Option<Vec<Entry>>,
@@ -96,7 +100,12 @@ impl ServiceAccountPage {
 }
 
 /// `GET …/service-accounts/{account}`.
-pub(crate) async fn show(State(app): State<App>, Account(id): Account, inside: Inside) -> Result<Response, Trouble> {
+pub(crate) async fn show(
+    State(app): State<App>,
+    Account(id): Account,
+    inside: Inside,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Trouble> {
     let (here, place, now) = (&inside.here, inside.place(&app), app.now());
     let account = find(&app, here, id).await?;
     let frame = place.frame().await?;
@@ -124,6 +133,7 @@ pub(crate) async fn show(State(app): State<App>, Account(id): Account, inside: I
             made: Moment::new(frame.language(), account.created_at, now),
         },
         proofs: proofs(&place, &mut view, here, &account).await?,
+        issued: Issued::read(&place, (id, &super::path(here, id)), wanted.window(), &frame).await?,
         can: Can { change: writes, stop: writes && !stopped, start: starts && stopped },
         snippets: snippets::of_account(&place, &account, &rights.effective, &view.catalog().await?, &frame),
         history: history::of(&place, here.organization.id, &id.to_string(), &frame).await?,

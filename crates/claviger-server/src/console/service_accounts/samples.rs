@@ -31,6 +31,7 @@ use crate::console::{
     page::Frame,
     pages::Pages,
     sheet::Offered,
+    usage::{chart::Chart, issued::Issued},
 };
 
 fn snippet(text: &str) -> Snippet {
@@ -147,6 +148,8 @@ fn of_accounts(many: usize, language: Language, text: &str, add: Add<'_>) {
             effective: vec![(own(), own()); many],
         },
         proofs: (0..=many).map(|_| proof()).collect(),
+        issued: (many > 0)
+            .then(|| Issued { windows: vec![(path(), own(), true)], chart: (many > 1).then(|| Chart::sample(true)) }),
         can: Can { change: many > 0, stop: many == 1, start: many > 1 },
         snippets: vec![snippet(text)],
         history: (many > 0).then(|| (0..many).map(|_| entry()).collect()),

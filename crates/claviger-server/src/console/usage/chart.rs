@@ -1,4 +1,4 @@
-//! Use over time as a picture: a bar for each step, by outcome, and the same as a table.
+//! Counts over time as a picture: a bar for each step, of use by its outcome, and the same as a table.
 
 use claviger_core::{Credential, Reach, permission};
 use claviger_store::{Counted, StoreError, UsageFilter};
@@ -16,14 +16,43 @@ const HEIGHT: f64 = 120.0;
 /// Between two bars.
 const GAP: f64 = 4.0;
 
+/// What a picture tells apart, from the ground up, and which of these something counts as.
+pub(crate) struct Drawn {
+    series: &'static [Series],
+    which: fn(&str) -> usize,
+}
+
+/// One of these: its color, and the keys of its sum and of its column in the table.
+pub(crate) struct Series {
+    pub(crate) class: &'static str,
+    pub(crate) sum: &'static str,
+    pub(crate) column: &'static str,
+}
+
+/// Uses of credentials: they counted, there were too many, or they were refused otherwise.
+pub(crate) const USES: Drawn = Drawn {
+    series: &[
+        Series { class: "valid", sum: "usage-valid", column: "chart-accepted" },
+        Series { class: "throttled", sum: "usage-throttled", column: "chart-throttled" },
+        Series { class: "refused", sum: "usage-refused", column: "chart-refused" },
+    ],
+    which: |code| match code {
+        "valid" => 0,
+        "rate_limited" | "quota_exceeded" => 1,
+        _ => 2,
+    },
+};
+
+/// Access tokens, by whatever grant.
+pub(crate) const TOKENS: Drawn =
+    Drawn { series: &[Series { class: "valid", sum: "issued-sum", column: "issued-column" }], which: |_| 0 };
+
 /// The picture, and the sums that it comes to.
 pub(crate) struct Chart {
     /// The key of what it is a picture of.
     pub(crate) title: &'static str,
     pub(crate) bars: Vec<Bar>,
-    pub(crate) valid: i64,
-    pub(crate) throttled: i64,
-    pub(crate) refused: i64,
+    pub(crate) series: Vec<(&'static Series, i64)>,
     pub(crate) first: String,
     pub(crate) last: String,
     /// The busiest step's uses.
@@ -34,13 +63,14 @@ pub(crate) struct Chart {
 pub(crate) struct Bar {
     pub(crate) start: String,
     pub(crate) uses: i64,
-    pub(crate) outcomes: Outcomes,
+    /// The same of each series.
+    pub(crate) counts: Vec<i64>,
     pub(crate) x: String,
     pub(crate) width: String,
     pub(crate) parts: Vec<Part>,
 }
 
-/// One outcome of a step, as a rectangle.
+/// One series of a step, as a rectangle.
 pub(crate) struct Part {
     pub(crate) class: &'static str,
     pub(crate) x: String,
@@ -48,11 +78,6 @@ pub(crate) struct Part {
     pub(crate) width: String,
     pub(crate) height: String,
 }
-
-/// How uses ended: they counted, there were too many, or they were refused otherwise.
-type Outcomes = [i64; 3];
-
-const CLASSES: [&str; 3] = ["valid", "throttled", "refused"];
 
 impl Chart {
     /// Of one credential, if somebody may see how much it is used. Of a token of one's own that is never a secret.
@@ -74,44 +99,39 @@ impl Chart {
         let reach = Reach::Organization(one.organization);
         let used = place.app.store.within(reach).usage(&filter, MOST_ROWS).await?.unwrap_or_default();
         let uses = used.iter().map(|one| (one.start, one.what.as_str(), one.uses));
-        Ok(Some(Self::of(uses, "usage-title", &starts, Window::Month.label())))
+        Ok(Some(Self::of(uses, USES, "usage-title", &starts, Window::Month.label())))
     }
 
-    /// Of uses by when they were and how they ended, in steps that begin at `starts`, which are written as `label` says.
+    /// Of counts by when they were and what they are, in steps that begin at `starts`, which are written as `label` says.
     pub(crate) fn of<'a>(
-        uses: impl Iterator<Item = (Timestamp, &'a str, i64)>,
+        counted: impl Iterator<Item = (Timestamp, &'a str, i64)>,
+        drawn: Drawn,
         title: &'static str,
         starts: &[Timestamp],
         label: &str,
     ) -> Self {
-        let mut outcomes = vec![Outcomes::default(); starts.len()];
-        for (at, code, uses) in uses {
+        let mut steps = vec![vec![0_i64; drawn.series.len()]; starts.len()];
+        for (at, what, number) in counted {
             let Some(place) = starts.partition_point(|start| *start <= at).checked_sub(1) else { continue };
-            let kind = match code {
-                "valid" => 0,
-                "rate_limited" | "quota_exceeded" => 1,
-                _ => 2,
-            };
-            outcomes[place][kind] = outcomes[place][kind].saturating_add(uses);
+            let count = &mut steps[place][(drawn.which)(what)];
+            *count = count.saturating_add(number);
         }
-        let total = |kind: usize| outcomes.iter().fold(0_i64, |sum, step| sum.saturating_add(step[kind]));
-        let most = outcomes.iter().map(sum).max().unwrap_or_default();
+        let total = |which: usize| steps.iter().fold(0_i64, |sum, step| sum.saturating_add(step[which]));
+        let most = steps.iter().map(|step| sum(step)).max().unwrap_or_default();
         let step = WIDTH / starts.len().max(1) as f64;
         let written = |at: Option<&Timestamp>| at.map(|at| at.strftime(label).to_string()).unwrap_or_default();
-        let bars = starts.iter().zip(&outcomes).enumerate().map(|(place, (start, outcomes))| Bar {
+        let bars = starts.iter().zip(&steps).enumerate().map(|(place, (start, counts))| Bar {
             start: written(Some(start)),
-            uses: sum(outcomes),
-            outcomes: *outcomes,
+            uses: sum(counts),
+            counts: counts.clone(),
             x: left(place, step),
             width: format!("{:.1}", step - GAP),
-            parts: parts(place, step, outcomes, most),
+            parts: parts(place, step, drawn.series, counts, most),
         });
         Self {
             title,
             bars: bars.collect(),
-            valid: total(0),
-            throttled: total(1),
-            refused: total(2),
+            series: drawn.series.iter().enumerate().map(|(which, one)| (one, total(which))).collect(),
             first: written(starts.first()),
             last: written(starts.last()),
             most,
@@ -123,7 +143,7 @@ impl Chart {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let uses = [(now, "valid", 2), (now, "rate_limited", 1), (now, "expired", 1)];
         let uses = uses.into_iter().filter(|_| is_used);
-        Self::of(uses, "usage-title", &Window::Month.starts(now), Window::Month.label())
+        Self::of(uses, USES, "usage-title", &Window::Month.starts(now), Window::Month.label())
     }
 
     /// Whether there was no use at all.
@@ -137,22 +157,22 @@ fn left(place: usize, step: f64) -> String {
     format!("{:.1}", place as f64 * step + GAP / 2.0)
 }
 
-fn sum(outcomes: &Outcomes) -> i64 {
-    outcomes.iter().fold(0, |sum, uses| sum.saturating_add(*uses))
+fn sum(counts: &[i64]) -> i64 {
+    counts.iter().fold(0, |sum, uses| sum.saturating_add(*uses))
 }
 
 /// The rectangles of a step, from the ground up. What happened at all is seen.
-fn parts(place: usize, step: f64, outcomes: &Outcomes, most: i64) -> Vec<Part> {
+fn parts(place: usize, step: f64, series: &[Series], counts: &[i64], most: i64) -> Vec<Part> {
     let mut top = HEIGHT;
     let mut parts = Vec::new();
-    for (class, uses) in CLASSES.into_iter().zip(outcomes) {
+    for (one, uses) in series.iter().zip(counts) {
         if *uses <= 0 {
             continue;
         }
         let height = (*uses as f64 / most.max(1) as f64 * (HEIGHT - 6.0)).max(2.0);
         top -= height;
         parts.push(Part {
-            class,
+            class: one.class,
             x: left(place, step),
             y: format!("{top:.1}"),
             width: format!("{:.1}", step - GAP),
@@ -180,15 +200,24 @@ mod tests {
             used("2026-06-29T00:00:00Z", "expired", i64::MAX),
         ];
         let of = |uses: &[(Timestamp, &'static str, i64)], window: Window| {
-            Chart::of(uses.iter().copied(), window.words(), &window.starts(now), window.label())
+            Chart::of(uses.iter().copied(), USES, window.words(), &window.starts(now), window.label())
         };
         let chart = of(&uses, Window::Month);
         assert_eq!((chart.bars.len(), chart.first.as_str(), chart.last.as_str()), (30, "2026-06-01", "2026-06-30"));
         let last = &chart.bars[29];
-        assert_eq!((last.uses, last.parts.iter().map(|part| part.class).collect::<Vec<_>>()), (6, CLASSES.to_vec()));
-        assert_eq!((chart.bars[0].uses, chart.throttled, chart.valid), (10, 2, i64::MAX));
+        assert_eq!(
+            (last.uses, last.parts.iter().map(|part| part.class).collect::<Vec<_>>()),
+            (6, vec!["valid", "throttled", "refused"])
+        );
+        assert_eq!((chart.bars[0].uses, chart.series[1].1, chart.series[0].1), (10, 2, i64::MAX));
         assert!(!chart.is_empty() && of(&[], Window::Month).is_empty());
         assert!(chart.bars.iter().flat_map(|bar| &bar.parts).all(|part| part.height.parse::<f64>().unwrap() >= 2.0));
+        let tokens =
+            Chart::of(uses.iter().copied(), TOKENS, "issued", &Window::Month.starts(now), Window::Month.label());
+        assert_eq!(
+            (tokens.series.len(), tokens.bars[29].counts.as_slice(), tokens.bars[29].parts.len()),
+            (1, &[6][..], 1)
+        );
         // Hours stand in the step that they lie in.
         let hours = [
             used("2026-06-30T12:00:00Z", "valid", 1),

@@ -1,10 +1,11 @@
 //! How much an organization's credentials are used, as its overview shows it: over time and by outcome, why uses were refused, who is
-//! busiest, what is new, and permissions that nobody asks for.
+//! busiest, what is new, and permissions that nobody asks for. And how many access tokens a service account got, for its page.
 //!
 //! Each box is for whoever may know what stands in it, and reads so much and no more, however many credentials there are.
 
 pub(super) mod busiest;
 pub(super) mod chart;
+pub(super) mod issued;
 pub(super) mod refusals;
 #[cfg(test)]
 pub(super) mod samples;
@@ -16,7 +17,7 @@ use claviger_store::UsageFilter;
 
 use super::{credential::Place, page::Frame, trouble::Trouble};
 use busiest::Busy;
-use chart::Chart;
+use chart::{Chart, USES};
 use refusals::Refused;
 use unused::Unused;
 use window::Window;
@@ -75,7 +76,8 @@ impl Boxes {
         };
         Ok(Some(Self {
             windows: window.links(&here.path(""), frame),
-            chart: Some(Chart::of(uses(), window.words(), &starts, window.label())).filter(|chart| !chart.is_empty()),
+            chart: Some(Chart::of(uses(), USES, window.words(), &starts, window.label()))
+                .filter(|chart| !chart.is_empty()),
             refusals: refusals::top(uses(), here, frame),
             busiest: busiest::busiest(place, from, frame).await?,
             keys,

@@ -2,10 +2,25 @@
 
 use claviger_store::Counted;
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
 use crate::console::page::Frame;
 
 const HOUR_MS: i64 = 3_600_000;
+
+/// What the address of a page with a picture asks for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    /// How far back it shows.
+    #[serde(default)]
+    window: String,
+}
+
+impl Wanted {
+    pub(crate) fn window(&self) -> Window {
+        Window::named(&self.window)
+    }
+}
 
 /// How far back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +34,7 @@ impl Window {
     const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Month];
 
     /// The one that an address names; others are the month.
-    pub(crate) fn named(text: &str) -> Self {
+    fn named(text: &str) -> Self {
         Self::ALL.into_iter().find(|window| window.name() == text).unwrap_or(Self::Month)
     }
 
@@ -45,6 +60,14 @@ impl Window {
         match self {
             Self::Day | Self::Week => Counted::CodesByHour,
             Self::Month => Counted::CodesByDay,
+        }
+    }
+
+    /// The same of tokens.
+    pub(crate) fn counted_of_tokens(self) -> Counted {
+        match self {
+            Self::Day | Self::Week => Counted::GrantsByHour,
+            Self::Month => Counted::GrantsByDay,
         }
     }
 

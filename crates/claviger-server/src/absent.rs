@@ -2,13 +2,19 @@
 //! tells nobody whether there is such a thing somewhere else.
 
 use axum::{
-    extract::Request,
-    http::{Method, StatusCode, Uri},
+    extract::{Request, State},
+    http::{Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use crate::{log::bounded, problem::Problem};
+use crate::{
+    accepted::accepts,
+    app::App,
+    console::{Trouble, framed},
+    log::bounded,
+    problem::Problem,
+};
 
 /// Marks an answer about something that is not there, for the layer that knows the path.
 #[derive(Debug, Clone, Copy)]
@@ -31,11 +37,30 @@ pub(crate) async fn named(request: Request, next: Next) -> Response {
     Response::from_parts(parts, body)
 }
 
+/// Below these no page is: who looks there for one with a browser is somebody who calls the API.
+const NOT_OF_PAGES: [&str; 6] = ["v1", "oauth", ".well-known", "health", "docs", "openapi.json"];
+
 /// No route has this path.
-pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Problem {
-    let path = bounded(uri.path(), LONGEST);
-    let detail = format!("there is no {method} {path}; GET /openapi.json lists all that there is, and /docs shows it");
-    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+pub(crate) async fn no_such_path(request: Request) -> Response {
+    if is_for_a_page(&request) {
+        return Trouble::Absent.into_response();
+    }
+    let path = bounded(request.uri().path(), LONGEST);
+    let detail = format!(
+        "there is no {} {path}; GET /openapi.json lists all that there is, and /docs shows it",
+        request.method()
+    );
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response()
+}
+
+/// Around the former: a browser is told so by a page.
+pub(crate) async fn on_a_page(app: State<App>, request: Request, next: Next) -> Response {
+    if is_for_a_page(&request) { framed(app, request, next).await } else { next.run(request).await }
+}
+
+fn is_for_a_page(request: &Request) -> bool {
+    let first = request.uri().path().split('/').nth(1).unwrap_or_default();
+    !NOT_OF_PAGES.contains(&first) && accepts(request.headers(), &header::ACCEPT, &["text/html"])
 }
 
 /// The same on the internal listener.

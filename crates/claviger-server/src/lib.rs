@@ -5,6 +5,7 @@
 //! name in `claviger-store`.
 
 mod absent;
+mod accepted;
 mod accepting;
 mod access_log;
 mod addresses;

@@ -122,7 +122,7 @@ pub fn public(app: App) -> Router {
         // The path of `public_url` may begin its segments with what older versions of the router took for its own.
         .without_v07_checks()
         .merge(oauth::aliases(&app))
-        .fallback(absent::no_such_path)
+        .fallback(any(absent::no_such_path).layer(from_fn_with_state(app.clone(), absent::on_a_page)))
         .method_not_allowed_fallback(method_not_allowed)
         // Innermost first: what an answer waits for, the wait for the body, what a refusal leads to, what every answer says, then a net under panics, and outermost the log, which tells of both.
         .layer(from_fn(once_settled::<RequestError>))

@@ -71,7 +71,8 @@ use credential::routes::of_one;
 use form::{PortalForm, SessionForm};
 use inside::{Inside, InsideForm};
 use portal::AtPortal;
-use trouble::Trouble;
+
+pub(crate) use {page::framed, trouble::Trouble};
 
 /// The pages.
 pub(crate) fn routes(app: &App) -> Router<App> {
@@ -238,7 +239,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/settings/signing-keys/rotate", get(settings::ask_to_rotate).post(settings::rotate))
         .route("/settings/signing-keys/replace", get(settings::ask_to_replace).post(settings::replace))
         .layer(from_fn(once_settled::<Trouble>))
-        .layer(from_fn_with_state(app.clone(), page::framed))
+        .layer(from_fn_with_state(app.clone(), framed))
         // Outside of the frame: they are no pages, and may be kept.
         .route("/assets/console.css", get(page::stylesheet))
         .route("/assets/console.js", get(page::script))

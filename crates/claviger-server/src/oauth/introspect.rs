@@ -20,8 +20,9 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView, accepted::accepts};
+use super::{Client, NOT_KEPT, NotDone, OAuthRequest, RefusalView};
 use crate::{
+    accepted::accepts,
     app::App,
     caller::{Caller, Introspect},
     presented,

@@ -2,7 +2,6 @@
 //!
 //! The documents are public and the same for everybody; the endpoints know one caller, a client that proved who it is.
 
-mod accepted;
 mod client;
 mod device_request;
 mod enrolment;

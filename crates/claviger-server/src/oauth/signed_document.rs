@@ -9,7 +9,7 @@ use axum::{
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 
-use super::accepted::accepts;
+use crate::accepted::accepts;
 
 /// A compact JWS, as it is and compressed.
 pub(super) struct SignedDocument {

@@ -3,7 +3,10 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Reply, TestApp, text};
+use crate::{
+    app::{Reply, TestApp, text},
+    browser::Browser,
+};
 
 async fn raw(app: &TestApp, content_type: Option<&str>, body: impl Into<reqwest::Body>) -> Reply {
     let token = app.root_token();
@@ -87,6 +90,24 @@ on_both_databases! {
         let inside = Reply::read(app, app.request(Method::GET, app.internal, "/verify").send().await.unwrap()).await;
         let inside = told(inside).await;
         assert!(inside.contains("no GET /verify") && inside.contains("POST /v1/verify"), "{inside}");
+    }
+
+    async fn a_browser_is_told_by_a_page_that_there_is_none(app: &TestApp) {
+        let browser = Browser::sending(app, "accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        for path in ["/organizations/acme/api-kyes", "/organizations/acme/roles/a/b/c", "/account/nothing", "/nothing?x=1"] {
+            let page = browser.get(path).await;
+            page.shows(StatusCode::NOT_FOUND, "There is no such page");
+            assert!(page.header("content-type").starts_with("text/html") && page.header("content-security-policy").contains("default-src"));
+        }
+        let page = browser.post("/organizations/acme/api-kyes", &[]).await;
+        page.shows(StatusCode::NOT_FOUND, "There is no such page");
+        // Whoever looks below the API's addresses is told where those are, and so is whoever takes no page.
+        for path in ["/v1/api-kyes", "/oauth/tokens", "/.well-known/nothing"] {
+            browser.get(path).await.shows(StatusCode::NOT_FOUND, "/openapi.json");
+        }
+        app.root().get("/organizations/acme/api-kyes").await.problem(StatusCode::NOT_FOUND, "not_found");
+        let image = Browser::sending(app, "accept", "text/html;q=0, image/png");
+        image.get("/favicon.png").await.shows(StatusCode::NOT_FOUND, "/openapi.json");
     }
 
     async fn a_refused_key_leaves_no_trace(app: &TestApp) {

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderName};
 
 /// Whether one of these is named in the header, and not with `q=0`.
-pub(super) fn accepts(headers: &HeaderMap, list: &HeaderName, names: &[&str]) -> bool {
+pub(crate) fn accepts(headers: &HeaderMap, list: &HeaderName, names: &[&str]) -> bool {
     let lines = headers.get_all(list).iter().filter_map(|line| line.to_str().ok());
     let mut entries = lines.flat_map(|line| line.split(',')).map(|entry| entry.split_once(';').unwrap_or((entry, "")));
     entries.any(|(entry, parameters)| {

@@ -24,7 +24,7 @@ use crate::{
 /// How many of the matching credentials a preview shows.
 const SHOWN: u32 = 20;
 
-/// Among how many credentials matching ones are counted before somebody means it.
+/// Among how many credentials matching ones are counted and shown before somebody means it.
 pub(crate) const LOOKED_AT: u32 = 100_000;
 
 /// A credential, as whoever governs the organization sees it.
@@ -255,7 +255,7 @@ pub(crate) async fn revoke_matching(
 }
 
 /// The newest of those that match, among as many as are counted.
-async fn newest(view: &mut View<'_>, filter: &CredentialFilter) -> Result<Vec<Credential>, StoreError> {
+pub(super) async fn newest(view: &mut View<'_>, filter: &CredentialFilter) -> Result<Vec<Credential>, StoreError> {
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..LOOKED_AT.div_ceil(View::LOOKED_AT) {
         let page = Page { after, limit: SHOWN };

@@ -5,7 +5,7 @@ use claviger_core::{
     By, Credential, Effect, Event, Organization, Overlong, Policy, PolicyChanges, Reach, Tightening, Touches,
     permission,
 };
-use claviger_store::{CredentialFilter, Narrowed, Page, Tx};
+use claviger_store::{CountedAmong, CredentialFilter, Narrowed, Page, Tx};
 use claviger_token::OrganizationId;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -135,8 +135,13 @@ impl Updated<'_> {
 
 /// The live credentials of an organization that a stricter rule touches.
 fn touched_by(id: OrganizationId, touched: Touches, now: Timestamp) -> CredentialFilter {
+    // Said as a kind too, it tells which ones to look at.
+    let kind = match touched {
+        Touches::Kind(kind) | Touches::Outliving(kind, _) => Some(kind),
+        Touches::All | Touches::Wildcards | Touches::MembersWithoutObjects | Touches::UnusedSince(_) => None,
+    };
     let (organization, live_at, touched) = (Some(id), Some(now), Some(touched));
-    CredentialFilter { organization, live_at, touched, ..CredentialFilter::default() }
+    CredentialFilter { organization, live_at, touched, kind, ..CredentialFilter::default() }
 }
 
 /// What a change of policy would touch
@@ -158,6 +163,8 @@ pub(crate) struct TouchedByRule {
     effect: Effect,
     /// How many live credentials.
     count: i64,
+    /// Whether there may be more: 100 000 credentials are looked at to count them.
+    more: bool,
     /// The newest of them, 20 at most, if the caller holds `claviger:credentials:read`.
     credentials: Vec<InventoryView>,
 }
@@ -182,14 +189,14 @@ pub(crate) async fn preview(
     let mut touches = Vec::new();
     for Tightening { rule, effect, touches: touched } in organization.policy.tightened_by(&policy, now) {
         let filter = touched_by(id, touched, now);
-        let count = view.count_credentials(&filter).await?;
+        let CountedAmong { number: count, more } = view.count_credentials_among(&filter, inventory::LOOKED_AT).await?;
         let may_see = Reach::of(caller.found(), permission::CREDENTIALS_READ).is_some_and(|reach| reach.covers(id));
         let newest = match may_see {
-            true => view.credentials(&filter, &Page { after: None, limit: 20 }).await?,
+            true => inventory::newest(&mut view, &filter).await?,
             false => Vec::new(),
         };
         let credentials = inventory::views(&app, caller.reach(), newest).await?;
-        touches.push(TouchedByRule { rule, effect, count, credentials });
+        touches.push(TouchedByRule { rule, effect, count, more, credentials });
     }
     Ok(Answer(PolicyPreview { policy, touches }))
 }

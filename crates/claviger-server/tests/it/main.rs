@@ -60,6 +60,7 @@ mod limits;
 mod lists;
 mod look_alikes;
 mod machine;
+mod many;
 mod members;
 mod metadata;
 mod metrics;

@@ -1,10 +1,12 @@
 //! The programs that the checks need besides Rust: where they are, and how they get there.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::{fs::statvfs, process::geteuid};
+use rustix::fs::statvfs;
+use rustix::io::Errno;
+use rustix::process::{Pid, geteuid, test_kill_process};
 use tempfile::TempDir;
 
 use crate::{Result, process};
@@ -93,14 +95,32 @@ pub(crate) fn directory_of(binary: &str) -> Result<PathBuf> {
     found.ok_or_else(|| format!("no `{binary}` on this machine: run `cargo xtask test` once").into())
 }
 
-/// A directory for what nobody keeps: in memory where there is room, for a test makes and removes a database of many files.
+/// A directory for what nobody keeps: in memory where there is room, for a test makes and removes a database of many files. What a
+/// killed run left there goes first.
 pub(crate) fn scratch(prefix: &str) -> Result<TempDir> {
     const MEMORY: &str = "/dev/shm";
     const ROOM: u64 = 4 << 30;
     let has_room = statvfs(MEMORY).is_ok_and(|found| found.f_bavail * found.f_frsize >= ROOM);
-    let mut directory = tempfile::Builder::new();
-    directory.prefix(prefix);
-    Ok(if has_room { directory.tempdir_in(MEMORY) } else { directory.tempdir() }?)
+    let parent = if has_room { PathBuf::from(MEMORY) } else { std::env::temp_dir() };
+    remove_left_over(&parent, prefix);
+    let name = format!("{prefix}{}-", std::process::id());
+    Ok(tempfile::Builder::new().prefix(&name).tempdir_in(parent)?)
+}
+
+/// Removes what processes made that are gone. What somebody else's left cannot be removed, and stays.
+fn remove_left_over(parent: &Path, prefix: &str) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let maker = entry.file_name().to_str().and_then(|name| maker(name, prefix));
+        if maker.is_some_and(|maker| test_kill_process(maker) == Err(Errno::SRCH)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The process that made a directory which is called so.
+fn maker(name: &str, prefix: &str) -> Option<Pid> {
+    let (pid, _) = name.strip_prefix(prefix)?.split_once('-')?;
+    Pid::from_raw(pid.parse().ok().filter(|pid| *pid > 0)?)
 }
 
 /// The cargo that runs this program.
@@ -127,4 +147,30 @@ fn newest(directory: &str, binary: &str) -> Option<PathBuf> {
     let versions = entries.filter_map(|entry| entry.file_name().to_str()?.strip_prefix(start)?.parse::<u32>().ok());
     let candidates = versions.map(|version| (version, PathBuf::from(format!("{before}{version}{after}"))));
     candidates.filter(|(_, directory)| has_binary(directory)).max().map(|(_, newest)| newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_goes_and_all_else_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut ended = Command::new("true").spawn().unwrap();
+        let (own, gone) = (std::process::id(), ended.id());
+        ended.wait().unwrap();
+        let others =
+            [format!("run-{own}-abc"), format!("other-{gone}-abc"), "run-abc".to_owned(), "run--1-abc".to_owned()];
+        let left = format!("run-{gone}-abc");
+        for name in others.iter().chain([&left]) {
+            fs::create_dir_all(parent.path().join(name).join("data")).unwrap();
+        }
+        remove_left_over(parent.path(), "run-");
+        assert!(!parent.path().join(left).exists());
+        assert!(others.iter().all(|name| parent.path().join(name).exists()));
+        // What a directory is called says whose it is.
+        let made = scratch("claviger-xtask-").unwrap();
+        let name = made.path().file_name().unwrap().to_str().unwrap();
+        assert_eq!(maker(name, "claviger-xtask-"), Pid::from_raw(i32::try_from(own).unwrap()));
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -62,12 +62,32 @@ fn migrated_file() -> &'static [u8] {
 fn migrated_template() -> &'static str {
     static MIGRATED: OnceLock<String> = OnceLock::new();
     MIGRATED.get_or_init(|| {
+        drop_former();
         let name = format!("server_{}_template", std::process::id());
         on_server(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         on_server(&format!("CREATE DATABASE {name}"));
         migrate(&postgres(&name));
         name
     })
+}
+
+/// Drops what former runs left on a server that is there for many, if nobody is connected to it. What is another run's, which goes on, stays.
+fn drop_former() {
+    let idle = "SELECT datname FROM pg_database d WHERE datname LIKE 'server\\_%'
+                AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = d.datname)";
+    for name in on_server(idle).lines().filter(|name| maker(name).is_some_and(is_gone)) {
+        // Another run may do the same, or somebody connect.
+        psql(&format!("DROP DATABASE IF EXISTS {name}"));
+    }
+}
+
+/// The process that made a database which is called so.
+fn maker(name: &str) -> Option<u32> {
+    name.strip_prefix("server_")?.split_once('_')?.0.parse().ok()
+}
+
+fn is_gone(process: u32) -> bool {
+    Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{process}")).exists()
 }
 
 /// On a thread of its own, for some tests make their database within a runtime.
@@ -107,10 +127,31 @@ fn setting(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} {missing}"))
 }
 
-fn on_server(sql: &str) {
+/// What the server answers, a row in each line.
+fn on_server(sql: &str) -> String {
+    let done = psql(sql);
+    assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+fn psql(sql: &str) -> Output {
     // Not Debian's, which is a program in Perl that looks for this one.
     let psql = PathBuf::from(setting("CLAVIGER_TEST_POSTGRES_BIN")).join("psql");
-    let done =
-        Command::new(psql).args(["--quiet", "--no-psqlrc", "--dbname", &server(), "--command", sql]).output().unwrap();
-    assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
+    let arguments = ["--quiet", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname", &server(), "--command", sql];
+    Command::new(psql).args(arguments).output().unwrap()
+}
+
+#[test]
+fn what_a_former_run_left_is_dropped() {
+    let mut ended = Command::new("true").spawn().unwrap();
+    ended.wait().unwrap();
+    let left = [format!("server_{}_template", ended.id()), format!("server_{}_1", ended.id())];
+    let own = format!("server_{}_former", std::process::id());
+    let made = left.iter().chain([&own]);
+    made.for_each(|name| drop(on_server(&format!("CREATE DATABASE {name}"))));
+    drop_former();
+    let there = on_server("SELECT datname FROM pg_database");
+    on_server(&format!("DROP DATABASE {own}"));
+    assert!(there.lines().any(|name| name == own), "{there}");
+    assert!(!there.lines().any(|name| left.iter().any(|left| left == name)), "{there}");
 }

@@ -81,7 +81,7 @@ export class Claviger {
 
   /**
    * Follows it no more, so that the process can end: from then on there is no verdict. What was counted is told before, if the
-   * instance is there.
+   * instance is there and takes it within `closeSeconds`; how many uses are lost `usesLost` says then.
    */
   close() {
     this.#closing ??= this.#close();
@@ -90,7 +90,7 @@ export class Claviger {
 
   async #close() {
     this.#following.close();
-    await this.#usage.close();
+    await this.#usage.close(this.#settings.closeSeconds * 1000);
     this.#remote.close();
   }
 
@@ -99,7 +99,10 @@ export class Claviger {
     await this.#usage.report();
   }
 
-  /** How many uses that were judged here are counted nowhere: the instance was away for too long, or did not take them. */
+  /**
+   * How many uses that were judged here are counted nowhere: too much waited while the instance was away, it did not take them, or it
+   * does not know their credential.
+   */
   get usesLost() {
     return this.#usage.lost;
   }

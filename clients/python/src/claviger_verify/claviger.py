@@ -102,7 +102,7 @@ class Claviger:
     """An instance, followed within `async with`.
 
     Also while it is not there: until it is, no credential counts and requests are answered with 503. At the end it is told what
-    was counted, if it is there.
+    was counted, if it is there and takes it within `close_seconds`; how many uses are lost `uses_lost` says then.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -126,7 +126,7 @@ class Claviger:
         self._remote = Remote(self.settings)
         self._following = Following(self._remote, self.settings, self._clock, self._opaque.names)
         self._running.push_async_callback(self._remote.close)
-        await self._running.enter_async_context(self._usage.running(self._remote))
+        await self._running.enter_async_context(self._usage.running(self._remote, self.settings.close_seconds))
         await self._running.enter_async_context(self._following.running())
         return self
 
@@ -152,7 +152,10 @@ class Claviger:
 
     @property
     def uses_lost(self) -> int:
-        """How many uses that were judged here are counted nowhere: the instance was away for too long, or did not take them."""
+        """How many uses that were judged here are counted nowhere.
+
+        Too much waited while the instance was away, it did not take them, or it does not know their credential.
+        """
         return self._usage.lost
 
     async def check(self, credential: str, use: Use) -> Checked:

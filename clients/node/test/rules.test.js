@@ -1,10 +1,14 @@
 // What no vector can say: bounds, clocks, and what a service chooses.
 
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
 
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 
+import { Claviger, PROVED_FOR } from '../src/claviger.js';
 import { permissionsOf, presented } from '../src/guard.js';
 import { Identity } from '../src/identity.js';
 import { Bounded, Opaque } from '../src/instance/cache.js';
@@ -329,6 +333,49 @@ test('who is for some objects is not for others', () => {
   };
   const isFor = (objects) => new Identity(readAnswer({ ...body, objects }).found).isFor('repo:acme/site');
   assert.deepEqual([isFor(null), isFor(['repo:acme/*']), isFor(['repo:acme'])], [true, true, false]);
+});
+
+test('what one guard proved counts for a request that shows the same, and for a moment', async () => {
+  const answer = {
+    ...{ code: 'valid', permissions: ['a:read'], objects: null, metadata: {} },
+    credential: { id: KEY, kind: 'api_key', name: 'x', environment: 'live', expires_at: null },
+    principal: { id: 'sa_01h2xcejqtf2nbrexx3vqjhp41', name: 'x' },
+    organization: { id: 'org_01h2xcejqtf2nbrexx3vqjhp41', slug: 'x' },
+  };
+  let questions = 0;
+  const server = createServer((request, response) => {
+    if (request.url !== '/v1/verify') return void response.writeHead(404).end();
+    questions += 1;
+    response.end(JSON.stringify(answer));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = `http://127.0.0.1:${server.address().port}`;
+  const settings = { issuer: address, internalAddress: address, audience: 'urn:api', origin: 'https://api.acme.test', log() {} };
+  const [claviger, other] = [new Claviger(settings), new Claviger(settings)];
+  try {
+    const pem = await readFile(new URL('../../../crates/claviger-token/src/certificate/self_signed.pem', import.meta.url));
+    const certificate = new X509Certificate(pem).raw;
+    const key = 'clv_key_000000000000000000000000000000001H8smx';
+    const shown = { clientIp: '10.1.2.3', method: 'GET', path: '/', dpop: 'proof', certificate };
+    const { proved } = await claviger.check(key, shown);
+    const asks = async (more = {}, at = claviger, credential = key) => {
+      const before = questions;
+      assert.ok('proved' in (await at.check(credential, { ...shown, proved, ...more })));
+      return questions - before;
+    };
+    assert.equal(await asks(), 0);
+    assert.equal(await asks({ permissions: 'a:read' }), 0);
+    for (const more of [{ clientIp: '10.1.2.4' }, { clientIp: null }, { method: 'DELETE' }, { dpop: 'other' }, { dpop: null }]) {
+      assert.equal(await asks(more), 1, JSON.stringify(more));
+    }
+    assert.equal(await asks({ certificate: null }), 1, 'no certificate');
+    assert.equal(await asks({}, claviger, 'acme_cs_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz4FSCUX'), 1, 'another credential');
+    assert.equal(await asks({}, other), 1, 'another instance');
+    assert.equal(await asks({ proved: { ...proved, at: proved.at - PROVED_FOR } }), 1, 'long ago');
+  } finally {
+    await Promise.all([claviger.close(), other.close()]);
+    server.close().closeAllConnections();
+  }
 });
 
 /** Counts uses, and tells them to an instance that `takes` them, or says with which status it does not; some it ignores. */

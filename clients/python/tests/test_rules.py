@@ -10,21 +10,25 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from claviger_verify import Identity, Settings, WrongSettings
+from claviger_verify import Claviger, Identity, Settings, Use, WrongSettings
+from claviger_verify.claviger import PROVED_FOR
 from claviger_verify.guard import NotAdmitted, permissions_of, presented
 from claviger_verify.instance.cache import Bounded, Entry, Opaque, Refused
 from claviger_verify.instance.clock import Clock, Heard
-from claviger_verify.instance.remote import Remote, RemoteError
+from claviger_verify.instance.remote import Remote, RemoteError, Told
 from claviger_verify.instance.replays import Replays
 from claviger_verify.instance.turns import Turns
 from claviger_verify.instance.usage import Usage
-from claviger_verify.token.answer import read_answer
+from claviger_verify.token.answer import Answer, read_answer
 from claviger_verify.token.dpop import Proof, proof_url
 from claviger_verify.token.ended import Document, Ended, read_ended
 from claviger_verify.token.feed import REMEMBERED, Change, Events, Message, Names, NoMessage, Place, position_of
@@ -306,6 +310,48 @@ def test_an_answer_that_a_change_overtook_is_not_kept_and_none_is_kept_for_longe
 @pytest.mark.parametrize(("objects", "is_for"), [(None, True), (["repo:acme/*"], True), (["repo:acme"], False)])
 def test_who_is_for_some_objects_is_not_for_others(objects: list[str] | None, is_for: bool) -> None:
     assert Identity(found(objects)).is_for("repo:acme/site") == is_for
+
+
+class Answering(Remote):
+    """An instance that answers every question, and counts them."""
+
+    questions = 0
+
+    async def verify(self, question: Any) -> Told:
+        self.questions += 1
+        return Told(Answer("valid", found(), None, None), None, None)
+
+
+def test_what_one_guard_proved_counts_for_a_request_that_shows_the_same_and_for_a_moment() -> None:
+    pem = (Path(__file__).parents[3] / "crates/claviger-token/src/certificate/self_signed.pem").read_bytes()
+    certificate = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    credential = "clv_key_000000000000000000000000000000001H8smx"
+    shown = Use(client_ip="10.1.2.3", method="GET", path="/", dpop="proof", certificate=certificate)
+    nowhere = "http://127.0.0.1:1"
+    settings = Settings(issuer=nowhere, internal_address=nowhere, audience="urn:api", origin="https://api.acme.test")
+
+    async def check() -> None:
+        async with Claviger(settings) as claviger, Claviger(settings) as other:
+            remote = claviger._remote = other._remote = Answering(settings)
+            proved = (await claviger.check(credential, shown)).proved
+            assert proved is not None
+
+            async def asks(at: Claviger = claviger, presented: str = credential, **more: Any) -> bool:
+                before = remote.questions
+                assert (await at.check(presented, replace(shown, **{"proved": proved, **more}))).code == "valid"
+                return remote.questions > before
+
+            assert not await asks()
+            assert not await asks(whatever_object=True)
+            others: list[dict[str, Any]] = [{"client_ip": "10.1.2.4"}, {"client_ip": None}, {"method": "DELETE"}]
+            for more in [*others, {"dpop": "other"}, {"dpop": None}, {"certificate": None}]:
+                assert await asks(**more), more
+            assert await asks(presented="acme_cs_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz4FSCUX"), "another credential"
+            assert await asks(other), "another instance"
+            assert await asks(proved=replace(proved, at=proved.at - PROVED_FOR)), "long ago"
+            await remote.close()
+
+    asyncio.run(asyncio.wait_for(check(), SOON))
 
 
 class Taking(Remote):

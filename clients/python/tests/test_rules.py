@@ -354,6 +354,21 @@ def test_what_one_guard_proved_counts_for_a_request_that_shows_the_same_and_for_
     asyncio.run(asyncio.wait_for(check(), SOON))
 
 
+def test_what_is_not_awaited_is_not_taken_for_an_answer() -> None:
+    async def later() -> str:
+        return "10.1.2.3"
+
+    async def check() -> None:
+        claviger = Claviger(Settings(issuer="https://a.test", internal_address="http://b.test", audience="c"))
+        for name in ("objects", "client_ip", "method", "path", "dpop", "certificate"):
+            told: Any = later()
+            with pytest.raises(TypeError, match=f"{name} is awaitable: await it first"):
+                await claviger.check("x", Use(**{name: told}))
+            told.close()
+
+    asyncio.run(check())
+
+
 class Taking(Remote):
     """An instance that takes reports, or says with which status it does not; some it ignores."""
 

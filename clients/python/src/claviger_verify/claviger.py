@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -175,7 +175,7 @@ class Claviger:
     async def check(self, credential: str, use: Use) -> Checked:
         """The verdict on one use of what was presented: the same as on a request.
 
-        Raises `Unreachable` if there is none, and `ValueError` if what is asked is not understood.
+        Raises `Unreachable` if there is none, and `ValueError` or `TypeError` if what is asked is not understood.
         """
         asked = _asked(use)
         if not all(map(is_object_name, asked.objects)):
@@ -359,8 +359,16 @@ class Claviger:
         return question
 
 
+# What a service tells of a request by functions of its own.
+_VALUES = ("objects", "client_ip", "method", "path", "dpop", "certificate")
+
+
 def _asked(use: Use) -> _Asked:
     """What a service asks, in one form. Whether its objects can be named is still to be asked: they are the client's to say."""
+    for name in _VALUES:
+        if isinstance(getattr(use, name), Awaitable):
+            # An address that nobody understands is none, and would be passed over.
+            raise TypeError(f"{name} is awaitable: await it first")
     if isinstance(use.objects, str):
         raise ValueError("objects are a list")
     if not isinstance(use.whatever_object, bool) or not isinstance(use.test_too, bool):

@@ -1,6 +1,7 @@
 // An instance as a service follows it, and the verdict on each credential.
 
 import { X509Certificate } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 
 import { isAboutState } from './refusal.js';
 import { guarded, middleware } from './requests.js';
@@ -28,9 +29,17 @@ import { useOf } from './use.js';
 /** @typedef {import('./use.js').Use} Use */
 
 /**
- * What was proved of a request: those who ask again judge from it, so that a proof is used, and a limit is spent, once.
+ * What a request shows: of another that shows something else, nothing was proved.
  *
- * @typedef {{ claviger: Claviger, hash: string, found: Found, key: Shown, certificate: Shown, isAsked: boolean }} Proved
+ * @typedef {{ credential: string, method: string, dpop: string | null, certificate: Shown }} Shows
+ */
+
+/**
+ * What was proved of a request at some time: those who ask again judge from it, so that a proof is used, and a limit is spent, once.
+ * `isAsked` is whether the instance said so of this use.
+ *
+ * @typedef {{ claviger: Claviger, shows: Shows, at: number, clientIp: string | null, found: Found, key: Shown, isAsked: boolean }}
+ *   Proved
  */
 
 /**
@@ -41,6 +50,8 @@ import { useOf } from './use.js';
 
 /** For how long keys count that could not be read again, in milliseconds. */
 const KEYS_COUNT_FOR = 3_600_000;
+/** For how long what one guard proved counts for those behind it, in milliseconds. */
+export const PROVED_FOR = 30_000;
 /** How many questions are asked at once; who comes after them waits, and not for long. */
 const MOST_QUESTIONS = 64;
 /** For opaque credentials, of which the instance says what ended. */
@@ -81,7 +92,7 @@ export class Claviger {
 
   /**
    * Follows it no more, so that the process can end: from then on there is no verdict. What was counted is told before, if the
-   * instance is there.
+   * instance is there and takes it within `closeSeconds`; how many uses are lost `usesLost` says then.
    */
   close() {
     this.#closing ??= this.#close();
@@ -90,7 +101,7 @@ export class Claviger {
 
   async #close() {
     this.#following.close();
-    await this.#usage.close();
+    await this.#usage.close(this.#settings.closeSeconds * 1000);
     this.#remote.close();
   }
 
@@ -99,7 +110,10 @@ export class Claviger {
     await this.#usage.report();
   }
 
-  /** How many uses that were judged here are counted nowhere: the instance was away for too long, or did not take them. */
+  /**
+   * How many uses that were judged here are counted nowhere: too much waited while the instance was away, it did not take them, or it
+   * does not know their credential.
+   */
   get usesLost() {
     return this.#usage.lost;
   }
@@ -198,7 +212,7 @@ export class Claviger {
       this.#tokens.set(hash, { found: read, keys });
       found = read;
     }
-    return this.#decided(found, this.#following.ended, hash, token, use);
+    return this.#decided(found, this.#following.ended, showsOf(hash, use), token, use);
   }
 
   /** A token of a key that is not known may be of one that is new. @param {string} token */
@@ -222,42 +236,44 @@ export class Claviger {
   async #checkOpaque(credential, use) {
     // Without the address that a proof is for nobody can say that it holds, the instance included.
     if (use.dpop !== null && this.#urlOf(use) === undefined) return { refusal: 'proof_invalid' };
-    if (certificateOf(use.certificate) === 'invalid') return { refusal: 'proof_invalid' };
     const hash = sha256(credential);
-    const before = this.#provedBefore(hash, use);
-    if (before?.isAsked) return answered(before, use);
+    const shows = showsOf(hash, use);
+    if (shows.certificate === 'invalid') return { refusal: 'proof_invalid' };
+    const before = this.#provedBefore(shows, use);
+    // What the instance tested is not tested here, the network among it.
+    if (before?.isAsked && before.clientIp === use.clientIp) return answered(before, use);
     const isHeard = this.#following.areChangesHeard(this.#settings.keysWithoutFeedSeconds * 1000);
     const lookUp = () => (isHeard ? this.#opaque.known(hash, monotonic()) : 'asked');
     const known = lookUp();
     const conclude = (/** @type {{ found: Found } | import('./refusal.js').Refusal} */ known, isOver = () => false) =>
-      typeof known === 'string' ? { refusal: known } : this.#decided(known.found, NOTHING_ENDED, hash, credential, use, isOver);
+      typeof known === 'string' ? { refusal: known } : this.#decided(known.found, NOTHING_ENDED, shows, credential, use, isOver);
     if (known !== undefined && known !== 'asked') return conclude(known);
     return this.#patiently(async (isOver) => {
       // Of many who present the same at once, one asks.
       const facts = known ?? (await this.#turns.take(hash, async () => lookUp() ?? this.#askState(hash, credential, isOver)));
-      return facts === 'asked' ? this.#ask(hash, credential, use, isOver) : conclude(facts, isOver);
+      return facts === 'asked' ? this.#ask(shows, credential, use, isOver) : conclude(facts, isOver);
     });
   }
 
   /**
    * @param {Found} found
    * @param {{ hasEnded(found: Found): boolean }} ended
-   * @param {string} hash
+   * @param {Shows} shows
    * @param {string} credential
    * @param {Use} use
    * @param {() => boolean} [isOver]
    * @returns {Promise<Checked>}
    */
-  async #decided(found, ended, hash, credential, use, isOver = () => false) {
-    const before = this.#provedBefore(hash, use);
+  async #decided(found, ended, shows, credential, use, isOver = () => false) {
+    const before = this.#provedBefore(shows, use);
     const fresh = before || use.dpop === null ? undefined : await this.#proof(use.dpop, credential, use);
     // Who was answered already neither is counted nor spends a proof.
     if (isOver()) throw new Unreachable();
-    const { key, certificate } = before ?? { key: keyOf(fresh), certificate: certificateOf(use.certificate) };
+    const key = before ? before.key : keyOf(fresh);
     const { audience } = this.#settings;
     const { environment, permissions, objects, whateverObject, clientIp } = use;
     const now = this.#clock.now();
-    const asked = { audience, environment, permissions, objects, whateverObject, clientIp, key, certificate };
+    const asked = { audience, environment, permissions, objects, whateverObject, clientIp, key, certificate: shows.certificate };
     const verdict = judge(found, ended, asked, now);
     // Only what matters is remembered: nobody else's proofs take its place.
     const isRepeated = verdict === 'valid' && fresh && fresh !== 'invalid' && !this.#replays.isFirst(fresh, now);
@@ -265,17 +281,30 @@ export class Claviger {
     // What a guard before this one let through was counted there.
     if (!before) this.#usage.count(found, code, permissions, clientIp, now);
     if (code !== 'valid') return { refusal: code };
-    return { proved: { claviger: this, hash, found, key, certificate, isAsked: false } };
+    return { proved: this.#proved(shows, use, found, key, false) };
   }
 
   /**
-   * What a guard of the same instance proved of the same request, if that was about the same credential.
+   * What a guard of the same instance proved of the same request just now, if the request shows the same.
    *
-   * @param {string} hash
+   * @param {Shows} shows
    * @param {Use} use
    */
-  #provedBefore(hash, { proved }) {
-    return proved?.claviger === this && proved.hash === hash ? proved : undefined;
+  #provedBefore(shows, { proved }) {
+    const isSame = proved?.claviger === this && monotonic() - proved.at < PROVED_FOR && isDeepStrictEqual(proved.shows, shows);
+    return isSame ? proved : undefined;
+  }
+
+  /**
+   * @param {Shows} shows
+   * @param {Use} use
+   * @param {Found} found
+   * @param {Shown} key
+   * @param {boolean} isAsked
+   * @returns {Proved}
+   */
+  #proved(shows, { clientIp }, found, key, isAsked) {
+    return { claviger: this, shows, at: monotonic(), clientIp, found, key, isAsked };
   }
 
   /** The proof of possession that came along. @param {string} dpop @param {string} credential @param {Use} use */
@@ -340,23 +369,23 @@ export class Claviger {
   /**
    * The verdict of the instance on one use, which it counts.
    *
-   * @param {string} hash
+   * @param {Shows} shows
    * @param {string} credential
    * @param {Use} use
    * @param {() => boolean} isOver
    * @returns {Promise<Checked>}
    */
-  async #ask(hash, credential, use, isOver) {
+  async #ask(shows, credential, use, isOver) {
     return this.#questions.take(async () => {
       if (isOver()) throw new Unreachable();
       const askedAt = monotonic();
       const { code, found, retryAfter } = (await this.#verify(this.#question(credential, use))).answer;
       if (code !== 'valid') {
-        if (isAboutState(code)) this.#opaque.keepRefusal(hash, code, askedAt);
+        if (isAboutState(code)) this.#opaque.keepRefusal(shows.credential, code, askedAt);
         return { refusal: code, retryAfter };
       }
       if (!found) throw new Unreachable();
-      return answered({ claviger: this, hash, found, key: null, certificate: null, isAsked: true }, use);
+      return answered(this.#proved(shows, use, found, null, true), use);
     });
   }
 
@@ -402,6 +431,11 @@ function answered(proved, use) {
 /** @param {undefined | 'invalid' | import('./token/dpop.js').Proof} proof @returns {Shown} */
 function keyOf(proof) {
   return proof === undefined || proof === 'invalid' ? (proof ?? null) : { held: proof.thumbprint };
+}
+
+/** @param {string} credential its hash @param {Use} use @returns {Shows} */
+function showsOf(credential, { method, dpop, certificate }) {
+  return { credential, method, dpop, certificate: certificateOf(certificate) };
 }
 
 /** @param {Uint8Array | null} der @returns {Shown} */

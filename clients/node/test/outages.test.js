@@ -229,6 +229,27 @@ test('uses that are judged while the server is away are told when it is back', (
     assert.equal(claviger.usesLost, 0);
   }));
 
+test('the end does not wait for an instance that takes no uses, and says how many are lost', () =>
+  World.with(async (world) => {
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    world.ends.push(() => release());
+    const hold = (path) => (path === '/v1/usage-reports' ? held : undefined);
+    const told = [];
+    const internalAddress = await spoiled(world, { hold });
+    const settings = { internalAddress, keysWithoutFeedSeconds: 30, patienceSeconds: 10, closeSeconds: 0.5 };
+    const claviger = new Claviger(world.settings({ ...settings, log: (message) => told.push(message) }));
+    world.ends.push(() => claviger.close());
+    const { token } = await world.key();
+    for (const began = performance.now(); !claviger.isFollowed; await sleep(20)) assert.ok(performance.now() - began < SOON);
+    assert.ok('proved' in (await claviger.check(token)));
+    const began = performance.now();
+    await claviger.close();
+    assert.ok(performance.now() - began < 5000);
+    assert.equal(claviger.usesLost, 1);
+    assert.ok(told.includes('uses are counted nowhere (1): they were not taken before the end'), told.join('\n'));
+  }));
+
 test('while keys cannot be read, a token of one that is not known is not wrong', () =>
   World.with(async (world) => {
     let isBroken = false;

@@ -1,10 +1,14 @@
 // What no vector can say: bounds, clocks, and what a service chooses.
 
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
 
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 
+import { Claviger, PROVED_FOR } from '../src/claviger.js';
 import { permissionsOf, presented } from '../src/guard.js';
 import { Identity } from '../src/identity.js';
 import { Bounded, Opaque } from '../src/instance/cache.js';
@@ -25,6 +29,7 @@ import { decoded } from '../src/token/text.js';
 
 const KEY = 'key_01h2xcejqtf2nbrexx3vqjhp41';
 const MINUTE = 60_000;
+const SOON = 10_000;
 
 function message(reset, position, changes = [], more = false) {
   const named = changes.map(([sequence, concerns]) => ({ sequence, concerns, keys: false }));
@@ -66,6 +71,8 @@ test('settings that cannot be followed are refused with what would be right', ()
     [{ patienceSeconds: 10 }, undefined],
     [{ patienceSeconds: 10.1 }, 'patienceSeconds'],
     [{ cacheEntries: 0 }, 'cacheEntries'],
+    [{ closeSeconds: 0 }, 'closeSeconds'],
+    [{ closeSeconds: 60 }, undefined],
     [{ audeince: 'urn:x' }, 'audeince'],
   ]) {
     const check = () => complete({ ...sound, ...more });
@@ -328,14 +335,58 @@ test('who is for some objects is not for others', () => {
   assert.deepEqual([isFor(null), isFor(['repo:acme/*']), isFor(['repo:acme'])], [true, true, false]);
 });
 
-/** Counts uses, and tells them to an instance that `takes` them, or says with which status it does not. */
-function counting(takes) {
+test('what one guard proved counts for a request that shows the same, and for a moment', async () => {
+  const answer = {
+    ...{ code: 'valid', permissions: ['a:read'], objects: null, metadata: {} },
+    credential: { id: KEY, kind: 'api_key', name: 'x', environment: 'live', expires_at: null },
+    principal: { id: 'sa_01h2xcejqtf2nbrexx3vqjhp41', name: 'x' },
+    organization: { id: 'org_01h2xcejqtf2nbrexx3vqjhp41', slug: 'x' },
+  };
+  let questions = 0;
+  const server = createServer((request, response) => {
+    if (request.url !== '/v1/verify') return void response.writeHead(404).end();
+    questions += 1;
+    response.end(JSON.stringify(answer));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = `http://127.0.0.1:${server.address().port}`;
+  const settings = { issuer: address, internalAddress: address, audience: 'urn:api', origin: 'https://api.acme.test', log() {} };
+  const [claviger, other] = [new Claviger(settings), new Claviger(settings)];
+  try {
+    const pem = await readFile(new URL('../../../crates/claviger-token/src/certificate/self_signed.pem', import.meta.url));
+    const certificate = new X509Certificate(pem).raw;
+    const key = 'clv_key_000000000000000000000000000000001H8smx';
+    const shown = { clientIp: '10.1.2.3', method: 'GET', path: '/', dpop: 'proof', certificate };
+    const { proved } = await claviger.check(key, shown);
+    const asks = async (more = {}, at = claviger, credential = key) => {
+      const before = questions;
+      assert.ok('proved' in (await at.check(credential, { ...shown, proved, ...more })));
+      return questions - before;
+    };
+    assert.equal(await asks(), 0);
+    assert.equal(await asks({ permissions: 'a:read' }), 0);
+    for (const more of [{ clientIp: '10.1.2.4' }, { clientIp: null }, { method: 'DELETE' }, { dpop: 'other' }, { dpop: null }]) {
+      assert.equal(await asks(more), 1, JSON.stringify(more));
+    }
+    assert.equal(await asks({ certificate: null }), 1, 'no certificate');
+    assert.equal(await asks({}, claviger, 'acme_cs_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz4FSCUX'), 1, 'another credential');
+    assert.equal(await asks({}, other), 1, 'another instance');
+    assert.equal(await asks({ proved: { ...proved, at: proved.at - PROVED_FOR } }), 1, 'long ago');
+  } finally {
+    await Promise.all([claviger.close(), other.close()]);
+    server.close().closeAllConnections();
+  }
+});
+
+/** Counts uses, and tells them to an instance that `takes` them, or says with which status it does not; some it ignores. */
+function counting(takes, ignored = []) {
   const reports = [];
   const remote = {
     async report(report) {
       const status = takes(report);
       if (status !== undefined) throw new RemoteError('refused', status);
       reports.push(report);
+      return ignored;
     },
   };
   const logged = [];
@@ -351,7 +402,7 @@ test('uses are told apart by verdict and hour, and each permission is counted', 
   usage.count(found(), 'valid', ['a:read', 'a:write', 'a:read'], null, at(1));
   usage.count(found(), 'permission_missing', [], null, at(2));
   usage.count(found(), 'valid', [], null, at(3600));
-  await usage.close();
+  await usage.close(SOON);
   const told = (code, count, second, more) => ({
     ...{ credential_id: KEY, generation: 'current', code, count, permissions: [] },
     ...{ last_used_at: new Date(at(second)).toISOString(), last_used_from: null, ...more },
@@ -369,17 +420,17 @@ test('a report is no longer than what is read, and an item counts no more than i
   const { usage, found, uses, reports } = counting(() => {});
   const permissions = Array.from({ length: 60 }, (_, number) => `${'a'.repeat(50)}:p${number}`);
   for (let key = 0; key < 250; key += 1) usage.count(found(`key_${key}`), 'valid', permissions, null, 0);
-  for (let use = 0; use < 1_000_001; use += 1) usage.count(found(), 'valid', ['a:read'], null, 0);
-  await usage.close();
+  for (let use = 0; use < 1_000_001; use += 1) usage.count(found(), 'valid', use < 7 ? ['a:read', 'a:write'] : ['a:read'], null, 0);
+  await usage.close(SOON);
   assert.ok(reports.every((report) => JSON.stringify(report).length < 64 << 10 && report.uses.length <= 100));
   assert.ok(reports.length > (250 * 50 * 60) / (48 << 10) && reports.length < 40, String(reports.length));
   assert.equal(new Set(reports.map(({ id }) => id)).size, reports.length);
   assert.ok(uses().every(({ permissions }) => permissions.length <= 50));
   const large = uses().filter(({ credential_id }) => credential_id === KEY);
   assert.deepEqual(
-    large.map(({ count, permissions }) => [count, permissions[0].count]),
+    large.map(({ count, permissions }) => [count, ...permissions.map(({ count }) => count)]),
     [
-      [1_000_000, 1_000_000],
+      [1_000_000, 1_000_000, 7],
       [1, 1],
     ],
   );
@@ -396,8 +447,8 @@ test('one use that is refused takes no other with it, and is told to be lost', a
     uses().map(({ count }) => count),
     [1, 2, 3, 4, 5, 6, 8, 9, 10, 11],
   );
-  assert.deepEqual([usage.lost, logged], [7, ['uses are counted nowhere: a report was refused with status 422']]);
-  await usage.close();
+  assert.deepEqual([usage.lost, logged], [7, ['uses are counted nowhere (7): a report was refused with status 422']]);
+  await usage.close(SOON);
 });
 
 test('what is not taken waits in the same words, and not without end', async () => {
@@ -417,10 +468,56 @@ test('what is not taken waits in the same words, and not without end', async () 
   assert.deepEqual([usage.lost, logged.length], [0, 0], 'they are counted together');
   for (let key = 0; key < 50_003; key += 1) usage.count(found(`key_${key}`), 'valid', [], null, 0);
   assert.equal(usage.lost, 4, 'no more are counted between two reports');
-  await usage.close();
+  await usage.close(SOON);
   assert.equal(usage.lost, 502 + 50_003, 'and nobody is there at the end');
-  usage.count(found(), 'valid', [], null, 0);
-  assert.equal(usage.lost, 502 + 50_004, 'nor after it');
+  for (let use = 0; use < 2; use += 1) usage.count(found(), 'valid', [], null, 0);
+  assert.equal(usage.lost, 502 + 50_005, 'nor after it');
+  assert.deepEqual(logged, [
+    'uses are counted nowhere: the instance was not told of others for too long',
+    `uses are counted nowhere (${502 + 50_003 - 4}): they were not taken before the end`,
+    'uses are counted nowhere: it is closed',
+  ]);
+});
+
+test('uses of credentials that nobody has are lost', async () => {
+  const { usage, found, logged } = counting(() => {}, ['key_2', 'key_3']);
+  for (let key = 1; key <= 4; key += 1) for (let use = 0; use < key; use += 1) usage.count(found(`key_${key}`), 'valid', [], null, 0);
+  await usage.report();
+  assert.deepEqual([usage.lost, logged], [5, ['uses are counted nowhere (5): nobody has their credentials']]);
+  await usage.close(SOON);
+  assert.equal(usage.lost, 5);
+});
+
+test('the end does not wait for long, and tells what is lost', async () => {
+  let answer;
+  const answered = new Promise((resolve) => (answer = resolve));
+  const logged = [];
+  const usage = new Usage({ report: () => answered }, (message) => logged.push(message));
+  const found = (id) => ({ credential: { id, generation: 'current' } });
+  for (let key = 0; key < 150; key += 1) usage.count(found(`key_${key}`), 'valid', [], null, 0);
+  const reporting = usage.report();
+  usage.count(found(KEY), 'valid', [], null, 0);
+  const began = performance.now();
+  await usage.close(50);
+  assert.ok(performance.now() - began < 5000);
+  assert.deepEqual([usage.lost, logged], [151, ['uses are counted nowhere (151): they were not taken before the end']]);
+  answer([KEY, 'key_1']);
+  await reporting;
+  assert.deepEqual([usage.lost, logged.length], [151, 1], 'once');
+});
+
+test('reports are made one by one, so that nobody is held up by all of them', async () => {
+  const permissions = Array.from({ length: 2 }, (_, number) => `${'a'.repeat(50)}:p${number}`);
+  let first;
+  const { usage, found, reports } = counting(() => {
+    first ??= process.cpuUsage(began).user;
+  });
+  for (let key = 0; key < 50_000; key += 1) usage.count(found(`key_${key}`), 'valid', permissions, null, 0);
+  const began = process.cpuUsage();
+  await usage.report();
+  const all = process.cpuUsage(began).user;
+  assert.ok(reports.length >= 500 && first < all / 5, `${first} of ${all} µs before the first of ${reports.length}`);
+  await usage.close(SOON);
 });
 
 test('what a proxy says loses no report, and what is refused for good does not wait', async () => {
@@ -430,20 +527,20 @@ test('what a proxy says loses no report, and what is refused for good does not w
     usage.count(found(), 'valid', [], null, 0);
     await usage.report();
     said = undefined;
-    await usage.close();
+    await usage.close(SOON);
     assert.deepEqual([uses().length, usage.lost], [1 - lost, lost], String(status));
   }
 });
 
-test('however many reports there are, none is lost before the instance was away', async () => {
+test('however many reports there are, none is lost', async () => {
   const permissions = Array.from({ length: 50 }, (_, number) => `${'a'.repeat(120)}:p${number}`);
   for (const status of [undefined, 503]) {
     const { usage, found, uses } = counting(() => status);
     for (let key = 0; key < 3500; key += 1) usage.count(found(`key_${key}`), 'valid', permissions, null, 0);
     await usage.report();
-    assert.equal(status === undefined ? uses().length : 3500, 3500);
-    assert.equal(usage.lost > 0, status !== undefined);
-    await usage.close();
+    assert.deepEqual([uses().length, usage.lost], [status === undefined ? 3500 : 0, 0]);
+    await usage.close(SOON);
+    assert.equal(usage.lost, status === undefined ? 0 : 3500);
   }
 });
 

@@ -145,10 +145,19 @@ def test_objects_networks_and_the_environment_hold_as_the_service_tells_them(wor
     def client_ip(request: Request) -> str | None:
         return request.headers.get("x-from")
 
+    async def objects_later(request: Request) -> list[str]:
+        return objects(request)
+
+    async def client_ip_later(request: Request) -> str | None:
+        return client_ip(request)
+
     plain = service(world.start())
     telling = service(world, objects=objects, client_ip=client_ip)
+    later = service(world, objects=objects_later, client_ip=client_ip_later)
     token = world.key(objects=["base:app7", "base:acme/*"])["token"]
-    world.becomes(f"{telling}?base=app7", token, 200, SOON)
+    for url in (telling, later):
+        world.becomes(f"{url}?base=app7", token, 200, SOON)
+        assert world.asked(f"{url}?base=app8", token) == (403, "object_not_allowed")
     assert world.asked(plain, token) == (403, "object_required")
     world.becomes(service(world, whatever_object=True), token, 200, SOON)
     assert world.asked(f"{telling}?base=acme/x", token) == (200, "")
@@ -159,7 +168,8 @@ def test_objects_networks_and_the_environment_hold_as_the_service_tells_them(wor
     world.becomes(plain, near, 403, SOON)
     places = {"10.1.2.3": (200, ""), "::ffff:10.1.2.3": (200, ""), "11.1.2.3": (403, "network_not_allowed")}
     for address, expected in places.items():
-        assert world.asked(telling, near, x_from=address) == expected
+        for url in (telling, later):
+            assert world.asked(url, near, x_from=address) == expected
     assert world.asked(telling, near, x_from="elsewhere") == (403, "network_not_allowed")
     trial = world.key(environment="test")["token"]
     assert world.asked(plain, trial) == (401, "audience_mismatch")

@@ -229,6 +229,30 @@ def test_uses_that_are_judged_while_the_server_is_away_are_told_when_it_is_back(
     world.becomes_used(key["id"], "valid", 3)
 
 
+def test_the_end_does_not_wait_for_an_instance_that_takes_no_uses(world: World) -> None:
+    released = threading.Event()
+
+    def hold(path: str) -> None:
+        if path == "/v1/usage-reports":
+            released.wait(30)
+
+    key = world.start().key()
+    internal = world.ends.enter_context(spoiled(world.instance.internal, hold=hold))
+    world.ends.callback(released.set)
+    more = {"keys_without_feed_seconds": 30, "patience_seconds": 10, "close_seconds": 0.5}
+
+    async def use() -> tuple[int, float]:
+        async with Claviger(world.settings(internal_address=internal, **more)) as claviger:
+            while not claviger.is_followed:
+                await asyncio.sleep(0.02)
+            assert (await claviger.check(key["token"], Use())).code == "valid"
+            began = time.monotonic()
+        return claviger.uses_lost, time.monotonic() - began
+
+    lost, took = asyncio.run(asyncio.wait_for(use(), 60))
+    assert lost == 1 and took < 5
+
+
 @pytest.mark.parametrize("is_silent", [True, False])
 def test_while_keys_cannot_be_read_a_token_of_one_that_is_not_known_is_not_wrong(world: World, is_silent: bool) -> None:
     is_broken = threading.Event()

@@ -5,26 +5,30 @@ import base64
 import json
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from claviger_verify import Identity, Settings, WrongSettings
+from claviger_verify import Claviger, Identity, Settings, Use, WrongSettings
+from claviger_verify.claviger import PROVED_FOR
 from claviger_verify.guard import NotAdmitted, permissions_of, presented
 from claviger_verify.instance.cache import Bounded, Entry, Opaque, Refused
 from claviger_verify.instance.clock import Clock, Heard
-from claviger_verify.instance.remote import Remote, RemoteError
+from claviger_verify.instance.remote import Remote, RemoteError, Told
 from claviger_verify.instance.replays import Replays
 from claviger_verify.instance.turns import Turns
 from claviger_verify.instance.usage import Usage
-from claviger_verify.token.answer import read_answer
+from claviger_verify.token.answer import Answer, read_answer
 from claviger_verify.token.dpop import Proof, proof_url
 from claviger_verify.token.ended import Document, Ended, read_ended
 from claviger_verify.token.feed import REMEMBERED, Change, Events, Message, Names, NoMessage, Place, position_of
@@ -33,6 +37,7 @@ from claviger_verify.token.json_object import read_object
 from claviger_verify.token.key import are_same_keys, read_key, read_keys
 from claviger_verify.token.text import decoded
 
+SOON = 10.0
 KEY = "key_01h2xcejqtf2nbrexx3vqjhp41"
 ACCOUNT = "sa_01h2xcejqtf2nbrexx3vqjhp41"
 NOW = datetime.fromtimestamp(1_800_000_000, UTC)
@@ -72,6 +77,8 @@ def message(reset: bool, position: int, *changes: tuple[int, str]) -> Message:
         ({"cache_entries": 0}, "cache_entries"),
         ({"patience_seconds": 10}, None),
         ({"patience_seconds": 10.1}, "patience_seconds"),
+        ({"close_seconds": 0}, "close_seconds"),
+        ({"close_seconds": 60}, None),
         ({"ssl_context": ssl.create_default_context()}, None),
         ({"ssl_context": ssl._create_unverified_context()}, "ssl_context"),
         ({"ssl_context": True}, "ssl_context"),
@@ -305,18 +312,77 @@ def test_who_is_for_some_objects_is_not_for_others(objects: list[str] | None, is
     assert Identity(found(objects)).is_for("repo:acme/site") == is_for
 
 
-class Taking(Remote):
-    """An instance that takes reports, or says with which status it does not."""
+class Answering(Remote):
+    """An instance that answers every question, and counts them."""
 
-    def __init__(self, takes: Callable[[Any], int | None]) -> None:
+    questions = 0
+
+    async def verify(self, question: Any) -> Told:
+        self.questions += 1
+        return Told(Answer("valid", found(), None, None), None, None)
+
+
+def test_what_one_guard_proved_counts_for_a_request_that_shows_the_same_and_for_a_moment() -> None:
+    pem = (Path(__file__).parents[3] / "crates/claviger-token/src/certificate/self_signed.pem").read_bytes()
+    certificate = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    credential = "clv_key_000000000000000000000000000000001H8smx"
+    shown = Use(client_ip="10.1.2.3", method="GET", path="/", dpop="proof", certificate=certificate)
+    nowhere = "http://127.0.0.1:1"
+    settings = Settings(issuer=nowhere, internal_address=nowhere, audience="urn:api", origin="https://api.acme.test")
+
+    async def check() -> None:
+        async with Claviger(settings) as claviger, Claviger(settings) as other:
+            remote = claviger._remote = other._remote = Answering(settings)
+            proved = (await claviger.check(credential, shown)).proved
+            assert proved is not None
+
+            async def asks(at: Claviger = claviger, presented: str = credential, **more: Any) -> bool:
+                before = remote.questions
+                assert (await at.check(presented, replace(shown, **{"proved": proved, **more}))).code == "valid"
+                return remote.questions > before
+
+            assert not await asks()
+            assert not await asks(whatever_object=True)
+            others: list[dict[str, Any]] = [{"client_ip": "10.1.2.4"}, {"client_ip": None}, {"method": "DELETE"}]
+            for more in [*others, {"dpop": "other"}, {"dpop": None}, {"certificate": None}]:
+                assert await asks(**more), more
+            assert await asks(presented="acme_cs_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz4FSCUX"), "another credential"
+            assert await asks(other), "another instance"
+            assert await asks(proved=replace(proved, at=proved.at - PROVED_FOR)), "long ago"
+            await remote.close()
+
+    asyncio.run(asyncio.wait_for(check(), SOON))
+
+
+def test_what_is_not_awaited_is_not_taken_for_an_answer() -> None:
+    async def later() -> str:
+        return "10.1.2.3"
+
+    async def check() -> None:
+        claviger = Claviger(Settings(issuer="https://a.test", internal_address="http://b.test", audience="c"))
+        for name in ("objects", "client_ip", "method", "path", "dpop", "certificate"):
+            told: Any = later()
+            with pytest.raises(TypeError, match=f"{name} is awaitable: await it first"):
+                await claviger.check("x", Use(**{name: told}))
+            told.close()
+
+    asyncio.run(check())
+
+
+class Taking(Remote):
+    """An instance that takes reports, or says with which status it does not; some it ignores."""
+
+    def __init__(self, takes: Callable[[Any], int | None], ignored: Collection[str] = ()) -> None:
         self.takes = takes
+        self.ignored = ignored
         self.reports: list[Any] = []
 
-    async def report(self, report: Any) -> None:
+    async def report(self, report: Any) -> Collection[str]:
         status = self.takes(report)
         if status is not None:
             raise RemoteError("refused", status)
         self.reports.append(report)
+        return self.ignored
 
     @property
     def uses(self) -> list[Any]:
@@ -355,18 +421,26 @@ def test_a_report_is_no_longer_than_what_is_read_and_an_item_counts_no_more_than
     for number in range(250):
         usage.count(named(number), "valid", permissions, None, now)
     facts = found()
-    for _ in range(1_000_001):
-        usage.count(facts, "valid", ["a:read"], None, now)
+    for use in range(1_000_001):
+        usage.count(facts, "valid", ["a:read", "a:write"] if use < 7 else ["a:read"], None, now)
     asyncio.run(usage.report(remote))
     assert all(len(json.dumps(report)) < 64 << 10 and len(report["uses"]) <= 100 for report in remote.reports)
     assert 250 * 50 * 60 / (48 << 10) < len(remote.reports) < 40
     assert len({report["id"] for report in remote.reports}) == len(remote.reports)
     assert all(len(used["permissions"]) <= 50 for used in remote.uses)
     large = [used for used in remote.uses if used["credential_id"] == KEY]
-    assert [(used["count"], used["permissions"][0]["count"]) for used in large] == [(1_000_000, 1_000_000), (1, 1)]
+    counts = [(used["count"], *(permission["count"] for permission in used["permissions"])) for used in large]
+    assert counts == [(1_000_000, 1_000_000, 7), (1, 1)]
 
 
-def test_one_use_that_is_refused_takes_no_other_with_it_and_is_told_to_be_lost() -> None:
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged until now."""
+    messages = [record.getMessage() for record in caplog.records if record.name == "claviger_verify"]
+    caplog.clear()
+    return messages
+
+
+def test_one_use_that_is_refused_takes_no_other_with_it_and_is_told_to_be_lost(caplog: pytest.LogCaptureFixture) -> None:
     def takes(report: Any) -> int | None:
         counts = [used["count"] for used in report["uses"]]
         return 422 if 7 in counts else 413 if len(counts) > 4 else None
@@ -377,10 +451,64 @@ def test_one_use_that_is_refused_takes_no_other_with_it_and_is_told_to_be_lost()
             usage.count(named(number), "valid", [], None, now)
     asyncio.run(usage.report(remote))
     assert [used["count"] for used in remote.uses] == [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]
-    assert usage.lost == 7
+    assert (usage.lost, told(caplog)) == (7, ["uses are counted nowhere (7): a report was refused with status 422"])
 
 
-def test_what_is_not_taken_waits_in_the_same_words_and_not_without_end() -> None:
+def test_uses_of_credentials_that_nobody_has_are_lost(caplog: pytest.LogCaptureFixture) -> None:
+    usage, remote, now = Usage(), Taking(lambda _: None, ["key_2", "key_3"]), datetime.now(UTC)
+    for number in range(1, 5):
+        for _ in range(number):
+            usage.count(named(number), "valid", [], None, now)
+    asyncio.run(usage.report(remote))
+    assert (usage.lost, told(caplog)) == (5, ["uses are counted nowhere (5): nobody has their credentials"])
+
+
+class Late(Remote):
+    """An instance that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.answered = asyncio.Event()
+
+    async def report(self, report: Any) -> Collection[str]:
+        await self.answered.wait()
+        return [used["credential_id"] for used in report["uses"]]
+
+
+def test_the_end_does_not_wait_for_long_and_tells_what_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    async def check() -> None:
+        usage, remote, now = Usage(), Late(), datetime.now(UTC)
+        async with usage.running(remote, 0.05):
+            for number in range(150):
+                usage.count(named(number), "valid", [], None, now)
+            reporting = asyncio.create_task(usage.report(remote))
+            await asyncio.sleep(0)
+            usage.count(found(), "valid", [], None, now)
+        lost = "uses are counted nowhere (151): they were not taken before the end"
+        assert (usage.lost, told(caplog)) == (151, [lost])
+        remote.answered.set()
+        await reporting
+        assert (usage.lost, told(caplog)) == (151, []), "once"
+
+    asyncio.run(asyncio.wait_for(check(), 5))
+
+
+def test_reports_are_made_one_by_one_so_that_nobody_is_held_up_by_all_of_them() -> None:
+    moments: list[float] = []
+
+    def takes(_: Any) -> None:
+        moments.append(time.process_time())
+
+    usage, remote, now = Usage(), Taking(takes), datetime.now(UTC)
+    permissions = [f"{'a' * 50}:p{number}" for number in range(2)]
+    for number in range(50_000):
+        usage.count(named(number), "valid", permissions, None, now)
+    began = time.process_time()
+    asyncio.run(usage.report(remote))
+    first, last = moments[0] - began, moments[-1] - began
+    assert len(moments) >= 500 and first < last / 5, f"{first} of {last} s before the first of {len(moments)}"
+
+
+def test_what_is_not_taken_waits_in_the_same_words_and_not_without_end(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[str] = []
     status: int | None = None
 
@@ -391,7 +519,7 @@ def test_what_is_not_taken_waits_in_the_same_words_and_not_without_end() -> None
     async def check() -> None:
         nonlocal status
         usage, remote, now = Usage(), Taking(takes), datetime.now(UTC)
-        async with usage.running(remote):
+        async with usage.running(remote, SOON):
             usage.count(found(), "valid", [], None, now)
             for status in (503, 401, None):
                 await usage.report(remote)
@@ -405,8 +533,14 @@ def test_what_is_not_taken_waits_in_the_same_words_and_not_without_end() -> None
                 usage.count(named(number), "valid", [], None, now)
             assert usage.lost == 4, "no more are counted between two reports"
         assert usage.lost == 502 + 50_003, "and nobody is there at the end"
-        usage.count(found(), "valid", [], None, now)
-        assert usage.lost == 502 + 50_004, "nor after it"
+        for _ in range(2):
+            usage.count(found(), "valid", [], None, now)
+        assert usage.lost == 502 + 50_005, "nor after it"
+        assert told(caplog) == [
+            "uses are counted nowhere: the instance was not told of others for too long",
+            f"uses are counted nowhere ({502 + 50_003 - 4}): they were not taken before the end",
+            "uses are counted nowhere: it is closed",
+        ]
 
     asyncio.run(check())
 
@@ -423,14 +557,14 @@ def test_what_a_proxy_says_loses_no_report_and_what_is_refused_for_good_does_not
 
 
 @pytest.mark.parametrize("status", [None, 503])
-def test_however_many_reports_there_are_none_is_lost_before_the_instance_was_away(status: int | None) -> None:
+def test_however_many_reports_there_are_none_is_lost(status: int | None) -> None:
     usage, remote, now = Usage(), Taking(lambda _: status), datetime.now(UTC)
     permissions = [f"{'a' * 120}:p{number}" for number in range(50)]
     for number in range(3500):
         usage.count(named(number), "valid", permissions, None, now)
     asyncio.run(usage.report(remote))
     assert len(remote.uses) == (3500 if status is None else 0)
-    assert (usage.lost > 0) == (status is not None)
+    assert usage.lost == 0
 
 
 def test_no_more_is_kept_than_was_chosen() -> None:

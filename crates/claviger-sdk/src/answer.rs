@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use claviger_token::{
-    CredentialFacts, CredentialId, CredentialKind, Environment, Found, Generation, Limits, NetworkSet, ObjectSet,
-    OrganizationFacts, OrganizationId, PermissionMask, PermissionSet, PrincipalFacts, PrincipalId, Refusal, Rights,
-    SecretFacts, Verdict,
+    CredentialFacts, CredentialId, CredentialKind, Environment, Found, Generation, Limits, Named, NetworkSet,
+    ObjectSet, OrganizationFacts, OrganizationId, PermissionMask, PermissionSet, PrincipalFacts, PrincipalId, Refusal,
+    Rights, SecretFacts, Verdict,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -32,9 +32,9 @@ pub struct Answer {
 #[derive(Deserialize)]
 struct Body {
     code: String,
-    credential: Option<Credential>,
-    principal: Option<Principal>,
-    organization: Option<Organization>,
+    credential: Option<Named<Credential>>,
+    principal: Option<Named<Principal>>,
+    organization: Option<Named<Organization>>,
     permissions: Option<Vec<String>>,
     /// None if the member is absent, which means that nobody knows; `null` if it is for all objects.
     #[serde(default, deserialize_with = "said")]
@@ -87,14 +87,14 @@ struct Cache {
 impl Answer {
     /// Reads the body of an answer with status 200.
     pub fn read(body: &[u8]) -> Result<Self, NoAnswer> {
-        let body: Body = serde_json::from_slice(body).map_err(|_| NoAnswer)?;
+        let Named(body): Named<Body> = serde_json::from_slice(body).map_err(|_| NoAnswer)?;
         let verdict = match body.code.as_str() {
             "valid" => Verdict::Valid,
             code => Verdict::Refused(Refusal::ALL.into_iter().find(|refusal| refusal.code() == code).ok_or(NoAnswer)?),
         };
         let retry_after_seconds = body.retry_after_seconds;
-        let cache: Option<Cache> = body.cache.as_ref().and_then(|cache| serde_json::from_str(cache.get()).ok());
-        let cache = cache.filter(|cache| cache.networks.is_some());
+        let cache: Option<Named<Cache>> = body.cache.as_ref().and_then(|cache| serde_json::from_str(cache.get()).ok());
+        let cache = cache.map(|Named(cache)| cache).filter(|cache| cache.networks.is_some());
         let max_age_seconds = cache.as_ref().map(|cache| cache.max_age_seconds);
         let found = if verdict.is_valid() { Some(body.found(cache).ok_or(NoAnswer)?) } else { None };
         Ok(Self { verdict, found, max_age_seconds, retry_after_seconds })
@@ -109,7 +109,8 @@ impl Answer {
 impl Body {
     /// The permissions are what it may do now: nothing is left of the three that they were made of.
     fn found(self, cache: Option<Cache>) -> Option<Found> {
-        let (credential, principal, organization) = (self.credential?, self.principal?, self.organization?);
+        let Named(credential) = self.credential?;
+        let (Named(principal), Named(organization)) = (self.principal?, self.organization?);
         let permissions = PermissionSet::from_text(&self.permissions?.join(" ")).ok()?;
         // Without the member nobody knows whether it is for all of them.
         let objects = self.objects?;

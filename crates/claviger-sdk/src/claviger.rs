@@ -235,7 +235,8 @@ impl Claviger {
         self.shared.kept.report().await;
     }
 
-    /// How many uses that were judged here are counted nowhere: the instance was away for too long, or did not take them.
+    /// How many uses that were judged here are counted nowhere: too much waited while the instance was away, it did not take them, or it
+    /// does not know their credential.
     pub fn uses_lost(&self) -> u64 {
         self.shared.kept.usage.lost()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use claviger_token::{AccessTokenId, CredentialId, Found, Jws, Typ};
+use claviger_token::{AccessTokenId, CredentialId, Found, Jws, Named, Typ};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -39,13 +39,13 @@ struct Claims {
     iss: String,
     iat: i64,
     exp: i64,
-    revocations: Revocations,
+    revocations: Named<Revocations>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Revocations {
-    credentials: Vec<Credential>,
+    credentials: Vec<Named<Credential>>,
     tokens: Vec<AccessTokenId>,
 }
 
@@ -66,9 +66,9 @@ impl Ended {
         if claims.iss != issuer || claims.exp <= now || claims.iat > now.saturating_add(CLOCKS_DIFFER) {
             return Err(NotProved::Forged);
         }
-        let Revocations { credentials, tokens } = claims.revocations;
+        let Named(Revocations { credentials, tokens }) = claims.revocations;
         let mut ended = Self::default();
-        for Credential { cred, min_epoch } in credentials {
+        for Named(Credential { cred, min_epoch }) in credentials {
             ended.add(cred, Since { said: min_epoch, at: now });
         }
         ended.tokens.extend(tokens.into_iter().map(|token| (token, Since { said: (), at: now })));

@@ -93,6 +93,12 @@ impl Keeper {
         self.kept.report().await;
     }
 
+    /// How many of these uses are counted nowhere: too much waited while the instance was away, it did not take them, or it does not
+    /// know their credential.
+    pub fn uses_lost(&self) -> u64 {
+        self.kept.usage.lost()
+    }
+
     /// What time it is where the instance is.
     pub fn now(&self) -> Timestamp {
         self.kept.clock.now()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger_token::{ChangesMessage, UsageReport};
+use claviger_token::{ChangesMessage, UsageCounted, UsageReport};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -162,10 +162,12 @@ impl Internal {
         Ok(Answered { answer, body, position })
     }
 
-    /// Tells what was counted.
-    pub(crate) async fn report(&self, report: &UsageReport) -> Result<(), RemoteError> {
+    /// Tells what was counted, and hears what became of it.
+    pub(crate) async fn report(&self, report: &UsageReport) -> Result<UsageCounted, RemoteError> {
         let request = self.client.post(format!("{}/v1/usage-reports", self.address)).json(report);
-        self.sent(request.timeout(self.patience)).await.map(drop)
+        let body = body(self.sent(request.timeout(self.patience)).await?).await?;
+        // What is in between may answer in place of the instance.
+        serde_json::from_slice(&body).map_err(|_| RemoteError::Content)
     }
 
     async fn sent(&self, request: RequestBuilder) -> Result<Response, RemoteError> {

@@ -1,18 +1,18 @@
 //! Counting what is decided here, and telling the instance of it, in batches. What is not told yet is lost with the process: ten seconds of
-//! uses at most, while the instance is there. The room must not decide.
+//! uses at most, while the instance is there. Whatever is lost is counted, and told once. The room must not decide.
 
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use claviger_token::{
-    CredentialId, Found, Generation, Permission, ReportedPermission, ReportedUse, UsageReport, Verdict,
+    CredentialId, Found, Generation, Permission, ReportedPermission, ReportedUse, UsageCounted, UsageReport, Verdict,
 };
 use http::StatusCode;
 use jiff::Timestamp;
@@ -53,6 +53,8 @@ pub(crate) struct Usage {
     waiting: tokio::sync::Mutex<VecDeque<UsageReport>>,
     /// How many uses are counted nowhere.
     lost: AtomicU64,
+    /// Whether it was told that no more are counted, since they were taken last.
+    is_full_told: AtomicBool,
 }
 
 /// What is counted together.
@@ -87,7 +89,7 @@ impl Usage {
         let what = What { credential: found.credential.id, generation, code: verdict.code(), hour };
         let mut counts = self.counts.lock();
         if counts.len() >= MOST_COUNTED && !counts.contains_key(&what) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lose_for_want_of_room();
             return;
         }
         let count = counts.entry(what).or_insert_with(|| Count { uses: 0, permissions: Vec::new(), last: now, from });
@@ -110,15 +112,38 @@ impl Usage {
         self.lost.load(Ordering::Relaxed)
     }
 
-    fn lose(&self, report: &UsageReport) {
-        self.lost.fetch_add(report.uses.iter().map(|used| used.count).sum(), Ordering::Relaxed);
+    fn lose_for_want_of_room(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        if !self.is_full_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("uses are counted nowhere: the instance was not told of others for too long");
+        }
+    }
+
+    fn lose(&self, uses: u64, reason: &str) {
+        if uses > 0 {
+            self.lost.fetch_add(uses, Ordering::Relaxed);
+            tracing::warn!(uses, "uses are counted nowhere: {reason}");
+        }
     }
 
     /// What was counted since the last time, as reports.
     fn taken(&self) -> Vec<UsageReport> {
         let counts = std::mem::take(&mut *self.counts.lock());
+        self.is_full_told.store(false, Ordering::Relaxed);
         reports(counts.into_iter().flat_map(|(what, count)| what.told(count)))
     }
+}
+
+impl Drop for Usage {
+    fn drop(&mut self) {
+        let waiting = self.waiting.get_mut().iter().map(|report| uses(&report.uses)).sum::<u64>();
+        let counted = self.counts.get_mut().values().map(|count| count.uses).sum::<u64>();
+        self.lose(waiting + counted, "nobody reported them before the end");
+    }
+}
+
+fn uses<'a>(told: impl IntoIterator<Item = &'a ReportedUse>) -> u64 {
+    told.into_iter().map(|used| used.count).sum()
 }
 
 /// In as few reports as the instance takes.
@@ -201,27 +226,25 @@ impl Kept {
     async fn tell(&self, waiting: &mut VecDeque<UsageReport>) -> bool {
         while let Some(report) = waiting.front() {
             match self.remote.report(report).await {
-                Ok(()) => {
+                Ok(UsageCounted { ignored, .. }) => {
+                    let of_nobody = report.uses.iter().filter(|used| ignored.contains(&used.credential_id));
+                    self.usage.lose(uses(of_nobody), "nobody has their credentials");
                     waiting.pop_front();
                 }
                 // One use that is not taken takes no other with it.
                 Err(RemoteError::Status(status)) if is_refused(status) => {
                     let halves = if is_of_content(status) { halves(report) } else { Vec::new() };
                     if halves.is_empty() {
-                        self.usage.lose(report);
-                        tracing::warn!(%status, "a report of uses was refused, and is lost");
+                        self.usage.lose(uses(&report.uses), &format!("a report was refused with status {status}"));
                     }
                     waiting.pop_front();
                     halves.into_iter().rev().for_each(|half| waiting.push_front(half));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "uses could not be reported; they will be");
-                    while waiting.len() > MOST_WAITING
-                        && let Some(oldest) = waiting.pop_front()
-                    {
-                        self.usage.lose(&oldest);
-                        tracing::warn!("a report of uses is lost: the instance was away for too long");
-                    }
+                    let oldest = waiting.drain(..waiting.len().saturating_sub(MOST_WAITING));
+                    let lost = oldest.map(|report| uses(&report.uses)).sum::<u64>();
+                    self.usage.lose(lost, "the instance was away for too long");
                     return false;
                 }
             }
@@ -246,6 +269,27 @@ mod tests {
 
     use super::*;
     use crate::answer::{Answer, a_valid_answer};
+
+    /// What is logged meanwhile.
+    fn told_of(work: impl FnOnce()) -> Vec<String> {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&lines);
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Lines(Arc::clone(&written)));
+        tracing::subscriber::with_default(log.finish(), work);
+        String::from_utf8(lines.lock().clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
 
     fn found() -> Found {
         Answer::read(a_valid_answer().to_string().as_bytes()).unwrap().found.unwrap()
@@ -272,12 +316,27 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_counted_between_two_reports_than_fits() {
+    fn no_more_is_counted_between_two_reports_than_fits_and_that_is_told_once() {
         let (usage, found) = (Usage::default(), found());
         let at = |hour: usize| Timestamp::from_second(i64::try_from(hour * 3600).unwrap()).unwrap();
-        (0..MOST_COUNTED + 3).for_each(|hour| usage.count(&found, Verdict::Valid, &[], None, at(hour)));
-        usage.count(&found, Verdict::Valid, &[], None, at(0));
-        assert_eq!((usage.counts.lock().len(), usage.lost()), (MOST_COUNTED, 3));
+        let count = |hours: std::ops::Range<usize>| {
+            told_of(|| hours.for_each(|hour| usage.count(&found, Verdict::Valid, &[], None, at(hour))))
+        };
+        let told = count(0..MOST_COUNTED + 3);
+        assert!(told.len() == 1 && told[0].contains("counted nowhere"), "{told:?}");
+        assert!(count(0..1).is_empty() && count(MOST_COUNTED..MOST_COUNTED + 1).is_empty(), "once");
+        assert_eq!((usage.counts.lock().len(), usage.lost()), (MOST_COUNTED, 4));
+        usage.taken();
+        assert_eq!(count(0..MOST_COUNTED + 1).len(), 1, "and once the next time");
+    }
+
+    #[test]
+    fn what_nobody_reported_before_the_end_is_told() {
+        let (usage, found) = (Usage::default(), found());
+        (0..3).for_each(|_| usage.count(&found, Verdict::Valid, &[], None, Timestamp::UNIX_EPOCH));
+        let told = told_of(|| drop(usage));
+        assert!(told.len() == 1 && told[0].contains("uses=3"), "{told:?}");
+        assert!(told_of(|| drop(Usage::default())).is_empty());
     }
 
     fn used(uses: u64, permissions: usize) -> Vec<ReportedUse> {
@@ -308,28 +367,49 @@ mod tests {
         assert_eq!(counts, [(MOST_COUNT, MOST_COUNT), (MOST_COUNT, MOST_COUNT), (500_000, 500_000)]);
     }
 
+    fn counted(ignored: Vec<CredentialId>) -> Json<UsageCounted> {
+        Json(UsageCounted { counted: 0, repeated: false, ignored })
+    }
+
+    /// Beside an instance that answers reports in this way.
+    async fn beside<H: axum::handler::Handler<T, ()>, T: 'static>(take: H) -> Kept {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let routes = Router::new().route("/v1/usage-reports", post(take));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Kept::new(crate::KeeperSettings::new(&address)).unwrap()
+    }
+
     #[tokio::test]
     async fn one_use_that_is_refused_takes_no_other_with_it() {
         static TAKEN: Mutex<Vec<u64>> = Mutex::new(Vec::new());
         let take = async |Json(report): Json<UsageReport>| {
             let counts: Vec<u64> = report.uses.iter().map(|used| used.count).collect();
             if counts.contains(&7) {
-                return StatusCode::UNPROCESSABLE_ENTITY;
+                return Err(StatusCode::UNPROCESSABLE_ENTITY);
             }
             if counts.len() > 4 {
-                return StatusCode::PAYLOAD_TOO_LARGE;
+                return Err(StatusCode::PAYLOAD_TOO_LARGE);
             }
             TAKEN.lock().extend(counts);
-            StatusCode::OK
+            Ok(counted(Vec::new()))
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let routes = Router::new().route("/v1/usage-reports", post(take));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        let kept = Kept::new(crate::KeeperSettings::new(&address)).unwrap();
+        let kept = beside(take).await;
         kept.usage.waiting.lock().await.extend(reports((1..=11).flat_map(|count| used(count, 1))));
         kept.report().await;
         assert_eq!(*TAKEN.lock(), [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]);
+        assert!(kept.usage.waiting.lock().await.is_empty());
+        assert_eq!(kept.usage.lost(), 7);
+    }
+
+    #[tokio::test]
+    async fn uses_of_credentials_that_nobody_has_are_lost() {
+        let kept = beside(async || counted(vec![found().credential.id])).await;
+        let other = "key_01h2xcejqtf2nbrexx3vqjhp42".parse().unwrap();
+        let mut uses = [used(3, 1), used(2, 1), used(4, 1)].concat();
+        uses[1].credential_id = other;
+        kept.usage.waiting.lock().await.extend(reports(uses.into_iter()));
+        kept.report().await;
         assert!(kept.usage.waiting.lock().await.is_empty());
         assert_eq!(kept.usage.lost(), 7);
     }
@@ -340,25 +420,23 @@ mod tests {
         static TAKEN: Mutex<Vec<u64>> = Mutex::new(Vec::new());
         let take = async |Json(report): Json<UsageReport>| {
             let status = *STATUS.lock();
-            if status == StatusCode::OK {
-                TAKEN.lock().extend(report.uses.iter().map(|used| used.count));
+            if status != StatusCode::ACCEPTED {
+                return Err(status);
             }
-            status
+            TAKEN.lock().extend(report.uses.iter().map(|used| used.count));
+            Ok(counted(Vec::new()))
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let routes = Router::new().route("/v1/usage-reports", post(take));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        let kept = Kept::new(crate::KeeperSettings::new(&address)).unwrap();
+        let kept = beside(take).await;
         let found = found();
-        for status in [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS] {
+        // And what is answered with 200 and is no answer.
+        for status in [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS, StatusCode::OK] {
             *STATUS.lock() = status;
             kept.usage.count(&found, Verdict::Valid, &[], None, Timestamp::UNIX_EPOCH);
             kept.report().await;
             assert_eq!(kept.usage.waiting.lock().await.len(), 1, "{status}");
         }
-        *STATUS.lock() = StatusCode::OK;
+        *STATUS.lock() = StatusCode::ACCEPTED;
         kept.report().await;
-        assert_eq!((&*TAKEN.lock(), kept.usage.lost()), (&vec![1, 2], 0));
+        assert_eq!((&*TAKEN.lock(), kept.usage.lost()), (&vec![1, 3], 0));
     }
 }

@@ -359,6 +359,7 @@ fn write_the_vectors_of_access_tokens() {
         ("alg none", r#"{"alg":"none","typ":"at+jwt","kid":"ES256-1"}"#),
         ("alg HS256", r#"{"alg":"HS256","typ":"at+jwt","kid":"ES256-1"}"#),
         ("crit", r#"{"alg":"ES256","typ":"at+jwt","kid":"ES256-1","crit":["exp"]}"#),
+        ("alg twice, written in two ways", r#"{"\u0061lg":"ES256","alg":"ES256","typ":"at+jwt","kid":"ES256-1"}"#),
         ("alg twice", r#"{"alg":"ES256","alg":"none","typ":"at+jwt","kid":"ES256-1"}"#),
         ("no typ", r#"{"alg":"ES256","kid":"ES256-1"}"#),
         ("kid as a list", r#"{"alg":"ES256","typ":"at+jwt","kid":["ES256-1"]}"#),
@@ -439,6 +440,15 @@ fn write_the_vectors_of_access_tokens() {
         ("an actor with more than a name", json!({ "act": { "sub": "sa_01h2xcejqtf2nbrexx3vqjhp41", "iss": ISSUER } })),
         ("details, and none in the list", json!({ "authorization_details": [] })),
         ("details of another type", json!({ "authorization_details": [{ "type": "payment", "objects": ["a:1"] }] })),
+        ("cnf as a list", json!({ "cnf": ["0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"] })),
+        ("status as a list", json!({ "status": [{ "idx": 7, "uri": "https://keys.acme.test/s" }] })),
+        ("a place as a list", json!({ "status": { "status_list": [7, "https://keys.acme.test/s"] } })),
+        ("an actor as a list", json!({ "act": ["sa_01h2xcejqtf2nbrexx3vqjhp41"] })),
+        (
+            "an actor before as a list",
+            json!({ "act": { "sub": "sa_01h2xcejqtf2nbrexx3vqjhp41", "act": ["sa_01h2xcejqtf2nbrexx3vqjhp41"] } }),
+        ),
+        ("a detail as a list", json!({ "authorization_details": [["objects", ["a:1"]]] })),
         (
             "details with more",
             json!({ "authorization_details": [{ "type": "objects", "objects": ["a:1"], "actions": [] }] }),
@@ -466,6 +476,14 @@ fn write_the_vectors_of_access_tokens() {
     for (name, text) in [
         ("claims that say a thing twice", sound.replacen('{', r#"{"scope":"admin:all","#, 1)),
         ("claims that say a thing twice, written in two ways", sound.replacen('{', r#"{"\u0073cope":"admin:all","#, 1)),
+        (
+            "an audience that is said twice, written in two ways",
+            sound.replacen('{', &format!(r#"{{"\u0061ud":{aud},"#), 1),
+        ),
+        (
+            "a member of a claim that is said twice, written in two ways",
+            sound.replacen('{', r#"{"status":{"status_list":{"idx":7,"\u0069dx":7,"uri":"u"}},"#, 1),
+        ),
         ("claims that are a list", format!("[{sound}]")),
         ("exp that is written as a fraction", sound.replacen(&exp, &format!("{exp}.0"), 1)),
         ("exp that is written with an exponent", sound.replacen(&exp, &format!("{}E1", NOW / 10 + 60), 1)),
@@ -756,6 +774,14 @@ fn write_the_vectors_of_access_tokens() {
         ended(ISSUER, more),
         "valid",
     );
+    let named = json!({ "cred": "csec_01h2xcejqtf2nbrexx3vqjhp41", "min_epoch": 4 });
+    let listed = json!(["csec_01h2xcejqtf2nbrexx3vqjhp41", 4]);
+    for (name, more) in [
+        ("a feed of a list says nothing", json!([[named], []])),
+        ("a feed of a credential as a list says nothing", json!({ "credentials": [listed], "tokens": [] })),
+    ] {
+        case(name, usual_token.clone(), NOW, &none, ended(ISSUER, more), "valid");
+    }
     for (name, iat, exp, expected) in [
         ("a feed that ended says nothing", NOW - 60, NOW, "valid"),
         ("a feed that ends in a second counts", NOW - 60, NOW + 1, "revoked"),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::jose::{Closed, given};
+use crate::jose::{Closed, given, given_named, named};
 use crate::text::read_text;
 use crate::{
     AccessTokenFacts, AccessTokenId, AuthorizationDetails, Confirmation, CredentialFacts, CredentialId, CredentialKind,
@@ -59,7 +59,7 @@ pub struct AccessTokenClaims {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub authorization_details: Option<AuthorizationDetails>,
     /// Where its state is told.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given_named", skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim>,
     /// Who acts in the name of `sub`.
     #[serde(default, deserialize_with = "actors", skip_serializing_if = "Option::is_none")]
@@ -71,6 +71,7 @@ pub struct AccessTokenClaims {
 #[serde(deny_unknown_fields)]
 pub struct StatusClaim {
     /// The only kind of status that there is.
+    #[serde(deserialize_with = "named")]
     pub status_list: StatusReference,
 }
 
@@ -91,7 +92,7 @@ pub struct ActorClaim {
     /// Who acts.
     pub sub: PrincipalId,
     /// Through whom, before.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given_named", skip_serializing_if = "Option::is_none")]
     pub act: Option<Box<ActorClaim>>,
 }
 
@@ -207,7 +208,7 @@ fn both<T: Clone>(one: Option<T>, other: Option<&T>, common: impl Fn(&T, &T) -> 
 }
 
 fn actors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<ActorClaim>>, D::Error> {
-    let actor = Box::<ActorClaim>::deserialize(deserializer)?;
+    let actor: Box<ActorClaim> = named(deserializer)?;
     if actor.depth() > ActorClaim::MOST {
         return Err(de::Error::custom("too many actors"));
     }
@@ -336,6 +337,14 @@ mod tests {
         check(json!({ "cnf": { "jkt": thumbprint(1), "kid": "x" } }), false);
         check(json!({ "status": { "status_list": { "idx": 1, "uri": "u" }, "other": {} } }), false);
         check(json!({ "objects": ["base:..", "x"] }), false);
+        // Whose members nobody names.
+        let actor = json!(["sa_01h2xcejqtf2nbrexx3vqjhp41"]);
+        check(json!({ "cnf": [thumbprint(1)] }), false);
+        check(json!({ "status": [{ "idx": 7, "uri": "u" }] }), false);
+        check(json!({ "status": { "status_list": [7, "u"] } }), false);
+        check(json!({ "act": actor }), false);
+        check(json!({ "act": { "sub": "sa_01h2xcejqtf2nbrexx3vqjhp41", "act": actor } }), false);
+        check(json!({ "authorization_details": [["objects", ["base:app7"]]] }), false);
         for required in least().as_object().unwrap().keys() {
             let mut claims = least();
             claims.as_object_mut().unwrap().remove(required);

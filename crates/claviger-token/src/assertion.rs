@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::jose::given;
+use crate::jose::{given, given_named};
 use crate::{ActorClaim, CredentialId, Environment, Found, ObjectSet, OrganizationId, PermissionSet, PrincipalId};
 
 /// The claims of an assertion. Times are seconds since 1970.
@@ -34,7 +34,7 @@ pub struct AssertionClaims {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub objects: Option<ObjectSet>,
     /// Who acts in the name of `sub`, if an access token says so.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given_named", skip_serializing_if = "Option::is_none")]
     pub act: Option<Box<ActorClaim>>,
 }
 

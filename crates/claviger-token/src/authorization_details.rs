@@ -5,10 +5,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ObjectSet;
+use crate::jose::Named;
 
 /// What was granted, word for word as it was asked. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<AuthorizationDetail>")]
+#[serde(try_from = "Vec<Named<AuthorizationDetail>>")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = Vec<AuthorizationDetail>))]
 pub struct AuthorizationDetails(Box<[AuthorizationDetail]>);
 
@@ -60,7 +61,7 @@ impl AuthorizationDetails {
 
     /// Reads what a client sent.
     pub fn parse(text: &str) -> Result<Self, DetailsError> {
-        let details: Vec<AuthorizationDetail> =
+        let details: Vec<Named<AuthorizationDetail>> =
             serde_json::from_str(text).map_err(|error| DetailsError::Shape(error.to_string()))?;
         details.try_into()
     }
@@ -76,10 +77,11 @@ impl AuthorizationDetails {
     }
 }
 
-impl TryFrom<Vec<AuthorizationDetail>> for AuthorizationDetails {
+impl TryFrom<Vec<Named<AuthorizationDetail>>> for AuthorizationDetails {
     type Error = DetailsError;
 
-    fn try_from(details: Vec<AuthorizationDetail>) -> Result<Self, DetailsError> {
+    fn try_from(details: Vec<Named<AuthorizationDetail>>) -> Result<Self, DetailsError> {
+        let details: Vec<AuthorizationDetail> = details.into_iter().map(|Named(detail)| detail).collect();
         match details.iter().map(|detail| detail.objects.iter().len()).sum() {
             0 => Err(DetailsError::None),
             1..=Self::MOST_OBJECTS => Ok(Self(details.into())),
@@ -109,6 +111,7 @@ mod tests {
         check("[{'type':'objects','objects':[]}]", Err("must not be empty"));
         check("{'type':'objects','objects':['a:1']}", Err("expected a sequence"));
         check("['objects']", Err("invalid type"));
+        check("[['objects',['a:1']]]", Err("expected a JSON object"));
         check("[{'objects':['a:1']}]", Err("missing field `type`"));
         check("[{'type':'objects'}]", Err("missing field `objects`"));
         check("[{'type':'payment','objects':['a:1']}]", Err("unknown variant `payment`"));
@@ -122,7 +125,7 @@ mod tests {
         check("[{'type':'objects','objects':['a:1'],'objects':['b:1']}]", Err("duplicate field `objects`"));
         check("[{'type':'objects','objects':['a:1']}] x", Err("trailing"));
         check("x", Err("expected value"));
-        check(&"[".repeat(1000), Err("expected value"));
+        check(&"[".repeat(1000), Err("expected a JSON object"));
         let many = |count: usize| {
             let one = "{'type':'objects','objects':['a:1']}";
             format!("[{}]", vec![one; count].join(","))

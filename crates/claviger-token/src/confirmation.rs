@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::jose::{decode, encode, given};
+use crate::jose::{Named, decode, encode, given};
 use crate::text::{schema_of_text, serde_as_text};
 
 /// The SHA-256 of a public key (RFC 7638) or of a certificate; as text, base64url without padding.
@@ -51,7 +51,7 @@ schema_of_text!(Thumbprint, "A SHA-256 as base64url without padding.", "0ZcOCORZ
 /// What must be proved with a credential, all of it: a `cnf` claim (RFC 7800). One that names nothing, or what is not
 /// understood here, is not read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Members")]
+#[serde(try_from = "Named<Members>")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Confirmation {
     /// Thumbprint of the DPoP key (RFC 9449, section 6.1).
@@ -71,10 +71,10 @@ struct Members {
     x5t_s256: Option<Thumbprint>,
 }
 
-impl TryFrom<Members> for Confirmation {
+impl TryFrom<Named<Members>> for Confirmation {
     type Error = NothingNamed;
 
-    fn try_from(Members { jkt, x5t_s256 }: Members) -> Result<Self, NothingNamed> {
+    fn try_from(Named(Members { jkt, x5t_s256 }): Named<Members>) -> Result<Self, NothingNamed> {
         Self { jkt, x5t_s256 }.named().ok_or(NothingNamed)
     }
 }

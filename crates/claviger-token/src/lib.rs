@@ -46,7 +46,7 @@ pub use id::{
     TypedId, UserId,
 };
 pub use jose::{
-    Closed, IssuerAlgorithm, IssuerKey, JwkError, Jws, JwsError, KeyRejected, PublicJwk, SigningAlgorithm,
+    Closed, IssuerAlgorithm, IssuerKey, JwkError, Jws, JwsError, KeyRejected, Named, PublicJwk, SigningAlgorithm,
     SigningFailed, SigningKey, Typ, UnknownAlgorithm, UnknownIssuerAlgorithm, VerifyingKey, read_object,
 };
 pub use limit::{Limits, Quota, QuotaPeriod, RateLimit, seconds_to_wait};

@@ -1,6 +1,7 @@
 // What the instance is asked, over HTTP. Bounded in time and size; the room must not know what is made of the answers.
 
 import { readAnswer } from '../token/answer.js';
+import { isObject, isTexts } from '../token/json.js';
 
 /**
  * A document, as it is or (without a text) as it was known.
@@ -105,9 +106,19 @@ export class Remote {
     });
   }
 
-  /** Tells of uses that were judged here. @param {import('./usage.js').Report} report */
+  /**
+   * Tells of uses that were judged here.
+   *
+   * @param {import('./usage.js').Report} report
+   * @returns {Promise<readonly string[]>} credentials that nobody has: what was told of them is not counted
+   */
   async report(report) {
-    await this.#within(this.#patience, (signal) => this.#post('/v1/usage-reports', report, signal));
+    return this.#within(this.#patience, async (signal) => {
+      const answer = parsed(await bodyOf(await this.#post('/v1/usage-reports', report, signal)));
+      // What is in between may answer in place of the instance.
+      if (!isObject(answer) || !isTexts(answer['ignored'])) throw new RemoteError('the answer is not what was asked for');
+      return answer['ignored'];
+    });
   }
 
   /** @param {string} path @param {object} body @param {AbortSignal} signal */

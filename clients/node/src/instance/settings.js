@@ -22,6 +22,8 @@ import { isIP } from 'node:net';
  * @property {number} [cacheEntries] how many credentials are kept. Default: 100 000
  * @property {number} [patienceSeconds] how long an answer of the instance may take, and a request waits for it. Default: 2 seconds; 10
  *   at most
+ * @property {number} [closeSeconds] how long `close` takes at most, in which the instance is told which uses were counted. Default: 5
+ *   seconds; 60 at most
  * @property {object} [dispatcher] how the instance is connected to, if not as `fetch` does by itself: an `Agent` of undici, whose
  *   `connect.ca` has a private authority
  * @property {(message: string) => void} [log] is told when the instance cannot be heard, when it is heard again, and when uses are
@@ -36,6 +38,7 @@ const DEFAULTS = {
   tokensWithoutFeedSeconds: 300,
   cacheEntries: 100_000,
   patienceSeconds: 2,
+  closeSeconds: 5,
   dispatcher: /** @type {object | undefined} */ (undefined),
   log: (/** @type {string} */ message) => console.warn(`claviger: ${message}`),
 };
@@ -46,9 +49,10 @@ const LIMITS = [
   ['tokensWithoutFeedSeconds', 20, 1e6],
   ['cacheEntries', 1, 1e6],
   ['patienceSeconds', 0.1, 10],
+  ['closeSeconds', 0.1, 60],
 ];
 
-/** @typedef {'keysWithoutFeedSeconds' | 'tokensWithoutFeedSeconds' | 'cacheEntries' | 'patienceSeconds'} Numbered */
+/** @typedef {'keysWithoutFeedSeconds' | 'tokensWithoutFeedSeconds' | 'cacheEntries' | 'patienceSeconds' | 'closeSeconds'} Numbered */
 /** @typedef {typeof DEFAULTS & { issuer: string, internalAddress: string, audience: string }} Complete */
 
 /** The settings cannot be followed. */

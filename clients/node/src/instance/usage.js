@@ -1,5 +1,6 @@
 // Counting what is decided here, and telling the instance of it, in batches. What is not told yet is lost with the process, unless it
-// closes first: ten seconds of uses at most, while the instance is there. The room must not decide.
+// closes first: ten seconds of uses at most, while the instance is there. Whatever is lost is counted, and told once. The room must
+// not decide.
 
 import { randomUUID } from 'node:crypto';
 
@@ -18,6 +19,7 @@ import { RemoteError } from './remote.js';
  * @typedef {{ credential: string, generation: string | null, code: string, uses: number, permissions: Map<string, number>,
  *   last: number, from: string | null }} Count
  */
+/** Uses by what is counted together. @typedef {Map<string, Count>} Counts */
 
 /** How often what was counted is told at least, in milliseconds, so that a crash loses no more. */
 const EVERY = 8000;
@@ -29,8 +31,6 @@ const MOST_BYTES = 48 << 10;
 const MOST_COUNT = 1_000_000;
 /** How many different uses are counted between two reports; what comes beyond is not. */
 const MOST_COUNTED = 50_000;
-/** How many reports wait while the instance is away; of more the oldest are lost. */
-const MOST_WAITING = 500;
 /** How many permissions of one use are told. */
 const MOST_PERMISSIONS = 50;
 const HOUR = 3_600_000;
@@ -41,15 +41,23 @@ export class Usage {
 
   #remote;
   #log;
-  /** @type {Map<string, Count>} */
+  /** @type {Counts} */
   #counts = new Map();
-  /** @type {Report[]} */
+  /**
+   * What was counted before, and is told now. It becomes reports one by one: all at once would hold up everybody else.
+   *
+   * @type {Counts}
+   */
+  #taken = new Map();
+  /** Those that the instance did not take yet. @type {Report[]} */
   #waiting = [];
   /** One reports at a time. */
   #reporting = Promise.resolve();
   /** @type {NodeJS.Timeout | undefined} */
   #timer;
   #isClosed = false;
+  /** Whether it was told that no more are counted, since they were taken last. */
+  #isFullTold = false;
 
   /**
    * @param {Pick<import('./remote.js').Remote, 'report'>} remote
@@ -75,7 +83,7 @@ export class Usage {
     let count = this.#counts.get(key);
     if (!count) {
       if (this.#counts.size >= MOST_COUNTED || this.#isClosed) {
-        this.lost += 1;
+        this.#loseForWantOfRoom();
         return;
       }
       count = { credential: id, generation, code, uses: 0, permissions: new Map(), last: now, from };
@@ -97,14 +105,24 @@ export class Usage {
     return this.#reporting;
   }
 
-  /** Tells it a last time. */
-  async close() {
+  /**
+   * Tells it a last time, within so many milliseconds.
+   *
+   * @param {number} time
+   */
+  async close(time) {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    await this.report();
+    /** @type {NodeJS.Timeout | undefined} */
+    let timer;
+    const late = new Promise((/** @type {(value: void) => void} */ resolve) => (timer = setTimeout(resolve, time)));
+    await Promise.race([this.report(), late]);
+    clearTimeout(timer);
     this.#isClosed = true;
-    this.#lose([...this.#waiting, ...this.#taken()], 'they were not taken before the end');
-    this.#waiting = [];
+    const untold = [...this.#taken.values(), ...this.#counts.values()].reduce((sum, { uses }) => sum + uses, 0);
+    this.#lose(this.#waiting.reduce((sum, { uses }) => sum + usesOf(uses), untold), 'they were not taken before the end');
+    [this.#waiting, this.#taken, this.#counts] = [[], new Map(), new Map()];
+    this.#isFullTold = false;
   }
 
   /** Those that were started together do not all come at once. */
@@ -123,41 +141,48 @@ export class Usage {
     await this.#reportWaiting();
     // While reports wait, what is counted meanwhile is counted together.
     if (this.#waiting.length > 0) return;
-    this.#waiting = this.#taken();
+    [this.#taken, this.#counts, this.#isFullTold] = [this.#counts, new Map(), false];
     await this.#reportWaiting();
   }
 
   async #reportWaiting() {
-    for (let report = this.#waiting[0]; report; report = this.#waiting[0]) {
+    for (let report = this.#next(); report; report = this.#next()) {
       try {
-        await this.#remote.report(report);
+        const ignored = await this.#remote.report(report);
+        // After the end what waited was given up.
+        if (this.#waiting[0] !== report) return;
         this.#waiting.shift();
+        const ofNobody = report.uses.filter(({ credential_id: id }) => ignored.includes(id));
+        this.#lose(usesOf(ofNobody), 'nobody has their credentials');
       } catch (error) {
         const status = error instanceof RemoteError ? (error.status ?? 0) : 0;
-        if (!REFUSED.includes(status)) {
-          this.#lose(this.#waiting.splice(0, Math.max(this.#waiting.length - MOST_WAITING, 0)), 'the instance was away for too long');
-          return;
-        }
+        if (this.#waiting[0] !== report || !REFUSED.includes(status)) return;
         // One use that is not taken takes no other with it.
         const halves = OF_CONTENT.includes(status) ? halvesOf(report) : [];
         this.#waiting.splice(0, 1, ...halves);
-        if (halves.length === 0) this.#lose([report], `a report was refused with status ${status}`);
+        if (halves.length === 0) this.#lose(usesOf(report.uses), `a report was refused with status ${status}`);
       }
     }
   }
 
-  /** What was counted since the last time, as reports. */
-  #taken() {
-    const counts = [...this.#counts.values()];
-    this.#counts = new Map();
-    return reportsOf(counts.flatMap(told));
+  /** The report that is next, which waits until it is taken. */
+  #next() {
+    if (this.#waiting.length === 0 && this.#taken.size > 0) this.#waiting = [reportOf(this.#taken)];
+    return this.#waiting[0];
   }
 
-  /** @param {readonly Report[]} reports @param {string} reason */
-  #lose(reports, reason) {
-    if (reports.length === 0) return;
-    this.lost += reports.flatMap(({ uses }) => uses).reduce((sum, { count }) => sum + count, 0);
-    this.#log(`uses are counted nowhere: ${reason}`);
+  #loseForWantOfRoom() {
+    this.lost += 1;
+    if (this.#isFullTold) return;
+    this.#isFullTold = true;
+    this.#log(`uses are counted nowhere: ${this.#isClosed ? 'it is closed' : 'the instance was not told of others for too long'}`);
+  }
+
+  /** @param {number} uses @param {string} reason */
+  #lose(uses, reason) {
+    if (uses === 0) return;
+    this.lost += uses;
+    this.#log(`uses are counted nowhere (${uses}): ${reason}`);
   }
 }
 
@@ -166,46 +191,56 @@ const OF_CONTENT = [413, 422];
 /** Statuses of a report that nobody will take. Whatever else is said, also by a proxy, may pass: the report waits. */
 const REFUSED = [400, 405, ...OF_CONTENT];
 
-/**
- * As one item, or as many as it takes.
- *
- * @param {Count} count
- */
-function told({ credential, generation, code, uses, permissions, last, from }) {
-  /** @type {Used[]} */
-  const items = [];
-  for (let taken = 0; taken < uses; taken += MOST_COUNT) {
-    const part = (/** @type {number} */ all) => Math.min(Math.max(all - taken, 0), MOST_COUNT);
-    const parts = [...permissions].map(([name, all]) => ({ name, count: part(all) }));
-    items.push({
-      ...{ credential_id: credential, generation, code, count: part(uses), permissions: parts.filter(({ count }) => count > 0) },
-      ...{ last_used_at: new Date(last).toISOString(), last_used_from: from },
-    });
-  }
-  return items;
+/** @param {readonly Used[]} told */
+function usesOf(told) {
+  return told.reduce((sum, { count }) => sum + count, 0);
 }
 
 /**
- * In as few reports as the instance takes.
+ * As much as the instance takes in one report, which is taken out of `counts`.
  *
- * @param {readonly Used[]} uses
+ * @param {Counts} counts of which there is one at least
+ * @returns {Report}
  */
-function reportsOf(uses) {
-  /** @type {Report[]} */
-  const reports = [];
+function reportOf(counts) {
+  /** @type {Used[]} */
+  const uses = [];
   let bytes = 0;
-  for (const used of uses) {
-    const length = Buffer.byteLength(JSON.stringify(used)) + 1;
-    bytes += length;
-    const last = reports.at(-1);
-    if (last && last.uses.length < MOST_USES && bytes <= MOST_BYTES) {
-      last.uses.push(used);
-    } else {
-      reports.push({ id: randomUUID(), uses: [used] });
-      bytes = length;
-    }
+  for (const [key, count] of counts) {
+    const used = toldOf(count);
+    bytes += Buffer.byteLength(JSON.stringify(used)) + 1;
+    if (uses.length > 0 && (uses.length === MOST_USES || bytes > MOST_BYTES)) break;
+    uses.push(used);
+    // What one item cannot count the next report tells.
+    if (used.count === count.uses) counts.delete(key);
+    else subtract(count, used);
   }
-  return reports;
+  return { id: randomUUID(), uses };
+}
+
+/**
+ * As one item, or its beginning.
+ *
+ * @param {Count} count
+ * @returns {Used}
+ */
+function toldOf({ credential, generation, code, uses, permissions, last, from }) {
+  const part = (/** @type {number} */ all) => Math.min(all, MOST_COUNT);
+  return {
+    ...{ credential_id: credential, generation, code, count: part(uses) },
+    permissions: [...permissions].map(([name, all]) => ({ name, count: part(all) })),
+    ...{ last_used_at: new Date(last).toISOString(), last_used_from: from },
+  };
+}
+
+/** @param {Count} count @param {Used} told */
+function subtract(count, told) {
+  count.uses -= told.count;
+  for (const { name, count: part } of told.permissions) {
+    const left = (count.permissions.get(name) ?? 0) - part;
+    if (left > 0) count.permissions.set(name, left);
+    else count.permissions.delete(name);
+  }
 }
 
 /** Both halves of what was refused as a whole, under other names; none of what cannot be halved. @param {Report} report */

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,22 +33,36 @@ from .token.text import digest
 
 # For how long keys count that could not be read again, in seconds.
 _KEYS_COUNT_FOR = 3600.0
+# For how long what one guard proved counts for those behind it, in seconds.
+PROVED_FOR = 30.0
 # How many questions are asked at once; who comes after them waits, and not for long.
 _MOST_QUESTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
-    """What was proved of a request.
+class Shows:
+    """What a request shows: of another that shows something else, nothing was proved."""
 
-    Those who ask again judge from it, so that a proof is used, and a limit is spent, once.
+    key: str
+    method: str
+    dpop: str | None
+    certificate: Shown | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What was proved of a request at some time.
+
+    Those who ask again judge from it, so that a proof is used, and a limit is spent, once. `is_asked` is whether the instance said
+    so of this use.
     """
 
     claviger: "Claviger"
-    key: str
+    shows: Shows
+    at: float
+    client_ip: IPv4Address | IPv6Address | None
     found: Found
     dpop: Shown | None
-    certificate: Shown | None
     is_asked: bool
 
 
@@ -102,7 +116,7 @@ class Claviger:
     """An instance, followed within `async with`.
 
     Also while it is not there: until it is, no credential counts and requests are answered with 503. At the end it is told what
-    was counted, if it is there.
+    was counted, if it is there and takes it within `close_seconds`; how many uses are lost `uses_lost` says then.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -126,7 +140,7 @@ class Claviger:
         self._remote = Remote(self.settings)
         self._following = Following(self._remote, self.settings, self._clock, self._opaque.names)
         self._running.push_async_callback(self._remote.close)
-        await self._running.enter_async_context(self._usage.running(self._remote))
+        await self._running.enter_async_context(self._usage.running(self._remote, self.settings.close_seconds))
         await self._running.enter_async_context(self._following.running())
         return self
 
@@ -152,13 +166,16 @@ class Claviger:
 
     @property
     def uses_lost(self) -> int:
-        """How many uses that were judged here are counted nowhere: the instance was away for too long, or did not take them."""
+        """How many uses that were judged here are counted nowhere.
+
+        Too much waited while the instance was away, it did not take them, or it does not know their credential.
+        """
         return self._usage.lost
 
     async def check(self, credential: str, use: Use) -> Checked:
         """The verdict on one use of what was presented: the same as on a request.
 
-        Raises `Unreachable` if there is none, and `ValueError` if what is asked is not understood.
+        Raises `Unreachable` if there is none, and `ValueError` or `TypeError` if what is asked is not understood.
         """
         asked = _asked(use)
         if not all(map(is_object_name, asked.objects)):
@@ -194,7 +211,7 @@ class Claviger:
                 return Checked(refusal_of(read))
             known = (read, keys)
             self._tokens.set(key, known)
-        return self._decided(known[0], following.ended.has_ended, key, token, use)
+        return self._decided(known[0], following.ended.has_ended, _shows(key, use), token, use)
 
     async def _prove(self, following: Following, token: str) -> tuple[Found | NotProved, Keys]:
         """A token of a key that is not known may be of one that is new."""
@@ -211,14 +228,16 @@ class Claviger:
         # Without the address that a proof is for nobody can say that it holds, the instance included.
         if use.dpop is not None and self._url_of(use) is None:
             return Checked("proof_invalid")
-        if _certificate_of(use.certificate) == INVALID:
-            return Checked("proof_invalid")
         key = digest(credential)
-        before = self._proved_before(key, use)
-        if before is not None and before.is_asked:
+        shows = _shows(key, use)
+        if shows.certificate == INVALID:
+            return Checked("proof_invalid")
+        before = self._proved_before(shows, use)
+        # What the instance tested is not tested here, the network among it.
+        if before is not None and before.is_asked and before.client_ip == use.client_ip:
             return _answered(before, use)
         if not following.are_changes_heard(self.settings.keys_without_feed_seconds):
-            return await self._ask(key, credential, use)
+            return await self._ask(shows, credential, use)
         known: Known | Found | None = self._opaque.known(key, monotonic())
         if known is None:
             # Of many who present the same at once, one asks.
@@ -226,22 +245,21 @@ class Claviger:
                 known = self._opaque.known(key, monotonic()) or await self._ask_state(key, credential)
         match known:
             case Entry(found=found) | (Found() as found):
-                return self._decided(found, _nothing_ended, key, credential, use)
+                return self._decided(found, _nothing_ended, shows, credential, use)
             case Refused():
                 return Checked(known.code)
             case "asked":
-                return await self._ask(key, credential, use)
+                return await self._ask(shows, credential, use)
 
-    def _decided(self, found: Found, has_ended: Callable[[Found], bool], key: str, credential: str, use: _Asked) -> Checked:
+    def _decided(self, found: Found, has_ended: Callable[[Found], bool], shows: Shows, credential: str, use: _Asked) -> Checked:
         now = self._clock.now()
-        before, fresh = self._proved_before(key, use), None
+        before, fresh = self._proved_before(shows, use), None
         if before is not None:
-            dpop, certificate = before.dpop, before.certificate
+            dpop = before.dpop
         else:
             fresh = self._proof(credential, use, now)
             dpop = INVALID if use.dpop is not None and fresh is None else None
             dpop = dpop if fresh is None else Shown(fresh.thumbprint)
-            certificate = _certificate_of(use.certificate)
         asked = Asked(
             audience=self.settings.audience,
             environment=use.environment,
@@ -250,7 +268,7 @@ class Claviger:
             whatever_object=use.whatever_object,
             client_ip=use.client_ip,
             key=dpop,
-            certificate=certificate,
+            certificate=shows.certificate,
         )
         code = judge(found, has_ended, asked, now)
         # Only what matters is remembered: nobody else's proofs take its place.
@@ -261,12 +279,17 @@ class Claviger:
             self._usage.count(found, code, use.permissions, use.client_ip, now)
         if code != "valid":
             return Checked(code)
-        return Checked("valid", Proved(self, key, found, dpop, certificate, is_asked=False))
+        return Checked("valid", self._proved(shows, use, found, dpop, is_asked=False))
 
-    def _proved_before(self, key: str, use: _Asked) -> Proved | None:
-        """What a guard of the same instance proved of the same request, if that was about the same credential."""
+    def _proved_before(self, shows: Shows, use: _Asked) -> Proved | None:
+        """What a guard of the same instance proved of the same request just now, if the request shows the same."""
         proved = use.proved
-        return proved if proved is not None and proved.claviger is self and proved.key == key else None
+        if proved is None or proved.claviger is not self or proved.shows != shows or monotonic() - proved.at >= PROVED_FOR:
+            return None
+        return proved
+
+    def _proved(self, shows: Shows, use: _Asked, found: Found, dpop: Shown | None, *, is_asked: bool) -> Proved:
+        return Proved(self, shows, monotonic(), use.client_ip, found, dpop, is_asked)
 
     def _proof(self, credential: str, use: _Asked, now: datetime) -> Proof | None:
         """The proof of possession that came along, if it holds."""
@@ -303,16 +326,16 @@ class Claviger:
             self._opaque.keep_asked(key, monotonic(), NOT_KEPT_FOR)
         return answer.found, entry is not None and not self._opaque.holds(entry)
 
-    async def _ask(self, key: str, credential: str, use: _Asked) -> Checked:
+    async def _ask(self, shows: Shows, credential: str, use: _Asked) -> Checked:
         """The verdict of the instance on one use, which it counts."""
         async with self._questions:
             asked_at = monotonic()
             answer = (await self._verify(self._question(credential, use))).answer
             if answer.found is None:
                 if answer.code in ABOUT_STATE:
-                    self._opaque.keep_refusal(key, answer.code, asked_at)
+                    self._opaque.keep_refusal(shows.key, answer.code, asked_at)
                 return Checked(answer.code, retry_after=answer.retry_after)
-            return _answered(Proved(self, key, answer.found, None, None, is_asked=True), use)
+            return _answered(self._proved(shows, use, answer.found, None, is_asked=True), use)
 
     async def _verify(self, question: Mapping[str, object]) -> Told:
         if self._remote is None:
@@ -336,8 +359,16 @@ class Claviger:
         return question
 
 
+# What a service tells of a request by functions of its own.
+_VALUES = ("objects", "client_ip", "method", "path", "dpop", "certificate")
+
+
 def _asked(use: Use) -> _Asked:
     """What a service asks, in one form. Whether its objects can be named is still to be asked: they are the client's to say."""
+    for name in _VALUES:
+        if isinstance(getattr(use, name), Awaitable):
+            # An address that nobody understands is none, and would be passed over.
+            raise TypeError(f"{name} is awaitable: await it first")
     if isinstance(use.objects, str):
         raise ValueError("objects are a list")
     if not isinstance(use.whatever_object, bool) or not isinstance(use.test_too, bool):
@@ -357,6 +388,10 @@ def _answered(proved: Proved, use: _Asked) -> Checked:
     """The answer may be about less than is asked here: environment, permissions and objects are held against it."""
     code = judge_rights(proved.found, use)
     return Checked(code, proved if code == "valid" else None)
+
+
+def _shows(key: str, use: _Asked) -> Shows:
+    return Shows(key, use.method, use.dpop, _certificate_of(use.certificate))
 
 
 def _certificate_of(der: bytes | None) -> Shown | None:

@@ -7,9 +7,9 @@ app = FastAPI(lifespan=following(claviger), exception_handlers=REFUSALS)
 async def invoices(caller: Annotated[Identity, require(claviger, "invoices:read")]) -> str: …
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, HTTPException, Request
@@ -19,6 +19,10 @@ from .claviger import Claviger, Proved, Use
 from .guard import NotAdmitted, Refusal, permissions_of, presented, refusal_of
 from .identity import Identity
 from .refusal import Unreachable
+
+T = TypeVar("T")
+# What a service tells of a request, in its own words: by a plain function, or an async one.
+Told = Callable[[Request], T | Awaitable[T]]
 
 # Where it is noted what was proved of a request, for those who ask again.
 _PROVED = "claviger_verify.proved"
@@ -57,11 +61,11 @@ def following(claviger: Claviger) -> Callable[[FastAPI], AbstractAsyncContextMan
 def require(
     claviger: Claviger,
     *permissions: str,
-    objects: Callable[[Request], Sequence[str]] | None = None,
+    objects: Told[Sequence[str]] | None = None,
     whatever_object: bool = False,
-    client_ip: Callable[[Request], str | None] | None = None,
-    path: Callable[[Request], str] | None = None,
-    certificate: Callable[[Request], bytes | None] | None = None,
+    client_ip: Told[str | None] | None = None,
+    path: Told[str] | None = None,
+    certificate: Told[bytes | None] | None = None,
     test_too: bool = False,
 ) -> Any:
     """A dependency: lets through whoever has these permissions, as an `Identity`; of none, whoever has a credential for this API.
@@ -77,6 +81,8 @@ def require(
     `certificate` is that of the client as DER, from your TLS. Without, a credential that is bound to one is refused.
 
     With `test_too`, credentials of the test environment are let through as well: the handler asks `is_test`.
+
+    The functions may be async.
     """
     wanted = permissions_of(permissions)
 
@@ -85,13 +91,13 @@ def require(
             shown = presented(request.headers.getlist)
             use = Use(
                 permissions=wanted,
-                objects=objects(request) if objects else (),
+                objects=await _told(objects(request)) if objects else (),
                 whatever_object=whatever_object,
-                client_ip=client_ip(request) if client_ip else None,
+                client_ip=await _told(client_ip(request)) if client_ip else None,
                 method=request.method,
-                path=path(request) if path else _path_of(request),
+                path=await _told(path(request)) if path else _path_of(request),
                 dpop=shown.dpop,
-                certificate=certificate(request) if certificate else None,
+                certificate=await _told(certificate(request)) if certificate else None,
                 test_too=test_too,
                 proved=request.scope.get(_PROVED),
             )
@@ -104,6 +110,10 @@ def require(
         raise Refused(refusal_of(refused, claviger.settings.issuer, wanted))
 
     return Depends(admitted)
+
+
+async def _told(told: T | Awaitable[T]) -> T:
+    return await told if isinstance(told, Awaitable) else told
 
 
 def _let_through(request: Request, proved: Proved | None, refused: NotAdmitted) -> Identity:

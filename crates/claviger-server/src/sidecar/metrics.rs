@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     answers: [[IntCounter; Source::ALL.len()]; Surface::ALL.len()],
     staleness: Gauge,
     credentials: IntGauge,
+    uses_lost: IntGauge,
 }
 
 impl Metrics {
@@ -54,6 +55,10 @@ impl Metrics {
                 "How old what is kept may be; NaN before Claviger was heard.",
             ),
             credentials: made.gauge("claviger_sidecar_credentials", "Of how many credentials something is kept."),
+            uses_lost: made.gauge(
+                "claviger_sidecar_uses_lost",
+                "How many uses that were judged here since the start are counted nowhere.",
+            ),
             registry: made.0,
         }
     }
@@ -72,6 +77,7 @@ pub(crate) async fn show(_: Inside, extract::State(State(inner)): extract::State
     let metrics = &inner.metrics;
     metrics.staleness.set(inner.keeper.staleness().map_or(f64::NAN, |age| age.as_secs_f64()));
     metrics.credentials.set(i64::try_from(inner.keeper.entries()).unwrap_or(i64::MAX));
+    metrics.uses_lost.set(i64::try_from(inner.keeper.uses_lost()).unwrap_or(i64::MAX));
     let text = TextEncoder::new().encode_to_string(&metrics.registry.gather()).unwrap_or_default();
     ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text)
 }

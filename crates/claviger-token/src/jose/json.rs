@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -27,7 +29,7 @@ pub(super) fn read_closed<T: Closed>(text: &[u8]) -> Result<T, serde_json::Error
     serde_json::from_slice(text)
 }
 
-/// Serde would take a list for a structure, member by member in order; nobody means that.
+/// Serde would take a list for a structure, member by member in order; nobody means that. Of structures inside of it see [`Named`].
 fn must_be_object(text: &[u8]) -> Result<(), serde_json::Error> {
     let is_object = text.trim_ascii_start().first() == Some(&b'{');
     if is_object { Ok(()) } else { Err(de::Error::custom("a JSON object is wanted")) }
@@ -36,6 +38,41 @@ fn must_be_object(text: &[u8]) -> Result<(), serde_json::Error> {
 /// What is there must be of its type: `null` is not "absent".
 pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A structure whose members are named, as an object: a list is none.
+pub struct Named<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        named(deserializer).map(Self)
+    }
+}
+
+/// The same of a member.
+pub(crate) fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Members<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+
+    deserializer.deserialize_map(Members(PhantomData))
+}
+
+/// The same of a member that may be absent, and is not `null`.
+pub(crate) fn given_named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    named(deserializer).map(Some)
 }
 
 /// Walks over a value and keeps nothing of it.

@@ -16,8 +16,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
 pub use issuer_key::{IssuerAlgorithm, IssuerKey, UnknownIssuerAlgorithm};
-pub(crate) use json::given;
-pub use json::{Closed, read_object};
+pub use json::{Closed, Named, read_object};
+pub(crate) use json::{given, given_named, named};
 pub use jws::{Jws, JwsError, Typ};
 pub use signing_key::{KeyRejected, SigningFailed, SigningKey};
 pub use verifying_key::{JwkError, PublicJwk, VerifyingKey};

@@ -393,6 +393,7 @@ fn the_guide_to_the_sidecar_works_as_written() {
         r#""code":"revoked""#,
         r#""staleness_seconds":"#,
         r#"claviger_sidecar_answers_total{source="memory",surface="verify"}"#,
+        "claviger_sidecar_uses_lost 0",
     ];
     check(&instance, &instance.serve(&[]), &script.replace("7423", &free_port().to_string()), &expected);
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -99,10 +99,18 @@ class Remote:
                     raise RemoteError("the answer is not what was asked for")
                 return Told(answer, response.headers.get("x-claviger-position"), response.headers.get("date"))
 
-    async def report(self, report: Mapping[str, object]) -> None:
-        """Tells of uses that were judged here."""
-        async with asyncio.timeout(self._patience), self._posted("/v1/usage-reports", report):
-            pass
+    async def report(self, report: Mapping[str, object]) -> Collection[str]:
+        """Tells of uses that were judged here. Returns credentials that nobody has: what was told of them is not counted."""
+        async with asyncio.timeout(self._patience), self._posted("/v1/usage-reports", report) as response:
+            try:
+                answer = json.loads(await _body_of(response))
+            except (ValueError, RecursionError):
+                answer = None
+            ignored = answer.get("ignored") if isinstance(answer, dict) else None
+            # What is in between may answer in place of the instance.
+            if not isinstance(ignored, list) or not all(isinstance(name, str) for name in ignored):
+                raise RemoteError("the answer is not what was asked for")
+            return ignored
 
     @asynccontextmanager
     async def _posted(self, path: str, body: Mapping[str, object]) -> AsyncIterator[httpx.Response]:

@@ -50,6 +50,8 @@ class Settings:
     """How many credentials are kept."""
     patience_seconds: float = 2
     """How long an answer of the instance may take, and a request waits for it. At most 10 seconds."""
+    close_seconds: float = 5
+    """How long the end takes at most, in which the instance is told which uses were counted. At most 60 seconds."""
     ssl_context: ssl.SSLContext | None = None
     """How the instance proves who it is, if not by the authorities that `httpx` knows: with a private one, made by
     `ssl.create_default_context(cafile=…)`.
@@ -71,7 +73,8 @@ class Settings:
             address = getattr(self, name)
             if address is not None and not _is_safe(address):
                 raise WrongSettings(name, address, "https is wanted, or this machine")
-        for name, least, most in (("keys_without_feed", 1, 1e6), ("tokens_without_feed", 20, 1e6), ("patience", 0.1, 10)):
+        limits = (("keys_without_feed", 1, 1e6), ("tokens_without_feed", 20, 1e6), ("patience", 0.1, 10), ("close", 0.1, 60))
+        for name, least, most in limits:
             seconds = getattr(self, f"{name}_seconds")
             if not least <= seconds <= most:
                 raise WrongSettings(f"{name}_seconds", seconds, f"{least} to {most:.0f} seconds are wanted")

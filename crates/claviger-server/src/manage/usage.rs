@@ -44,7 +44,6 @@ pub(crate) struct UsageItem {
     organization_id: Option<OrganizationId>,
     /// With `per=service_account`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "sa_01h455vb4pex5vsknk084sn02q")]
     service_account_id: Option<ServiceAccountId>,
     /// When the hour or day (UTC) begins.
     start: Timestamp,

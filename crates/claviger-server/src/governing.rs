@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 
 /// How many end, or are cut, in one transaction: others who write wait no longer than that takes.
-const BATCH: u32 = 500;
+const BATCH: u32 = 100;
 
 /// Which credentials end, and why.
 pub(crate) struct Many {
@@ -28,14 +28,19 @@ impl App {
             Reach::Instance => many.filter.organization,
         };
         let chain = Chain::from(organization);
-        let mut revoked = 0;
+        let (mut revoked, mut after) = (0, None);
         loop {
             let mut tx = self.store.begin_alone(by).await?;
             let now = self.now();
-            let ended = tx.revoke_credentials(reach, &many.filter, many.reason, now, BATCH).await?;
+            let ended = tx.revoke_credentials(reach, &many.filter, many.reason, now, (after, BATCH)).await?;
             if ended.is_empty() {
-                return Ok(revoked);
+                // After the last of them once more from the first.
+                match after.take() {
+                    Some(_) => continue,
+                    None => return Ok(revoked),
+                }
             }
+            after = ended.last().copied();
             revoked += ended.len() as u64;
             let event = Event {
                 chain,

@@ -49,33 +49,35 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
-    /// Revokes at most `most` of the credentials that a filter names within a reach, and tells it in the trail of each.
-    /// Those that ended before are left alone. Which ended is told in the order in which they are locked.
+    /// Revokes at most `most` of the credentials that a filter names within a reach, and tells it in the trail of each: the next
+    /// `after` one that ended before, for what ended is looked at again otherwise. Which ended is told in the order in which they are
+    /// locked.
     pub async fn revoke_credentials(
         &mut self,
         reach: Reach,
         filter: &CredentialFilter,
         reason: RevokeReason,
         now: Timestamp,
-        most: u32,
+        (after, most): (Option<CredentialId>, u32),
     ) -> Result<Vec<CredentialId>, StoreError> {
         let query = sql("SELECT k.id FROM credential k WHERE k.deleted_at IS NULL AND k.revoked_at IS NULL");
         let query = filtered(query, filter).and_if(" AND k.organization = ?", filter.organization.map(text));
+        let query = query.and_if(" AND k.id > ?", after.map(text));
         let mut view = self.to_change(reach);
         let query = view.bound(query, "k.organization").and(" ORDER BY k.id").and_bind(" LIMIT ?", i64::from(most));
         let rows = view.executor.all(query).await?;
-        let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
+        let ids: Vec<CredentialId> = rows.iter().map(|row| row.parse("id")).collect::<Result<_, _>>()?;
         if ids.is_empty() {
-            return Ok(Vec::new());
+            return Ok(ids);
         }
         let end = sql("UPDATE credential SET epoch = epoch + 1").and_bind(", revoked_at = ?, epoch_raised_at = ?", now);
         let end = end.and_bind(", revoke_reason = ?", reason.as_str()).and(" WHERE id IN ");
-        let end = end.and_list(ids.into_iter().map(Into::into)).and(" RETURNING id, organization");
+        let end = end.and_list(ids.iter().map(text)).and(" RETURNING id, organization");
         let rows = self.within(Reach::Instance).executor.all(end).await?;
         for (id, organization) in ended(&rows)? {
             self.also(Credential::revoked_by_query(id, organization, reason));
         }
-        Ok(ended(&rows)?.into_iter().map(|(id, _)| id).collect())
+        Ok(ids)
     }
 
     /// Draws the end of at most `most` of an organization's live credentials of a kind nearer, of those that never end and those that

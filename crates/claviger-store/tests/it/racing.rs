@@ -209,7 +209,7 @@ on_both_databases! {
                         tx.cut_lives(acme, Kind::ApiKey, overlong, at(9), 40).await?;
                     } else {
                         let filter = CredentialFilter { organization: Some(acme), ..CredentialFilter::default() };
-                        tx.revoke_credentials(Reach::Instance, &filter, RevokeReason::Unused, at(9), 2).await?;
+                        tx.revoke_credentials(Reach::Instance, &filter, RevokeReason::Unused, at(9), (None, 2)).await?;
                     }
                     tx.commit(event(Some(acme), Vec::new()), at(9), &mut rng()).await?;
                 }
@@ -219,6 +219,36 @@ on_both_databases! {
         while let Some(done) = tasks.join_next().await {
             done.unwrap().unwrap();
         }
+    }
+
+    async fn many_end_a_few_at_a_time_each_after_the_ones_before(db: &TestDb) {
+        let world = World::stored(db).await;
+        let more = [key(&world.ci, "second"), key(&world.ci, "third")];
+        db.write(async |tx| {
+            for key in &more {
+                tx.insert_credential(key, &digest()).await?;
+            }
+            Ok(())
+        })
+        .await;
+        let filter = CredentialFilter { principal: Some(world.ci.id.into()), ..CredentialFilter::default() };
+        let end = async |after, most| {
+            let mut ended = Vec::new();
+            db.write(async |tx| {
+                let reason = RevokeReason::Unspecified;
+                ended = tx.revoke_credentials(Reach::Instance, &filter, reason, at(9), (after, most)).await?;
+                Ok(())
+            })
+            .await;
+            ended
+        };
+        let mut all = vec![world.key.id, more[0].id, more[1].id];
+        all.sort_by_key(ToString::to_string);
+        assert_eq!(end(Some(all[2]), 9).await, []);
+        assert_eq!(end(Some(all[0]), 1).await, all[1..2]);
+        assert_eq!(end(Some(all[1]), 9).await, all[2..]);
+        assert_eq!(end(None, 9).await, all[..1], "those that ended before are left alone");
+        assert_eq!(end(None, 9).await, []);
     }
 
     async fn lives_are_cut_a_few_at_a_time_and_only_those_that_are_too_long(db: &TestDb) {

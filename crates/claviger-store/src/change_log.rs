@@ -59,7 +59,7 @@ impl Store {
         let mut cursor = LogCursor::starting_at(&numbers, now);
         let newest = rows.first().map(Logged::read).transpose()?;
         if let Some(newest) = &newest {
-            cursor.newest_says(newest.says.clone());
+            cursor.newest_says(newest.says());
         }
         Ok((cursor, newest.map(|row| row.at)))
     }
@@ -83,7 +83,7 @@ impl Store {
         let mut rows = self.follower().all(since.and(&format!(" ORDER BY seq LIMIT {PAGE}"))).await?;
         let length = rows.len();
         let first = rows.first().map(Logged::read).transpose()?;
-        let is_lost = newest > 0 && !first.is_some_and(|row| cursor.is_newest(row.number, &row.says));
+        let is_lost = newest > 0 && !first.is_some_and(|row| cursor.is_newest(row.number, &row.says()));
         let numbers = rows.iter().map(|row| row.int("seq")).collect::<Result<Vec<_>, _>>()?;
         if is_lost || cursor.jumps_to(&numbers) {
             // Trimming keeps the newest row, so one that is gone, or says something else, means another instance or a restored backup.
@@ -105,7 +105,7 @@ impl Store {
         // Nothing after this fails: what is observed is named.
         let fresh: HashSet<i64> = cursor.observe(&numbers, now).into_iter().collect();
         if let Some(row) = rows.iter().find(|row| row.number == cursor.newest()) {
-            cursor.newest_says(row.says.clone());
+            cursor.newest_says(row.says());
         }
         rows.retain(|row| fresh.contains(&row.number));
         let touched: Vec<Touched> = rows.iter().filter_map(|row| row.touched).collect();
@@ -220,14 +220,20 @@ struct Logged {
     at: Timestamp,
     /// `None` of what only a later version knows.
     touched: Option<Touched>,
-    /// All that it says.
-    says: String,
+    kind: String,
+    id: String,
 }
 
 impl Logged {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let (at, kind, id) = (row.time("at")?, row.text("kind")?, row.text("id")?);
-        Ok(Self { number: row.int("seq")?, at, touched: from_words(&kind, &id), says: format!("{at} {kind} {id}") })
+        Ok(Self { number: row.int("seq")?, at, touched: from_words(&kind, &id), kind, id })
+    }
+
+    /// All that it says.
+    fn says(&self) -> String {
+        let Self { at, kind, id, .. } = self;
+        format!("{at} {kind} {id}")
     }
 }
 

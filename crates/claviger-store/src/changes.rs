@@ -17,6 +17,9 @@ use parking_lot::RwLock;
 /// How long a name is remembered: longer than any entry may live ([`Changes::ENTRY_LIFE`]).
 const REMEMBERED: Duration = Duration::from_secs(90);
 
+/// How often names are forgotten: all of them are looked at for that, and who verifies waits meanwhile.
+const FORGET_EVERY: Duration = Duration::from_secs(10);
+
 /// How long a number that is missing from the log is waited for: twice the cap of a transaction.
 const GAP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -42,6 +45,7 @@ struct Named {
     positions: HashMap<Touched, (u64, Instant)>,
     /// Everything older than this is void.
     all: u64,
+    forgotten_at: Option<Instant>,
 }
 
 impl Changes {
@@ -121,7 +125,11 @@ impl Changes {
 
     pub(crate) fn was_read(&self, now: Instant) {
         *self.read_at.write() = now;
-        self.named.write().positions.retain(|_, (_, at)| now.saturating_duration_since(*at) < REMEMBERED);
+        let mut named = self.named.write();
+        if named.forgotten_at.is_none_or(|at| now.saturating_duration_since(at) >= FORGET_EVERY) {
+            named.positions.retain(|_, (_, at)| now.saturating_duration_since(*at) < REMEMBERED);
+            named.forgotten_at = Some(now);
+        }
     }
 }
 

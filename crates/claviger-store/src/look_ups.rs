@@ -1,20 +1,23 @@
 //! Look-ups that come at once are read together: whoever has the turn reads for all who wait.
 //!
 //! There are few turns, so that a flood of unknown digests queues here, each statement answering many, instead of taking
-//! the machine from those who need no look-up. Nobody is refused for the queue's length, only when the database lets
-//! nobody through in time. What is read stands in `found.rs` and `access_token.rs`.
+//! the machine from those who need no look-up. A turn that found next to nothing rests before the next one, for the same
+//! reason. Nobody is refused for the queue's length, only when the database lets nobody through in time. What is read stands
+//! in `found.rs` and `access_token.rs`.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     io,
+    sync::Arc,
+    time::Duration,
 };
 
 use claviger_core::Digest;
 use claviger_token::AccessTokenClaims;
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Semaphore, oneshot},
-    time::timeout,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -29,6 +32,10 @@ use crate::{
 const SIZES: [usize; 4] = [1, 4, 16, MOST];
 const MOST: usize = 64;
 
+/// How long a turn rests when most of what it looked for is nobody's. Whoever asked has the answer by then, and as many as come
+/// meanwhile are read by one statement.
+const REST: Duration = Duration::from_millis(2);
+
 type Answer<T> = Result<Option<T>, StoreError>;
 
 /// What a statement found, by digest. One that is damaged takes nothing from the others.
@@ -41,13 +48,13 @@ type Waiting<T> = (Secret, oneshot::Sender<Answer<T>>);
 #[derive(Debug)]
 pub(crate) struct LookUps<T> {
     waiting: Mutex<VecDeque<Waiting<T>>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl<T> LookUps<T> {
     /// With so many turns at once.
     pub(crate) fn new(turns: usize) -> Self {
-        Self { waiting: Mutex::default(), turns: Semaphore::new(turns) }
+        Self { waiting: Mutex::default(), turns: Arc::new(Semaphore::new(turns)) }
     }
 
     fn enter(&self, secret: Secret) -> oneshot::Receiver<Answer<T>> {
@@ -108,8 +115,12 @@ impl<T> LookUps<T> {
                     // Whoever read for us went away.
                     Err(_) => answer = self.enter(digest.bytes),
                 },
-                turn = timeout(READ_PATIENCE, self.turns.acquire()) => match turn {
-                    Ok(_turn) => self.answer_next(&read).await,
+                turn = timeout(READ_PATIENCE, Arc::clone(&self.turns).acquire_owned()) => match turn {
+                    Ok(turn) => {
+                        if self.answer_next(&read).await == Found::Few {
+                            rest(turn.ok());
+                        }
+                    }
                     Err(_) if self.leave(digest.bytes) => return Err(sqlx::Error::PoolTimedOut.into()),
                     // Somebody reads for us already.
                     Err(_) => {}
@@ -118,13 +129,14 @@ impl<T> LookUps<T> {
         }
     }
 
-    async fn answer_next<R: Future<Output = Read<T>>>(&self, read: impl Fn(Vec<Secret>) -> R) {
+    async fn answer_next<R: Future<Output = Read<T>>>(&self, read: impl Fn(Vec<Secret>) -> R) -> Found {
         let mut those = self.next();
-        let Some((last, _)) = those.last() else { return };
+        let Some((last, _)) = those.last() else { return Found::Most };
         let mut asked: Vec<Secret> = those.iter().map(|(secret, _)| *secret).collect();
         asked.resize(SIZES.into_iter().find(|size| *size >= those.len()).unwrap_or(MOST), *last);
         match for_all(read(asked)).await {
             Ok(mut found) => {
+                let share = if found.len() * 2 < those.len() { Found::Few } else { Found::Most };
                 let mut answered = HashSet::new();
                 for (secret, sender) in those {
                     // Of two who look for the same, the second enters again. One who is gone needs no answer.
@@ -132,6 +144,7 @@ impl<T> LookUps<T> {
                         drop(sender.send(found.remove(&secret).transpose()));
                     }
                 }
+                share
             }
             Err(error) => {
                 let (_, first) = those.remove(0);
@@ -140,7 +153,43 @@ impl<T> LookUps<T> {
                     let shared = io::Error::other("the read that others began failed");
                     drop(sender.send(Err(StoreError::Unavailable(shared.into()))));
                 }
+                Found::Most
             }
         }
+    }
+}
+
+/// How much of what was looked for there is.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Most,
+    Few,
+}
+
+fn rest(turn: Option<OwnedSemaphorePermit>) {
+    tokio::spawn(async move {
+        sleep(REST).await;
+        drop(turn);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_turn_rests_after_it_found_next_to_nothing() {
+        let look_ups = LookUps::new(1);
+        let find = async |is_there: bool| {
+            let read = |secrets: Vec<Secret>| {
+                let found = secrets.into_iter().filter(|_| is_there).map(|secret| (secret, Ok(1)));
+                std::future::ready(Ok(found.collect()))
+            };
+            let found = look_ups.find(&Digest { pepper: 1, bytes: [7; 32] }, read).await.unwrap();
+            (found, look_ups.turns.available_permits())
+        };
+        assert_eq!(find(true).await, (Some(1), 1));
+        assert_eq!(find(false).await, (None, 0), "who found nothing is answered before the rest");
+        assert_eq!(find(true).await, (Some(1), 1), "and the turn comes back");
     }
 }

@@ -31,7 +31,8 @@ const UNREADABLE: &str = "?";
 /// The credential of a request, if it carries one.
 pub(crate) fn credential(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous> {
     let mut found = None;
-    let candidates = [authorization(headers, "bearer")?, authorization(headers, "dpop")?, api_key(headers)?];
+    let authorization = Authorization::of(headers)?;
+    let candidates = [authorization.by("bearer"), authorization.by("dpop"), api_key(headers)?];
     for candidate in candidates.into_iter().flatten() {
         only(&mut found, candidate)?;
     }
@@ -41,7 +42,9 @@ pub(crate) fn credential(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous>
 /// The proof that the credential comes with. What is shown as a bearer token is none, whatever stands beside it (RFC 9449,
 /// section 7.2); what is shown as bound has one.
 pub(crate) fn proof(headers: &HeaderMap) -> Carried<'_> {
-    let uses = |scheme: &str| !matches!(authorization(headers, scheme), Ok(None));
+    let authorization = Authorization::of(headers);
+    // Several are refused, and until then each may be either.
+    let uses = |scheme: &str| authorization.map_or(true, |one| one.by(scheme).is_some());
     match (uses("bearer"), uses("dpop")) {
         (true, false) => Carried::Nothing,
         (_, true) => Carried::by(headers).or_missing(),
@@ -51,7 +54,7 @@ pub(crate) fn proof(headers: &HeaderMap) -> Carried<'_> {
 
 /// Whether [`credential_at_gateway`] could find more than [`credential`] if the API says so.
 pub(crate) fn may_be_elsewhere(headers: &HeaderMap) -> bool {
-    queries(headers).next().is_some() || !matches!(authorization(headers, "basic"), Ok(None))
+    queries(headers).next().is_some() || Authorization::of(headers).map_or(true, |one| one.by("basic").is_some())
 }
 
 /// The credential of a request that a gateway holds, in any place that the API accepts. `kind_of` says of a text which
@@ -64,7 +67,7 @@ pub(crate) fn credential_at_gateway<'a>(
 ) -> Result<Option<Cow<'a, str>>, Ambiguous> {
     let mut found = credential(headers)?.map(Cow::Borrowed);
     if also.basic
-        && let Some(encoded) = authorization(headers, "basic")?
+        && let Some(encoded) = Authorization::of(headers)?.by("basic")
     {
         let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let is_ours = |text: &str| kind_of(text).is_some();
@@ -109,18 +112,43 @@ fn only<T: PartialEq>(found: &mut Option<T>, candidate: T) -> Result<(), Ambiguo
     }
 }
 
-/// What follows the scheme, which is case-insensitive and may be followed by any number of spaces. Other schemes are
-/// not ours to read. More than one such header is more than one credential, even if they are equal.
-fn authorization<'a>(headers: &'a HeaderMap, wanted: &str) -> Result<Option<&'a str>, Ambiguous> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (first, second) = (values.next(), values.next());
-    if second.is_some() {
-        return Err(Ambiguous);
+/// What `Authorization` says.
+#[derive(Clone, Copy)]
+enum Authorization<'a> {
+    /// Nothing, or no credential after a scheme.
+    Nothing,
+    /// Not ASCII: a credential of whatever scheme.
+    Unreadable,
+    Credential {
+        scheme: &'a str,
+        credential: &'a str,
+    },
+}
+
+impl<'a> Authorization<'a> {
+    /// More than one such header is more than one credential, even if they are equal.
+    fn of(headers: &'a HeaderMap) -> Result<Self, Ambiguous> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let Some(value) = values.next() else { return Ok(Self::Nothing) };
+        if values.next().is_some() {
+            return Err(Ambiguous);
+        }
+        let Ok(value) = value.to_str() else { return Ok(Self::Unreadable) };
+        let parts = value.trim().split_once(' ');
+        Ok(parts.map_or(Self::Nothing, |(scheme, rest)| {
+            // Any number of spaces may follow the scheme.
+            Self::Credential { scheme, credential: rest.trim_start_matches(' ') }
+        }))
     }
-    let Some(value) = first else { return Ok(None) };
-    let Ok(value) = value.to_str() else { return Ok(Some(UNREADABLE)) };
-    let parts = value.trim().split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case(wanted));
-    Ok(parts.map(|(_, credential)| credential.trim_start_matches(' ')))
+
+    /// What follows this scheme, which is case-insensitive. Other schemes are not ours to read.
+    fn by(self, wanted: &str) -> Option<&'a str> {
+        match self {
+            Self::Nothing => None,
+            Self::Unreadable => Some(UNREADABLE),
+            Self::Credential { scheme, credential } => scheme.eq_ignore_ascii_case(wanted).then_some(credential),
+        }
+    }
 }
 
 fn api_key(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous> {

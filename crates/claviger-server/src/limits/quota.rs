@@ -1,4 +1,4 @@
-//! The count of one quota, and how counts reach the database: all together, twice a second, off the path of a request.
+//! The count of one quota, and how counts reach the database: all together, within a second, off the path of a request.
 //! What a crash loses is what was counted since.
 
 use std::{

@@ -1,4 +1,4 @@
-//! Counting without writing: each entry keeps its own tally, tokens that are issued have one together, and a job writes them all twice a second.
+//! Counting without writing: each entry keeps its own tally, tokens that are issued have one together, and a job writes them all within a second.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 const MOST_PENDING: usize = 200_000;
 
 /// Entries whose counts are written at a time: requests wait on a busy core while that is done.
-const PART: usize = 100;
+const PART: usize = 32;
 
 /// How long the pauses between parts are together, and each of them at most, so that the requests that waited come first.
 const PAUSES: Duration = Duration::from_millis(60);

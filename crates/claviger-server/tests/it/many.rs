@@ -16,21 +16,25 @@ const KEYS: &str = "/organizations/acme/api-keys";
 /// As many keys like this one as are looked at for a page, all of them newer.
 async fn among_many(app: &TestApp, one: &Credential) {
     let (now, by) = (app.app.now(), By::system());
-    let mut tx = app.app.store.begin(&by).await.unwrap();
-    for number in 1..=i64::from(View::LOOKED_AT) {
-        let made = now + SignedDuration::from_millis(number);
-        let other = Credential {
-            id: ApiKeyId::generate(made, &mut app.app.rng()).into(),
-            name: Name::parse(&format!("other {number}")).unwrap(),
-            permissions: PermissionMask::from_text(READ).unwrap(),
-            ..one.clone()
-        };
-        let mut digest = Digest { bytes: [0; 32], pepper: 1 };
-        app.app.rng().fill_bytes(&mut digest.bytes);
-        tx.insert_credential(&other, &digest).await.unwrap();
+    let numbers: Vec<i64> = (1..=View::LOOKED_AT.into()).collect();
+    // A transaction ends within its time.
+    for some in numbers.chunks(1000) {
+        let mut tx = app.app.store.begin(&by).await.unwrap();
+        for number in some {
+            let made = now + SignedDuration::from_millis(*number);
+            let other = Credential {
+                id: ApiKeyId::generate(made, &mut app.app.rng()).into(),
+                name: Name::parse(&format!("other {number}")).unwrap(),
+                permissions: PermissionMask::from_text(READ).unwrap(),
+                ..one.clone()
+            };
+            let mut digest = Digest { bytes: [0; 32], pepper: 1 };
+            app.app.rng().fill_bytes(&mut digest.bytes);
+            tx.insert_credential(&other, &digest).await.unwrap();
+        }
+        let event = Credential::retired_secret_used(one.id, one.organization, 1, "h1xy");
+        tx.commit(event, now, &mut app.app.rng()).await.unwrap();
     }
-    let event = Credential::retired_secret_used(one.id, one.organization, 1, "h1xy");
-    tx.commit(event, now, &mut app.app.rng()).await.unwrap();
 }
 
 on_both_databases! {

@@ -159,7 +159,7 @@ on_both_databases! {
         let expected = [("client_credentials".to_owned(), 2), (exchange.to_owned(), 1)].into();
         within(SOON, "the tokens are told", async || app.issued(&client).await == expected).await;
         assert!(app.issued(&other).await.is_empty());
-        // By the hour, too; and its secret was used as often as it was shown.
+        // By the hour, too; and its secret was used as often as it was shown, and its token verified.
         let path = |more: &str| format!("/v1/usage?service_account_id={}{more}", client.id);
         let hours = app.root().get(&path("&group=grant_type&per=service_account")).await.expect(StatusCode::OK);
         assert!(hours["per"] == "service_account" && hours["by"] == "hour" && hours["group"] == "grant_type", "{hours}");
@@ -167,7 +167,7 @@ on_both_databases! {
         within(SOON, "each time that it was shown is told", async || {
             let report = app.root().get(&of_secret).await.expect(StatusCode::OK);
             let items = report["items"].as_array().unwrap();
-            items.iter().map(|item| item["uses"].as_i64().unwrap()).sum::<i64>() == 4
+            items.iter().map(|item| item["uses"].as_i64().unwrap()).sum::<i64>() == 5
                 && items.iter().all(|item| item["code"] == "valid")
         }).await;
         // Whoever sees one organization sees no other's.

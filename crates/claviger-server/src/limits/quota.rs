@@ -229,7 +229,8 @@ mod tests {
             // It is written, and nobody is told; somebody who reads it counts it once.
             app.store.add_quota_uses(&writing.flush, &writing.uses).await.unwrap();
         }
-        count.lock().learn(at(0), stored().await);
+        let known = stored().await;
+        count.lock().learn(at(0), known);
         spend(5);
         assert_eq!(count.lock().used(at(0)), 7);
         app.flush_quotas().await.unwrap();

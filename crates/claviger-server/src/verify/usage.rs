@@ -43,14 +43,17 @@ pub(crate) struct Tally {
     queued: bool,
 }
 
+/// How many, and the last of them, by client and grant.
+type Issued = HashMap<(ServiceAccountId, &'static str), (Timestamp, u64)>;
+
 /// The entries with something to write, and what could not be written yet.
 #[derive(Default)]
 pub(crate) struct Usage {
     queue: Mutex<Vec<Arc<Entry>>>,
     pending: tokio::sync::Mutex<UsageBatch>,
     ranked: Mutex<Option<Instant>>,
-    /// Access tokens that were issued since the flush before, by client and grant, and the last of them.
-    issued: Mutex<HashMap<(ServiceAccountId, &'static str), (Timestamp, u64)>>,
+    /// Access tokens that were issued since the flush before.
+    issued: Mutex<Issued>,
 }
 
 impl Usage {

@@ -242,7 +242,7 @@ on_both_databases! {
             .await;
             ended
         };
-        let mut all = vec![world.key.id, more[0].id, more[1].id];
+        let mut all = [world.key.id, more[0].id, more[1].id];
         all.sort_by_key(ToString::to_string);
         assert_eq!(end(Some(all[2]), 9).await, []);
         assert_eq!(end(Some(all[0]), 1).await, all[1..2]);

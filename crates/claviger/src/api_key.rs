@@ -11,14 +11,14 @@ use crate::{
     body::Body,
     client::{Remote, Service},
     consent::Consent,
-    credential::{Changes, Common, Credential, Overlap, issued},
+    credential::{Changes, Common, Credential, Overlap, issued, reasons},
     failure::Failure,
     limits::Limits,
     noun::{self, Noun, Paging},
     output,
 };
 
-/// Make, list, show, change, roll and revoke API keys
+/// Create, list, show, update, roll and revoke API keys
 #[derive(Debug, Args)]
 pub(crate) struct ApiKey {
     #[command(flatten)]
@@ -56,8 +56,8 @@ enum Command {
     Revoke {
         /// key_…
         id: String,
-        /// unspecified, superseded, compromised, owner_left, policy or unused
-        #[arg(long)]
+        /// Why [default: unspecified]
+        #[arg(long, value_parser = reasons())]
         reason: Option<String>,
     },
     /// End one and take it out of the lists

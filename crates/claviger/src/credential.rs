@@ -1,6 +1,7 @@
 //! What the commands of every kind of credential share: the flags that say what one may do, and how one is shown.
 
-use clap::Args;
+use clap::{Args, builder::PossibleValuesParser};
+use claviger_core::RevokeReason;
 use claviger_token::Secret;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -147,6 +148,11 @@ pub(crate) fn issued(service: &Service, answer: &str, done: &str) -> Result<(), 
         output::note(&warning);
     }
     Ok(())
+}
+
+/// Why something may be said to end.
+pub(crate) fn reasons() -> PossibleValuesParser {
+    RevokeReason::ALL.map(RevokeReason::as_str).into()
 }
 
 impl Overlap {

@@ -420,7 +420,7 @@ fn the_guide_to_the_command_line_works_as_written() {
             "refused: revoked",
             "exit 1",
             "api_key.revoked",
-            "prove",
+            "proved: ",
             "ok",
         ],
     );
@@ -441,7 +441,7 @@ fn the_first_key_of_the_readme_verifies_as_written() {
 #[test]
 fn the_audit_trail_proves_as_the_guide_to_operations_says() {
     let script = blocks(include_str!("../../../../docs/operations.md"), "sh").join("\n");
-    let proved = "prove";
+    let proved = "proved: ";
     let instance = Instance::new();
     check(&instance, &instance.serve(&[]), &format!("{script}\ngrep -c '\"hash\"' heads.json"), &[proved, proved]);
 }

@@ -354,7 +354,7 @@ fn explain_tells_which_test_refused_and_why() {
     };
     let good = explain(&["--permission=invoices:read"]);
     assert_eq!(good.code, Some(0), "{good:?}");
-    assert!(good.stdout.contains("effective; given by directly (organization)"), "{good:?}");
+    assert!(good.stdout.contains("effective; given directly in the organization"), "{good:?}");
     let bad = explain(&["--permission=invoices:write"]);
     assert_eq!(bad.code, Some(1), "{bad:?}");
     assert!(bad.stdout.contains("REFUSED") && bad.stdout.contains("not on the credential's list"), "{bad:?}");

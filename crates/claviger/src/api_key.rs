@@ -11,7 +11,7 @@ use crate::{
     body::Body,
     client::{Remote, Service},
     consent::Consent,
-    credential::{Changes, Common, Credential, Overlap, issued, reasons},
+    credential::{Changes, Common, Credential, Overlap, issued, reasons, rolled},
     failure::Failure,
     limits::Limits,
     noun::{self, Noun, Paging},
@@ -119,7 +119,7 @@ pub(crate) fn run(ApiKey { remote, command }: ApiKey) -> Result<ExitCode, Failur
         Command::Show { id } => noun::show::<Key>(&service, &id)?,
         Command::Update { id, changes } => noun::update::<Key>(&service, &id, &changes.body()?)?,
         Command::Roll { id, overlap } => {
-            issued(&service, &service.post(&["api-keys", &id, "roll"], &overlap.body())?, "The key was rolled")?;
+            rolled(&service, &service.post(&["api-keys", &id, "roll"], &overlap.body())?, "The key was rolled")?;
         }
         Command::Revoke { id, reason } => {
             let answer = service.post(&["api-keys", &id, "revoke"], &Body::new().with("reason", reason).json())?;

@@ -12,7 +12,7 @@ use crate::{
     body::Body,
     client::{Output, Remote, Service},
     consent::Consent,
-    credential::{Changes, Common, Credential, Overlap, issued, reasons},
+    credential::{Changes, Common, Credential, Overlap, issued, reasons, rolled},
     failure::Failure,
     limits::Limits,
     noun::{self, Noun, Paging, joined},
@@ -163,7 +163,7 @@ pub(crate) fn run(Token { remote, command }: Token) -> Result<ExitCode, Failure>
                 Some(id) => vec![Pat::PATH, id, "roll"],
                 None => vec!["token", "roll"],
             };
-            issued(&service, &service.post(&path, &overlap.body())?, "It was rolled")?;
+            rolled(&service, &service.post(&path, &overlap.body())?, "It was rolled")?;
         }
         Command::Approve { id } => {
             noun::shown::<Pat>(&service, &service.post(&[Pat::PATH, &id, "approve"], &Body::new().json())?)?;

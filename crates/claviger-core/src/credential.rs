@@ -159,7 +159,8 @@ pub enum RevokeReason {
 }
 
 impl RevokeReason {
-    const ALL: [Self; 6] =
+    /// Every reason there is.
+    pub const ALL: [Self; 6] =
         [Self::Unspecified, Self::Superseded, Self::Compromised, Self::OwnerLeft, Self::Policy, Self::Unused];
 
     /// The word on the wire and in storage.

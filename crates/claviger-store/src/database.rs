@@ -194,6 +194,7 @@ impl Database {
             "quota_use",
             "idempotency",
             "used_jti",
+            "brand",
         ];
         let mut dump = Vec::new();
         for table in TABLES {

@@ -10,6 +10,7 @@ mod assignment;
 mod audit;
 mod audit_chain;
 mod authenticators;
+mod brand;
 mod certificate;
 mod certificate_authority;
 mod change_log;

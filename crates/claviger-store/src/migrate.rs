@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "fleets", include_str!("../migrations/0005_fleets.sql")),
     (6, "route rules", include_str!("../migrations/0006_route_rules.sql")),
     (7, "usage", include_str!("../migrations/0007_usage.sql")),
+    (8, "brand", include_str!("../migrations/0008_brand.sql")),
 ];
 
 /// The last of them.

@@ -1,7 +1,10 @@
 //! What verifying and issuing left behind, written in batches: counts, last uses, and uses of retired secrets. How it is read stands in
 //! `usage_report.rs`, and what becomes of it with time in `usage_roll_up.rs`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
 
 use claviger_core::{By, Credential, Kind};
 use claviger_token::{CredentialId, OrganizationId, Permission, ServiceAccountId};
@@ -127,6 +130,8 @@ pub struct RetiredUse {
     pub number: u32,
     /// How to recognise the secret.
     pub hint: String,
+    /// The client's address, where the gateway told it.
+    pub from: Option<IpAddr>,
 }
 
 impl UsageBatch {
@@ -285,7 +290,8 @@ impl Store {
         now: Timestamp,
         rng: &mut (dyn CryptoRng + Send),
     ) -> Result<(), StoreError> {
-        let by = By::system();
+        // Nobody is known to have acted; where it came from is what leads to them.
+        let by = By { address: used.from, ..By::system() };
         let mut tx = self.begin(&by).await?;
         let claim = sql("UPDATE credential SET retired_use_told_at = $2
                          WHERE id = $1 AND (retired_use_told_at IS NULL OR retired_use_told_at <= $3)");

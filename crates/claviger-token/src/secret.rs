@@ -248,6 +248,13 @@ impl Opaque {
         }
         Ok(Self { kind, hash: TokenHash::of(presented) })
     }
+
+    /// The brand of a text that is an opaque token of some instance, whichever that is.
+    pub fn brand(presented: &str) -> Option<Brand> {
+        let (brand, _) = presented.split_once('_')?;
+        let brand = brand.parse::<Brand>().ok()?;
+        Self::parse(presented, std::slice::from_ref(&brand)).is_ok().then_some(brand)
+    }
 }
 
 #[cfg(test)]
@@ -313,6 +320,15 @@ mod tests {
         let token = "acme_cs_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz4FSCUX";
         assert_eq!(Opaque::parse(token, &[Brand::default()]), Err(Malformed));
         assert!(Opaque::parse(token, &brands()).is_ok());
+    }
+
+    #[test]
+    fn only_a_whole_token_has_a_brand() {
+        let brand = |token| Opaque::brand(token).map(|brand| brand.to_string());
+        assert_eq!(brand("acme_cs_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz4FSCUX").as_deref(), Some("acme"));
+        for token in ["", "acme", "acme_cs_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz4FSCUY", "A_cs_zzzz", "_cs_zzzz"] {
+            assert_eq!(brand(token), None, "{token}");
+        }
     }
 
     #[test]

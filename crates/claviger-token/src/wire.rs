@@ -3,6 +3,7 @@
 //! Answers borrow from what was found, so that a verify call copies nothing. The room must not decide anything: it
 //! shows a verdict.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -151,7 +152,8 @@ pub struct VerifyAnswer<'a> {
     pub code: &'static str,
     /// For people; in refusals only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<&'static str>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub message: Option<Cow<'static, str>>,
     /// What was presented, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialView<'a>>,
@@ -323,7 +325,7 @@ impl<'a> VerifyAnswer<'a> {
         Self {
             valid: verdict.is_valid(),
             code: verdict.code(),
-            message,
+            message: message.map(Cow::Borrowed),
             credential: found.map(|found| CredentialView::new(found, now)),
             principal: found.map(PrincipalView::new),
             organization: found.map(OrganizationView::new),

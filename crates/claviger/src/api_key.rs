@@ -11,14 +11,14 @@ use crate::{
     body::Body,
     client::{Remote, Service},
     consent::Consent,
-    credential::{Changes, Common, Credential, Overlap, issued},
+    credential::{Changes, Common, Credential, Overlap, issued, reasons, rolled},
     failure::Failure,
     limits::Limits,
     noun::{self, Noun, Paging},
     output,
 };
 
-/// Make, list, show, change, roll and revoke API keys
+/// Create, list, show, update, roll and revoke API keys
 #[derive(Debug, Args)]
 pub(crate) struct ApiKey {
     #[command(flatten)]
@@ -56,8 +56,8 @@ enum Command {
     Revoke {
         /// key_…
         id: String,
-        /// unspecified, superseded, compromised, owner_left, policy or unused
-        #[arg(long)]
+        /// Why [default: unspecified]
+        #[arg(long, value_parser = reasons())]
         reason: Option<String>,
     },
     /// End one and take it out of the lists
@@ -119,7 +119,7 @@ pub(crate) fn run(ApiKey { remote, command }: ApiKey) -> Result<ExitCode, Failur
         Command::Show { id } => noun::show::<Key>(&service, &id)?,
         Command::Update { id, changes } => noun::update::<Key>(&service, &id, &changes.body()?)?,
         Command::Roll { id, overlap } => {
-            issued(&service, &service.post(&["api-keys", &id, "roll"], &overlap.body())?, "The key was rolled")?;
+            rolled(&service, &service.post(&["api-keys", &id, "roll"], &overlap.body())?, "The key was rolled")?;
         }
         Command::Revoke { id, reason } => {
             let answer = service.post(&["api-keys", &id, "revoke"], &Body::new().with("reason", reason).json())?;

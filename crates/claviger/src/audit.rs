@@ -152,7 +152,7 @@ pub(crate) async fn verify(command: VerifyTrail) -> Result<ExitCode, Failure> {
     let store = Store::new(database, keys.chain, Changes::new(open::monotonic()));
     let progress = Progress::unless(command.json);
     let proved =
-        store.verify_audit_telling(|proved, all| progress.tell(&format!("{proved} of {all} events prove …"))).await;
+        store.verify_audit_telling(|proved, all| progress.tell(&format!("{proved} of {all} events proved …"))).await;
     drop(progress);
     let mut report = Report::from(proved?);
     for head in saved.iter().flatten() {
@@ -164,7 +164,7 @@ pub(crate) async fn verify(command: VerifyTrail) -> Result<ExitCode, Failure> {
     if report.ok {
         return Ok(ExitCode::SUCCESS);
     }
-    Err(Failure::new("the audit trail does not prove; keep this database as it is, and compare it with your backups"))
+    Err(Failure::new("the audit trail is broken; keep this database as it is, and compare it with your backups"))
 }
 
 fn read_heads(file: &PathBuf) -> Result<Vec<Head>, Failure> {
@@ -208,7 +208,7 @@ impl Report {
         let heads = self.chains.iter().map(|head| [head.chain.clone(), head.seq.to_string(), head.hash.clone()]);
         let mut shown = output::table(&["CHAIN", "EVENTS", "HEAD"], heads);
         if self.ok {
-            shown.push_str(&format!("\n\n{} events in {} chains prove", self.events, self.chains.len()));
+            shown.push_str(&format!("\n\nproved: {} events in {} chains", self.events, self.chains.len()));
         } else {
             let findings = self.findings.iter();
             let findings =

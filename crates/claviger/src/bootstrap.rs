@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use claviger_server::{AccessLog, Bootstrapped};
+use claviger_store::Database;
 use serde_json::json;
 
 use crate::{
@@ -29,11 +30,15 @@ pub(crate) async fn run(command: Bootstrap) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&command.settings, &ListenFlags::default())?;
     output::start_log(&settings, "warn", None);
     let database = open::migrated(&settings).await?;
+    must_be_the_brand(&settings, &database).await?;
     let keys = open::keys(&settings, &database).await?;
     let bound = Bound::asked(&settings);
     let app = open::app(settings, database, keys, bound, AccessLog::default());
     open::ensure_builtins(&app).await?;
     let made = app.bootstrap(command.another_key).await?;
+    if !command.another_key {
+        app.store.database().remember_brand(&app.config.brand, app.now()).await?;
+    }
     app.store.database().close().await;
     if command.json {
         output::answer(&as_json(&made).to_string())?;
@@ -47,6 +52,21 @@ pub(crate) async fn run(command: Bootstrap) -> Result<ExitCode, Failure> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A key that the service would refuse is not made: it was started under the brand that is remembered.
+async fn must_be_the_brand(settings: &Settings, database: &Database) -> Result<(), Failure> {
+    let brand = &settings.brand;
+    match database.brand().await? {
+        Some(known) if known != *brand => {
+            let line =
+                format!("the keys of this instance begin with {known}_, and one made by these settings with {brand}_");
+            Err(Failure::new(line).and(format!(
+                "set brand (CLAVIGER_BRAND) to {known}; or, to change it, start `claviger serve` with {brand} first"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn as_json(made: &Bootstrapped) -> serde_json::Value {

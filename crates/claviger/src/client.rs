@@ -23,11 +23,11 @@ const USUAL: &str = "http://127.0.0.1:7420";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct Remote {
-    /// Address of the service [default: that of `claviger login`, or else http://127.0.0.1:7420]
-    #[arg(long, global = true, value_name = "URL", env = "CLAVIGER_URL")]
+    /// Address of the service [env: CLAVIGER_URL] [default: that of `claviger login`, or else http://127.0.0.1:7420]
+    #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
     /// Your credential. Better CLAVIGER_TOKEN: flags are visible to every user of this machine [default: that of `claviger login`]
-    #[arg(long, global = true, value_name = "TOKEN", env = "CLAVIGER_TOKEN", hide_env_values = true, value_parser = secret)]
+    #[arg(long, global = true, value_name = "TOKEN", value_parser = secret)]
     token: Option<Arc<Secret>>,
     /// How answers are shown; json is the service's own
     #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
@@ -38,6 +38,11 @@ pub(crate) struct Remote {
 pub(crate) enum Output {
     Table,
     Json,
+}
+
+/// Read here and not by the parser, which shows what came from a variable as if it had to be given as a flag.
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 fn secret(text: &str) -> Result<Arc<Secret>, std::convert::Infallible> {
@@ -105,10 +110,12 @@ impl Remote {
     }
 
     pub(crate) fn service(&self) -> Result<Service, Failure> {
-        let given = self.token.clone().filter(|token| !token.expose().is_empty());
+        let from_shell = || variable("CLAVIGER_TOKEN").map(|text| Arc::new(Secret::new(text.trim().to_owned())));
+        let given = self.token.clone().or_else(from_shell).filter(|token| !token.expose().is_empty());
+        let address = self.url.clone().or_else(|| variable("CLAVIGER_URL"));
         // Not looked for in vain: who gives both may have no directory of their own.
-        let kept = if given.is_some() && self.url.is_some() { None } else { KeptLogin::read()? };
-        let url = self.url.as_deref().or(kept.as_ref().map(|kept| kept.url.as_str())).unwrap_or(USUAL);
+        let kept = if given.is_some() && address.is_some() { None } else { KeptLogin::read()? };
+        let url = address.as_deref().or(kept.as_ref().map(|kept| kept.url.as_str())).unwrap_or(USUAL);
         let wrong = || Failure::new(format!("{url:?} is not the address of a service; give http(s)://HOST[:PORT]"));
         let base = Url::parse(url.trim_end_matches('/')).map_err(|_| wrong())?;
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {

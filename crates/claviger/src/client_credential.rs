@@ -8,6 +8,7 @@ use crate::{
     body::{Body, Expiry, Switch},
     client::Service,
     consent::Consent,
+    credential::reasons,
     failure::Failure,
     noun::{self, Noun, Paging, or, short},
     output,
@@ -51,8 +52,8 @@ pub(crate) struct Update {
 pub(crate) struct Revoke {
     #[command(flatten)]
     pub(crate) one: One,
-    /// unspecified, superseded, compromised, owner_left, policy or unused
-    #[arg(long)]
+    /// Why [default: unspecified]
+    #[arg(long, value_parser = reasons())]
     reason: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     body::{Body, Expiry},
     client::{Output, Service},
     client_credential::{self, Delete, List, Members, One, Revoke, Update, of, path},
-    credential::{Generation, Overlap},
+    credential::{Generation, Overlap, fate_of_old},
     failure::Failure,
     noun::{self, Noun},
     output,
@@ -71,7 +71,11 @@ pub(crate) fn run(service: &Service, command: Command) -> Result<(), Failure> {
         Command::Update(update) => client_credential::update::<ClientSecret>(service, update),
         Command::Roll { one, overlap } => {
             let answer = service.post(&[of::<ClientSecret>(&one).as_slice(), &["roll"]].concat(), &overlap.body())?;
-            issued(service, &answer, "The client secret was rolled")
+            issued(service, &answer, "The client secret was rolled")?;
+            if service.output == Output::Table {
+                output::note(&fate_of_old(&noun::understood::<ClientSecret>(&answer)?.generations));
+            }
+            Ok(())
         }
         Command::Revoke(revoke) => client_credential::revoke::<ClientSecret>(service, revoke),
         Command::Delete(delete) => client_credential::delete::<ClientSecret>(service, delete),

@@ -1,6 +1,7 @@
 //! What the commands of every kind of credential share: the flags that say what one may do, and how one is shown.
 
-use clap::Args;
+use clap::{Args, builder::PossibleValuesParser};
+use claviger_core::RevokeReason;
 use claviger_token::Secret;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -70,9 +71,9 @@ pub(crate) struct Common {
 /// How a credential, or one's own credential, gets a new token.
 #[derive(Debug, Args)]
 pub(crate) struct Overlap {
-    /// For how long the token before works on, such as 24h [default: it ends now]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
-    overlap: Option<std::time::Duration>,
+    /// For how long the one before works on; 0s ends it now, as one that leaked should
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "24h")]
+    overlap: std::time::Duration,
 }
 
 /// What the tables need of a credential.
@@ -149,9 +150,32 @@ pub(crate) fn issued(service: &Service, answer: &str, done: &str) -> Result<(), 
     Ok(())
 }
 
+/// The same of one that had a token before, and what becomes of that.
+pub(crate) fn rolled(service: &Service, answer: &str, done: &str) -> Result<(), Failure> {
+    issued(service, answer, done)?;
+    if service.output == Output::Table {
+        output::note(&fate_of_old(&noun::understood::<Credential>(answer)?.generations));
+    }
+    Ok(())
+}
+
+/// What becomes of the secret before the newest.
+pub(crate) fn fate_of_old(generations: &[Generation]) -> String {
+    let old = generations.get(1).filter(|old| old.state == "retiring").and_then(|old| old.ends_at.as_deref());
+    match old {
+        Some(end) => format!("The one before works until {}.", output::printable(end)),
+        None => "The one before stopped now.".to_owned(),
+    }
+}
+
+/// Why something may be said to end.
+pub(crate) fn reasons() -> PossibleValuesParser {
+    RevokeReason::ALL.map(RevokeReason::as_str).into()
+}
+
 impl Overlap {
     pub(crate) fn body(&self) -> Json {
-        json!({ "overlap_seconds": self.overlap.unwrap_or_default().as_secs() })
+        json!({ "overlap_seconds": self.overlap.as_secs() })
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 use clap::Args;
 use claviger_core::{ChainKey, DataKey, KeyState, Reach, UnsealError};
 use claviger_server::{AccessLogAt, Tls};
-use claviger_store::{Changes, Database, KeyPurpose, Store};
+use claviger_store::{Changes, Database, KeyPurpose, Store, StoreError};
 use claviger_token::Certificate;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{StatusCode, blocking::Client};
@@ -378,6 +378,7 @@ async fn database(settings: &Settings, findings: &mut Findings) {
     }
     if schema(&database, findings).await {
         keys(settings, &database, findings).await;
+        brands(settings, &database, findings).await;
         clock(&database, findings).await;
         audit_heads(&database, findings).await;
     }
@@ -499,6 +500,34 @@ async fn signing_keys(database: &Database, chain: ChainKey, seal: Option<DataKey
         return none(findings);
     }
     findings.ok("signing keys", format!("sign by {signing}"));
+}
+
+/// Whether all that was handed out still counts.
+async fn brands(settings: &Settings, database: &Database, findings: &mut Findings) {
+    if !is_up_to_date(database).await {
+        return;
+    }
+    let accepted = open::accepted_brands(&settings.brand, &settings.former_brands);
+    let known =
+        async { Ok::<_, StoreError>((database.brand().await?, database.other_brands(&accepted, now()).await?)) };
+    let (last, others) = match known.await {
+        Ok(known) => known,
+        Err(error) => {
+            return findings.refused("brand", &Failure::because("cannot read the brands", &error), MAY_READ);
+        }
+    };
+    let brand = &settings.brand;
+    let started = last.filter(|last| last != brand);
+    if let Some(last) = &started {
+        let said = format!("the service was last started with brand {last}, and these settings say {brand}");
+        findings.warn("brand", said, format!("set brand (CLAVIGER_BRAND) to {last} here too, unless it is to change"));
+    }
+    for other in &others {
+        findings.warn("brand", format!("credentials that begin with {other}_ are refused"), open::accept(other));
+    }
+    if started.is_none() && others.is_empty() {
+        findings.ok("brand", format!("new credentials begin with {brand}_, and those made before still count"));
+    }
 }
 
 async fn clock(database: &Database, findings: &mut Findings) {

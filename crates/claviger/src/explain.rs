@@ -92,14 +92,17 @@ impl Explanation {
             rows.push((code, format!("{mark}{facts}")));
         }
         for Trace { permission, cut_by, given_by } in self.permissions {
-            let by = |source: &Source| match &source.role {
-                Some(role) => format!("role {role} ({})", source.scope),
-                None => format!("directly ({})", source.scope),
+            let by = |source: &Source| {
+                let place = if source.scope == "instance" { "everywhere" } else { "in the organization" };
+                match &source.role {
+                    Some(role) => format!("by role {role} {place}"),
+                    None => format!("directly {place}"),
+                }
             };
             let given = match given_by.as_deref() {
                 None => String::new(),
                 Some([]) => "; nobody gave it".to_owned(),
-                Some(sources) => format!("; given by {}", sources.iter().map(by).collect::<Vec<_>>().join(", ")),
+                Some(sources) => format!("; given {}", sources.iter().map(by).collect::<Vec<_>>().join(", ")),
             };
             let says = match cut_by.as_deref() {
                 None => "effective",

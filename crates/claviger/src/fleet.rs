@@ -11,12 +11,13 @@ use crate::{
     claim_code,
     client::{Output, Remote, Service},
     consent::Consent,
+    credential::reasons,
     failure::Failure,
     noun::{self, Noun, Paging, joined, or, short, yes},
     output,
 };
 
-/// Make, list, show, change, revoke and delete fleets of devices, and the codes by which devices enrol
+/// Create, list, show, update, revoke and delete fleets of devices, and the codes by which devices enrol
 #[derive(Debug, Args)]
 pub(crate) struct Fleet {
     #[command(flatten)]
@@ -47,8 +48,8 @@ enum Command {
     Revoke {
         /// fleet_…
         id: String,
-        /// unspecified, superseded, compromised, owner_left, policy or unused
-        #[arg(long)]
+        /// Why [default: unspecified]
+        #[arg(long, value_parser = reasons())]
         reason: Option<String>,
         #[command(flatten)]
         consent: Consent,
@@ -70,7 +71,7 @@ enum Command {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Make, list, show and revoke the codes by which devices enrol
+    /// Create, list, show and revoke the codes by which devices enrol
     #[command(subcommand)]
     ClaimCode(claim_code::Command),
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::{
     body::Body,
     client::{Output, Remote, Service},
+    credential::reasons,
     failure::Failure,
     noun::{self, Noun, Paging, joined, or, short},
     output::{self, Progress},
@@ -40,8 +41,8 @@ enum Command {
         /// How many there are, as a run without this flag counts: they end
         #[arg(long, value_name = "NUMBER")]
         expected: Option<u64>,
-        /// unspecified, superseded, compromised, owner_left, policy or unused
-        #[arg(long)]
+        /// Why [default: unspecified]
+        #[arg(long, value_parser = reasons())]
         reason: Option<String>,
     },
 }

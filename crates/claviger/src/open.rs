@@ -12,6 +12,7 @@ use std::{
 use claviger_core::{MasterKey, Reach};
 use claviger_server::{AccessLog, App, Clock, Config, KeyError, Keys};
 use claviger_store::{Changes, Database, NotLetIn, Store};
+use claviger_token::Brand;
 use jiff::Timestamp;
 use rand::rand_core::UnwrapErr;
 use tempfile::{NamedTempFile, PersistError};
@@ -167,6 +168,16 @@ pub(crate) fn app(settings: Settings, database: Database, keys: Keys, bound: Bou
     };
     let store = Store::new(database, keys.chain, Changes::new(monotonic()));
     App::new(store, keys.peppers, keys.totp_seeds, keys.signing_keys, config, Clock::default())
+}
+
+/// Under which brands a credential counts.
+pub(crate) fn accepted_brands(brand: &Brand, former: &[Brand]) -> Vec<Brand> {
+    std::iter::once(brand).chain(former).cloned().collect()
+}
+
+/// What makes credentials of another brand count again.
+pub(crate) fn accept(brand: &Brand) -> String {
+    format!("add {brand} to former_brands (CLAVIGER_FORMER_BRANDS), or revoke them")
 }
 
 /// The app of a command on the database of an instance that exists, beside a running service or without one.

@@ -19,7 +19,7 @@ use crate::{
     policy::Policy,
 };
 
-/// Make, list, show, change and delete organizations: your customers
+/// Create, list, show, update and delete organizations: your customers
 #[derive(Debug, Args)]
 pub(crate) struct Org {
     #[command(flatten)]

@@ -14,7 +14,7 @@ use crate::{
     noun::{self, Noun, Paging, joined, or, yes},
 };
 
-/// Make, list, show, change and delete roles: named sets of permissions
+/// Create, list, show, update and delete roles: named sets of permissions
 #[derive(Debug, Args)]
 pub(crate) struct Role {
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use std::{future::Future, process::ExitCode};
 
-use claviger_server::{AccessLog, AccessLogAt, FirstRun, Listeners, Tls, TlsAt};
+use claviger_server::{AccessLog, AccessLogAt, App, FirstRun, Listeners, Tls, TlsAt};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -54,6 +54,8 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     let keys = open::keys(&settings, &database).await?;
     let database_shown = settings.database.to_string();
     let app = open::app(settings, database, keys, Bound { public, mtls, internal }, access_log);
+    app.store.database().remember_brand(&app.config.brand, app.now()).await?;
+    warn_of_other_brands(&app).await;
     app.install_builtins().await?;
     if command.dev {
         output::answer(&example::welcome(&app, scheme, public, internal).await?)?;
@@ -76,6 +78,22 @@ pub(crate) async fn run(command: Serve) -> Result<ExitCode, Failure> {
     served?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was made under a brand that is not accepted any more is refused from now on. The service runs for all others, whatever comes
+/// of the look.
+async fn warn_of_other_brands(app: &App) {
+    let accepted = open::accepted_brands(&app.config.brand, &app.config.former_brands);
+    match app.store.database().other_brands(&accepted, app.now()).await {
+        Ok(others) => {
+            for brand in others {
+                tracing::warn!(%brand, "credentials that begin with {brand}_ are refused; {}", open::accept(&brand));
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "whether credentials of a former brand are refused could not be found out");
+        }
+    }
 }
 
 fn tls(at: &TlsAt) -> Result<Tls, Failure> {

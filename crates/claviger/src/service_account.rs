@@ -19,7 +19,7 @@ use crate::{
     public_key,
 };
 
-/// Make, list, show, change and delete service accounts: the applications that hold keys
+/// Create, list, show, update and delete service accounts: the applications that hold keys
 #[derive(Debug, Args)]
 pub(crate) struct ServiceAccount {
     #[command(flatten)]
@@ -48,7 +48,7 @@ enum Command {
         #[command(flatten)]
         consent: Consent,
     },
-    /// Make, list, show, change, roll and revoke its secrets as an OAuth client
+    /// Create, list, show, update, roll and revoke its secrets as an OAuth client
     #[command(subcommand)]
     Secret(client_secret::Command),
     /// Register, list, show, change and revoke the public keys with which it signs as an OAuth client

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::{
     body::Body,
     client::Remote,
+    credential::reasons,
     failure::Failure,
     noun::{self, Noun, or, short},
     output,
@@ -48,8 +49,8 @@ struct Rotate {
     /// ES256, EdDSA or RS256 [default: every algorithm that has keys]
     #[arg(long, value_name = "ALGORITHM")]
     algorithm: Option<SigningAlgorithm>,
-    /// unspecified, superseded, compromised, owner_left, policy or unused [default: superseded; with --now, compromised]
-    #[arg(long)]
+    /// Why [default: superseded; with --now, compromised]
+    #[arg(long, value_parser = reasons())]
     reason: Option<String>,
 }
 

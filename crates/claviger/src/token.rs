@@ -12,14 +12,14 @@ use crate::{
     body::Body,
     client::{Output, Remote, Service},
     consent::Consent,
-    credential::{Changes, Common, Credential, Overlap, issued},
+    credential::{Changes, Common, Credential, Overlap, issued, reasons, rolled},
     failure::Failure,
     limits::Limits,
     noun::{self, Noun, Paging, joined},
     output,
 };
 
-/// Make, list, show, change, roll, approve and revoke personal access tokens; and your own credential
+/// Create, list, show, update, roll, approve and revoke personal access tokens; and your own credential
 ///
 /// Without an ID, show, roll and revoke are about the credential in CLAVIGER_TOKEN, whatever its kind.
 #[derive(Debug, Args)]
@@ -69,8 +69,8 @@ enum Command {
     Revoke {
         /// pat_… [default: the credential in CLAVIGER_TOKEN]
         id: Option<String>,
-        /// unspecified, superseded, compromised, owner_left, policy or unused
-        #[arg(long, requires = "id")]
+        /// Why [default: unspecified]
+        #[arg(long, requires = "id", value_parser = reasons())]
         reason: Option<String>,
     },
     /// Get an access token for a client's own rights; it goes to stdout
@@ -163,7 +163,7 @@ pub(crate) fn run(Token { remote, command }: Token) -> Result<ExitCode, Failure>
                 Some(id) => vec![Pat::PATH, id, "roll"],
                 None => vec!["token", "roll"],
             };
-            issued(&service, &service.post(&path, &overlap.body())?, "It was rolled")?;
+            rolled(&service, &service.post(&path, &overlap.body())?, "It was rolled")?;
         }
         Command::Approve { id } => {
             noun::shown::<Pat>(&service, &service.post(&[Pat::PATH, &id, "approve"], &Body::new().json())?)?;

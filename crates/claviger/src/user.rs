@@ -16,7 +16,7 @@ use crate::{
     output,
 };
 
-/// Make, list, show, change and delete users: people, who may belong to several organizations
+/// Create, list, show, update and delete users: people, who may belong to several organizations
 #[derive(Debug, Args)]
 pub(crate) struct User {
     #[command(flatten)]

@@ -70,6 +70,8 @@ explain-test-rate = It is not used too often
 ## Why, and what to do
 explain-why-malformed = This is no credential of this instance.
 explain-do-malformed = Check that it was copied completely, without a line break or a quotation mark.
+explain-why-brand = This begins with { $brand }_, which is neither brand nor former brand of this instance.
+explain-do-brand = If it was made here before the brand was changed, whoever runs the instance adds { $brand } to “former_brands” (CLAVIGER_FORMER_BRANDS), and restarts.
 explain-why-unknown = It is not known here.
 explain-do-unknown = It belongs to another organization or another instance, was never issued, or is none that an API takes. Check where it comes from.
 explain-why-revoked = It, or the secret that was shown, was revoked.

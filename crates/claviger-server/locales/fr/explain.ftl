@@ -70,6 +70,8 @@ explain-test-rate = Il n’est pas utilisé trop souvent
 ## Why, and what to do
 explain-why-malformed = Ce n’est pas un moyen d’accès de cette instance.
 explain-do-malformed = Vérifiez qu’il a été copié en entier, sans saut de ligne ni guillemet.
+explain-why-brand = Ceci commence par { $brand }_, qui n’est ni la marque ni une ancienne marque de cette instance.
+explain-do-brand = S’il a été créé ici avant le changement de marque, la personne qui exploite l’instance ajoute { $brand } à « former_brands » (CLAVIGER_FORMER_BRANDS), puis redémarre.
 explain-why-unknown = Il n’est pas connu ici.
 explain-do-unknown = Il appartient à une autre organisation ou instance, n’a jamais été émis, ou n’est pas de ceux qu’une API accepte. Vérifiez d’où il vient.
 explain-why-revoked = Il, ou le secret présenté, a été révoqué.

@@ -70,6 +70,8 @@ explain-test-rate = 使用頻度が上限内である
 ## Why, and what to do
 explain-why-malformed = このインスタンスの認証情報ではありません。
 explain-do-malformed = 改行や引用符が混ざらず、完全にコピーされているか確認してください。
+explain-why-brand = これは { $brand }_ で始まりますが、このインスタンスの現在または以前のブランドではありません。
+explain-do-brand = ブランドを変更する前にここで作成したものなら、インスタンスの運用者が「former_brands」（CLAVIGER_FORMER_BRANDS）に { $brand } を追加して再起動します。
 explain-why-unknown = ここでは知られていません。
 explain-do-unknown = 別の組織やインスタンスのもの、発行されていないもの、または API が受け付けない種類です。入手元を確認してください。
 explain-why-revoked = 認証情報、または提示されたシークレットが失効しています。

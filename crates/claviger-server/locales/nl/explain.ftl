@@ -70,6 +70,8 @@ explain-test-rate = Het wordt niet te vaak gebruikt
 ## Why, and what to do
 explain-why-malformed = Dit is geen toegangsmiddel van deze instantie.
 explain-do-malformed = Controleer of het volledig is gekopieerd, zonder regeleinde of aanhalingsteken.
+explain-why-brand = Dit begint met { $brand }_, en dat is noch het merk noch een vroeger merk van deze instantie.
+explain-do-brand = Is het hier gemaakt voordat het merk veranderde, dan voegt wie de instantie beheert { $brand } toe aan “former_brands” (CLAVIGER_FORMER_BRANDS), en start opnieuw.
 explain-why-unknown = Het is hier niet bekend.
 explain-do-unknown = Het hoort bij een andere organisatie of instantie, is nooit uitgegeven, of is er geen die een API aanneemt. Controleer waar het vandaan komt.
 explain-why-revoked = Het, of het getoonde geheim, is ingetrokken.

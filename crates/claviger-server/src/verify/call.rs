@@ -8,7 +8,7 @@ use axum::{
 };
 use claviger_core::{Reach, Rejection};
 use claviger_token::{
-    Certificate, ChangesMessage, Found, Object, OneOrMany, Permission, PermissionSet, ProofRequest, ProofUrl,
+    Brand, Certificate, ChangesMessage, Found, Object, OneOrMany, Permission, PermissionSet, ProofRequest, ProofUrl,
     ProofView, Refusal, Required, Verdict, VerifyAnswer, VerifyRequest,
 };
 use jiff::Timestamp;
@@ -152,6 +152,11 @@ async fn answer(
     }
     let answer = VerifyAnswer::new(judged.verdict, looked_up.found(), judged.now);
     let mut answer = answer.with_limits(limits, retry_after_seconds);
+    if judged.verdict == Verdict::Refused(Refusal::Malformed)
+        && let Some(brand) = app.foreign_brand(credential)
+    {
+        answer.message = Some(of_foreign_brand(&brand).into());
+    }
     if let Verdict::Refused(refusal @ (Refusal::ProofRequired | Refusal::ProofInvalid)) = judged.verdict {
         let told = app.told_of_proof(refusal, judged.proof_problem, looked_up.found());
         answer.proof = Some(ProofView { error: told.error, message: told.message, nonce: told.nonce });
@@ -160,6 +165,14 @@ async fn answer(
         Some(visible) => json(&answer.limited_to(visible)),
         None => json(&answer),
     })
+}
+
+/// What is said of a token whose brand is all that is wrong with it: perhaps it was made here, before the brand was changed.
+pub(super) fn of_foreign_brand(brand: &Brand) -> String {
+    format!(
+        "It begins with {brand}_, which is neither brand nor former brand of this instance. If it was made here, add {brand} to \
+         former_brands (CLAVIGER_FORMER_BRANDS)."
+    )
 }
 
 /// What the checked request proves, as whoever asks passes it on. Of what nobody has, no proof is looked at.

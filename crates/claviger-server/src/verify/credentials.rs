@@ -12,8 +12,8 @@ use axum::http::HeaderMap;
 use claviger_core::Touched;
 use claviger_store::{Changes, FoundSecret, Mark, StoreError};
 use claviger_token::{
-    CredentialFacts, CredentialKind, Found, Opaque, OrganizationFacts, Presented, PrincipalFacts, Rights, RoleId,
-    SecretFacts, SecretKind, TokenHash,
+    Brand, CredentialFacts, CredentialKind, Found, Opaque, OrganizationFacts, Presented, PrincipalFacts, Rights,
+    RoleId, SecretFacts, SecretKind, TokenHash,
 };
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -293,6 +293,11 @@ impl App {
     /// The same of a text by which a client says who it is.
     pub(crate) async fn look_up_client_secret(&self, presented: &str) -> Result<LookedUp, StoreError> {
         self.look_up_as(PresentedAs::ClientSecret, presented).await
+    }
+
+    /// The brand of a text that is a token of some instance, but of none that this one accepts.
+    pub(crate) fn foreign_brand(&self, presented: &str) -> Option<Brand> {
+        Opaque::brand(presented).filter(|brand| !self.brands.contains(brand))
     }
 
     async fn look_up_as(&self, role: PresentedAs, presented: &str) -> Result<LookedUp, StoreError> {

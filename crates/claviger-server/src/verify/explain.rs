@@ -3,19 +3,20 @@
 use axum::extract::State;
 use claviger_core::{Case, Granted, PermissionTrace, Reach, Rejection, Source, Step, TokenTrace, permission};
 use claviger_token::{
-    CredentialView, Environment, Found, OneOrMany, OrganizationView, Permission, PermissionSet, Presentation,
+    Brand, CredentialView, Environment, Found, OneOrMany, OrganizationView, Permission, PermissionSet, Presentation,
     PrincipalView, ProofRequest, Refusal, Required, RoleId, Verdict,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     net::IpAddr,
 };
 use utoipa::ToSchema;
 
 use super::{
-    call::{must_be_few, proved},
+    call::{must_be_few, of_foreign_brand, proved},
     credentials::LookedUp,
     judge::Use,
     occasion::{Occasion, Surface},
@@ -63,7 +64,8 @@ pub(crate) struct ExplanationView<'a> {
     #[schema(value_type = String, example = "permission_missing")]
     code: &'static str,
     /// For people; in refusals only.
-    message: Option<&'static str>,
+    #[schema(value_type = Option<String>)]
+    message: Option<Cow<'static, str>>,
     credential: Option<CredentialView<'a>>,
     principal: Option<PrincipalView<'a>>,
     organization: Option<OrganizationView<'a>>,
@@ -110,7 +112,13 @@ pub(crate) async fn explain(
         objects,
         whatever_object: false,
     };
-    let asked = Asked { required, client_ip: request.client_ip, cost: request.cost.unwrap_or(1), proving: &proving };
+    let asked = Asked {
+        required,
+        client_ip: request.client_ip,
+        cost: request.cost.unwrap_or(1),
+        proving: &proving,
+        foreign_brand: app.foreign_brand(credential),
+    };
     let explained = explained(&app, sight, looked_up, &asked).await?;
     Ok(axum::response::IntoResponse::into_response(Answer(explained.view())))
 }
@@ -139,12 +147,16 @@ pub(crate) struct Asked<'a> {
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) cost: u32,
     pub(crate) proving: &'a Proving,
+    /// Of a token whose brand is all that is wrong with it.
+    pub(crate) foreign_brand: Option<Brand>,
 }
 
 /// A verdict with its working, and what it was made from.
 pub(crate) struct Explained {
     pub(crate) looked_up: LookedUp,
     pub(crate) verdict: Verdict,
+    /// Of a token whose brand is all that is wrong with it.
+    pub(crate) foreign_brand: Option<Brand>,
     pub(crate) now: Timestamp,
     /// Every test, in order.
     pub(crate) steps: Vec<Step>,
@@ -155,9 +167,10 @@ pub(crate) struct Explained {
 impl Explained {
     fn view(&self) -> ExplanationView<'_> {
         let (found, now) = (self.looked_up.found(), self.now);
-        let message = match self.verdict {
-            Verdict::Valid => None,
-            Verdict::Refused(refusal) => Some(Refusal::message(refusal)),
+        let message = match (self.verdict, &self.foreign_brand) {
+            (Verdict::Valid, _) => None,
+            (Verdict::Refused(Refusal::Malformed), Some(brand)) => Some(of_foreign_brand(brand).into()),
+            (Verdict::Refused(refusal), _) => Some(Refusal::message(refusal).into()),
         };
         ExplanationView {
             valid: self.verdict.is_valid(),
@@ -199,7 +212,8 @@ pub(crate) async fn explained(
         None => Vec::new(),
     };
     let steps = case.steps();
-    Ok(Explained { verdict, now, steps, permissions, looked_up })
+    let foreign_brand = asked.foreign_brand.clone();
+    Ok(Explained { verdict, foreign_brand, now, steps, permissions, looked_up })
 }
 
 async fn traces(app: &App, sight: Sight, found: &Found, case: &Case<'_>) -> Result<Vec<PermissionTrace>, RequestError> {

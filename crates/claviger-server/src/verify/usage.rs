@@ -203,7 +203,8 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
     batch.note_last_use((id, number), LastUse { at, from: from.map(|ip| ip.to_string()) });
     if tally.retired {
         let organization = found.organization.id;
-        batch.retired.insert(id, RetiredUse { credential: id, organization, number, hint: known.hint.to_string() });
+        let hint = known.hint.to_string();
+        batch.retired.insert(id, RetiredUse { credential: id, organization, number, hint, from });
     }
 }
 
@@ -264,7 +265,7 @@ mod tests {
         let used = || {
             let credential = CredentialId::from(ApiKeyId::generate(app.now(), &mut app.rng()));
             let organization = OrganizationId::generate(app.now(), &mut app.rng());
-            (credential, RetiredUse { credential, organization, number: 1, hint: "h1xy".to_owned() })
+            (credential, RetiredUse { credential, organization, number: 1, hint: "h1xy".to_owned(), from: None })
         };
         app.usage.pending.lock().await.retired.extend([used(), used()]);
         app.flush_usage().await.unwrap();

@@ -27,6 +27,9 @@ pub(crate) const PUBLIC_URL: &str = "https://claviger.test";
 /// The API of the samples.
 pub(crate) const INVOICES: &str = "https://invoices.test";
 
+/// A whole token, as an instance of another brand makes them.
+pub(crate) const OF_ANOTHER_BRAND: &str = "acme_key_000000000000000000000000000000014MW2jl";
+
 const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// One node, serving on sockets of its own.

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::{
-    app::TestApp,
+    app::{OF_ANOTHER_BRAND, TestApp},
     console_audit::{Two, send},
 };
 
@@ -38,6 +38,10 @@ on_both_databases! {
         revoked.shows(StatusCode::OK, "was revoked.");
         revoked.shows(StatusCode::OK, "compromised");
         send(&admin, EXPLAIN, &[("credential", "clv_key_x")]).await.shows(StatusCode::OK, "This is no credential of this instance.");
+        // A whole token of another brand: perhaps from before this instance's was changed.
+        let other = send(&admin, EXPLAIN, &[("credential", OF_ANOTHER_BRAND)]).await;
+        other.shows(StatusCode::OK, "neither brand nor former brand of this instance.");
+        other.shows(StatusCode::OK, "CLAVIGER_FORMER_BRANDS");
     }
 
     async fn what_is_out_of_reach_is_not_known(app: &TestApp) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     access_tokens,
-    app::{TestApp, text},
+    app::{OF_ANOTHER_BRAND, TestApp, text},
 };
 
 async fn explained(app: &TestApp, token: &str, mut asked: Value) -> Value {
@@ -43,6 +43,14 @@ on_both_databases! {
             assert_eq!([app.code(&key.token).await, app.code(&key.token).await], ["valid", code]);
             assert_eq!(explained(app, &key.token, json!({})).await["code"], code);
         }
+    }
+
+    async fn a_token_of_another_brand_is_told_from_garbage(app: &TestApp) {
+        let told = explained(app, OF_ANOTHER_BRAND, json!({})).await;
+        assert_eq!((&told["code"], &step(&told, "malformed")["outcome"]), (&json!("malformed"), &json!("refused")));
+        assert!(text(&told["message"]).starts_with("It begins with acme_,"), "{told}");
+        let told = explained(app, &OF_ANOTHER_BRAND[1..], json!({})).await;
+        assert!(text(&told["message"]).contains("copied completely"), "{told}");
     }
 
     async fn a_token_is_explained_with_its_credential_its_epoch_and_its_scope(app: &TestApp) {

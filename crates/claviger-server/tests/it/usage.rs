@@ -243,7 +243,8 @@ on_both_databases! {
         let old = app.reader().await;
         app.root().post(&format!("/v1/api-keys/{}/roll", old.id), json!({})).await.expect(StatusCode::OK);
         for _ in 0..3 {
-            assert_eq!(app.code(&old.token).await, "revoked");
+            let asked = json!({ "client_ip": "::ffff:203.0.113.9" });
+            assert_eq!(app.verify(&old.token, asked).await["code"], "revoked");
         }
         let trail = async || app.audit_trail(&old.id).await;
         let told = "api_key.retired_secret_used".to_owned();
@@ -254,5 +255,6 @@ on_both_databases! {
         let events = app.root().get(&format!("/v1/audit-events?action={told}")).await.expect(StatusCode::OK);
         assert_eq!(text(&events["items"][0]["actor"]["type"]), "system");
         assert_eq!(events["items"][0]["details"]["generation"], 1);
+        assert_eq!(events["items"][0]["address"], "203.0.113.9");
     }
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{INVOICES, Key, Reply, TestApp, text};
+use crate::app::{INVOICES, Key, OF_ANOTHER_BRAND, Reply, TestApp, text};
 
 async fn check(app: &TestApp, key: &Key, asked: Value, code: &str) {
     let answer = app.verify(&key.token, asked.clone()).await;
@@ -123,7 +123,13 @@ on_both_databases! {
             let answer = app.verify(credential, json!({})).await;
             assert_eq!(answer["code"], code, "{credential}");
             assert_eq!(answer.as_object().unwrap().len(), 3, "{answer}");
+            assert!(!text(&answer["message"]).contains("brand"), "{answer}");
         }
+        // A whole token of another brand: perhaps from before this instance's was changed.
+        let told = app.verify(OF_ANOTHER_BRAND, json!({})).await;
+        assert_eq!((&told["code"], told.as_object().unwrap().len()), (&json!("malformed"), 3), "{told}");
+        let message = text(&told["message"]);
+        assert!(message.starts_with("It begins with acme_,") && message.contains("CLAVIGER_FORMER_BRANDS"), "{message}");
     }
 
     async fn state_codes(app: &TestApp) {

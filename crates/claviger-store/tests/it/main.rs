@@ -26,6 +26,7 @@ mod api;
 mod assignment;
 mod audit;
 mod authenticators;
+mod brand;
 mod certificate;
 mod claim_code;
 mod credential;

@@ -28,7 +28,8 @@ async fn last_use(db: &TestDb, world: &World) -> (Option<jiff::Timestamp>, Optio
 }
 
 fn retired(world: &World) -> RetiredUse {
-    RetiredUse { credential: world.key.id, organization: world.acme.id, number: 1, hint: "h1xy".to_owned() }
+    let from = "203.0.113.9".parse().ok();
+    RetiredUse { credential: world.key.id, organization: world.acme.id, number: 1, hint: "h1xy".to_owned(), from }
 }
 
 async fn told(db: &TestDb) -> usize {
@@ -182,6 +183,9 @@ on_both_databases! {
         check(at(1) + hour, 2).await;
         let events = db.view().audit_events(&AuditFilter::default(), &all()).await.unwrap();
         assert!(events[0].record.contains(r#""hint":"h1xy""#) && events[0].record.contains(r#""type":"system""#));
+        // From where, beside the record: it is personal.
+        assert_eq!(events[0].address.as_deref(), Some("203.0.113.9"));
+        assert!(!events[0].record.contains("203.0.113.9"));
         assert_eq!(db.store.verify_audit().await.unwrap().findings, []);
     }
 

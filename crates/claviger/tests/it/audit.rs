@@ -7,7 +7,7 @@ fn a_sound_trail_proves_beside_a_running_server() {
     let instance = Instance::new();
     let _server = instance.serve(&["--dev"]);
     let said = instance.ok(&["audit", "verify"]);
-    assert!(said.contains("in 3 chains prove") || said.contains("in 2 chains prove"), "{said}");
+    assert!(said.contains("proved: ") && (said.contains("in 3 chains") || said.contains("in 2 chains")), "{said}");
     assert!(said.contains("instance"), "{said}");
 }
 

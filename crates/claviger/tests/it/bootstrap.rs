@@ -26,6 +26,22 @@ fn it_works_beside_a_running_server_once_and_again_only_if_asked() {
 }
 
 #[test]
+fn no_key_is_made_that_the_service_would_refuse() {
+    let instance = Instance::new().with("CLAVIGER_BRAND", "widgets");
+    let server = instance.serve(&[]);
+    let first = instance.ok(&["bootstrap"]);
+    let mut elsewhere = instance.claviger(&["bootstrap", "--another-key"]);
+    let refused = done(elsewhere.env_remove("CLAVIGER_BRAND").output().unwrap());
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+    assert!(refused.stderr.contains("begin with widgets_") && refused.stderr.contains("CLAVIGER_BRAND"), "{refused:?}");
+    let second = instance.ok(&["bootstrap", "--another-key"]);
+    for key in [first.trim(), second.trim()] {
+        assert!(key.starts_with("widgets_key_"));
+        assert_eq!(server.user(&instance, key, &["api-key", "list"]).code, Some(0));
+    }
+}
+
+#[test]
 fn the_key_stands_alone_on_stdout() {
     let done = Instance::new().run(&["bootstrap"]);
     assert!(done.stdout.starts_with("clv_key_") && done.stdout.lines().count() == 1, "{done:?}");

@@ -49,6 +49,7 @@ fn a_healthy_instance_has_no_finding() {
         "schema",
         "master key",
         "signing keys",
+        "brand",
         "audit",
     ] {
         check(&instance, name, "ok", &[]);
@@ -167,6 +168,23 @@ fn a_signing_key_that_does_not_open_is_found() {
     check(&instance, "signing keys", "ok", &["ES256", "EdDSA"]);
     instance.tamper("DELETE FROM signing_key");
     check(&instance, "signing keys", "warn", &["claviger serve"]);
+}
+
+#[test]
+fn credentials_of_a_brand_that_is_no_longer_accepted_are_found() {
+    let instance = Instance::new();
+    instance.ok(&["bootstrap"]);
+    check(&instance, "brand", "ok", &["clv_"]);
+    let instance = instance.with("CLAVIGER_BRAND", "widgets");
+    check(&instance, "brand", "warn", &["last started with brand clv", "CLAVIGER_BRAND"]);
+    let server = instance.serve(&[]);
+    assert!(server.log().contains("credentials that begin with clv_ are refused; add clv to former_brands"));
+    drop(server);
+    check(&instance, "brand", "warn", &["begin with clv_ are refused", "CLAVIGER_FORMER_BRANDS"]);
+    let instance = instance.with("CLAVIGER_FORMER_BRANDS", "clv");
+    check(&instance, "brand", "ok", &["widgets_"]);
+    let server = instance.serve(&[]);
+    assert!(!server.log().contains("are refused"));
 }
 
 #[test]

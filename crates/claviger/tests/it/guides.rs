@@ -420,7 +420,7 @@ fn the_guide_to_the_command_line_works_as_written() {
             "refused: revoked",
             "exit 1",
             "api_key.revoked",
-            "prove",
+            "proved: ",
             "ok",
         ],
     );
@@ -430,18 +430,27 @@ fn the_guide_to_the_command_line_works_as_written() {
 fn the_first_key_of_the_readme_verifies_as_written() {
     let instance = Instance::new();
     let server = instance.serve(&["--dev"]);
-    let (_, key) = server.keys();
+    let (admin, key) = server.keys();
+    let list = server.user(&instance, &admin, &["api-key", "list", "--organization=acme", "--output=json"]).json();
+    let id = list["items"][0]["id"].as_str().unwrap();
     let commands = blocks(include_str!("../../../../README.md"), "sh").join("\n");
     assert!(commands.contains("http://127.0.0.1:7421/"));
-    let script = format!("KEY={key}\n{commands}").replace("http://127.0.0.1:7421", &server.internal);
+    let script = format!("export CLAVIGER_TOKEN={admin} KEY={key} ID={id}\n{commands}");
     let refused = r#"{"valid":false,"code":"permission_missing","#;
-    check(&instance, &server, &script, &[r#"{"valid":true,"code":"valid","#, r#""name":"dev example""#, refused]);
+    let verified = [r#"{"valid":true,"code":"valid","#, r#""name":"dev example""#, refused];
+    let a_day = ["dev example", "effective", "revoked", "api_key.revoked", "api_key.rolled"];
+    check(
+        &instance,
+        &server,
+        &script.replace("http://127.0.0.1:7421", &server.internal),
+        &[verified.as_slice(), &a_day].concat(),
+    );
 }
 
 #[test]
 fn the_audit_trail_proves_as_the_guide_to_operations_says() {
     let script = blocks(include_str!("../../../../docs/operations.md"), "sh").join("\n");
-    let proved = "prove";
+    let proved = "proved: ";
     let instance = Instance::new();
     check(&instance, &instance.serve(&[]), &format!("{script}\ngrep -c '\"hash\"' heads.json"), &[proved, proved]);
 }

@@ -112,7 +112,7 @@ fn an_operators_day() {
     let second = operator.ok(&format!("api-key roll {id} --overlap 1h"), &[]).stdout;
     let second = second.trim();
     assert_eq!((operator.code(first), operator.code(second)), ("valid".to_owned(), "valid".to_owned()));
-    let third = operator.server.user(&operator.instance, second, &["token", "roll"]).stdout;
+    let third = operator.server.user(&operator.instance, second, &["token", "roll", "--overlap=0s"]).stdout;
     let third = third.trim();
     assert_eq!((operator.code(second), operator.code(third)), ("revoked".to_owned(), "valid".to_owned()));
 
@@ -136,7 +136,7 @@ fn an_operators_day() {
         assert!(trail.stdout.contains(action), "{action}: {trail:?}");
     }
     operator.ok("audit list --organization acme --action api_key.revoked --output=json", &[]).json();
-    assert!(operator.instance.ok(&["audit", "verify"]).contains("prove"));
+    assert!(operator.instance.ok(&["audit", "verify"]).contains("proved: "));
 
     // The customer leaves.
     let gone = operator.ok("org delete acme --yes", &[]);
@@ -359,6 +359,24 @@ fn what_is_no_time_is_told_how_one_is_written() {
 }
 
 #[test]
+fn a_wrong_command_is_told_what_would_be_right() {
+    let instance = Instance::new();
+    let wrong = |command: &str| {
+        let mut wrong = instance.claviger(&command.split(' ').collect::<Vec<_>>());
+        let wrong = done(wrong.env("CLAVIGER_TOKEN", "x").env("CLAVIGER_URL", "http://127.0.0.1:1").output().unwrap());
+        assert_eq!(wrong.code, Some(2), "{wrong:?}");
+        wrong.stderr
+    };
+    let said = wrong("api-key make");
+    // What the variables say needs no flag.
+    assert!(said.contains("Usage: claviger api-key") && !said.contains("--token") && !said.contains("--url"), "{said}");
+    for command in ["api-key revoke key_1", "token revoke pat_1", "service-account secret revoke sa_1 csec_1"] {
+        let said = wrong(&format!("{command} --reason nonsense"));
+        assert!(said.contains("unspecified, superseded, compromised, owner_left, policy, unused"), "{said}");
+    }
+}
+
+#[test]
 fn what_takes_long_tells_how_far_it_is_on_a_terminal_alone() {
     let instance = Instance::new();
     let server = instance.serve(&["--dev"]);
@@ -380,7 +398,7 @@ fn what_takes_long_tells_how_far_it_is_on_a_terminal_alone() {
         done(script.args(["-qec", &claviger, "/dev/null"]).output().unwrap())
     };
     for (command, told, json) in [
-        ("audit verify", " events prove …", Some("audit verify --json")),
+        ("audit verify", " events proved …", Some("audit verify --json")),
         ("migrate", "bringing ", None),
         (
             "credential revoke --organization=acme --kind=api_key --expected=1",

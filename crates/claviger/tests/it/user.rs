@@ -68,6 +68,14 @@ fn a_key_lives_from_create_to_revoke() {
     assert_eq!(admin.verify(first, &[]).json()["credential"]["generation"], "retiring");
     assert_eq!(admin.verify(second, &[]).json()["credential"]["generation"], "current");
 
+    // Unless something else is said, the one before works for a day.
+    let third = admin.ok(&["api-key", "roll", id]);
+    assert!(third.stderr.contains("The one before works until "), "{third:?}");
+    assert_eq!(admin.verify(second, &[]).json()["credential"]["generation"], "retiring");
+    let fourth = admin.ok(&["api-key", "roll", id, "--overlap=0s"]);
+    assert!(fourth.stderr.contains("The one before stopped now."), "{fourth:?}");
+    assert_eq!(admin.verify(third.stdout.trim(), &[]).json()["code"], "revoked");
+
     let revoked = admin.ok(&["api-key", "revoke", id, "--reason=compromised"]);
     assert!(revoked.stdout.contains("revoked"), "{revoked:?}");
     for token in [first, second] {
@@ -354,7 +362,7 @@ fn explain_tells_which_test_refused_and_why() {
     };
     let good = explain(&["--permission=invoices:read"]);
     assert_eq!(good.code, Some(0), "{good:?}");
-    assert!(good.stdout.contains("effective; given by directly (organization)"), "{good:?}");
+    assert!(good.stdout.contains("effective; given directly in the organization"), "{good:?}");
     let bad = explain(&["--permission=invoices:write"]);
     assert_eq!(bad.code, Some(1), "{bad:?}");
     assert!(bad.stdout.contains("REFUSED") && bad.stdout.contains("not on the credential's list"), "{bad:?}");

@@ -92,7 +92,9 @@ pub(super) async fn explain(State(app): State<App>, form: InsideForm) -> Result<
                 objects: &asked.objects,
                 whatever_object: false,
             };
-            let asking = Explaining { required, client_ip: asked.address, cost: 1, proving: &Proving::NOTHING };
+            let foreign_brand = app.foreign_brand(typed.token());
+            let (client_ip, proving) = (asked.address, &Proving::NOTHING);
+            let asking = Explaining { required, client_ip, cost: 1, proving, foreign_brand };
             let explained = explained(&app, sight, looked_up, &asking).await?;
             Some(Told::of(&explained, typed.id().is_some(), &session, &here, &frame))
         }

@@ -127,9 +127,13 @@ fn known(all: &[(&str, &'static str)], name: &str, frame: &Frame) -> String {
 impl Told {
     pub(super) fn of(explained: &Explained, by_id: bool, session: &Session, here: &Here, frame: &Frame) -> Self {
         let found = explained.looked_up.found();
-        let (verdict, advised) = match explained.verdict {
-            Verdict::Valid => (frame.text("explain-valid"), None),
-            Verdict::Refused(refusal) => (frame.text(words(refusal).1), Some(frame.text(advice(refusal)))),
+        let (verdict, advised) = match (explained.verdict, &explained.foreign_brand) {
+            (Verdict::Valid, _) => (frame.text("explain-valid"), None),
+            (Verdict::Refused(Refusal::Malformed), Some(brand)) => {
+                let advised = frame.text_with("explain-do-brand", "brand", brand.as_str());
+                (frame.text_with("explain-why-brand", "brand", brand.as_str()), Some(advised))
+            }
+            (Verdict::Refused(refusal), _) => (frame.text(words(refusal).1), Some(frame.text(advice(refusal)))),
         };
         Self {
             is_valid: explained.verdict.is_valid(),

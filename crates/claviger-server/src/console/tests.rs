@@ -289,6 +289,7 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
         slug: own(),
         organization: own(),
         has_others: many > 0,
+        everywhere: many > 1,
         waits: many > 1,
         form: form(),
     };

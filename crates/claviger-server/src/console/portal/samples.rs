@@ -50,6 +50,7 @@ pub(in crate::console) fn pages(many: usize, language: Language, text: &str, add
         slug: own(),
         organization: own(),
         has_others: false,
+        everywhere: false,
         waits: many > 1,
         form: credential_form(many, language, text),
     };

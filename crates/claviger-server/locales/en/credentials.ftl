@@ -124,8 +124,9 @@ form-refused = This is not possible. Look at it again; perhaps something changed
 ## A secret, once
 made-key = Your new API key
 made-token = Your new token
+made-rolled = Your new secret
 made-once = This secret is shown only now.
-made-keep = Put it where the program finds it, such as a secret store. Nobody can show it again; if it gets lost, roll the key.
+made-keep = Put it where the program finds it, such as a secret store. Nobody can show it again; if it gets lost, roll it.
 made-secret = Secret
 made-try = Try it
 made-stored = I have stored it

@@ -55,6 +55,7 @@ first-run-overview = To the overview
 
 ## How to ask
 snippets-title = Let your gateway or service ask
+snippets-how = How to ask about it
 snippets-what = The texts of the guides, which our tests run, with your own values. $KEY stands for the key: keep it out of files.
 snippets-ask = Ask as your API would
 snippets-token = The internal listener of this instance wants its token: add the header X-Claviger-Internal with your internal_token, or the setting of that name in a service.

@@ -124,6 +124,7 @@ form-refused = Ce n’est pas possible. Regardez encore ; quelque chose a peut-�
 ## A secret, once
 made-key = Votre nouvelle clé d’API
 made-token = Votre nouveau jeton
+made-rolled = Votre nouveau secret
 made-once = Ce secret n’est montré que maintenant.
 made-keep = Mettez-le là où le programme le trouve, comme un coffre à secrets. Personne ne peut le montrer à nouveau ; s’il se perd, renouvelez-le.
 made-secret = Secret

@@ -55,6 +55,7 @@ first-run-overview = Vers la vue d’ensemble
 
 ## How to ask
 snippets-title = Faites interroger par votre passerelle ou votre service
+snippets-how = Comment l’interroger
 snippets-what = Les textes des guides, que nos tests exécutent, avec vos propres valeurs. $KEY remplace la clé : ne la mettez pas dans des fichiers.
 snippets-ask = Demandez comme le ferait votre API
 snippets-token = L’écoute interne de cette instance veut son jeton : ajoutez l’en-tête X-Claviger-Internal avec votre internal_token, ou le réglage de ce nom dans un service.

@@ -121,6 +121,7 @@ form-refused = できません。その間に何かが変わった可能性が�
 ## A secret, once
 made-key = 新しい API キー（発行済み）
 made-token = 新しいトークン（発行済み）
+made-rolled = 新しいシークレット
 made-once = このシークレットは今しか表示されません。
 made-keep = シークレットストアなど、プログラムが読める場所に保存してください。再表示はできません。なくした場合は更新してください。
 made-secret = シークレット

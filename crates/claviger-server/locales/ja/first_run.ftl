@@ -55,6 +55,7 @@ first-run-overview = 概要へ
 
 ## How to ask
 snippets-title = ゲートウェイやサービスから問い合わせる
+snippets-how = 問い合わせ方法
 snippets-what = テストで実行されているガイドの内容に、あなたの値を入れたものです。$KEY はキーを表します。ファイルには書かないでください。
 snippets-ask = API と同じように問い合わせる
 snippets-token = このインスタンスの内部リスナーにはトークンが必要です。internal_token を入れたヘッダー X-Claviger-Internal か、サービスでは同じ名前の設定を追加してください。

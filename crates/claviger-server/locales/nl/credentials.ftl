@@ -124,6 +124,7 @@ form-refused = Dit is niet mogelijk. Kijk nog eens; misschien is er intussen iet
 ## A secret, once
 made-key = Uw nieuwe API-sleutel
 made-token = Uw nieuwe token
+made-rolled = Uw nieuwe geheim
 made-once = Dit geheim wordt alleen nu getoond.
 made-keep = Bewaar het waar het programma het vindt, zoals een geheimenkluis. Niemand kan het nog eens tonen; raakt het kwijt, vernieuw het dan.
 made-secret = Geheim

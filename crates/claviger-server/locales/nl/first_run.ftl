@@ -55,6 +55,7 @@ first-run-overview = Naar het overzicht
 
 ## How to ask
 snippets-title = Laat uw gateway of dienst het vragen
+snippets-how = Hoe u ernaar vraagt
 snippets-what = De teksten van de handleidingen, die onze tests uitvoeren, met uw eigen waarden. $KEY staat voor de sleutel: bewaar die niet in bestanden.
 snippets-ask = Vraag het zoals uw API zou doen
 snippets-token = De interne listener van deze instantie wil zijn token: voeg de header X-Claviger-Internal met uw internal_token toe, of in een dienst de instelling van die naam.

@@ -132,7 +132,7 @@ pub(crate) async fn make(place: &Place<'_>, fields: &Fields) -> Result<Response,
     if let Some(response) = once.commit(app, tx, issued.event.clone(), path, now).await? {
         return Ok(response);
     }
-    made::show(place, frame, &issued)
+    made::show(place, frame, &issued, None)
 }
 
 /// The organization of this handle in which the session's user holds something, or the only one. At a portal that is its own, whatever

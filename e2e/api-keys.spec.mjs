@@ -100,7 +100,7 @@ async function journey({ link, internal, url }) {
     await page.getByRole('link', { name: 'Revoke' }).click();
     await page.getByLabel('Reason').selectOption({ label: 'Another one took its place' });
     await page.getByRole('button', { name: 'Revoke for good' }).click();
-    await page.getByText('Revoked for good.').waitFor();
+    await page.getByText('Revoked for good ·').waitFor();
     assert.equal(await code(internal, second), 'revoked');
     for (const entry of ['Made', 'Got a new secret', 'The old secret was ended early', 'Disabled', 'Enabled', 'Changed', 'Revoked']) {
       await page.locator('.trail').getByText(entry, { exact: true }).waitFor();
@@ -135,7 +135,7 @@ test('a token of one’s own does what one may do oneself, and no more', async (
       await page.getByRole('link', { name: 'I have stored it' }).click();
       await page.getByRole('link', { name: 'Revoke' }).click();
       await page.getByRole('button', { name: 'Revoke for good' }).click();
-      await page.getByText('Revoked for good.').waitFor();
+      await page.getByText('Revoked for good ·').waitFor();
       assert.equal(await code(internal, token), 'revoked');
     });
   });

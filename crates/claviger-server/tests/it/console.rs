@@ -154,6 +154,22 @@ on_both_databases! {
         refused.shows(StatusCode::UNPROCESSABLE_ENTITY, "id=\"account-error\"");
     }
 
+    async fn all_that_is_wrong_with_a_form_is_told_at_once_and_before_its_fields(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let admin = acme.admin().await;
+        let shown = admin.get(&format!("{KEYS}/new?account=new")).await;
+        let past = [("account", "new"), ("account_name", "x"), ("life", "date"), ("until", "2001-01-01"), ("rate", "many")];
+        let csrf = shown.field("csrf");
+        let fields: Vec<(&str, &str)> =
+            [("csrf", csrf.as_str()), ("once", &shown.field("once")), ("name", "x")].into_iter().chain(past).collect();
+        let page = admin.post(&format!("{KEYS}/new"), &fields).await;
+        for text in ["Choose at least one permission", "The last day is in the past", "A limit is a whole number"] {
+            page.shows(StatusCode::UNPROCESSABLE_ENTITY, text);
+        }
+        let (told, form) = (page.html.find("role=\"alert\"").unwrap(), page.html.find("/api-keys/new\" class=\"long\"").unwrap());
+        assert!(told < form, "{}", page.html);
+    }
+
     async fn of_what_was_revoked_nothing_looks_alive(app: &TestApp) {
         let acme = Acme::new(app).await;
         let ends = (app.app.now() + SignedDuration::from_hours(90 * 24)).to_string();

@@ -137,6 +137,7 @@ on_both_databases! {
         wrong(&differs, "The two new passwords differ").await;
         let weak = [("email", ADMIN), ("new", "password1234"), ("again", "password1234")];
         wrong(&weak, "would be guessed quickly").await;
+        wrong(&weak, "aria-describedby=\"rules\" aria-invalid=\"true\"").await;
         app.person("somebody@orders.test", None).await;
         wrong(&person("Somebody@orders.test"), "Somebody has this address here already").await;
         // After a day the link is over.

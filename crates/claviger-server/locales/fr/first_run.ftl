@@ -40,6 +40,7 @@ first-run-organization = Organisation
 first-run-organization-new = Un nouveau client…
 first-run-organization-hint = À qui est le programme : à vous, ou à un client.
 first-run-organization-name = Nom du nouveau client, le cas échéant
+first-run-organization-name-unused = Un nom ne compte qu’avec « Un nouveau client… ». Choisissez cela ci-dessus, ou laissez le nom vide.
 first-run-organization-gone = Cette organisation n’existe plus. Choisissez-en une autre.
 first-run-organization-taken = Une organisation avec un tel nom existe déjà. Choisissez-la ci-dessus, ou prenez un autre nom.
 first-run-account = premier programme

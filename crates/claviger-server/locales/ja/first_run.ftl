@@ -40,6 +40,7 @@ first-run-organization = 組織
 first-run-organization-new = 新しいお客様…
 first-run-organization-hint = だれのプログラムか: 自社のもの、またはお客様のもの。
 first-run-organization-name = 新しいお客様の名前（新しい場合）
+first-run-organization-name-unused = 名前は「新しいお客様…」の場合だけ使われます。上でそれを選ぶか、名前を空欄にしてください。
 first-run-organization-gone = この組織はもうありません。別の組織を選んでください。
 first-run-organization-taken = そのような名前の組織はすでにあります。上で選ぶか、別の名前にしてください。
 first-run-account = 最初のプログラム

@@ -40,6 +40,7 @@ first-run-organization = Organisatie
 first-run-organization-new = Een nieuwe klant…
 first-run-organization-hint = Van wie het programma is: van u, of van een klant.
 first-run-organization-name = Naam van de nieuwe klant, als het er een is
+first-run-organization-name-unused = Een naam telt alleen bij ‘Een nieuwe klant…’. Kies dat hierboven, of laat de naam leeg.
 first-run-organization-gone = Deze organisatie bestaat niet meer. Kies een andere.
 first-run-organization-taken = Een organisatie met zo’n naam bestaat al. Kies haar hierboven, of neem een andere naam.
 first-run-account = eerste programma

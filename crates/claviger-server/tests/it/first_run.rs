@@ -205,6 +205,8 @@ on_both_databases! {
         wrong(&[("organization", "new"), ("organization_name", " "), read], "A name is 1 to 100 characters").await;
         wrong(&[("organization", "new"), ("organization_name", "Default"), read], "with such a name is there already").await;
         wrong(&[("organization", "new"), ("organization_name", "Globex"), ("permission", "*x")], "cannot be given").await;
+        // A name is not thrown away for an organization that is there.
+        wrong(&[("organization", &home), ("organization_name", "Globex"), read], "id=\"organization-name-error\">A name counts only with").await;
         let found = app.root().get("/v1/organizations?q=globex").await.expect(StatusCode::OK);
         assert_eq!(found["items"], json!([]), "nothing stays behind");
         make(&admin, &shown, &[("organization", "x"), read]).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");

@@ -216,6 +216,9 @@ async fn chosen(
 ) -> Result<Result<Organization, Wrong>, Trouble> {
     let wrong = |field, words: &str| Wrong { fields: vec![(field, frame.text(words))], page: None };
     if typed.organization != NEW {
+        if !typed.organization_name.is_empty() {
+            return Ok(Err(wrong("organization_name", "first-run-organization-name-unused")));
+        }
         let id: OrganizationId = typed.organization.parse().map_err(|_| Trouble::Form)?;
         let found = tx.within(Reach::Instance).organization(id).await?;
         return Ok(found.ok_or_else(|| wrong("organization", "first-run-organization-gone")));

@@ -147,7 +147,7 @@ test('a secret is copied, and permissions are found, where scripts run', async (
       await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url });
       await signIn(page, link);
       const secret = await make(page, 'copied');
-      await page.getByRole('button', { name: 'Copy' }).click();
+      await page.locator('button[data-copy=secret]').click();
       await page.getByRole('button', { name: 'Copied' }).waitFor();
       assert.equal(await page.evaluate(() => navigator.clipboard.readText()), secret);
     }, undefined, { javaScriptEnabled: true });

@@ -124,7 +124,11 @@ test('a token of one’s own does what one may do oneself, and no more', async (
   await withInstance(async ({ link, internal }) => {
     await withBrowser(async (page) => {
       await signIn(page, link);
-      await page.getByRole('link', { name: 'Personal access tokens' }).click();
+      const entry = page.locator('nav a[href="/account/tokens"]');
+      const { height } = await entry.boundingBox();
+      await entry.click();
+      await page.getByRole('heading', { name: 'Personal access tokens' }).waitFor();
+      assert.equal((await entry.boundingBox()).height, height, 'the menu stays as it is');
       await page.getByRole('link', { name: 'New token' }).first().click();
       await page.getByLabel('Name', { exact: true }).fill('laptop');
       await page.getByRole('checkbox', { name: 'invoices:read' }).check();

@@ -100,7 +100,7 @@ async function journey({ link, internal, url }) {
     await page.getByRole('link', { name: 'Revoke' }).click();
     await page.getByLabel('Reason').selectOption({ label: 'Another one took its place' });
     await page.getByRole('button', { name: 'Revoke for good' }).click();
-    await page.getByText('Revoked for good.').waitFor();
+    await page.getByText('Revoked for good ·').waitFor();
     assert.equal(await code(internal, second), 'revoked');
     for (const entry of ['Made', 'Got a new secret', 'The old secret was ended early', 'Disabled', 'Enabled', 'Changed', 'Revoked']) {
       await page.locator('.trail').getByText(entry, { exact: true }).waitFor();
@@ -124,7 +124,11 @@ test('a token of one’s own does what one may do oneself, and no more', async (
   await withInstance(async ({ link, internal }) => {
     await withBrowser(async (page) => {
       await signIn(page, link);
-      await page.getByRole('link', { name: 'Personal access tokens' }).click();
+      const entry = page.locator('nav a[href="/account/tokens"]');
+      const { height } = await entry.boundingBox();
+      await entry.click();
+      await page.getByRole('heading', { name: 'Personal access tokens' }).waitFor();
+      assert.equal((await entry.boundingBox()).height, height, 'the menu stays as it is');
       await page.getByRole('link', { name: 'New token' }).first().click();
       await page.getByLabel('Name', { exact: true }).fill('laptop');
       await page.getByRole('checkbox', { name: 'invoices:read' }).check();
@@ -135,7 +139,7 @@ test('a token of one’s own does what one may do oneself, and no more', async (
       await page.getByRole('link', { name: 'I have stored it' }).click();
       await page.getByRole('link', { name: 'Revoke' }).click();
       await page.getByRole('button', { name: 'Revoke for good' }).click();
-      await page.getByText('Revoked for good.').waitFor();
+      await page.getByText('Revoked for good ·').waitFor();
       assert.equal(await code(internal, token), 'revoked');
     });
   });
@@ -147,7 +151,7 @@ test('a secret is copied, and permissions are found, where scripts run', async (
       await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url });
       await signIn(page, link);
       const secret = await make(page, 'copied');
-      await page.getByRole('button', { name: 'Copy' }).click();
+      await page.locator('button[data-copy=secret]').click();
       await page.getByRole('button', { name: 'Copied' }).waitFor();
       assert.equal(await page.evaluate(() => navigator.clipboard.readText()), secret);
     }, undefined, { javaScriptEnabled: true });

@@ -39,6 +39,9 @@ test('what somebody did is found, looked at, taken along as a file and proved', 
       await page.goto(`${url}/organizations/acme`);
       await page.locator('a[href="/organizations/acme/audit"]').click();
       await page.getByLabel('What happened').selectOption('personal_access_token.created');
+      const fields = page.locator('.filters .field > :is(input, select)');
+      const heights = await fields.evaluateAll((all) => all.map((field) => field.getBoundingClientRect().height));
+      assert.equal(new Set(heights).size, 1, `fields are ${heights} high`);
       await page.getByRole('button', { name: 'Apply' }).click();
       const found = await page.locator('tbody tr').count();
       await page.locator('tbody tr').filter({ hasText: 'laptop' }).getByRole('link', { name: 'Personal access token: Made' }).click();

@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { everybodyCanRead, withBrowser, withInstance } from './instance.mjs';
+import { SCREEN, TELEPHONE, everybodyCanRead, pasted, withBrowser, withInstance } from './instance.mjs';
 
 const PASSWORD = 'plum harbor seven lanterns';
 
@@ -28,8 +28,8 @@ async function declare(page) {
 async function makeKey(page) {
   await page.getByLabel('Organization', { exact: true }).selectOption('A new customer…');
   await page.getByLabel('Name of the new customer').fill('Globex');
-  await page.getByRole('checkbox', { name: 'invoices:read' }).uncheck();
-  await page.getByRole('checkbox', { name: 'orders:read' }).check();
+  // What they declared themselves, and nothing of the example.
+  assert.deepEqual(await page.locator('[name=permission]:checked').evaluateAll((boxes) => boxes.map((box) => box.value)), ['orders:read']);
   await page.getByRole('button', { name: 'Make the key' }).click();
   await page.getByRole('heading', { name: 'Your new API key' }).waitFor();
   return page.locator('#secret').innerText();
@@ -60,6 +60,57 @@ test('somebody sets up an instance, and what the page shows works as pasted', as
       await page.getByRole('button', { name: 'Sign out' }).click();
       await page.goto(firstRun);
       await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    });
+  });
+});
+
+/** The ids of the texts whose Copy button does not lie within their box and the window, whichever way is opened. */
+function cutOff(page) {
+  return page.evaluate(() => {
+    const cut = [];
+    for (const button of document.querySelectorAll('button[data-copy]')) {
+      const way = button.closest('details');
+      if (way) way.open = true;
+      const box = (way ?? button.closest('.card')).getBoundingClientRect();
+      const { left, right, width } = button.getBoundingClientRect();
+      if (width === 0 || left < box.left || right > box.right || right > innerWidth) cut.push(button.dataset.copy);
+    }
+    return cut;
+  });
+}
+
+test('every text can be copied, on a wide screen and on a telephone', async () => {
+  await withInstance(async ({ firstRun, url }) => {
+    await withBrowser(async (page) => {
+      const holds = async () => {
+        for (const size of [SCREEN, TELEPHONE]) {
+          await page.setViewportSize(size);
+          assert.ok((await page.locator('.ways button[data-copy]').count()) > 8, page.url());
+          assert.deepEqual(await cutOff(page), [], `${page.url()} at ${size.width}`);
+        }
+        await page.setViewportSize(SCREEN);
+      };
+      await becomeAdministrator(page, firstRun);
+      await declare(page);
+      await makeKey(page);
+      await holds();
+      await page.goto(`${url}/first-run/done`);
+      await holds();
+    }, undefined, { javaScriptEnabled: true });
+  });
+});
+
+test('the rule that the page of an API shows is taken by the command line as it stands there', async () => {
+  await withInstance(async ({ firstRun, url, ...instance }) => {
+    await withBrowser(async (page) => {
+      await becomeAdministrator(page, firstRun);
+      await declare(page);
+      await page.goto(`${url}/apis?q=orders`);
+      await page.getByRole('link', { name: 'api.orders.test' }).click();
+      const shown = await page.locator('main pre').innerText();
+      await pasted(shown.split('\n').find((line) => line.includes('--route')), { url, ...instance });
+      await page.reload();
+      await page.getByRole('row', { name: 'GET /orders orders:read' }).waitFor();
     });
   });
 });

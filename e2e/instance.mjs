@@ -1,19 +1,20 @@
 // The real binary on a data directory of its own, and the real browser.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 import { chromium } from 'playwright-core';
 
 const BINARY = process.env.CLAVIGER_BINARY ?? fileURLToPath(new URL('../target/debug/claviger', import.meta.url));
 const AXE = fileURLToPath(import.meta.resolve('axe-core/axe.min.js'));
-const SCREEN = { width: 1280, height: 900 };
-const TELEPHONE = { width: 360, height: 740 };
+export const SCREEN = { width: 1280, height: 900 };
+export const TELEPHONE = { width: 360, height: 740 };
 /** The rules of axe whose findings differ between light and dark. */
 const RULES_OF_COLOUR = ['color-contrast', 'link-in-text-block'];
 const CHROMIUM = process.env.CLAVIGER_CHROMIUM ?? '/usr/bin/chromium';
@@ -41,6 +42,14 @@ export async function withInstance(test, settings = {}, port = 0) {
 /** The environment without settings of ours. */
 function environment() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CLAVIGER_')));
+}
+
+/** What a shell prints for a command that a page shows, for somebody with this key. */
+export async function pasted(command, { url, key, directory }) {
+  const own = { CLAVIGER_URL: url, CLAVIGER_TOKEN: key, PATH: `${path.dirname(BINARY)}:${process.env.PATH}` };
+  const env = { ...environment(), ...own, XDG_CONFIG_HOME: path.join(directory, 'config') };
+  const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd: directory, env });
+  return stdout;
 }
 
 /** A command of somebody whose settings stand in a directory of the test's own. */

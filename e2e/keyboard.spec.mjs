@@ -135,7 +135,7 @@ for (const javaScriptEnabled of [false, true]) {
         await page.keyboard.press('ArrowDown');
         await tabTo(page, 'main .end > button');
         await page.keyboard.press('Enter');
-        await page.getByText('Revoked for good.').waitFor();
+        await page.getByText('Revoked for good ·').waitFor();
 
         // On a telephone the navigation is behind a link, and the way back, too.
         await page.setViewportSize({ width: 360, height: 740 });

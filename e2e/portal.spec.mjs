@@ -119,7 +119,7 @@ test("a user's tokens begin, change and end within the product's frame", async (
         await frame.getByText('works again').waitFor();
         await frame.getByRole('link', { name: 'Revoke' }).click();
         await frame.getByRole('button', { name: 'Revoke for good' }).click();
-        await frame.getByText('Revoked for good.').waitFor();
+        await frame.getByText('Revoked for good ·').waitFor();
         assert.equal(await code(internal, second), 'revoked');
         await frame.getByRole('link', { name: 'Back to Acme Cloud' }).click();
         await page.waitForURL(`${product.origin}/`);

@@ -20,6 +20,19 @@ async function signOut(page) {
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
 }
 
+test('what is typed stays when another language is chosen', async () => {
+  await withInstance(async ({ url }) => {
+    await withBrowser(async (page) => {
+      await page.goto(`${url}/sign-in?next=%2Fapprovals`);
+      await page.getByLabel('E-mail address').fill('half typed');
+      await page.locator('footer').getByRole('button', { name: 'Nederlands' }).click();
+      await page.locator('html[lang=nl]').waitFor();
+      assert.equal(await page.locator('#email').inputValue(), 'half typed');
+      assert.equal(await page.locator('[name=next]').first().inputValue(), '/approvals');
+    });
+  });
+});
+
 test('somebody comes by a link, sets a password and an app, and signs in with them', async () => {
   await withInstance(async ({ link, url }) => {
     await withBrowser(async (page, context) => {

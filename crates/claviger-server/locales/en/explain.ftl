@@ -47,6 +47,7 @@ explain-lost-scope = The access token was made without it: ask for a wider scope
 explain-go-edit = Edit it
 explain-go-approve = Look at the request
 explain-go-credential = Look at it
+explain-go-owner = Look at its service account
 explain-go-audit = What happened with it
 
 ## Each test

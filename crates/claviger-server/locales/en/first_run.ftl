@@ -40,6 +40,7 @@ first-run-organization = Organization
 first-run-organization-new = A new customer…
 first-run-organization-hint = Whose program it is: yours, or one of a customer.
 first-run-organization-name = Name of the new customer, if it is one
+first-run-organization-name-unused = A name counts only with “A new customer…”. Choose that above, or leave the name empty.
 first-run-organization-gone = This organization is not there any more. Choose another one.
 first-run-organization-taken = An organization with such a name is there already. Choose it above, or take another name.
 first-run-account = first program
@@ -55,6 +56,7 @@ first-run-overview = To the overview
 
 ## How to ask
 snippets-title = Let your gateway or service ask
+snippets-how = How to ask about it
 snippets-what = The texts of the guides, which our tests run, with your own values. $KEY stands for the key: keep it out of files.
 snippets-ask = Ask as your API would
 snippets-token = The internal listener of this instance wants its token: add the header X-Claviger-Internal with your internal_token, or the setting of that name in a service.

@@ -47,6 +47,7 @@ explain-lost-scope = Le jeton d’accès a été émis sans elle : demandez une 
 explain-go-edit = Modifier
 explain-go-approve = Voir la demande
 explain-go-credential = Voir
+explain-go-owner = Voir son compte de service
 explain-go-audit = Ce qui s’est passé avec
 
 ## Each test

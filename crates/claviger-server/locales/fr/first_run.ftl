@@ -40,6 +40,7 @@ first-run-organization = Organisation
 first-run-organization-new = Un nouveau client…
 first-run-organization-hint = À qui est le programme : à vous, ou à un client.
 first-run-organization-name = Nom du nouveau client, le cas échéant
+first-run-organization-name-unused = Un nom ne compte qu’avec « Un nouveau client… ». Choisissez cela ci-dessus, ou laissez le nom vide.
 first-run-organization-gone = Cette organisation n’existe plus. Choisissez-en une autre.
 first-run-organization-taken = Une organisation avec un tel nom existe déjà. Choisissez-la ci-dessus, ou prenez un autre nom.
 first-run-account = premier programme
@@ -55,6 +56,7 @@ first-run-overview = Vers la vue d’ensemble
 
 ## How to ask
 snippets-title = Faites interroger par votre passerelle ou votre service
+snippets-how = Comment l’interroger
 snippets-what = Les textes des guides, que nos tests exécutent, avec vos propres valeurs. $KEY remplace la clé : ne la mettez pas dans des fichiers.
 snippets-ask = Demandez comme le ferait votre API
 snippets-token = L’écoute interne de cette instance veut son jeton : ajoutez l’en-tête X-Claviger-Internal avec votre internal_token, ou le réglage de ce nom dans un service.

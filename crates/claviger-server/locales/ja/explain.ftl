@@ -47,6 +47,7 @@ explain-lost-scope = アクセストークンのスコープに含まれてい�
 explain-go-edit = 編集する
 explain-go-approve = 要求を確認する
 explain-go-credential = 詳細を見る
+explain-go-owner = サービスアカウントを見る
 explain-go-audit = これまでの出来事
 
 ## Each test

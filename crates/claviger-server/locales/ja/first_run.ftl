@@ -40,6 +40,7 @@ first-run-organization = 組織
 first-run-organization-new = 新しいお客様…
 first-run-organization-hint = だれのプログラムか: 自社のもの、またはお客様のもの。
 first-run-organization-name = 新しいお客様の名前（新しい場合）
+first-run-organization-name-unused = 名前は「新しいお客様…」の場合だけ使われます。上でそれを選ぶか、名前を空欄にしてください。
 first-run-organization-gone = この組織はもうありません。別の組織を選んでください。
 first-run-organization-taken = そのような名前の組織はすでにあります。上で選ぶか、別の名前にしてください。
 first-run-account = 最初のプログラム
@@ -55,6 +56,7 @@ first-run-overview = 概要へ
 
 ## How to ask
 snippets-title = ゲートウェイやサービスから問い合わせる
+snippets-how = 問い合わせ方法
 snippets-what = テストで実行されているガイドの内容に、あなたの値を入れたものです。$KEY はキーを表します。ファイルには書かないでください。
 snippets-ask = API と同じように問い合わせる
 snippets-token = このインスタンスの内部リスナーにはトークンが必要です。internal_token を入れたヘッダー X-Claviger-Internal か、サービスでは同じ名前の設定を追加してください。

@@ -47,6 +47,7 @@ explain-lost-scope = Het toegangstoken is zonder dit recht gemaakt: vraag een ru
 explain-go-edit = Wijzigen
 explain-go-approve = Verzoek bekijken
 explain-go-credential = Bekijken
+explain-go-owner = Serviceaccount bekijken
 explain-go-audit = Wat ermee gebeurde
 
 ## Each test

@@ -40,6 +40,7 @@ first-run-organization = Organisatie
 first-run-organization-new = Een nieuwe klant…
 first-run-organization-hint = Van wie het programma is: van u, of van een klant.
 first-run-organization-name = Naam van de nieuwe klant, als het er een is
+first-run-organization-name-unused = Een naam telt alleen bij ‘Een nieuwe klant…’. Kies dat hierboven, of laat de naam leeg.
 first-run-organization-gone = Deze organisatie bestaat niet meer. Kies een andere.
 first-run-organization-taken = Een organisatie met zo’n naam bestaat al. Kies haar hierboven, of neem een andere naam.
 first-run-account = eerste programma
@@ -55,6 +56,7 @@ first-run-overview = Naar het overzicht
 
 ## How to ask
 snippets-title = Laat uw gateway of dienst het vragen
+snippets-how = Hoe u ernaar vraagt
 snippets-what = De teksten van de handleidingen, die onze tests uitvoeren, met uw eigen waarden. $KEY staat voor de sleutel: bewaar die niet in bestanden.
 snippets-ask = Vraag het zoals uw API zou doen
 snippets-token = De interne listener van deze instantie wil zijn token: voeg de header X-Claviger-Internal met uw internal_token toe, of in een dienst de instelling van die naam.

@@ -23,6 +23,9 @@ use crate::{
     session::Session,
 };
 
+/// What is said of a name.
+const NAME_WRONG: &str = "name-wrong";
+
 #[derive(Template)]
 #[template(path = "invitation.html")]
 pub(super) struct InvitationPage {
@@ -33,6 +36,12 @@ pub(super) struct InvitationPage {
     pub(super) name: String,
     /// The key of what is wrong with the form, if anything is.
     pub(super) wrong: Option<&'static str>,
+}
+
+impl InvitationPage {
+    pub(super) fn name_is_wrong(&self) -> bool {
+        self.wrong == Some(NAME_WRONG)
+    }
 }
 
 /// What somebody has to do.
@@ -86,7 +95,7 @@ pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Re
     let mut tx = app.store.begin(&by).await?;
     let (user, event) = match app.accept_within(&mut tx, &code, Invited::New { name }, now).await {
         Ok(accepted) => accepted,
-        Err(AcceptError::Rejected(Rejection::Invalid(_))) => return wrong("name-wrong"),
+        Err(AcceptError::Rejected(Rejection::Invalid(_))) => return wrong(NAME_WRONG),
         Err(AcceptError::Rejected(Rejection::Conflict { code: "sign_in_to_accept", .. })) => {
             return Ok(go("/sign-in?next=%2Finvitation", []));
         }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use fluent_templates::{LanguageIdentifier, Loader as _, fluent_bundle::FluentValue, langid, static_loader};
@@ -65,7 +65,7 @@ impl Language {
         }
     }
 
-    fn of_tag(tag: &str) -> Option<Self> {
+    pub(crate) fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.split('-').next().unwrap_or_default();
         Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
@@ -110,6 +110,11 @@ impl Language {
     }
 }
 
+/// What keeps a choice in somebody's browser.
+pub(crate) fn kept(language: Language, app: &App) -> HeaderValue {
+    Cookie::Language.set(language.tag(), app.is_secure())
+}
+
 /// Query of `GET /language`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Choice {
@@ -123,10 +128,7 @@ pub(crate) struct Choice {
 pub(crate) async fn choose(State(app): State<App>, Query(choice): Query<Choice>) -> Response {
     let back = Redirect::to(&origin::local(&choice.next).unwrap_or_else(|| "/".to_owned()));
     match Language::of_tag(&choice.to) {
-        Some(language) => {
-            let cookie = Cookie::Language.set(language.tag(), app.is_secure());
-            (AppendHeaders([(header::SET_COOKIE, cookie)]), back).into_response()
-        }
+        Some(language) => (AppendHeaders([(header::SET_COOKIE, kept(language, &app))]), back).into_response(),
         None => back.into_response(),
     }
 }
@@ -134,8 +136,6 @@ pub(crate) async fn choose(State(app): State<App>, Query(choice): Query<Choice>)
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
-
-    use axum::http::HeaderValue;
 
     use super::*;
 

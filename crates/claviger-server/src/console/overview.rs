@@ -86,7 +86,7 @@ pub(super) async fn show(
         keys = Some(told(&frame, "overview-keys", active));
     }
     let makes = here.person.may(permission::API_KEYS_WRITE) && here.person.may(permission::SERVICE_ACCOUNTS_READ);
-    let sets_up = first_run::SETS_UP.iter().all(|needed| here.person.reach(needed) == Some(Reach::Instance));
+    let sets_up = first_run::sets_up(&here.person);
     let organization = here.organization.name.to_string();
     let boxes = Boxes::read(&inside.place(&app), wanted.window(), &frame).await?;
     let shown = OverviewPage { frame, organization, attention, is_all, keys, keys_path, makes, sets_up, boxes };

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::{app::App, cookies::Cookie, metrics::Guarded, session::Session};
 
+/// What is said of a current password that is another.
+const CURRENT_WRONG: &str = "password-wrong";
+
 #[derive(Template)]
 #[template(path = "security.html")]
 pub(super) struct SecurityPage {
@@ -30,6 +33,12 @@ pub(super) struct SecurityPage {
     /// Nothing where browsers have no passkeys for us.
     pub(super) passkeys: Option<Vec<ListedPasskey>>,
     pub(super) sessions: Vec<ListedSession>,
+}
+
+impl SecurityPage {
+    pub(super) fn current_is_wrong(&self) -> bool {
+        self.wrong == Some(CURRENT_WRONG)
+    }
 }
 
 /// A session as its user sees it.
@@ -63,7 +72,7 @@ pub(crate) async fn change_password(State(app): State<App>, form: SessionForm) -
         let attempt = app.attempt_in(&session, &visit);
         app.throttle.attempt(&attempt, app.now()).map_err(|wait| app.throttled(Guarded::Confirmation, wait))?;
         if !app.password_matches(presented(&fields), user.password.clone()).await? {
-            return with(&app, &visit, &session, Some("password-wrong")).await;
+            return with(&app, &visit, &session, Some(CURRENT_WRONG)).await;
         }
         app.throttle.succeeded(&attempt);
     }

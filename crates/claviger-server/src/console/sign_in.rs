@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::{HeaderValue, StatusCode},
+    http::{HeaderValue, StatusCode, header},
     response::Response,
 };
 use claviger_core::{
@@ -19,6 +19,7 @@ use super::{
     device,
     form::{Fields, VisitForm},
     half_way::HalfWay,
+    language::{Language, kept},
     page::{Frame, go, page_with},
     passkeys::{Ask, Proof},
     query::Query,
@@ -81,9 +82,12 @@ pub(crate) async fn show(
     }
 }
 
-/// `POST /sign-in` with `email`, `password` and perhaps `next`.
+/// `POST /sign-in` with `email`, `password` and perhaps `next`; or with `language`, for the form in that one, as far as it is filled in.
 pub(crate) async fn submit(State(app): State<App>, form: VisitForm) -> Result<Response, Trouble> {
     let VisitForm { fields, visit, session } = form;
+    if let Some(language) = Language::of_tag(fields.value("language")) {
+        return Ok(in_language(&app, visit, language, &fields));
+    }
     let email = email_key(&fields);
     let account = app.account(&email);
     let attempt =
@@ -231,6 +235,14 @@ pub(super) fn tell_behind(app: &App, visit: &Visit, event: Event) {
 /// The form again, because a passkey did not count.
 pub(super) fn with_passkey(app: &App, visit: &Visit, next: String, wrong: &'static str) -> Response {
     form(app, visit, String::new(), next, false, Some(wrong))
+}
+
+/// The form again in another language, without the password.
+fn in_language(app: &App, mut visit: Visit, language: Language, fields: &Fields) -> Response {
+    visit.language = language;
+    let mut response = form(app, &visit, fields.value("email").to_owned(), fields.next(), false, None);
+    response.headers_mut().append(header::SET_COOKIE, kept(language, app));
+    response
 }
 
 fn form(

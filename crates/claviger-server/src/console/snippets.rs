@@ -4,6 +4,8 @@
 //! The texts are those of the guides, cut out of them: tests run the guides, so that what stands here is what works. The room must not
 //! know a secret: where one belongs there is a placeholder.
 
+use claviger_core::Api;
+
 use crate::app::App;
 
 /// The values of the guides' example.
@@ -198,6 +200,12 @@ impl Snippets {
         Self { ask: values.ask(), tools: tools(values), wants_token: app.config.internal_token.is_some() }
     }
 
+    /// For the first of what a credential may do that one of these APIs declares; nothing if there is none.
+    pub(crate) fn for_any(app: &App, apis: &[Api], permissions: &[String]) -> Option<Self> {
+        let (audience, permission) = declared(apis, permissions.iter().map(String::as_str))?;
+        Some(Self::of(app, &Values::of(app, permission, audience)))
+    }
+
     #[cfg(test)]
     pub(crate) fn sample(text: &str) -> Self {
         let file = |id: &str| File { name: "file", text: text.to_owned(), id: id.to_owned() };
@@ -205,6 +213,20 @@ impl Snippets {
         let ask = (text.to_owned(), text.to_owned());
         Self { ask, tools: vec![Tool { name: "tool", guide: "docs/guide.md", files }], wants_token: true }
     }
+}
+
+/// The first of these permissions that an API other than Claviger's own declares, behind that API's identifier.
+pub(crate) fn declared<'a>(
+    apis: &'a [Api],
+    permissions: impl IntoIterator<Item = &'a str>,
+) -> Option<(&'a str, &'a str)> {
+    let declares = |api: &&Api, permission: &str| {
+        !api.builtin && api.permissions.iter().any(|known| known.name.as_str() == permission)
+    };
+    permissions.into_iter().find_map(|permission| {
+        let api = apis.iter().find(|api| declares(api, permission))?;
+        Some((api.identifier.as_str(), permission))
+    })
 }
 
 fn tools(values: &Values<'_>) -> Vec<Tool> {

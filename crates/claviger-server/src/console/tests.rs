@@ -289,6 +289,7 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
         slug: own(),
         organization: own(),
         has_others: many > 0,
+        everywhere: many > 1,
         waits: many > 1,
         form: form(),
     };
@@ -316,7 +317,19 @@ fn credential_pages(many: usize, language: Language, text: &str, add: &mut Pages
             .render(),
     );
     let (title, used) = ("revoke-key", (many > 0).then(moment));
-    add("revoke", RevokePage { frame: frame(), title, name: own(), id: own(), used, path: path() }.render());
+    add(
+        "revoke",
+        RevokePage {
+            frame: frame(),
+            title,
+            name: own(),
+            id: own(),
+            used,
+            used_from: (many > 1).then(own),
+            path: path(),
+        }
+        .render(),
+    );
     let one = Shown {
         id: own(),
         name: own(),

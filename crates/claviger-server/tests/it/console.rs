@@ -5,7 +5,7 @@ use reqwest::{StatusCode, header::ORIGIN};
 use serde_json::json;
 
 use crate::{
-    app::{PUBLIC_URL, TestApp, text},
+    app::{PUBLIC_URL, SOON, TestApp, text, within},
     browser::{Browser, PASSWORD, Page},
 };
 
@@ -152,6 +152,51 @@ on_both_databases! {
         let nameless = [("account", "new"), ("account_name", " "), ("permission", READ)];
         let refused = acme.make(&admin, &shown, "x", &nameless).await;
         refused.shows(StatusCode::UNPROCESSABLE_ENTITY, "id=\"account-error\"");
+    }
+
+    async fn all_that_is_wrong_with_a_form_is_told_at_once_and_before_its_fields(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let admin = acme.admin().await;
+        let shown = admin.get(&format!("{KEYS}/new?account=new")).await;
+        let past = [("account", "new"), ("account_name", "x"), ("life", "date"), ("until", "2001-01-01"), ("rate", "many")];
+        let csrf = shown.field("csrf");
+        let fields: Vec<(&str, &str)> =
+            [("csrf", csrf.as_str()), ("once", &shown.field("once")), ("name", "x")].into_iter().chain(past).collect();
+        let page = admin.post(&format!("{KEYS}/new"), &fields).await;
+        for text in ["Choose at least one permission", "The last day is in the past", "A limit is a whole number"] {
+            page.shows(StatusCode::UNPROCESSABLE_ENTITY, text);
+        }
+        let (told, form) = (page.html.find("role=\"alert\"").unwrap(), page.html.find("/api-keys/new\" class=\"long\"").unwrap());
+        assert!(told < form, "{}", page.html);
+    }
+
+    async fn of_what_was_revoked_nothing_looks_alive(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let ends = (app.app.now() + SignedDuration::from_hours(90 * 24)).to_string();
+        let key = app.key(&acme.account, &[READ], json!({ "expires_at": ends })).await;
+        let (admin, path) = (acme.admin().await, format!("{KEYS}/{}", key.id));
+        app.verify(&key.token, json!({ "client_ip": "203.0.113.9" })).await;
+        within(SOON, "the page says from where it was used last", async || {
+            admin.get(&format!("{path}/revoke")).await.html.contains("</time> · from 203.0.113.9")
+        }).await;
+        let roll = admin.get(&format!("{path}/roll")).await;
+        let rolled = act(&admin, &path, "roll", &[("once", &roll.field("once")), ("seen", "1"), ("overlap", "3600")]).await;
+        rolled.shows(StatusCode::OK, "Your new secret");
+        secret(app, &rolled);
+        let alive = admin.get(&path).await;
+        for text in [">Current<", ">Still works<", "in 90 days"] {
+            alive.shows(StatusCode::OK, text);
+        }
+        act(&admin, &path, "revoke", &[("reason", "unspecified")]).await.leads_to(&format!("{path}?done=revoked"));
+        let over = admin.get(&path).await;
+        over.shows(StatusCode::OK, "Revoked for good · <time");
+        over.shows(StatusCode::OK, "</time> · No reason given");
+        assert_eq!(over.html.matches(">Ended with the key<").count(), 2, "{}", over.html);
+        for page in [&over, &admin.get(&format!("{KEYS}?state=revoked")).await] {
+            for text in [">Current<", ">Still works<", "in 90 days", "in 1 hour"] {
+                assert!(!page.html.contains(text), "{text} in {}", page.html);
+            }
+        }
     }
 
     async fn nobody_gives_more_than_they_hold_by_a_form(app: &TestApp) {

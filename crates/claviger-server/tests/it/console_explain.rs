@@ -44,6 +44,29 @@ on_both_databases! {
         other.shows(StatusCode::OK, "CLAVIGER_FORMER_BRANDS");
     }
 
+    async fn what_the_owner_lacks_is_given_to_the_owner(app: &TestApp) {
+        let two = Two::new(app).await;
+        let key = app.key(&two.account, &["invoices:read"], json!({})).await;
+        let admin = two.admin().await;
+        let (owner, edit) = (format!("/organizations/acme/service-accounts/{}", two.account), format!("/api-keys/{}/edit", key.id));
+        let ask = async |permissions: &str| {
+            let page = send(&admin, EXPLAIN, &[("credential", key.token.as_str()), ("permissions", permissions)]).await;
+            page.shows(StatusCode::OK, "<code>permission_missing</code>");
+            let links = page.html.split("<div class=\"choices\">").nth(1).unwrap().split("</div>").next().unwrap();
+            links.to_owned()
+        };
+        // It is not on the key alone: the key is changed.
+        let links = ask("invoices:write").await;
+        assert!(links.contains(&edit) && !links.contains(&owner), "{links}");
+        // Neither holds it: first the owner gets it.
+        app.root().patch(&format!("/v1/service-accounts/{}", two.account), json!({ "permissions": [] })).await.expect(StatusCode::OK);
+        let links = ask("invoices:write").await;
+        assert!(links.find(&owner).unwrap() < links.find(&edit).unwrap(), "{links}");
+        // It stands on the key already, which nobody needs to change.
+        let links = ask("invoices:read").await;
+        assert!(links.contains(&owner) && !links.contains(&edit), "{links}");
+    }
+
     async fn what_is_out_of_reach_is_not_known(app: &TestApp) {
         let two = Two::new(app).await;
         let foreign = app.key(&two.other, &["invoices:read"], json!({ "name": "theirs" })).await;

@@ -137,6 +137,7 @@ on_both_databases! {
         wrong(&differs, "The two new passwords differ").await;
         let weak = [("email", ADMIN), ("new", "password1234"), ("again", "password1234")];
         wrong(&weak, "would be guessed quickly").await;
+        wrong(&weak, "aria-describedby=\"rules\" aria-invalid=\"true\"").await;
         app.person("somebody@orders.test", None).await;
         wrong(&person("Somebody@orders.test"), "Somebody has this address here already").await;
         // After a day the link is over.
@@ -204,6 +205,8 @@ on_both_databases! {
         wrong(&[("organization", "new"), ("organization_name", " "), read], "A name is 1 to 100 characters").await;
         wrong(&[("organization", "new"), ("organization_name", "Default"), read], "with such a name is there already").await;
         wrong(&[("organization", "new"), ("organization_name", "Globex"), ("permission", "*x")], "cannot be given").await;
+        // A name is not thrown away for an organization that is there.
+        wrong(&[("organization", &home), ("organization_name", "Globex"), read], "id=\"organization-name-error\">A name counts only with").await;
         let found = app.root().get("/v1/organizations?q=globex").await.expect(StatusCode::OK);
         assert_eq!(found["items"], json!([]), "nothing stays behind");
         make(&admin, &shown, &[("organization", "x"), read]).await.shows(StatusCode::FORBIDDEN, "Nothing was changed");
@@ -213,6 +216,70 @@ on_both_databases! {
         admin.get("/first-run/key").await.leads_to("/sign-in/again?next=%2Ffirst-run%2Fkey");
         let late = make(&admin, &shown, &[("organization", &home), read]).await;
         assert!(late.location().contains("done=once") || late.location().starts_with("/sign-in/again"), "{}", late.location());
+    }
+
+    async fn what_is_asked_is_of_the_api_that_was_declared_last(app: &TestApp) {
+        let admin = administrator(app).await;
+        app.declare_invoices().await;
+        let asks = async |audience: &str, permission: &str| {
+            let shown = admin.get("/first-run/key").await;
+            shown.shows(StatusCode::OK, &format!("value=\"{permission}\" checked"));
+            assert_eq!(shown.html.matches(" checked").count(), 1, "{}", shown.html);
+            let done = admin.get("/first-run/done").await;
+            done.shows(StatusCode::OK, &format!("permission={permission}"));
+            done.shows(StatusCode::OK, &format!("audience: &#39;{audience}&#39;"));
+        };
+        asks(INVOICES, "invoices:read").await;
+        app.clock.advance(SignedDuration::from_secs(1));
+        declare(&admin, AUDIENCE, "orders:write\norders:read").await.leads_to("/first-run/key");
+        asks(AUDIENCE, "orders:read").await;
+        app.clock.advance(SignedDuration::from_secs(1));
+        declare(&admin, "https://push.test", "push:send").await.leads_to("/first-run/key");
+        asks("https://push.test", "push:send").await;
+        // Unless somebody comes for another one.
+        let done = admin.get("/first-run/done?permission=invoices%3Awrite").await;
+        done.shows(StatusCode::OK, "permission=invoices:write");
+        done.shows(StatusCode::OK, &format!("audience: &#39;{INVOICES}&#39;"));
+        // Where they make a token for themselves, they learn how far that reaches.
+        admin.get("/account/tokens/new").await.shows(StatusCode::OK, "Some of what you may do reaches every organization");
+        admin.get("/first-run/done?permission=%3Cb%3E").await.shows(StatusCode::OK, "permission=push:send");
+    }
+
+    async fn how_to_ask_is_found_again_from_keys_and_apis_by_who_sets_up_the_instance(app: &TestApp) {
+        let admin = administrator(app).await;
+        declare(&admin, AUDIENCE, "orders:read\norders:write").await.leads_to("/first-run/key");
+        let (_, account) = app.account("acme", &["orders:write"]).await;
+        let keys = "/organizations/acme/api-keys";
+        let make = async |browser: &Browser<'_>, name: &str| {
+            let fields =
+                [("name", name), ("account", account.as_str()), ("life", "90"), ("permission", "orders:write")];
+            let made = browser.act(&format!("{keys}/new"), &fields).await;
+            secret(app, &made);
+            made
+        };
+        let made = make(&admin, "theirs").await;
+        for own in ["http://127.0.0.1:7421/v1/verify", "permission=orders:write", "audience: &#39;https://api.orders.test&#39;"] {
+            made.shows(StatusCode::OK, own);
+        }
+        let found = app.root().get("/v1/api-keys?q=theirs").await.expect(StatusCode::OK);
+        let key = format!("{keys}/{}", text(&found["items"][0]["id"]));
+        let link = "href=\"/first-run/done?permission=orders%3Awrite\"";
+        admin.get(&key).await.shows(StatusCode::OK, link);
+        let api = text(&app.root().get("/v1/apis?q=orders").await.expect(StatusCode::OK)["items"][0]["id"]);
+        let page = admin.get(&format!("/apis/{api}")).await;
+        page.shows(StatusCode::OK, "href=\"/first-run/done?permission=orders%3Aread\"");
+        page.shows(StatusCode::OK, &format!("claviger api update {api} --route \"GET /orders orders:read\""));
+        // Where services ask is not told to a customer.
+        let acme = text(&app.root().get("/v1/organizations?q=acme").await.expect(StatusCode::OK)["items"][0]["id"]);
+        let (customer, _) = app.somebody(&acme, "zoe@acme.test", &["organization-admin"], &["orders:write"]).await;
+        assert!(!customer.get("/account/tokens/new").await.html.contains("reaches every organization"));
+        let made = make(&customer, "ours").await;
+        made.shows(StatusCode::OK, "Your new API key");
+        let page = customer.get(&key).await;
+        page.shows(StatusCode::OK, "theirs");
+        for page in [&made, &page] {
+            assert!(!page.html.contains("7421") && !page.html.contains("/first-run"), "{}", page.html);
+        }
     }
 
     async fn whoever_declares_apis_alone_sees_no_organizations_and_no_keys(app: &TestApp) {

@@ -274,7 +274,7 @@ on_both_databases! {
 
         let asked = admin.get(&format!("{path}/roll")).await;
         let rolled = fill_in(&admin, &asked, &format!("{path}/roll"), &[("overlap", "3600")]).await;
-        rolled.shows(StatusCode::OK, "Your new client secret");
+        rolled.shows(StatusCode::OK, "Your new secret");
         let second = client(secret(app, &rolled));
         app.access_token(&first, &[]).await;
         app.access_token(&second, &[]).await;

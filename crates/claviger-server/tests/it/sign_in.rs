@@ -212,6 +212,14 @@ on_both_databases! {
         browser.get("/language?to=xx&next=//evil.test").await.leads_to("/");
         browser.get("/sign-in").await.shows(StatusCode::OK, "サインイン");
         browser.get("/sign-in/link?code=x").await.shows(StatusCode::GONE, "<html lang=\"ja\">");
+        // From the form that is half filled in, what was typed comes along, but for the password.
+        let typed = [("language", "fr"), ("email", ZOE), ("password", PASSWORD), ("next", "/account/security")];
+        let page = browser.fill_in("/sign-in", "/sign-in", &typed).await;
+        for kept in ["<html lang=\"fr\">", "value=\"Zoe@acme.test\"", "name=\"next\" value=\"/account/security\""] {
+            page.shows(StatusCode::OK, kept);
+        }
+        assert!(!page.html.contains(PASSWORD));
+        browser.get("/sign-in").await.shows(StatusCode::OK, "<html lang=\"fr\">");
     }
 
     async fn a_reset_link_sets_a_password_once_and_ends_all_sessions(app: &TestApp) {

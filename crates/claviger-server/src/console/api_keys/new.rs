@@ -20,10 +20,12 @@ use crate::{
             once::Once,
             picker::Picker,
         },
+        first_run,
         form::{CUT, Fields},
         inside::{Inside, InsideForm},
         page::{Frame, page, page_with},
         shell::Here,
+        snippets::Snippets,
         trouble::Trouble,
     },
     manage::{api_key, service_account},
@@ -110,6 +112,13 @@ pub(crate) async fn submit(State(app): State<App>, form: InsideForm) -> Result<R
     place.must_be_fresh(place.resumed(fields).unwrap_or_else(|| format!("{list}/new")))?;
     let whose = whose(&app, here, fields.value("account"), fields.value("account_name")).await?;
     let (typed, now, frame) = (Typed::of(fields), app.now(), place.frame().await?);
+    // Where services ask is for who sets up the instance to know, and not for every customer.
+    let snippets = if first_run::sets_up(&here.person) {
+        let apis = app.store.within(Reach::Instance).catalog().await?;
+        Snippets::for_any(&app, &apis, &typed.permissions)
+    } else {
+        None
+    };
     let (tx, issued) = match make(&place, here, &whose, &typed, &frame, now).await? {
         Ok(made) => made,
         Err(wrong) => return with(&place, here, whose, typed, wrong).await,
@@ -118,7 +127,7 @@ pub(crate) async fn submit(State(app): State<App>, form: InsideForm) -> Result<R
     if let Some(response) = once.commit(&app, tx, issued.event.clone(), path, now).await? {
         return Ok(response);
     }
-    made::show(&place, frame, &issued)
+    made::show(&place, frame, &issued, snippets)
 }
 
 /// The key, and its service account if that is new, in a transaction that is not committed yet; or what is wrong with the form.

@@ -11,6 +11,7 @@ use crate::{
     console::{
         approval::named,
         everywhere::Everywhere,
+        first_run,
         inside::Which,
         page::{Frame, page},
         trouble::Trouble,
@@ -38,6 +39,10 @@ pub(crate) struct ApiPage {
     pub(crate) permissions: Vec<Declared>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) changes: bool,
+    /// A rule that could be made of what it declares, as the command line takes it.
+    pub(crate) example: String,
+    /// The page that says how to ask about a credential for it.
+    pub(crate) how_to_ask: Option<String>,
 }
 
 /// A permission, as it stands in an address, as it is, and what it allows.
@@ -81,6 +86,8 @@ pub(crate) async fn show(State(app): State<App>, Which(id): Which<ApiId>, at: Ev
         object: rule.object.clone(),
         filters: rule.filters_objects,
     };
+    let changes = !api.builtin && at.may(permission::APIS_WRITE);
+    let first = api.permissions.first().map(|known| known.name.as_str());
     let shown = ApiPage {
         list: LIST,
         path: path_of(id),
@@ -95,9 +102,52 @@ pub(crate) async fn show(State(app): State<App>, Which(id): Which<ApiId>, at: Ev
         servers: servers.iter().map(|id| (named(&names, *id), id.to_string())).collect(),
         permissions: api.permissions.iter().map(declared).collect(),
         rules: api.routes.rules().iter().map(rule).collect(),
-        changes: !api.builtin && at.may(permission::APIS_WRITE),
+        changes,
+        example: example(first),
+        how_to_ask: first.filter(|_| changes).map(first_run::how_to_ask_for),
         identifier: api.identifier,
         frame,
     };
     Ok(page(&shown, []))
+}
+
+/// A request to what a permission begins with; to something that wants none where none is declared.
+fn example(permission: Option<&str>) -> String {
+    let Some(permission) = permission else { return "GET /status -".to_owned() };
+    let noun = permission.split([':', '/', '.']).next().unwrap_or_default();
+    format!("GET /{noun} {permission}")
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_core::{FieldErrors, Routes};
+    use claviger_token::PermissionSet;
+
+    use super::*;
+
+    #[test]
+    fn an_example_of_a_rule_is_one_that_the_api_could_have() {
+        let check = |declared: Option<&str>, expected: &str| {
+            let text = example(declared);
+            assert_eq!(text, expected);
+            let parts: Vec<&str> = text.split(' ').collect();
+            let [method, path, permission] = parts[..] else { panic!("{text}") };
+            let rule = RouteRule {
+                methods: vec![method.to_owned()],
+                path: path.to_owned(),
+                permissions: declared.map(|_| permission.parse().unwrap()).into_iter().collect(),
+                object: None,
+                filters_objects: false,
+            };
+            let (mut errors, set) = (
+                FieldErrors::default(),
+                declared.map(|name| name.parse().unwrap()).into_iter().collect::<PermissionSet>(),
+            );
+            Routes::read(vec![rule], &set, &mut errors);
+            assert!(errors.finish().is_ok(), "{text}");
+        };
+        check(Some("orders:read"), "GET /orders orders:read");
+        check(Some("a.b/c:d"), "GET /a a.b/c:d");
+        check(None, "GET /status -");
+    }
 }

@@ -55,6 +55,8 @@ pub(crate) fn pages(
         permissions: (0..many).map(|_| Declared { name: own(), what: own() }).collect(),
         rules: (0..many).map(rule).collect(),
         changes: many > 0,
+        example: own(),
+        how_to_ask: (many > 0).then(path),
     };
     add("api", shown.render());
 }

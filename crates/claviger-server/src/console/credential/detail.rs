@@ -11,7 +11,7 @@ use super::{
     shown::{Generation, Shown, generations},
 };
 use crate::console::{
-    explain,
+    explain, first_run,
     page::{Frame, page},
     service_accounts::terms::Terms,
     trouble::Trouble,
@@ -97,6 +97,9 @@ pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response
             links.push((format!("/approvals/{id}"), frame.text("explain-go-approve")));
         }
         links.extend(explain::about(here, id).map(|path| (path, frame.text("nav-explain"))));
+        if place.what == What::ApiKeys && one.revocation.is_none() {
+            links.extend(first_run::how_to_ask(here, &one).map(|path| (path, frame.text("snippets-how"))));
+        }
         if here.person.may(permission::AUDIT_EVENTS_READ) {
             links.push((here.path(&format!("/audit?credential={id}")), frame.text("nav-audit")));
         }

@@ -164,10 +164,14 @@ impl Typed {
                 let day = self.until.trim().parse::<Date>().ok();
                 // Until the end of that day.
                 let end = day.and_then(|day| day.tomorrow().ok()).and_then(|next| next.to_zoned(TimeZone::UTC).ok());
-                if end.is_none() {
-                    wrong.fields.push(("until", frame.text("form-date-wrong")));
+                let end = end.map(|end| end.timestamp());
+                match end {
+                    None => wrong.fields.push(("until", frame.text("form-date-wrong"))),
+                    // The rules say so too, but not beside what else is wrong.
+                    Some(end) if end <= now => wrong.fields.push(("until", frame.text("form-end-past"))),
+                    Some(_) => {}
                 }
-                end.map(|end| end.timestamp())
+                end
             }
             days => {
                 let days = days.parse::<u32>().ok().filter(|days| LIVES.contains(days));
@@ -332,6 +336,8 @@ mod tests {
         check("-1", "", Err("life"));
         check("", "", Err("life"));
         check("date", "2026-12-31", Ok(Some("2027-01-01T00:00:00Z")));
+        check("date", "2026-06-01", Ok(Some("2026-06-02T00:00:00Z")));
+        check("date", "2026-05-31", Err("until"));
         check("date", "2026-02-30", Err("until"));
         check("date", "9999-12-31", Err("until"));
         check("date", "", Err("until"));

@@ -26,26 +26,37 @@ pub(crate) struct MadePage<'a> {
     /// Whose secret it is, if it proves a client.
     pub(crate) client_id: Option<String>,
     pub(crate) next: String,
-    /// How gateways and services ask, of a first key.
+    /// How gateways and services ask about a key, for who may know.
     pub(crate) snippets: Option<Snippets>,
 }
 
-/// Shows what was made or rolled. It is committed by now, so nothing may fail: whatever is read for the page was read before.
-pub(crate) fn show(place: &Place<'_>, frame: Frame, issued: &Issued) -> Result<Response, Trouble> {
-    show_with(place, frame, issued, None)
-}
-
-/// The same, perhaps with how to ask about it.
-pub(crate) fn show_with(
+/// Shows what was made, perhaps with how to ask about it. It is committed by now, so nothing may fail: whatever is read for the page was
+/// read before.
+pub(crate) fn show(
     place: &Place<'_>,
     frame: Frame,
     issued: &Issued,
     snippets: Option<Snippets>,
 ) -> Result<Response, Trouble> {
+    titled(place, frame, issued, Called::of(Kind::of(issued.credential.id)).made, snippets)
+}
+
+/// The same of a new secret for what was there before.
+pub(crate) fn show_rolled(place: &Place<'_>, frame: Frame, issued: &Issued) -> Result<Response, Trouble> {
+    titled(place, frame, issued, "made-rolled", None)
+}
+
+fn titled(
+    place: &Place<'_>,
+    frame: Frame,
+    issued: &Issued,
+    title: &'static str,
+    snippets: Option<Snippets>,
+) -> Result<Response, Trouble> {
     let one = &issued.credential;
     let shown = MadePage {
         frame,
-        title: Called::of(Kind::of(one.id)).made,
+        title,
         name: one.name.to_string(),
         secret: &issued.secret,
         waits: one.status(place.app.now()) == CredentialStatus::PendingApproval,

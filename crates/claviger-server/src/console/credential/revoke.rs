@@ -28,6 +28,8 @@ pub(crate) struct RevokePage {
     pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) used: Option<Moment>,
+    /// From where.
+    pub(crate) used_from: Option<String>,
     pub(crate) path: String,
 }
 
@@ -55,13 +57,15 @@ pub(crate) async fn show(place: &Place<'_>, id: CredentialId) -> Result<Response
         return Ok(go(&place.path(id), []));
     }
     let frame = place.frame().await?;
-    let used = one.last_used().map(|last| Moment::new(frame.language(), last.at, place.app.now()));
+    let last = one.last_used();
+    let used = last.as_ref().map(|last| Moment::new(frame.language(), last.at, place.app.now()));
     let shown = RevokePage {
         frame,
         title: Called::of(Kind::of(id)).revoke,
         name: one.name.to_string(),
         id: one.id.to_string(),
         used,
+        used_from: last.and_then(|last| last.from),
         path: place.path(id),
     };
     Ok(page(&shown, []))

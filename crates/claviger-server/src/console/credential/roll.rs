@@ -106,5 +106,5 @@ pub(crate) async fn submit(place: &Place<'_>, id: CredentialId, fields: &Fields)
     if let Some(response) = once.commit(app, tx, rolled.event.clone(), path, now).await? {
         return Ok(response);
     }
-    made::show(place, frame, &rolled)
+    made::show_rolled(place, frame, &rolled)
 }

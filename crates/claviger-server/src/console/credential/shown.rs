@@ -116,11 +116,25 @@ pub(crate) fn reason_words(reason: RevokeReason) -> &'static str {
     }
 }
 
+/// The key of the state of a secret that ended with what it belonged to.
+fn ended_with(one: &Credential) -> &'static str {
+    match Kind::of(one.id) {
+        Kind::ApiKey => "generation-ended-with-key",
+        Kind::PersonalAccessToken => "generation-ended-with-token",
+        // It is a secret itself.
+        Kind::ClientSecret | Kind::PublicKey | Kind::Certificate | Kind::Federation => "generation-retired",
+    }
+}
+
 /// The secrets of one, the current one first, without those that ended before it was shown.
 pub(crate) fn generations(one: &Credential, brand: &Brand, now: Timestamp, frame: &Frame) -> Vec<Generation> {
     let moment = |time| Moment::new(frame.language(), time, now);
     let shown = |secret: &SecretRecord| {
-        let (key, class) = match secret.ends_at {
+        // What worked until the credential was revoked ended with it.
+        let over = one.revocation.map(|over| over.at).filter(|over| secret.ends_at.is_none_or(|end| end > *over));
+        let ends_at = over.or(secret.ends_at);
+        let (key, class) = match ends_at {
+            Some(_) if over.is_some() => (ended_with(one), ""),
             None => ("generation-current", "good"),
             Some(end) if end > now => ("generation-retiring", "warn"),
             Some(_) => ("generation-retired", ""),
@@ -129,7 +143,7 @@ pub(crate) fn generations(one: &Credential, brand: &Brand, now: Timestamp, frame
             begins: begins(one, secret, brand),
             badge: Badge { words: frame.text(key), class },
             made: moment(secret.created_at),
-            ends: secret.ends_at.map(moment),
+            ends: ends_at.map(moment),
             used: secret.last_used_at.map(moment),
             used_from: secret.last_used_from.clone(),
         }

@@ -1,7 +1,7 @@
 //! An explanation in words: what decided, every test in its order, where each permission comes from or is lost, and what can be done.
 
 use claviger_core::{Kind, Outcome, PermissionTrace, Step, TokenTrace, permission};
-use claviger_token::{CredentialKind, Found, Refusal, Verdict};
+use claviger_token::{CredentialKind, Found, PrincipalId, Refusal, Verdict};
 use serde_json::Value;
 
 use crate::{
@@ -140,7 +140,7 @@ impl Told {
             verdict,
             code: explained.verdict.code(),
             advice: advised,
-            links: found.map(|found| links(found, explained.verdict, session, here, frame)).unwrap_or_default(),
+            links: found.map(|found| links(found, explained, session, here, frame)).unwrap_or_default(),
             what: found.map(|found| What::of(found, explained, session, here, frame)),
             steps: explained.steps.iter().map(|step| Tested::of(step, frame)).collect(),
             permissions: explained.permissions.iter().map(|trace| Traced::of(trace, frame)).collect(),
@@ -162,9 +162,14 @@ fn path_of(found: &Found, session: &Session, here: &Here) -> Option<String> {
     }
 }
 
+/// Whether something is missing that the owner does not hold.
+fn owner_lacks(permissions: &[PermissionTrace]) -> bool {
+    permissions.iter().any(|one| matches!(one.cut_by, Some("not_given" | "not_held")))
+}
+
 /// Where something can be done about it.
-fn links(found: &Found, verdict: Verdict, session: &Session, here: &Here, frame: &Frame) -> Vec<(String, String)> {
-    let (mut links, id) = (Vec::new(), found.credential.id);
+fn links(found: &Found, explained: &Explained, session: &Session, here: &Here, frame: &Frame) -> Vec<(String, String)> {
+    let (mut links, id, verdict) = (Vec::new(), found.credential.id, explained.verdict);
     let mut add = |path: String, words: &str| links.push((path, frame.text(words)));
     let own = found.principal.id == session.user().into();
     let edits = match Kind::of(id) {
@@ -172,8 +177,18 @@ fn links(found: &Found, verdict: Verdict, session: &Session, here: &Here, frame:
         Kind::PersonalAccessToken => own,
         Kind::ClientSecret | Kind::PublicKey | Kind::Certificate | Kind::Federation => false,
     };
+    let lacks = verdict == Verdict::Refused(Refusal::PermissionMissing) && owner_lacks(&explained.permissions);
+    if lacks
+        && here.person.may(permission::SERVICE_ACCOUNTS_READ)
+        && let PrincipalId::ServiceAccount(owner) = found.principal.id
+    {
+        add(here.path(&format!("/service-accounts/{owner}")), "explain-go-owner");
+    }
     if let Some(path) = path_of(found, session, here) {
         match verdict {
+            // No list gives what is on it already.
+            Verdict::Refused(Refusal::PermissionMissing)
+                if explained.permissions.iter().all(|one| one.on_credential) => {}
             Verdict::Refused(
                 Refusal::Expired
                 | Refusal::NotYetValid

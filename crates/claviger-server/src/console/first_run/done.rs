@@ -2,15 +2,17 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
-use claviger_core::{Api, permission};
+use claviger_core::permission;
+use serde::Deserialize;
 
-use super::{MAKES_KEYS, SettingUp, Step, a_key, all, apis};
+use super::{MAKES_KEYS, SettingUp, Step, a_key, all, apis, usual};
 use crate::{
     app::App,
     console::{
         page::{Frame, page},
+        query::Query,
         shell::path,
-        snippets::{Snippets, Values},
+        snippets::{Snippets, Values, declared},
         trouble::Trouble,
     },
 };
@@ -28,10 +30,22 @@ pub(super) struct DonePage {
     pub(super) snippets: Snippets,
 }
 
-/// `GET /first-run/done`.
-pub(in crate::console) async fn show(State(app): State<App>, who: SettingUp) -> Result<Response, Trouble> {
+/// What is to be asked of a key.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::console) struct Wanted {
+    #[serde(default)]
+    permission: String,
+}
+
+/// `GET /first-run/done`, perhaps with `?permission=`, for which to ask.
+pub(in crate::console) async fn show(
+    State(app): State<App>,
+    who: SettingUp,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Trouble> {
     let apis = apis(&app).await?;
-    let (audience, permission) = asked(&apis);
+    let (audience, permission) =
+        declared(&apis, [wanted.permission.as_str()].into_iter().chain(usual(&apis))).unwrap_or_default();
     // Whom the step of the key is not for is not told whether it was done.
     let has_key = !all(&who.standings, &MAKES_KEYS) || a_key(&app).await?.is_some();
     let sees_home = all(&who.standings, &[permission::ORGANIZATIONS_READ]);
@@ -45,19 +59,4 @@ pub(in crate::console) async fn show(State(app): State<App>, who: SettingUp) -> 
         snippets: Snippets::of(&app, &Values::of(&app, permission, audience)),
     };
     Ok(page(&shown, []))
-}
-
-/// What would be asked of a key, of which API: to read, if there is such a thing.
-fn asked(apis: &[Api]) -> (&str, &str) {
-    let mut first = None;
-    for api in apis {
-        for known in &api.permissions {
-            let asked = (api.identifier.as_str(), known.name.as_str());
-            if asked.1.ends_with(":read") {
-                return asked;
-            }
-            first = first.or(Some(asked));
-        }
-    }
-    first.unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use claviger_store::{Page, Tx};
 use claviger_token::OrganizationId;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{KEY, SettingUp, SettingUpForm, Step, a_key, apis};
+use super::{KEY, SettingUp, SettingUpForm, Step, a_key, apis, usual};
 use crate::{
     app::App,
     console::{
@@ -25,7 +25,7 @@ use crate::{
         form::{Fields, who_resumes},
         page::{Frame, page_with},
         shell::Here,
-        snippets::{Snippets, Values},
+        snippets::Snippets,
         trouble::Trouble,
     },
     manage::{Authority, api_key, organization, service_account},
@@ -86,18 +86,13 @@ impl Typed {
         }
     }
 
-    /// What is offered before anybody typed anything: to read, which can break nothing.
+    /// What is offered before anybody typed anything.
     fn starter(apis: &[Api], home: Option<&Organization>, frame: &Frame) -> Self {
-        let all = || apis.iter().flat_map(|api| &api.permissions).map(|known| known.name.to_string());
-        let mut permissions: Vec<String> = all().filter(|name| name.ends_with(":read")).take(1).collect();
-        if permissions.is_empty() {
-            permissions.extend(all().next());
-        }
         Self {
             organization: home.map_or_else(|| NEW.to_owned(), |home| home.id.to_string()),
             organization_name: String::new(),
             account_name: frame.text("first-run-account"),
-            permissions,
+            permissions: usual(apis).map(str::to_owned).into_iter().collect(),
         }
     }
 
@@ -153,14 +148,10 @@ pub(in crate::console) async fn submit(State(app): State<App>, form: SettingUpFo
         Outcome::Before(response) => return Ok(response),
         Outcome::Wrong(wrong) => return with(&app, frame, &apis, typed, wrong).await,
     };
-    // The first that the key may do, and the API which declares that.
-    let asked = typed.permissions.first().map(String::as_str).unwrap_or_default();
-    let declares = |api: &&Api| api.permissions.iter().any(|known| known.name.as_str() == asked);
-    let audience = apis.iter().find(declares).map(|api| api.identifier.as_str()).unwrap_or_default();
-    let snippets = Snippets::of(&app, &Values::of(&app, asked, audience));
+    let snippets = Snippets::for_any(&app, &apis, &typed.permissions);
     let (session, visit) = (&who.session, &who.visit);
     let place = Place { app: &app, session, visit, here: Some(&here), what: What::ApiKeys };
-    made::show_with(&place, frame, &issued, Some(snippets))
+    made::show(&place, frame, &issued, snippets)
 }
 
 /// A form that makes a secret is for who proved lately who they are.
@@ -225,6 +216,9 @@ async fn chosen(
 ) -> Result<Result<Organization, Wrong>, Trouble> {
     let wrong = |field, words: &str| Wrong { fields: vec![(field, frame.text(words))], page: None };
     if typed.organization != NEW {
+        if !typed.organization_name.is_empty() {
+            return Ok(Err(wrong("organization_name", "first-run-organization-name-unused")));
+        }
         let id: OrganizationId = typed.organization.parse().map_err(|_| Trouble::Form)?;
         let found = tx.within(Reach::Instance).organization(id).await?;
         return Ok(found.ok_or_else(|| wrong("organization", "first-run-organization-gone")));

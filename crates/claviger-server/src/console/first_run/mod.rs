@@ -15,12 +15,14 @@ pub(super) use key::{show as ask_for_key, submit as make_key};
 #[cfg(test)]
 pub(super) use samples::samples;
 
+use std::cmp::Reverse;
+
 use axum::{
     extract::{FromRequest, FromRequestParts, Request, State},
     http::request::Parts,
     response::Response,
 };
-use claviger_core::{Api, Kind, Reach, Standing, permission};
+use claviger_core::{Api, Credential, Kind, Person, Reach, Standing, permission};
 use claviger_store::{CredentialFilter, Page, StoreError};
 
 use super::{
@@ -28,6 +30,7 @@ use super::{
     link::LinkCode,
     page::go,
     query::Query,
+    shell::Here,
     trouble::Trouble,
     visit::{Anybody, SignedIn, Visit},
 };
@@ -39,7 +42,30 @@ const KEY: &str = "/first-run/key";
 const DONE: &str = "/first-run/done";
 
 /// What all steps ask for.
-pub(super) const SETS_UP: [&str; 2] = [permission::APIS_READ, permission::APIS_WRITE];
+const SETS_UP: [&str; 2] = [permission::APIS_READ, permission::APIS_WRITE];
+
+/// Whether somebody sets up the instance, and so may know where services ask it.
+pub(super) fn sets_up(person: &Person) -> bool {
+    SETS_UP.iter().all(|needed| person.reach(needed) == Some(Reach::Instance))
+}
+
+/// The page that says how to ask about a key, for who sets up the instance; nothing if it opens no API but Claviger's own.
+pub(super) fn how_to_ask(here: &Here, key: &Credential) -> Option<String> {
+    if !sets_up(&here.person) {
+        return None;
+    }
+    let list = &key.permissions;
+    match list.named().iter().find(|named| !named.as_str().starts_with("claviger:")) {
+        Some(named) => Some(how_to_ask_for(named.as_str())),
+        None => list.has_wildcard_api().then(|| DONE.to_owned()),
+    }
+}
+
+/// The same for a permission.
+pub(super) fn how_to_ask_for(permission: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("permission", permission).finish();
+    format!("{DONE}?{query}")
+}
 
 /// What the step of the key asks for besides: it shows organizations and a key, and makes them.
 const MAKES_KEYS: [&str; 4] = [
@@ -168,11 +194,20 @@ async fn next(app: &App, standings: &[Standing]) -> Result<Step, StoreError> {
     Ok(if all(standings, &MAKES_KEYS) && a_key(app).await?.is_none() { Step::Key } else { Step::Done })
 }
 
-/// The APIs that somebody declared, which are few.
+/// The APIs that somebody declared, which are few; the last one, which is the reader's own, comes first.
 async fn apis(app: &App) -> Result<Vec<Api>, StoreError> {
     let mut apis = app.store.within(Reach::Instance).catalog().await?;
     apis.retain(|api| !api.builtin);
+    apis.sort_by_key(|api| Reverse(api.created_at));
     Ok(apis)
+}
+
+/// What a first key may do, and what is asked of it, unless somebody chooses otherwise: to read, which can break nothing, if the last
+/// API that declares anything declares such a thing.
+fn usual(apis: &[Api]) -> Option<&str> {
+    let api = apis.iter().find(|api| !api.permissions.is_empty())?;
+    let mut names = api.permissions.iter().map(|known| known.name.as_str());
+    names.clone().find(|name| name.ends_with(":read")).or_else(|| names.next())
 }
 
 /// The name of a key for such an API, if there is one among those that are looked at.

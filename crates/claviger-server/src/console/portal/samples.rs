@@ -50,6 +50,7 @@ pub(in crate::console) fn pages(many: usize, language: Language, text: &str, add
         slug: own(),
         organization: own(),
         has_others: false,
+        everywhere: false,
         waits: many > 1,
         form: credential_form(many, language, text),
     };
@@ -72,5 +73,17 @@ pub(in crate::console) fn pages(many: usize, language: Language, text: &str, add
     let roll = RollPage { frame: frame(), name: own(), path: path(), once: own(), seen: 1, meanwhile: None, rolling };
     add("portal: roll", roll.render());
     let (title, used) = ("revoke-token", None);
-    add("portal: revoke", RevokePage { frame: frame(), title, name: own(), id: own(), used, path: path() }.render());
+    add(
+        "portal: revoke",
+        RevokePage {
+            frame: frame(),
+            title,
+            name: own(),
+            id: own(),
+            used,
+            used_from: (many > 1).then(own),
+            path: path(),
+        }
+        .render(),
+    );
 }

@@ -207,7 +207,7 @@ pub(crate) async fn submit(State(app): State<App>, Of(of): Of, form: InsideForm)
             if let Some(response) = once.commit(&app, tx, issued.event.clone(), path, now).await? {
                 return Ok(response);
             }
-            made::show(&place, frame, &issued)
+            made::show(&place, frame, &issued, None)
         }
         Made::Bare(credential, event) => {
             let path = place.path(credential.id);

@@ -45,6 +45,8 @@ pub(crate) struct NewTokenPage {
     pub(crate) organization: String,
     /// Whether one could choose another.
     pub(crate) has_others: bool,
+    /// Whether some of what can be chosen reaches every organization.
+    pub(crate) everywhere: bool,
     /// Whether somebody must approve it before it works.
     pub(crate) waits: bool,
     pub(crate) form: CredentialForm,
@@ -54,6 +56,8 @@ pub(crate) struct NewTokenPage {
 struct There {
     organization: Organization,
     held: PermissionSet,
+    /// Whether some of that has instance scope.
+    everywhere: bool,
     has_others: bool,
 }
 
@@ -128,7 +132,7 @@ pub(crate) async fn make(place: &Place<'_>, fields: &Fields) -> Result<Response,
     if let Some(response) = once.commit(app, tx, issued.event.clone(), path, now).await? {
         return Ok(response);
     }
-    made::show(place, frame, &issued)
+    made::show(place, frame, &issued, None)
 }
 
 /// The organization of this handle in which the session's user holds something, or the only one. At a portal that is its own, whatever
@@ -147,8 +151,11 @@ async fn there(place: &Place<'_>, slug: &str) -> Result<There, Trouble> {
     let organization = app.store.within(Reach::Organization(id)).organization(id).await?.ok_or(Trouble::Absent)?;
     let standings = app.store.standings_of(user).await?;
     let standing = standings.into_iter().find(|standing: &Standing| standing.organization == id);
-    let held = standing.map(|standing| standing.held.masked_by(&standing.ceiling)).unwrap_or_default();
-    Ok(There { organization, held, has_others })
+    let under_ceiling = |set: fn(&Standing) -> &PermissionSet| {
+        standing.as_ref().map(|standing| set(standing).masked_by(&standing.ceiling)).unwrap_or_default()
+    };
+    let everywhere = !under_ceiling(|standing| &standing.held_everywhere).is_empty();
+    Ok(There { organization, held: under_ceiling(|standing| &standing.held), everywhere, has_others })
 }
 
 /// As policy proposes, if the form offers it.
@@ -161,7 +168,7 @@ fn usual_life(policy: &Policy) -> String {
 
 async fn with(place: &Place<'_>, there: There, typed: Typed, wrong: Wrong) -> Result<Response, Trouble> {
     let (app, now, frame, list) = (place.app, place.app.now(), place.frame().await?, place.list());
-    let There { organization, held, has_others } = there;
+    let There { organization, held, everywhere, has_others } = there;
     let apis = app.store.within(Reach::Organization(organization.id)).catalog().await?;
     let picker = Picker::of(&apis, &held, &typed.permissions, &frame);
     let picker = if organization.policy.wildcard_allowed { picker } else { picker.without_wildcards() };
@@ -174,6 +181,7 @@ async fn with(place: &Place<'_>, there: There, typed: Typed, wrong: Wrong) -> Re
         slug: organization.slug.as_str().to_owned(),
         organization: organization.name.to_string(),
         has_others,
+        everywhere,
         waits: organization.policy.approval_required,
         form: CredentialForm {
             lives: CredentialForm::lives(latest, None, now, &frame),

@@ -159,9 +159,9 @@ on_both_databases! {
         let admin = acme.admin().await;
         let shown = admin.get(&format!("{KEYS}/new?account=new")).await;
         let past = [("account", "new"), ("account_name", "x"), ("life", "date"), ("until", "2001-01-01"), ("rate", "many")];
-        let csrf = shown.field("csrf");
+        let (csrf, once) = (shown.field("csrf"), shown.field("once"));
         let fields: Vec<(&str, &str)> =
-            [("csrf", csrf.as_str()), ("once", &shown.field("once")), ("name", "x")].into_iter().chain(past).collect();
+            [("csrf", csrf.as_str()), ("once", &once), ("name", "x")].into_iter().chain(past).collect();
         let page = admin.post(&format!("{KEYS}/new"), &fields).await;
         for text in ["Choose at least one permission", "The last day is in the past", "A limit is a whole number"] {
             page.shows(StatusCode::UNPROCESSABLE_ENTITY, text);

@@ -65,12 +65,16 @@ impl App {
     ) -> Result<(), StoreError> {
         // Most often there are none, and then nothing is locked.
         while self.store.within(Reach::Organization(organization)).has_overlong(organization, kind, overlong).await? {
-            let mut tx = self.store.begin_alone(by).await?;
-            let now = self.now();
-            let mut events = tx.cut_lives(organization, kind, overlong, now, BATCH).await?;
-            let Some(last) = events.pop() else { break };
-            events.into_iter().for_each(|event| tx.also(event));
-            tx.commit(last, now, &mut self.rng()).await?;
+            let mut after = None;
+            loop {
+                let mut tx = self.store.begin_alone(by).await?;
+                let now = self.now();
+                let (mut events, last) = tx.cut_lives(organization, kind, overlong, now, (after, BATCH)).await?;
+                let Some(event) = events.pop() else { break };
+                events.into_iter().for_each(|event| tx.also(event));
+                tx.commit(event, now, &mut self.rng()).await?;
+                after = last;
+            }
         }
         Ok(())
     }

@@ -81,28 +81,28 @@ impl Tx<'_> {
     }
 
     /// Draws the end of at most `most` of an organization's live credentials of a kind nearer, of those that never end and those that
-    /// end later than `than`, in the order in which they are locked. Tells each in an event of its own, for the commit.
+    /// end later than `than`, in the order in which they are locked: the next `after` one that was cut before. Tells each in an event of
+    /// its own, for the commit, and which was the last.
     pub async fn cut_lives(
         &mut self,
         organization: OrganizationId,
         kind: Kind,
         overlong: Overlong,
         now: Timestamp,
-        most: u32,
-    ) -> Result<Vec<Event>, StoreError> {
+        (after, most): (Option<CredentialId>, u32),
+    ) -> Result<(Vec<Event>, Option<CredentialId>), StoreError> {
         let end = overlong.end;
-        let query = these(organization, kind, overlong).and(" ORDER BY id").and_bind(" LIMIT ?", i64::from(most));
+        let query = these(organization, kind, overlong).and_if(" AND id > ?", after.map(text));
+        let query = query.and(" ORDER BY id").and_bind(" LIMIT ?", i64::from(most));
         let rows = self.to_change(Reach::Instance).executor.all(query).await?;
-        let ids = rows.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
+        let ids: Vec<CredentialId> = rows.iter().map(|row| row.parse("id")).collect::<Result<_, _>>()?;
+        let Some(last) = ids.last() else { return Ok((Vec::new(), None)) };
         let cut = sql("UPDATE credential SET epoch = epoch + 1").and_bind(", expires_at = ?", end);
         let cut = cut.and_bind(", epoch_raised_at = ?", now);
-        let cut = cut.and(" WHERE id IN ").and_list(ids.into_iter().map(Into::into)).and(" RETURNING id, organization");
+        let cut = cut.and(" WHERE id IN ").and_list(ids.iter().map(text)).and(" RETURNING id, organization");
         let rows = self.within(Reach::Instance).executor.all(cut).await?;
         let shortened = |(id, organization)| Credential::shortened(id, organization, end);
-        Ok(ended(&rows)?.into_iter().map(shortened).collect())
+        Ok((ended(&rows)?.into_iter().map(shortened).collect(), Some(*last)))
     }
 }
 

@@ -206,7 +206,7 @@ on_both_databases! {
                     if task % 2 == 0 {
                         let end = at(1_000_000 - i64::from(100 * round + task));
                         let overlong = Overlong { than: Some(end), end };
-                        tx.cut_lives(acme, Kind::ApiKey, overlong, at(9), 40).await?;
+                        tx.cut_lives(acme, Kind::ApiKey, overlong, at(9), (None, 40)).await?;
                     } else {
                         let filter = CredentialFilter { organization: Some(acme), ..CredentialFilter::default() };
                         tx.revoke_credentials(Reach::Instance, &filter, RevokeReason::Unused, at(9), (None, 2)).await?;
@@ -263,20 +263,21 @@ on_both_databases! {
         })
         .await;
         let (acme, end) = (world.acme.id, at(500));
-        let cut = async |overlong: Overlong, most| {
+        let cut = async |overlong: Overlong, page| {
             let mut cut = 0;
             db.write(async |tx| {
-                cut = tx.cut_lives(acme, Kind::ApiKey, overlong, at(9), most).await?.len();
+                cut = tx.cut_lives(acme, Kind::ApiKey, overlong, at(9), page).await?.0.len();
                 Ok(())
             })
             .await;
             cut
         };
         let (endless, all) = (Overlong { than: None, end }, Overlong { than: Some(end), end });
-        assert_eq!((cut(endless, 9).await, cut(endless, 9).await), (1, 0));
+        assert_eq!((cut(endless, (None, 9)).await, cut(endless, (None, 9)).await), (1, 0));
         assert!(db.view().has_overlong(acme, Kind::ApiKey, all).await.unwrap());
         assert!(!db.view().has_overlong(world.globex.id, Kind::PersonalAccessToken, all).await.unwrap());
-        assert_eq!((cut(all, 1).await, cut(all, 1).await), (1, 0));
+        assert_eq!(cut(all, (Some(long.id), 9)).await, 0, "it is not after itself");
+        assert_eq!((cut(all, (None, 1)).await, cut(all, (None, 1)).await), (1, 0));
         assert!(!db.view().has_overlong(acme, Kind::ApiKey, all).await.unwrap());
         for (id, expected) in [(world.key.id, end), (short.id, at(100)), (long.id, end)] {
             assert_eq!(db.view().credential(id).await.unwrap().unwrap().expires_at, Some(expected));

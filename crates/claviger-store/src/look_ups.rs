@@ -136,7 +136,9 @@ impl<T> LookUps<T> {
         asked.resize(SIZES.into_iter().find(|size| *size >= those.len()).unwrap_or(MOST), *last);
         match for_all(read(asked)).await {
             Ok(mut found) => {
-                let share = if found.len() * 2 < those.len() { Found::Few } else { Found::Most };
+                // Who asks alone is no flood.
+                let is_few = those.len() > 1 && found.len() * 2 < those.len();
+                let share = if is_few { Found::Few } else { Found::Most };
                 let mut answered = HashSet::new();
                 for (secret, sender) in those {
                     // Of two who look for the same, the second enters again. One who is gone needs no answer.
@@ -188,8 +190,13 @@ mod tests {
             let found = look_ups.find(&Digest { pepper: 1, bytes: [7; 32] }, read).await.unwrap();
             (found, look_ups.turns.available_permits())
         };
-        assert_eq!(find(true).await, (Some(1), 1));
+        assert_eq!(find(false).await, (None, 1), "who asks alone is no flood");
+        let other = look_ups.enter([8; 32]);
         assert_eq!(find(false).await, (None, 0), "who found nothing is answered before the rest");
+        assert!(other.await.unwrap().unwrap().is_none());
         assert_eq!(find(true).await, (Some(1), 1), "and the turn comes back");
+        let other = look_ups.enter([8; 32]);
+        assert_eq!(find(true).await, (Some(1), 1));
+        assert_eq!(other.await.unwrap().unwrap(), Some(1));
     }
 }

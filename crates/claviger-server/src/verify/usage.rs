@@ -23,8 +23,11 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// More unwritten rows than this are not kept while the database is away: memory is bounded, counts are not exact then.
 const MOST_PENDING: usize = 200_000;
 
-/// Entries whose counts are written at a time: requests wait on a busy core while that is done.
+/// Entries whose counts are written at a time, at the least: requests wait on a busy core while that is done.
 const PART: usize = 32;
+
+/// In how many parts at most, for each is a transaction, and all of them come before the next counts.
+const MOST_PARTS: usize = 100;
 
 /// How long the pauses between parts are together, and each of them at most, so that the requests that waited come first.
 const PAUSES: Duration = Duration::from_millis(60);
@@ -40,6 +43,8 @@ pub(crate) struct Tally {
     permissions: Vec<(Permission, u64)>,
     last: Option<(Timestamp, Option<IpAddr>)>,
     retired: bool,
+    /// From where a retired secret was used last, as far as it was told.
+    retired_from: Option<IpAddr>,
     queued: bool,
 }
 
@@ -68,9 +73,8 @@ impl Usage {
     fn note_issued(&self, pending: &mut UsageBatch) {
         let issued = std::mem::take(&mut *self.issued.lock());
         for ((client, grant), (last, tokens)) in issued {
-            if pending.rows() < MOST_PENDING {
-                pending.count_issued(client, last, grant, tokens);
-            }
+            // However many tokens there are, there are few of these.
+            pending.count_issued(client, last, grant, tokens);
         }
     }
 
@@ -97,8 +101,12 @@ impl Usage {
         for permission in permissions.iter().filter(own) {
             add(&mut tally.permissions, permission.clone(), |permission, other| permission == other);
         }
-        tally.last = Some((now, from.map(|ip| ip.to_canonical())));
-        tally.retired |= found.generation(now) == Some(Generation::Retired);
+        let from = from.map(|ip| ip.to_canonical());
+        tally.last = Some((now, from));
+        if found.generation(now) == Some(Generation::Retired) {
+            tally.retired = true;
+            tally.retired_from = from.or(tally.retired_from);
+        }
         if !std::mem::replace(&mut tally.queued, true) {
             drop(place);
             self.queue.lock().push(Arc::clone(entry));
@@ -121,8 +129,9 @@ impl App {
         // What could not be written before goes first.
         let mut written = self.write(&mut pending).await;
         let queue = std::mem::take(&mut *self.usage.queue.lock());
-        let parts = queue.len().div_ceil(PART).try_into().unwrap_or(u32::MAX);
-        for part in queue.chunks(PART) {
+        let size = queue.len().div_ceil(MOST_PARTS).max(PART);
+        let parts = queue.len().div_ceil(size).try_into().unwrap_or(u32::MAX);
+        for part in queue.chunks(size) {
             for entry in part {
                 let tally = entry.tally.lock().take();
                 if let (Some(known), Some(tally)) = (entry.known(), tally)
@@ -203,7 +212,7 @@ fn note(batch: &mut UsageBatch, known: &KnownSecret, tally: Tally) {
     batch.note_last_use((id, number), LastUse { at, from: from.map(|ip| ip.to_string()) });
     if tally.retired {
         let organization = found.organization.id;
-        let hint = known.hint.to_string();
+        let (hint, from) = (known.hint.to_string(), tally.retired_from);
         batch.retired.insert(id, RetiredUse { credential: id, organization, number, hint, from });
     }
 }

@@ -266,10 +266,12 @@ export class Claviger {
    */
   async #decided(found, ended, shows, credential, use, isOver = () => false) {
     const before = this.#provedBefore(shows, use);
-    const fresh = before || use.dpop === null ? undefined : await this.#proof(use.dpop, credential, use);
+    // Of what the instance said is not known here what proved it.
+    const known = before?.isAsked ? undefined : before;
+    const fresh = known || use.dpop === null ? undefined : await this.#proof(use.dpop, credential, use);
     // Who was answered already neither is counted nor spends a proof.
     if (isOver()) throw new Unreachable();
-    const key = before ? before.key : keyOf(fresh);
+    const key = known ? known.key : keyOf(fresh);
     const { audience } = this.#settings;
     const { environment, permissions, objects, whateverObject, clientIp } = use;
     const now = this.#clock.now();
@@ -281,7 +283,8 @@ export class Claviger {
     // What a guard before this one let through was counted there.
     if (!before) this.#usage.count(found, code, permissions, clientIp, now);
     if (code !== 'valid') return { refusal: code };
-    return { proved: this.#proved(shows, use, found, key, false) };
+    // It counts from when it was proved first.
+    return { proved: { ...this.#proved(shows, use, found, key, false), ...(before && { at: before.at }) } };
   }
 
   /**

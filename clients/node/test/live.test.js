@@ -199,6 +199,19 @@ test('behind two guards a limit is spent and a proof is used once', () =>
     assert.deepEqual(await asked(url, token), [401, 'proof_required']);
   }));
 
+test('what was proved counts from when it was proved first', () =>
+  World.with(async (world) => {
+    const claviger = new Claviger(world.settings({ keysWithoutFeedSeconds: 30 }));
+    world.ends.push(() => claviger.close());
+    const { token } = await world.key();
+    for (const began = performance.now(); !claviger.isFollowed; await sleep(20)) assert.ok(performance.now() - began < SOON);
+    await claviger.check(token);
+    const { proved } = await claviger.check(token);
+    const at = proved.at - 20_000;
+    const again = await claviger.check(token, { proved: { ...proved, at } });
+    assert.equal(again.proved.at, at);
+  }));
+
 test('a key that is bound is asked about with what was shown, every time', () =>
   World.with(async (world) => {
     const pem = await readFile(

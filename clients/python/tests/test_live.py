@@ -5,6 +5,7 @@ import base64
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,6 +107,24 @@ def test_a_key_that_is_limited_is_asked_about_every_time(world: World) -> None:
         assert world.asked(url, trial) == (401, "audience_mismatch")
     testing = service(world, test_too=True)
     assert [world.asked(testing, trial)[0] for _ in range(3)] == [200, 200, 429], "nothing else is spent"
+
+
+def test_what_was_proved_counts_from_when_it_was_proved_first(world: World) -> None:
+    token = world.start().key()["token"]
+
+    async def use() -> None:
+        async with Claviger(world.settings(keys_without_feed_seconds=30)) as claviger:
+            while not claviger.is_followed:
+                await asyncio.sleep(0.02)
+            await claviger.check(token)
+            proved = (await claviger.check(token)).proved
+            assert proved is not None
+            before = replace(proved, at=proved.at - 20)
+            again = (await claviger.check(token, Use(proved=before))).proved
+            assert again is not None
+            assert again.at == before.at
+
+    asyncio.run(asyncio.wait_for(use(), 30))
 
 
 def test_what_a_service_judges_is_counted_once_also_if_it_ends_at_once(world: World) -> None:

@@ -312,7 +312,8 @@ impl Shared {
     ) -> Checked {
         let shows = Shows::of(hash, asked);
         let proved = self.proved_before(&shows, asked);
-        let (proof, fresh) = match proved {
+        // Of what the instance said is not known here what proved it.
+        let (proof, fresh) = match proved.filter(|proved| !proved.is_asked) {
             Some(proved) => (proved.proof, None),
             None => self.proof(credential, shows.certificate, asked),
         };
@@ -334,7 +335,9 @@ impl Shared {
         if proved.is_none() {
             self.kept.usage.count(&found, verdict, asked.permissions, asked.client_ip, now);
         }
-        checked(verdict, self.proved(shows, asked, proof, found, false))
+        let judged = self.proved(shows, asked, proof, found, false);
+        // It counts from when it was proved first.
+        checked(verdict, Proved { at: proved.map_or(judged.at, |before| before.at), ..judged })
     }
 
     fn proved(

@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, Self
@@ -254,7 +254,8 @@ class Claviger:
     def _decided(self, found: Found, has_ended: Callable[[Found], bool], shows: Shows, credential: str, use: _Asked) -> Checked:
         now = self._clock.now()
         before, fresh = self._proved_before(shows, use), None
-        if before is not None:
+        # Of what the instance said is not known here what proved it.
+        if before is not None and not before.is_asked:
             dpop = before.dpop
         else:
             fresh = self._proof(credential, use, now)
@@ -279,7 +280,9 @@ class Claviger:
             self._usage.count(found, code, use.permissions, use.client_ip, now)
         if code != "valid":
             return Checked(code)
-        return Checked("valid", self._proved(shows, use, found, dpop, is_asked=False))
+        proved = self._proved(shows, use, found, dpop, is_asked=False)
+        # It counts from when it was proved first.
+        return Checked("valid", proved if before is None else replace(proved, at=before.at))
 
     def _proved_before(self, shows: Shows, use: _Asked) -> Proved | None:
         """What a guard of the same instance proved of the same request just now, if the request shows the same."""

@@ -199,6 +199,16 @@ on_both_databases! {
         }
     }
 
+    async fn of_what_expired_before_it_was_revoked_that_is_told(app: &TestApp) {
+        let acme = Acme::new(app).await;
+        let ends = (app.app.now() + SignedDuration::from_secs(3)).to_string();
+        let key = app.key(&acme.account, &[READ], json!({ "expires_at": ends })).await;
+        tokio::time::sleep(std::time::Duration::from_millis(3100)).await;
+        let (admin, path) = (acme.admin().await, format!("{KEYS}/{}", key.id));
+        act(&admin, &path, "revoke", &[("reason", "unspecified")]).await.leads_to(&format!("{path}?done=revoked"));
+        admin.get(&path).await.shows(StatusCode::OK, "<th scope=\"row\">Ends</th>");
+    }
+
     async fn nobody_gives_more_than_they_hold_by_a_form(app: &TestApp) {
         let acme = Acme::new(app).await;
         let rights = ["claviger:api_keys:read", "claviger:api_keys:write", "claviger:service_accounts:read", READ];

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     Place,
-    shown::{Badge, Names, begins},
+    shown::{Badge, Names, begins, over},
 };
 use crate::console::{moment::Moment, page::Frame};
 
@@ -48,7 +48,7 @@ pub(crate) async fn rows(
         is_test: one.environment == Environment::Test,
         rolling: one.is_rolling(now) && one.revocation.is_none(),
         used: one.last_used().map(|last| moment(last.at)),
-        ends: one.revocation.map(|over| over.at).or(one.expires_at).map(moment),
+        ends: over(one).or(one.expires_at).map(moment),
         made: moment(one.created_at),
     };
     Ok(found.iter().map(row).collect())

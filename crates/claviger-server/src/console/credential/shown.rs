@@ -126,12 +126,18 @@ fn ended_with(one: &Credential) -> &'static str {
     }
 }
 
+/// When one ended that was revoked: it may have expired before.
+pub(super) fn over(one: &Credential) -> Option<Timestamp> {
+    let revoked = one.revocation?.at;
+    Some(one.expires_at.map_or(revoked, |end| end.min(revoked)))
+}
+
 /// The secrets of one, the current one first, without those that ended before it was shown.
 pub(crate) fn generations(one: &Credential, brand: &Brand, now: Timestamp, frame: &Frame) -> Vec<Generation> {
     let moment = |time| Moment::new(frame.language(), time, now);
     let shown = |secret: &SecretRecord| {
-        // What worked until the credential was revoked ended with it.
-        let over = one.revocation.map(|over| over.at).filter(|over| secret.ends_at.is_none_or(|end| end > *over));
+        // What worked until the credential ended did so with it.
+        let over = over(one).filter(|over| secret.ends_at.is_none_or(|end| end > *over));
         let ends_at = over.or(secret.ends_at);
         let (key, class) = match ends_at {
             Some(_) if over.is_some() => (ended_with(one), ""),
@@ -200,7 +206,7 @@ impl Shown {
             limits: limits(one, frame),
             is_bound: one.confirmation.is_some(),
             starts: one.not_before.map(moment),
-            ends: one.expires_at.map(moment),
+            ends: one.expires_at.filter(|end| one.revocation.is_none_or(|over| *end < over.at)).map(moment),
             made: moment(one.created_at),
             maker: names.who(&one.created_by, frame),
             used: last.as_ref().map(|last| moment(last.at)),

@@ -35,10 +35,11 @@ pub(crate) async fn run(command: Bootstrap) -> Result<ExitCode, Failure> {
     let bound = Bound::asked(&settings);
     let app = open::app(settings, database, keys, bound, AccessLog::default());
     open::ensure_builtins(&app).await?;
-    let made = app.bootstrap(command.another_key).await?;
     if !command.another_key {
+        // First: of a key that is there it must be known.
         app.store.database().remember_brand(&app.config.brand, app.now()).await?;
     }
+    let made = app.bootstrap(command.another_key).await?;
     app.store.database().close().await;
     if command.json {
         output::answer(&as_json(&made).to_string())?;

@@ -163,7 +163,7 @@ pub(crate) fn rolled(service: &Service, answer: &str, done: &str) -> Result<(), 
 pub(crate) fn fate_of_old(generations: &[Generation]) -> String {
     let old = generations.get(1).filter(|old| old.state == "retiring").and_then(|old| old.ends_at.as_deref());
     match old {
-        Some(end) => format!("The one before works until {}.", output::printable(end)),
+        Some(end) => format!("The one before works until {} at the latest.", output::printable(end)),
         None => "The one before stopped now.".to_owned(),
     }
 }

@@ -99,7 +99,7 @@ test('pages speak four languages and fit a telephone', async () => {
       await page.setViewportSize({ width: 320, height: 640 });
       await page.goto(`${url}/sign-in`);
       for (const [language, title] of [['Nederlands', 'Inloggen'], ['Français', 'Connexion'], ['日本語', 'サインイン']]) {
-        await page.getByRole('link', { name: language }).click();
+        await page.getByRole('button', { name: language }).click();
         await page.getByRole('heading', { name: title }).waitFor();
         const main = await page.locator('main').boundingBox();
         assert.ok(main.x >= 0 && main.width <= 320, `${language} is ${main.width} wide`);

@@ -50,7 +50,7 @@ token-new-title = New personal access token
 token-new-what = It can do no more than you, at any moment: what you do not hold there yourself is not offered. Its secret is shown once, on the next page.
 token-reaches-all = Some of what you may do reaches every organization. With it, the token does too.
 where-title = In which organization?
-where-what = A token acts in one organization only.
+where-what = A token belongs to one organization.
 where-other = choose another
 
 ## The form of a key or token

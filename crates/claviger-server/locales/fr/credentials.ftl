@@ -50,7 +50,7 @@ token-new-title = Nouveau jeton d’accès personnel
 token-new-what = Il ne peut jamais plus que vous : ce que vous n’avez pas vous-même là n’est pas proposé. Son secret est montré une seule fois, à la page suivante.
 token-reaches-all = Une partie de vos droits vaut dans toutes les organisations. Avec eux, le jeton aussi.
 where-title = Dans quelle organisation ?
-where-what = Un jeton n’agit que dans une seule organisation.
+where-what = Un jeton appartient à une seule organisation.
 where-other = en choisir une autre
 
 ## The form of a key or token

@@ -50,7 +50,7 @@ token-new-title = 新しい個人アクセストークン
 token-new-what = あなた自身ができる以上のことはできません。あなたがそこで持っていない権限は表示されません。シークレットは次のページで一度だけ表示されます。
 token-reaches-all = あなたの権限の一部はすべての組織に及びます。それを与えると、トークンも同じ範囲に及びます。
 where-title = どの組織で使いますか。
-where-what = トークンは1つの組織でのみ使えます。
+where-what = トークンは1つの組織に属します。
 where-other = 別の組織を選ぶ
 
 ## The form of a key or token

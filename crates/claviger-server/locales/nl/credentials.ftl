@@ -50,7 +50,7 @@ token-new-title = Nieuw persoonlijk toegangstoken
 token-new-what = Het kan nooit meer dan u: wat u daar zelf niet mag, staat er niet bij. Het geheim wordt één keer getoond, op de volgende pagina.
 token-reaches-all = Een deel van wat u mag, geldt in elke organisatie. Daarmee geldt de token er ook.
 where-title = In welke organisatie?
-where-what = Een token werkt in één organisatie.
+where-what = Een token hoort bij één organisatie.
 where-other = kies een andere
 
 ## The form of a key or token

@@ -116,8 +116,8 @@ def test_what_was_proved_counts_from_when_it_was_proved_first(world: World) -> N
         async with Claviger(world.settings(keys_without_feed_seconds=30)) as claviger:
             while not claviger.is_followed:
                 await asyncio.sleep(0.02)
-            await claviger.check(token)
-            proved = (await claviger.check(token)).proved
+            await claviger.check(token, Use())
+            proved = (await claviger.check(token, Use())).proved
             assert proved is not None
             before = replace(proved, at=proved.at - 20)
             again = (await claviger.check(token, Use(proved=before))).proved

@@ -75,6 +75,9 @@ impl App {
                 tx.commit(event, now, &mut self.rng()).await?;
                 after = last;
             }
+            if after.is_none() {
+                break;
+            }
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Key, TestApp, text};
+use crate::app::{Key, TestApp, join_all, text};
 
 on_both_databases! {
     async fn a_key_is_shown_with_everything_but_its_token(app: &TestApp) {
@@ -133,23 +133,4 @@ on_both_databases! {
         let list = root.get(&format!("/v1/api-keys?service_account_id={account}")).await.expect(StatusCode::OK);
         assert_eq!(list["items"].as_array().unwrap().len(), 1);
     }
-}
-
-/// All at once, on this task.
-async fn join_all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
-    let mut waiting: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
-    std::future::poll_fn(|context| {
-        for (future, done) in waiting.iter_mut().filter(|(_, done)| done.is_none()) {
-            if let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
-                *done = Some(value);
-            }
-        }
-        if waiting.iter().all(|(_, done)| done.is_some()) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-    waiting.into_iter().filter_map(|(_, done)| done).collect()
 }

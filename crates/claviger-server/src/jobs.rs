@@ -1,4 +1,4 @@
-//! What runs beside the requests: following the change log, flushing usage, trimming.
+//! What runs beside the requests: following the change log, writing what was counted, trimming.
 
 use std::time::Duration;
 
@@ -34,6 +34,15 @@ pub(crate) async fn follow_changes(app: App, mut cursor: LogCursor, stop: Cancel
         let done = app.store.follow_log(&mut cursor, monotonic()).await;
         failing = tell(&app, Work::ChangeLog, done, failing);
     }
+}
+
+/// Writes what quotas were spent, and a last time when stopped. It waits for no usage: what is lost of quotas is given away.
+pub(crate) async fn flush_quotas(app: App, stop: CancellationToken) {
+    let mut failing = false;
+    while wait(FLUSH_EVERY, &stop).await {
+        failing = tell(&app, Work::Quotas, round(app.flush_quotas()).await, failing);
+    }
+    tell(&app, Work::Quotas, round(app.flush_quotas()).await, false);
 }
 
 /// Writes usage, and a last time when stopped.
@@ -119,13 +128,7 @@ pub(crate) async fn tell_who_waits(app: App, stop: CancellationToken) {
 
 async fn flush(app: &App, was_failing: bool) -> bool {
     let began = monotonic();
-    // Quotas first: what is lost of them is given away.
-    let done = settled(async {
-        let quotas = app.flush_quotas().await.map_err(|error| (Work::Usage, error));
-        quotas.and(app.flush_usage().await)
-    })
-    .await
-    .unwrap_or_else(|error| Err((Work::Usage, error)));
+    let done = settled(app.flush_usage()).await.unwrap_or_else(|error| Err((Work::Usage, error)));
     app.metrics.usage_flush.observe(began.elapsed().as_secs_f64());
     if done.is_ok() {
         app.metrics.usage_is_flushed(monotonic());

@@ -92,6 +92,8 @@ struct Sampled {
 pub(crate) enum Work {
     /// Following the change log.
     ChangeLog,
+    /// Writing what quotas were spent.
+    Quotas,
     /// Writing counts and last uses.
     Usage,
     /// Telling the audit trail what came of use.
@@ -107,13 +109,22 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    const ALL: [Self; 7] =
-        [Self::ChangeLog, Self::Usage, Self::Audit, Self::Trim, Self::UsageDays, Self::SigningKeys, Self::DenyList];
+    const ALL: [Self; 8] = [
+        Self::ChangeLog,
+        Self::Quotas,
+        Self::Usage,
+        Self::Audit,
+        Self::Trim,
+        Self::UsageDays,
+        Self::SigningKeys,
+        Self::DenyList,
+    ];
 
     /// The word in log and metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::ChangeLog => "change_log",
+            Self::Quotas => "quotas",
             Self::Usage => "usage",
             Self::Audit => "audit",
             Self::Trim => "trim",

@@ -146,6 +146,7 @@ pub async fn serve(
     // Before the first request: a change made after something was cached must lie beyond the cursor.
     let cursor = app.store.log_cursor(monotonic()).await?;
     tasks.spawn(jobs::follow_changes(app.clone(), cursor, ended.clone()));
+    tasks.spawn(jobs::flush_quotas(app.clone(), ended.clone()));
     tasks.spawn(jobs::flush_usage(app.clone(), ended.clone()));
     tasks.spawn(jobs::trim(app.clone(), ended.clone()));
     tasks.spawn(jobs::keep_usage(app.clone(), ended.clone()));

@@ -161,8 +161,10 @@ impl App {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
-    use crate::app::tests::app;
+    use crate::{app::tests::app, jobs};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -237,6 +239,13 @@ mod tests {
         assert_eq!((stored().await, count.lock().used(at(0))), (7, 7));
         assert!(!count.lock().has_unwritten());
 
+        // Whoever stops writes what there is, and waits for no usage.
+        spend(3);
+        let stopped = CancellationToken::new();
+        stopped.cancel();
+        jobs::flush_quotas(app.clone(), stopped).await;
+        assert_eq!((stored().await, count.lock().used(at(0))), (10, 10));
+
         // What certainly is not waits for the next time.
         spend(1);
         app.store.database().close().await;
@@ -244,7 +253,7 @@ mod tests {
             assert!(app.flush_quotas().await.is_err());
             spend(1);
         }
-        assert_eq!((count.lock().used(at(0)), app.limiter.unwritten.lock().len()), (10, 1));
+        assert_eq!((count.lock().used(at(0)), app.limiter.unwritten.lock().len()), (13, 1));
         assert_eq!(app.limiter.writing.lock().await.uses.values().sum::<u64>(), 1);
     }
 

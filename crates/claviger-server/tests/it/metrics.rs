@@ -157,7 +157,7 @@ on_both_databases! {
             ("listener", &["public", "internal"]),
             ("route", &["verify", "forward_auth", "mqtt", "changes", "management", "oauth", "console", "documentation", "health", "metrics", "other"]),
             ("status", &["2xx", "3xx", "4xx", "5xx"]),
-            ("work", &["change_log", "usage", "audit", "trim", "usage_days", "signing_keys", "deny_list"]),
+            ("work", &["change_log", "quotas", "usage", "audit", "trim", "usage_days", "signing_keys", "deny_list"]),
             ("algorithm", &["ES256", "EdDSA", "RS256"]),
             ("pool", &["read", "write", "main", "follow"]),
             ("state", &["used", "idle"]),

@@ -45,7 +45,7 @@ pub(crate) struct Usage {
     /// hour or day [default: hour; with --group permission, which is counted by day, day]
     #[arg(long)]
     by: Option<String>,
-    /// code (the verdict) or permission [default: code]
+    /// code (the verdict), permission, or grant_type: access tokens that were issued to the --service-account [default: code]
     #[arg(long)]
     group: Option<String>,
     /// credential, or organization: all of its credentials together, however many they are [default: credential]
@@ -70,10 +70,12 @@ struct Report {
 #[derive(Debug, Deserialize)]
 struct Item {
     credential_id: Option<String>,
+    service_account_id: Option<String>,
     organization_id: Option<String>,
     start: Timestamp,
     code: Option<String>,
     permission: Option<String>,
+    grant_type: Option<String>,
     uses: u64,
 }
 
@@ -140,27 +142,35 @@ impl Report {
     fn shown(self) -> String {
         let (by_day, coloured) = (self.by == "day", output::coloured());
         let over_time = over_time(&self.items, if by_day { 24 } else { 1 }, by_day);
-        let of_permissions = self.items.iter().any(|item| item.permission.is_some());
-        let legend = if of_permissions { String::new() } else { format!("{}\n\n", legend(&self.items, coloured)) };
+        let has = |member: fn(&Item) -> &Option<String>| self.items.iter().any(|item| member(item).is_some());
+        let (whose, what, times) = (
+            match (has(|item| &item.organization_id), has(|item| &item.service_account_id)) {
+                (true, _) => "ORGANIZATION",
+                (false, true) => "SERVICE ACCOUNT",
+                (false, false) => "CREDENTIAL",
+            },
+            match (has(|item| &item.permission), has(|item| &item.grant_type)) {
+                (true, _) => "PERMISSION",
+                (false, true) => "GRANT TYPE",
+                (false, false) => "CODE",
+            },
+            if has(|item| &item.grant_type) { "TOKENS" } else { "USES" },
+        );
+        let has_codes = has(|item| &item.code);
+        let legend = if has_codes { format!("{}\n\n", legend(&self.items, coloured)) } else { String::new() };
         let bars: Vec<_> = over_time.into_iter().map(|(at, outcomes)| (at, outcomes.to_vec())).collect();
         let chart = output::bars(&bars, coloured);
-        let of_organizations = self.items.iter().any(|item| item.organization_id.is_some());
-        let titles = [
-            if of_organizations { "ORGANIZATION" } else { "CREDENTIAL" },
-            if of_permissions { "PERMISSION" } else { "CODE" },
-            "USES",
-        ];
         let mut sums: BTreeMap<(String, String), u64> = BTreeMap::new();
         for item in self.items {
-            let whose = item.credential_id.or(item.organization_id).unwrap_or_default();
-            let what = item.code.or(item.permission).unwrap_or_default();
+            let whose = item.credential_id.or(item.service_account_id).or(item.organization_id).unwrap_or_default();
+            let what = item.code.or(item.permission).or(item.grant_type).unwrap_or_default();
             let sum = sums.entry((whose, what)).or_default();
             *sum = sum.saturating_add(item.uses);
         }
         let mut sums: Vec<_> = sums.into_iter().collect();
         sums.sort_by_key(|(_, uses)| std::cmp::Reverse(*uses));
         let rows = sums.into_iter().map(|((whose, what), uses)| [whose, what, uses.to_string()]);
-        let table = output::table(&titles, rows);
+        let table = output::table(&[whose, what, times], rows);
         format!("{legend}{chart}\n\n{table}")
     }
 }
@@ -223,7 +233,9 @@ mod tests {
 
     fn refused(start: &str, code: &str, uses: u64) -> Item {
         let (credential_id, code) = (Some("key_1".to_owned()), Some(code.to_owned()));
-        Item { credential_id, organization_id: None, start: start.parse().unwrap(), code, permission: None, uses }
+        let [service_account_id, organization_id, permission, grant_type] = [const { None }; 4];
+        let start = start.parse().unwrap();
+        Item { credential_id, service_account_id, organization_id, start, code, permission, grant_type, uses }
     }
 
     fn numbers(items: &[Item], hours: i64, by_day: bool) -> Vec<(String, [u64; 3])> {
@@ -244,6 +256,29 @@ mod tests {
         let items = [item("2026-02-28T00:00:00Z", 1), item("2026-03-02T00:00:00Z", 1)];
         assert_eq!(numbers(&items, 24, true), [of("2026-02-28", 1), of("2026-03-01", 0), of("2026-03-02", 1)]);
         assert_eq!(numbers(&[], 1, false), []);
+    }
+
+    #[test]
+    fn tokens_that_were_issued_are_told_by_their_grant() {
+        let (at, of) = ("2026-03-01T22:00:00Z", |text: &str| Some(text.to_owned()));
+        let issued = |grant: &str, uses| Item {
+            credential_id: None,
+            service_account_id: of("sa_1"),
+            code: None,
+            grant_type: of(grant),
+            ..item(at, uses)
+        };
+        let items = vec![issued("client_credentials", 5), issued("token_exchange", 2), issued("client_credentials", 4)];
+        let shown = Report { from: at.parse().unwrap(), by: "hour".to_owned(), items }.shown();
+        let lines: Vec<_> =
+            shown.lines().rev().take(3).map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+        let expected: [&[&str]; 3] = [
+            &["sa_1", "token_exchange", "2"],
+            &["sa_1", "client_credentials", "9"],
+            &["SERVICE", "ACCOUNT", "GRANT", "TYPE", "TOKENS"],
+        ];
+        assert_eq!(lines, expected);
+        assert!(!shown.contains("accepted"), "{shown}");
     }
 
     #[test]

@@ -53,7 +53,21 @@ pub(crate) async fn no_such_path(request: Request) -> Response {
     Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response()
 }
 
-/// Around the former: a browser is told so by a page.
+/// The path is right and the method is not.
+pub(crate) async fn no_such_method(request: Request) -> Response {
+    if is_for_a_page(&request) {
+        Trouble::OtherMethod.into_response()
+    } else {
+        method_not_allowed().await.into_response()
+    }
+}
+
+/// Where no page is.
+pub(crate) async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path has other methods; see Allow")
+}
+
+/// Around these two: a browser is told so by a page.
 pub(crate) async fn on_a_page(app: State<App>, request: Request, next: Next) -> Response {
     if is_for_a_page(&request) { framed(app, request, next).await } else { next.run(request).await }
 }

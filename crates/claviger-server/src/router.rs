@@ -3,6 +3,7 @@
 use axum::{
     Router,
     extract::Request,
+    handler::Handler as _,
     http::{HeaderValue, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -123,7 +124,7 @@ pub fn public(app: App) -> Router {
         .without_v07_checks()
         .merge(oauth::aliases(&app))
         .fallback(any(absent::no_such_path).layer(from_fn_with_state(app.clone(), absent::on_a_page)))
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(absent::no_such_method.layer(from_fn_with_state(app.clone(), absent::on_a_page)))
         // Innermost first: what an answer waits for, the wait for the body, what a refusal leads to, what every answer says, then a net under panics, and outermost the log, which tells of both.
         .layer(from_fn(once_settled::<RequestError>))
         .layer(from_fn(body::arrives_first))
@@ -158,14 +159,9 @@ pub fn internal(app: App) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready_inside))
         .fallback(absent::no_such_path_inside)
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(absent::method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)
-}
-
-/// The path is right and the method is not.
-pub(crate) async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path has other methods; see Allow")
 }
 
 /// No answer tells what one writer read of another's work before that is durable. An outage has the form that the routes give it.

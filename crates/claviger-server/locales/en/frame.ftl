@@ -108,6 +108,7 @@ trouble-link = This link was used already, is too old, or is not complete. Ask f
 trouble-portal = This page was open for too long or was left, its link was used already, or your browser keeps no cookies here. Go back to where you came from and open it again.
 trouble-withheld = This is not yours to do: it wants more rights than you have here, or concerns somebody who reaches the whole instance. Nothing was changed.
 trouble-absent = There is no such page, or not for you.
+trouble-method = This address takes what a form sends, and is no page to open. Go back and use the form.
 trouble-provider = The other service does not answer, or not as it should. Try again in a moment, or sign in with your password.
 trouble-provider-not-ours = This sign-in was not begun in this browser, took too long, or was used already. Begin again.
 trouble-provider-denied = The other service did not let you in. Begin again, or sign in with your password.

@@ -108,6 +108,7 @@ trouble-link = Ce lien a déjà servi, est trop ancien ou incomplet. Demandez-en
 trouble-portal = Cette page est restée ouverte trop longtemps ou a été quittée, son lien a déjà servi, ou votre navigateur ne garde pas les cookies ici. Revenez d’où vous veniez et ouvrez-la de nouveau.
 trouble-withheld = Cela ne vous revient pas : il faut plus de droits que vous n’en avez ici, ou cela concerne quelqu’un qui agit sur toute l’instance. Rien n’a été modifié.
 trouble-absent = Cette page n’existe pas, ou pas pour vous.
+trouble-method = Cette adresse reçoit ce qu’un formulaire envoie ; ce n’est pas une page à ouvrir. Revenez en arrière et utilisez le formulaire.
 trouble-provider = L’autre service ne répond pas, ou pas comme il le devrait. Réessayez dans un instant, ou connectez-vous avec votre mot de passe.
 trouble-provider-not-ours = Cette connexion n’a pas été commencée dans ce navigateur, a duré trop longtemps ou a déjà servi. Recommencez.
 trouble-provider-denied = L’autre service ne vous a pas laissé entrer. Recommencez, ou connectez-vous avec votre mot de passe.

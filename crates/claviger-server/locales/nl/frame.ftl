@@ -108,6 +108,7 @@ trouble-link = Deze link is al gebruikt, te oud of niet volledig. Vraag om een n
 trouble-portal = Deze pagina stond te lang open of is verlaten, de link is al gebruikt, of uw browser bewaart hier geen cookies. Ga terug naar waar u vandaan kwam en open haar opnieuw.
 trouble-withheld = Dit mag u niet doen: er zijn meer rechten voor nodig dan u hier hebt, of het gaat om iemand met rechten in de hele installatie. Er is niets gewijzigd.
 trouble-absent = Deze pagina is er niet, of niet voor u.
+trouble-method = Dit adres neemt aan wat een formulier verstuurt, en is geen pagina om te openen. Ga terug en gebruik het formulier.
 trouble-provider = De andere dienst antwoordt niet, of niet zoals het hoort. Probeer het zo meteen opnieuw, of log in met uw wachtwoord.
 trouble-provider-not-ours = Dit inloggen is niet in deze browser begonnen, duurde te lang of is al gebruikt. Begin opnieuw.
 trouble-provider-denied = De andere dienst liet u niet binnen. Begin opnieuw, of log in met uw wachtwoord.

@@ -36,6 +36,8 @@ pub(crate) enum Trouble {
     OldPortal,
     /// No such page, or not for whoever asks.
     Absent,
+    /// No page: forms are sent there.
+    OtherMethod,
     /// It is not theirs to do.
     Withheld,
     /// It went wrong with an outside provider.
@@ -124,6 +126,7 @@ impl IntoResponse for Trouble {
             Self::OldPortal => told(StatusCode::FORBIDDEN, Words("portal-too-old")),
             Self::Withheld => told(StatusCode::FORBIDDEN, Words("trouble-withheld")),
             Self::Absent => told(StatusCode::NOT_FOUND, Words("trouble-absent")),
+            Self::OtherMethod => told(StatusCode::METHOD_NOT_ALLOWED, Words("trouble-method")),
             Self::Provider(what) => {
                 let (status, words) = match what {
                     ProviderTrouble::Unavailable => (StatusCode::BAD_GATEWAY, "trouble-provider"),

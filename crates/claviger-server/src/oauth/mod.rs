@@ -33,12 +33,7 @@ use serde::Serialize;
 use tower_http::cors::{Any, CorsLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    app::App,
-    origin,
-    router::{method_not_allowed, once_settled},
-    session::hex,
-};
+use crate::{absent, app::App, origin, router::once_settled, session::hex};
 
 pub(crate) use client::Client;
 pub(crate) use device_request::why_not;
@@ -119,7 +114,7 @@ fn for_every_page(routes: Router<App>) -> Router<App> {
         .expose_headers([header::ETAG])
         .vary([]);
     // Named here, or the one for all routes would take its place, and with it what browsers ask before.
-    routes.method_not_allowed_fallback(method_not_allowed).layer(pages)
+    routes.method_not_allowed_fallback(absent::method_not_allowed).layer(pages)
 }
 
 /// A public document, which whoever has it already need not fetch again.

@@ -27,7 +27,7 @@ use crate::{
     absent,
     inside::Inside,
     problem::{Problem, RequestError},
-    router::{method_not_allowed, panicked},
+    router::panicked,
     serve::serve_alone,
 };
 
@@ -135,7 +135,7 @@ impl Sidecar {
             .route("/health/live", get(crate::health::live))
             .route("/health/ready", get(health::ready))
             .fallback(absent::no_such_path_at_sidecar)
-            .method_not_allowed_fallback(method_not_allowed)
+            .method_not_allowed_fallback(absent::method_not_allowed)
             .layer(CatchPanicLayer::custom(panicked))
             .with_state(self.state.clone());
         serve_alone(self.listener, routes, stop).await;

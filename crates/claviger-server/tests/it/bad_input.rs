@@ -101,6 +101,11 @@ on_both_databases! {
         }
         let page = browser.post("/organizations/acme/api-kyes", &[]).await;
         page.shows(StatusCode::NOT_FOUND, "There is no such page");
+        // An address that takes forms alone, after a reload for one.
+        let page = browser.get("/sign-out").await;
+        page.shows(StatusCode::METHOD_NOT_ALLOWED, "takes what a form sends");
+        assert_eq!(page.header("allow"), "POST");
+        app.root().get("/sign-out").await.problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
         // Whoever looks below the API's addresses is told where those are, and so is whoever takes no page.
         for path in ["/v1/api-kyes", "/oauth/tokens", "/.well-known/nothing"] {
             browser.get(path).await.shows(StatusCode::NOT_FOUND, "/openapi.json");

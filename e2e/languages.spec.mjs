@@ -74,6 +74,8 @@ async function journey(page, tag, url) {
   await press(`main a[href="${ACME}/api-keys/new"]`);
   await press('main a[href$="account=new"]');
   await page.locator('#account_name').fill(`program ${tag}`);
+  assert.equal(await page.locator('#until').isVisible(), false);
+  await page.locator('#life').selectOption('date');
   await page.locator('#until').fill('2001-01-01');
   await page.locator('#name').fill(`key ${tag}`);
   await page.locator('[name=permission][value="invoices:read"]').check();
@@ -81,6 +83,7 @@ async function journey(page, tag, url) {
   await press('main form.long .end button');
   assert.equal(await page.locator('[aria-invalid=true]').count(), 1);
   await page.locator('#until').fill('');
+  await page.locator('#life').selectOption({ index: 0 });
   await press('main form.long .end button');
   assert.match(await page.locator('#secret').innerText(), /^clv_key_/);
   await press('main p > a.button');

@@ -5,7 +5,7 @@ use claviger_core::{
     By, Credential, Effect, Event, Organization, Overlong, Policy, PolicyChanges, Reach, Tightening, Touches,
     permission,
 };
-use claviger_store::{CountedAmong, CredentialFilter, Narrowed, Page, Tx};
+use claviger_store::{CountedAmong, CredentialFilter, Narrowed, Tx};
 use claviger_token::OrganizationId;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -95,15 +95,14 @@ pub(crate) async fn updated<'a>(
 /// What one rule that becomes stricter does to credentials.
 pub(crate) struct Touched {
     pub(crate) tightening: Tightening,
-    /// How many, up to [`MOST_COUNTED`].
-    pub(crate) count: i64,
+    /// How many.
+    pub(crate) counted: CountedAmong,
     /// The newest of them.
     pub(crate) newest: Vec<Credential>,
 }
 
-/// How far those that a rule touches are counted, and how many are told one by one, before a form is saved.
-const MOST_COUNTED: u32 = 1000;
-const MOST_TOLD: u32 = 10;
+/// How many of those that a rule touches are told one by one before a form is saved.
+const MOST_TOLD: usize = 10;
 
 impl Updated<'_> {
     /// What it would do to the credentials that exist, rule by rule.
@@ -112,9 +111,10 @@ impl Updated<'_> {
         let mut view = self.tx.within(Reach::Organization(id));
         for tightening in &self.tightenings {
             let filter = touched_by(id, tightening.touches, self.now);
-            let count = view.count_credentials_up_to(&filter, MOST_COUNTED).await?;
-            let newest = view.credentials(&filter, &Page { after: None, limit: MOST_TOLD }).await?;
-            all.push(Touched { tightening: *tightening, count, newest });
+            let counted = view.count_credentials_among(&filter, inventory::LOOKED_AT).await?;
+            let mut newest = inventory::newest(&mut view, &filter).await?;
+            newest.truncate(MOST_TOLD);
+            all.push(Touched { tightening: *tightening, counted, newest });
         }
         Ok(all)
     }

@@ -175,7 +175,6 @@ fn in_range(days: u32) -> bool {
 
 /// What a stricter rule does, if it does anything to what exists.
 fn fact(one: &Touched, sees: bool, frame: &Frame) -> Option<Fact> {
-    let count = usize::try_from(one.count).ok().filter(|count| *count > 0)?;
     let words = match one.tightening.effect {
         Effect::EndsSooner => "policy-ends-sooner",
         Effect::Disabled => "policy-disabled",
@@ -183,9 +182,15 @@ fn fact(one: &Touched, sees: bool, frame: &Frame) -> Option<Fact> {
         Effect::LimitedToNetworks => "policy-limited-to-networks",
         Effect::Revoked => "policy-revoked",
     };
+    let what = match (one.counted.more, usize::try_from(one.counted.number).unwrap_or_default()) {
+        (false, 0) => return None,
+        (false, count) => frame.text_counting(words, count),
+        // Not all were looked at: perhaps there are some.
+        (true, count) => frame.text_with(words, "count", format!("{count}+")),
+    };
     let rule = frame.text(words_of(one.tightening.rule).0);
     let names = one.newest.iter().filter(|_| sees).map(|credential| credential.name.to_string()).collect();
-    Some(Fact { label: format!("{rule}: {}", frame.text_counting(words, count)), entries: names })
+    Some(Fact { label: format!("{rule}: {what}"), entries: names })
 }
 
 /// A value as a person reads it.

@@ -112,13 +112,22 @@ impl Heard {
     }
 
     pub(crate) fn within(&self, age: Duration) -> bool {
-        self.age().is_some_and(|heard| heard <= age)
+        self.within_at(age, monotonic())
+    }
+
+    /// The same for who looked at the clock already.
+    pub(crate) fn within_at(&self, age: Duration, now: Instant) -> bool {
+        self.age_at(now).is_some_and(|heard| heard <= age)
     }
 
     /// How long ago.
     pub(crate) fn age(&self) -> Option<Duration> {
+        self.age_at(monotonic())
+    }
+
+    fn age_at(&self, now: Instant) -> Option<Duration> {
         let at = u64::try_from(self.at.load(Ordering::Acquire)).ok()?;
-        Some(self.started.elapsed().saturating_sub(Duration::from_millis(at)))
+        Some(now.saturating_duration_since(self.started).saturating_sub(Duration::from_millis(at)))
     }
 }
 

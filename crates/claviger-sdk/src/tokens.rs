@@ -94,7 +94,8 @@ impl Tokens {
     }
 
     pub(crate) async fn read(&self, hash: TokenHash, token: &str) -> Result<Read, Unreachable> {
-        if !self.ended_heard.within(self.without_feed) || !self.keys_heard.within(KEYS_COUNT_FOR) {
+        let now = monotonic();
+        if !self.ended_heard.within_at(self.without_feed, now) || !self.keys_heard.within_at(KEYS_COUNT_FOR, now) {
             return Err(Unreachable);
         }
         let keys = Arc::clone(&self.keys.read());

@@ -61,6 +61,36 @@ async fn what_was_proved_counts_for_a_request_that_shows_the_same_and_for_a_mome
 }
 
 #[tokio::test]
+async fn what_the_instance_said_of_a_proof_is_not_tested_here_again() {
+    let mut settings = Settings::new("https://keys.acme.test", "http://127.0.0.1:1", "urn:api");
+    settings.origin = Some("https://api.acme.test".to_owned());
+    let claviger = Claviger::start(settings).unwrap();
+    let (shared, hash) = (&claviger.shared, TokenHash::of("x"));
+    let objects = ["base:app7".parse().unwrap()];
+    let asked = Use {
+        permissions: &[],
+        objects: &objects,
+        whatever_object: false,
+        client_ip: None,
+        method: &Method::GET,
+        path: "/",
+        dpop: Some("a proof that was used up there"),
+        certificate: None,
+        test_too: false,
+        proved: None,
+    };
+    // The key is known here by now, with the proof that it wants.
+    let known = shared.decided(found(), None, (hash, "x"), &asked);
+    assert_eq!(known.verdict, Verdict::Refused(Refusal::ProofInvalid));
+    let proved = shared.proved(Shows::of(hash, &asked), &asked, Proof::default(), found(), true);
+    let behind = Use { proved: Some(&proved), ..asked };
+    assert_eq!(shared.check_opaque("x", &behind).await.unwrap().verdict, Verdict::Valid);
+    // From elsewhere it is another use.
+    let elsewhere = Use { client_ip: Some([192, 0, 2, 1].into()), ..behind };
+    assert!(shared.check_opaque("x", &elsewhere).await.is_err());
+}
+
+#[tokio::test]
 async fn an_answer_about_less_is_held_against_what_is_asked() {
     let claviger =
         Claviger::start(Settings::new("https://keys.acme.test", "http://127.0.0.1:7421", "urn:api")).unwrap();

@@ -14,10 +14,10 @@ const MOST_MEMBERS: usize = 100;
 
 /// Reads a JSON object in whose whole text no object has two members with one name, at any depth.
 pub fn read_object<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, serde_json::Error> {
-    must_be_object(text)?;
-    let mut walk = serde_json::Deserializer::from_slice(text);
+    let text = object(text)?;
+    let mut walk = serde_json::Deserializer::from_str(text);
     Once.deserialize(&mut walk)?;
-    serde_json::from_slice(text)
+    serde_json::from_str(text)
 }
 
 /// What knows all its members, at any depth, so that reading it refuses by itself what is said twice.
@@ -25,14 +25,15 @@ pub trait Closed: DeserializeOwned {}
 
 /// The same as [`read_object`], in one walk.
 pub(super) fn read_closed<T: Closed>(text: &[u8]) -> Result<T, serde_json::Error> {
-    must_be_object(text)?;
-    serde_json::from_slice(text)
+    serde_json::from_str(object(text)?)
 }
 
 /// Serde would take a list for a structure, member by member in order; nobody means that. Of structures inside of it see [`Named`].
-fn must_be_object(text: &[u8]) -> Result<(), serde_json::Error> {
-    let is_object = text.trim_ascii_start().first() == Some(&b'{');
-    if is_object { Ok(()) } else { Err(de::Error::custom("a JSON object is wanted")) }
+/// As text, so that no string of it is tested once more.
+fn object(text: &[u8]) -> Result<&str, serde_json::Error> {
+    let text = str::from_utf8(text).map_err(de::Error::custom)?;
+    let is_object = text.trim_ascii_start().starts_with('{');
+    if is_object { Ok(text) } else { Err(de::Error::custom("a JSON object is wanted")) }
 }
 
 /// What is there must be of its type: `null` is not "absent".

@@ -23,6 +23,8 @@ const BATCHES: usize = 5;
 const BATCH: Duration = Duration::from_millis(100);
 /// Between two looks at the clock.
 const PAUSE: u32 = 32;
+/// How many are signed.
+const TEXTS: u32 = 512;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Signature {
@@ -97,20 +99,22 @@ fn measure(algorithm: SigningAlgorithm, text: &[u8]) -> Result<Raw> {
     }
 }
 
+/// Of different texts in turn: a core learns by heart which way it went through a signature that comes again and again.
 fn both(text: &[u8], key: &ParsedPublicKey, sign: impl Fn(&[u8]) -> Result<Vec<u8>>) -> Result<Raw> {
-    let signature = sign(text)?;
-    let signing = each(|| sign(text).map(drop))?;
-    let checking = each(|| Ok(key.verify_sig(text, &signature)?))?;
+    let texts = (0..TEXTS).map(|number| [text, &number.to_be_bytes()].concat());
+    let signed = texts.map(|text| Ok((sign(&text)?, text))).collect::<Result<Vec<_>>>()?;
+    let signing = each(&signed, |(_, text)| sign(text).map(drop))?;
+    let checking = each(&signed, |(signature, text)| Ok(key.verify_sig(text, signature)?))?;
     Ok(Raw { signing, checking })
 }
 
 /// What one costs: the median of some batches.
-fn each(work: impl Fn() -> Result<()>) -> Result<Duration> {
-    let mut batches = Vec::new();
+fn each<T>(things: &[T], work: impl Fn(&T) -> Result<()>) -> Result<Duration> {
+    let (mut batches, mut things) = (Vec::new(), things.iter().cycle());
     for _ in 0..BATCHES {
         let (began, mut times) = (spent()?, 0);
         while spent()?.saturating_sub(began) < BATCH {
-            (0..PAUSE).try_for_each(|_| work())?;
+            things.by_ref().take(PAUSE as usize).try_for_each(&work)?;
             times += PAUSE;
         }
         batches.push(spent()?.saturating_sub(began) / times.max(1));

@@ -5,7 +5,7 @@
 
 use std::{hash::Hash, sync::Arc};
 
-use claviger_token::{OrganizationFacts, OrganizationId, PermissionMask, PrincipalFacts, PrincipalId};
+use claviger_token::{OrganizationFacts, OrganizationId, PermissionMask, PrincipalFacts, PrincipalId, RoleId};
 use quick_cache::sync::Cache;
 
 /// How many of each are remembered for those who come next.
@@ -15,6 +15,7 @@ const MOST: usize = 10_000;
 pub(super) struct CommonFacts {
     principals: Cache<PrincipalId, Arc<PrincipalFacts>>,
     organizations: Cache<OrganizationId, Arc<OrganizationFacts>>,
+    roles: Cache<Arc<[RoleId]>, Arc<[RoleId]>>,
     lists: Cache<PermissionMask, PermissionMask>,
     audiences: Cache<Arc<[String]>, Arc<[String]>>,
 }
@@ -24,6 +25,7 @@ impl Default for CommonFacts {
         Self {
             principals: Cache::new(MOST),
             organizations: Cache::new(MOST),
+            roles: Cache::new(MOST),
             lists: Cache::new(MOST),
             audiences: Cache::new(MOST),
         }
@@ -39,6 +41,11 @@ impl CommonFacts {
     /// The same facts, as others have them if they do.
     pub(super) fn organization(&self, facts: OrganizationFacts) -> Arc<OrganizationFacts> {
         shared(&self.organizations, facts.id, facts)
+    }
+
+    /// The same roles, as others have them if they do.
+    pub(super) fn roles(&self, roles: Vec<RoleId>) -> Arc<[RoleId]> {
+        alike(&self.roles, roles.into())
     }
 
     /// The same list of a credential, as others have it if they do.

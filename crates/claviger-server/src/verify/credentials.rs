@@ -372,8 +372,8 @@ impl App {
         let known = self.find(opaque).await?;
         let (known, roles, meters) = match known {
             None => (None, Arc::default(), None),
-            Some(secret) => {
-                let roles = secret.roles.clone().into();
+            Some(mut secret) => {
+                let roles = self.credentials.common.roles(std::mem::take(&mut secret.roles));
                 let catalog = self.catalog().await?;
                 // Its mark needs no such care: a catalog that holds here was not named before `mark` either.
                 read_at = read_at.min(catalog.read_at);

@@ -158,8 +158,8 @@ impl App {
         let (mark, filled_at) = (self.store.changes().mark(), monotonic());
         let Some(found) = self.store.find_credential(id).await? else { return Ok(None) };
         let catalog = self.catalog().await?;
-        let roles = found.roles.clone().into();
-        let FoundCredential { credential, principal, organization, newest_secret, .. } = found;
+        let FoundCredential { credential, principal, roles, organization, newest_secret } = found;
+        let roles = self.credentials.common.roles(roles);
         let (credential, principal, organization) =
             shared_facts(credential, principal, organization, &catalog, &self.credentials.common);
         let meters = self.meters(&credential, &principal, &organization).await?;

@@ -8,7 +8,10 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     io,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,9 +35,12 @@ use crate::{
 const SIZES: [usize; 4] = [1, 4, 16, MOST];
 const MOST: usize = 64;
 
-/// How long a turn rests when most of what it looked for is nobody's. Whoever asked has the answer by then, and as many as come
-/// meanwhile are read by one statement.
+/// How long a turn rests when most of what it looked for is nobody's: twice as long each time, until one finds more again. Whoever
+/// asked has the answer by then, and as many as come meanwhile are read by one statement.
 const REST: Duration = Duration::from_millis(2);
+/// The longest rest. Who has more to look for than a statement holds would only be kept waiting, and others with them: that turn
+/// rests no longer than the first time.
+const LONGEST_REST: Duration = Duration::from_millis(16);
 
 type Answer<T> = Result<Option<T>, StoreError>;
 
@@ -49,12 +55,14 @@ type Waiting<T> = (Secret, oneshot::Sender<Answer<T>>);
 pub(crate) struct LookUps<T> {
     waiting: Mutex<VecDeque<Waiting<T>>>,
     turns: Arc<Semaphore>,
+    /// How many turns found next to nothing since one found something.
+    vain: AtomicU32,
 }
 
 impl<T> LookUps<T> {
     /// With so many turns at once.
     pub(crate) fn new(turns: usize) -> Self {
-        Self { waiting: Mutex::default(), turns: Arc::new(Semaphore::new(turns)) }
+        Self { waiting: Mutex::default(), turns: Arc::new(Semaphore::new(turns)), vain: AtomicU32::new(0) }
     }
 
     fn enter(&self, secret: Secret) -> oneshot::Receiver<Answer<T>> {
@@ -117,8 +125,11 @@ impl<T> LookUps<T> {
                 },
                 turn = timeout(READ_PATIENCE, Arc::clone(&self.turns).acquire_owned()) => match turn {
                     Ok(turn) => {
-                        if self.answer_next(&read).await == Found::Few {
-                            rest(turn.ok());
+                        match self.answer_next(&read).await {
+                            Found::Most => self.vain.store(0, Ordering::Relaxed),
+                            Found::Few => rest(turn.ok(), rest_after(self.vain.fetch_add(1, Ordering::Relaxed))),
+                            Found::FewOfMany => rest(turn.ok(), REST),
+                            Found::Untold => {}
                         }
                     }
                     Err(_) if self.leave(digest.bytes) => return Err(sqlx::Error::PoolTimedOut.into()),
@@ -131,14 +142,12 @@ impl<T> LookUps<T> {
 
     async fn answer_next<R: Future<Output = Read<T>>>(&self, read: impl Fn(Vec<Secret>) -> R) -> Found {
         let mut those = self.next();
-        let Some((last, _)) = those.last() else { return Found::Most };
+        let Some((last, _)) = those.last() else { return Found::Untold };
         let mut asked: Vec<Secret> = those.iter().map(|(secret, _)| *secret).collect();
         asked.resize(SIZES.into_iter().find(|size| *size >= those.len()).unwrap_or(MOST), *last);
         match for_all(read(asked)).await {
             Ok(mut found) => {
-                // Who asks alone is no flood.
-                let is_few = those.len() > 1 && found.len() * 2 < those.len();
-                let share = if is_few { Found::Few } else { Found::Most };
+                let share = Found::of(found.len(), those.len());
                 let mut answered = HashSet::new();
                 for (secret, sender) in those {
                     // Of two who look for the same, the second enters again. One who is gone needs no answer.
@@ -155,7 +164,7 @@ impl<T> LookUps<T> {
                     let shared = io::Error::other("the read that others began failed");
                     drop(sender.send(Err(StoreError::Unavailable(shared.into()))));
                 }
-                Found::Most
+                Found::Untold
             }
         }
     }
@@ -166,11 +175,34 @@ impl<T> LookUps<T> {
 enum Found {
     Most,
     Few,
+    /// And perhaps more wait than were read.
+    FewOfMany,
+    /// Nobody waited, or nobody knows; and who asks alone for what there is not is no flood.
+    Untold,
 }
 
-fn rest(turn: Option<OwnedSemaphorePermit>) {
+impl Found {
+    fn of(found: usize, asked: usize) -> Self {
+        if found * 2 >= asked {
+            Self::Most
+        } else if asked == 1 {
+            Self::Untold
+        } else if asked < MOST {
+            Self::Few
+        } else {
+            Self::FewOfMany
+        }
+    }
+}
+
+/// How long a turn rests after so many before it found next to nothing.
+fn rest_after(vain: u32) -> Duration {
+    REST.saturating_mul(2_u32.saturating_pow(vain)).min(LONGEST_REST)
+}
+
+fn rest(turn: Option<OwnedSemaphorePermit>, time: Duration) {
     tokio::spawn(async move {
-        sleep(REST).await;
+        sleep(time).await;
         drop(turn);
     });
 }
@@ -194,9 +226,28 @@ mod tests {
         let other = look_ups.enter([8; 32]);
         assert_eq!(find(false).await, (None, 0), "who found nothing is answered before the rest");
         assert!(other.await.unwrap().unwrap().is_none());
+        assert_eq!(look_ups.vain.load(Ordering::Relaxed), 1);
         assert_eq!(find(true).await, (Some(1), 1), "and the turn comes back");
+        assert_eq!(look_ups.vain.load(Ordering::Relaxed), 0);
         let other = look_ups.enter([8; 32]);
         assert_eq!(find(true).await, (Some(1), 1));
         assert_eq!(other.await.unwrap().unwrap(), Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_nobody_waits_for_any_more_ends_no_rest() {
+        let look_ups = LookUps::<u8>::new(2);
+        look_ups.vain.store(3, Ordering::Relaxed);
+        assert_eq!(look_ups.answer_next(|_| std::future::ready(Ok(HashMap::new()))).await, Found::Untold);
+        let told = [(0, 1), (0, 2), (1, 2), (0, 63), (31, 63), (0, 64), (31, 64), (32, 64)];
+        let told = told.map(|(found, asked)| Found::of(found, asked));
+        let (most, few, of_many) = (Found::Most, Found::Few, Found::FewOfMany);
+        assert_eq!(told, [Found::Untold, few, most, Found::Few, Found::Few, of_many, Found::FewOfMany, Found::Most]);
+    }
+
+    #[test]
+    fn whoever_goes_on_waits_longer_and_nobody_for_long() {
+        let rests = [0, 1, 2, 3, 4, 31, 32, u32::MAX].map(|vain| rest_after(vain).as_millis());
+        assert_eq!(rests, [2, 4, 8, 16, 16, 16, 16, 16]);
     }
 }

@@ -60,6 +60,19 @@ async fn what_was_proved_counts_for_a_request_that_shows_the_same_and_for_a_mome
     assert!(!counts(&old, shared, hash, asked), "long ago");
 }
 
+#[test]
+fn what_is_known_waits_for_nothing_and_sets_no_timer() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let settings = Settings::new("https://keys.acme.test", "http://127.0.0.1:1", "urn:api");
+    let claviger = runtime.block_on(async { Claviger::start(settings) }).unwrap();
+    // Without an address that a proof could be for: here a timer would panic.
+    let wanted = Wanted { dpop: Some("proof"), ..Wanted::default() };
+    let mut verifying = pin!(claviger.verify("x", &wanted));
+    let known = verifying.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    let Poll::Ready(Ok(verified)) = known else { panic!("it waits") };
+    assert_eq!(verified.verdict, Verdict::Refused(Refusal::Malformed));
+}
+
 #[tokio::test]
 async fn what_the_instance_said_of_a_proof_is_not_tested_here_again() {
     let mut settings = Settings::new("https://keys.acme.test", "http://127.0.0.1:1", "urn:api");
@@ -85,9 +98,10 @@ async fn what_the_instance_said_of_a_proof_is_not_tested_here_again() {
     let proved = shared.proved(Shows::of(hash, &asked), &asked, Proof::default(), found(), true);
     let behind = Use { proved: Some(&proved), ..asked };
     assert_eq!(shared.check_opaque("x", &behind).await.unwrap().verdict, Verdict::Valid);
-    // From elsewhere it is another use.
+    // From elsewhere it is another use, and looked at anew.
     let elsewhere = Use { client_ip: Some([192, 0, 2, 1].into()), ..behind };
-    assert!(shared.check_opaque("x", &elsewhere).await.is_err());
+    let verdict = shared.check_opaque("x", &elsewhere).await.unwrap().verdict;
+    assert_eq!(verdict, Verdict::Refused(Refusal::Malformed));
 }
 
 #[tokio::test]

@@ -133,6 +133,11 @@ on_both_databases! {
             page.shows(StatusCode::UNPROCESSABLE_ENTITY, text);
         };
         wrong(&person("no address"), "This is no e-mail address").await;
+        let long = "x".repeat(101);
+        let all = [("email", "no address"), ("name", long.as_str()), ("new", "short"), ("again", "short")];
+        for text in ["This is no e-mail address", "A name is 1 to 100 characters", "The new password is too short"] {
+            wrong(&all, text).await;
+        }
         let differs = [("email", ADMIN), ("new", PASSWORD), ("again", "plum")];
         wrong(&differs, "The two new passwords differ").await;
         let weak = [("email", ADMIN), ("new", "password1234"), ("again", "password1234")];

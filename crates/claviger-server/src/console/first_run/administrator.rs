@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::Response,
 };
-use claviger_core::{Actor, By, Rejection, SignInMethod};
+use claviger_core::{Actor, By, Name, NewUser, Rejection, SignInMethod, User};
 use claviger_store::StoreError;
 
 use super::{ADMINISTRATOR, API, Step};
@@ -36,6 +36,9 @@ pub(super) struct YouPage {
     pub(super) has_home: bool,
 }
 
+/// The fields as they stand on the page.
+const ORDER: [&str; 4] = ["organization", "name", "email", "new"];
+
 /// What was typed, but for the password.
 #[derive(Default)]
 pub(super) struct Typed {
@@ -48,6 +51,11 @@ impl Typed {
     fn of(fields: &Fields) -> Self {
         let value = |name| fields.value(name).trim().chars().take(300).collect();
         Self { email: value("email"), name: value("name"), organization: value("organization") }
+    }
+
+    /// What the person is called, if they say so.
+    fn person(&self) -> Option<String> {
+        (!self.name.is_empty()).then(|| self.name.clone())
     }
 }
 
@@ -66,14 +74,21 @@ pub(in crate::console) async fn submit(State(app): State<App>, form: VisitForm) 
     let printed = must_hold_the_link(&app, &visit).await?;
     let (typed, frame) = (Typed::of(&fields), Frame::of_anybody(&visit, &app).0);
     let wrong = |typed, field, text| with(&app, &visit, typed, Wrong { fields: vec![(field, text)], page: None });
-    let chosen = match chosen(fields.value("new"), fields.value("again"), &[typed.email.as_str(), typed.name.as_str()])
-    {
-        Ok(chosen) => chosen,
-        Err(key) => return wrong(typed, "new", frame.text(key)).await,
-    };
+    // All of it at once.
+    let person = NewUser { name: typed.person(), ..NewUser::with_email(&typed.email) };
+    let made = User::create(&person, app.now(), &mut app.rng());
+    let mut all = made.err().map(|rejection| told(&rejection, &frame)).unwrap_or_default();
+    if app.home().await?.is_none() && Name::parse(&typed.organization).is_err() {
+        all.fields.push(("organization", frame.text("name-wrong")));
+    }
+    let about = [typed.email.as_str(), typed.name.as_str()];
+    let chosen = chosen(fields.value("new"), fields.value("again"), &about);
+    let chosen = chosen.map_err(|key| all.fields.push(("new", frame.text(key)))).ok();
+    all.fields.sort_by_key(|(field, _)| ORDER.iter().position(|place| place == field));
+    let Some(chosen) = chosen.filter(|_| all.is_empty()) else { return with(&app, &visit, typed, all).await };
     let new = FirstAdministrator {
         email: typed.email.clone(),
-        name: (!typed.name.is_empty()).then(|| typed.name.clone()),
+        name: typed.person(),
         password: app.password_hash(chosen).await?,
         organization: typed.organization.clone(),
     };

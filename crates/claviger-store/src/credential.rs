@@ -305,6 +305,10 @@ fn found_by_index(query: Query, filter: &CredentialFilter, is_inside: bool) -> Q
     let query = query.and_bind(" AND k.kind = ?", kind.as_str());
     let active = |status: &StatusAt| status.status == CredentialStatus::Active;
     let living = filter.live_at.or(filter.status.filter(active).map(|status| status.at));
+    let living = match filter.touched {
+        Some(Touches::Outliving(_, end)) => living.max(Some(end)),
+        _ => living,
+    };
     match filter.status.map(|status| status.status) {
         Some(CredentialStatus::Revoked) => query.and(" AND k.revoked_at IS NOT NULL"),
         Some(CredentialStatus::Disabled) => query.and(" AND k.revoked_at IS NULL AND k.disabled_at IS NOT NULL"),

@@ -5,7 +5,7 @@ use claviger_core::{
     By, Credential, Effect, Event, Organization, Overlong, Policy, PolicyChanges, Reach, Tightening, Touches,
     permission,
 };
-use claviger_store::{CountedAmong, CredentialFilter, Narrowed, Tx};
+use claviger_store::{CountedAmong, CredentialFilter, Narrowed, Order, Page, Tx, View};
 use claviger_token::OrganizationId;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -95,25 +95,25 @@ pub(crate) async fn updated<'a>(
 /// What one rule that becomes stricter does to credentials.
 pub(crate) struct Touched {
     pub(crate) tightening: Tightening,
-    /// How many.
+    /// How many, of those that were looked at.
     pub(crate) counted: CountedAmong,
-    /// The newest of them.
+    /// The newest of them, as far as they were looked at.
     pub(crate) newest: Vec<Credential>,
 }
 
 /// How many of those that a rule touches are told one by one before a form is saved.
-const MOST_TOLD: usize = 10;
+const MOST_TOLD: u32 = 10;
 
 impl Updated<'_> {
-    /// What it would do to the credentials that exist, rule by rule.
+    /// What it would do to the credentials that exist, rule by rule. Others wait for this transaction, so that few are looked at.
     pub(crate) async fn touches(&mut self) -> Result<Vec<Touched>, RequestError> {
         let (id, mut all) = (self.organization.id, Vec::new());
         let mut view = self.tx.within(Reach::Organization(id));
         for tightening in &self.tightenings {
             let filter = touched_by(id, tightening.touches, self.now);
-            let counted = view.count_credentials_among(&filter, inventory::LOOKED_AT).await?;
-            let mut newest = inventory::newest(&mut view, &filter).await?;
-            newest.truncate(MOST_TOLD);
+            let counted = view.count_credentials_among(&filter, View::LOOKED_AT).await?;
+            let page = Page { after: None, limit: MOST_TOLD };
+            let (newest, _) = view.look_through(Order::Newest, &filter, &page).await?;
             all.push(Touched { tightening: *tightening, counted, newest });
         }
         Ok(all)

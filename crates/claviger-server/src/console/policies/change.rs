@@ -173,6 +173,9 @@ fn in_range(days: u32) -> bool {
     (1..=36_500).contains(&days)
 }
 
+/// How far those that a rule touches are counted on the page.
+const MOST_COUNTED: usize = 1000;
+
 /// What a stricter rule does, if it does anything to what exists.
 fn fact(one: &Touched, sees: bool, frame: &Frame) -> Option<Fact> {
     let words = match one.tightening.effect {
@@ -182,11 +185,14 @@ fn fact(one: &Touched, sees: bool, frame: &Frame) -> Option<Fact> {
         Effect::LimitedToNetworks => "policy-limited-to-networks",
         Effect::Revoked => "policy-revoked",
     };
-    let what = match (one.counted.more, usize::try_from(one.counted.number).unwrap_or_default()) {
-        (false, 0) => return None,
-        (false, count) => frame.text_counting(words, count),
-        // Not all were looked at: perhaps there are some.
-        (true, count) => frame.text_with(words, "count", format!("{count}+")),
+    let number = usize::try_from(one.counted.number).unwrap_or_default();
+    let what = if one.counted.more || number > MOST_COUNTED {
+        // So that what was confirmed stays the same while many come and go. Where not all were looked at, nobody says that there are none.
+        frame.text_with(words, "count", format!("{}+", number.min(MOST_COUNTED)))
+    } else if number > 0 {
+        frame.text_counting(words, number)
+    } else {
+        return None;
     };
     let rule = frame.text(words_of(one.tightening.rule).0);
     let names = one.newest.iter().filter(|_| sees).map(|credential| credential.name.to_string()).collect();
@@ -247,4 +253,35 @@ fn form(here: &Here, draft: Draft, frame: Frame) -> Response {
         frame,
     };
     sheet.shown()
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_core::{Tightening, Touches};
+    use claviger_store::CountedAmong;
+
+    use super::*;
+    use crate::console::language::Language;
+
+    #[test]
+    fn what_is_confirmed_stays_the_same_while_many_come_and_go() {
+        let frame = Frame::sample_inside(Language::English, "Ada");
+        let told = |number: i64, more: bool| {
+            let tightening =
+                Tightening { rule: "wildcard_allowed", effect: Effect::LosesWildcards, touches: Touches::Wildcards };
+            let touched = Touched { tightening, counted: CountedAmong { number, more }, newest: Vec::new() };
+            fact(&touched, true, &frame).map(|fact| fact.label)
+        };
+        let check = |number: i64, more: bool, expected: &str| {
+            let label = told(number, more).unwrap();
+            assert!(label.contains(expected), "{label}");
+        };
+        check(1, false, "one no longer follows");
+        check(1000, false, "1,000 no longer follow");
+        check(1001, false, "1000+ no longer follow");
+        check(9999, true, "1000+ no longer follow");
+        check(0, true, "0+ no longer follow");
+        assert_eq!(told(0, false), None);
+        assert_eq!(told(1001, false), told(9999, true));
+    }
 }

@@ -40,18 +40,18 @@ pub(crate) async fn follow_changes(app: App, mut cursor: LogCursor, stop: Cancel
 pub(crate) async fn flush_quotas(app: App, stop: CancellationToken) {
     let mut failing = false;
     while wait(FLUSH_EVERY, &stop).await {
-        failing = tell(&app, Work::Quotas, round(app.flush_quotas()).await, failing);
+        failing = write_quotas(&app, failing).await;
     }
-    tell(&app, Work::Quotas, round(app.flush_quotas()).await, false);
+    write_quotas(&app, false).await;
 }
 
 /// Writes usage, and a last time when stopped.
 pub(crate) async fn flush_usage(app: App, stop: CancellationToken) {
     let mut failing = false;
     while wait(FLUSH_EVERY, &stop).await {
-        failing = flush(&app, failing).await;
+        failing = write_usage(&app, failing).await;
     }
-    flush(&app, false).await;
+    write_usage(&app, false).await;
 }
 
 /// Ends what the policies of organizations no longer allow, and what is left over.
@@ -126,7 +126,15 @@ pub(crate) async fn tell_who_waits(app: App, stop: CancellationToken) {
     app.followers.let_go();
 }
 
-async fn flush(app: &App, was_failing: bool) -> bool {
+async fn write_quotas(app: &App, was_failing: bool) -> bool {
+    let done = round(app.flush_quotas()).await;
+    if done.is_ok() {
+        app.metrics.quotas_are_flushed(monotonic());
+    }
+    tell(app, Work::Quotas, done, was_failing)
+}
+
+async fn write_usage(app: &App, was_failing: bool) -> bool {
     let began = monotonic();
     let done = settled(app.flush_usage()).await.unwrap_or_else(|error| Err((Work::Usage, error)));
     app.metrics.usage_flush.observe(began.elapsed().as_secs_f64());

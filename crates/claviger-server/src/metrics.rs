@@ -57,6 +57,7 @@ pub(crate) struct Metrics {
     /// Rows of usage that could not be written yet.
     pub(crate) usage_pending: IntGauge,
     usage_flushed_at: Mutex<Instant>,
+    quotas_flushed_at: Mutex<Instant>,
     failures: [IntCounter; Work::ALL.len()],
     throttled: [IntCounter; Guarded::ALL.len()],
     refused_at_broker: [IntCounter; Refused::ALL.len()],
@@ -225,6 +226,7 @@ impl Metrics {
                 "Rows of usage that the last flush could not write; it is tried again.",
             ),
             usage_flushed_at: Mutex::new(monotonic()),
+            quotas_flushed_at: Mutex::new(monotonic()),
             failures: failures(&made),
             throttled: throttled(&made),
             refused_at_broker: refused_at_broker(&made),
@@ -270,9 +272,14 @@ impl Metrics {
         self.failures[work as usize].inc();
     }
 
-    /// Everything that was counted is written, as of now.
+    /// All counts of use are written, as of now.
     pub(crate) fn usage_is_flushed(&self, now: Instant) {
         *self.usage_flushed_at.lock() = now;
+    }
+
+    /// The same of what quotas were spent.
+    pub(crate) fn quotas_are_flushed(&self, now: Instant) {
+        *self.quotas_flushed_at.lock() = now;
     }
 }
 
@@ -286,7 +293,7 @@ impl Sampled {
             ),
             usage_flush_age: made.number(
                 "claviger_usage_flush_age_seconds",
-                "Since when what verifying counts was not written completely.",
+                "Since when what verifying counts, quotas included, was not written completely.",
             ),
             connections: made.gauges(
                 "claviger_database_connections",
@@ -324,7 +331,8 @@ impl Sampled {
         let now = monotonic();
         self.cache_entries.set(integer(app.credentials.len()));
         self.change_log_lag.set(app.store.changes().staleness(now).as_secs_f64());
-        let flushed_at = *app.metrics.usage_flushed_at.lock();
+        let usage = *app.metrics.usage_flushed_at.lock();
+        let flushed_at = usage.min(*app.metrics.quotas_flushed_at.lock());
         self.usage_flush_age.set(now.saturating_duration_since(flushed_at).as_secs_f64());
         let database = app.store.database();
         for pool in database.pools() {

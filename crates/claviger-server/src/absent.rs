@@ -1,4 +1,4 @@
-//! What a 404 says: what was looked for, and where to look next. All of it follows from the path of the request, so that it
+//! What a 404 and a 405 say: what was looked for, and where to look next. All of it follows from the path of the request, so that it
 //! tells nobody whether there is such a thing somewhere else.
 
 use axum::{
@@ -55,11 +55,8 @@ pub(crate) async fn no_such_path(request: Request) -> Response {
 
 /// The path is right and the method is not.
 pub(crate) async fn no_such_method(request: Request) -> Response {
-    if is_for_a_page(&request) {
-        Trouble::OtherMethod.into_response()
-    } else {
-        method_not_allowed().await.into_response()
-    }
+    let is_opened = request.method().is_safe() && is_for_a_page(&request);
+    if is_opened { Trouble::OtherMethod.into_response() } else { method_not_allowed().await.into_response() }
 }
 
 /// Where no page is.

@@ -133,7 +133,7 @@ fn ago(time: Duration) -> Result<Timestamp, Failure> {
 impl Report {
     fn show(self) -> Result<(), Failure> {
         if self.items.is_empty() {
-            output::note(&format!("Nothing was used since {}. --last 7d looks further back.", self.from));
+            output::note(&format!("There is nothing since {}. --last 7d looks further back.", self.from));
             return Ok(());
         }
         output::answer(&self.shown())

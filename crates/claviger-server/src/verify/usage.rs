@@ -117,7 +117,11 @@ impl Usage {
 fn add<T>(counts: &mut Vec<(T, u64)>, item: T, same: impl Fn(&T, &T) -> bool) {
     match counts.iter_mut().find(|(counted, _)| same(counted, &item)) {
         Some((_, count)) => *count += 1,
-        None => counts.push((item, 1)),
+        None => {
+            // There are few, and as many tallies as credentials that were used since the flush before.
+            counts.reserve_exact(1);
+            counts.push((item, 1));
+        }
     }
 }
 

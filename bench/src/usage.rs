@@ -52,7 +52,8 @@ pub(crate) fn reports(bench: &mut Bench) -> Result<()> {
     timed(bench, &site, &server, &format!("30 days of one key after the other, {stored}"), &each, Some(GOAL_MS))?;
     for (days, by) in [(1, "hour"), (7, "hour"), (DAYS, "day")] {
         let path = format!("/v1/usage?organization_id={organization}&per=organization&by={by}&from={}", since(days));
-        let what = format!("{days} days of the organization by {by}, {stored}");
+        let time = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
+        let what = format!("{time} of the organization by {by}, {stored}");
         timed(bench, &site, &server, &what, &vec![path; tries], Some(GOAL_MS))?;
     }
     drop(server);

@@ -277,7 +277,7 @@ mod tests {
             assert!(label.contains(expected), "{label}");
         };
         check(1, false, "one no longer follows");
-        check(1000, false, "1,000 no longer follow");
+        check(1000, false, "1000 no longer follow");
         check(1001, false, "1000+ no longer follow");
         check(9999, true, "1000+ no longer follow");
         check(0, true, "0+ no longer follow");
